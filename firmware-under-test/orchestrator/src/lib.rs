@@ -1,0 +1,3 @@
+//! orchestrator firmware.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! pump firmware.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,17 @@
+//! Digital twin of a cooling system: scenario file in, evidence out.
+//!
+//! ```text
+//!   scenario/ --builds--> twin = kernel/ + bus/ + power/ + plant/ + faults/ + hosts/ + checks/ --> reports
+//! ```
+
+pub mod bus;
+pub mod checks;
+pub mod event;
+pub mod faults;
+pub mod hosts;
+pub mod kernel;
+pub mod node;
+pub mod plant;
+pub mod power;
+pub mod record;
+pub mod scenario;

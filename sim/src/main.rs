@@ -1,0 +1,3 @@
+//! The `cooltwin` command.
+
+fn main() {}
