@@ -4,16 +4,17 @@
 //! events per second. Goal: at least four times nexosim.
 
 use std::hint::black_box;
+use std::time::Duration;
 
-use benches::tickers::{EVENTS, Heap, Job, Kernel, Ticker, expected};
+use benches::tickers::{EVENTS, Heap, Job, Kernel, Outcome, expected, expected_with_records};
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 
 /// Measures a job's run without its building; every run's result is compared.
-fn measure<J: Job>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, expected: &[Ticker]) {
+fn measure<J: Job>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, expected: &Outcome) {
     group.bench_function(name, |bencher| {
         let run = |mut job: J| {
-            assert_eq!(black_box(&mut job).run(), expected, "{name} does the same job");
+            assert_eq!(&black_box(&mut job).run(), expected, "{name} does the same job");
             job
         };
         bencher.iter_batched(J::build, run, BatchSize::PerIteration);
@@ -23,13 +24,15 @@ fn measure<J: Job>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, expecte
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let mut group = criterion.benchmark_group("kernel");
-    group.throughput(Throughput::Elements(EVENTS)).sample_size(20);
-    let expected = expected();
-    measure::<Heap>(&mut group, "bare_heap", &expected);
-    measure::<Kernel<false>>(&mut group, "kernel", &expected);
-    measure::<Kernel<true>>(&mut group, "kernel_with_a_record_each", &expected);
+    group.throughput(Throughput::Elements(EVENTS)).sample_size(20).measurement_time(Duration::from_secs(9));
+    let plain = expected();
+    measure::<Heap<false>>(&mut group, "bare_heap", &plain);
+    measure::<Kernel<false>>(&mut group, "kernel", &plain);
     #[cfg(feature = "peer")]
-    measure::<benches::tickers::Nexosim>(&mut group, "nexosim", &expected);
+    measure::<benches::tickers::Nexosim>(&mut group, "nexosim", &plain);
+    let recorded = expected_with_records();
+    measure::<Heap<true>>(&mut group, "bare_heap_with_records", &recorded);
+    measure::<Kernel<true>>(&mut group, "kernel_with_records", &recorded);
     group.finish();
     criterion.final_summary();
 }

@@ -4,6 +4,8 @@
 //! that a result is right only if every event came at its time. [`TICKERS`] of them make [`EVENTS`] events in all,
 //! with as many waiting at once as there are tickers, as in a twin with some dozens of nodes.
 
+use cooltwin::kernel::Fingerprint;
+
 mod heap;
 mod kernel;
 #[cfg(feature = "peer")]
@@ -26,8 +28,24 @@ pub trait Job {
     /// Ready to run.
     fn build() -> Self;
 
-    /// Does all of the work and gives each ticker's state at the end, by number.
-    fn run(&mut self) -> Vec<Ticker>;
+    /// Does all of the work.
+    fn run(&mut self) -> Outcome;
+}
+
+/// What a job came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Each ticker's state at the end, by number.
+    pub tickers: Vec<Ticker>,
+    /// The fingerprint of a record at each event, where the job has records.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl Outcome {
+    /// Of a job without records.
+    fn without_records(tickers: Vec<Ticker>) -> Self {
+        Self { tickers, fingerprint: None }
+    }
 }
 
 /// What a ticker holds.
@@ -63,9 +81,9 @@ impl Ticker {
     }
 }
 
-/// The states at the end without any queue, since the tickers do not meet.
+/// The outcome without any queue, since the tickers do not meet.
 #[must_use]
-pub fn expected() -> Vec<Ticker> {
+pub fn expected() -> Outcome {
     let alone = |number| {
         let (mut ticker, mut now) = (Ticker::new(number), Ticker::first_ns(number));
         while let Some(delay) = ticker.tick(now) {
@@ -73,5 +91,16 @@ pub fn expected() -> Vec<Ticker> {
         }
         ticker
     };
-    (0..TICKERS).map(alone).collect()
+    Outcome::without_records((0..TICKERS).map(alone).collect())
+}
+
+/// The outcome with a record at each event: the states as without a queue, the fingerprint from the bare heap.
+///
+/// # Panics
+/// If the bare heap's states are not the expected ones.
+#[must_use]
+pub fn expected_with_records() -> Outcome {
+    let outcome = Heap::<true>::build().run();
+    assert_eq!(outcome.tickers, expected().tickers);
+    outcome
 }

@@ -11,7 +11,7 @@ use nexosim::simulation::{Mailbox, SimInit, Simulation};
 use nexosim::time::MonotonicTime;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, TICKERS, Ticker};
+use super::{Job, Outcome, TICKERS, Ticker};
 
 /// A ticker as a model.
 #[derive(Serialize, Deserialize)]
@@ -64,10 +64,10 @@ impl Job for Nexosim {
         Self { simulation: bench.init(MonotonicTime::EPOCH).expect("the bench is complete"), done }
     }
 
-    fn run(&mut self) -> Vec<Ticker> {
+    fn run(&mut self) -> Outcome {
         self.simulation.run().expect("the models never fail");
         let mut tickers: Vec<(usize, Ticker)> = std::iter::from_fn(|| self.done.try_read()).collect();
         tickers.sort_by_key(|(number, _)| *number);
-        tickers.into_iter().map(|(_, ticker)| ticker).collect()
+        Outcome::without_records(tickers.into_iter().map(|(_, ticker)| ticker).collect())
     }
 }

@@ -409,7 +409,7 @@ fn two_handlers_for_a_kind_panic() {
 fn an_event_without_a_handler_panics() {
     let mut model = ColonyBuilder::default().build();
     model.agenda.at(SimTime::ZERO, ColonyEvent::Sweep);
-    assert_eq!(panic_of(|| drop(model.run_until(END))), "event kind 0 has no handler");
+    assert_eq!(panic_of(|| _ = model.run_until(END)), "event kind 0 has no handler");
 }
 
 #[test]
@@ -593,10 +593,10 @@ fn a_snapshot_of_another_builder_is_refused_before_anything_is_loaded() {
 #[test]
 fn a_population_that_changed_while_running_is_refused() {
     let changes: [fn(&mut World, Entity); 4] = [
-        |world, _| drop(world.spawn(Charge(0)).id()),
-        |world, cell| drop(world.despawn(cell)),
-        |world, cell| drop(world.entity_mut(cell).insert(Name::new("late")).id()),
-        |world, _| drop(world.remove_resource::<Ledger>()),
+        |world, _| _ = world.spawn(Charge(0)),
+        |world, cell| assert!(world.despawn(cell)),
+        |world, cell| _ = world.entity_mut(cell).insert(Name::new("late")),
+        |world, _| assert!(world.remove_resource::<Ledger>().is_some()),
     ];
     for change in changes {
         let mut model = colony(1);
