@@ -23,5 +23,5 @@ pub use events::{Event, EventWriter};
 pub use json::{ParseError, SCHEMA_JSON, from_json, to_json_line};
 pub use number::{Fixed, Millis, NumberError};
 pub use report::*;
-// pub use terminal::{Options, Verbosity, reproduce_command, terminal};
+pub use terminal::{Options, Verbosity, reproduce_command, terminal};
 pub use verdict::{RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict};
