@@ -1,8 +1,71 @@
-//! To come.
+//! Checks: statements that must hold in every run, judged from outside the firmware.
+//!
+//! A check looks at the twin's truth (flash contents, motor speeds, supply, what the person did) and holds what the
+//! firmware does and says against it. It counts how often it looked; a check that never looked is inconclusive, never a
+//! pass. Each names the requirements it stands for; `requirements.rs` lists them all, and a test keeps both together.
 
-/// Scheduled events of this domain.
-#[derive(Clone, Copy, Debug)]
+mod requirements;
+mod rows;
+
+use bevy_ecs::prelude::{Resource, World};
+
+use crate::event::{Context, Event, TwinBuilder};
+use crate::hosts::image::Image;
+use crate::kernel::{SimTime, Span};
+
+pub use requirements::{REQUIREMENTS, Requirement, Verification};
+pub use rows::{Checks, IDS, Row};
+
+/// Checks look at the world this often.
+pub const LOOK_PERIOD: Span = Span::from_millis(100);
+
+/// Scheduled events of the checks.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CheckEvent {
-    /// To come.
-    Nothing,
+    /// Look at the world.
+    Look,
+    /// The run is over.
+    End,
+}
+
+/// What the checks know beside the world: images as files, not as some firmware reports them.
+#[derive(Resource, Clone)]
+pub struct Truth {
+    /// The image in each pump before the run; index 0 is pump 1.
+    pub installed: Vec<Image>,
+    /// The image that the CIOC holds, if any, as it is there.
+    pub held: Option<Image>,
+    /// Whether that image is sound: header, length and checksums, by a reader of the checks' own.
+    pub sound: bool,
+    /// Model number in the header of the held image.
+    pub image_model: u16,
+    /// Model number of each pump.
+    pub models: Vec<u16>,
+    /// Whether the scenario injects any fault or answers other than yes.
+    pub disturbed: bool,
+    /// Configured number of pumps.
+    pub pumps: u8,
+}
+
+/// Registers the checks and their looks at the world.
+pub fn install(builder: &mut TwinBuilder, truth: Truth) {
+    builder.resource(Checks::new(truth.pumps));
+    builder.resource(truth);
+    builder.agenda.at(SimTime::ZERO + LOOK_PERIOD, Event::Check(CheckEvent::Look));
+    builder.on(Event::CHECK, |world, context, event| match event {
+        Event::Check(CheckEvent::Look) => look(world, context),
+        Event::Check(CheckEvent::End) => context.halt(),
+        _ => {}
+    });
+    builder.observe(|world, _, time, record| {
+        world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| {
+            checks.see(world, time, record);
+        });
+    });
+}
+
+fn look(world: &mut World, context: &mut Context<'_>) {
+    let now = context.now;
+    world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| checks.look(world, now));
+    context.agenda.after(LOOK_PERIOD, Event::Check(CheckEvent::Look));
 }

@@ -1,0 +1,374 @@
+//! Flash of a pump's controller: what an erase or a program does, also when power fails in the middle.
+//!
+//! Fault model. An operation that power cuts
+//! - *before* it begins changes nothing;
+//! - *in the middle* leaves a torn word (each bit on its way from 1 to 0 may or may not have arrived) or a half-erased
+//!   sector (each bit on its way from 0 to 1 may or may not have arrived, and the sector reads unstable until it is
+//!   erased again: bits that had moved may read either way, anew at each boot);
+//! - *after* its end is complete, though the firmware was not told.
+//!
+//! Programming a word that is not erased is a defect of the firmware: it is counted, and the result is the bitwise
+//! AND, as NOR flash has it. Pages of 4 KB are shared between snapshots and copied when written.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::Component;
+use pump::flash_map::{SECTOR_LEN, SECTORS};
+use pump::{FlashCommand, FlashMemory};
+use rand::Rng;
+
+use crate::kernel::{SimTime, Span, Stream};
+
+const PAGE: usize = 4_096;
+const PAGES: usize = SECTORS as usize * SECTOR_LEN as usize / PAGE;
+
+/// Durations of flash operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlashTimes {
+    /// Erase of one 128 KB sector.
+    pub sector_erase: Span,
+    /// Program of one 32-bit word.
+    pub word_program: Span,
+}
+
+/// An operation under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// What was asked.
+    pub command: FlashCommand,
+    /// Its number, from 1, counted over the whole run.
+    pub number: u64,
+    /// When it began.
+    pub begun: SimTime,
+    /// When it ends.
+    pub ends: SimTime,
+    /// Whether a fault makes it fail.
+    pub fails: bool,
+}
+
+type Page = Arc<[u8; PAGE]>;
+
+/// The application slot of one pump.
+#[derive(Component, Clone)]
+pub struct Flash {
+    pages: Vec<Option<Page>>,
+    /// Durations; a fault may stretch them.
+    pub times: FlashTimes,
+    /// The operation under way.
+    pub operation: Option<Operation>,
+    /// Operations begun so far.
+    pub operations: u64,
+    /// Words programmed that were not erased: a defect of the firmware.
+    pub unerased_writes: u64,
+    /// Operations that power cut in the middle.
+    pub torn: u64,
+    unstable: [u64; SECTORS as usize],
+    boots: u64,
+    random: Stream,
+}
+
+impl Flash {
+    /// An erased flash; `random` decides what interrupted operations leave behind.
+    #[must_use]
+    pub fn erased(times: FlashTimes, random: Stream) -> Self {
+        Self {
+            pages: vec![None; PAGES],
+            times,
+            operation: None,
+            operations: 0,
+            unerased_writes: 0,
+            torn: 0,
+            unstable: [0; SECTORS as usize],
+            boots: 0,
+            random,
+        }
+    }
+
+    /// A flash that holds an image and its valid marker, as the factory leaves it.
+    #[must_use]
+    pub fn with_image(times: FlashTimes, random: Stream, image: &[u8]) -> Self {
+        let mut flash = Self::erased(times, random);
+        for (at, byte) in image.iter().enumerate() {
+            flash.page_mut(at / PAGE)[at % PAGE] = *byte;
+        }
+        let marker = usize::try_from(pump::flash_map::MARKER_ADDRESS).expect("the slot fits");
+        let bytes = pump::flash_map::MARKER_VALID.to_le_bytes();
+        flash.page_mut(marker / PAGE)[marker % PAGE..marker % PAGE + 4].copy_from_slice(&bytes);
+        flash
+    }
+
+    fn page_mut(&mut self, page: usize) -> &mut [u8; PAGE] {
+        Arc::make_mut(self.pages[page].get_or_insert_with(|| Arc::new([0xFF; PAGE])))
+    }
+
+    /// Begins an operation at `now`.
+    pub fn begin(&mut self, now: SimTime, command: FlashCommand, fails: bool) -> Operation {
+        self.operations += 1;
+        let duration = match command {
+            FlashCommand::Erase { .. } => self.times.sector_erase,
+            FlashCommand::Program { .. } => self.times.word_program,
+        };
+        let operation = Operation { command, number: self.operations, begun: now, ends: now + duration, fails };
+        self.operation = Some(operation);
+        operation
+    }
+
+    /// Ends the operation under way; `true` if it did what was asked.
+    pub fn finish(&mut self) -> bool {
+        let Some(operation) = self.operation.take() else { return false };
+        if operation.fails {
+            self.tear(operation.command);
+            return false;
+        }
+        match operation.command {
+            FlashCommand::Erase { sector } => self.erase(sector),
+            FlashCommand::Program { address, word } => self.program(address, word),
+        }
+        true
+    }
+
+    /// Power failed at `now`: completes, tears or drops the operation under way.
+    pub fn power_lost(&mut self, now: SimTime) {
+        self.boots += 1;
+        let Some(operation) = self.operation else { return };
+        if now >= operation.ends {
+            self.finish();
+        } else if now > operation.begun {
+            self.operation = None;
+            self.torn += 1;
+            self.tear(operation.command);
+        } else {
+            self.operation = None;
+        }
+    }
+
+    fn erase(&mut self, sector: u8) {
+        for page in self.sector_pages(sector) {
+            self.pages[page] = None;
+        }
+        if let Some(unstable) = self.unstable.get_mut(usize::from(sector)) {
+            *unstable = 0;
+        }
+    }
+
+    fn program(&mut self, address: u32, word: u32) {
+        let Ok(at) = usize::try_from(address) else { return };
+        let old = self.stored_word(at);
+        if old != u32::MAX {
+            self.unerased_writes += 1;
+        }
+        self.store_word(at, old & word);
+    }
+
+    fn tear(&mut self, command: FlashCommand) {
+        match command {
+            FlashCommand::Erase { sector } => self.half_erase(sector),
+            FlashCommand::Program { address, word } => {
+                let Ok(at) = usize::try_from(address) else { return };
+                let old = self.stored_word(at);
+                let moved = self.random.next_u32();
+                self.store_word(at, old & (word | moved));
+            }
+        }
+    }
+
+    fn half_erase(&mut self, sector: u8) {
+        for page in self.sector_pages(sector) {
+            if self.pages[page].is_some() {
+                let mut moved = [0; PAGE];
+                self.random.fill_bytes(&mut moved);
+                self.page_mut(page).iter_mut().zip(moved).for_each(|(byte, moved)| *byte |= moved);
+            }
+        }
+        let key = self.random.next_u64() | 1;
+        if let Some(unstable) = self.unstable.get_mut(usize::from(sector)) {
+            *unstable = key;
+        }
+    }
+
+    fn sector_pages(&self, sector: u8) -> std::ops::Range<usize> {
+        let per_sector = PAGES / SECTORS as usize;
+        let first = (usize::from(sector) * per_sector).min(PAGES);
+        first..(first + per_sector).min(PAGES)
+    }
+
+    fn stored_word(&self, at: usize) -> u32 {
+        let mut bytes = [0xFF; 4];
+        if let Some(Some(page)) = self.pages.get(at / PAGE)
+            && let Some(stored) = page.get(at % PAGE..at % PAGE + 4)
+        {
+            bytes.copy_from_slice(stored);
+        }
+        u32::from_le_bytes(bytes)
+    }
+
+    fn store_word(&mut self, at: usize, word: u32) {
+        if at / PAGE < PAGES && at.is_multiple_of(4) {
+            self.page_mut(at / PAGE)[at % PAGE..at % PAGE + 4].copy_from_slice(&word.to_le_bytes());
+        }
+    }
+
+    /// Flips one stored bit, as radiation or wear does; `false` if it lies outside the slot.
+    pub fn flip_bit(&mut self, bit: u64) -> bool {
+        let Ok(at) = usize::try_from(bit / 8) else { return false };
+        if at / PAGE >= PAGES {
+            return false;
+        }
+        self.page_mut(at / PAGE)[at % PAGE] ^= 1 << (bit % 8);
+        true
+    }
+
+    /// The stored bytes from `address` on, as a programmer would read them out.
+    #[must_use]
+    pub fn dump(&self, address: usize, length: usize) -> Vec<u8> {
+        (address..address + length).map(|at| self.stored_byte(at)).collect()
+    }
+
+    fn stored_byte(&self, at: usize) -> u8 {
+        match self.pages.get(at / PAGE) {
+            Some(Some(page)) => page[at % PAGE],
+            _ => 0xFF,
+        }
+    }
+
+    /// What an unstable bit reads: bits of a half-erased sector that are 1 may read 0 in this boot.
+    fn unstable_mask(&self, at: usize) -> u8 {
+        let sector = at / SECTOR_LEN as usize;
+        match self.unstable.get(sector).copied().unwrap_or(0) {
+            0 => 0xFF,
+            key => (mix(key ^ self.boots << 40 ^ at as u64) & 0xFF) as u8 | 0x55,
+        }
+    }
+}
+
+/// A bijective scrambling of 64 bits (the finaliser of SplitMix64).
+fn mix(mut value: u64) -> u64 {
+    value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    value = (value ^ value >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ value >> 31
+}
+
+/// What the firmware reads; counts the bytes so that the CPU can be charged for them.
+pub struct FlashReader<'a> {
+    flash: &'a Flash,
+    /// Bytes read in this step.
+    pub bytes: std::cell::Cell<u64>,
+}
+
+impl<'a> FlashReader<'a> {
+    /// A port to `flash` for one step of the firmware.
+    #[must_use]
+    pub fn new(flash: &'a Flash) -> Self {
+        Self { flash, bytes: std::cell::Cell::new(0) }
+    }
+}
+
+impl FlashMemory for FlashReader<'_> {
+    fn read(&self, address: u32, into: &mut [u8]) -> bool {
+        let Ok(start) = usize::try_from(address) else { return false };
+        if start + into.len() > PAGES * PAGE {
+            return false;
+        }
+        self.bytes.set(self.bytes.get() + into.len() as u64);
+        let mut done = 0;
+        while done < into.len() {
+            let at = start + done;
+            let chunk = (PAGE - at % PAGE).min(into.len() - done);
+            match &self.flash.pages[at / PAGE] {
+                Some(page) => into[done..done + chunk].copy_from_slice(&page[at % PAGE..at % PAGE + chunk]),
+                None => into[done..done + chunk].fill(0xFF),
+            }
+            done += chunk;
+        }
+        if self.flash.unstable.iter().any(|key| *key != 0) {
+            for (offset, byte) in into.iter_mut().enumerate() {
+                *byte &= self.flash.unstable_mask(start + offset);
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::stream;
+
+    const TIMES: FlashTimes =
+        FlashTimes { sector_erase: Span::from_secs(1), word_program: Span::from_micros(16) };
+
+    fn word(flash: &Flash, address: u32) -> u32 {
+        let mut bytes = [0; 4];
+        assert!(FlashReader::new(flash).read(address, &mut bytes));
+        u32::from_le_bytes(bytes)
+    }
+
+    fn run(flash: &mut Flash, command: FlashCommand) -> bool {
+        flash.begin(SimTime::ZERO, command, false);
+        flash.finish()
+    }
+
+    #[test]
+    fn a_word_is_programmed_and_an_erase_takes_its_whole_sector_back() {
+        let mut flash = Flash::erased(TIMES, stream(1, "flash"));
+        assert!(run(&mut flash, FlashCommand::Program { address: 8, word: 0x1234_5678 }));
+        assert!(run(&mut flash, FlashCommand::Program { address: SECTOR_LEN, word: 7 }));
+        assert_eq!(word(&flash, 8), 0x1234_5678);
+        assert!(run(&mut flash, FlashCommand::Erase { sector: 0 }));
+        assert_eq!((word(&flash, 8), word(&flash, SECTOR_LEN)), (u32::MAX, 7));
+    }
+
+    #[test]
+    fn writing_to_unerased_flash_is_counted_and_ands() {
+        let mut flash = Flash::erased(TIMES, stream(1, "flash"));
+        run(&mut flash, FlashCommand::Program { address: 0, word: 0xFF00_FF00 });
+        assert_eq!(flash.unerased_writes, 0);
+        run(&mut flash, FlashCommand::Program { address: 0, word: 0xF0F0_F0F0 });
+        assert_eq!((flash.unerased_writes, word(&flash, 0)), (1, 0xF000_F000));
+    }
+
+    #[test]
+    fn power_cut_before_in_the_middle_and_after_a_program() {
+        let command = FlashCommand::Program { address: 0, word: 0 };
+        let at = SimTime::from_nanos;
+        let mut flash = Flash::erased(TIMES, stream(1, "flash"));
+        flash.begin(at(100), command, false);
+        flash.power_lost(at(100));
+        assert_eq!((word(&flash, 0), flash.torn), (u32::MAX, 0));
+        flash.begin(at(100), command, false);
+        flash.power_lost(at(8_100));
+        assert!(word(&flash, 0) != u32::MAX && word(&flash, 0) != 0 && flash.torn == 1);
+        let mut flash = Flash::erased(TIMES, stream(1, "flash"));
+        flash.begin(at(100), command, false);
+        flash.power_lost(at(16_100));
+        assert_eq!((word(&flash, 0), flash.torn), (0, 0));
+    }
+
+    #[test]
+    fn a_half_erased_sector_reads_differently_after_another_boot_until_it_is_erased() {
+        let mut flash = Flash::with_image(TIMES, stream(1, "flash"), &[0; 4_096]);
+        flash.begin(SimTime::ZERO, FlashCommand::Erase { sector: 0 }, false);
+        flash.power_lost(SimTime::from_nanos(500_000_000));
+        let read = |flash: &Flash| {
+            let mut bytes = [0; 256];
+            FlashReader::new(flash).read(0, &mut bytes);
+            bytes
+        };
+        let first = read(&flash);
+        assert_eq!(first, read(&flash), "stable within one boot");
+        flash.power_lost(SimTime::from_nanos(600_000_000));
+        assert_ne!(first, read(&flash));
+        run(&mut flash, FlashCommand::Erase { sector: 0 });
+        assert_eq!(read(&flash), [0xFF; 256]);
+    }
+
+    #[test]
+    fn a_copy_shares_its_pages_until_one_side_writes() {
+        let mut flash = Flash::with_image(TIMES, stream(1, "flash"), &[0; 8_192]);
+        let copy = flash.clone();
+        assert!(flash.flip_bit(0));
+        assert!(!flash.flip_bit(u64::MAX));
+        assert_eq!((word(&flash, 0), word(&copy, 0)), (1, 0));
+        assert!(Arc::ptr_eq(flash.pages[1].as_ref().unwrap(), copy.pages[1].as_ref().unwrap()));
+    }
+}

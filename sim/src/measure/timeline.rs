@@ -1,0 +1,217 @@
+//! What happened to each pump: tries with their phases, outcome and causes, from the orchestrator's notices.
+//!
+//! A try runs from the log entry "update started", written when the bootloader is asked for, to its "finished" or
+//! "error". A try whose end the CIOC could not write, because it lost power, ends where the CIOC went off.
+
+use std::collections::BTreeSet;
+
+use orchestrator::{Cause, LogEvent, Notice, Outcome, Phase};
+
+use crate::hosts::OrchestratorRecord;
+use crate::kernel::{SimTime, Span};
+
+/// How a try ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryEnd {
+    /// Still running.
+    Open,
+    /// The pump runs the new version.
+    Updated,
+    /// Given up for this cause.
+    Failed(Cause),
+    /// The CIOC went off, or the run ended.
+    Interrupted,
+}
+
+/// One try of a pump.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Try {
+    /// From 1.
+    pub number: u8,
+    /// When the bootloader was asked for.
+    pub start: SimTime,
+    /// When it ended.
+    pub end: SimTime,
+    /// How.
+    pub outcome: TryEnd,
+    /// Its phases and when each began.
+    pub phases: Vec<(Phase, SimTime)>,
+}
+
+impl Try {
+    /// From the request for the bootloader to the end.
+    #[must_use]
+    pub fn duration(&self) -> Span {
+        self.end.since(self.start)
+    }
+}
+
+/// What became of one pump.
+#[derive(Clone, Debug, Default)]
+pub struct PumpHistory {
+    /// As the orchestrator sees it.
+    pub outcome: Outcome,
+    /// Its tries in order.
+    pub tries: Vec<Try>,
+    /// Causes logged for it, in order of first appearance.
+    pub causes: Vec<Cause>,
+    /// Whether it was commanded to stand by for an update since its last try.
+    pub standby_since: Option<SimTime>,
+}
+
+/// What became of the question for consent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Question {
+    /// Never asked.
+    #[default]
+    NotAsked,
+    /// Asked, no answer yet.
+    Open,
+    /// Yes in time.
+    Given,
+    /// No.
+    Refused,
+    /// No answer in time.
+    Lapsed,
+    /// An answer after it had lapsed.
+    Late,
+}
+
+/// The campaign of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// The pumps; index 0 is pump 1.
+    pub pumps: Vec<PumpHistory>,
+    /// The question for consent.
+    pub question: Question,
+    /// When consent was given first.
+    pub consented: Option<SimTime>,
+    /// When the campaign first began.
+    pub started: Option<SimTime>,
+    /// When the last try ended.
+    pub last_try_end: Option<SimTime>,
+    /// When the campaign was said to be finished, and whether with errors.
+    pub finished: Option<(SimTime, bool)>,
+    /// Alarms raised, as text, with their times.
+    pub alarms: Vec<(SimTime, orchestrator::Alarm)>,
+    /// Searches begun.
+    pub searches: u32,
+    /// Highest percent so far and now.
+    pub percent: u8,
+    /// Causes logged without a pump.
+    pub causes: BTreeSet<Cause>,
+}
+
+impl Timeline {
+    /// For `count` pumps.
+    #[must_use]
+    pub fn new(count: u8) -> Self {
+        Self { pumps: vec![PumpHistory::default(); usize::from(count)], ..Self::default() }
+    }
+
+    /// Takes a record of the orchestrator.
+    pub fn see(&mut self, now: SimTime, record: &OrchestratorRecord) {
+        match record {
+            OrchestratorRecord::Off | OrchestratorRecord::UpdateBegun | OrchestratorRecord::Reset => {
+                self.end_open_tries(now);
+            }
+            OrchestratorRecord::Notice(notice) => self.see_notice(now, notice),
+            OrchestratorRecord::Started | OrchestratorRecord::User(_) | OrchestratorRecord::UpdateEnded => {}
+        }
+    }
+
+    fn see_notice(&mut self, now: SimTime, notice: &Notice) {
+        match *notice {
+            Notice::Log(entry) => self.see_log(now, &entry),
+            Notice::AlarmRaised(alarm) => self.alarms.push((now, alarm)),
+            Notice::Phase { pump, phase, .. } => self.see_phase(now, pump.index(), phase),
+            Notice::Outcome { pump, outcome } => {
+                if let Some(history) = self.pumps.get_mut(pump.index()) {
+                    history.outcome = outcome;
+                }
+            }
+            Notice::Progress { percent, .. } => self.percent = percent,
+            Notice::Searching { .. } => self.searches += 1,
+            Notice::ConsentAsked(_) => self.question = Question::Open,
+            Notice::ConsentAnswered(yes) => self.answered(now, yes),
+            Notice::ConsentLapsed => self.question = Question::Lapsed,
+            Notice::ConsentLate(_) => self.question = Question::Late,
+            Notice::CampaignStarted { .. } => {
+                self.started.get_or_insert(now);
+                self.finished = None;
+            }
+            Notice::CampaignFinished { errors } => self.finished = Some((now, errors)),
+            Notice::AlarmCleared(_) | Notice::Block { .. } | Notice::Pause => {}
+        }
+    }
+
+    fn answered(&mut self, now: SimTime, yes: bool) {
+        self.question = if yes { Question::Given } else { Question::Refused };
+        if yes {
+            self.consented.get_or_insert(now);
+        }
+    }
+
+    fn see_phase(&mut self, now: SimTime, pump: usize, phase: Phase) {
+        let Some(history) = self.pumps.get_mut(pump) else { return };
+        if phase == Phase::Standby {
+            history.standby_since = Some(now);
+        } else if let Some(open) = history.tries.last_mut().filter(|open| open.outcome == TryEnd::Open) {
+            open.phases.push((phase, now));
+        }
+    }
+
+    fn see_log(&mut self, now: SimTime, entry: &orchestrator::LogEntry) {
+        let Some(pump) = entry.pump else {
+            self.causes.extend(entry.cause);
+            return;
+        };
+        let Some(history) = self.pumps.get_mut(pump.index()) else { return };
+        if let Some(cause) = entry.cause
+            && !history.causes.contains(&cause)
+        {
+            history.causes.push(cause);
+        }
+        match entry.event {
+            LogEvent::UpdateStarted => history.tries.push(Try {
+                number: entry.attempt,
+                start: now,
+                end: now,
+                outcome: TryEnd::Open,
+                phases: Vec::new(),
+            }),
+            LogEvent::UpdateFinished => self.end_try(now, pump.index(), TryEnd::Updated),
+            LogEvent::UpdateError => {
+                let cause = entry.cause.unwrap_or(Cause::Interrupted);
+                self.end_try(now, pump.index(), TryEnd::Failed(cause));
+            }
+            _ => {}
+        }
+    }
+
+    fn end_try(&mut self, now: SimTime, pump: usize, outcome: TryEnd) {
+        let Some(last) = self.pumps.get_mut(pump).and_then(|history| history.tries.last_mut()) else { return };
+        match last.outcome {
+            TryEnd::Open => (last.end, last.outcome) = (now, outcome),
+            // The error entry of an interrupted try is written by the next boot; its end stays where it was.
+            TryEnd::Interrupted => last.outcome = outcome,
+            TryEnd::Updated | TryEnd::Failed(_) => {}
+        }
+        self.last_try_end = Some(now);
+    }
+
+    fn end_open_tries(&mut self, now: SimTime) {
+        for history in &mut self.pumps {
+            if let Some(open) = history.tries.last_mut().filter(|last| last.outcome == TryEnd::Open) {
+                (open.end, open.outcome) = (now, TryEnd::Interrupted);
+            }
+        }
+    }
+
+    /// The pump whose try is running, as an index.
+    #[must_use]
+    pub fn open_try(&self) -> Option<usize> {
+        let open = |history: &PumpHistory| history.tries.last().is_some_and(|last| last.outcome == TryEnd::Open);
+        self.pumps.iter().position(open)
+    }
+}
