@@ -130,7 +130,7 @@ pub fn reproduce_command(report: &Report) -> String {
 
 /// A word as a shell takes it back.
 fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+[]".contains(c) && c != '[' && c != ']';
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }

@@ -6,7 +6,7 @@ use super::page::{Line, Page, Style, width_of};
 use super::words;
 use super::{Options, Verbosity};
 use crate::number::{Fixed, Millis};
-use crate::report::{BUDGET_PUMP_UPDATE, Outcome, Pump, Relation, Report, Try, TryOutcome};
+use crate::report::{BUDGET_PUMP_UPDATE, Pump, Relation, Report, Try, TryOutcome};
 use crate::verdict;
 
 /// Where the bars begin: indent, id, outcome and seconds, with gaps.
@@ -167,21 +167,14 @@ fn tries(page: &mut Page, pump: &Pump, verbosity: Verbosity) {
         let mut line = Line::new();
         line.gap(BELOW_COLUMN);
         let style = if one.outcome == TryOutcome::Updated { Style::Dim } else { Style::Warn };
-        page.flow(
-            {
-                line.put(style, "");
-                line
-            },
-            style,
-            &try_words(one, pump.outcome),
-        );
+        page.flow(line, style, &try_words(one));
         if all {
             phases(page, one);
         }
     }
 }
 
-fn try_words(one: &Try, outcome: Outcome) -> String {
+fn try_words(one: &Try) -> String {
     let how = match one.outcome {
         TryOutcome::Updated => "updated",
         TryOutcome::Failed => "failed",
@@ -189,7 +182,6 @@ fn try_words(one: &Try, outcome: Outcome) -> String {
     };
     let cause = one.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
     let start = words::duration(one.start_ms);
-    let _ = outcome;
     format!("try {} at {start}, {how} after {}{cause}", one.n, words::duration(one.duration()))
 }
 
