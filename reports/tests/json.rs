@@ -87,7 +87,7 @@ fn the_fields_are_those_of_the_specification_in_its_order() {
         let top = pointer.is_empty();
         if top {
             let places: Vec<usize> = wanted.iter().map(|name| line.find(&format!("\"{name}\":")).unwrap()).collect();
-            assert_eq!(places[0], 1, "schema comes first");
+            assert!(places.is_sorted(), "{places:?}");
         }
         names.sort_unstable();
         wanted.sort_unstable();

@@ -14,7 +14,9 @@ pub(super) fn section(page: &mut Page, report: &Report) {
     let mut line = Line::new();
     line.put(style, &word);
     line.gap(2);
-    page.flow(line, Style::Plain, &summary(report));
+    // Not broken into lines: the verdict is always the last line but one, for eyes and for `tail -2`.
+    line.put(Style::Plain, &summary(report));
+    page.line(line);
     let mut line = Line::new();
     line.put(Style::Cool, &reproduce_command(report));
     page.line(line);

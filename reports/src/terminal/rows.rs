@@ -85,8 +85,9 @@ pub(super) fn budget_words(budget: &Budget) -> String {
 /// A check as a sentence.
 pub(super) fn check_words(check: &Check) -> String {
     let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
-    let looked = words::times(check.n);
-    format!("{}{detail} (looked at {looked}){}", check.id, requirements(&check.requirements))
+    let looked =
+        if check.n == 0 { "never looked at".to_owned() } else { format!("looked at {}", words::times(check.n)) };
+    format!("{}{detail} ({looked}){}", check.id, requirements(&check.requirements))
 }
 
 /// An expectation as a sentence.

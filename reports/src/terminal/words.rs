@@ -57,6 +57,9 @@ pub(super) fn short_duration(time: Millis) -> String {
     let Some((whole, rest)) = text.split_once('.') else { return text };
     let Some((digits, unit)) = rest.split_once(' ') else { return text };
     let digits = digits.trim_end_matches('0');
+    if let (Some(minutes), true) = (whole.strip_suffix(" min 00"), digits.is_empty()) {
+        return format!("{minutes} min");
+    }
     if digits.is_empty() { format!("{whole} {unit}") } else { format!("{whole}.{digits} {unit}") }
 }
 
@@ -198,7 +201,7 @@ mod tests {
         assert_eq!(text(-1_304_000_000), "-1.304 s");
         assert_eq!(text(962_134_000_000), "16 min 02.134 s");
         assert_eq!(short_duration(Millis::from_nanos(70_000_000_000)), "70 s");
-        assert_eq!(short_duration(Millis::from_nanos(1_260_000_000_000)), "21 min 00 s");
+        assert_eq!(short_duration(Millis::from_nanos(1_260_000_000_000)), "21 min");
         assert_eq!(seconds(Millis::from_nanos(66_512_500_000)), "66.513");
         assert_eq!(signed_seconds(Millis::from_signed_nanos(-400_000)), "-0.000");
     }

@@ -18,7 +18,7 @@ fn fixed(text: &str) -> Fixed {
 }
 
 /// Every sample with its name.
-pub fn all() -> Vec<(&'static str, Report)> {
+pub(crate) fn all() -> Vec<(&'static str, Report)> {
     vec![
         ("pass", pass()),
         ("fail", fail()),
@@ -198,7 +198,7 @@ fn expectation(text: &str, verdict: RowVerdict) -> Expectation {
 }
 
 /// Fourteen pumps, each at its first try.
-pub fn pass() -> Report {
+pub(crate) fn pass() -> Report {
     let mut report = empty("nominal-14");
     report.pumps = fourteen();
     report.campaign = Some(Campaign {
@@ -218,7 +218,7 @@ pub fn pass() -> Report {
 }
 
 /// One pump over its budget, one with a second try, one dead and one refused; a check failed.
-pub fn fail() -> Report {
+pub(crate) fn fail() -> Report {
     let mut report = empty("sag-3-retries");
     report.scenario.overrides = vec!["supply.nominal=22V".to_owned(), "pumps[4].name=left bank".to_owned()];
     report.pumps = fourteen();
@@ -303,7 +303,7 @@ fn injection(id: &str, kind: &str, target: &str, at: &str, activations: u64, eff
 }
 
 /// Slow flash breaks the budget of every pump, as the scenario says.
-pub fn expected_fail() -> Report {
+pub(crate) fn expected_fail() -> Report {
     let mut report = pass();
     report.scenario.name = "slow-flash".to_owned();
     report.inputs[0].path = "scenarios/slow flash.ron".to_owned();
@@ -329,7 +329,7 @@ pub fn expected_fail() -> Report {
 }
 
 /// Consent never came, so nothing was measured and a fault never acted.
-pub fn inconclusive() -> Report {
+pub(crate) fn inconclusive() -> Report {
     let mut report = empty("cut-while-asking");
     report.pumps = (1..=12).map(|number| not_reached(number, &format!("{number}"))).collect();
     report.campaign = Some(Campaign { consent: Consent::Unanswered, duration_ms: None, back_to_automatic_ms: None });
@@ -362,9 +362,10 @@ fn not_reached(number: u8, patch: &str) -> Pump {
 }
 
 /// A pump's firmware panicked in the middle of the campaign.
-pub fn error() -> Report {
+pub(crate) fn error() -> Report {
     let mut report = pass();
     report.scenario.name = "hang-and-panic".to_owned();
+    report.inputs[0].path = "scenarios/hang-and-panic.ron".to_owned();
     report.simulated_ms = ms("160112.000001");
     report.pumps.truncate(3);
     report.pumps[2] = Pump {
@@ -388,7 +389,7 @@ pub fn error() -> Report {
 }
 
 /// Only messages on a bus: no pumps, no campaign.
-pub fn bus_alone() -> Report {
+pub(crate) fn bus_alone() -> Report {
     let mut report = empty("bus-alone");
     report.bus.messages.push(message("0x18FF0001", 9, ["0.52", "12.3456", "117.25"]));
     let silent = Message { id: message_id(0x7FF, false), ..Message::default() };
