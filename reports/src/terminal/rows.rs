@@ -76,8 +76,11 @@ pub(super) fn budget_words(budget: &Budget) -> String {
         return format!("{}: nothing was measured, limit {limit}{requirements}", budget.id);
     };
     let place = budget.r#where.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
-    let of = if budget.n == 1 { place } else { format!(", worst of {}{place}", words::grouped(budget.n)) };
-    let of = if budget.n == 1 && !of.is_empty() { format!(",{of}") } else { of };
+    let of = match budget.n {
+        1 if place.is_empty() => String::new(),
+        1 => format!(",{place}"),
+        n => format!(", worst of {}{place}", words::grouped(n)),
+    };
     let (value, margin) = (words::value(budget, measured), words::margin(budget));
     format!("{}: {value}, limit {limit}, margin {margin}{of}{requirements}", budget.id)
 }
