@@ -152,7 +152,7 @@ fn scale(negative: bool, significant: &str, shift: i64) -> Result<i64, NumberErr
     i64::try_from(if negative { -value } else { value }).map_err(|_| NumberError::OutOfRange)
 }
 
-/// Prints millionths as a decimal: at least `min` places, at most six, no other trailing zeros.
+/// Prints millionths as a decimal without trailing zeros.
 fn print(f: &mut fmt::Formatter<'_>, millionths: i64) -> fmt::Result {
     let sign = if millionths < 0 { "-" } else { "" };
     let size = millionths.unsigned_abs();

@@ -37,18 +37,29 @@ pub(super) fn section(page: &mut Page, report: &Report, options: &Options) {
 }
 
 fn campaign_pieces(report: &Report, campaign: &Campaign) -> Vec<(Style, String)> {
-    let limit = |id: &str| report.budget(id).map_or_else(String::new, |budget| format!(" ({})", words::limit(budget)));
     let mut pieces = vec![consent_piece(campaign.consent)];
-    if campaign.consent != Consent::NotAsked || campaign.duration_ms.is_some() {
-        let duration = campaign.duration_ms.map_or_else(|| "not finished".to_owned(), words::duration);
-        pieces.push((Style::Plain, format!("{duration}{}", limit(BUDGET_CAMPAIGN))));
+    match campaign.duration_ms {
+        Some(time) => pieces.push(against(report, BUDGET_CAMPAIGN, "", time)),
+        None if campaign.consent == Consent::Given => pieces.push((Style::Warn, "not finished".to_owned())),
+        None => {}
     }
     if let Some(time) = campaign.back_to_automatic_ms {
-        let text = format!("automatic after {}{}", words::duration(time), limit(BUDGET_BACK_TO_AUTOMATIC));
-        pieces.push((Style::Plain, text));
+        pieces.push(against(report, BUDGET_BACK_TO_AUTOMATIC, "automatic after ", time));
     }
     pieces.extend(outcome_pieces(report));
     pieces
+}
+
+/// A time, with limit and margin if it has a budget.
+fn against(report: &Report, budget: &str, label: &str, time: Millis) -> (Style, String) {
+    let text = format!("{label}{}", words::duration(time));
+    match report.budget(budget) {
+        None => (Style::Plain, text),
+        Some(budget) => {
+            let style = if budget.holds() { Style::Plain } else { Style::Warn };
+            (style, format!("{text} (limit {}, margin {})", words::limit(budget), words::margin(budget)))
+        }
+    }
 }
 
 fn consent_piece(consent: Consent) -> (Style, String) {

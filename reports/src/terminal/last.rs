@@ -14,7 +14,9 @@ pub(super) fn section(page: &mut Page, report: &Report) {
     let mut line = Line::new();
     line.put(style, &word);
     line.gap(2);
-    page.flow(line, Style::Plain, &summary(report));
+    // Not broken into lines: the verdict is always the last line but one, for eyes and for `tail -2`.
+    line.put(Style::Plain, &summary(report));
+    page.line(line);
     let mut line = Line::new();
     line.put(Style::Cool, &reproduce_command(report));
     page.line(line);
@@ -130,7 +132,7 @@ pub fn reproduce_command(report: &Report) -> String {
 
 /// A word as a shell takes it back.
 fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+[]".contains(c) && c != '[' && c != ']';
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();
     }

@@ -46,24 +46,27 @@ impl Line {
     pub(super) fn put(&mut self, style: Style, text: &str) {
         let text: String = text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         self.width += width_of(&text);
-        self.spans.push((style, text));
+        match self.spans.last_mut() {
+            Some((last, before)) if *last == style => before.push_str(&text),
+            _ => self.spans.push((style, text)),
+        }
     }
 
     /// Appends a word, flush left in a column.
     pub(super) fn left(&mut self, style: Style, text: &str, width: usize) {
         let end = self.width + width;
         self.put(style, text);
-        self.to_column(end);
+        self.pad_to(end);
     }
 
     /// Appends a word, flush right in a column.
     pub(super) fn right(&mut self, style: Style, text: &str, width: usize) {
-        self.to_column(self.width + width.saturating_sub(width_of(text)));
+        self.pad_to(self.width + width.saturating_sub(width_of(text)));
         self.put(style, text);
     }
 
     /// Spaces up to a column.
-    pub(super) fn to_column(&mut self, column: usize) {
+    pub(super) fn pad_to(&mut self, column: usize) {
         self.gap(column.saturating_sub(self.width));
     }
 
@@ -127,7 +130,7 @@ impl Page {
 
     /// Appends `text` after what stands on `line` already, broken at spaces; further lines begin below its first word.
     pub(super) fn flow(&mut self, line: Line, style: Style, text: &str) {
-        self.flow_pieces(line, text.split(' ').map(|word| (style, word.to_owned())), 1);
+        self.flow_pieces(line, unbreakable(text).into_iter().map(|piece| (style, piece)), 1);
     }
 
     /// Appends pieces that are not broken inside, `gap` spaces apart, under the rule of [`Page::flow`].
@@ -141,7 +144,8 @@ impl Page {
                 first = true;
             }
             if !first {
-                line.gap(gap);
+                // A single space belongs to the sentence and takes its style, so that a sentence is coloured once.
+                line.put(if gap == 1 { style } else { Style::Plain }, &" ".repeat(gap));
             }
             line.put(style, &piece);
             first = false;
@@ -154,6 +158,24 @@ impl Page {
         self.out
     }
 }
+
+/// Words of a text, a number and its unit kept together.
+fn unbreakable(text: &str) -> Vec<String> {
+    let starts_as_number =
+        |word: &str| word.trim_start_matches(['+', '-', '(']).starts_with(|c: char| c.is_ascii_digit());
+    let mut pieces: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let unit = UNITS.contains(&word.trim_end_matches([',', ':', ';', ')', '.']));
+        match pieces.last_mut().filter(|before| unit && starts_as_number(before)) {
+            Some(number) => *number = format!("{number} {word}"),
+            None => pieces.push(word.to_owned()),
+        }
+    }
+    pieces
+}
+
+/// Words that stay on the line of the number before them.
+const UNITS: [&str; 11] = ["ns", "us", "ms", "s", "min", "%", "V", "mV", "°C", "L/min", "kbit/s"];
 
 /// Columns that a text takes.
 pub(super) fn width_of(text: &str) -> usize {

@@ -6,8 +6,8 @@ use super::page::{Line, Page, Style, width_of};
 use super::words;
 use super::{Options, Verbosity};
 use crate::number::{Fixed, Millis};
-use crate::report::{BUDGET_PUMP_UPDATE, Outcome, Pump, Relation, Report, Try, TryOutcome};
-use crate::verdict;
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Phase, Pump, Relation, Report, Try, TryOutcome};
+use crate::verdict::{self, RowVerdict};
 
 /// Where the bars begin: indent, id, outcome and seconds, with gaps.
 const BAR_COLUMN: usize = 31;
@@ -28,6 +28,8 @@ struct Scale {
     cells: usize,
     /// What the whole width stands for, in ns.
     full: i64,
+    /// How a bar beyond the limit looks: less alarming when the scenario wants the budget to break.
+    over: Style,
     /// The limit and the relation to it, if there is a budget.
     limit: Option<(Relation, Fixed)>,
 }
@@ -45,7 +47,9 @@ impl Scale {
             }
             None => longest,
         };
-        Self { cells, full, limit }
+        let expected = |budget: &Budget| budget.verdict == RowVerdict::ExpectedFail;
+        let over = if report.budget(BUDGET_PUMP_UPDATE).is_some_and(expected) { Style::Warn } else { Style::Bad };
+        Self { cells, full, over, limit }
     }
 
     /// Eighths of cells for a time.
@@ -89,7 +93,7 @@ fn heading(page: &mut Page, report: &Report, scale: &Scale, timed: bool) {
     let limit = report.budget(BUDGET_PUMP_UPDATE).map(words::limit);
     if let (true, Some(cell), Some(limit)) = (timed, scale.limit_cell(), limit) {
         let label = format!("successful try, {limit} ┐");
-        line.to_column((BAR_COLUMN + cell + 1).saturating_sub(width_of(&label)));
+        line.pad_to((BAR_COLUMN + cell + 1).saturating_sub(width_of(&label)));
         line.put(Style::Dim, &label);
     }
     page.line(line);
@@ -99,7 +103,7 @@ fn heading(page: &mut Page, report: &Report, scale: &Scale, timed: bool) {
 fn row(pump: &Pump, scale: &Scale, timed: bool) -> Line {
     let margin = pump.update_ms.and_then(|time| margin(time, scale));
     let over = margin.is_some_and(|(_, held)| !held);
-    let (style, word) = if over { (Style::Bad, "OVER") } else { words::outcome_word(pump.outcome) };
+    let (style, word) = if over { (scale.over, "OVER") } else { words::outcome_word(pump.outcome) };
     let mut line = Line::new();
     line.gap(2);
     line.left(Style::Bold, &pump.id, 5);
@@ -107,10 +111,10 @@ fn row(pump: &Pump, scale: &Scale, timed: bool) -> Line {
     if timed {
         let time = pump.update_ms.map_or_else(|| "-".to_owned(), |time| format!("{} s", words::seconds(time)));
         line.right(Style::Plain, &time, 9);
-        line.to_column(BAR_COLUMN);
-        bar(&mut line, pump.update_ms, scale, style);
+        line.pad_to(BAR_COLUMN);
+        bar(&mut line, pump.update_ms, scale, style, over);
         let margin = margin.map_or_else(String::new, |(margin, _)| format!("{} s", words::signed_seconds(margin)));
-        line.right(if over { Style::Bad } else { Style::Plain }, &margin, 11);
+        line.right(if over { scale.over } else { Style::Plain }, &margin, 11);
         line.gap(2);
     }
     line.left(if pump.attempts > 1 { Style::Warn } else { Style::Dim }, &notes(pump), 10);
@@ -124,14 +128,17 @@ fn margin(time: Millis, scale: &Scale) -> Option<(Millis, bool)> {
 }
 
 /// A bar with the line of the limit through it.
-fn bar(line: &mut Line, time: Option<Millis>, scale: &Scale, style: Style) {
-    let eighths = time.map_or(0, |time| scale.eighths(time.as_nanos()));
+fn bar(line: &mut Line, time: Option<Millis>, scale: &Scale, style: Style, over: bool) {
+    let exact = time.map_or(0, |time| scale.eighths(time.as_nanos()));
+    // However little it is over, a bar over its limit is seen to cross the line.
+    let crossing = scale.limit_cell().filter(|_| over).map_or(0, |cell| (cell + 1) * 8 + 1);
+    let eighths = exact.max(crossing);
     let cut = eighths > scale.cells * 8;
     for cell in 0..scale.cells {
         let filled = eighths.saturating_sub(cell * 8);
         match (scale.limit_cell() == Some(cell), filled) {
             (true, 0..=8) => line.put(Style::Plain, "│"),
-            (true, _) => line.put(Style::Bad, "┃"),
+            (true, _) => line.put(scale.over, "┃"),
             (false, _) if cut && cell + 1 == scale.cells => line.put(style, "▶"),
             (false, 8..) => line.put(style, "█"),
             (false, 0) => line.gap(1),
@@ -167,21 +174,14 @@ fn tries(page: &mut Page, pump: &Pump, verbosity: Verbosity) {
         let mut line = Line::new();
         line.gap(BELOW_COLUMN);
         let style = if one.outcome == TryOutcome::Updated { Style::Dim } else { Style::Warn };
-        page.flow(
-            {
-                line.put(style, "");
-                line
-            },
-            style,
-            &try_words(one, pump.outcome),
-        );
+        page.flow(line, style, &try_words(one));
         if all {
             phases(page, one);
         }
     }
 }
 
-fn try_words(one: &Try, outcome: Outcome) -> String {
+fn try_words(one: &Try) -> String {
     let how = match one.outcome {
         TryOutcome::Updated => "updated",
         TryOutcome::Failed => "failed",
@@ -189,7 +189,6 @@ fn try_words(one: &Try, outcome: Outcome) -> String {
     };
     let cause = one.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
     let start = words::duration(one.start_ms);
-    let _ = outcome;
     format!("try {} at {start}, {how} after {}{cause}", one.n, words::duration(one.duration()))
 }
 
@@ -200,6 +199,6 @@ fn phases(page: &mut Page, one: &Try) {
     }
     let mut line = Line::new();
     line.gap(BELOW_COLUMN + 2);
-    let piece = |phase: &crate::report::Phase| format!("{} {}", phase.name, words::duration(phase.duration_ms));
+    let piece = |phase: &Phase| format!("{} {}", phase.name, words::duration(phase.duration_ms));
     page.flow_pieces(line, one.phases.iter().map(|phase| (Style::Dim, piece(phase))), 3);
 }

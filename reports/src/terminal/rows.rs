@@ -76,8 +76,11 @@ pub(super) fn budget_words(budget: &Budget) -> String {
         return format!("{}: nothing was measured, limit {limit}{requirements}", budget.id);
     };
     let place = budget.r#where.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
-    let of = if budget.n == 1 { place } else { format!(", worst of {}{place}", words::grouped(budget.n)) };
-    let of = if budget.n == 1 && !of.is_empty() { format!(",{of}") } else { of };
+    let of = match budget.n {
+        1 if place.is_empty() => String::new(),
+        1 => format!(",{place}"),
+        n => format!(", worst of {}{place}", words::grouped(n)),
+    };
     let (value, margin) = (words::value(budget, measured), words::margin(budget));
     format!("{}: {value}, limit {limit}, margin {margin}{of}{requirements}", budget.id)
 }
@@ -85,8 +88,9 @@ pub(super) fn budget_words(budget: &Budget) -> String {
 /// A check as a sentence.
 pub(super) fn check_words(check: &Check) -> String {
     let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
-    let looked = words::times(check.n);
-    format!("{}{detail} (looked at {looked}){}", check.id, requirements(&check.requirements))
+    let looked =
+        if check.n == 0 { "never looked at".to_owned() } else { format!("looked at {}", words::times(check.n)) };
+    format!("{}{detail} ({looked}){}", check.id, requirements(&check.requirements))
 }
 
 /// An expectation as a sentence.

@@ -57,18 +57,19 @@ pub(super) fn short_duration(time: Millis) -> String {
     let Some((whole, rest)) = text.split_once('.') else { return text };
     let Some((digits, unit)) = rest.split_once(' ') else { return text };
     let digits = digits.trim_end_matches('0');
+    if let (Some(minutes), true) = (whole.strip_suffix(" min 00"), digits.is_empty()) {
+        return format!("{minutes} min");
+    }
     if digits.is_empty() { format!("{whole} {unit}") } else { format!("{whole}.{digits} {unit}") }
 }
 
 /// A time in seconds with three places, for columns.
 pub(super) fn seconds(time: Millis) -> String {
-    let thousandths = Fixed::from_millionths(time.as_nanos()).as_millionths();
-    rounded(Fixed::from_millionths(round_div(thousandths, 1000)), 3)
-}
-
-fn round_div(value: i64, by: i64) -> i64 {
-    let half = if value < 0 { -by / 2 } else { by / 2 };
-    value.saturating_add(half) / by
+    let half = if time.as_nanos() < 0 { -500 } else { 500 };
+    let micros = time.as_nanos().saturating_add(half) / 1000;
+    let text = rounded(Fixed::from_millionths(micros), 3);
+    // Rounding to nothing keeps the sign: a limit broken by a microsecond is still broken.
+    if time.as_nanos() < 0 && micros == 0 { format!("-{text}") } else { text }
 }
 
 /// The same with its sign, for margins.
@@ -198,9 +199,10 @@ mod tests {
         assert_eq!(text(-1_304_000_000), "-1.304 s");
         assert_eq!(text(962_134_000_000), "16 min 02.134 s");
         assert_eq!(short_duration(Millis::from_nanos(70_000_000_000)), "70 s");
-        assert_eq!(short_duration(Millis::from_nanos(1_260_000_000_000)), "21 min 00 s");
+        assert_eq!(short_duration(Millis::from_nanos(1_260_000_000_000)), "21 min");
         assert_eq!(seconds(Millis::from_nanos(66_512_500_000)), "66.513");
         assert_eq!(signed_seconds(Millis::from_signed_nanos(-400_000)), "-0.000");
+        assert_eq!(signed_seconds(Millis::from_signed_nanos(-1)), "-0.000");
     }
 
     #[test]

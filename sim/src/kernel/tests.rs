@@ -511,6 +511,22 @@ fn a_million_events_of_one_instant_are_a_livelock_and_no_fewer() {
 }
 
 #[test]
+fn any_number_of_events_of_different_instants_is_no_livelock() {
+    let mut builder = ColonyBuilder::default();
+    let mut left = 1_000_001;
+    builder.on(ColonyEvent::SWEEP, move |_, cx, _| {
+        left -= 1;
+        if left > 0 {
+            cx.agenda.after(Span::from_nanos(left % 2), ColonyEvent::Sweep);
+        }
+    });
+    builder.agenda.at(SimTime::ZERO, ColonyEvent::Sweep);
+    let mut model = builder.build();
+    assert_eq!(model.run_until(SimTime::NEVER), Halt::Idle);
+    assert_eq!(model.events(), 1_000_001);
+}
+
+#[test]
 fn the_count_towards_a_livelock_is_part_of_a_snapshot() {
     let mut stuck = busy_instant(7, 1_000_000);
     stuck.run_until(END);

@@ -1,0 +1,200 @@
+//! result.json: every sample fits the schema and comes back equal, and the schema refuses what is not a result.
+
+mod samples;
+
+use jsonschema::Validator;
+use reports::{Event, EventWriter, Millis, Report, SCHEMA, SCHEMA_JSON, from_json, to_json_line};
+use serde_json::{Value, json};
+
+fn validator() -> Validator {
+    let schema: Value = serde_json::from_str(SCHEMA_JSON).unwrap();
+    jsonschema::meta::validate(&schema).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(schema["properties"]["schema"]["const"], SCHEMA);
+    jsonschema::draft202012::new(&schema).unwrap()
+}
+
+fn value(report: &Report) -> Value {
+    serde_json::from_str(&to_json_line(report)).unwrap()
+}
+
+#[test]
+fn every_sample_fits_the_schema() {
+    let validator = validator();
+    for (name, report) in samples::all() {
+        let errors: Vec<String> =
+            validator.iter_errors(&value(&report)).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{name}: {errors:#?}");
+    }
+}
+
+#[test]
+fn a_result_is_one_line_and_comes_back_equal() {
+    for (name, report) in samples::all() {
+        let line = to_json_line(&report);
+        assert!(!line.contains('\n'), "{name}");
+        assert_eq!(from_json(&line).unwrap(), report, "{name}");
+        assert_eq!(to_json_line(&from_json(&line).unwrap()), line, "{name}");
+    }
+}
+
+#[test]
+fn decimals_are_printed_from_their_integers() {
+    let line = to_json_line(&samples::pass());
+    assert!(line.contains(r#""back_to_automatic_ms":812.000125}"#));
+    assert!(line.contains(r#""seed":"42""#));
+    assert!(line.contains(r#""coolant_c_max":41.28}"#));
+    assert!(line.contains(r#""simulated_ms":1063245.5,"#));
+}
+
+/// The fields of the issue, in its order; a rename in code and schema together does not get past this list.
+const FIELDS: &[(&str, &str)] = &[
+    (
+        "",
+        "schema scenario inputs seed simulated_ms verdict budgets checks expectations pumps campaign bus power plant \
+          injections series assumptions fingerprint build",
+    ),
+    ("/scenario", "name sha256 resolved overrides"),
+    ("/inputs/0", "path sha256"),
+    ("/budgets/0", "id requirements n measured relation limit limit_low unit margin verdict where decomposition"),
+    ("/budgets/0/decomposition/0", "step at_ms"),
+    ("/checks/0", "id requirements n verdict detail"),
+    ("/expectations/0", "text verdict"),
+    ("/pumps/4", "id outcome attempts update_ms total_ms version_before version_after causes tries"),
+    ("/pumps/4/tries/0", "n start_ms outcome cause phases"),
+    ("/pumps/4/tries/0/phases/0", "name start_ms duration_ms"),
+    ("/campaign", "consent duration_ms back_to_automatic_ms"),
+    ("/bus", "bitrate load_mean load_peak frames error_frames nodes messages"),
+    ("/bus/nodes/0", "id tec_max rec_max error_passive bus_off"),
+    ("/bus/messages/0", "id frames response_ms_min response_ms_mean response_ms_max"),
+    ("/power", "supply_mv_min supply_mv_max brownouts"),
+    ("/plant", "flow_lpm_min coolant_c_max"),
+    ("/injections/0", "id kind target at_ms activations effect class"),
+    ("/series/0", "name unit t_ms min max"),
+    ("/assumptions/0", "text value source"),
+    ("/fingerprint", "all bus orchestrator pumps power plant faults"),
+    ("/build", "version commit rustc"),
+];
+
+#[test]
+fn the_fields_are_those_of_the_specification_in_its_order() {
+    let line = to_json_line(&samples::fail());
+    let result: Value = serde_json::from_str(&line).unwrap();
+    for (pointer, fields) in FIELDS {
+        let object = result.pointer(pointer).and_then(Value::as_object).unwrap();
+        let mut names: Vec<&str> = object.keys().map(String::as_str).collect();
+        let mut wanted: Vec<&str> = fields.split_whitespace().collect();
+        let top = pointer.is_empty();
+        if top {
+            let places: Vec<usize> = wanted.iter().map(|name| line.find(&format!("\"{name}\":")).unwrap()).collect();
+            assert!(places.is_sorted(), "{places:?}");
+        }
+        names.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(names, wanted, "at {pointer:?}");
+    }
+}
+
+/// What stands in place of a field to make it the wrong type; no field of a result takes an object with such a key.
+fn wrong() -> Value {
+    json!({ "wrong": true })
+}
+
+#[test]
+fn each_field_removed_renamed_or_of_a_wrong_type_is_refused() {
+    let validator = validator();
+    let good = value(&samples::fail());
+    assert!(validator.is_valid(&good));
+    let mut controls = 0;
+    for (pointer, fields) in FIELDS {
+        for field in fields.split_whitespace() {
+            let mut spoil = |what: &str, change: &dyn Fn(&mut serde_json::Map<String, Value>)| {
+                let mut bad = good.clone();
+                change(bad.pointer_mut(pointer).and_then(Value::as_object_mut).unwrap());
+                assert!(!validator.is_valid(&bad), "the schema takes {pointer}/{field} {what}");
+                assert!(from_json(&bad.to_string()).is_err(), "the reader takes {pointer}/{field} {what}");
+                controls += 1;
+            };
+            spoil("removed", &|object| {
+                object.remove(field).unwrap();
+            });
+            spoil("renamed", &|object| {
+                let taken = object.remove(field).unwrap();
+                object.insert(format!("{field}_"), taken);
+            });
+            spoil("of a wrong type", &|object| {
+                object.insert(field.to_owned(), wrong());
+            });
+            spoil("with a stranger beside it", &|object| {
+                object.insert(format!("{field}_too"), json!(1));
+            });
+        }
+    }
+    assert_eq!(controls, 4 * FIELDS.iter().map(|(_, fields)| fields.split_whitespace().count()).sum::<usize>());
+}
+
+#[test]
+fn the_schema_refuses_values_that_contradict_each_other_or_their_pattern() {
+    let validator = validator();
+    let good = value(&samples::fail());
+    let idle = value(&samples::inconclusive());
+    let cases = [
+        (&good, "/schema", json!("cooltwin.result/2")),
+        (&good, "/seed", json!(42)),
+        (&good, "/seed", json!("042")),
+        (&good, "/verdict", json!("expected-fail")),
+        (&good, "/scenario/sha256", json!("4f7c")),
+        (&good, "/scenario/sha256", json!("A".repeat(64))),
+        (&good, "/fingerprint/bus", json!("0".repeat(31))),
+        (&good, "/budgets/0/measured", Value::Null),
+        (&good, "/budgets/0/limit_low", json!(1)),
+        (&good, "/budgets/0/relation", json!("within")),
+        (&good, "/simulated_ms", json!(-1)),
+        (&good, "/simulated_ms", json!("1063245.5")),
+        (&good, "/pumps/0/id", json!("P17")),
+        (&good, "/pumps/0/outcome", json!("expired")),
+        (&good, "/pumps/4/causes/0", json!("timeout")),
+        (&good, "/bus/messages/0/id", json!("0x800")),
+        (&good, "/bus/frames", json!(1.5)),
+        (&good, "/injections/0/activations", json!(0)),
+        (&good, "/injections/0/effect", json!("")),
+        (&good, "/series/0/t_ms", json!(vec![0; 2001])),
+        (&good, "/build/commit", json!("main")),
+        (&idle, "/budgets/0/verdict", json!("pass")),
+        (&idle, "/budgets/0/measured", json!(1)),
+        (&idle, "/checks/1/verdict", json!("pass")),
+        (&idle, "/injections/0/activations", json!(1)),
+    ];
+    assert!(validator.is_valid(&good) && validator.is_valid(&idle));
+    for (base, pointer, wrong) in cases {
+        let mut bad = base.clone();
+        *bad.pointer_mut(pointer).unwrap() = wrong.clone();
+        assert!(!validator.is_valid(&bad), "{pointer} = {wrong}");
+    }
+}
+
+#[test]
+fn a_seed_keeps_all_its_digits() {
+    let mut report = samples::pass();
+    report.seed = u64::MAX;
+    let line = to_json_line(&report);
+    assert!(line.contains(r#""seed":"18446744073709551615""#));
+    assert_eq!(from_json(&line).unwrap().seed, u64::MAX);
+    assert!(validator().is_valid(&value(&report)));
+    let beyond = line.replace("18446744073709551615", "18446744073709551616");
+    assert!(from_json(&beyond).is_err());
+}
+
+#[test]
+fn events_are_one_object_per_line() {
+    let mut writer = EventWriter::new(Vec::new());
+    let t_ms = Millis::from_nanos(66_512_345_678);
+    writer.write(&Event { t_ms, node: "P05", kind: "bootloader", data: json!({"state": "erasing\n"}) }).unwrap();
+    writer.write(&Event { t_ms: Millis::ZERO, node: "bus", kind: "error-counters", data: [1, 2] }).unwrap();
+    assert_eq!(writer.lines(), 2);
+    let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+    let expected = r#"{"t_ms":66512.345678,"node":"P05","kind":"bootloader","data":{"state":"erasing\n"}}
+{"t_ms":0,"node":"bus","kind":"error-counters","data":[1,2]}
+"#;
+    assert_eq!(text, expected);
+}

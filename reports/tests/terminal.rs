@@ -1,0 +1,153 @@
+//! The terminal report: snapshots of every ending, and what holds for all of them.
+
+mod samples;
+
+use reports::{Options, Report, Verbosity, reproduce_command, terminal};
+
+const VERBOSITIES: [Verbosity; 4] = [Verbosity::Quiet, Verbosity::Normal, Verbosity::Verbose, Verbosity::VeryVerbose];
+
+fn text(report: &Report, width: usize, verbosity: Verbosity) -> String {
+    terminal(report, &Options { width, color: false, verbosity })
+}
+
+#[test]
+fn every_ending_reads_well_in_a_hundred_columns() {
+    for (name, report) in samples::all() {
+        insta::assert_snapshot!(format!("normal_{name}"), text(&report, 100, Verbosity::Normal));
+    }
+}
+
+#[test]
+fn quiet_prints_the_last_block_only() {
+    for (name, report) in samples::all() {
+        let quiet = text(&report, 100, Verbosity::Quiet);
+        assert!(text(&report, 100, Verbosity::Normal).ends_with(&format!("\n\n{quiet}")), "{name}");
+        insta::assert_snapshot!(format!("quiet_{name}"), quiet);
+    }
+}
+
+#[test]
+fn verbose_adds_phases_decomposition_and_checks() {
+    insta::assert_snapshot!(text(&samples::fail(), 100, Verbosity::Verbose));
+}
+
+#[test]
+fn very_verbose_adds_nodes_messages_assumptions_and_fingerprints() {
+    insta::assert_snapshot!(text(&samples::error(), 100, Verbosity::VeryVerbose));
+}
+
+#[test]
+fn narrow_and_wide_pages_keep_their_columns() {
+    insta::assert_snapshot!("fail_80", text(&samples::fail(), 80, Verbosity::Normal));
+    insta::assert_snapshot!("fail_140", text(&samples::fail(), 140, Verbosity::Normal));
+}
+
+#[test]
+fn colours_stand_around_words_and_change_none() {
+    for (name, report) in samples::all() {
+        for verbosity in VERBOSITIES {
+            let colored = terminal(&report, &Options { width: 100, color: true, verbosity });
+            assert!(colored.contains("\x1b["), "{name}");
+            assert_eq!(without_escapes(&colored), text(&report, 100, verbosity), "{name}");
+        }
+    }
+    let colored = Options { color: true, ..Options::default() };
+    insta::assert_snapshot!("fail_color", terminal(&samples::fail(), &colored).replace('\x1b', "\\e"));
+}
+
+fn without_escapes(text: &str) -> String {
+    let mut plain = String::new();
+    let mut parts = text.split('\x1b');
+    plain.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        plain.push_str(part.split_once('m').unwrap().1);
+    }
+    plain
+}
+
+#[test]
+fn the_verdict_is_the_last_line_but_one_and_the_command_the_last() {
+    for (name, report) in samples::all() {
+        for verbosity in VERBOSITIES {
+            let text = text(&report, 80, verbosity);
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines[lines.len() - 1], reproduce_command(&report), "{name}");
+            let word = report.verdict.word().to_uppercase();
+            assert!(lines[lines.len() - 2].starts_with(&format!("{word}  {}: ", report.scenario.name)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_page_or_ends_in_a_space() {
+    for (name, report) in samples::all() {
+        for verbosity in VERBOSITIES {
+            for width in [80, 100, 140, 200] {
+                let text = text(&report, width, verbosity);
+                let lines: Vec<&str> = text.lines().collect();
+                for line in &lines[..lines.len() - 2] {
+                    assert!(line.chars().count() <= width, "{name} at {width}: {line}");
+                    assert!(!line.ends_with(' '), "{name} at {width}: {line:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_line_of_the_limit_is_straight_and_its_label_stands_above_it() {
+    for width in [80, 100, 140] {
+        let text = text(&samples::fail(), width, Verbosity::Normal);
+        let column = |line: &str| line.chars().position(|c| matches!(c, '│' | '┃' | '┐'));
+        let columns: Vec<usize> = text.lines().filter_map(column).collect();
+        assert_eq!(columns.len(), 15, "14 pumps and the label");
+        assert!(columns.iter().all(|at| *at == columns[0]), "{columns:?}");
+    }
+}
+
+#[test]
+fn a_bar_crosses_the_line_exactly_when_its_pump_is_over() {
+    let mut report = samples::pass();
+    for (update, crosses) in [("69999.999999", false), ("70000", true), ("70000.000001", true)] {
+        report.pumps[2].update_ms = Some(update.parse().unwrap());
+        for width in [60, 80, 100, 140] {
+            let text = text(&report, width, Verbosity::Normal);
+            let row = text.lines().find(|line| line.starts_with("  P03")).unwrap();
+            assert_eq!(row.contains("┃▏"), crosses, "{update} at {width}: {row}");
+            assert_eq!(row.contains("OVER"), crosses, "{update} at {width}: {row}");
+        }
+    }
+}
+
+#[test]
+fn words_from_files_cannot_move_the_cursor() {
+    let mut report = samples::fail();
+    report.scenario.name = "evil\x1b[2J\r\n".to_owned();
+    report.checks[2].detail = "a\x07b\x1b]0;title\x07".to_owned();
+    report.inputs[0].path = "a\nb".to_owned();
+    for verbosity in VERBOSITIES {
+        let text = text(&report, 100, verbosity);
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+    }
+}
+
+#[test]
+fn the_command_survives_a_shell() {
+    let mut report = samples::fail();
+    report.inputs[0].path = "it's here.ron".to_owned();
+    report.scenario.overrides = vec!["consent=$(never)".to_owned()];
+    assert_eq!(reproduce_command(&report), r"cooltwin run 'it'\''s here.ron' --seed 42 --set 'consent=$(never)'");
+}
+
+#[test]
+fn an_empty_report_is_no_reason_to_panic() {
+    let mut report = samples::bus_alone();
+    report.bus = reports::Bus::default();
+    report.budgets.clear();
+    report.checks.clear();
+    report.inputs.clear();
+    report.assumptions.clear();
+    report.judge();
+    let text = text(&report, 0, Verbosity::VeryVerbose);
+    assert!(text.ends_with("INCONCLUSIVE  bus-alone: nothing was judged\ncooltwin run FILE --seed 42\n"), "{text}");
+}
