@@ -1,20 +1,227 @@
-//! To come.
+//! Faults: what a scenario injects, when it acts, and the proof that it did.
+//!
+//! ```text
+//!   scenario fault --trigger (time, or a record that fulfils its condition)--> begin --> port of the domain it acts on
+//!                                                                 \--duration--> end
+//!   records that carry the injection, or a read-back of the port --> activations, effect
+//! ```
+//! The healthy code of bus, supply and boards holds no fault; each fault reaches them through a port that exists for it
+//! or through what a real fault would move (a switch, a wire, a stored bit). Words: an *injection* is one fault of the
+//! scenario; it *begins* when its trigger comes, *acts* when something is different because of it, and *ends* after its
+//! duration. An injection that never acted makes the run inconclusive.
+
+mod act;
+mod trigger;
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::{Mut, Resource, World};
+
+use crate::event::{Context, Event, TwinBuilder};
+use crate::kernel::{SimTime, Span, Words};
+use crate::node::NodeId;
+use crate::record::Record;
+use crate::scenario::{Fault, Scenario, Trigger};
+
+pub use act::Setting;
 
 /// Scheduled events of this domain.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FaultEvent {
-    /// To come.
-    Nothing,
+    /// An injection begins.
+    Begin {
+        /// Its number.
+        injection: u16,
+    },
+    /// An injection ends.
+    End {
+        /// Its number.
+        injection: u16,
+    },
 }
 
 /// Records of this domain.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultRecord {
-    /// To come.
-    Nothing,
+    /// An injection began.
+    Begun {
+        /// Its number.
+        injection: u16,
+    },
+    /// An injection acted.
+    Acted {
+        /// Its number.
+        injection: u16,
+        /// What was read back.
+        effect: Arc<str>,
+    },
+    /// An injection ended.
+    Ended {
+        /// Its number.
+        injection: u16,
+    },
 }
 
 impl FaultRecord {
     /// Gives every field as numbers, the kind of record first.
-    pub fn words(&self, _to: &mut crate::kernel::Words) {}
+    pub fn words(&self, to: &mut Words) {
+        let (kind, injection) = match self {
+            Self::Begun { injection } => (0, injection),
+            Self::Acted { injection, .. } => (1, injection),
+            Self::Ended { injection } => (2, injection),
+        };
+        to.put(kind);
+        to.put(u64::from(*injection));
+    }
 }
+
+/// One fault of the scenario while the twin runs.
+#[derive(Clone)]
+pub struct Injection {
+    /// What the scenario says.
+    pub fault: Arc<Fault>,
+    /// Nodes that it acts on, empty where it acts on bus or supply.
+    pub nodes: Arc<[NodeId]>,
+    /// Whether it has begun and not ended.
+    pub active: bool,
+    /// How often it began.
+    pub begun: u32,
+    /// How often it acted.
+    pub activations: u64,
+    /// When it first acted.
+    pub first: Option<SimTime>,
+    /// What was read back at the first time.
+    pub effect: Arc<str>,
+    /// Progress of its trigger.
+    seen: u32,
+}
+
+/// All injections of a run.
+#[derive(Resource, Clone, Default)]
+pub struct Faults {
+    /// In the order of the scenario.
+    pub list: Vec<Injection>,
+    watch: trigger::Watch,
+}
+
+/// Schedules the faults of a scenario and watches for their conditions.
+pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting) {
+    let mut faults = Faults { list: Vec::new(), watch: trigger::Watch::new(scenario.pumps.count) };
+    for (number, fault) in scenario.faults.iter().enumerate() {
+        if let Trigger::At(at) = fault.trigger {
+            let injection = u16::try_from(number).expect("a scenario has fewer faults");
+            builder.agenda.at(SimTime::ZERO + at, Event::Fault(FaultEvent::Begin { injection }));
+        }
+        faults.list.push(Injection {
+            fault: Arc::new(fault.clone()),
+            nodes: act::nodes_of(scenario, &fault.place).into(),
+            active: false,
+            begun: 0,
+            activations: 0,
+            first: None,
+            effect: Arc::from(""),
+            seen: 0,
+        });
+    }
+    let watching = !faults.list.is_empty();
+    builder.resource(faults);
+    builder.resource(setting);
+    builder.on(Event::FAULT, |world, context, event| match event {
+        Event::Fault(FaultEvent::Begin { injection }) => begin(world, context, usize::from(injection)),
+        Event::Fault(FaultEvent::End { injection }) => end(world, context, usize::from(injection)),
+        _ => {}
+    });
+    if watching {
+        builder.observe(|world, context, time, record| see(world, context, time, record));
+    }
+}
+
+/// Runs `what` on injection `number` with the world beside it.
+fn with<T>(
+    world: &mut World,
+    number: usize,
+    what: impl FnOnce(&mut World, &mut Injection) -> T,
+) -> Option<T> {
+    world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
+        faults.list.get_mut(number).map(|injection| what(world, injection))
+    })
+}
+
+fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
+    let injection_number = u16::try_from(number).unwrap_or(u16::MAX);
+    with(world, number, |world, injection| {
+        injection.begun += 1;
+        injection.active = true;
+        context.record(Record::Fault(FaultRecord::Begun { injection: injection_number }));
+        if let Some(effect) = act::begin(world, context, number, injection) {
+            acted(context, number, injection, &effect);
+        }
+        if let Some(duration) = injection.fault.duration {
+            context.agenda.after(duration, Event::Fault(FaultEvent::End { injection: injection_number }));
+        }
+        schedule_repeat(context, injection_number, injection);
+    });
+}
+
+/// A fault at a time begins again after its period.
+fn schedule_repeat(context: &mut Context<'_>, number: u16, injection: &Injection) {
+    let (Trigger::At(_), Some(repeat)) = (&injection.fault.trigger, &injection.fault.repeat) else { return };
+    if let Some(period) = repeat.period
+        && (repeat.count == 0 || injection.begun < repeat.count)
+    {
+        context.agenda.after(period, Event::Fault(FaultEvent::Begin { injection: number }));
+    }
+}
+
+fn end(world: &mut World, context: &mut Context<'_>, number: usize) {
+    with(world, number, |world, injection| {
+        injection.active = false;
+        act::end(world, context, number, injection);
+        let injection = u16::try_from(number).unwrap_or(u16::MAX);
+        context.record(Record::Fault(FaultRecord::Ended { injection }));
+    });
+}
+
+/// Counts an activation; the first one keeps what was read back.
+fn acted(context: &mut Context<'_>, number: usize, injection: &mut Injection, effect: &str) {
+    injection.activations += 1;
+    if injection.first.is_none() {
+        injection.first = Some(context.now);
+        injection.effect = Arc::from(effect);
+        let record = FaultRecord::Acted { injection: u16::try_from(number).unwrap_or(u16::MAX), effect: Arc::from(effect) };
+        context.record(Record::Fault(record));
+    }
+}
+
+/// Looks at a record: as the fulfilment of a trigger, and as the proof of an action.
+fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Record) {
+    if matches!(record, Record::Fault(_)) {
+        return;
+    }
+    world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
+        let Faults { list, watch } = &mut *faults;
+        let moment = watch.see(record);
+        for (number, injection) in list.iter_mut().enumerate() {
+            if may_begin(injection)
+                && let Some(delay) = trigger::fulfilled(injection, watch, &moment, record)
+            {
+                let event = FaultEvent::Begin { injection: u16::try_from(number).unwrap_or(u16::MAX) };
+                context.agenda.at(time + delay, Event::Fault(event));
+            }
+            if injection.begun > 0
+                && let Some(effect) = act::proof(world, number, injection, record)
+            {
+                acted(context, number, injection, &effect);
+            }
+        }
+    });
+}
+
+/// Whether a condition that comes now begins the injection once more.
+fn may_begin(injection: &Injection) -> bool {
+    let most = injection.fault.repeat.as_ref().map_or(1, |repeat| repeat.count);
+    most == 0 || injection.begun < most
+}
+
+/// How long after a record the fault begins.
+type Delay = Span;

@@ -1,0 +1,523 @@
+//! What each kind of fault does, how it is taken back, and what proves that it acted.
+
+use bevy_ecs::prelude::{Mut, Resource, World};
+use protocol::Frame;
+
+use super::Injection;
+use crate::bus::{self, ALL_NODES, BusRecord, LinkState, PlannedHit, PlannedLoss, RandomHits};
+use crate::event::Context;
+use crate::hosts::cioc::CiocHost;
+use crate::hosts::cpu::Cpu;
+use crate::hosts::flash::Flash;
+use crate::hosts::pump::PumpHost;
+use crate::hosts::{self, OrchestratorRecord, PumpRecord};
+use crate::kernel::{SimTime, Span, Stream, stream};
+use crate::node::{NodeId, Nodes};
+use crate::power::{self, Branch, Disturbance, PowerRecord, SupplyPlace};
+use crate::record::Record;
+use crate::scenario::{Direction, FaultKind, Place, Scenario, SeenBy, Trigger};
+
+/// What faults need to know of the scenario around them.
+#[derive(Resource, Clone)]
+pub struct Setting {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Supply without load, in mV.
+    pub nominal_mv: u32,
+    /// Reaction latency of every node.
+    pub latency: Span,
+    /// Nominal time of a sector erase.
+    pub sector_erase: Span,
+    /// Bytes of a pump's image, for bits that flip in it.
+    pub image_len: u64,
+    /// Names of further nodes, from N17 on.
+    pub further_nodes: Vec<String>,
+    /// How many pumps there are.
+    pub pumps: u8,
+    /// Source of random choices of faults.
+    pub random: Stream,
+}
+
+/// The nodes that a place names; empty for the bus and the supply.
+pub(super) fn nodes_of(scenario: &Scenario, place: &Place) -> Vec<NodeId> {
+    match place {
+        Place::Pump(pump) => vec![NodeId::new(*pump)],
+        Place::Cioc => vec![NodeId::CIOC],
+        Place::AllPumps => (1..=scenario.pumps.count).map(NodeId::new).collect(),
+        Place::AllNodes => scenario.nodes().iter().filter_map(|name| scenario.node_id(name)).collect(),
+        Place::Node(name) => scenario.node_id(name).into_iter().collect(),
+        Place::Between(between) => [&between.a, &between.b].into_iter().filter_map(|n| scenario.node_id(n)).collect(),
+        Place::Bus | Place::Supply | Place::PumpFeed => Vec::new(),
+    }
+}
+
+/// Where a supply fault acts.
+fn supply_places(injection: &Injection) -> Vec<SupplyPlace> {
+    match injection.fault.place {
+        Place::Supply | Place::AllNodes => vec![SupplyPlace::Source],
+        Place::PumpFeed | Place::AllPumps => vec![SupplyPlace::Branch(Branch::Pumps(0))],
+        _ => injection.nodes.iter().map(|node| SupplyPlace::Node(*node)).collect(),
+    }
+}
+
+fn component<T: bevy_ecs::component::Component<Mutability = bevy_ecs::component::Mutable>>(
+    world: &mut World,
+    node: NodeId,
+) -> Option<Mut<'_, T>> {
+    let entity = world.resource::<Nodes>().get(node)?;
+    world.get_mut::<T>(entity)
+}
+
+/// The number under which bus and supply know the injection.
+fn token(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Begins the fault; gives what was read back if it acts at once.
+pub(super) fn begin(
+    world: &mut World,
+    context: &mut Context<'_>,
+    number: usize,
+    injection: &Injection,
+) -> Option<String> {
+    match &injection.fault.kind {
+        FaultKind::PowerCut
+        | FaultKind::Sag(_)
+        | FaultKind::Ramp(_)
+        | FaultKind::OverVoltage(_)
+        | FaultKind::Bounce(_)
+        | FaultKind::FeedOff => begin_supply(world, context, number, injection),
+        FaultKind::BitErrors(_)
+        | FaultKind::Burst(_)
+        | FaultKind::FrameHit(_)
+        | FaultKind::FrameLoss(_)
+        | FaultKind::ReceiveOverrun(_)
+        | FaultKind::Unplugged
+        | FaultKind::OpenBus
+        | FaultKind::StuckDominant
+        | FaultKind::StuckRecessive
+        | FaultKind::Babbling(_)
+        | FaultKind::ControllerSlow(_)
+        | FaultKind::ControllerStopped => begin_bus(world, context, number, injection),
+        _ => begin_board(world, context, injection),
+    }
+}
+
+fn begin_supply(
+    world: &mut World,
+    context: &mut Context<'_>,
+    number: usize,
+    injection: &Injection,
+) -> Option<String> {
+    let hold = injection.fault.duration;
+    match &injection.fault.kind {
+        FaultKind::PowerCut => cut(world, context, injection),
+        FaultKind::FeedOff => power::switch(world, context, Branch::Pumps(0), false),
+        kind => {
+            let what = disturbance(kind, hold)?;
+            for place in supply_places(injection) {
+                power::disturb(world, context, place, what, token(number));
+            }
+        }
+    }
+    None
+}
+
+/// At a flash operation power is gone at that very instant; otherwise the hold-up of the node runs out first.
+fn cut(world: &mut World, context: &mut Context<'_>, injection: &Injection) {
+    let at_once = matches!(injection.fault.trigger, Trigger::FlashOperation(_));
+    match injection.fault.place {
+        Place::PumpFeed => power::switch(world, context, Branch::Pumps(0), false),
+        Place::Supply => {
+            for branch in [Branch::Cioc, Branch::Pumps(0)] {
+                power::switch(world, context, branch, false);
+            }
+        }
+        _ => {
+            for node in injection.nodes.iter() {
+                if at_once {
+                    power::cut_at_once(world, context, *node);
+                } else {
+                    power::cut(world, context, *node);
+                }
+            }
+        }
+    }
+}
+
+fn disturbance(kind: &FaultKind, hold: Option<Span>) -> Option<Disturbance> {
+    let none = Span::ZERO;
+    Some(match (kind, hold) {
+        (FaultKind::Sag(level), Some(hold)) => {
+            Disturbance::Sag { to_mv: level.to.mv(), fall: none, hold, rise: none }
+        }
+        (FaultKind::OverVoltage(level), Some(hold)) => {
+            Disturbance::OverVoltage { to_mv: level.to.mv(), rise: none, hold, fall: none }
+        }
+        (FaultKind::Sag(level) | FaultKind::OverVoltage(level), None) => Disturbance::Step { to_mv: level.to.mv() },
+        (FaultKind::Ramp(ramp), _) => Disturbance::Ramp { to_mv: ramp.to.mv(), over: ramp.over },
+        (FaultKind::Bounce(bounce), _) => Disturbance::Bounce {
+            to_mv: 0,
+            dips: u16::try_from(bounce.count).unwrap_or(u16::MAX),
+            low: bounce.off,
+            period: bounce.off + bounce.on,
+        },
+        _ => return None,
+    })
+}
+
+fn begin_bus(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) -> Option<String> {
+    let injected = token(number);
+    match &injection.fault.kind {
+        FaultKind::BitErrors(errors) => {
+            let to = injection.fault.duration.map_or(SimTime::NEVER, |duration| context.now + duration);
+            let rate = u32::try_from(errors.rate.ppb()).unwrap_or(u32::MAX);
+            add_noise(world, context, injected, injection.begun, to, rate);
+        }
+        FaultKind::Burst(burst) => {
+            let bit = world.resource::<bus::Bus>().bit_time();
+            let to = context.now + bit.times(u64::from(burst.bits));
+            add_noise(world, context, injected, injection.begun, to, 1_000_000_000);
+        }
+        FaultKind::FrameHit(hit) => {
+            let victims = victims(world, &hit.seen_by, hit.id.id());
+            let key = Some(bus::wire::arbitration_key(hit.id.id()));
+            let planned = PlannedHit { injection: injected, key, nth: hit.nth, times: 1, bit: hit.bit, victims };
+            bus::add_planned_hit(world, context, planned);
+        }
+        FaultKind::FrameLoss(_) | FaultKind::ReceiveOverrun(_) => begin_loss(world, number, injection),
+        FaultKind::Babbling(babble) => {
+            let frame = Frame::data_frame(babble.id.id(), &[0; 8][..usize::from(babble.dlc.min(8))]);
+            injection.nodes.iter().for_each(|node| bus::set_babbling(world, context, *node, frame));
+        }
+        FaultKind::ControllerSlow(later) => {
+            let latency = world.resource::<Setting>().latency + later.by;
+            injection.nodes.iter().for_each(|node| bus::set_latency(world, *node, latency));
+            return Some(format!("{} attends {latency} ms after a frame", names(injection)));
+        }
+        FaultKind::ControllerStopped => {
+            injection.nodes.iter().for_each(|node| bus::set_stopped(world, context, *node, true));
+            return read_back_links(world, injection, |state| state == LinkState::Stopped);
+        }
+        _ => return begin_wiring(world, context, injection),
+    }
+    None
+}
+
+fn add_noise(world: &mut World, context: &mut Context<'_>, injection: u32, begun: u32, to: SimTime, rate: u32) {
+    let seed = world.resource::<Setting>().seed;
+    let stream = stream(seed, &format!("bit errors {injection}.{begun}"));
+    let hits = RandomHits { injection, from: context.now, to, rate, victims: ALL_NODES, stream };
+    bus::add_random_hits(world, context, &hits);
+}
+
+fn victims(world: &World, seen_by: &SeenBy, id: embedded_can::Id) -> u32 {
+    match seen_by {
+        SeenBy::All => ALL_NODES,
+        SeenBy::Receivers => !bus::sender_of(world, id).map_or(0, NodeId::bit),
+        SeenBy::Only(names) => {
+            let setting = world.resource::<Setting>();
+            names.iter().filter_map(|name| setting.node(name)).fold(0, |mask, node| mask | node.bit())
+        }
+    }
+}
+
+impl Setting {
+    /// The node of this name.
+    fn node(&self, name: &crate::scenario::words::NodeName) -> Option<NodeId> {
+        use crate::scenario::words::NodeName;
+        match name {
+            NodeName::Cioc => Some(NodeId::CIOC),
+            NodeName::Pump(pump) => Some(NodeId::new(*pump)),
+            NodeName::Further(name) => {
+                let index = self.further_nodes.iter().position(|known| known == name)?;
+                Some(NodeId::new(u8::try_from(NodeId::FIRST_FURTHER.index() + index).ok()?))
+            }
+        }
+    }
+}
+
+fn begin_loss(world: &mut World, number: usize, injection: &Injection) {
+    let seed = world.resource::<Setting>().seed;
+    let injected = token(number);
+    for node in injection.nodes.iter() {
+        let loss = PlannedLoss { injection: injected, ..PlannedLoss::of(*node) };
+        match &injection.fault.kind {
+            FaultKind::ReceiveOverrun(overrun) => {
+                bus::add_planned_loss(world, PlannedLoss { times: overrun.frames, ..loss });
+            }
+            FaultKind::FrameLoss(frames) => {
+                let stream = stream(seed, &format!("frame loss {injected}.{node}"));
+                let rate = (frames.rate.ppb() < 1_000_000_000).then_some((frames.rate.ppb(), stream));
+                let (nth, times) = frames.nth.map_or((1, u32::MAX), |nth| (nth, 1));
+                let loss = PlannedLoss { id: frames.id.map(|id| id.id()), nth, times, rate, ..loss };
+                if matches!(frames.direction, Direction::Received | Direction::Both) {
+                    bus::add_planned_loss(world, loss.clone());
+                }
+                if matches!(frames.direction, Direction::Sent | Direction::Both) {
+                    bus::add_planned_loss(world, PlannedLoss { sent: true, ..loss });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Faults of the wiring, read back from the medium.
+fn begin_wiring(world: &mut World, context: &mut Context<'_>, injection: &Injection) -> Option<String> {
+    set_wiring(world, context, injection, true);
+    let medium = world.resource::<bus::Bus>().medium();
+    let nodes = mask(injection);
+    match injection.fault.kind {
+        FaultKind::Unplugged => (medium.unplugged & nodes == nodes).then(|| format!("{} is off the bus", names(injection))),
+        FaultKind::OpenBus => {
+            let first = injection.nodes.first()?.bit();
+            (medium.open_after & first != 0).then(|| format!("the bus is open behind {}", injection.nodes[0]))
+        }
+        FaultKind::StuckDominant => (medium.stuck_dominant != 0).then(|| "the line reads dominant".to_owned()),
+        FaultKind::StuckRecessive => (medium.stuck_recessive != 0).then(|| "the line reads recessive".to_owned()),
+        _ => None,
+    }
+}
+
+fn set_wiring(world: &mut World, context: &mut Context<'_>, injection: &Injection, on: bool) {
+    let set = |mask: &mut u32, bits: u32| if on { *mask |= bits } else { *mask &= !bits };
+    let nodes = mask(injection);
+    let first = injection.nodes.first().map_or(0, |node| node.bit());
+    let stuck = if nodes == 0 { NodeId::CIOC.bit() } else { nodes };
+    bus::change_medium(world, context, |medium| match injection.fault.kind {
+        FaultKind::Unplugged => set(&mut medium.unplugged, nodes),
+        FaultKind::OpenBus => set(&mut medium.open_after, first),
+        FaultKind::StuckDominant => set(&mut medium.stuck_dominant, stuck),
+        FaultKind::StuckRecessive => set(&mut medium.stuck_recessive, stuck),
+        _ => {}
+    });
+}
+
+fn mask(injection: &Injection) -> u32 {
+    injection.nodes.iter().fold(0, |mask, node| mask | node.bit())
+}
+
+fn names(injection: &Injection) -> String {
+    let names: Vec<String> = injection.nodes.iter().map(NodeId::to_string).collect();
+    names.join(", ")
+}
+
+fn read_back_links(world: &World, injection: &Injection, is: impl Fn(LinkState) -> bool) -> Option<String> {
+    let bus = world.resource::<bus::Bus>();
+    let all = injection.nodes.iter().all(|node| is(bus.state(*node)));
+    all.then(|| format!("controller of {} is {:?}", names(injection), bus.state(injection.nodes[0])))
+}
+
+fn begin_board(world: &mut World, context: &mut Context<'_>, injection: &Injection) -> Option<String> {
+    let nodes = injection.nodes.clone();
+    let mut effects = nodes.iter().filter_map(|node| begin_at_board(world, context, injection, *node));
+    let first = effects.next();
+    let more = effects.count();
+    first.map(|effect| if more == 0 { effect } else { format!("{effect}, and {more} more") })
+}
+
+fn begin_at_board(world: &mut World, context: &mut Context<'_>, injection: &Injection, node: NodeId) -> Option<String> {
+    let now = context.now;
+    match &injection.fault.kind {
+        FaultKind::FlashProgramFailure(failing) => {
+            let count = if failing.operations == 0 { u32::MAX } else { failing.operations };
+            component::<PumpHost>(world, node)?.failing_programs = count;
+            None
+        }
+        FaultKind::SlowErase(slower) => {
+            let mut flash = component::<Flash>(world, node)?;
+            flash.times.sector_erase = slower.factor.of(flash.times.sector_erase);
+            None
+        }
+        FaultKind::BitFlipAtRest(flips) => flip_bits(world, node, flips.bits),
+        FaultKind::Hang => {
+            let until = injection.fault.duration.map_or(SimTime::NEVER, |duration| now + duration);
+            let mut cpu = component::<Cpu>(world, node)?;
+            cpu.hung_until = until;
+            cpu.running.then(|| format!("the CPU of {node} stands still"))
+        }
+        FaultKind::Reset => {
+            hosts::reset(world, context, node);
+            None
+        }
+        FaultKind::SlowBoot(later) => {
+            let mut cpu = component::<Cpu>(world, node)?;
+            cpu.options.boot_time = cpu.options.boot_time + later.by;
+            None
+        }
+        FaultKind::WrongVersion(reported) => {
+            component::<PumpHost>(world, node)?.false_version = Some(reported.version.into());
+            None
+        }
+        FaultKind::ClockDrift(drifting) => {
+            let mut cpu = component::<Cpu>(world, node)?;
+            cpu.set_drift(now, drifting.by.ppm());
+            Some(format!("the clock of {node} runs {} ppm off", cpu.options.clock_ppm))
+        }
+        _ => None,
+    }
+}
+
+fn flip_bits(world: &mut World, node: NodeId, count: u32) -> Option<String> {
+    use rand::RngExt as _;
+    let bits = world.resource::<Setting>().image_len * 8;
+    let mut flipped = None;
+    for _ in 0..count {
+        let bit = world.resource_mut::<Setting>().random.random_range(0..bits);
+        let mut flash = component::<Flash>(world, node)?;
+        let at = usize::try_from(bit / 8).ok()?;
+        let before = flash.dump(at, 1)[0];
+        if flash.flip_bit(bit) {
+            let after = flash.dump(at, 1)[0];
+            flipped = flipped.or(Some(format!("flash of {node} at {at:#07x}: {before:#04x} became {after:#04x}")));
+        }
+    }
+    flipped
+}
+
+/// Takes the fault back.
+pub(super) fn end(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) {
+    match &injection.fault.kind {
+        FaultKind::PowerCut => restore(world, context, injection),
+        FaultKind::FeedOff => power::switch(world, context, Branch::Pumps(0), true),
+        FaultKind::Ramp(_) => {
+            let to_mv = world.resource::<Setting>().nominal_mv;
+            for place in supply_places(injection) {
+                power::disturb(world, context, place, Disturbance::Step { to_mv }, token(number));
+            }
+        }
+        FaultKind::BitErrors(_)
+        | FaultKind::Burst(_)
+        | FaultKind::FrameHit(_)
+        | FaultKind::FrameLoss(_)
+        | FaultKind::ReceiveOverrun(_) => bus::end_injection(world, context, token(number)),
+        FaultKind::Unplugged | FaultKind::OpenBus | FaultKind::StuckDominant | FaultKind::StuckRecessive => {
+            set_wiring(world, context, injection, false);
+        }
+        FaultKind::Babbling(_) => {
+            injection.nodes.iter().for_each(|node| bus::set_babbling(world, context, *node, None));
+        }
+        FaultKind::ControllerSlow(_) => {
+            let latency = world.resource::<Setting>().latency;
+            injection.nodes.iter().for_each(|node| bus::set_latency(world, *node, latency));
+        }
+        FaultKind::ControllerStopped => {
+            injection.nodes.iter().for_each(|node| bus::set_stopped(world, context, *node, false));
+        }
+        _ => injection.nodes.iter().for_each(|node| end_at_board(world, context.now, injection, *node)),
+    }
+}
+
+fn restore(world: &mut World, context: &mut Context<'_>, injection: &Injection) {
+    match injection.fault.place {
+        Place::PumpFeed => power::switch(world, context, Branch::Pumps(0), true),
+        Place::Supply => {
+            for branch in [Branch::Cioc, Branch::Pumps(0)] {
+                power::switch(world, context, branch, true);
+            }
+        }
+        _ => injection.nodes.iter().for_each(|node| power::restore(world, context, *node)),
+    }
+}
+
+fn end_at_board(world: &mut World, now: SimTime, injection: &Injection, node: NodeId) {
+    let nominal_erase = world.resource::<Setting>().sector_erase;
+    match &injection.fault.kind {
+        FaultKind::FlashProgramFailure(_) => {
+            if let Some(mut host) = component::<PumpHost>(world, node) {
+                host.failing_programs = 0;
+            }
+        }
+        FaultKind::SlowErase(_) => {
+            if let Some(mut flash) = component::<Flash>(world, node) {
+                flash.times.sector_erase = nominal_erase;
+            }
+        }
+        FaultKind::SlowBoot(later) => {
+            if let Some(mut cpu) = component::<Cpu>(world, node) {
+                cpu.options.boot_time = cpu.options.boot_time - later.by;
+            }
+        }
+        FaultKind::WrongVersion(_) => {
+            if let Some(mut host) = component::<PumpHost>(world, node) {
+                host.false_version = None;
+            }
+        }
+        FaultKind::ClockDrift(_) => {
+            if let Some(mut cpu) = component::<Cpu>(world, node) {
+                cpu.set_drift(now, 0);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What in this record shows that the injection acted.
+pub(super) fn proof(world: &World, number: usize, injection: &Injection, record: &Record) -> Option<String> {
+    let ours = |token: u32| usize::try_from(token).is_ok_and(|token| token == number);
+    let at = |node: &NodeId| injection.nodes.contains(node);
+    match (&injection.fault.kind, record) {
+        (_, Record::Bus(BusRecord::Hit { injection, bit, victims, .. })) if ours(*injection) => {
+            let seen = if *victims == ALL_NODES { "all nodes".to_owned() } else { format!("nodes {victims:#b}") };
+            Some(format!("bit {bit} of a frame read inverted by {seen}"))
+        }
+        (_, Record::Bus(BusRecord::Lost { injection, node, id })) if ours(*injection) => {
+            Some(format!("{node} lost a frame {:#05x} above the link layer", protocol::frame::raw_id(*id)))
+        }
+        (_, Record::Power(PowerRecord::Level { injection, to_mv, place, .. })) if ours(*injection) => {
+            let level = to_mv.map_or("back".to_owned(), |mv| format!("{mv} mV"));
+            Some(format!("supply at {place:?} goes to {level}"))
+        }
+        (FaultKind::PowerCut, Record::Power(PowerRecord::Line { node, connected: false }))
+            if injection.active && at(node) =>
+        {
+            Some(format!("the line of {node} is cut"))
+        }
+        (FaultKind::PowerCut | FaultKind::FeedOff, Record::Power(PowerRecord::Switched { branch, on: false }))
+            if injection.active && injection.nodes.is_empty() =>
+        {
+            Some(format!("branch {branch:?} is off"))
+        }
+        (FaultKind::Babbling(babble), Record::Bus(BusRecord::Frame { frame, sender, .. }))
+            if at(sender) && frame.id() == babble.id.id() =>
+        {
+            Some(format!("{sender} sends {:#05x} back to back", protocol::frame::raw_id(frame.id())))
+        }
+        (_, Record::Pump(record)) if injection.active && at(&record.node()) => pump_proof(world, injection, record),
+        (FaultKind::SlowBoot(_), Record::Orchestrator(OrchestratorRecord::Started))
+            if injection.active && at(&NodeId::CIOC) =>
+        {
+            Some("the CIOC started late".to_owned())
+        }
+        (FaultKind::Reset, Record::Orchestrator(OrchestratorRecord::Reset)) if at(&NodeId::CIOC) => {
+            Some("the CIOC was reset".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Option<String> {
+    let node = record.node();
+    match (&injection.fault.kind, record) {
+        (FaultKind::FlashProgramFailure(_), PumpRecord::FlashBegun { operation, .. }) if operation.fails => {
+            Some(format!("flash operation {} of {node} failed", operation.number))
+        }
+        (FaultKind::SlowErase(_), PumpRecord::FlashBegun { operation, .. }) => {
+            let took = operation.ends.since(operation.begun);
+            (took > world.resource::<Setting>().sector_erase).then(|| format!("an erase of {node} takes {took} ms"))
+        }
+        (FaultKind::SlowBoot(_), PumpRecord::Started { .. }) => Some(format!("{node} started late")),
+        (FaultKind::Reset, PumpRecord::Reset { .. }) => Some(format!("{node} was reset")),
+        (FaultKind::WrongVersion(_), PumpRecord::Disguised { version, .. }) => {
+            Some(format!("{node} reports version {version}"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the CIOC holds a store at all; used where a fault of the package is proven.
+pub(crate) fn store_of(world: &World) -> Option<&crate::hosts::cioc::Store> {
+    let entity = world.resource::<Nodes>().get(NodeId::CIOC)?;
+    world.get::<CiocHost>(entity).map(|host| &host.store)
+}
