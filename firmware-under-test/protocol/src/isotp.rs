@@ -10,7 +10,11 @@
 //! hands out one frame at a time. ISO-TP repeats nothing: a lost frame ends the message by a time-out, and the layer
 //! above repeats it.
 //!
-//! Time-outs: N_As (our frame does not leave), N_Bs (no flow control comes), N_Cr (no consecutive frame comes).
+//! Time-outs: N_As for data and N_Ar for flow control (our frame does not leave), N_Bs (no flow control comes), N_Cr (no
+//! consecutive frame comes). The two directions are independent of each other (full duplex).
+//!
+//! A CPU may learn that its frame left after it has read the answer to that frame: confirmations and received frames
+//! wait in different queues. So an answer to a frame that is still unconfirmed is taken, see [`Channel::on_frame`].
 
 use embedded_can::StandardId;
 use heapless::Vec;
@@ -71,13 +75,13 @@ pub struct Config {
     pub separation: SeparationTime,
     /// Fills frames up to 8 bytes; `None` sends them short.
     pub padding: Option<u8>,
-    /// Longest wait for one of our frames to leave.
+    /// Longest wait for one of our frames to leave, data (N_As) or flow control (N_Ar).
     pub n_as: Duration,
     /// Longest wait for a flow control.
     pub n_bs: Duration,
     /// Longest wait for a consecutive frame.
     pub n_cr: Duration,
-    /// How many wait frames in a row a sender accepts (N_WFTmax), and a receiver sends at most.
+    /// How many wait frames in a row a sender accepts, and a receiver sends at most before it gives up (N_WFTmax).
     pub wait_frames_most: u8,
 }
 
@@ -110,7 +114,7 @@ pub enum Event {
 /// Why a message was given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// N_As: our frame did not leave in time.
+    /// N_As or N_Ar: our frame did not leave in time and should be aborted.
     NotTransmitted,
     /// N_Bs: no flow control came in time.
     NoFlowControl,
@@ -120,7 +124,7 @@ pub enum Failure {
     WrongSequenceNumber,
     /// The receiver has no room for the message.
     Overflow,
-    /// The receiver asked to wait too often.
+    /// The receiver asked, or would have to ask, to wait too often.
     TooManyWaits,
     /// A flow control had an unknown status.
     InvalidFlowStatus,
@@ -137,13 +141,14 @@ pub enum SendError {
     Length,
 }
 
+/// What our next flow control says, unless the receiver is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FlowStatus {
     Continue,
-    Wait,
     Overflow,
 }
 
+/// What comes after the frame in the mailbox, if one is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sending {
     Idle,
@@ -177,10 +182,11 @@ enum Receiving {
 /// What of ours is in a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum InFlight {
-    SingleFrame,
-    FirstFrame,
-    Consecutive { left: Option<u8> },
+    /// Single, first or consecutive frame.
+    Data,
     FlowControl,
+    /// Data of a message that has failed since.
+    Abandoned,
 }
 
 /// Both directions of one pair of ids, with buffers for `TX` and `RX` bytes.
@@ -193,7 +199,6 @@ pub struct Channel<const TX: usize, const RX: usize> {
     outgoing: Vec<u8, TX>,
     taken: usize,
     next_sequence: u8,
-    peer_block_size: u8,
     peer_gap: Duration,
     in_flight: Option<(InFlight, Instant)>,
     receiving: Receiving,
@@ -214,7 +219,6 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
             outgoing: Vec::new(),
             taken: 0,
             next_sequence: 0,
-            peer_block_size: 0,
             peer_gap: Duration::ZERO,
             in_flight: None,
             receiving: Receiving::Idle,
@@ -236,7 +240,7 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
         self.rx_id
     }
 
-    /// The last message received.
+    /// The last message received, from [`Event::Received`] until the next frame is handed in.
     #[must_use]
     pub fn message(&self) -> &[u8] {
         &self.incoming
@@ -245,7 +249,7 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
     /// Whether a message of ours is on its way.
     #[must_use]
     pub fn is_sending(&self) -> bool {
-        self.sending != Sending::Idle || matches!(self.in_flight, Some((kind, _)) if kind != InFlight::FlowControl)
+        self.sending != Sending::Idle || self.has_in_flight(InFlight::Data)
     }
 
     /// Whether a message is coming in.
@@ -254,9 +258,17 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
         self.receiving != Receiving::Idle
     }
 
-    /// While held, the receiver answers a first frame or a full block with wait frames instead of continue.
+    fn has_in_flight(&self, kind: InFlight) -> bool {
+        self.in_flight.is_some_and(|(in_flight, _)| in_flight == kind)
+    }
+
+    /// While held, the receiver answers a first frame or a full block with wait frames instead of continue. After as
+    /// many as the configuration allows it gives the message up ([`Failure::TooManyWaits`]).
     pub fn set_hold(&mut self, hold: bool) {
         self.hold = hold;
+        if let (false, Some((_, due))) = (hold, &mut self.flow_control) {
+            *due = Instant::ZERO;
+        }
     }
 
     /// Takes a message for sending; its first frame is handed out by [`Self::next_frame`].
@@ -285,7 +297,10 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
         self.flow_control = None;
     }
 
-    /// A frame came in; frames with other ids are ignored.
+    /// A frame came in; frames with other ids, malformed and unexpected ones are ignored (ISO 15765-2, 9.8.3).
+    ///
+    /// A single frame ends a message that was coming in; only [`Event::Received`] is reported then. A flow control counts
+    /// from the moment the frame it answers was handed out, as the confirmation may be read later than the answer.
     pub fn on_frame(&mut self, now: Instant, frame: &Frame) -> Option<Event> {
         if !frame.has_id(self.rx_id) {
             return None;
@@ -311,11 +326,14 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
     }
 
     fn on_first_frame(&mut self, now: Instant, high: u8, rest: &[u8]) -> Option<Event> {
-        let (&low, payload) = rest.split_first()?;
-        let length = usize::from(high) << 8 | usize::from(low);
-        if payload.len() != 6 || length <= 7 {
-            return None;
-        }
+        let &[low, ref payload @ ..] = rest else { return None };
+        let &[a, b, c, d, _, _] = payload else { return None };
+        let length = match usize::from(high) << 8 | usize::from(low) {
+            // The escape for lengths above 4095: never accepted, but the sender shall learn it at once.
+            0 if u32::from_be_bytes([a, b, c, d]) > 4_095 => usize::MAX,
+            0..=7 => return None,
+            length => length,
+        };
         let interrupted = self.is_receiving().then_some(Event::ReceiveFailed(Failure::Interrupted));
         if length > RX {
             self.receiving = Receiving::Idle;
@@ -331,16 +349,17 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
 
     fn on_consecutive_frame(&mut self, now: Instant, sequence: u8, rest: &[u8]) -> Option<Event> {
         let Receiving::Active { length, next, left, .. } = self.receiving else { return None };
-        // A consecutive frame while our flow control is still due was not asked for.
+        // A consecutive frame while our flow control is still due was not asked for. One that comes while it is in a
+        // mailbox was: only the confirmation is late.
         if self.flow_control.is_some() {
             return None;
         }
+        let missing = length.saturating_sub(self.incoming.len());
+        let payload = rest.get(..missing.min(7))?;
         if sequence != next {
             self.receiving = Receiving::Idle;
             return Some(Event::ReceiveFailed(Failure::WrongSequenceNumber));
         }
-        let missing = length.saturating_sub(self.incoming.len());
-        let payload = rest.get(..missing.min(7))?;
         self.incoming.extend_from_slice(payload).ok()?;
         if self.incoming.len() >= length {
             self.receiving = Receiving::Idle;
@@ -357,27 +376,34 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
     fn on_flow_control(&mut self, now: Instant, status: u8, rest: &[u8]) -> Option<Event> {
         let Sending::AwaitFlowControl { waits, .. } = self.sending else { return None };
         let &[block_size, separation, ..] = rest else { return None };
-        let failure = match status {
+        match status {
             0 => {
-                self.peer_block_size = block_size;
                 self.peer_gap = SeparationTime::from_byte(separation).gap();
-                self.sending = Sending::Gap { due: now, left: self.fresh_block(block_size) };
-                return None;
+                self.sending = Sending::Gap { due: now, left: (block_size != 0).then_some(block_size) };
+                None
             }
             1 if waits < self.config.wait_frames_most => {
                 self.sending = Sending::AwaitFlowControl { since: now, waits: waits.saturating_add(1) };
-                return None;
+                None
             }
-            1 => Failure::TooManyWaits,
-            2 => Failure::Overflow,
-            _ => Failure::InvalidFlowStatus,
-        };
+            1 => self.fail_sending(Failure::TooManyWaits),
+            2 => self.fail_sending(Failure::Overflow),
+            _ => self.fail_sending(Failure::InvalidFlowStatus),
+        }
+    }
+
+    fn fail_sending(&mut self, failure: Failure) -> Option<Event> {
         self.sending = Sending::Idle;
+        if let Some((kind @ InFlight::Data, _)) = &mut self.in_flight {
+            *kind = InFlight::Abandoned;
+        }
         Some(Event::SendFailed(failure))
     }
 
-    fn fresh_block(&self, block_size: u8) -> Option<u8> {
-        (block_size != 0).then_some(block_size)
+    fn fail_receiving(&mut self, failure: Failure) -> Option<Event> {
+        self.receiving = Receiving::Idle;
+        self.flow_control = None;
+        Some(Event::ReceiveFailed(failure))
     }
 
     /// A frame of ours with this id has left the controller.
@@ -386,23 +412,22 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
             return None;
         }
         match self.in_flight.take()?.0 {
-            InFlight::SingleFrame => return Some(Event::Sent),
-            InFlight::FirstFrame => self.sending = Sending::AwaitFlowControl { since: now, waits: 0 },
-            InFlight::Consecutive { left } => return self.after_consecutive(now, left),
-            InFlight::FlowControl => self.restart_n_cr(now),
+            InFlight::Data => self.after_data(now),
+            InFlight::FlowControl => {
+                self.restart_n_cr(now);
+                None
+            }
+            InFlight::Abandoned => None,
         }
-        None
     }
 
-    fn after_consecutive(&mut self, now: Instant, left: Option<u8>) -> Option<Event> {
-        if self.taken >= self.outgoing.len() {
-            self.sending = Sending::Idle;
-            return Some(Event::Sent);
+    fn after_data(&mut self, now: Instant) -> Option<Event> {
+        match &mut self.sending {
+            Sending::Idle => return Some(Event::Sent),
+            Sending::Start => {}
+            Sending::AwaitFlowControl { since, .. } => *since = now,
+            Sending::Gap { due, .. } => *due = now.after(self.peer_gap),
         }
-        self.sending = match left {
-            Some(0) => Sending::AwaitFlowControl { since: now, waits: 0 },
-            left => Sending::Gap { due: now.after(self.peer_gap), left },
-        };
         None
     }
 
@@ -412,38 +437,66 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
         }
     }
 
-    /// Checks the time-outs; call it whenever [`Self::wake_at`] has come.
+    /// Checks the time-outs; call it whenever [`Self::wake_at`] has come. Of several that have run out at once each call
+    /// reports one.
     pub fn poll(&mut self, now: Instant) -> Option<Event> {
-        if let Some((kind, since)) = self.in_flight
-            && now >= since.after(self.config.n_as)
-        {
-            return self.give_up_transmission(kind);
+        let past = |due: Option<Instant>| due.is_some_and(|due| now >= due);
+        if past(self.transmission_ends()) {
+            return self.give_up_transmission();
         }
-        if let Sending::AwaitFlowControl { since, .. } = self.sending
-            && now >= since.after(self.config.n_bs)
-        {
-            self.sending = Sending::Idle;
-            return Some(Event::SendFailed(Failure::NoFlowControl));
+        if past(self.flow_control_ends()) {
+            return self.fail_sending(Failure::NoFlowControl);
         }
-        if let Receiving::Active { since, .. } = self.receiving
-            && self.flow_control.is_none()
-            && now >= since.after(self.config.n_cr)
-        {
-            self.receiving = Receiving::Idle;
-            return Some(Event::ReceiveFailed(Failure::NoConsecutiveFrame));
+        if past(self.waits_end()) {
+            return self.fail_receiving(Failure::TooManyWaits);
+        }
+        if past(self.consecutive_frame_ends()) {
+            return self.fail_receiving(Failure::NoConsecutiveFrame);
         }
         None
     }
 
-    fn give_up_transmission(&mut self, kind: InFlight) -> Option<Event> {
-        self.in_flight = None;
-        if kind == InFlight::FlowControl {
-            self.receiving = Receiving::Idle;
-            self.flow_control = None;
-            return Some(Event::ReceiveFailed(Failure::NotTransmitted));
+    /// N_As or N_Ar of the frame in the mailbox.
+    fn transmission_ends(&self) -> Option<Instant> {
+        self.in_flight.map(|(_, since)| since.after(self.config.n_as))
+    }
+
+    /// N_Bs; it starts when the frame has left.
+    fn flow_control_ends(&self) -> Option<Instant> {
+        match self.sending {
+            Sending::AwaitFlowControl { since, .. } if !self.has_in_flight(InFlight::Data) => {
+                Some(since.after(self.config.n_bs))
+            }
+            _ => None,
         }
-        self.sending = Sending::Idle;
-        Some(Event::SendFailed(Failure::NotTransmitted))
+    }
+
+    /// When one more wait frame would be due, but none is allowed.
+    fn waits_end(&self) -> Option<Instant> {
+        let (Some((FlowStatus::Continue, due)), Receiving::Active { waits, .. }) = (self.flow_control, self.receiving)
+        else {
+            return None;
+        };
+        (self.hold && waits >= self.config.wait_frames_most).then_some(due)
+    }
+
+    /// N_Cr; it starts when our flow control has left.
+    fn consecutive_frame_ends(&self) -> Option<Instant> {
+        match self.receiving {
+            Receiving::Active { since, .. }
+                if self.flow_control.is_none() && !self.has_in_flight(InFlight::FlowControl) =>
+            {
+                Some(since.after(self.config.n_cr))
+            }
+            _ => None,
+        }
+    }
+
+    fn give_up_transmission(&mut self) -> Option<Event> {
+        match self.in_flight.take()?.0 {
+            InFlight::FlowControl => self.fail_receiving(Failure::NotTransmitted),
+            InFlight::Data | InFlight::Abandoned => self.fail_sending(Failure::NotTransmitted),
+        }
     }
 
     /// The frame that should now go into a mailbox, if any; the channel waits for [`Self::on_sent`] after it.
@@ -453,7 +506,7 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
         }
         let (frame, kind) = match self.flow_control_frame(now) {
             Some(frame) => (frame, InFlight::FlowControl),
-            None => self.data_frame(now)?,
+            None => (self.data_frame(now)?, InFlight::Data),
         };
         self.in_flight = Some((kind, now));
         Some(frame)
@@ -461,68 +514,77 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
 
     fn flow_control_frame(&mut self, now: Instant) -> Option<Frame> {
         let (status, due) = self.flow_control?;
-        if now < due {
+        if now < due || self.waits_end().is_some() {
             return None;
         }
         self.flow_control = None;
         let code = match status {
             FlowStatus::Overflow => 2,
-            FlowStatus::Continue | FlowStatus::Wait if self.must_wait(now) => 1,
-            FlowStatus::Continue | FlowStatus::Wait => 0,
+            FlowStatus::Continue if self.hold => self.ask_to_wait(now),
+            FlowStatus::Continue => self.open_block(),
         };
         self.frame(&[0x30 | code, self.config.block_size, self.config.separation.to_byte()])
     }
 
-    /// Whether the receiver asks the sender to wait; if so the next flow control is due after half of N_Bs.
-    fn must_wait(&mut self, now: Instant) -> bool {
-        let Receiving::Active { left, waits, .. } = &mut self.receiving else { return false };
-        if self.hold && *waits < self.config.wait_frames_most {
+    /// Sends a wait frame; the next flow control is due after half of N_Bs, so that the sender's N_Bs never runs out.
+    fn ask_to_wait(&mut self, now: Instant) -> u8 {
+        if let Receiving::Active { waits, .. } = &mut self.receiving {
             *waits = waits.saturating_add(1);
-            let pause = Duration::from_micros(self.config.n_bs.as_micros() / 2);
-            self.flow_control = Some((FlowStatus::Wait, now.after(pause)));
-            return true;
         }
-        *waits = 0;
-        *left = (self.config.block_size != 0).then_some(self.config.block_size);
-        false
+        let pause = Duration::from_micros(self.config.n_bs.as_micros() / 2);
+        self.flow_control = Some((FlowStatus::Continue, now.after(pause)));
+        1
     }
 
-    fn data_frame(&mut self, now: Instant) -> Option<(Frame, InFlight)> {
+    fn open_block(&mut self) -> u8 {
+        if let Receiving::Active { left, waits, .. } = &mut self.receiving {
+            *left = (self.config.block_size != 0).then_some(self.config.block_size);
+            *waits = 0;
+        }
+        0
+    }
+
+    fn data_frame(&mut self, now: Instant) -> Option<Frame> {
         match self.sending {
-            Sending::Start => self.opening_frame(),
-            Sending::Gap { due, left } if now >= due => self.consecutive_frame(left),
+            Sending::Start => self.opening_frame(now),
+            Sending::Gap { due, left } if now >= due => self.consecutive_frame(now, left),
             _ => None,
         }
     }
 
-    fn opening_frame(&mut self) -> Option<(Frame, InFlight)> {
+    fn opening_frame(&mut self, now: Instant) -> Option<Frame> {
         let length = self.outgoing.len();
+        let mut bytes = Vec::<u8, 8>::new();
         self.sending = Sending::Idle;
         if length <= 7 {
-            let mut bytes = Vec::<u8, 8>::new();
             bytes.push(u8::try_from(length).ok()?).ok()?;
             bytes.extend_from_slice(&self.outgoing).ok()?;
-            return Some((self.frame(&bytes)?, InFlight::SingleFrame));
+            return self.frame(&bytes);
         }
         let [high, low] = u16::try_from(length).ok()?.to_be_bytes();
-        let mut bytes = Vec::<u8, 8>::new();
         bytes.extend_from_slice(&[0x10 | high, low]).ok()?;
         bytes.extend_from_slice(self.outgoing.get(..6)?).ok()?;
         self.taken = 6;
         self.next_sequence = 1;
-        Some((self.frame(&bytes)?, InFlight::FirstFrame))
+        self.sending = Sending::AwaitFlowControl { since: now, waits: 0 };
+        self.frame(&bytes)
     }
 
-    fn consecutive_frame(&mut self, left: Option<u8>) -> Option<(Frame, InFlight)> {
+    fn consecutive_frame(&mut self, now: Instant, left: Option<u8>) -> Option<Frame> {
         let end = self.taken.saturating_add(7).min(self.outgoing.len());
         let mut bytes = Vec::<u8, 8>::new();
+        self.sending = Sending::Idle;
         bytes.push(0x20 | self.next_sequence).ok()?;
         bytes.extend_from_slice(self.outgoing.get(self.taken..end)?).ok()?;
         self.taken = end;
         self.next_sequence = self.next_sequence.wrapping_add(1) & 0x0F;
-        self.sending = Sending::Idle;
-        let left = left.map(|left| left.saturating_sub(1));
-        Some((self.frame(&bytes)?, InFlight::Consecutive { left }))
+        if end < self.outgoing.len() {
+            self.sending = match left.map(|left| left.saturating_sub(1)) {
+                Some(0) => Sending::AwaitFlowControl { since: now, waits: 0 },
+                left => Sending::Gap { due: now, left },
+            };
+        }
+        self.frame(&bytes)
     }
 
     fn frame(&self, bytes: &[u8]) -> Option<Frame> {
@@ -532,23 +594,30 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
         Frame::data_frame(self.tx_id, &padded)
     }
 
-    /// When [`Self::poll`] or [`Self::next_frame`] should be called next, if nothing else happens.
+    /// When [`Self::poll`] and [`Self::next_frame`] should be called next, if nothing else happens; an instant that has
+    /// passed means at once.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
-        if let Some((_, since)) = self.in_flight {
-            return Some(since.after(self.config.n_as));
+        let ends = [
+            self.transmission_ends(),
+            self.flow_control_ends(),
+            self.waits_end(),
+            self.consecutive_frame_ends(),
+            self.frame_due(),
+        ];
+        ends.into_iter().flatten().min()
+    }
+
+    /// When the next frame can be handed out; not while one is in a mailbox.
+    fn frame_due(&self) -> Option<Instant> {
+        if self.in_flight.is_some() {
+            return None;
         }
-        let sending = match self.sending {
-            Sending::Idle => None,
+        let data = match self.sending {
             Sending::Start => Some(Instant::ZERO),
-            Sending::AwaitFlowControl { since, .. } => Some(since.after(self.config.n_bs)),
             Sending::Gap { due, .. } => Some(due),
+            Sending::Idle | Sending::AwaitFlowControl { .. } => None,
         };
-        let receiving = match (self.flow_control, self.receiving) {
-            (Some((_, due)), _) => Some(due),
-            (None, Receiving::Active { since, .. }) => Some(since.after(self.config.n_cr)),
-            (None, Receiving::Idle) => None,
-        };
-        [sending, receiving].into_iter().flatten().min()
+        [data, self.flow_control.map(|(_, due)| due)].into_iter().flatten().min()
     }
 }
