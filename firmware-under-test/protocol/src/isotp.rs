@@ -621,3 +621,530 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
         [data, self.flow_control.map(|(_, due)| due)].into_iter().flatten().min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Transcripts. Each line is a time in us, a step, its bytes, and after `=>` the event it must report (none if
+    //! there is no arrow). Bytes of frames are written from ISO 15765-2, not taken from a run.
+    //!
+    //! | step | meaning |
+    //! |------|---------|
+    //! | send | a message is taken for sending |
+    //! | out  | exactly this frame is handed out |
+    //! | quiet| nothing is handed out |
+    //! | sent | the frame in the mailbox left |
+    //! | in   | a frame arrives |
+    //! | poll | time-outs are checked |
+    //! | wake | `wake_at` is this many us, or `never` |
+    //! | hold | the receiver is held, `release` ends it |
+    use super::*;
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec as StdVec;
+
+    type Small = Channel<64, 64>;
+
+    fn channel<const TX: usize, const RX: usize>(config: Config) -> Channel<TX, RX> {
+        Channel::new(config, StandardId::new(0x781).unwrap(), StandardId::new(0x701).unwrap())
+    }
+
+    fn bytes(words: &[&str]) -> StdVec<u8> {
+        words.iter().map(|word| u8::from_str_radix(word, 16).unwrap()).collect()
+    }
+
+    fn play<const TX: usize, const RX: usize>(channel: &mut Channel<TX, RX>, script: &str) {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (step, expected) = line.split_once("=>").unwrap_or((line, ""));
+            let words: StdVec<&str> = step.split_whitespace().collect();
+            let now = Instant::from_micros(words[0].parse().unwrap());
+            let event = do_step(channel, now, words[1], &words[2..], line);
+            let event = event.map(|event| format!("{event:?}")).unwrap_or_default();
+            assert_eq!(event, expected.trim(), "in: {line}");
+        }
+    }
+
+    fn do_step<const TX: usize, const RX: usize>(
+        channel: &mut Channel<TX, RX>,
+        now: Instant,
+        verb: &str,
+        rest: &[&str],
+        line: &str,
+    ) -> Option<Event> {
+        match verb {
+            "send" => channel.send(&bytes(rest)).unwrap(),
+            "out" => {
+                let frame = channel.next_frame(now).unwrap_or_else(|| panic!("nothing handed out: {line}"));
+                assert!(frame.has_id(channel.tx_id()), "{line}");
+                assert_eq!(frame.data(), bytes(rest), "{line}");
+            }
+            "quiet" => assert_eq!(channel.next_frame(now), None, "{line}"),
+            "sent" => return channel.on_sent(now, channel.tx_id()),
+            "in" => return channel.on_frame(now, &Frame::data_frame(channel.rx_id(), &bytes(rest)).unwrap()),
+            "poll" => return channel.poll(now),
+            "wake" => {
+                let wake = channel.wake_at().map_or(String::from("never"), |at| format!("{}", at.as_micros()));
+                assert_eq!(wake, rest[0], "{line}");
+            }
+            "hold" => channel.set_hold(true),
+            "release" => channel.set_hold(false),
+            other => panic!("unknown step {other}"),
+        }
+        None
+    }
+
+    const NO_PADDING: Config = Config { padding: None, ..Config::DEFAULT };
+
+    /// A known example: identifier F190 (VIN) with "W0L000043MB541326", 20 bytes.
+    const VIN: &[u8] = b"\x62\xF1\x90W0L000043MB541326";
+
+    #[test]
+    fn the_vin_response_is_received() {
+        let mut channel = channel::<64, 64>(Config::DEFAULT);
+        play(
+            &mut channel,
+            "0    in    10 14 62 F1 90 57 30 4C
+             0    wake  0
+             0    out   30 08 F5 AA AA AA AA AA
+             300  sent
+             300  wake  1000300
+             900  in    21 30 30 30 30 34 33 4D
+             2000 in    22 42 35 34 31 33 32 36 => Received
+             2000 wake  never",
+        );
+        assert_eq!(channel.message(), VIN);
+    }
+
+    #[test]
+    fn the_vin_response_is_sent_with_the_gap_asked_for() {
+        let mut channel = channel::<64, 64>(NO_PADDING);
+        play(
+            &mut channel,
+            "0     send  62 F1 90 57 30 4C 30 30 30 30 34 33 4D 42 35 34 31 33 32 36
+             0     wake  0
+             0     out   10 14 62 F1 90 57 30 4C
+             0     quiet
+             250   sent
+             250   wake  1000250
+             900   in    30 00 14
+             900   out   21 30 30 30 30 34 33 4D
+             1200  sent
+             1200  wake  21200
+             21199 quiet
+             21200 out   22 42 35 34 31 33 32 36
+             21500 sent  => Sent
+             21500 wake  never",
+        );
+    }
+
+    #[test]
+    fn single_frames_are_padded_or_short() {
+        play(
+            &mut channel::<64, 64>(Config::DEFAULT),
+            "0 send 3E 00
+             0 out  02 3E 00 AA AA AA AA AA
+             9 sent => Sent",
+        );
+        play(
+            &mut channel::<64, 64>(NO_PADDING),
+            "0 send 3E 00
+             0 out  02 3E 00
+             9 sent => Sent
+             9 send 01 02 03 04 05 06 07
+             9 out  07 01 02 03 04 05 06 07",
+        );
+    }
+
+    #[test]
+    fn the_last_consecutive_frame_is_padded() {
+        play(
+            &mut channel::<64, 64>(Config::DEFAULT),
+            "0 send 01 02 03 04 05 06 07 08
+             0 out  10 08 01 02 03 04 05 06
+             1 sent
+             2 in   30 00 00
+             2 out  21 07 08 AA AA AA AA AA
+             3 sent => Sent",
+        );
+    }
+
+    #[test]
+    fn a_block_ends_with_a_flow_control_for_sender_and_receiver() {
+        let config = Config { block_size: 1, separation: SeparationTime::from_byte(0), ..NO_PADDING };
+        play(
+            &mut channel::<64, 64>(config),
+            "0 in   10 15 00 01 02 03 04 05
+             0 out  30 01 00
+             1 sent
+             2 in   21 06 07 08 09 0A 0B 0C
+             2 out  30 01 00
+             3 sent
+             4 in   22 0D 0E 0F 10 11 12 13
+             4 out  30 01 00
+             5 sent
+             6 in   23 14 => Received
+             6 wake never",
+        );
+        play(
+            &mut channel::<64, 64>(config),
+            "0 send 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 10 11 12 13 14
+             0 out  10 15 00 01 02 03 04 05
+             1 sent
+             2 in   30 02 00
+             2 out  21 06 07 08 09 0A 0B 0C
+             3 sent
+             3 out  22 0D 0E 0F 10 11 12 13
+             4 sent
+             4 quiet
+             4 wake 1000004
+             5 in   30 02 00
+             5 out  23 14
+             6 sent => Sent",
+        );
+    }
+
+    #[test]
+    fn time_outs_are_named_and_the_channel_stays_usable() {
+        let mut channel = channel::<64, 64>(NO_PADDING);
+        play(
+            &mut channel,
+            "0       send 01 02 03 04 05 06 07 08
+             0       out  10 08 01 02 03 04 05 06
+             999999  poll
+             1000000 poll => SendFailed(NotTransmitted)
+             1000000 wake never
+             1000000 send 01 02 03 04 05 06 07 08
+             1000000 out  10 08 01 02 03 04 05 06
+             1500000 sent
+             2499999 poll
+             2500000 poll => SendFailed(NoFlowControl)
+             2600000 in   30 00 00
+             2600000 quiet
+             3000000 in   10 08 01 02 03 04 05 06
+             3000000 out  30 08 F5
+             3900000 poll
+             4000000 poll => ReceiveFailed(NotTransmitted)
+             5000000 in   10 08 01 02 03 04 05 06
+             5000000 out  30 08 F5
+             5100000 sent
+             6099999 poll
+             6100000 poll => ReceiveFailed(NoConsecutiveFrame)
+             6100001 in   21 07 08
+             6100002 in   02 3E 00 => Received
+             6100002 wake never",
+        );
+        assert_eq!(channel.message(), [0x3E, 0x00]);
+    }
+
+    #[test]
+    fn an_answer_read_before_the_confirmation_counts() {
+        play(
+            &mut channel::<64, 64>(NO_PADDING),
+            "0   send 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E
+             0   out  10 0E 01 02 03 04 05 06
+             500 in   30 01 00
+             501 quiet
+             502 sent
+             502 out  21 07 08 09 0A 0B 0C 0D
+             600 in   30 00 00
+             601 sent
+             601 out  22 0E
+             700 sent => Sent",
+        );
+    }
+
+    #[test]
+    fn a_refusal_read_before_the_confirmation_ends_the_message_once() {
+        play(
+            &mut channel::<64, 64>(NO_PADDING),
+            "0   send 01 02 03 04 05 06 07 08
+             0   out  10 08 01 02 03 04 05 06
+             500 in   32 00 00 => SendFailed(Overflow)
+             500 send 3E 00
+             501 quiet
+             502 sent
+             502 out  02 3E 00
+             503 sent => Sent",
+        );
+    }
+
+    #[test]
+    fn consecutive_frames_read_before_the_confirmation_of_our_flow_control_count() {
+        let config = Config { block_size: 1, ..NO_PADDING };
+        play(
+            &mut channel::<64, 64>(config),
+            "0 in  10 10 00 01 02 03 04 05
+             0 out 30 01 F5
+             5 in  21 06 07 08 09 0A 0B 0C
+             5 quiet
+             6 sent
+             6 out 30 01 F5
+             7 in  22 0D 0E 0F => Received
+             8 sent
+             8 wake never",
+        );
+    }
+
+    #[test]
+    fn a_consecutive_frame_before_our_flow_control_was_handed_out_is_ignored() {
+        play(
+            &mut channel::<64, 64>(NO_PADDING),
+            "0 in  10 08 00 01 02 03 04 05
+             1 in  21 06 07
+             2 out 30 08 F5
+             3 sent
+             4 in  21 06 07 => Received",
+        );
+    }
+
+    #[test]
+    fn wait_frames_are_sent_while_held_and_a_release_continues_at_once() {
+        play(
+            &mut channel::<64, 64>(NO_PADDING),
+            "0       hold
+             0       in   10 08 00 01 02 03 04 05
+             0       out  31 08 F5
+             100     sent
+             100     wake 500000
+             499999  quiet
+             500000  out  31 08 F5
+             1100000 poll
+             1100001 sent
+             1200000 out  31 08 F5
+             1200001 sent
+             1300000 release
+             1300000 wake 0
+             1300000 out  30 08 F5
+             1300001 sent
+             1300002 in   21 06 07 => Received",
+        );
+    }
+
+    #[test]
+    fn a_receiver_held_for_too_long_gives_up_and_never_continues() {
+        play(
+            &mut channel::<64, 64>(Config { wait_frames_most: 1, ..NO_PADDING }),
+            "0      hold
+             0      in   10 08 00 01 02 03 04 05
+             0      out  31 08 F5
+             1      sent
+             500000 quiet
+             500000 wake 500000
+             500000 poll => ReceiveFailed(TooManyWaits)
+             500000 quiet
+             500000 wake never",
+        );
+    }
+
+    #[test]
+    fn a_sender_accepts_only_so_many_wait_frames_in_a_row() {
+        play(
+            &mut channel::<64, 64>(Config { wait_frames_most: 2, ..NO_PADDING }),
+            "0       send 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E
+             0       out  10 0F 00 01 02 03 04 05
+             1       sent
+             900000  in   31 00 00
+             900000  wake 1900000
+             1800000 in   31 00 00
+             1900000 in   30 01 00
+             1900000 out  21 06 07 08 09 0A 0B 0C
+             1900001 sent
+             1900002 in   31 00 00
+             1900003 in   31 00 00
+             1900004 in   31 00 00 => SendFailed(TooManyWaits)",
+        );
+    }
+
+    #[test]
+    fn a_sender_obeys_overflow_and_refuses_unknown_flow_status() {
+        for (status, failure) in [("32", "Overflow"), ("33", "InvalidFlowStatus"), ("3F", "InvalidFlowStatus")] {
+            let script = format!(
+                "0 send 00 01 02 03 04 05 06 07
+                 0 out  10 08 00 01 02 03 04 05
+                 1 sent
+                 2 in   {status} 00 00 => SendFailed({failure})
+                 2 quiet"
+            );
+            play(&mut channel::<64, 64>(NO_PADDING), &script);
+        }
+    }
+
+    #[test]
+    fn a_receiver_without_room_says_so() {
+        // 65 bytes for a buffer of 64, and the 32-bit length of ISO 15765-2:2016.
+        for first in ["10 41 00 01 02 03 04 05", "10 00 00 00 10 00 04 05"] {
+            let script = format!("0 in {first}\n0 out 32 08 F5\n1 sent\n1 wake never\n2 in 21 06 07 08 09 0A 0B 0C");
+            play(&mut channel::<64, 64>(NO_PADDING), &script);
+        }
+    }
+
+    #[test]
+    fn a_new_first_frame_interrupts_and_is_then_received() {
+        let mut channel = channel::<64, 64>(NO_PADDING);
+        play(
+            &mut channel,
+            "0 in   10 09 00 01 02 03 04 05
+             0 out  30 08 F5
+             1 sent
+             2 in   10 08 F0 F1 F2 F3 F4 F5 => ReceiveFailed(Interrupted)
+             2 out  30 08 F5
+             3 sent
+             4 in   21 F6 F7 => Received",
+        );
+        assert_eq!(channel.message(), [0xF0, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7]);
+    }
+
+    #[test]
+    fn a_single_frame_replaces_what_was_coming_in() {
+        let mut channel = channel::<64, 64>(NO_PADDING);
+        play(
+            &mut channel,
+            "0 in   10 08 00 01 02 03 04 05
+             0 in   02 3E 00 => Received
+             0 quiet
+             0 wake never",
+        );
+        assert_eq!(channel.message(), [0x3E, 0x00]);
+    }
+
+    #[test]
+    fn sequence_numbers_wrap_from_15_to_0_and_gaps_are_refused() {
+        let mut channel = channel::<128, 128>(Config { block_size: 0, ..NO_PADDING });
+        // 6 + 16 * 7 = 118 bytes, so the sixteenth consecutive frame has number 0.
+        play(&mut channel, "0 in 10 76 00 00 00 00 00 00\n0 out 30 00 F5\n1 sent");
+        for number in (1..=15).chain([0]) {
+            let end = if number == 0 { "=> Received" } else { "" };
+            play(&mut channel, &format!("2 in 2{number:X} 01 02 03 04 05 06 07 {end}"));
+        }
+        assert_eq!(channel.message().len(), 118);
+        play(
+            &mut channel,
+            "3 in  10 76 00 00 00 00 00 00
+             3 out 30 00 F5
+             4 sent
+             5 in  21 01 02 03 04 05 06 07
+             6 in  21 01 02 03 04 05 06 07 => ReceiveFailed(WrongSequenceNumber)
+             6 wake never",
+        );
+    }
+
+    #[test]
+    fn malformed_and_unexpected_frames_are_ignored() {
+        let mut channel: Small = channel(NO_PADDING);
+        for frame in [
+            "",                        // no byte at all
+            "00 01 02 03 04 05 06 07", // single frame of length 0
+            "08 01 02 03 04 05 06 07", // single frame longer than 7
+            "03 01 02",                // single frame that is cut off
+            "10",                      // first frame without a length
+            "10 08 01 02 03 04 05",    // first frame of less than 8 bytes
+            "10 07 01 02 03 04 05 06", // first frame that had to be a single frame
+            "10 00 00 00 0F FF 05 06", // escape for a length that needs none
+            "21 01 02 03 04 05 06 07", // consecutive frame out of nowhere
+            "30 00 00",                // flow control out of nowhere
+            "40 00 00",                // reserved frame types
+            "F0 00 00",
+        ] {
+            play(&mut channel, &format!("0 in {frame}\n0 quiet\n0 wake never"));
+        }
+    }
+
+    #[test]
+    fn a_short_consecutive_frame_is_ignored_and_a_short_flow_control_too() {
+        play(
+            &mut channel::<64, 64>(NO_PADDING),
+            "0 in  10 08 00 01 02 03 04 05
+             0 out 30 08 F5
+             1 sent
+             2 in  21 06
+             3 in  21 06 07 => Received
+             4 send 00 01 02 03 04 05 06 07
+             4 out  10 08 00 01 02 03 04 05
+             5 sent
+             6 in   30 00
+             6 quiet",
+        );
+    }
+
+    #[test]
+    fn a_flow_control_is_handed_out_when_the_own_consecutive_frame_has_left() {
+        let mut channel = channel::<64, 64>(NO_PADDING);
+        play(
+            &mut channel,
+            "0  send 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E
+             0  out  10 0F 00 01 02 03 04 05
+             1  sent
+             2  in   30 00 00
+             2  out  21 06 07 08 09 0A 0B 0C
+             3  in   10 08 F0 F1 F2 F3 F4 F5
+             3  quiet
+             4  sent
+             4  out  30 08 F5
+             4  quiet
+             5  in   21 F6 F7 => Received
+             6  sent
+             6  out  22 0D 0E
+             7  sent => Sent
+             7  wake never",
+        );
+        assert_eq!(channel.message(), [0xF0, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7]);
+    }
+
+    #[test]
+    fn a_flow_control_in_a_mailbox_hides_no_time_out_of_the_other_direction() {
+        play(
+            &mut channel::<64, 64>(NO_PADDING),
+            "0       send 00 01 02 03 04 05 06 07
+             0       out  10 08 00 01 02 03 04 05
+             1       sent
+             900000  in   10 08 F0 F1 F2 F3 F4 F5
+             900000  out  30 08 F5
+             900000  wake 1000001
+             1000001 poll => SendFailed(NoFlowControl)
+             1000001 wake 1900000
+             1900000 poll => ReceiveFailed(NotTransmitted)",
+        );
+    }
+
+    #[test]
+    fn only_one_message_is_taken_and_only_of_a_length_that_fits() {
+        let mut channel: Small = channel(NO_PADDING);
+        assert_eq!(channel.send(&[]), Err(SendError::Length));
+        assert_eq!(channel.send(&[0; 65]), Err(SendError::Length));
+        assert!(!channel.is_sending());
+        assert_eq!(channel.send(&[0; 64]), Ok(()));
+        assert_eq!(channel.send(&[0]), Err(SendError::Busy));
+        let mut large: Channel<5_000, 8> = Channel::new(NO_PADDING, channel.tx_id(), channel.rx_id());
+        assert_eq!(large.send(&[0; 4_096]), Err(SendError::Length));
+        assert_eq!(large.send(&[0; 4_095]), Ok(()));
+    }
+
+    #[test]
+    fn a_reset_forgets_both_directions() {
+        let mut channel: Small = channel(NO_PADDING);
+        play(&mut channel, "0 in 10 08 00 01 02 03 04 05\n0 send 3E 00\n0 out 30 08 F5");
+        channel.reset();
+        assert!(!channel.is_sending() && !channel.is_receiving());
+        play(&mut channel, "1 sent\n1 in 21 06 07\n1 quiet\n1 wake never\n1 send 3E 00\n1 out 02 3E 00");
+    }
+
+    #[test]
+    fn separation_times_are_read_as_the_standard_says() {
+        // ISO 15765-2, table of STmin: 00..7F ms, F1..F9 100 us each, everything else means 127 ms.
+        for (byte, us) in [(0x00, 0), (0x01, 1_000), (0x7F, 127_000), (0xF1, 100), (0xF9, 900)] {
+            assert_eq!(SeparationTime::from_byte(byte).gap(), Duration::from_micros(us));
+            assert_eq!(SeparationTime::from_byte(byte).to_byte(), byte);
+        }
+        for byte in (0x80..=0xF0).chain(0xFA..=0xFF) {
+            assert_eq!(SeparationTime::from_byte(byte).gap(), Duration::from_millis(127), "{byte:02X}");
+        }
+    }
+
+    #[test]
+    fn separation_times_round_up() {
+        for (us, byte) in
+            [(0, 0x00), (1, 0xF1), (100, 0xF1), (101, 0xF2), (900, 0xF9), (901, 0x01), (1_001, 0x02), (200_000, 0x7F)]
+        {
+            assert_eq!(SeparationTime::at_least(Duration::from_micros(us)).to_byte(), byte, "{us} us");
+        }
+    }
+}
