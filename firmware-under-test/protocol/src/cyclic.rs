@@ -204,6 +204,7 @@ fn data_of(frame: &Frame, id: StandardId) -> Option<&[u8]> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     const PUMP: PumpNumber = PumpNumber::new(3).unwrap();
 
@@ -281,6 +282,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn a_command_survives(number in 1_u8..=16, mode in modes(), set_point in 0_u16..=1_000, counter in 0_u8..16) {
             let pump = PumpNumber::new(number).unwrap();

@@ -157,6 +157,7 @@ fn take<const N: usize>(bytes: &[u8; HEADER_LEN], at: usize) -> [u8; N] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     const HEADER: ImageHeader = ImageHeader {
         model: ModelId(0x1234),
@@ -228,6 +229,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_encoded_is_decoded(model: u16, version: [u8; 6], length in 65_u32.., payload_crc: u32) {
             let version = Version::from_bytes(version);

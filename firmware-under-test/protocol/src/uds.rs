@@ -436,6 +436,7 @@ mod tests {
         SubFunctionNotSupported as SubFunction,
     };
     use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
 
     /// Every request with its bytes, written from ISO 14229-1.
     const REQUESTS: [(Request<'_>, &[u8]); 13] = [
@@ -583,6 +584,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn what_is_encoded_is_decoded(
             a: u32, b: u32, counter: u8, data in proptest::collection::vec(any::<u8>(), 1..=BLOCK_LEN),
