@@ -109,10 +109,11 @@ pub struct Status {
 }
 
 impl Command {
-    /// The frame to `pump`.
+    /// The frame to `pump`. A set-point above 1000 is sent as 1000, of the counter the low four bits: a pump would refuse
+    /// the message otherwise and fall into fail-safe mode.
     #[must_use]
     pub fn encode(self, pump: PumpNumber) -> Frame {
-        let [low, high] = self.set_point.get().to_le_bytes();
+        let [low, high] = self.set_point.min(Permille::FULL).get().to_le_bytes();
         Frame::with_bytes(ids::command(pump), [self.mode as u8 | self.counter << 4, low, high])
     }
 
@@ -132,7 +133,7 @@ impl Command {
 }
 
 impl Status {
-    /// The frame of `pump`.
+    /// The frame of `pump`. Values beyond what their field holds are sent as its nearest limit, finer ones rounded down.
     #[must_use]
     pub fn encode(self, pump: PumpNumber) -> Frame {
         let [speed_low, speed_high] = self.speed.get().min(1_023).to_le_bytes();
@@ -197,4 +198,120 @@ impl PumpState {
 
 fn data_of(frame: &Frame, id: StandardId) -> Option<&[u8]> {
     frame.has_id(id).then(|| frame.data())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    const PUMP: PumpNumber = PumpNumber::new(3).unwrap();
+
+    #[test]
+    fn a_command_has_its_bits_where_they_belong() {
+        // 800 = 0x0320
+        let command = Command { mode: Mode::Fixed, set_point: Permille::new(800), counter: 5 };
+        let frame = command.encode(PUMP);
+        assert_eq!(crate::frame::raw_id(frame.id()), 0x103);
+        assert_eq!(frame.data(), [0x52, 0x20, 0x03]);
+    }
+
+    #[test]
+    fn a_status_has_its_bits_where_they_belong() {
+        let status = Status {
+            state: PumpState::Updating,
+            counter: 15,
+            speed: Permille::new(1_000),
+            supply: Millivolts::new(24_000),
+            current: Milliamps::new(3_250),
+            temperature: DeciCelsius::new(-5),
+            faults: PumpFaults::NO_APPLICATION.with(PumpFaults::OVER_TEMPERATURE),
+        };
+        let frame = status.encode(PUMP);
+        assert_eq!(crate::frame::raw_id(frame.id()), 0x203);
+        // 1000 = 0x03E8, 24000 = 0x5DC0, 32 * 100 mA, -0.5 °C is in the degree from -1: 39 = 0x27, bits 1 and 3
+        assert_eq!(frame.data(), [0xF5, 0xE8, 0x03, 0xC0, 0x5D, 0x20, 0x27, 0x0A]);
+    }
+
+    #[test]
+    fn values_out_of_range_are_sent_as_the_limit() {
+        let command = Command { mode: Mode::Automatic, set_point: Permille::new(65_535), counter: 0xFF };
+        assert_eq!(command.encode(PUMP).data(), [0xF1, 0xE8, 0x03]);
+        let status = |current, temperature| Status {
+            state: PumpState::Standby,
+            counter: 16,
+            speed: Permille::new(5_000),
+            supply: Millivolts::new(65_535),
+            current: Milliamps::new(current),
+            temperature: DeciCelsius::new(temperature),
+            faults: PumpFaults::default(),
+        };
+        // 1023 = 0x03FF
+        assert_eq!(status(65_535, i16::MAX).encode(PUMP).data(), [0, 0xFF, 0x03, 0xFF, 0xFF, 0xFF, 0xFF, 0]);
+        assert_eq!(status(99, i16::MIN).encode(PUMP).data(), [0, 0xFF, 0x03, 0xFF, 0xFF, 0x00, 0x00, 0]);
+    }
+
+    #[test]
+    fn frames_of_another_kind_are_refused() {
+        let other = PumpNumber::new(4).unwrap();
+        let id = ids::command(PUMP);
+        assert!(Command::decode(PUMP, &Frame::with_bytes(id, [0x01, 0xE8, 0x03])).is_some());
+        assert_eq!(Command::decode(other, &Frame::with_bytes(id, [0x01, 0xE8, 0x03])), None);
+        assert_eq!(Command::decode(PUMP, &Frame::with_bytes(id, [0x03, 0x00, 0x00])), None);
+        assert_eq!(Command::decode(PUMP, &Frame::with_bytes(id, [0x01, 0xE9, 0x03])), None);
+        assert_eq!(Command::decode(PUMP, &Frame::with_bytes(id, [0x01, 0xE8])), None);
+        assert_eq!(Command::decode(PUMP, &Frame::with_bytes(id, [0x01, 0xE8, 0x03, 0x00])), None);
+        let id = ids::status(PUMP);
+        assert!(Status::decode(PUMP, &Frame::with_bytes(id, [5, 0xFF, 0x03, 0, 0, 0, 0, 0])).is_some());
+        assert_eq!(Status::decode(PUMP, &Frame::with_bytes(id, [6, 0xFF, 0x03, 0, 0, 0, 0, 0])), None);
+        assert_eq!(Status::decode(PUMP, &Frame::with_bytes(id, [5, 0x00, 0x04, 0, 0, 0, 0, 0])), None);
+        assert_eq!(Status::decode(PUMP, &Frame::with_bytes(id, [5, 0xFF, 0x03, 0, 0, 0, 0])), None);
+    }
+
+    #[test]
+    fn messages_of_16_pumps_are_spread_over_the_period() {
+        // 100 ms / 16 = 6.25 ms
+        let offsets: std::vec::Vec<u64> = PumpNumber::first(16).map(|pump| stagger(pump).as_micros()).collect();
+        assert_eq!(offsets[..3], [0, 6_250, 12_500]);
+        assert_eq!(offsets[15], 93_750);
+    }
+
+    fn modes() -> impl Strategy<Value = Mode> {
+        prop::sample::select(std::vec![Mode::Standby, Mode::Automatic, Mode::Fixed])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_command_survives(number in 1_u8..=16, mode in modes(), set_point in 0_u16..=1_000, counter in 0_u8..16) {
+            let pump = PumpNumber::new(number).unwrap();
+            let command = Command { mode, set_point: Permille::new(set_point), counter };
+            prop_assert_eq!(Command::decode(pump, &command.encode(pump)), Some(command));
+        }
+
+        #[test]
+        fn a_status_survives_to_the_resolution_of_its_fields(
+            number in 1_u8..=16, state in 0_u8..6, counter in 0_u8..16, speed in 0_u16..=1_023, supply: u16,
+            current in 0_u16..=25_599, temperature in -400_i16..2_160, faults: u8,
+        ) {
+            let pump = PumpNumber::new(number).unwrap();
+            let status = Status {
+                state: PumpState::from_bits(state).unwrap(),
+                counter,
+                speed: Permille::new(speed),
+                supply: Millivolts::new(supply),
+                current: Milliamps::new(current),
+                temperature: DeciCelsius::new(temperature),
+                faults: PumpFaults(faults),
+            };
+            let back = Status::decode(pump, &status.encode(pump)).unwrap();
+            prop_assert!((0..100).contains(&(current - back.current.get())));
+            prop_assert!((0..10).contains(&(temperature - back.temperature.get())));
+            let exact = Status { current: back.current, temperature: back.temperature, ..status };
+            prop_assert_eq!(back, exact);
+            prop_assert_eq!(Status::decode(pump, &back.encode(pump)), Some(back));
+        }
+    }
 }

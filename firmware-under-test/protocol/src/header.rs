@@ -86,11 +86,11 @@ pub struct ImageHeader {
 /// Why a header is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeaderError {
-    /// It does not open with [`MAGIC`] or has an unknown format.
+    /// It does not open with [`MAGIC`], has an unknown format, or uses bytes that this format leaves zero.
     NotAnImage,
     /// The header's own CRC does not fit.
     Checksum,
-    /// The stated length is shorter than the header.
+    /// The stated length leaves nothing behind the header.
     Length,
 }
 
@@ -128,6 +128,9 @@ impl ImageHeader {
             length: u32::from_le_bytes(take(bytes, 16)),
             payload_crc: u32::from_le_bytes(take(bytes, 20)),
         };
+        if header.encode() != *bytes {
+            return Err(HeaderError::NotAnImage);
+        }
         if usize::try_from(header.length).is_ok_and(|length| length > HEADER_LEN) {
             Ok(header)
         } else {
@@ -148,4 +151,101 @@ fn take<const N: usize>(bytes: &[u8; HEADER_LEN], at: usize) -> [u8; N] {
         *to = *from;
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    const HEADER: ImageHeader = ImageHeader {
+        model: ModelId(0x1234),
+        version: Version { major: 1, minor: 2, patch: 0x0300 },
+        length: 394_240,
+        payload_crc: 0xCBF4_3926,
+    };
+
+    #[test]
+    fn the_checksum_has_the_published_check_value() {
+        assert_eq!(CRC32.checksum(b"123456789"), 0xCBF4_3926);
+        // The same in pieces, and a bit-by-bit implementation of its own for other bytes.
+        let mut digest: ImageDigest = CRC32.digest();
+        digest.update(b"1234");
+        digest.update(b"56789");
+        assert_eq!(digest.finalize(), 0xCBF4_3926);
+        assert_eq!(CRC32.checksum(&[0xA5; 61]), bitwise_crc(&[0xA5; 61]));
+    }
+
+    /// CRC-32/ISO-HDLC bit by bit: polynomial 0xEDB88320 reflected, start and final XOR all ones.
+    fn bitwise_crc(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(u32::MAX, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), |crc, _| crc >> 1 ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 })
+        })
+    }
+
+    #[test]
+    fn the_bytes_are_where_the_table_says() {
+        let bytes = HEADER.encode();
+        // 394240 = 0x060400
+        let expected = [
+            b'C', b'P', b'F', b'W', 1, 0, 0x34, 0x12, 1, 0, 2, 0, 0x00, 0x03, 0, 0, //
+            0x00, 0x04, 0x06, 0x00, 0x26, 0x39, 0xF4, 0xCB,
+        ];
+        assert_eq!(bytes[..24], expected);
+        assert_eq!(bytes[24..60], [0; 36]);
+        assert_eq!(bytes[60..], bitwise_crc(&bytes[..60]).to_le_bytes());
+    }
+
+    /// Changes bytes and mends the header's checksum.
+    fn forged(change: impl Fn(&mut [u8; HEADER_LEN])) -> [u8; HEADER_LEN] {
+        let mut bytes = HEADER.encode();
+        change(&mut bytes);
+        let crc = bitwise_crc(&bytes[..60]).to_le_bytes();
+        bytes[60..].copy_from_slice(&crc);
+        bytes
+    }
+
+    #[test]
+    fn a_header_with_a_right_checksum_is_still_judged() {
+        let refusal = |change: fn(&mut [u8; HEADER_LEN])| ImageHeader::decode(&forged(change));
+        assert_eq!(refusal(|_| {}), Ok(HEADER));
+        assert_eq!(refusal(|bytes| bytes[0] = b'D'), Err(HeaderError::NotAnImage));
+        assert_eq!(refusal(|bytes| bytes[4] = 2), Err(HeaderError::NotAnImage));
+        assert_eq!(refusal(|bytes| bytes[14] = 1), Err(HeaderError::NotAnImage));
+        assert_eq!(refusal(|bytes| bytes[59] = 1), Err(HeaderError::NotAnImage));
+        assert_eq!(refusal(|bytes| bytes[16..20].copy_from_slice(&[64, 0, 0, 0])), Err(HeaderError::Length));
+        assert!(refusal(|bytes| bytes[16..20].copy_from_slice(&[65, 0, 0, 0])).is_ok());
+    }
+
+    #[test]
+    fn every_single_bit_flip_is_refused() {
+        for bit in 0..HEADER_LEN * 8 {
+            let mut bytes = HEADER.encode();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let expected = if bit < 6 * 8 { HeaderError::NotAnImage } else { HeaderError::Checksum };
+            assert_eq!(ImageHeader::decode(&bytes), Err(expected), "bit {bit}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_encoded_is_decoded(model: u16, version: [u8; 6], length in 65_u32.., payload_crc: u32) {
+            let version = Version::from_bytes(version);
+            let header = ImageHeader { model: ModelId(model), version, length, payload_crc };
+            prop_assert_eq!(ImageHeader::decode(&header.encode()), Ok(header));
+            prop_assert_eq!(Version::from_bytes(version.to_bytes()), version);
+        }
+
+        #[test]
+        fn bursts_of_up_to_32_bits_are_refused(start in 0_usize..480, pattern in 1_u32..) {
+            let mut bytes = HEADER.encode();
+            for bit in (0..32).filter(|bit| pattern >> bit & 1 == 1 && start + bit < 512) {
+                bytes[(start + bit) / 8] ^= 1 << ((start + bit) % 8);
+            }
+            prop_assert!(ImageHeader::decode(&bytes).is_err());
+        }
+    }
 }

@@ -7,7 +7,8 @@ use heapless::Vec;
 
 use crate::Frame;
 
-/// Up to `N` waiting frames.
+/// Up to `N` waiting frames. `N` should be the number of ids that the CPU sends, plus one for each id that it pushes
+/// instead of replacing: then nothing can be lost.
 #[derive(Clone, Debug, Default)]
 pub struct TxQueue<const N: usize> {
     frames: Vec<Frame, N>,
@@ -96,5 +97,23 @@ mod tests {
         queue.push(frame(2, 2));
         assert_eq!(queue.dropped(), 1);
         assert_eq!(queue.pop(), Some(frame(1, 1)));
+    }
+
+    #[test]
+    fn a_full_queue_still_replaces_what_waits() {
+        let mut queue = TxQueue::<1>::new();
+        queue.push(frame(0x101, 1));
+        queue.replace(frame(0x101, 2));
+        assert_eq!((queue.pop(), queue.dropped()), (Some(frame(0x101, 2)), 0));
+    }
+
+    #[test]
+    fn cancelling_takes_one_id_only() {
+        let mut queue = TxQueue::<4>::new();
+        queue.push(frame(0x701, 1));
+        queue.push(frame(0x101, 2));
+        queue.push(frame(0x701, 3));
+        queue.cancel(StandardId::new(0x701).unwrap());
+        assert_eq!((queue.pop(), queue.pop()), (Some(frame(0x101, 2)), None));
     }
 }

@@ -1,6 +1,10 @@
 //! UDS (ISO 14229-1): the requests and responses that a pump's update needs, as values and as bytes.
 //!
 //! Numbers are big endian, as the standard has them. Service ids and response codes come from `automotive_diag`.
+//!
+//! Refusals follow the order of the standard's flow charts: shortest length, then sub-function or range, then exact
+//! length. Not supported, and refused as unknown sub-function: "suppress positive response" (bit 7), because each
+//! request of an update is answered.
 
 use automotive_diag::uds::{UdsCommand, UdsError};
 use heapless::Vec;
@@ -209,13 +213,13 @@ impl<'a> Request<'a> {
             UdsCommand::DiagnosticSessionControl => match rest {
                 [1] => Ok(Self::Session(Session::Default)),
                 [2] => Ok(Self::Session(Session::Programming)),
-                [_] => Err(UdsError::SubFunctionNotSupported),
-                _ => Err(malformed),
+                [1 | 2, ..] | [] => Err(malformed),
+                _ => Err(UdsError::SubFunctionNotSupported),
             },
             UdsCommand::ECUReset => match rest {
                 [1] => Ok(Self::Reset),
-                [_] => Err(UdsError::SubFunctionNotSupported),
-                _ => Err(malformed),
+                [1, ..] | [] => Err(malformed),
+                _ => Err(UdsError::SubFunctionNotSupported),
             },
             UdsCommand::ReadDataByIdentifier => match rest {
                 &[high, low] => Identifier::from_number(u16::from_be_bytes([high, low]))
@@ -229,20 +233,24 @@ impl<'a> Request<'a> {
                 [1 | 2, ..] | [] => Err(malformed),
                 _ => Err(UdsError::SubFunctionNotSupported),
             },
-            UdsCommand::RoutineControl => match rest {
-                &[1, high, low] => Routine::from_number(u16::from_be_bytes([high, low]))
-                    .map(Self::Start)
-                    .ok_or(UdsError::RequestOutOfRange),
-                [1, ..] | [] => Err(malformed),
-                _ => Err(UdsError::SubFunctionNotSupported),
-            },
+            UdsCommand::RoutineControl => {
+                let &[control, high, low, ref options @ ..] = rest else { return Err(malformed) };
+                let number = u16::from_be_bytes([high, low]);
+                let routine = Routine::from_number(number).ok_or(UdsError::RequestOutOfRange)?;
+                match (control, options) {
+                    (1, []) => Ok(Self::Start(routine)),
+                    (1, _) => Err(malformed),
+                    _ => Err(UdsError::SubFunctionNotSupported),
+                }
+            }
             UdsCommand::RequestDownload => match rest {
                 &[0x00, 0x44, a, b, c, d, e, f, g, h] => Ok(Self::RequestDownload {
                     address: u32::from_be_bytes([a, b, c, d]),
                     length: u32::from_be_bytes([e, f, g, h]),
                 }),
-                [0x00, 0x44, ..] | [] | [_] => Err(malformed),
-                _ => Err(UdsError::RequestOutOfRange),
+                [0x00, 0x44, ..] => Err(malformed),
+                [_, _, _, _, ..] => Err(UdsError::RequestOutOfRange),
+                _ => Err(malformed),
             },
             UdsCommand::TransferData => match rest {
                 [counter, data @ ..] if !data.is_empty() && data.len() <= BLOCK_LEN => {
@@ -254,8 +262,8 @@ impl<'a> Request<'a> {
             UdsCommand::RequestTransferExit => Err(malformed),
             UdsCommand::TesterPresent => match rest {
                 [0] => Ok(Self::TesterPresent),
-                [_] => Err(UdsError::SubFunctionNotSupported),
-                _ => Err(malformed),
+                [0, ..] | [] => Err(malformed),
+                _ => Err(UdsError::SubFunctionNotSupported),
             },
             _ => Err(UdsError::ServiceNotSupported),
         }
@@ -418,4 +426,211 @@ fn extend<const N: usize>(bytes: &mut Vec<u8, N>, more: &[u8]) -> Option<()> {
 pub const fn key_for(seed: u32) -> u32 {
     let mixed = (seed ^ 0xC001_7A9E).rotate_left(7);
     mixed.wrapping_mul(0x9E37_79B1) ^ mixed >> 15
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use UdsError::{
+        IncorrectMessageLengthOrInvalidFormat as Length, RequestOutOfRange as Range, ServiceNotSupported as Service,
+        SubFunctionNotSupported as SubFunction,
+    };
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
+    /// Every request with its bytes, written from ISO 14229-1.
+    const REQUESTS: [(Request<'_>, &[u8]); 13] = [
+        (Request::Session(Session::Default), &[0x10, 0x01]),
+        (Request::Session(Session::Programming), &[0x10, 0x02]),
+        (Request::Reset, &[0x11, 0x01]),
+        (Request::Read(Identifier::Version), &[0x22, 0xF1, 0x95]),
+        (Request::Read(Identifier::Model), &[0x22, 0xF1, 0x91]),
+        (Request::Read(Identifier::State), &[0x22, 0xF1, 0xF0]),
+        (Request::RequestSeed, &[0x27, 0x01]),
+        (Request::SendKey(0x0102_0304), &[0x27, 0x02, 1, 2, 3, 4]),
+        (Request::Start(Routine::Erase), &[0x31, 0x01, 0xFF, 0x00]),
+        (Request::Start(Routine::CheckProgrammingDependencies), &[0x31, 0x01, 0xFF, 0x01]),
+        (
+            Request::RequestDownload { address: 0x0802_0000, length: 394_240 },
+            &[0x34, 0x00, 0x44, 0x08, 0x02, 0x00, 0x00, 0x00, 0x06, 0x04, 0x00],
+        ),
+        (Request::TransferExit, &[0x37]),
+        (Request::TesterPresent, &[0x3E, 0x00]),
+    ];
+
+    #[test]
+    fn requests_have_the_bytes_of_the_standard() {
+        for (request, bytes) in REQUESTS {
+            assert_eq!(request.encode().as_deref(), Some(bytes));
+            assert_eq!(Request::decode(bytes), Ok(request));
+            assert_eq!(request.service(), bytes[0]);
+        }
+    }
+
+    #[test]
+    fn responses_have_the_bytes_of_the_standard() {
+        let version = Version { major: 1, minor: 2, patch: 0x0304 };
+        let table: [(Response, &[u8]); 13] = [
+            // P2 50 ms = 0x0032, P2* 5 s = 500 * 10 ms = 0x01F4
+            (
+                Response::Session { session: Session::Programming, p2_ms: 50, p2_star_10ms: 500 },
+                &[0x50, 0x02, 0x00, 0x32, 0x01, 0xF4],
+            ),
+            (Response::Reset, &[0x51, 0x01]),
+            (Response::Version(version), &[0x62, 0xF1, 0x95, 0, 1, 0, 2, 3, 4]),
+            (Response::Model(ModelId(0x1234)), &[0x62, 0xF1, 0x91, 0x12, 0x34]),
+            (Response::State(2), &[0x62, 0xF1, 0xF0, 2]),
+            (Response::Seed(0xA1B2_C3D4), &[0x67, 0x01, 0xA1, 0xB2, 0xC3, 0xD4]),
+            (Response::Unlocked, &[0x67, 0x02]),
+            (Response::Routine { routine: Routine::Erase, result: 0 }, &[0x71, 0x01, 0xFF, 0x00, 0x00]),
+            (Response::Download { block_message_len: 1_026 }, &[0x74, 0x20, 0x04, 0x02]),
+            (Response::Transfer { counter: 0 }, &[0x76, 0x00]),
+            (Response::TransferExit, &[0x77]),
+            (Response::TesterPresent, &[0x7E, 0x00]),
+            (Response::pending(0x31), &[0x7F, 0x31, 0x78]),
+        ];
+        for (response, bytes) in table {
+            assert_eq!(response.encode(), bytes);
+            assert_eq!(Response::decode(bytes), Some(response));
+        }
+        assert!(Response::pending(0x31).is_pending(0x31));
+        assert!(!Response::pending(0x31).is_pending(0x36));
+    }
+
+    #[test]
+    fn refusals_follow_the_flow_charts_of_the_standard() {
+        let table: [(&[u8], UdsError, u8); 30] = [
+            (&[0x85, 0x01], Service, 0x11),
+            (&[0x50, 0x01], Service, 0x11),
+            (&[0x10], Length, 0x13),
+            (&[0x10, 0x03], SubFunction, 0x12),
+            (&[0x10, 0x82], SubFunction, 0x12),
+            (&[0x10, 0x03, 0x00], SubFunction, 0x12),
+            (&[0x10, 0x02, 0x00], Length, 0x13),
+            (&[0x11], Length, 0x13),
+            (&[0x11, 0x03], SubFunction, 0x12),
+            (&[0x11, 0x01, 0x00], Length, 0x13),
+            (&[0x22, 0xF1], Length, 0x13),
+            (&[0x22, 0xF1, 0x95, 0xF1, 0x91], Length, 0x13),
+            (&[0x22, 0xF1, 0x90], Range, 0x31),
+            (&[0x27], Length, 0x13),
+            (&[0x27, 0x01, 0x00], Length, 0x13),
+            (&[0x27, 0x02, 1, 2, 3], Length, 0x13),
+            (&[0x27, 0x03], SubFunction, 0x12),
+            (&[0x31, 0x02], Length, 0x13),
+            (&[0x31, 0x01, 0x12, 0x34, 0x00], Range, 0x31),
+            (&[0x31, 0x02, 0xFF, 0x00], SubFunction, 0x12),
+            (&[0x31, 0x01, 0xFF, 0x00, 0x00], Length, 0x13),
+            (&[0x34, 0x10, 0x44], Length, 0x13),
+            (&[0x34, 0x10, 0x44, 0, 0, 0, 0, 0, 0, 0, 0], Range, 0x31),
+            (&[0x34, 0x00, 0x22, 0, 0, 0, 0], Range, 0x31),
+            (&[0x34, 0x00, 0x44, 0, 0, 0, 0, 0, 0, 0], Length, 0x13),
+            (&[0x36], Length, 0x13),
+            (&[0x36, 0x01], Length, 0x13),
+            (&[0x37, 0x00], Length, 0x13),
+            (&[0x3E], Length, 0x13),
+            (&[0x3E, 0x80], SubFunction, 0x12),
+        ];
+        for (bytes, error, code) in table {
+            assert_eq!(Request::decode(bytes), Err((bytes[0], error)), "{bytes:02X?}");
+            assert_eq!(Response::refuse(bytes[0], error).encode(), [0x7F, bytes[0], code]);
+        }
+        assert_eq!(Request::decode(&[]), Err((0, UdsError::GeneralReject)));
+    }
+
+    #[test]
+    fn a_block_has_1_to_1024_bytes() {
+        let block = [0x5A; BLOCK_LEN + 1];
+        let whole = Request::TransferData { counter: 1, data: &block[..BLOCK_LEN] }.encode().unwrap();
+        assert_eq!(whole.len(), MESSAGE_LEN);
+        assert_eq!(whole[..3], [0x36, 0x01, 0x5A]);
+        assert_eq!(Request::TransferData { counter: 1, data: &block }.encode(), None);
+        let mut long = std::vec![0x36, 0x01];
+        long.extend_from_slice(&block);
+        assert_eq!(Request::decode(&long), Err((0x36, Length)));
+    }
+
+    #[test]
+    fn responses_that_are_none_are_refused() {
+        let table: [&[u8]; 14] = [
+            &[],
+            &[0x10, 0x01],
+            &[0x7F],
+            &[0x7F, 0x31],
+            &[0x7F, 0x31, 0x78, 0x00],
+            &[0x50, 0x03, 0, 50, 1, 244],
+            &[0x50, 0x02, 0, 50, 1],
+            &[0x62, 0xF1, 0x90, 0],
+            &[0x67, 0x03],
+            &[0x71, 0x01, 0x12, 0x34, 0],
+            &[0x74, 0x10, 0x40],
+            &[0x76],
+            &[0x77, 0],
+            &[0xFF, 0],
+        ];
+        for bytes in table {
+            assert_eq!(Response::decode(bytes), None, "{bytes:02X?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_no_copy_of_its_seed_and_differs_from_seed_to_seed() {
+        // By hand: 0xC0017A9E ^ 0xC0017A9E = 0, and every later step keeps 0.
+        assert_eq!(key_for(0xC001_7A9E), 0);
+        // 1 rotated left by 7 is 0x80; 0x80 * 0x9E3779B1 = 0x1BBCD880 modulo 2^32; 0x80 >> 15 is 0.
+        assert_eq!(key_for(0xC001_7A9F), 0x1BBC_D880);
+        let keys: std::collections::BTreeSet<u32> = (1..=1_000).map(key_for).collect();
+        assert_eq!(keys.len(), 1_000);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_encoded_is_decoded(
+            a: u32, b: u32, counter: u8, data in proptest::collection::vec(any::<u8>(), 1..=BLOCK_LEN),
+        ) {
+            for request in [
+                Request::SendKey(a),
+                Request::RequestDownload { address: a, length: b },
+                Request::TransferData { counter, data: &data },
+            ] {
+                let bytes = request.encode().unwrap();
+                prop_assert_eq!(Request::decode(&bytes), Ok(request));
+            }
+        }
+
+        #[test]
+        fn what_a_response_says_survives(a: u16, b: u16, c: u32, d: u8, version: [u8; 6]) {
+            for response in [
+                Response::Session { session: Session::Default, p2_ms: a, p2_star_10ms: b },
+                Response::Version(Version::from_bytes(version)),
+                Response::Model(ModelId(a)),
+                Response::State(d),
+                Response::Seed(c),
+                Response::Routine { routine: Routine::CheckProgrammingDependencies, result: d },
+                Response::Download { block_message_len: b },
+                Response::Transfer { counter: d },
+                Response::Negative { service: d, code: d },
+            ] {
+                prop_assert_eq!(Response::decode(&response.encode()), Some(response));
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_understood_are_the_only_bytes_for_it(
+            bytes in proptest::collection::vec(any::<u8>(), 0..16), service in 0x10_u8..0x7F,
+        ) {
+            let mut bytes = bytes;
+            if let Some(first) = bytes.first_mut() {
+                *first = service;
+            }
+            if let Ok(request) = Request::decode(&bytes) {
+                prop_assert_eq!(&*request.encode().unwrap(), &*bytes);
+            }
+            if let Some(response) = Response::decode(&bytes) {
+                prop_assert_eq!(&*response.encode(), &*bytes);
+            }
+        }
+    }
 }
