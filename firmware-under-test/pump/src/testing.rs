@@ -82,14 +82,15 @@ impl StrictFlash {
         self.operations += 1;
         self.check_rules(command);
         let moment = self.cut.filter(|(at, _)| *at == n).map(|(_, moment)| moment);
+        let fails = self.fail_at == Some(n);
         if moment != Some(Moment::Before) {
-            self.change(command, moment == Some(Moment::Middle));
+            self.change(command, fails || moment == Some(Moment::Middle));
         }
         if moment.is_some() {
             self.cut = None;
             return None;
         }
-        Some(if self.fail_at == Some(n) { FlashResult::Failed } else { FlashResult::Done })
+        Some(if fails { FlashResult::Failed } else { FlashResult::Done })
     }
 
     fn check_rules(&mut self, command: FlashCommand) {
@@ -422,13 +423,13 @@ impl Bench {
         self.statuses.last().expect("no status was heard").1
     }
 
-    /// Sends `message` and waits up to 6 s for each answer; "response pending" is noted and waited out.
+    /// Sends `message` and waits 2 s for an answer, 6 s after each "response pending".
     pub(crate) fn ask(&mut self, message: &[u8]) -> Option<Vec<u8>> {
         self.answers.clear();
         self.client.reset();
         self.client_frame = None;
         self.client.send(message).expect("the client can always send");
-        let mut patience = self.now.after(Duration::from_secs(6));
+        let mut patience = self.now.after(Duration::from_secs(2));
         while self.now < patience && self.powered {
             if !self.advance(patience) {
                 self.now = patience;
