@@ -1,0 +1,150 @@
+//! Whether the slot holds an image that may be started, found out in slices.
+//!
+//! A check reads the marker and the header in its first step and up to [`SLICE_LEN`] bytes of payload in each further
+//! one, so that the CPU can serve the bus in between and the host can charge the time. It runs at every boot (bit flips
+//! at rest are found, PFU-021) and before the marker is programmed.
+
+use core::fmt;
+
+use protocol::header::{CRC32, HEADER_LEN, HeaderError, ImageDigest, ImageHeader, ModelId};
+
+use crate::FlashMemory;
+use crate::flash_map::{IMAGE_LEN_MOST, MARKER, MARKER_ADDRESS};
+
+/// Bytes of payload that one step reads.
+pub const SLICE_LEN: u32 = 4_096;
+/// Bytes on the stack at a time.
+const CHUNK_LEN: usize = 512;
+
+/// Why an image may not be started; the number is the result of the UDS routine "check programming dependencies".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ImageFault {
+    /// No magic or an unknown header format.
+    NotAnImage = 1,
+    /// The header's CRC does not fit.
+    HeaderChecksum = 2,
+    /// An image for another model.
+    WrongModel = 3,
+    /// Longer than the slot, no longer than the header, or not as long as announced.
+    WrongLength = 4,
+    /// The payload's CRC does not fit.
+    PayloadChecksum = 5,
+    /// The valid marker is not there.
+    NoMarker = 6,
+    /// The flash could not be read.
+    Unreadable = 7,
+}
+
+/// Reads a header and holds it against this pump.
+///
+/// # Errors
+/// [`ImageFault`] if the bytes are no header, or one of an image that this pump cannot hold or run.
+pub fn check_header(bytes: &[u8; HEADER_LEN], model: ModelId) -> Result<ImageHeader, ImageFault> {
+    let header = ImageHeader::decode(bytes).map_err(|error| match error {
+        HeaderError::NotAnImage => ImageFault::NotAnImage,
+        HeaderError::Checksum => ImageFault::HeaderChecksum,
+        HeaderError::Length => ImageFault::WrongLength,
+    })?;
+    if header.model != model {
+        return Err(ImageFault::WrongModel);
+    }
+    if header.length > IMAGE_LEN_MOST {
+        return Err(ImageFault::WrongLength);
+    }
+    Ok(header)
+}
+
+/// Whether the marker is there.
+pub(crate) fn has_marker(flash: &impl FlashMemory) -> Result<(), ImageFault> {
+    let mut bytes = [0; 4];
+    if !flash.read(MARKER_ADDRESS, &mut bytes) {
+        return Err(ImageFault::Unreadable);
+    }
+    if u32::from_le_bytes(bytes) == MARKER { Ok(()) } else { Err(ImageFault::NoMarker) }
+}
+
+/// A running check.
+#[derive(Clone)]
+pub(crate) struct ImageCheck {
+    model: ModelId,
+    needs_marker: bool,
+    payload: Option<Payload>,
+}
+
+#[derive(Clone)]
+struct Payload {
+    header: ImageHeader,
+    at: u32,
+    digest: ImageDigest,
+}
+
+impl ImageCheck {
+    /// A check of a slot that must carry the marker: before the application starts.
+    pub(crate) const fn with_marker(model: ModelId) -> Self {
+        Self { model, needs_marker: true, payload: None }
+    }
+
+    /// A check of what was just programmed, before the marker.
+    pub(crate) const fn without_marker(model: ModelId) -> Self {
+        Self { model, needs_marker: false, payload: None }
+    }
+
+    /// Reads the next slice; `None` while there is more to read.
+    pub(crate) fn step(&mut self, flash: &impl FlashMemory) -> Option<Result<ImageHeader, ImageFault>> {
+        match &mut self.payload {
+            Some(payload) => payload.read_slice(flash),
+            None => match self.open(flash) {
+                Ok(payload) => {
+                    self.payload = Some(payload);
+                    None
+                }
+                Err(fault) => Some(Err(fault)),
+            },
+        }
+    }
+
+    fn open(&self, flash: &impl FlashMemory) -> Result<Payload, ImageFault> {
+        if self.needs_marker {
+            has_marker(flash)?;
+        }
+        let mut bytes = [0; HEADER_LEN];
+        if !flash.read(0, &mut bytes) {
+            return Err(ImageFault::Unreadable);
+        }
+        let header = check_header(&bytes, self.model)?;
+        Ok(Payload { header, at: HEADER_LEN as u32, digest: CRC32.digest() })
+    }
+}
+
+impl Payload {
+    fn read_slice(&mut self, flash: &impl FlashMemory) -> Option<Result<ImageHeader, ImageFault>> {
+        let end = self.at.saturating_add(SLICE_LEN).min(self.header.length);
+        let mut buffer = [0; CHUNK_LEN];
+        for _ in 0..SLICE_LEN.div_ceil(CHUNK_LEN as u32) {
+            let missing = usize::try_from(end.saturating_sub(self.at)).unwrap_or(0);
+            let Some(chunk) = buffer.get_mut(..missing.min(CHUNK_LEN)) else { break };
+            if !flash.read(self.at, chunk) {
+                return Some(Err(ImageFault::Unreadable));
+            }
+            self.digest.update(chunk);
+            self.at = self.at.saturating_add(u32::try_from(chunk.len()).unwrap_or(0));
+        }
+        (self.at >= self.header.length).then(|| self.verdict())
+    }
+
+    fn verdict(&self) -> Result<ImageHeader, ImageFault> {
+        if self.digest.clone().finalize() == self.header.payload_crc {
+            Ok(self.header)
+        } else {
+            Err(ImageFault::PayloadChecksum)
+        }
+    }
+}
+
+impl fmt::Debug for ImageCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.payload.as_ref().map(|payload| payload.at);
+        f.debug_struct("ImageCheck").field("needs_marker", &self.needs_marker).field("at", &at).finish_non_exhaustive()
+    }
+}
