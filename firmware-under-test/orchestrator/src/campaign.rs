@@ -1,0 +1,396 @@
+//! The campaign: one pump after another, up to three tries each, then back to automatic.
+//!
+//! ```text
+//!   choose -> supply good? -> standby, speed 0? -> COUNT -> try -+-> done ----> choose
+//!      |         ^                                               +-> failed --> pause -> supply good?
+//!      v         |  low: wait with an alarm, no try counted      +-> third failure: dead -> choose
+//!   finished                                                         (lack of supply is not one of the three)
+//! ```
+//! A try is counted in the record before the pump is asked to enter its bootloader, so that power loss cannot lose one
+//! (PFU-022). A pump that does not reach standby in time is counted too, although nothing was asked of it: else the
+//! campaign could wait for it for ever.
+
+use protocol::header::Version;
+use protocol::ids::PumpNumber;
+use units::{Duration, Instant};
+
+use crate::client::{Client, Reply};
+use crate::config::TRIES_MOST;
+use crate::log::{Cause, Draft, Event};
+use crate::notice::{Alarm, Notice, Outcome, Phase};
+use crate::nvm::{Mark, PumpRecord};
+use crate::package::{Image, read_image};
+use crate::unit::{Ports, Unit};
+use crate::update::{Step, Try, is_stopped};
+
+/// How often a condition is looked at while the campaign waits for it.
+const LOOK: Duration = Duration::from_millis(100);
+/// Time left is shown anew this often.
+const SHOW: Duration = Duration::from_secs(1);
+/// The pause after repeated tries without supply doubles up to 2^5 times the first.
+const BACK_OFF_MOST: u8 = 5;
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Choose,
+    Supply { pump: PumpNumber },
+    Stop { pump: PumpNumber, since: Instant },
+    Try { pump: PumpNumber, attempt: Try },
+    Pause { pump: PumpNumber, until: Instant },
+}
+
+/// A running campaign.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Campaign {
+    image: Image,
+    stage: Stage,
+    show_at: Instant,
+    without_supply: u8,
+}
+
+/// What a step of a campaign has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Course {
+    Running,
+    Ended { errors: bool },
+}
+
+impl Campaign {
+    /// Stores the consent and starts: the status record and the log entry come before any pump leaves normal
+    /// operation (PFU-018).
+    pub(crate) fn start(image: Image, unit: &mut Unit, ports: &mut Ports<'_>) -> Self {
+        let mut pending = [false; PumpNumber::MOST as usize];
+        for (flag, pump) in pending.iter_mut().zip(PumpNumber::first(PumpNumber::MOST)) {
+            *flag = unit.view(pump).outcome == Outcome::Pending;
+        }
+        let drafts = [Draft::new(Event::ConsentGiven), Draft::new(Event::CampaignStarted)];
+        unit.notice(Notice::Pause);
+        unit.commit(ports, &drafts, |record| {
+            record.campaign = Some(image.hash);
+            record.percent = 0;
+            for (flag, pump) in pending.into_iter().zip(PumpNumber::first(PumpNumber::MOST)) {
+                let entry = record.pump_mut(pump);
+                if entry.mark != Mark::Dead {
+                    let mark = if flag { Mark::Pending } else { Mark::None };
+                    *entry = PumpRecord { mark, ..PumpRecord::default() };
+                }
+            }
+        });
+        Self::go(image, false, unit, ports)
+    }
+
+    /// Goes on after a reboot with what the search has found; the consent is the stored one.
+    pub(crate) fn resume(image: Image, unit: &mut Unit, ports: &mut Ports<'_>) -> Self {
+        for pump in unit.pumps() {
+            if unit.pump_record(pump).mark == Mark::Pending {
+                reconcile(pump, unit, ports);
+            } else if unit.pump_record(pump).mark == Mark::Done && unit.view(pump).outcome == Outcome::UpToDate {
+                unit.set_outcome(pump, Outcome::Updated);
+            }
+        }
+        unit.log(ports, Draft::new(Event::CampaignResumed));
+        unit.notice(Notice::Pause);
+        Self::go(image, true, unit, ports)
+    }
+
+    fn go(image: Image, resumed: bool, unit: &mut Unit, ports: &Ports<'_>) -> Self {
+        let count = |mark| unit.pumps().filter(|pump| unit.pump_record(*pump).mark == mark).count();
+        // At most 16 each.
+        let [left, done, dead] =
+            [Mark::Pending, Mark::Done, Mark::Dead].map(|mark| u8::try_from(count(mark)).unwrap_or(16));
+        let dead = if resumed { dead } else { 0 };
+        let percent = unit.record().percent;
+        unit.progress.begin(left.saturating_add(done).saturating_add(dead), done, left, percent);
+        unit.notice(Notice::CampaignStarted { pumps: left, resumed });
+        Self { image, stage: Stage::Choose, show_at: ports.now, without_supply: 0 }
+    }
+
+    /// The pump that is next or in hand, its try if one runs, and whether the campaign waits for the supply.
+    pub(crate) fn focus(&self) -> Option<(PumpNumber, bool)> {
+        match self.stage {
+            Stage::Choose => None,
+            Stage::Supply { pump } => Some((pump, true)),
+            Stage::Stop { pump, .. } | Stage::Try { pump, .. } | Stage::Pause { pump, .. } => Some((pump, false)),
+        }
+    }
+
+    pub(crate) fn wake_at(&self, now: Instant, unit: &Unit) -> Instant {
+        let stage = match &self.stage {
+            Stage::Choose => Some(now),
+            Stage::Supply { .. } | Stage::Stop { .. } => Some(now.after(LOOK)),
+            Stage::Try { attempt, .. } => attempt.wake_at(unit),
+            Stage::Pause { until, .. } => Some(*until),
+        };
+        stage.map_or(self.show_at, |stage| stage.min(self.show_at))
+    }
+
+    /// Goes on after a reply, a status, or time.
+    pub(crate) fn advance(
+        &mut self,
+        unit: &mut Unit,
+        client: &mut Client,
+        ports: &mut Ports<'_>,
+        reply: Option<Reply>,
+    ) -> Course {
+        let course = match self.stage {
+            Stage::Choose => self.choose(unit, client, ports),
+            Stage::Supply { pump } => self.await_supply(pump, unit, client, ports),
+            Stage::Stop { pump, since } => self.await_stop(pump, since, unit, client, ports),
+            Stage::Try { pump, mut attempt } => {
+                let step = attempt.advance(unit, client, ports, reply);
+                self.stage = Stage::Try { pump, attempt };
+                self.on_step(pump, step, unit, client, ports)
+            }
+            Stage::Pause { pump, until } => {
+                if ports.now >= until {
+                    self.stage = Stage::Supply { pump };
+                }
+                Course::Running
+            }
+        };
+        if course == Course::Running {
+            self.show(reply.is_some(), unit, ports);
+        }
+        course
+    }
+
+    fn choose(&mut self, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
+        unit.in_hand = None;
+        client.stop();
+        self.without_supply = 0;
+        let Some(pump) = unit.pumps().find(|pump| unit.pump_record(*pump).mark == Mark::Pending) else {
+            return finish(unit, ports);
+        };
+        if unit.pump_record(pump).counted >= TRIES_MOST {
+            // The third try was interrupted: its error entry is written, the pump's end is not.
+            unit.commit(ports, &[dead_entry(pump, unit)], |record| record.pump_mut(pump).mark = Mark::Dead);
+            bury(pump, unit);
+        } else {
+            self.stage = Stage::Supply { pump };
+        }
+        Course::Running
+    }
+
+    fn await_supply(
+        &mut self,
+        pump: PumpNumber,
+        unit: &mut Unit,
+        client: &mut Client,
+        ports: &mut Ports<'_>,
+    ) -> Course {
+        let short = unit.view(pump).is_short_of_supply(ports.now);
+        if short || !unit.supply.is_steady(ports.now, unit.config.supply_steady) {
+            if short || !unit.supply.is_good() {
+                unit.raise(Alarm::LowSupply);
+                unit.progress.wait(Cause::LowSupply);
+            }
+            return Course::Running;
+        }
+        unit.clear(Alarm::LowSupply);
+        match read_image(ports.package) {
+            Ok(Some(image)) if image == self.image => {}
+            Err(Cause::FileNotFound) | Ok(None) => return abandon(Cause::FileNotFound, unit, client, ports),
+            _ => return abandon(Cause::ImageRejected, unit, client, ports),
+        }
+        unit.in_hand = Some(pump);
+        unit.set_outcome(pump, Outcome::Updating);
+        unit.phase(pump, unit.pump_record(pump).tries.saturating_add(1), Phase::Standby);
+        unit.progress.begin_pump(ports.now, unit.pump_record(pump).tries == 0);
+        self.stage = Stage::Stop { pump, since: ports.now };
+        Course::Running
+    }
+
+    fn await_stop(
+        &mut self,
+        pump: PumpNumber,
+        since: Instant,
+        unit: &mut Unit,
+        client: &mut Client,
+        ports: &mut Ports<'_>,
+    ) -> Course {
+        if !unit.supply.is_good() || unit.view(pump).is_short_of_supply(ports.now) {
+            // Nothing was asked of the pump yet: it cools on while the campaign waits.
+            unit.in_hand = None;
+            self.stage = Stage::Supply { pump };
+            return Course::Running;
+        }
+        if unit.view(pump).heard_after(since).is_some_and(is_stopped) {
+            let number = count_try(pump, unit, ports);
+            let attempt = Try::begin(pump, number, self.image, unit, client, ports);
+            self.stage = Stage::Try { pump, attempt };
+        } else if ports.now >= since.after(unit.config.standby_timeout) {
+            count_try(pump, unit, ports);
+            let heard = unit.view(pump).heard_after(since).is_some();
+            let cause = if heard { Cause::Refused } else { Cause::Timeout };
+            return self.on_step(pump, Step::Failed(cause), unit, client, ports);
+        }
+        Course::Running
+    }
+
+    fn on_step(
+        &mut self,
+        pump: PumpNumber,
+        step: Step,
+        unit: &mut Unit,
+        client: &mut Client,
+        ports: &mut Ports<'_>,
+    ) -> Course {
+        match step {
+            Step::Running => {}
+            Step::Good(version) => {
+                end_good(pump, version, unit, ports);
+                self.stage = Stage::Choose;
+            }
+            Step::Failed(cause) => {
+                self.on_failure(pump, cause, unit, ports);
+                if cause == Cause::ImageRejected {
+                    return abandon(cause, unit, client, ports);
+                }
+            }
+        }
+        Course::Running
+    }
+
+    fn on_failure(&mut self, pump: PumpNumber, cause: Cause, unit: &mut Unit, ports: &mut Ports<'_>) {
+        let excused = cause == Cause::LowSupply;
+        let entry = *unit.pump_record(pump);
+        let counted = if excused { entry.counted.saturating_sub(1) } else { entry.counted };
+        let dead = counted >= TRIES_MOST;
+        let error = Draft::new(Event::UpdateError).of(pump).attempt(entry.tries).because(cause);
+        let drafts = [error, Draft::new(Event::PumpDead).of(pump).attempt(entry.tries).because(cause)];
+        let written = if dead { &drafts[..] } else { &drafts[..1] };
+        unit.commit(ports, written, |record| {
+            record.open = None;
+            let mark = if dead { Mark::Dead } else { entry.mark };
+            *record.pump_mut(pump) = PumpRecord { mark, counted, cause: Some(cause), ..entry };
+        });
+        unit.progress.try_failed(cause);
+        if dead {
+            bury(pump, unit);
+            self.stage = Stage::Choose;
+            return;
+        }
+        self.without_supply = if excused { self.without_supply.saturating_add(1).min(BACK_OFF_MOST) } else { 0 };
+        let factor = 1_u64 << self.without_supply.saturating_sub(1);
+        self.stage = Stage::Pause { pump, until: ports.now.after(unit.config.retry_pause.times(factor)) };
+    }
+
+    /// Shows progress after a reply (a block may be done) and every second.
+    fn show(&mut self, replied: bool, unit: &mut Unit, ports: &mut Ports<'_>) {
+        let due = ports.now >= self.show_at;
+        if !replied && !due {
+            return;
+        }
+        if unit.progress.update(ports.now) || due {
+            self.show_at = ports.now.after(SHOW);
+            show_progress(unit, ports);
+        }
+    }
+}
+
+/// Keeps the percentage over a reboot and tells the observer.
+fn show_progress(unit: &mut Unit, ports: &mut Ports<'_>) {
+    let (percent, remaining, cause) = (unit.progress.percent(), unit.progress.remaining(), unit.progress.cause());
+    if unit.record().percent != percent {
+        unit.commit(ports, &[], |record| record.percent = percent);
+    }
+    unit.notice(Notice::Progress { percent, remaining, cause });
+}
+
+/// What the search found of a pump that an interrupted campaign had still to update.
+fn reconcile(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
+    let tried = unit.pump_record(pump).tries > 0;
+    let mark = match unit.view(pump).outcome {
+        // The interrupted try had done its work: another one would only wear the pump.
+        Outcome::UpToDate => Mark::Done,
+        Outcome::Rejected => Mark::None,
+        Outcome::Missing if !tried => Mark::None,
+        _ => Mark::Pending,
+    };
+    match mark {
+        Mark::Pending => return unit.set_outcome(pump, Outcome::Pending),
+        Mark::Done => unit.set_outcome(pump, Outcome::Updated),
+        Mark::None | Mark::Dead => {}
+    }
+    unit.commit(ports, &[], |record| record.pump_mut(pump).mark = mark);
+}
+
+/// Counts a try before it begins; returns its number.
+fn count_try(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) -> u8 {
+    let entry = *unit.pump_record(pump);
+    let tries = entry.tries.saturating_add(1);
+    let counted = entry.counted.saturating_add(1);
+    unit.commit(ports, &[Draft::new(Event::UpdateStarted).of(pump).attempt(tries)], |record| {
+        record.open = Some(pump);
+        *record.pump_mut(pump) = PumpRecord { tries, counted, cause: None, ..entry };
+    });
+    tries
+}
+
+fn end_good(pump: PumpNumber, version: Version, unit: &mut Unit, ports: &mut Ports<'_>) {
+    let tries = unit.pump_record(pump).tries;
+    unit.commit(ports, &[Draft::new(Event::UpdateFinished).of(pump).attempt(tries)], |record| {
+        record.open = None;
+        let entry = record.pump_mut(pump);
+        entry.mark = Mark::Done;
+        entry.cause = None;
+    });
+    unit.view_mut(pump).version = Some(version);
+    unit.clear(Alarm::PumpMissing(pump));
+    unit.set_outcome(pump, Outcome::Updated);
+    unit.progress.pump_done(ports.now);
+    unit.in_hand = None;
+}
+
+fn dead_entry(pump: PumpNumber, unit: &Unit) -> Draft {
+    let entry = unit.pump_record(pump);
+    let draft = Draft::new(Event::PumpDead).of(pump).attempt(entry.tries);
+    entry.cause.map_or(draft, |cause| draft.because(cause))
+}
+
+/// Tells of a pump that the record has just marked dead.
+fn bury(pump: PumpNumber, unit: &mut Unit) {
+    unit.raise(Alarm::PumpDead(pump));
+    unit.set_outcome(pump, Outcome::Dead);
+    unit.progress.pump_given_up();
+    unit.in_hand = None;
+}
+
+fn finish(unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
+    let errors = unit.pumps().any(|pump| unit.is_dead(pump));
+    let event = if errors { Event::CampaignFinishedWithErrors } else { Event::CampaignFinished };
+    unit.progress.end(errors);
+    let percent = unit.progress.percent();
+    unit.commit(ports, &[Draft::new(event)], |record| {
+        record.campaign = None;
+        record.percent = percent;
+    });
+    tell_end(errors, None, unit);
+    Course::Ended { errors }
+}
+
+/// Gives a campaign up whose image is gone or another: nothing more is written to any pump.
+pub(crate) fn abandon(cause: Cause, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
+    client.stop();
+    unit.in_hand = None;
+    unit.commit(ports, &[Draft::new(Event::CampaignAbandoned).because(cause)], |record| {
+        record.campaign = None;
+        for pump in PumpNumber::first(PumpNumber::MOST) {
+            let entry = record.pump_mut(pump);
+            if entry.mark == Mark::Pending {
+                entry.mark = Mark::None;
+            }
+        }
+    });
+    unit.raise(Alarm::Image(cause));
+    unit.clear(Alarm::LowSupply);
+    unit.progress.end(true);
+    tell_end(true, Some(cause), unit);
+    Course::Ended { errors: true }
+}
+
+fn tell_end(errors: bool, cause: Option<Cause>, unit: &mut Unit) {
+    let (percent, remaining) = (unit.progress.percent(), unit.progress.remaining());
+    unit.notice(Notice::Progress { percent, remaining, cause });
+    unit.notice(Notice::CampaignFinished { errors });
+}

@@ -1,0 +1,95 @@
+//! What an installation and a product line settle: numbers of pumps, time limits, thresholds.
+//!
+//! Every number that the requirements leave open is an own number and says so here; none is hidden in the code.
+
+use protocol::{isotp, uds};
+use units::{DeciCelsius, Duration, Millivolts, Permille};
+
+/// The CAN address at which a pump expects its application (UDS 0x34).
+pub const APPLICATION_START: u32 = 0x0802_0000;
+
+/// Tries of one pump that may fail before it is dead (PFU-022).
+pub const TRIES_MOST: u8 = 3;
+
+/// Coolant regulation: a PI controller in integers, see [`crate::regulation`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Regulation {
+    /// Wanted coolant temperature.
+    pub target: DeciCelsius,
+    /// Proportional gain in millipermille of speed per tenth of a degree.
+    pub proportional: i32,
+    /// Integral gain in millipermille of speed per tenth of a degree and period of 100 ms.
+    pub integral: i32,
+    /// Lowest set-point: the flow that the cooled cabinet always needs.
+    pub low: Permille,
+    /// Highest set-point.
+    pub high: Permille,
+}
+
+/// Everything the firmware of the CIOC is told at boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Configured pumps, numbered from 1; clamped to 1..=16.
+    pub pumps: u8,
+    /// ISO-TP towards the pumps.
+    pub isotp: isotp::Config,
+    /// Data bytes of one transfer block, clamped to 1..=1024; a pump may ask for less.
+    pub block_len: u16,
+    /// No try is started while the CIOC's supply or the pumps' feed is below this.
+    pub update_supply_min: Millivolts,
+    /// The supply must have been good for this long before a try.
+    pub supply_steady: Duration,
+    /// Fixed set-point of all other pumps while one is updated (PFU-047).
+    pub update_speed: Permille,
+    /// A consent dialog lapses after this (PFU-019).
+    pub consent_timeout: Duration,
+    /// Longest time a pump takes to answer (ISO 14229-2 P2 server).
+    pub p2: Duration,
+    /// Longest time to an answer after response pending (P2* server).
+    pub p2_star: Duration,
+    /// What the bus may add to P2 and P2* (ISO 14229-2 delta P2).
+    pub link_delay: Duration,
+    /// Longest time that one request may be kept pending.
+    pub request_limit: Duration,
+    /// How long a search waits for the first status of every pump.
+    pub boot_timeout: Duration,
+    /// How long a pump may take to stop its motor.
+    pub standby_timeout: Duration,
+    /// How long a pump may take from the request to the first status of its bootloader.
+    pub bootloader_timeout: Duration,
+    /// How long a pump may take from the reset to a good status (PFU-024).
+    pub status_timeout: Duration,
+    /// Pause between two tries of a pump.
+    pub retry_pause: Duration,
+    /// Coolant regulation.
+    pub regulation: Regulation,
+}
+
+impl Config {
+    /// 14 pumps, the default profile of the bus, own numbers elsewhere.
+    pub const DEFAULT: Self = Self {
+        pumps: 14,
+        isotp: isotp::Config::DEFAULT,
+        block_len: uds::BLOCK_LEN as u16,
+        update_supply_min: Millivolts::new(20_000),
+        supply_steady: Duration::from_secs(1),
+        update_speed: Permille::new(800),
+        consent_timeout: Duration::from_secs(600),
+        p2: Duration::from_millis(50),
+        p2_star: Duration::from_secs(5),
+        link_delay: Duration::from_millis(100),
+        request_limit: Duration::from_secs(60),
+        boot_timeout: Duration::from_secs(5),
+        standby_timeout: Duration::from_secs(10),
+        bootloader_timeout: Duration::from_secs(3),
+        status_timeout: Duration::from_secs(10),
+        retry_pause: Duration::from_secs(2),
+        regulation: Regulation {
+            target: DeciCelsius::new(400),
+            proportional: 4_000,
+            integral: 20,
+            low: Permille::new(300),
+            high: Permille::FULL,
+        },
+    };
+}

@@ -1,0 +1,409 @@
+//! One try: from the request to enter the bootloader to the good status after the reboot.
+//!
+//! ```text
+//!   application: 10 02 -> status "bootloader"
+//!   bootloader:  10 02 -> 27 01, 27 02 -> 31 FF00 (78 .. 78) -> 34 -> 36 x n -> 37 -> 31 FF01 -> 11 01
+//!   application: status -> 22 F195 = the image's version, no faults
+//! ```
+//! A pump that is in its bootloader already, after a failed try or found so, is not asked to enter it. Requests without
+//! an answer are repeated: a block three times with the same counter, another request twice. ISO-TP repeats nothing by
+//! itself.
+
+use protocol::cyclic::PumpState;
+use protocol::header::Version;
+use protocol::ids::PumpNumber;
+use protocol::uds::{BLOCK_LEN, Identifier, MESSAGE_LEN, Request, Response, Routine, Session, key_for};
+use units::Instant;
+
+use crate::client::{Client, Reply};
+use crate::config::APPLICATION_START;
+use crate::log::Cause;
+use crate::notice::{Notice, Phase};
+use crate::package::Image;
+use crate::unit::{Ports, Unit, in_bootloader};
+
+/// Repetitions of a block (can-notes: the client repeats 0x36 with the same counter).
+const BLOCK_REPEATS: u8 = 3;
+/// Repetitions of another request (own number).
+const REQUEST_REPEATS: u8 = 2;
+
+/// Response codes with a cause of their own (ISO 14229-1 annex A).
+mod code {
+    pub(super) const SEQUENCE_ERROR: u8 = 0x24;
+    pub(super) const PROGRAMMING_FAILURE: u8 = 0x72;
+    pub(super) const VOLTAGE_TOO_LOW: u8 = 0x93;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Enter,
+    AwaitBootloader { until: Instant },
+    Session,
+    Seed,
+    Key,
+    Erase,
+    Download,
+    Transfer,
+    Exit,
+    Check,
+    Reset,
+    AwaitStatus,
+    ReadVersion,
+}
+
+/// What a step of a try has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Running,
+    Good(Version),
+    Failed(Cause),
+}
+
+/// A running try.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Try {
+    pump: PumpNumber,
+    attempt: u8,
+    image: Image,
+    stage: Stage,
+    /// When the running stage's request was made, or the reset for the status check.
+    since: Instant,
+    /// When the version was last read.
+    read_at: Instant,
+    shown: Option<Phase>,
+    seed: u32,
+    repeats: u8,
+    block_len: u32,
+    blocks: u32,
+    block: u32,
+}
+
+type Flow = Result<(), Cause>;
+
+impl Try {
+    /// Begins a try; it must be counted in the record already.
+    pub(crate) fn begin(
+        pump: PumpNumber,
+        attempt: u8,
+        image: Image,
+        unit: &mut Unit,
+        client: &mut Client,
+        ports: &Ports<'_>,
+    ) -> Self {
+        let mut this = Self {
+            pump,
+            attempt,
+            image,
+            stage: Stage::Enter,
+            since: ports.now,
+            read_at: ports.now,
+            shown: None,
+            seed: 0,
+            repeats: 0,
+            block_len: 0,
+            blocks: 0,
+            block: 0,
+        };
+        unit.supply.forget_dips();
+        client.turn_to(pump);
+        let inside = unit.view(pump).reported.is_some_and(|status| in_bootloader(status.state));
+        this.enter(if inside { Stage::Session } else { Stage::Enter }, unit, client, ports);
+        this
+    }
+
+    /// Goes on after `reply`, a status of the pump, or time.
+    pub(crate) fn advance(
+        &mut self,
+        unit: &mut Unit,
+        client: &mut Client,
+        ports: &Ports<'_>,
+        reply: Option<Reply>,
+    ) -> Step {
+        let flow = match reply {
+            Some(reply) => self.on_reply(reply, unit, client, ports),
+            None => self.on_time(unit, client, ports),
+        };
+        match flow {
+            Ok(Some(version)) => Step::Good(version),
+            Ok(None) => Step::Running,
+            Err(cause) => {
+                client.stop();
+                Step::Failed(self.blame(cause, unit, ports))
+            }
+        }
+    }
+
+    /// A try that failed while the supply was low failed for that (FW003); a bad image stays a bad image.
+    fn blame(&self, cause: Cause, unit: &Unit, ports: &Ports<'_>) -> Cause {
+        let low = unit.supply.dipped() || unit.view(self.pump).is_short_of_supply(ports.now);
+        if low && cause != Cause::ImageRejected { Cause::LowSupply } else { cause }
+    }
+
+    /// When time alone moves this try on.
+    pub(crate) fn wake_at(&self, unit: &Unit) -> Option<Instant> {
+        match self.stage {
+            Stage::AwaitBootloader { until } => Some(until),
+            Stage::AwaitStatus => Some(self.since.after(unit.config.status_timeout)),
+            _ => None,
+        }
+    }
+
+    fn enter(&mut self, stage: Stage, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) {
+        self.stage = stage;
+        self.show_phase(unit);
+        self.ask(client, ports);
+    }
+
+    /// Repetitions are counted by phase, so that two stages cannot send each other round for ever.
+    fn show_phase(&mut self, unit: &mut Unit) {
+        let phase = phase_of(self.stage);
+        if self.shown != Some(phase) {
+            self.shown = Some(phase);
+            self.repeats = 0;
+            unit.phase(self.pump, self.attempt, phase);
+        }
+    }
+
+    fn ask(&mut self, client: &mut Client, ports: &Ports<'_>) {
+        let request = match self.stage {
+            Stage::Enter | Stage::Session => Request::Session(Session::Programming),
+            Stage::Seed => Request::RequestSeed,
+            Stage::Key => Request::SendKey(key_for(self.seed)),
+            Stage::Erase => Request::Start(Routine::Erase),
+            Stage::Download => {
+                Request::RequestDownload { address: APPLICATION_START, length: self.image.header.length }
+            }
+            Stage::Exit => Request::TransferExit,
+            Stage::Check => Request::Start(Routine::CheckProgrammingDependencies),
+            Stage::Reset => Request::Reset,
+            Stage::ReadVersion => Request::Read(Identifier::Version),
+            Stage::Transfer | Stage::AwaitBootloader { .. } | Stage::AwaitStatus => return,
+        };
+        // The status check's time runs from the reset, not from its reads.
+        if self.stage == Stage::ReadVersion {
+            self.read_at = ports.now;
+        } else {
+            self.since = ports.now;
+        }
+        client.ask(&request);
+    }
+
+    fn on_reply(
+        &mut self,
+        reply: Reply,
+        unit: &mut Unit,
+        client: &mut Client,
+        ports: &Ports<'_>,
+    ) -> Result<Option<Version>, Cause> {
+        match reply {
+            Reply::Answer(response) => self.on_answer(response, unit, client, ports),
+            Reply::Refused(code) => self.on_refused(code, unit, client, ports).map(|()| None),
+            Reply::Silent => self.on_silent(unit, client, ports).map(|()| None),
+        }
+    }
+
+    fn on_answer(
+        &mut self,
+        response: Response,
+        unit: &mut Unit,
+        client: &mut Client,
+        ports: &Ports<'_>,
+    ) -> Result<Option<Version>, Cause> {
+        let next = match (self.stage, response) {
+            (Stage::Enter, Response::Session { .. }) => self.await_bootloader(unit, ports),
+            (Stage::Session, Response::Session { .. }) => Stage::Seed,
+            (Stage::Seed, Response::Seed(0)) | (Stage::Key, Response::Unlocked) => Stage::Erase,
+            (Stage::Seed, Response::Seed(seed)) => {
+                self.seed = seed;
+                Stage::Key
+            }
+            (Stage::Erase, Response::Routine { routine: Routine::Erase, result: 0 }) => Stage::Download,
+            (Stage::Erase, Response::Routine { .. }) => return Err(Cause::FlashFailure),
+            (Stage::Download, Response::Download { block_message_len }) => {
+                return self.begin_blocks(block_message_len, unit, client, ports).map(|()| None);
+            }
+            (Stage::Transfer, Response::Transfer { counter }) => {
+                return self.on_block(counter, unit, client, ports).map(|()| None);
+            }
+            (Stage::Exit, Response::TransferExit) => Stage::Check,
+            (Stage::Check, Response::Routine { routine, result: 0 })
+                if routine == Routine::CheckProgrammingDependencies =>
+            {
+                Stage::Reset
+            }
+            (Stage::Check, Response::Routine { .. }) => return Err(Cause::CheckFailed),
+            (Stage::Reset, Response::Reset) => Stage::AwaitStatus,
+            (Stage::ReadVersion, Response::Version(version)) => return self.on_version(version, unit, ports),
+            // The service was right but what it says is not what was asked.
+            _ => return Err(Cause::Refused),
+        };
+        self.enter(next, unit, client, ports);
+        Ok(None)
+    }
+
+    fn await_bootloader(&self, unit: &Unit, ports: &Ports<'_>) -> Stage {
+        Stage::AwaitBootloader { until: ports.now.after(unit.config.bootloader_timeout) }
+    }
+
+    fn on_refused(&mut self, code: u8, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) -> Flow {
+        match (self.stage, code) {
+            // The answer to the first exit was lost; the check that follows tells whether the image is whole.
+            (Stage::Exit, code::SEQUENCE_ERROR) if self.repeats > 0 => self.enter(Stage::Check, unit, client, ports),
+            // A pump that has just booted may not answer reads yet: the time limit decides.
+            (Stage::ReadVersion, _) => self.stage = Stage::AwaitStatus,
+            (_, code::VOLTAGE_TOO_LOW) => return Err(Cause::LowSupply),
+            (_, code::PROGRAMMING_FAILURE) => return Err(Cause::FlashFailure),
+            _ => return Err(Cause::Refused),
+        }
+        Ok(())
+    }
+
+    fn on_silent(&mut self, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) -> Flow {
+        match self.stage {
+            // The pump may have jumped without an answer: its status tells.
+            Stage::Enter => self.stage = self.await_bootloader(unit, ports),
+            Stage::Reset => self.enter(Stage::AwaitStatus, unit, client, ports),
+            Stage::ReadVersion => self.stage = Stage::AwaitStatus,
+            Stage::Transfer if self.repeats < BLOCK_REPEATS => {
+                self.repeats = self.repeats.saturating_add(1);
+                return self.send_block(client, ports);
+            }
+            // A key may have been taken although its answer was lost; a new seed tells (0: unlocked).
+            Stage::Key if self.repeats < REQUEST_REPEATS => {
+                self.repeats = self.repeats.saturating_add(1);
+                self.enter(Stage::Seed, unit, client, ports);
+            }
+            Stage::Transfer | Stage::Key => return Err(Cause::Timeout),
+            _ => return self.repeat(client, ports),
+        }
+        Ok(())
+    }
+
+    fn repeat(&mut self, client: &mut Client, ports: &Ports<'_>) -> Flow {
+        if self.repeats >= REQUEST_REPEATS {
+            return Err(Cause::Timeout);
+        }
+        self.repeats = self.repeats.saturating_add(1);
+        self.ask(client, ports);
+        Ok(())
+    }
+
+    fn on_time(&mut self, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) -> Result<Option<Version>, Cause> {
+        match self.stage {
+            Stage::AwaitBootloader { until } => {
+                let heard = unit.view(self.pump).heard_after(self.since).map(|status| status.state);
+                if heard.is_some_and(in_bootloader) {
+                    self.enter(Stage::Session, unit, client, ports);
+                } else if ports.now >= until {
+                    self.stage = Stage::Enter;
+                    return self.repeat(client, ports).map(|()| None);
+                }
+            }
+            Stage::AwaitStatus | Stage::ReadVersion if ports.now >= self.since.after(unit.config.status_timeout) => {
+                return Err(Cause::NoGoodStatus);
+            }
+            Stage::AwaitStatus if self.is_up(unit) && unit.view(self.pump).heard_at > self.read_at => {
+                self.enter(Stage::ReadVersion, unit, client, ports)
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// Whether the pump, heard after the reset, runs its application without faults.
+    fn is_up(&self, unit: &Unit) -> bool {
+        let heard = unit.view(self.pump).heard_after(self.since);
+        heard.is_some_and(|status| status.state.is_application() && status.faults.0 == 0)
+    }
+
+    fn on_version(&mut self, version: Version, unit: &mut Unit, ports: &Ports<'_>) -> Result<Option<Version>, Cause> {
+        unit.view_mut(self.pump).version = Some(version);
+        if version != self.image.header.version {
+            return Err(Cause::WrongVersion);
+        }
+        if self.is_up(unit) && ports.now < self.since.after(unit.config.status_timeout) {
+            return Ok(Some(version));
+        }
+        self.stage = Stage::AwaitStatus;
+        Ok(None)
+    }
+
+    fn begin_blocks(&mut self, message_len: u16, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) -> Flow {
+        let theirs = u32::from(message_len).saturating_sub(2);
+        if theirs == 0 {
+            return Err(Cause::Refused);
+        }
+        self.block_len = u32::from(unit.config.block_len).clamp(1, BLOCK_LEN as u32).min(theirs);
+        self.blocks = self.image.header.length.div_ceil(self.block_len);
+        self.block = 0;
+        self.enter(Stage::Transfer, unit, client, ports);
+        unit.progress.begin_blocks(ports.now, self.blocks);
+        self.send_block(client, ports)
+    }
+
+    /// The counter of the running block: 1 first, wrapping from 255 to 0.
+    fn counter(&self) -> u8 {
+        let [low, ..] = self.block.wrapping_add(1).to_le_bytes();
+        low
+    }
+
+    /// Reads the running block from the package straight into a message.
+    fn send_block(&mut self, client: &mut Client, ports: &Ports<'_>) -> Flow {
+        let offset = self.block.saturating_mul(self.block_len);
+        let len = self.image.header.length.saturating_sub(offset).min(self.block_len);
+        let mut message = [0; MESSAGE_LEN];
+        let service = Request::TransferData { counter: 0, data: &[] }.service();
+        let message = message.get_mut(..(len as usize).saturating_add(2)).ok_or(Cause::ImageRejected)?;
+        let [head, counter, data @ ..] = &mut *message else { return Err(Cause::ImageRejected) };
+        *head = service;
+        *counter = self.counter();
+        if !ports.package.read(offset, data) {
+            return Err(Cause::ImageRejected);
+        }
+        client.send(service, message);
+        Ok(())
+    }
+
+    fn on_block(&mut self, counter: u8, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) -> Flow {
+        if counter != self.counter() {
+            return self.on_silent(unit, client, ports);
+        }
+        let before = self.block;
+        self.block = self.block.saturating_add(1);
+        self.repeats = 0;
+        unit.progress.block_done(self.block);
+        if self.percent(before) != self.percent(self.block) {
+            let (done, of) = (self.block, self.blocks);
+            unit.notice(Notice::Block { pump: self.pump, attempt: self.attempt, done, of });
+        }
+        if self.block < self.blocks {
+            return self.send_block(client, ports);
+        }
+        self.enter(Stage::Exit, unit, client, ports);
+        Ok(())
+    }
+
+    fn percent(&self, block: u32) -> u32 {
+        block.saturating_mul(100) / self.blocks.max(1)
+    }
+}
+
+const fn phase_of(stage: Stage) -> Phase {
+    match stage {
+        Stage::Enter | Stage::AwaitBootloader { .. } => Phase::EnterBootloader,
+        Stage::Session => Phase::Session,
+        Stage::Seed | Stage::Key => Phase::Security,
+        Stage::Erase => Phase::Erase,
+        Stage::Download => Phase::Download,
+        Stage::Transfer => Phase::Transfer,
+        Stage::Exit => Phase::Exit,
+        Stage::Check => Phase::Check,
+        Stage::Reset => Phase::Reset,
+        Stage::AwaitStatus | Stage::ReadVersion => Phase::StatusCheck,
+    }
+}
+
+/// Whether a pump's status says that its motor stands or that it runs its bootloader.
+pub(crate) fn is_stopped(status: &protocol::cyclic::Status) -> bool {
+    in_bootloader(status.state) || (status.state == PumpState::Standby && status.speed.get() == 0)
+}
