@@ -1,11 +1,13 @@
-//! What will happen: events ordered by time, phase and the order in which they were scheduled.
+//! What will happen: events by time, phase and order of scheduling.
+//!
+//! The three make one number, so that the order of events is total and the same in every run.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::time::{SimTime, Span};
 
-/// Something that can be scheduled.
+/// Something to schedule.
 pub trait Event: Copy + Send + Sync + 'static {
     /// How many kinds there are; kinds are numbered from 0.
     const KINDS: usize;
@@ -72,6 +74,7 @@ impl<E: Event> Agenda<E> {
             return;
         }
         let time = time.max(self.now);
+        debug_assert!(event.phase() <= 0xF, "a phase has 4 bits");
         let phase = u128::from(event.phase() & 0xF);
         let key = u128::from(time.as_nanos()) << 64 | phase << 60 | u128::from(self.scheduled);
         self.scheduled += 1;
@@ -110,7 +113,7 @@ impl<E: Event> Agenda<E> {
 }
 
 fn time_of(key: u128) -> SimTime {
-    SimTime::from_nanos(u64::try_from(key >> 64).unwrap_or(u64::MAX))
+    SimTime::from_nanos((key >> 64) as u64)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The discrete-event kernel: clock, agenda, handlers, trace, snapshots.
 //!
-//! It knows events, records and a bevy `World`, and no word of cooling, buses or firmware.
+//! It knows events, records and a bevy `World`, and no word of what is simulated (`tests/kernel_independence.rs`).
 //!
 //! ```text
 //!   agenda --earliest event--> handler of its kind --changes--> World
@@ -17,6 +17,9 @@ mod random;
 mod snapshot;
 mod time;
 mod trace;
+
+#[cfg(test)]
+mod tests;
 
 pub use agenda::{Agenda, Event};
 pub use model::{Builder, Context, Halt, Model};

@@ -7,8 +7,8 @@ use super::snapshot::{Columns, Snapshot};
 use super::time::SimTime;
 use super::trace::{Record, Trace};
 
-/// More events than this at one instant are a loop that never ends.
-const EVENTS_PER_INSTANT_MAX: u32 = 1_000_000;
+/// More events than this at one instant are a loop that never ends, and so are more records after one event.
+const AT_ONE_INSTANT_MAX: u32 = 1_000_000;
 
 /// Why a run stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,8 @@ pub enum Halt {
     Idle,
     /// The given time was reached.
     TimeReached,
-    /// A million events at one instant.
+    /// A million events were handled at one instant and more wait, or observers answered each other's records a
+    /// million times. The model is of no further use.
     Livelock,
 }
 
@@ -73,7 +74,8 @@ impl<E: Event, R: Record> Default for Builder<E, R> {
 }
 
 impl<E: Event, R: Record> Builder<E, R> {
-    /// Sets the one handler for events of `kind`.
+    /// Sets the one handler for events of `kind`. It may keep queries and buffers, but no state: what a closure
+    /// keeps is in no snapshot.
     ///
     /// # Panics
     /// If that kind has a handler already: a defect of the domains' installation.
@@ -83,7 +85,8 @@ impl<E: Event, R: Record> Builder<E, R> {
         *place = Some(Box::new(handler));
     }
 
-    /// Adds an observer; observers see each record in the order in which they were added.
+    /// Adds an observer; observers see each record in the order in which they were added. As with handlers, what the
+    /// closure keeps is in no snapshot.
     pub fn observe(&mut self, observer: impl FnMut(&mut World, &mut Context<'_, E, R>, SimTime, &R) + Send + 'static) {
         self.observers.push(Box::new(observer));
     }
@@ -96,21 +99,22 @@ impl<E: Event, R: Record> Builder<E, R> {
     /// Inserts a resource that holds simulation state and registers it for snapshots.
     pub fn resource<T: Resource<Mutability = bevy_ecs::component::Mutable> + Clone>(&mut self, value: T) {
         self.world.insert_resource(value);
-        self.columns.resource::<T>(&mut self.world);
+        self.columns.resource::<T>();
     }
 
     /// The finished model.
     ///
     /// # Panics
-    /// If the world holds a component or resource type that was not registered: its state would be missing from
-    /// snapshots.
+    /// If the world holds a component or resource that was not registered: its state would be missing from snapshots.
+    /// From here on no entity may come, go or change its components.
     #[must_use]
     pub fn build(mut self) -> Model<E, R> {
-        self.columns.assert_complete(&mut self.world);
+        self.columns.complete(&self.world);
         Model {
             world: self.world,
             agenda: self.agenda,
             trace: Trace::default(),
+            shown: Vec::new(),
             handlers: self.handlers,
             observers: self.observers,
             columns: self.columns,
@@ -128,6 +132,8 @@ pub struct Model<E, R> {
     pub agenda: Agenda<E>,
     /// What happened.
     pub trace: Trace<R>,
+    /// The records being shown; empty between events, kept for its memory.
+    shown: Vec<(SimTime, R)>,
     handlers: Vec<Option<Handler<E, R>>>,
     observers: Vec<Observer<E, R>>,
     columns: Columns,
@@ -137,19 +143,24 @@ pub struct Model<E, R> {
 
 impl<E: Event, R: Record> Model<E, R> {
     /// Runs until a handler asks to stop, nothing is left, or the next event lies after `end`.
+    ///
+    /// # Panics
+    /// If an event has no handler: a defect of the domains' installation.
     pub fn run_until(&mut self, end: SimTime) -> Halt {
-        let mut halt = false;
         loop {
-            match self.agenda.next_time() {
-                None => return Halt::Idle,
-                Some(time) if time > end => return Halt::TimeReached,
-                Some(time) if time > self.agenda.now() => self.at_this_instant = 0,
-                Some(_) if self.at_this_instant >= EVENTS_PER_INSTANT_MAX => return Halt::Livelock,
-                Some(_) => self.at_this_instant += 1,
+            let Some(time) = self.agenda.next_time() else { return Halt::Idle };
+            if time > end {
+                return Halt::TimeReached;
             }
-            self.step(&mut halt);
-            if halt {
-                return Halt::Asked;
+            if time > self.agenda.now() {
+                self.at_this_instant = 0;
+            }
+            if self.at_this_instant >= AT_ONE_INSTANT_MAX {
+                return Halt::Livelock;
+            }
+            self.at_this_instant += 1;
+            if let Some(halt) = self.step() {
+                return halt;
             }
         }
     }
@@ -160,44 +171,51 @@ impl<E: Event, R: Record> Model<E, R> {
         self.events
     }
 
-    fn step(&mut self, halt: &mut bool) {
-        let Some(event) = self.agenda.pop() else { return };
+    fn step(&mut self) -> Option<Halt> {
+        let event = self.agenda.pop()?;
         self.events += 1;
         let kind = event.kind();
         let Some(handler) = self.handlers.get_mut(kind).and_then(Option::as_mut) else {
             panic!("event kind {kind} has no handler");
         };
+        let mut asked = false;
         let now = self.agenda.now();
-        let mut context = Context { now, agenda: &mut self.agenda, trace: &mut self.trace, halt };
+        let mut context = Context { now, agenda: &mut self.agenda, trace: &mut self.trace, halt: &mut asked };
         handler(&mut self.world, &mut context, event);
-        if !self.trace.fresh.is_empty() {
-            self.show_records(now, halt);
+        if !self.trace.fresh.is_empty() && !self.show_records(now, &mut asked) {
+            return Some(Halt::Livelock);
         }
+        asked.then_some(Halt::Asked)
     }
 
-    /// Shows fresh records to the observers; what an observer records is shown after.
-    fn show_records(&mut self, now: SimTime, halt: &mut bool) {
-        let mut shown = 0;
-        let mut records = std::mem::take(&mut self.trace.fresh);
-        while shown < records.len() {
-            for (time, record) in &records[shown..] {
+    /// Shows fresh records to the observers; what an observer records is shown after. False if that never ends.
+    fn show_records(&mut self, now: SimTime, halt: &mut bool) -> bool {
+        let mut total = 0;
+        while !self.trace.fresh.is_empty() {
+            std::mem::swap(&mut self.shown, &mut self.trace.fresh);
+            for (time, record) in &self.shown {
                 for observer in &mut self.observers {
                     let mut context = Context { now, agenda: &mut self.agenda, trace: &mut self.trace, halt };
                     observer(&mut self.world, &mut context, *time, record);
                 }
             }
-            shown = records.len();
-            records.append(&mut self.trace.fresh);
+            total += self.shown.len();
+            self.shown.clear();
+            if total > AT_ONE_INSTANT_MAX as usize {
+                return false;
+            }
         }
-        records.clear();
-        self.trace.fresh = records;
+        true
     }
 
     /// The whole state at this instant.
+    ///
+    /// # Panics
+    /// If an entity came, went or changed its components since the model was built: snapshots hold values only.
     #[must_use]
     pub fn save(&mut self) -> Snapshot<E, R> {
         Snapshot {
-            columns: self.columns.save(&mut self.world),
+            values: self.columns.save(&mut self.world),
             agenda: self.agenda.clone(),
             trace: self.trace.clone(),
             at_this_instant: self.at_this_instant,
@@ -208,11 +226,12 @@ impl<E: Event, R: Record> Model<E, R> {
     /// Puts this model into the state of `snapshot`, which may come from another model of the same builder.
     ///
     /// # Panics
-    /// If the snapshot has other entities than this model: it comes from another builder.
+    /// If the snapshot has other types or entities than this model: it comes from another builder. If an entity came,
+    /// went or changed its components since this model was built.
     pub fn load(&mut self, snapshot: &Snapshot<E, R>) {
-        self.columns.load(&mut self.world, &snapshot.columns);
-        self.agenda = snapshot.agenda.clone();
-        self.trace = snapshot.trace.clone();
+        self.columns.load(&mut self.world, &snapshot.values);
+        self.agenda.clone_from(&snapshot.agenda);
+        self.trace.clone_from(&snapshot.trace);
         self.at_this_instant = snapshot.at_this_instant;
         self.events = snapshot.events;
     }

@@ -1,108 +1,178 @@
 //! Saving and loading a world as typed columns, without knowing its types by name.
+//!
+//! A world cannot be copied, and one that is filled anew iterates in another order. So a snapshot holds the values
+//! only and goes back in place, into a world that has the same entities in the same order. Words: a *column* holds all
+//! values of one type; the *population* is which entities a world has, in which order and with which components.
 
-use std::any::{Any, TypeId};
-use std::collections::BTreeSet;
+use std::any::{Any, TypeId, type_name};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use bevy_ecs::component::Mutable;
-use bevy_ecs::prelude::{Component, Entity, Resource, World};
+use bevy_ecs::archetype::{Archetype, ArchetypeId};
+use bevy_ecs::component::{ComponentInfo, Mutable};
+use bevy_ecs::entity_disabling::DefaultQueryFilters;
+use bevy_ecs::prelude::{Component, Entity, QueryState, Resource, World};
+use bevy_ecs::resource::IsResource;
 
 use super::agenda::Agenda;
 use super::trace::Trace;
 
-type Column = Arc<dyn Any + Send + Sync>;
-
 /// The state of a model at one instant; knows no world, can be shared between threads.
 #[derive(Clone)]
 pub struct Snapshot<E, R> {
-    pub(super) columns: Vec<Column>,
+    pub(super) values: Values,
     pub(super) agenda: Agenda<E>,
     pub(super) trace: Trace<R>,
     pub(super) at_this_instant: u32,
     pub(super) events: u64,
 }
 
-struct Operations {
-    save: Box<dyn FnMut(&mut World) -> Column + Send>,
-    load: Box<dyn FnMut(&mut World, &Column) + Send>,
+type Column = Arc<dyn Any + Send + Sync>;
+
+/// The values of all registered types, and where they came from.
+#[derive(Clone)]
+pub(super) struct Values {
+    layout: Arc<Layout>,
+    columns: Vec<Column>,
+}
+
+/// What two models must have in common to exchange snapshots.
+#[derive(Clone, Default, PartialEq)]
+struct Layout {
+    types: Vec<TypeId>,
+    population: Vec<(ArchetypeId, Entity)>,
+}
+
+/// How the values of one type are read from a world and put back.
+trait Exchange: Send {
+    fn save(&mut self, world: &mut World) -> Column;
+    fn load(&mut self, world: &mut World, column: &Column);
+}
+
+/// One query reads and writes, so that both see the entities in the same order.
+struct Components<T: Component<Mutability = Mutable>>(QueryState<(Entity, &'static mut T)>);
+
+impl<T: Component<Mutability = Mutable> + Clone> Exchange for Components<T> {
+    fn save(&mut self, world: &mut World) -> Column {
+        let column: Vec<(Entity, T)> = self.0.iter_mut(world).map(|(entity, value)| (entity, value.clone())).collect();
+        Arc::new(column)
+    }
+
+    fn load(&mut self, world: &mut World, column: &Column) {
+        let column = column.downcast_ref::<Vec<(Entity, T)>>().expect("the layouts are equal");
+        let mut saved = column.iter();
+        for (entity, mut value) in self.0.iter_mut(world) {
+            let (from, state) = saved.next().expect("the layouts are equal");
+            assert_eq!(*from, entity, "queries over {} run in another order here", type_name::<T>());
+            value.clone_from(state);
+        }
+        assert!(saved.next().is_none(), "the layouts are equal");
+    }
+}
+
+struct Single<T>(PhantomData<fn() -> T>);
+
+impl<T: Resource<Mutability = Mutable> + Clone> Exchange for Single<T> {
+    fn save(&mut self, world: &mut World) -> Column {
+        Arc::new(world.resource::<T>().clone())
+    }
+
+    fn load(&mut self, world: &mut World, column: &Column) {
+        let saved = column.downcast_ref::<T>().expect("the layouts are equal");
+        world.resource_mut::<T>().clone_from(saved);
+    }
 }
 
 /// The registered types and how to save and load each.
 #[derive(Default)]
 pub(super) struct Columns {
-    known: BTreeSet<TypeId>,
-    operations: Vec<Operations>,
+    names: BTreeMap<TypeId, &'static str>,
+    exchanges: Vec<Box<dyn Exchange>>,
+    layout: Arc<Layout>,
 }
 
 impl Columns {
     pub(super) fn component<T: Component<Mutability = Mutable> + Clone>(&mut self, world: &mut World) {
-        if !self.known.insert(TypeId::of::<T>()) {
-            return;
-        }
-        let mut saving = world.query::<(Entity, &T)>();
-        let mut loading = world.query::<(Entity, &mut T)>();
-        self.operations.push(Operations {
-            save: Box::new(move |world| {
-                let column: Vec<(Entity, T)> = saving.iter(world).map(|(e, value)| (e, value.clone())).collect();
-                Arc::new(column)
-            }),
-            load: Box::new(move |world, column| {
-                let column = column.downcast_ref::<Vec<(Entity, T)>>().expect("columns keep their order");
-                let mut saved = column.iter();
-                for (entity, mut value) in loading.iter_mut(world) {
-                    let (from, state) = saved.next().expect("the population is the same");
-                    assert_eq!(*from, entity, "the population is the same");
-                    value.clone_from(state);
-                }
-                assert!(saved.next().is_none(), "the population is the same");
-            }),
-        });
+        let query = world.query::<(Entity, &mut T)>();
+        self.add::<T>(Box::new(Components::<T>(query)));
     }
 
-    pub(super) fn resource<T: Resource<Mutability = Mutable> + Clone>(&mut self, _world: &mut World) {
-        if !self.known.insert(TypeId::of::<T>()) {
-            return;
-        }
-        self.operations.push(Operations {
-            save: Box::new(|world| Arc::new(world.resource::<T>().clone())),
-            load: Box::new(|world, column| {
-                let saved = column.downcast_ref::<T>().expect("columns keep their order");
-                world.resource_mut::<T>().clone_from(saved);
-            }),
-        });
+    pub(super) fn resource<T: Resource<Mutability = Mutable> + Clone>(&mut self) {
+        self.add::<T>(Box::new(Single::<T>(PhantomData)));
     }
 
-    pub(super) fn save(&mut self, world: &mut World) -> Vec<Column> {
-        self.operations.iter_mut().map(|operation| (operation.save)(world)).collect()
-    }
-
-    pub(super) fn load(&mut self, world: &mut World, columns: &[Column]) {
-        assert_eq!(columns.len(), self.operations.len(), "the snapshot comes from the same builder");
-        for (operation, column) in self.operations.iter_mut().zip(columns) {
-            (operation.load)(world, column);
+    /// Does nothing if `T` is known already.
+    fn add<T: 'static>(&mut self, exchange: Box<dyn Exchange>) {
+        if self.names.insert(TypeId::of::<T>(), type_name::<T>()).is_none() {
+            Arc::make_mut(&mut self.layout).types.push(TypeId::of::<T>());
+            self.exchanges.push(exchange);
         }
     }
 
-    /// Fails if an entity carries a type that no snapshot would hold.
-    pub(super) fn assert_complete(&self, world: &mut World) {
-        let mut missing = Vec::new();
-        for archetype in world.archetypes().iter() {
-            if archetype.is_empty() {
-                continue;
-            }
-            for id in archetype.components() {
-                let info = world.components().get_info(*id).expect("a component in use is registered");
-                let registered = info.type_id().is_some_and(|id| self.known.contains(&id));
-                if !registered && !is_bookkeeping(&info.name().to_string()) {
-                    missing.push(info.name().to_string());
-                }
-            }
+    /// Fixes the population.
+    ///
+    /// # Panics
+    /// If the world holds state that no snapshot would hold.
+    pub(super) fn complete(&mut self, world: &World) {
+        let missing: Vec<String> = world.archetypes().iter().flat_map(|kind| self.missing(world, kind)).collect();
+        assert!(missing.is_empty(), "not registered for snapshots: {}", missing.join("; "));
+        let mut foreign = world.storages().non_sends.iter();
+        assert!(!foreign.any(|(_, data)| data.is_present()), "data bound to one thread is in no snapshot");
+        Arc::make_mut(&mut self.layout).population = population(world).collect();
+    }
+
+    /// Describes each unregistered type of an archetype in use; bevy gives no names without its debug feature.
+    fn missing(&self, world: &World, archetype: &Archetype) -> Vec<String> {
+        if archetype.is_empty() {
+            return Vec::new();
         }
-        assert!(missing.is_empty(), "not registered for snapshots: {}", missing.join(", "));
+        let infos = archetype.components().iter().filter_map(|id| world.components().get_info(*id));
+        let (known, unknown): (Vec<_>, Vec<_>) = infos.partition(|info| self.knows(info));
+        let place = if known.iter().any(|info| ComponentInfo::type_id(info) == Some(TypeId::of::<IsResource>())) {
+            "as a resource".to_owned()
+        } else {
+            let names = known.iter().filter_map(|info| self.names.get(&ComponentInfo::type_id(info)?).copied());
+            format!("on {} entities with [{}]", archetype.len(), names.collect::<Vec<_>>().join(", "))
+        };
+        unknown.iter().map(|info| format!("a type of {} bytes {place}", info.layout().size())).collect()
+    }
+
+    fn knows(&self, info: &ComponentInfo) -> bool {
+        info.type_id().is_some_and(|id| self.names.contains_key(&id) || is_bookkeeping(id))
+    }
+
+    /// # Panics
+    /// If the population changed since the model was built.
+    pub(super) fn save(&mut self, world: &mut World) -> Values {
+        self.assert_population(world);
+        let columns = self.exchanges.iter_mut().map(|exchange| exchange.save(world)).collect();
+        Values { layout: self.layout.clone(), columns }
+    }
+
+    /// # Panics
+    /// If the population changed since the model was built, or if `values` comes from another one.
+    pub(super) fn load(&mut self, world: &mut World, values: &Values) {
+        self.assert_population(world);
+        let same = Arc::ptr_eq(&self.layout, &values.layout) || self.layout == values.layout;
+        assert!(same, "the snapshot comes from another builder: its types or its population differ");
+        for (exchange, column) in self.exchanges.iter_mut().zip(&values.columns) {
+            exchange.load(world, column);
+        }
+    }
+
+    fn assert_population(&self, world: &World) {
+        let same = population(world).eq(self.layout.population.iter().copied());
+        assert!(same, "entities came, went or changed their components while running");
     }
 }
 
-/// Types that bevy itself keeps in a world and that hold no simulation state.
-fn is_bookkeeping(name: &str) -> bool {
-    name.starts_with("bevy_ecs::")
+fn population(world: &World) -> impl Iterator<Item = (ArchetypeId, Entity)> + '_ {
+    let archetypes = world.archetypes().iter();
+    archetypes.flat_map(|kind| kind.entities().iter().map(|entity| (kind.id(), entity.id())))
+}
+
+/// Types that bevy itself keeps in every world and that hold no simulation state.
+fn is_bookkeeping(id: TypeId) -> bool {
+    id == TypeId::of::<IsResource>() || id == TypeId::of::<DefaultQueryFilters>()
 }

@@ -125,3 +125,23 @@ impl fmt::Display for Span {
         write_millis(self.0, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_shown_in_milliseconds_to_the_nanosecond() {
+        assert_eq!(SimTime::from_nanos(70_000_000_042).to_string(), "70000.000042");
+        assert_eq!(Span::from_micros(812).to_string(), "0.812000");
+    }
+
+    #[test]
+    fn arithmetic_stops_at_the_ends() {
+        assert_eq!(SimTime::from_nanos(5) + Span::from_nanos(u64::MAX), SimTime::NEVER);
+        assert_eq!(SimTime::from_nanos(5).since(SimTime::from_nanos(9)), Span::ZERO);
+        assert_eq!(Span::from_nanos(5) - Span::from_nanos(9), Span::ZERO);
+        assert_eq!(Span::from_secs(u64::MAX), Span::from_nanos(u64::MAX));
+        assert_eq!(Span::from_millis(3).times(4), Span::from_micros(12_000));
+    }
+}

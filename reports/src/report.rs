@@ -1,0 +1,581 @@
+//! The plain data of one run: what result.json holds, field by field.
+//!
+//! The field names are the specification (schema `cooltwin.result/1`); a change of any of them is a new schema. Times
+//! count from the start of the simulation. Nothing here computes but the constructors that keep related fields
+//! together; the rules of verdicts are in `verdict`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::number::{Fixed, Millis};
+use crate::verdict::{self, RowVerdict, Standing, Verdict};
+
+/// The value of [`Report::schema`].
+pub const SCHEMA: &str = "cooltwin.result/1";
+
+/// Budget: the successful try of each pump, in ms. The terminal draws the pumps' bars against its limit.
+pub const BUDGET_PUMP_UPDATE: &str = "pump_update";
+/// Budget: all good pumps back in automatic after the last update, in ms.
+pub const BUDGET_BACK_TO_AUTOMATIC: &str = "back_to_automatic";
+/// Budget: the whole campaign, in ms; information by default.
+pub const BUDGET_CAMPAIGN: &str = "campaign";
+
+/// Everything that is known about one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Always [`SCHEMA`].
+    pub schema: Schema,
+    /// What was run.
+    pub scenario: Scenario,
+    /// Files that were read, the scenario file first.
+    pub inputs: Vec<Input>,
+    /// The seed; a string in JSON, because readers with floats lose digits above 2^53.
+    #[serde(with = "seed_text")]
+    pub seed: u64,
+    /// How long the simulation ran.
+    pub simulated_ms: Millis,
+    /// The verdict of the run; see [`Report::judge`].
+    pub verdict: Verdict,
+    /// Measured values against limits.
+    pub budgets: Vec<Budget>,
+    /// What must always hold.
+    pub checks: Vec<Check>,
+    /// What the scenario said would happen.
+    pub expectations: Vec<Expectation>,
+    /// The pumps by id.
+    pub pumps: Vec<Pump>,
+    /// The update campaign, if the scenario has one.
+    #[serde(deserialize_with = "present")]
+    pub campaign: Option<Campaign>,
+    /// The CAN bus.
+    pub bus: Bus,
+    /// The supply.
+    pub power: Power,
+    /// The coolant loop.
+    pub plant: Plant,
+    /// Faults that were asked for and proof that they acted.
+    pub injections: Vec<Injection>,
+    /// Curves for figures.
+    pub series: Vec<Series>,
+    /// What the model takes for granted.
+    pub assumptions: Vec<Assumption>,
+    /// Of the trace, for comparing runs.
+    pub fingerprint: Fingerprint,
+    /// Which program made this; never part of a fingerprint.
+    pub build: Build,
+}
+
+impl Report {
+    /// Sets [`Report::verdict`] from the rows and injections and returns it.
+    pub fn judge(&mut self) -> Verdict {
+        let budgets = self.budgets.iter().map(|row| row.verdict);
+        let checks = self.checks.iter().map(|row| row.verdict);
+        let expectations = self.expectations.iter().map(|row| row.verdict);
+        let rows = budgets.chain(checks).chain(expectations);
+        self.verdict = verdict::run_verdict(rows, self.injections.iter().map(|injection| injection.activations));
+        self.verdict
+    }
+
+    /// The budget of that id.
+    #[must_use]
+    pub fn budget(&self, id: &str) -> Option<&Budget> {
+        self.budgets.iter().find(|budget| budget.id == id)
+    }
+}
+
+/// The name and version of the format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Schema {
+    /// `cooltwin.result/1`.
+    #[default]
+    #[serde(rename = "cooltwin.result/1")]
+    Result1,
+}
+
+/// What was run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The scenario's name.
+    pub name: String,
+    /// SHA-256 of `resolved`, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// The whole scenario as it ran, in canonical form with every default.
+    pub resolved: String,
+    /// What the command line changed, as `path=value` each.
+    pub overrides: Vec<String>,
+}
+
+/// A file that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// As it was named, so that results do not depend on the directory.
+    pub path: String,
+    /// SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+}
+
+/// How a measured value must stand to its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Relation {
+    /// `measured < limit`.
+    #[serde(rename = "<")]
+    Below,
+    /// `measured <= limit`.
+    #[serde(rename = "<=")]
+    AtMost,
+    /// `measured > limit`.
+    #[serde(rename = ">")]
+    Above,
+    /// `measured >= limit`.
+    #[serde(rename = ">=")]
+    AtLeast,
+    /// `limit_low <= measured <= limit`.
+    #[serde(rename = "within")]
+    Within,
+}
+
+/// A measured value, the worst of `n`, against its limit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// The scenario's key for it, such as [`BUDGET_PUMP_UPDATE`].
+    pub id: String,
+    /// Ids of the requirements it stands for.
+    pub requirements: Vec<String>,
+    /// How many values were measured.
+    pub n: u64,
+    /// The worst of them, in `unit`; none when `n` is 0.
+    #[serde(deserialize_with = "present")]
+    pub measured: Option<Fixed>,
+    /// How it must stand to the limit.
+    pub relation: Relation,
+    /// The limit, or the upper one, in `unit`.
+    pub limit: Fixed,
+    /// The lower limit, for [`Relation::Within`] only.
+    #[serde(deserialize_with = "present")]
+    pub limit_low: Option<Fixed>,
+    /// The unit of `measured`, `margin` and limits: `ms`, `%`, `mV`, ...
+    pub unit: String,
+    /// Distance to the nearer limit, negative when broken; none when `n` is 0.
+    #[serde(deserialize_with = "present")]
+    pub margin: Option<Fixed>,
+    /// The verdict of the row.
+    pub verdict: RowVerdict,
+    /// Where the worst value was measured, such as `P08, try 1`.
+    #[serde(deserialize_with = "present")]
+    pub r#where: Option<String>,
+    /// The steps that make up the worst value, in order.
+    pub decomposition: Vec<Step>,
+}
+
+impl Budget {
+    /// A budget with nothing measured yet; [`Budget::measure`] gives it its values.
+    #[must_use]
+    pub fn new(id: &str, relation: Relation, limit: Fixed, limit_low: Option<Fixed>, unit: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            requirements: Vec::new(),
+            n: 0,
+            measured: None,
+            relation,
+            limit,
+            limit_low,
+            unit: unit.to_owned(),
+            margin: None,
+            verdict: RowVerdict::Inconclusive,
+            r#where: None,
+            decomposition: Vec::new(),
+        }
+    }
+
+    /// Takes one measured value and keeps the worst, the first of equals; says whether this one is the worst so far.
+    pub fn measure(&mut self, measured: Fixed) -> bool {
+        self.n += 1;
+        let margin = verdict::margin(measured, self.relation, self.limit, self.limit_low);
+        let worse = self.margin.is_none_or(|worst| margin < worst);
+        if worse {
+            (self.measured, self.margin) = (Some(measured), Some(margin));
+        }
+        worse
+    }
+
+    /// Whether the worst value keeps the limit; true while nothing was measured, which [`Budget::judge`] does not
+    /// take for a pass.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.measured.is_none_or(|value| verdict::holds(value, self.relation, self.limit, self.limit_low))
+    }
+
+    /// Sets the verdict from what was measured.
+    pub fn judge(&mut self, standing: Standing) {
+        self.verdict = verdict::row_verdict(standing, self.n, self.holds());
+    }
+}
+
+/// A step of a measured time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// What happened.
+    pub step: String,
+    /// When.
+    pub at_ms: Millis,
+}
+
+/// Something that must always hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// A statement, such as `no_write_without_consent`.
+    pub id: String,
+    /// Ids of the requirements it stands for.
+    pub requirements: Vec<String>,
+    /// How often it was looked at.
+    pub n: u64,
+    /// The verdict of the row.
+    pub verdict: RowVerdict,
+    /// The first violation, or what was seen; may be empty.
+    pub detail: String,
+}
+
+/// What the scenario said would happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// As a sentence.
+    pub text: String,
+    /// Whether it happened.
+    pub verdict: RowVerdict,
+}
+
+/// What became of a pump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Has the wanted version now and did not before.
+    Updated,
+    /// Had the wanted version already.
+    UpToDate,
+    /// Given up after its tries.
+    Dead,
+    /// The image was refused for this pump.
+    Rejected,
+    /// No write began.
+    NotReached,
+}
+
+/// One pump.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pump {
+    /// `P01` to `P16`, as on the bus and in the events.
+    pub id: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Tries that were begun.
+    pub attempts: u32,
+    /// The successful try.
+    #[serde(deserialize_with = "present")]
+    pub update_ms: Option<Millis>,
+    /// All tries and what lay between them; 0 without a try.
+    pub total_ms: Millis,
+    /// The version at the start, if it was ever read.
+    #[serde(deserialize_with = "present")]
+    pub version_before: Option<String>,
+    /// The version at the end, if it could be read.
+    #[serde(deserialize_with = "present")]
+    pub version_after: Option<String>,
+    /// Cause codes in the order of their first appearance, such as `FW004`.
+    pub causes: Vec<String>,
+    /// The tries in order.
+    pub tries: Vec<Try>,
+}
+
+/// How a try ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TryOutcome {
+    /// The pump runs the new version.
+    Updated,
+    /// Given up with a cause.
+    Failed,
+    /// Cut off from outside: the CIOC lost power or the run ended.
+    Interrupted,
+}
+
+/// One try to update a pump.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Try {
+    /// From 1.
+    pub n: u32,
+    /// When the bootloader was asked for.
+    pub start_ms: Millis,
+    /// How it ended.
+    pub outcome: TryOutcome,
+    /// The cause code of a failure, with words if there are any.
+    #[serde(deserialize_with = "present")]
+    pub cause: Option<String>,
+    /// Its parts in order.
+    pub phases: Vec<Phase>,
+}
+
+impl Try {
+    /// From the request for the bootloader to the end of the last phase.
+    #[must_use]
+    pub fn duration(&self) -> Millis {
+        let end = |phase: &Phase| phase.start_ms.as_nanos().saturating_add(phase.duration_ms.as_nanos());
+        let end = self.phases.iter().map(end).max().unwrap_or(self.start_ms.as_nanos());
+        Millis::from_signed_nanos(end.saturating_sub(self.start_ms.as_nanos()))
+    }
+}
+
+/// A part of a try, such as `erase` or `transfer`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phase {
+    /// What the orchestrator was doing.
+    pub name: String,
+    /// When it began.
+    pub start_ms: Millis,
+    /// How long it took.
+    pub duration_ms: Millis,
+}
+
+/// What the operator answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consent {
+    /// Nothing needed an answer.
+    NotAsked,
+    /// Yes.
+    Given,
+    /// Yes, but after the question had lapsed.
+    Late,
+    /// No.
+    Refused,
+    /// Never answered.
+    Unanswered,
+}
+
+/// The update campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Campaign {
+    /// What the operator answered.
+    pub consent: Consent,
+    /// From consent to the end of the last pump; none if it never began or never ended.
+    #[serde(deserialize_with = "present")]
+    pub duration_ms: Option<Millis>,
+    /// From the end of the last pump until every good pump is in automatic again.
+    #[serde(deserialize_with = "present")]
+    pub back_to_automatic_ms: Option<Millis>,
+}
+
+/// The CAN bus.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bus {
+    /// In bit/s.
+    pub bitrate: u32,
+    /// Over the whole run, in %.
+    pub load_mean: Fixed,
+    /// The greatest over 100 ms, in %.
+    pub load_peak: Fixed,
+    /// Frames that reached their end.
+    pub frames: u64,
+    /// Error frames.
+    pub error_frames: u64,
+    /// The nodes by name.
+    pub nodes: Vec<BusNode>,
+    /// Messages by id.
+    pub messages: Vec<Message>,
+}
+
+/// A node's error counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BusNode {
+    /// The node's name, such as `CIOC` or `P05`.
+    pub id: String,
+    /// Greatest transmit error counter.
+    pub tec_max: u32,
+    /// Greatest receive error counter.
+    pub rec_max: u32,
+    /// How often it became error passive.
+    pub error_passive: u64,
+    /// How often it went bus-off.
+    pub bus_off: u64,
+}
+
+/// Response times of a message: from queued to the end of its frame, without the intermission after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Message {
+    /// The CAN id, `0x` and 3 or 8 upper-case hexadecimal digits; see [`message_id`].
+    pub id: String,
+    /// How many were measured.
+    pub frames: u64,
+    /// The least.
+    #[serde(deserialize_with = "present")]
+    pub response_ms_min: Option<Millis>,
+    /// The mean, rounded down to a nanosecond.
+    #[serde(deserialize_with = "present")]
+    pub response_ms_mean: Option<Millis>,
+    /// The greatest.
+    #[serde(deserialize_with = "present")]
+    pub response_ms_max: Option<Millis>,
+}
+
+/// A CAN id as text: three digits for 11 bits, eight for 29.
+#[must_use]
+pub fn message_id(id: u32, extended: bool) -> String {
+    if extended { format!("0x{id:08X}") } else { format!("0x{id:03X}") }
+}
+
+/// The supply.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Power {
+    /// Lowest supply, in mV.
+    pub supply_mv_min: i64,
+    /// Highest supply, in mV.
+    pub supply_mv_max: i64,
+    /// Nodes that lost their supply, counted each time.
+    pub brownouts: u64,
+}
+
+/// The coolant loop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plant {
+    /// Least total flow, in L/min.
+    pub flow_lpm_min: Fixed,
+    /// Highest coolant temperature, in degrees Celsius.
+    pub coolant_c_max: Fixed,
+}
+
+/// A fault that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Injection {
+    /// The scenario's name for it, or its number.
+    pub id: String,
+    /// What kind of fault.
+    pub kind: String,
+    /// Where.
+    pub target: String,
+    /// When it first acted; none if it never did.
+    #[serde(deserialize_with = "present")]
+    pub at_ms: Option<Millis>,
+    /// How often it acted.
+    pub activations: u64,
+    /// What was read back as proof; empty if it never acted.
+    pub effect: String,
+    /// The domain it belongs to or how its effect is classed; may be empty.
+    pub class: String,
+}
+
+/// A curve as columns of equal length: in the interval that begins at `t_ms` the value lay between `min` and `max`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Series {
+    /// What is drawn.
+    pub name: String,
+    /// The unit of `min` and `max`.
+    pub unit: String,
+    /// Where each interval begins; at most [`SERIES_POINTS_MAX`].
+    pub t_ms: Vec<Millis>,
+    /// The least value in each interval.
+    pub min: Vec<Fixed>,
+    /// The greatest value in each interval.
+    pub max: Vec<Fixed>,
+}
+
+/// Points that a [`Series`] may have.
+pub const SERIES_POINTS_MAX: usize = 2000;
+
+/// Something that the model takes for granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assumption {
+    /// What is assumed.
+    pub text: String,
+    /// With which value.
+    pub value: String,
+    /// Where the value comes from.
+    pub source: String,
+}
+
+/// Fingerprints of the trace, 32 lower-case hexadecimal digits each: of the whole and of each domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// The whole trace.
+    pub all: String,
+    /// Frames, errors and error counters.
+    pub bus: String,
+    /// The CIOC's firmware.
+    pub orchestrator: String,
+    /// The pumps' firmware.
+    pub pumps: String,
+    /// The supply.
+    pub power: String,
+    /// Flow and temperature.
+    pub plant: String,
+    /// Injections.
+    pub faults: String,
+}
+
+/// Which program made the result.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// Of cooltwin.
+    pub version: String,
+    /// Of its sources, or `unknown`.
+    pub commit: String,
+    /// The compiler's version.
+    pub rustc: String,
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Below => "<",
+            Self::AtMost => "<=",
+            Self::Above => ">",
+            Self::AtLeast => ">=",
+            Self::Within => "within",
+        })
+    }
+}
+
+/// Reads a field that may be null but must be there; serde alone takes an absent `Option` for `None`.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer)
+}
+
+/// A seed as decimal text.
+mod seed_text {
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(seed: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(seed)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let seed: u64 = text.parse().map_err(|_| D::Error::custom("seed is not a number"))?;
+        if seed.to_string() == text { Ok(seed) } else { Err(D::Error::custom("seed is not in its shortest form")) }
+    }
+}

@@ -1,0 +1,164 @@
+//! Campaign, bus, supply and coolant, one line each; the messages of the bus when they are what the run is about.
+
+use super::page::{Line, Page, Style};
+use super::words;
+use super::{Options, Verbosity};
+use crate::number::{Fixed, Millis};
+use crate::report::{
+    BUDGET_BACK_TO_AUTOMATIC, BUDGET_CAMPAIGN, Bus, BusNode, Campaign, Consent, Message, Outcome, Report,
+};
+
+/// Where the facts begin.
+pub(super) const LABEL_WIDTH: usize = 14;
+
+/// A label and its pieces on as few lines as fit.
+pub(super) fn fact(page: &mut Page, label: &str, pieces: impl IntoIterator<Item = (Style, String)>) {
+    let mut line = Line::new();
+    line.left(Style::Bold, label, LABEL_WIDTH);
+    page.flow_pieces(line, pieces, 3);
+}
+
+/// The section of facts.
+pub(super) fn section(page: &mut Page, report: &Report, options: &Options) {
+    page.blank();
+    if let Some(campaign) = &report.campaign {
+        fact(page, "Campaign", campaign_pieces(report, campaign));
+    }
+    fact(page, "Bus", bus_pieces(&report.bus));
+    fact(page, "Supply", supply_pieces(report));
+    fact(page, "Coolant", coolant_pieces(report));
+    let very = options.verbosity >= Verbosity::VeryVerbose;
+    if very && !report.bus.nodes.is_empty() {
+        nodes(page, &report.bus.nodes);
+    }
+    if (very || report.campaign.is_none()) && !report.bus.messages.is_empty() {
+        messages(page, &report.bus.messages);
+    }
+}
+
+fn campaign_pieces(report: &Report, campaign: &Campaign) -> Vec<(Style, String)> {
+    let limit = |id: &str| report.budget(id).map_or_else(String::new, |budget| format!(" ({})", words::limit(budget)));
+    let mut pieces = vec![consent_piece(campaign.consent)];
+    if campaign.consent != Consent::NotAsked || campaign.duration_ms.is_some() {
+        let duration = campaign.duration_ms.map_or_else(|| "not finished".to_owned(), words::duration);
+        pieces.push((Style::Plain, format!("{duration}{}", limit(BUDGET_CAMPAIGN))));
+    }
+    if let Some(time) = campaign.back_to_automatic_ms {
+        let text = format!("automatic after {}{}", words::duration(time), limit(BUDGET_BACK_TO_AUTOMATIC));
+        pieces.push((Style::Plain, text));
+    }
+    pieces.extend(outcome_pieces(report));
+    pieces
+}
+
+fn consent_piece(consent: Consent) -> (Style, String) {
+    let (style, words) = match consent {
+        Consent::NotAsked => (Style::Plain, "consent not asked"),
+        Consent::Given => (Style::Plain, "consent given"),
+        Consent::Late => (Style::Warn, "consent given too late"),
+        Consent::Refused => (Style::Warn, "consent refused"),
+        Consent::Unanswered => (Style::Warn, "consent never answered"),
+    };
+    (style, words.to_owned())
+}
+
+/// How many pumps ended in which way.
+fn outcome_pieces(report: &Report) -> Vec<(Style, String)> {
+    let all = [Outcome::Updated, Outcome::UpToDate, Outcome::Dead, Outcome::Rejected, Outcome::NotReached];
+    let of = |outcome| report.pumps.iter().filter(|pump| pump.outcome == outcome).count();
+    let counts = all.into_iter().map(|outcome| (outcome, of(outcome))).filter(|(_, count)| *count > 0);
+    counts
+        .map(|(outcome, count)| {
+            let (style, word) = words::outcome_word(outcome);
+            (if style == Style::Good { Style::Plain } else { style }, format!("{count} {}", word.to_lowercase()))
+        })
+        .collect()
+}
+
+fn bus_pieces(bus: &Bus) -> Vec<(Style, String)> {
+    let percent = |load: Fixed| words::rounded(load, 1);
+    let mut pieces = vec![
+        (Style::Plain, bitrate(bus.bitrate)),
+        (Style::Plain, format!("load {} %, peak {} %", percent(bus.load_mean), percent(bus.load_peak))),
+        (Style::Plain, words::count(bus.frames, "frame", "frames")),
+    ];
+    let errors = if bus.error_frames > 0 { Style::Warn } else { Style::Plain };
+    pieces.push((errors, words::count(bus.error_frames, "error frame", "error frames")));
+    for node in &bus.nodes {
+        pieces.extend(trouble(node).map(|text| (Style::Warn, text)));
+    }
+    pieces
+}
+
+fn bitrate(bits: u32) -> String {
+    if bits.is_multiple_of(1000) { format!("{} kbit/s", bits / 1000) } else { format!("{bits} bit/s") }
+}
+
+/// What a node suffered, if it left the error-active state.
+fn trouble(node: &BusNode) -> Option<String> {
+    let passive = (node.error_passive > 0).then(|| format!("error-passive {}", words::times(node.error_passive)));
+    let off = (node.bus_off > 0).then(|| format!("bus-off {}", words::times(node.bus_off)));
+    let words: Vec<String> = passive.into_iter().chain(off).collect();
+    (!words.is_empty()).then(|| format!("{} {}", node.id, words.join(", ")))
+}
+
+fn supply_pieces(report: &Report) -> Vec<(Style, String)> {
+    let volts = |millivolts: i64| words::rounded(Fixed::scaled(millivolts, 3), 2);
+    let power = &report.power;
+    let range = format!("{} V to {} V", volts(power.supply_mv_min), volts(power.supply_mv_max));
+    let style = if power.brownouts > 0 { Style::Warn } else { Style::Plain };
+    vec![(Style::Plain, range), (style, words::count(power.brownouts, "brown-out", "brown-outs"))]
+}
+
+fn coolant_pieces(report: &Report) -> Vec<(Style, String)> {
+    let flow = words::rounded(report.plant.flow_lpm_min, 1);
+    let temperature = words::rounded(report.plant.coolant_c_max, 1);
+    vec![
+        (Style::Plain, format!("flow at least {flow} L/min")),
+        (Style::Plain, format!("temperature at most {temperature} °C")),
+    ]
+}
+
+/// The error counters of every node.
+fn nodes(page: &mut Page, nodes: &[BusNode]) {
+    page.blank();
+    table_head(page, "Bus nodes", &["TEC max", "REC max", "passive", "bus-off"]);
+    for node in nodes {
+        let numbers = [u64::from(node.tec_max), u64::from(node.rec_max), node.error_passive, node.bus_off];
+        table_row(page, &node.id, &numbers.map(words::grouped));
+    }
+}
+
+/// The response times of every message.
+fn messages(page: &mut Page, messages: &[Message]) {
+    page.blank();
+    table_head(page, "Messages", &["frames", "min ms", "mean ms", "max ms"]);
+    let time = |time: Option<Millis>| time.map_or_else(|| "-".to_owned(), |time| words::rounded(time.into(), 3));
+    for message in messages {
+        let times = [message.response_ms_min, message.response_ms_mean, message.response_ms_max];
+        let [min, mean, max] = times.map(time);
+        table_row(page, &message.id, &[words::grouped(message.frames), min, mean, max]);
+    }
+    let mut line = Line::new();
+    line.gap(2);
+    page.flow(line, Style::Dim, "response time: from queued to the end of the frame, without the intermission");
+}
+
+fn table_head(page: &mut Page, title: &str, columns: &[&str]) {
+    let mut line = Line::new();
+    line.left(Style::Bold, title, LABEL_WIDTH);
+    for column in columns {
+        line.right(Style::Dim, column, 11);
+    }
+    page.line(line);
+}
+
+fn table_row(page: &mut Page, name: &str, cells: &[String]) {
+    let mut line = Line::new();
+    line.gap(2);
+    line.left(Style::Plain, name, LABEL_WIDTH - 2);
+    for cell in cells {
+        line.right(Style::Plain, cell, 11);
+    }
+    page.line(line);
+}

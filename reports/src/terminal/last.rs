@@ -1,0 +1,138 @@
+//! The last block: what did not simply pass, the verdict, and the command that does it again.
+
+use super::page::{Line, Page, Style};
+use super::{rows, words};
+use crate::report::Report;
+use crate::verdict::{RowVerdict, Verdict};
+
+/// The section at the end.
+pub(super) fn section(page: &mut Page, report: &Report) {
+    if findings(page, report) {
+        page.blank();
+    }
+    let (style, word) = words::run_word(report.verdict);
+    let mut line = Line::new();
+    line.put(style, &word);
+    line.gap(2);
+    page.flow(line, Style::Plain, &summary(report));
+    let mut line = Line::new();
+    line.put(Style::Cool, &reproduce_command(report));
+    page.line(line);
+}
+
+/// Whether a row is worth a line even when little is printed.
+fn is_finding(verdict: RowVerdict) -> bool {
+    !matches!(verdict, RowVerdict::Pass | RowVerdict::Info | RowVerdict::NotApplicable)
+}
+
+/// Prints the rows that did not simply pass, the gravest first; says whether there were any.
+fn findings(page: &mut Page, report: &Report) -> bool {
+    let mut found: Vec<(RowVerdict, String)> = Vec::new();
+    found.extend(report.budgets.iter().map(|row| (row.verdict, format!("budget {}", rows::budget_words(row)))));
+    found.extend(report.checks.iter().map(|row| (row.verdict, format!("check {}", rows::check_words(row)))));
+    found.extend(report.expectations.iter().map(|row| (row.verdict, rows::expectation_words(row))));
+    let idle = report.injections.iter().filter(|injection| injection.activations == 0);
+    found.extend(
+        idle.map(|one| (RowVerdict::Inconclusive, format!("injection {}: {}", one.id, rows::injection_words(one)))),
+    );
+    found.retain(|(verdict, _)| is_finding(*verdict));
+    found.sort_by_key(|(verdict, _)| gravity(*verdict));
+    for (verdict, text) in &found {
+        rows::row(page, *verdict, text);
+    }
+    !found.is_empty()
+}
+
+fn gravity(verdict: RowVerdict) -> u8 {
+    match verdict {
+        RowVerdict::Error => 0,
+        RowVerdict::Fail => 1,
+        RowVerdict::Inconclusive | RowVerdict::NotRun => 2,
+        RowVerdict::ExpectedFail => 3,
+        RowVerdict::Pass | RowVerdict::Info | RowVerdict::NotApplicable => 4,
+    }
+}
+
+/// The verdict in one sentence.
+fn summary(report: &Report) -> String {
+    let name = &report.scenario.name;
+    let bad: &[RowVerdict] = match report.verdict {
+        Verdict::Pass => return format!("{name}: {}", all_held(report)),
+        Verdict::Inconclusive => &[RowVerdict::Inconclusive, RowVerdict::NotRun],
+        Verdict::Fail => &[RowVerdict::Fail],
+        Verdict::Error => &[RowVerdict::Error],
+    };
+    let what = match report.verdict {
+        Verdict::Inconclusive => "could not be judged",
+        Verdict::Error => "ended in an error",
+        Verdict::Fail | Verdict::Pass => "failed",
+    };
+    let mut parts: Vec<String> = Vec::new();
+    for (one, many, verdicts) in row_groups(report) {
+        let count = verdicts.iter().filter(|verdict| bad.contains(verdict)).count();
+        if count > 0 {
+            parts.push(format!("{count} of {}", words::count(verdicts.len() as u64, one, many)));
+        }
+    }
+    let idle = report.injections.iter().filter(|injection| injection.activations == 0).count();
+    let idle = match (report.verdict, idle) {
+        (Verdict::Inconclusive, 1..) => {
+            let all = words::count(report.injections.len() as u64, "injection", "injections");
+            Some(format!("{idle} of {all} never acted"))
+        }
+        _ => None,
+    };
+    let rows = (!parts.is_empty()).then(|| format!("{} {what}", words::list(&parts)));
+    let reasons: Vec<String> = rows.into_iter().chain(idle).collect();
+    let reasons = if reasons.is_empty() { "nothing was judged".to_owned() } else { reasons.join("; ") };
+    format!("{name}: {reasons}")
+}
+
+/// The verdicts of budgets, checks and expectations, with what one and many of them are called.
+fn row_groups(report: &Report) -> [(&'static str, &'static str, Vec<RowVerdict>); 3] {
+    [
+        ("budget", "budgets", report.budgets.iter().map(|row| row.verdict).collect()),
+        ("check", "checks", report.checks.iter().map(|row| row.verdict).collect()),
+        ("expectation", "expectations", report.expectations.iter().map(|row| row.verdict).collect()),
+    ]
+}
+
+/// A pass in figures, failures that were expected included.
+fn all_held(report: &Report) -> String {
+    let held = |verdicts: &[RowVerdict]| verdicts.iter().filter(|verdict| **verdict == RowVerdict::Pass).count();
+    let groups = row_groups(report);
+    let expected = groups.iter().flat_map(|(_, _, rows)| rows).filter(|row| **row == RowVerdict::ExpectedFail).count();
+    let parts: Vec<String> = groups
+        .iter()
+        .map(|(one, many, rows)| (held(rows), *one, *many))
+        .filter(|(count, _, _)| *count > 0)
+        .map(|(count, one, many)| words::count(count as u64, one, many))
+        .collect();
+    let held = if parts.is_empty() { String::new() } else { format!("{} held", words::list(&parts)) };
+    let expected = match expected {
+        0 => String::new(),
+        1 => "1 row failed as expected".to_owned(),
+        many => format!("{many} rows failed as expected"),
+    };
+    [held, expected].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// The command that runs the same scenario with the same seed and the same changes, ready for a POSIX shell.
+#[must_use]
+pub fn reproduce_command(report: &Report) -> String {
+    let file = report.inputs.first().map_or("FILE", |input| input.path.as_str());
+    let mut command = format!("cooltwin run {} --seed {}", quoted(file), report.seed);
+    for change in &report.scenario.overrides {
+        command.push_str(&format!(" --set {}", quoted(change)));
+    }
+    command
+}
+
+/// A word as a shell takes it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+[]".contains(c) && c != '[' && c != ']';
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

@@ -1,0 +1,205 @@
+//! Each pump's successful try as a bar against the budget, and below it the tries that failed.
+//!
+//! All bars share one scale, so the limit is one straight line down the page.
+
+use super::page::{Line, Page, Style, width_of};
+use super::words;
+use super::{Options, Verbosity};
+use crate::number::{Fixed, Millis};
+use crate::report::{BUDGET_PUMP_UPDATE, Outcome, Pump, Relation, Report, Try, TryOutcome};
+use crate::verdict;
+
+/// Where the bars begin: indent, id, outcome and seconds, with gaps.
+const BAR_COLUMN: usize = 31;
+/// Where the text below a pump begins.
+const BELOW_COLUMN: usize = 7;
+/// What stands behind a bar: margin and tries, with gaps.
+const BEHIND_BAR: usize = 23;
+const BAR_WIDTH_MIN: usize = 12;
+const BAR_WIDTH_MAX: usize = 72;
+/// Bars this wide leave room for the versions.
+const BAR_WIDTH_WITH_VERSIONS: usize = 36;
+/// Eighths of a cell.
+const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+/// The common scale of all bars.
+struct Scale {
+    /// Cells of a bar.
+    cells: usize,
+    /// What the whole width stands for, in ns.
+    full: i64,
+    /// The limit and the relation to it, if there is a budget.
+    limit: Option<(Relation, Fixed)>,
+}
+
+impl Scale {
+    fn new(report: &Report, cells: usize) -> Self {
+        let limit = report.budget(BUDGET_PUMP_UPDATE).map(|budget| (budget.relation, budget.limit));
+        let longest = report.pumps.iter().filter_map(|pump| pump.update_ms).max().unwrap_or(Millis::ZERO);
+        let longest = longest.as_nanos().max(1);
+        let full = match limit {
+            // A little room beyond the limit, and never more than as much again: else the limit leaves the page.
+            Some((_, limit)) => {
+                let limit = limit.as_millionths().max(1);
+                longest.clamp(limit.saturating_add(limit / 10), limit.saturating_mul(2))
+            }
+            None => longest,
+        };
+        Self { cells, full, limit }
+    }
+
+    /// Eighths of cells for a time.
+    fn eighths(&self, nanos: i64) -> usize {
+        let eighths = i128::from(nanos.max(0)) * (self.cells as i128) * 8 / i128::from(self.full.max(1));
+        usize::try_from(eighths).unwrap_or(usize::MAX)
+    }
+
+    /// The cell in which the limit's line stands.
+    fn limit_cell(&self) -> Option<usize> {
+        let (_, limit) = self.limit?;
+        Some((self.eighths(limit.as_millionths()) / 8).min(self.cells.saturating_sub(1)))
+    }
+}
+
+/// The section of the pumps.
+pub(super) fn section(page: &mut Page, report: &Report, options: &Options) {
+    let timed = report.pumps.iter().any(|pump| pump.update_ms.is_some());
+    let versions = report.pumps.iter().map(|pump| width_of(&version_words(pump))).max().unwrap_or(0);
+    let room = page.width.saturating_sub(BAR_COLUMN + BEHIND_BAR);
+    let with_versions = !timed || room.saturating_sub(versions + 2) >= BAR_WIDTH_WITH_VERSIONS;
+    let room = if with_versions { room.saturating_sub(versions + 2) } else { room };
+    let scale = Scale::new(report, room.clamp(BAR_WIDTH_MIN, BAR_WIDTH_MAX));
+    page.blank();
+    heading(page, report, &scale, timed);
+    for pump in &report.pumps {
+        let mut line = row(pump, &scale, timed);
+        if with_versions {
+            line.gap(2);
+            line.put(Style::Dim, &version_words(pump));
+        }
+        page.line(line);
+        tries(page, pump, options.verbosity);
+    }
+}
+
+/// The title, with the limit above its line.
+fn heading(page: &mut Page, report: &Report, scale: &Scale, timed: bool) {
+    let mut line = Line::new();
+    line.put(Style::Bold, "Pumps");
+    let limit = report.budget(BUDGET_PUMP_UPDATE).map(words::limit);
+    if let (true, Some(cell), Some(limit)) = (timed, scale.limit_cell(), limit) {
+        let label = format!("successful try, {limit} ┐");
+        line.to_column((BAR_COLUMN + cell + 1).saturating_sub(width_of(&label)));
+        line.put(Style::Dim, &label);
+    }
+    page.line(line);
+}
+
+/// One pump on one line.
+fn row(pump: &Pump, scale: &Scale, timed: bool) -> Line {
+    let margin = pump.update_ms.and_then(|time| margin(time, scale));
+    let over = margin.is_some_and(|(_, held)| !held);
+    let (style, word) = if over { (Style::Bad, "OVER") } else { words::outcome_word(pump.outcome) };
+    let mut line = Line::new();
+    line.gap(2);
+    line.left(Style::Bold, &pump.id, 5);
+    line.left(style, word, 13);
+    if timed {
+        let time = pump.update_ms.map_or_else(|| "-".to_owned(), |time| format!("{} s", words::seconds(time)));
+        line.right(Style::Plain, &time, 9);
+        line.to_column(BAR_COLUMN);
+        bar(&mut line, pump.update_ms, scale, style);
+        let margin = margin.map_or_else(String::new, |(margin, _)| format!("{} s", words::signed_seconds(margin)));
+        line.right(if over { Style::Bad } else { Style::Plain }, &margin, 11);
+        line.gap(2);
+    }
+    line.left(if pump.attempts > 1 { Style::Warn } else { Style::Dim }, &notes(pump), 10);
+    line
+}
+
+fn margin(time: Millis, scale: &Scale) -> Option<(Millis, bool)> {
+    let (relation, limit) = scale.limit?;
+    let time = Fixed::from(time);
+    Some((verdict::margin(time, relation, limit, None).into(), verdict::holds(time, relation, limit, None)))
+}
+
+/// A bar with the line of the limit through it.
+fn bar(line: &mut Line, time: Option<Millis>, scale: &Scale, style: Style) {
+    let eighths = time.map_or(0, |time| scale.eighths(time.as_nanos()));
+    let cut = eighths > scale.cells * 8;
+    for cell in 0..scale.cells {
+        let filled = eighths.saturating_sub(cell * 8);
+        match (scale.limit_cell() == Some(cell), filled) {
+            (true, 0..=8) => line.put(Style::Plain, "│"),
+            (true, _) => line.put(Style::Bad, "┃"),
+            (false, _) if cut && cell + 1 == scale.cells => line.put(style, "▶"),
+            (false, 8..) => line.put(style, "█"),
+            (false, 0) => line.gap(1),
+            (false, part) => line.put(style, PARTS[part]),
+        }
+    }
+}
+
+/// Tries, and causes that no try tells.
+fn notes(pump: &Pump) -> String {
+    let told = |code: &String| pump.tries.iter().filter_map(|one| one.cause.as_ref()).any(|cause| cause.contains(code));
+    let mut notes: Vec<String> = Vec::new();
+    if pump.attempts > 0 {
+        notes.push(words::count(u64::from(pump.attempts), "try", "tries"));
+    }
+    notes.extend(pump.causes.iter().filter(|code| !told(code)).cloned());
+    notes.join("  ")
+}
+
+fn version_words(pump: &Pump) -> String {
+    let unknown = || "unknown".to_owned();
+    let (before, after) = (pump.version_before.clone(), pump.version_after.clone());
+    if before.is_some() && before == after {
+        return before.unwrap_or_else(unknown);
+    }
+    format!("{} to {}", before.unwrap_or_else(unknown), after.unwrap_or_else(unknown))
+}
+
+/// The tries that failed, and all tries with their phases when asked.
+fn tries(page: &mut Page, pump: &Pump, verbosity: Verbosity) {
+    let all = verbosity >= Verbosity::Verbose;
+    for one in pump.tries.iter().filter(|one| all || one.outcome != TryOutcome::Updated) {
+        let mut line = Line::new();
+        line.gap(BELOW_COLUMN);
+        let style = if one.outcome == TryOutcome::Updated { Style::Dim } else { Style::Warn };
+        page.flow(
+            {
+                line.put(style, "");
+                line
+            },
+            style,
+            &try_words(one, pump.outcome),
+        );
+        if all {
+            phases(page, one);
+        }
+    }
+}
+
+fn try_words(one: &Try, outcome: Outcome) -> String {
+    let how = match one.outcome {
+        TryOutcome::Updated => "updated",
+        TryOutcome::Failed => "failed",
+        TryOutcome::Interrupted => "interrupted",
+    };
+    let cause = one.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
+    let start = words::duration(one.start_ms);
+    let _ = outcome;
+    format!("try {} at {start}, {how} after {}{cause}", one.n, words::duration(one.duration()))
+}
+
+/// The phases of a try, as many on a line as fit.
+fn phases(page: &mut Page, one: &Try) {
+    if one.phases.is_empty() {
+        return;
+    }
+    let mut line = Line::new();
+    line.gap(BELOW_COLUMN + 2);
+    let piece = |phase: &crate::report::Phase| format!("{} {}", phase.name, words::duration(phase.duration_ms));
+    page.flow_pieces(line, one.phases.iter().map(|phase| (Style::Dim, piece(phase))), 3);
+}

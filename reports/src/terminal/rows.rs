@@ -1,0 +1,187 @@
+//! Budgets, checks, expectations, injections and assumptions: their counts, or every one of them when asked.
+//!
+//! What did not pass is told in the last block; here stands how much was looked at.
+
+use std::collections::BTreeMap;
+
+use super::facts::{LABEL_WIDTH, fact};
+use super::page::{Line, Page, Style, width_of};
+use super::words;
+use super::{Options, Verbosity};
+use crate::number::Millis;
+use crate::report::{Budget, Check, Expectation, Injection, Report};
+use crate::verdict::RowVerdict;
+
+/// Where the words after a verdict begin.
+pub(super) const ROW_COLUMN: usize = 17;
+
+/// The section of rows.
+pub(super) fn section(page: &mut Page, report: &Report, options: &Options) {
+    let verbose = options.verbosity >= Verbosity::Verbose;
+    page.blank();
+    fact(page, "Budgets", counts(report.budgets.iter().map(|row| row.verdict)));
+    for budget in report.budgets.iter().filter(|_| verbose) {
+        row(page, budget.verdict, &budget_words(budget));
+        decomposition(page, budget);
+    }
+    fact(page, "Checks", counts(report.checks.iter().map(|row| row.verdict)));
+    for check in report.checks.iter().filter(|_| verbose) {
+        row(page, check.verdict, &check_words(check));
+    }
+    fact(page, "Expectations", counts(report.expectations.iter().map(|row| row.verdict)));
+    for expectation in report.expectations.iter().filter(|_| verbose) {
+        row(page, expectation.verdict, &expectation_words(expectation));
+    }
+    injections(page, &report.injections);
+    assumptions(page, report, options);
+    if options.verbosity >= Verbosity::VeryVerbose {
+        evidence(page, report);
+    }
+}
+
+/// How many rows have which verdict.
+fn counts(rows: impl Iterator<Item = RowVerdict>) -> Vec<(Style, String)> {
+    let mut order: Vec<RowVerdict> = Vec::new();
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for verdict in rows {
+        if !order.contains(&verdict) {
+            order.push(verdict);
+        }
+        *counts.entry(verdict.word()).or_default() += 1;
+    }
+    if order.is_empty() {
+        return vec![(Style::Dim, "none".to_owned())];
+    }
+    let piece = |verdict: RowVerdict| {
+        let (style, word) = words::row_word(verdict);
+        (style, format!("{} {word}", counts.get(verdict.word()).copied().unwrap_or(0)))
+    };
+    order.into_iter().map(piece).collect()
+}
+
+/// A verdict and what it is about.
+pub(super) fn row(page: &mut Page, verdict: RowVerdict, text: &str) {
+    let (style, word) = words::row_word(verdict);
+    let mut line = Line::new();
+    line.gap(2);
+    line.left(style, &word, ROW_COLUMN - 2);
+    page.flow(line, Style::Plain, text);
+}
+
+/// A budget as a sentence: `pump_update 71.304 s, limit < 70 s, margin -1.304 s, worst of 14, at P08, try 1 [PFU-041]`.
+pub(super) fn budget_words(budget: &Budget) -> String {
+    let requirements = requirements(&budget.requirements);
+    let limit = words::limit(budget);
+    let Some(measured) = budget.measured else {
+        return format!("{}: nothing was measured, limit {limit}{requirements}", budget.id);
+    };
+    let place = budget.r#where.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
+    let of = if budget.n == 1 { place } else { format!(", worst of {}{place}", words::grouped(budget.n)) };
+    let of = if budget.n == 1 && !of.is_empty() { format!(",{of}") } else { of };
+    let (value, margin) = (words::value(budget, measured), words::margin(budget));
+    format!("{}: {value}, limit {limit}, margin {margin}{of}{requirements}", budget.id)
+}
+
+/// A check as a sentence.
+pub(super) fn check_words(check: &Check) -> String {
+    let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
+    let looked = words::times(check.n);
+    format!("{}{detail} (looked at {looked}){}", check.id, requirements(&check.requirements))
+}
+
+/// An expectation as a sentence.
+pub(super) fn expectation_words(expectation: &Expectation) -> String {
+    format!("expected: {}", expectation.text)
+}
+
+fn requirements(ids: &[String]) -> String {
+    if ids.is_empty() { String::new() } else { format!(" [{}]", ids.join(", ")) }
+}
+
+/// The steps of the worst value, each with the time since the step before.
+fn decomposition(page: &mut Page, budget: &Budget) {
+    let mut before: Option<Millis> = None;
+    for step in &budget.decomposition {
+        let since = before.map_or(0, |before| step.at_ms.as_nanos().saturating_sub(before.as_nanos()));
+        let since = if before.is_some() {
+            format!("+{}", words::duration(Millis::from_signed_nanos(since)))
+        } else {
+            String::new()
+        };
+        let mut line = Line::new();
+        line.gap(ROW_COLUMN);
+        line.right(Style::Dim, &words::duration(step.at_ms), 16);
+        line.right(Style::Dim, &since, 14);
+        line.gap(2);
+        page.flow(line, Style::Dim, &step.step);
+        before = Some(step.at_ms);
+    }
+}
+
+/// Every injection with the proof that it acted.
+fn injections(page: &mut Page, injections: &[Injection]) {
+    if injections.is_empty() {
+        return fact(page, "Injections", [(Style::Dim, "none".to_owned())]);
+    }
+    fact(page, "Injections", [(Style::Plain, injections.len().to_string())]);
+    let id_width = injections.iter().map(|injection| width_of(&injection.id)).max().unwrap_or(0).clamp(4, 24);
+    for injection in injections {
+        let mut line = Line::new();
+        line.gap(2);
+        line.left(Style::Bold, &injection.id, id_width);
+        line.gap(2);
+        let style = if injection.activations == 0 { Style::Warn } else { Style::Plain };
+        page.flow(line, style, &injection_words(injection));
+    }
+}
+
+/// What was injected, when it acted, and what it did.
+pub(super) fn injection_words(injection: &Injection) -> String {
+    let what = format!("{} on {}", injection.kind, injection.target);
+    let (Some(at), 1..) = (injection.at_ms, injection.activations) else {
+        return format!("{what}, NEVER ACTED");
+    };
+    let acted = words::times(injection.activations);
+    let first = if injection.activations > 1 { "first at" } else { "at" };
+    let effect = if injection.effect.is_empty() { String::new() } else { format!(": {}", injection.effect) };
+    format!("{what}, acted {acted}, {first} {}{effect}", words::duration(at))
+}
+
+fn assumptions(page: &mut Page, report: &Report, options: &Options) {
+    let all = options.verbosity >= Verbosity::VeryVerbose;
+    let count = report.assumptions.len();
+    let hint = if all || count == 0 { String::new() } else { " (-vv lists them)".to_owned() };
+    fact(page, "Assumptions", [(Style::Plain, format!("{count}{hint}"))]);
+    for assumption in report.assumptions.iter().filter(|_| all) {
+        let mut line = Line::new();
+        line.gap(2);
+        let text = format!("{}: {} ({})", assumption.text, assumption.value, assumption.source);
+        page.flow(line, Style::Plain, &text);
+    }
+}
+
+/// What identifies the run: inputs and fingerprints.
+fn evidence(page: &mut Page, report: &Report) {
+    page.blank();
+    fact(page, "Scenario", [(Style::Dim, report.scenario.sha256.clone())]);
+    for input in &report.inputs {
+        fact(page, "Input", [(Style::Dim, input.sha256.clone()), (Style::Plain, input.path.clone())]);
+    }
+    let prints = &report.fingerprint;
+    let domains = [
+        ("all", &prints.all),
+        ("bus", &prints.bus),
+        ("orchestrator", &prints.orchestrator),
+        ("pumps", &prints.pumps),
+        ("power", &prints.power),
+        ("plant", &prints.plant),
+        ("faults", &prints.faults),
+    ];
+    for (at, (domain, print)) in domains.into_iter().enumerate() {
+        let mut line = Line::new();
+        line.left(Style::Bold, if at == 0 { "Fingerprint" } else { "" }, LABEL_WIDTH);
+        line.left(Style::Plain, domain, 14);
+        line.put(Style::Dim, print);
+        page.line(line);
+    }
+}
