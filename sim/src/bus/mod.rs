@@ -1,20 +1,479 @@
-//! To come.
+//! The CAN bus: frames from mailbox to receive FIFO, with everything that can go wrong in between.
+//!
+//! ```text
+//!   request -> mailboxes --offer--> line: arbitration, attempt --good--> receive FIFOs, confirmations -> Attend
+//!   (controller.rs)                 (line.rs)         \--disturbed--> exchange.rs, bit by bit, counters
+//!   medium, noise, lost frames (noise.rs, here) act on the line or above it, never inside the clean path
+//! ```
+//! Classic CAN by the Bosch specification 2.0 and ISO 11898-1. A frame costs one event; bits are played only where a
+//! frame is disturbed. Two kinds of loss are kept apart: a *hit* is a bit error on the wire, seen by the controllers
+//! and repaired by retransmission; a *lost* frame was received well and dropped above the link layer (overrun, or a
+//! planned loss), which no controller notices.
 
-/// Scheduled events of this domain.
+mod acceptance;
+mod controller;
+mod exchange;
+mod line;
+mod noise;
+#[cfg(test)]
+mod tests;
+pub mod wire;
+
+use bevy_ecs::prelude::{Resource, World};
+use embedded_can::Id;
+use heapless::Vec as FixedVec;
+use protocol::frame::{Frame, raw_id};
+
+pub use controller::{
+    Aborted, CONFIRMATIONS, Controller, ControllerOptions, FIFO_FRAMES, FILTERS, Filter, MAILBOXES, MailboxesFull,
+    Recovery,
+};
+pub use exchange::{BUS_OFF_FROM, Counters, ErrorKind, Line, PASSIVE_FROM};
+pub use line::Bus;
+pub use noise::{ALL_NODES, Medium, PlannedHit, RandomHits};
+
+use crate::event::{Context, Event, TwinBuilder};
+use crate::hosts::CpuEvent;
+use crate::kernel::{SimTime, Span, Words};
+use crate::node::{NodeId, Nodes};
+use crate::record::Record;
+use line::{Outcome, nodes_of};
+
+/// Scheduled events of the bus.
 #[derive(Clone, Copy, Debug)]
 pub enum BusEvent {
-    /// To come.
-    Nothing,
+    /// The frame on a segment is over, or the next thing happens in a disturbed one; out of date if the segment has
+    /// another epoch by then.
+    Advance {
+        /// Index of the segment.
+        segment: u8,
+        /// The plan this event belongs to.
+        epoch: u32,
+    },
+    /// A node that waits for recessive bits may have seen enough.
+    Settle(NodeId),
 }
 
-/// Records of this domain.
+/// How a controller stands on the bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Without power or in reset.
+    Off,
+    /// Waits for 11 recessive bits.
+    Joining,
+    /// Error-active.
+    Active,
+    /// Error-passive: a counter is at 128 or above.
+    Passive,
+    /// Off the bus after TEC reached 256.
+    BusOff,
+    /// The controller's clock stands still.
+    Stopped,
+}
+
+impl LinkState {
+    fn of(counters: Counters) -> Self {
+        match () {
+            () if counters.bus_off() => Self::BusOff,
+            () if counters.passive() => Self::Passive,
+            () => Self::Active,
+        }
+    }
+}
+
+/// What happened on the bus.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BusRecord {
-    /// To come.
-    Nothing,
+    /// A frame was sent and acknowledged; the record's time is the end of its last bit.
+    Frame {
+        /// Start of its SOF.
+        start: SimTime,
+        /// The frame.
+        frame: Frame,
+        /// Bits from SOF to the end of EOF, stuff bits included, intermission not.
+        bits: u16,
+        /// Who sent it.
+        sender: NodeId,
+        /// When the sender's CPU requested it: the end minus this is the response time.
+        queued: SimTime,
+    },
+    /// An error frame; recorded once all stations have had their chance to see the error.
+    Error {
+        /// Start of the frame's SOF.
+        start: SimTime,
+        /// The bit in which the first error was detected, SOF is 0.
+        bit: u32,
+        /// The error detected first.
+        kind: ErrorKind,
+        /// Who was sending, if anyone on this segment.
+        sender: Option<NodeId>,
+        /// The id on the line, if a frame was.
+        id: Option<Id>,
+        /// Mask of the nodes that detected an error.
+        seen: u32,
+    },
+    /// A bit was read inverted.
+    Hit {
+        /// Who made it.
+        injection: u32,
+        /// Start of the frame's SOF.
+        start: SimTime,
+        /// The bit, SOF is 0.
+        bit: u32,
+        /// Mask of the nodes meant to read it inverted.
+        victims: u32,
+    },
+    /// A controller changed its state.
+    State {
+        /// Whose.
+        node: NodeId,
+        /// The new state.
+        state: LinkState,
+        /// Transmit error counter.
+        tec: u16,
+        /// Receive error counter.
+        rec: u16,
+    },
+    /// The receive FIFO was full: the frame is lost to this node.
+    Overrun {
+        /// Whose FIFO.
+        node: NodeId,
+        /// The frame's id.
+        id: Id,
+    },
+    /// A planned loss above the link layer.
+    Lost {
+        /// Who made it.
+        injection: u32,
+        /// The node that does not get the frame.
+        node: NodeId,
+        /// The frame's id.
+        id: Id,
+    },
+}
+
+/// An id as one number; bit 31 marks 29 bits.
+fn id_word(id: Id) -> u64 {
+    u64::from(raw_id(id)) | if matches!(id, Id::Extended(_)) { 1 << 31 } else { 0 }
+}
+
+fn data_word(frame: &Frame) -> u64 {
+    frame.data().iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 impl BusRecord {
     /// Gives every field as numbers, the kind of record first.
-    pub fn words(&self, _to: &mut crate::kernel::Words) {}
+    pub fn words(&self, to: &mut Words) {
+        let mut put = |words: &[u64]| words.iter().for_each(|word| to.put(*word));
+        match self {
+            Self::Frame { start, frame, bits, sender, queued } => {
+                let shape = (frame.data().len() as u64) << 32 | u64::from(*bits) << 16 | sender.index() as u64;
+                put(&[0, start.as_nanos(), id_word(frame.id()), data_word(frame), shape, queued.as_nanos()]);
+            }
+            Self::Error { start, bit, kind, sender, id, seen } => {
+                let sender = sender.map_or(u64::MAX, |node| node.index() as u64);
+                let id = id.map_or(u64::MAX, id_word);
+                put(&[1, start.as_nanos(), u64::from(*bit), *kind as u64, sender, id, u64::from(*seen)]);
+            }
+            Self::Hit { injection, start, bit, victims } => {
+                put(&[2, u64::from(*injection), start.as_nanos(), u64::from(*bit), u64::from(*victims)]);
+            }
+            Self::State { node, state, tec, rec } => {
+                put(&[3, node.index() as u64, *state as u64, u64::from(*tec), u64::from(*rec)]);
+            }
+            Self::Overrun { node, id } => put(&[4, node.index() as u64, id_word(*id)]),
+            Self::Lost { injection, node, id } => put(&[5, u64::from(*injection), node.index() as u64, id_word(*id)]),
+        }
+    }
+}
+
+/// Drops frames between a controller and its FIFO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedLoss {
+    /// The number under which the fault domain knows it.
+    pub injection: u32,
+    /// The node that does not get the frames.
+    pub node: NodeId,
+    /// The frames meant; `None`: any that the node accepts.
+    pub id: Option<Id>,
+    /// The first frame that is lost, counted from 1 among those meant, from the call on.
+    pub nth: u32,
+    /// How many frames in a row are lost.
+    pub times: u32,
+}
+
+/// Planned losses above the link layer.
+#[derive(Resource, Clone, Debug, Default)]
+struct Losses {
+    planned: Vec<(PlannedLoss, u32)>,
+    nodes: u32,
+}
+
+impl Losses {
+    fn add(&mut self, loss: PlannedLoss) {
+        self.planned.push((loss, 0));
+        self.nodes |= loss.node.bit();
+    }
+
+    /// The injection that takes this frame from `node`, if any.
+    fn take(&mut self, node: NodeId, id: Id) -> Option<u32> {
+        let mut taker = None;
+        for (loss, seen) in self.planned.iter_mut().filter(|(loss, _)| loss.node == node) {
+            if loss.id.is_none_or(|own| own == id) {
+                *seen += 1;
+                let due = *seen >= loss.nth && u64::from(*seen) < u64::from(loss.nth.max(1)) + u64::from(loss.times);
+                taker = taker.or(due.then_some(loss.injection));
+            }
+        }
+        taker
+    }
+}
+
+/// The bit time of `bitrate` in nanoseconds, if that is a whole number.
+#[must_use]
+pub fn bit_time(bitrate: u32) -> Option<Span> {
+    let whole = bitrate > 0 && bitrate <= 1_000_000 && 1_000_000_000 % bitrate == 0;
+    whole.then(|| Span::from_nanos(1_000_000_000 / u64::from(bitrate)))
+}
+
+/// Installs the bus at `bitrate` bits per second; before [`attach`].
+///
+/// # Panics
+/// If the bit time is not a whole number of nanoseconds or the rate above 1 Mbit/s: the scenario loader refuses that
+/// with [`bit_time`].
+pub fn install(builder: &mut TwinBuilder, bitrate: u32) {
+    let bit_time = bit_time(bitrate).unwrap_or_else(|| panic!("no bit time for {bitrate} bit/s"));
+    builder.resource(Bus::new(bit_time.as_nanos()));
+    builder.resource(Losses::default());
+    builder.component::<Controller>();
+    builder.on(Event::BUS, |world, ctx, event| {
+        if let Event::Bus(event) = event {
+            handle(world, ctx, event);
+        }
+    });
+}
+
+/// Gives a node its controller; after [`install`] and after the node was added to [`Nodes`].
+///
+/// # Panics
+/// If the twin has no such node.
+pub fn attach(builder: &mut TwinBuilder, node: NodeId, options: &ControllerOptions) {
+    let entity = builder.world.resource::<Nodes>().entity(node);
+    builder.world.entity_mut(entity).insert(Controller::new(options));
+    let mut bus = builder.world.resource_mut::<Bus>();
+    bus.attach(node, entity, options.recovery, options.powered);
+    bus.acceptance.set(node, &options.filters);
+}
+
+fn handle(world: &mut World, ctx: &mut Context<'_>, event: BusEvent) {
+    match event {
+        BusEvent::Advance { segment, epoch } => {
+            let s = usize::from(segment);
+            let outcome = world.resource_mut::<Bus>().advance(ctx, s, epoch);
+            if let Some(outcome) = outcome {
+                hand_over(world, ctx, &outcome);
+                if outcome.free {
+                    world.resource_mut::<Bus>().arbitrate(ctx, s);
+                }
+            }
+        }
+        BusEvent::Settle(node) => world.resource_mut::<Bus>().settle_node(ctx, node),
+    }
+}
+
+/// Carries what the line brought to the controllers.
+fn hand_over(world: &mut World, ctx: &mut Context<'_>, outcome: &Outcome) {
+    if let Some(frame) = outcome.frame {
+        for node in nodes_of(outcome.accepted) {
+            receive(world, ctx, node, frame);
+        }
+    }
+    for node in nodes_of(outcome.sent | outcome.failed) {
+        let bus = world.resource::<Bus>();
+        let Some(slot) = bus.links[node.index()].sending.map(|offer| offer.slot) else { continue };
+        let mut controller = controller_mut(world, node);
+        if outcome.sent & node.bit() != 0 {
+            controller.confirm(slot, ctx.now);
+            call_attention(&mut controller, ctx, node);
+        } else {
+            controller.failed(slot);
+        }
+        let best = controller.best();
+        world.resource_mut::<Bus>().set_offer(node, best);
+    }
+}
+
+fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Frame) {
+    if world.resource::<Losses>().nodes & node.bit() != 0 {
+        let taker = world.resource_mut::<Losses>().take(node, frame.id());
+        if let Some(injection) = taker {
+            ctx.record(Record::Bus(BusRecord::Lost { injection, node, id: frame.id() }));
+            return;
+        }
+    }
+    let mut controller = controller_mut(world, node);
+    if controller.receive(frame) {
+        call_attention(&mut controller, ctx, node);
+    } else {
+        ctx.record(Record::Bus(BusRecord::Overrun { node, id: frame.id() }));
+    }
+}
+
+/// Lets the CPU attend after its reaction latency, once for all that happens until then.
+fn call_attention(controller: &mut Controller, ctx: &mut Context<'_>, node: NodeId) {
+    if controller.listening && controller.attends_at <= ctx.now {
+        controller.attends_at = ctx.now + controller.latency;
+        ctx.agenda.at(controller.attends_at, Event::Cpu(CpuEvent::Attend(node)));
+    }
+}
+
+fn controller_mut(world: &mut World, node: NodeId) -> bevy_ecs::world::Mut<'_, Controller> {
+    let entity = world.resource::<Bus>().entity(node);
+    world.get_mut::<Controller>(entity).expect("an attached node has a controller")
+}
+
+/// Shows the line what the controller offers now.
+fn offer(world: &mut World, ctx: &mut Context<'_>, node: NodeId) {
+    let best = controller_mut(world, node).best();
+    let mut bus = world.resource_mut::<Bus>();
+    bus.set_offer(node, best);
+    let segment = bus.segment_index(node);
+    bus.reconsider(ctx, segment);
+}
+
+/// Puts `frame` into a free mailbox of `node`.
+///
+/// # Errors
+/// [`MailboxesFull`] if there is none; the frame is not queued then.
+pub fn request(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Frame) -> Result<(), MailboxesFull> {
+    controller_mut(world, node).put(frame, ctx.now)?;
+    offer(world, ctx, node);
+    Ok(())
+}
+
+/// How many mailboxes of `node` are free, 0 to 3.
+#[must_use]
+pub fn mailboxes_free(world: &World, node: NodeId) -> u8 {
+    controller(world, node).mailboxes_free()
+}
+
+/// The controller of `node`.
+///
+/// # Panics
+/// If the node has none.
+#[must_use]
+pub fn controller(world: &World, node: NodeId) -> &Controller {
+    let entity = world.resource::<Bus>().entity(node);
+    world.get::<Controller>(entity).expect("an attached node has a controller")
+}
+
+/// Empties the mailboxes of `node` that hold `id`. A frame that is on the line is finished first.
+pub fn abort(world: &mut World, ctx: &mut Context<'_>, node: NodeId, id: Id) -> Aborted {
+    let on_line = world.resource::<Bus>().slot_on_line(node, ctx.now);
+    let outcome = controller_mut(world, node).abort(id, on_line);
+    offer(world, ctx, node);
+    outcome
+}
+
+/// Takes the oldest frame out of the receive FIFO.
+pub fn take_received(world: &mut World, node: NodeId) -> Option<Frame> {
+    controller_mut(world, node).take_received()
+}
+
+/// Takes the oldest confirmation: the id of a frame that was sent.
+pub fn take_sent(world: &mut World, node: NodeId) -> Option<Id> {
+    controller_mut(world, node).take_sent()
+}
+
+/// Replaces the acceptance filter of `node`, as a bootloader does that hands over to an application.
+///
+/// # Panics
+/// With more than [`FILTERS`] entries: a defect of the firmware's configuration.
+pub fn set_filters(world: &mut World, node: NodeId, filters: &[Filter]) {
+    let filters: FixedVec<Filter, FILTERS> = FixedVec::from_slice(filters).expect("the filter banks suffice");
+    world.resource_mut::<Bus>().acceptance.set(node, &filters);
+    controller_mut(world, node).filters = filters;
+}
+
+/// Switches the controller's power. Off: it leaves the bus at once, a frame it is sending breaks off, and mailboxes,
+/// FIFO, confirmations and counters are lost. On: it joins after 11 recessive bits. A reset is off and on.
+pub fn set_powered(world: &mut World, ctx: &mut Context<'_>, node: NodeId, powered: bool) {
+    let is_off = world.resource::<Bus>().state(node) == LinkState::Off;
+    match (powered, is_off) {
+        (true, true) => world.resource_mut::<Bus>().enter(ctx, node),
+        (false, false) => {
+            controller_mut(world, node).forget();
+            world.resource_mut::<Bus>().leave(ctx, node, LinkState::Off);
+        }
+        _ => {}
+    }
+}
+
+/// Stops the controller's clock or lets it run again: it falls silent but keeps mailboxes, FIFO and counters.
+/// Without effect on a node without power.
+pub fn set_stopped(world: &mut World, ctx: &mut Context<'_>, node: NodeId, stopped: bool) {
+    let mut bus = world.resource_mut::<Bus>();
+    match (stopped, bus.state(node)) {
+        (_, LinkState::Off) | (true, LinkState::Stopped) => {}
+        (true, _) => bus.leave(ctx, node, LinkState::Stopped),
+        (false, LinkState::Stopped) => bus.enter(ctx, node),
+        (false, _) => {}
+    }
+}
+
+/// Whether the CPU of `node` serves its controller. While it does not (a stalled CPU), nothing can be taken and the
+/// FIFO fills up; when it does again, it attends after its latency if there is anything.
+pub fn set_listening(world: &mut World, ctx: &mut Context<'_>, node: NodeId, listening: bool) {
+    let mut controller = controller_mut(world, node);
+    controller.listening = listening;
+    if controller.has_news() {
+        call_attention(&mut controller, ctx, node);
+    }
+}
+
+/// Sets the time from the end of a frame to the CPU's attention.
+pub fn set_latency(world: &mut World, node: NodeId, latency: Span) {
+    controller_mut(world, node).latency = latency;
+}
+
+/// Starts the way out of bus-off for a controller that waits for its software; otherwise without effect.
+pub fn recover(world: &mut World, ctx: &mut Context<'_>, node: NodeId) {
+    world.resource_mut::<Bus>().recover(ctx, node);
+}
+
+/// For the fault domain: changes wiring and held lines. See [`Medium`].
+pub fn change_medium(world: &mut World, ctx: &mut Context<'_>, change: impl FnOnce(&mut Medium)) {
+    let mut bus = world.resource_mut::<Bus>();
+    let mut medium = bus.medium();
+    change(&mut medium);
+    bus.rewire(ctx, medium);
+}
+
+/// For the fault domain: the node sends `frame` back to back from a mailbox of its own, until `None` or power-off.
+pub fn set_babbling(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Option<Frame>) {
+    controller_mut(world, node).set_babble(frame, ctx.now);
+    offer(world, ctx, node);
+}
+
+/// For the fault domain: adds a source of random bit errors.
+pub fn add_random_hits(world: &mut World, ctx: &mut Context<'_>, hits: &RandomHits) {
+    world.resource_mut::<Bus>().change_noise(ctx, |noise| noise.add_random(hits.clone()));
+}
+
+/// For the fault domain: adds a planned hit.
+pub fn add_planned_hit(world: &mut World, ctx: &mut Context<'_>, hit: PlannedHit) {
+    world.resource_mut::<Bus>().change_noise(ctx, |noise| noise.add_planned(hit));
+}
+
+/// For the fault domain: adds a planned loss above the link layer.
+pub fn add_planned_loss(world: &mut World, loss: PlannedLoss) {
+    world.resource_mut::<Losses>().add(loss);
+}
+
+/// For the fault domain: ends the random hits, planned hits and planned losses of `injection`.
+pub fn end_injection(world: &mut World, ctx: &mut Context<'_>, injection: u32) {
+    world.resource_mut::<Bus>().change_noise(ctx, |noise| noise.remove(injection));
+    let mut losses = world.resource_mut::<Losses>();
+    losses.planned.retain(|(loss, _)| loss.injection != injection);
+    losses.nodes = losses.planned.iter().fold(0, |mask, (loss, _)| mask | loss.node.bit());
 }
