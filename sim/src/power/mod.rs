@@ -419,6 +419,15 @@ pub fn brownouts(world: &World, node: NodeId) -> u32 {
     world.resource::<Supply>().brownouts(node)
 }
 
+/// How often the node lost its power for whatever reason.
+///
+/// # Panics
+/// If the node hangs on no branch.
+#[must_use]
+pub fn losses(world: &World, node: NodeId) -> u32 {
+    world.resource::<Supply>().losses(node)
+}
+
 /// [`brownouts`] of all nodes together.
 #[must_use]
 pub fn brownouts_total(world: &World) -> u32 {

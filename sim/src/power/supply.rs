@@ -111,6 +111,7 @@ struct Consumer {
     state: State,
     motor_ma: u32,
     brownouts: u32,
+    losses: u32,
     seen: Option<Extremes>,
 }
 
@@ -196,6 +197,7 @@ impl Supply {
             state: State::Off { since: SimTime::NEVER },
             motor_ma: 0,
             brownouts: 0,
+            losses: 0,
             seen: None,
         });
     }
@@ -253,6 +255,10 @@ impl Supply {
 
     pub(super) fn brownouts(&self, node: NodeId) -> u32 {
         self.consumer(node).brownouts
+    }
+
+    pub(super) fn losses(&self, node: NodeId) -> u32 {
+        self.consumer(node).losses
     }
 
     pub(super) fn brownouts_total(&self) -> u32 {
@@ -446,6 +452,7 @@ impl Supply {
         match (before, state) {
             (_, State::Off { .. }) => {
                 consumer.motor_ma = 0;
+                consumer.losses += 1;
                 consumer.brownouts += u32::from(!switched);
                 ctx.record(Record::Power(PowerRecord::Lost { node, mv, switched }));
                 ctx.agenda.at(ctx.now, Event::Cpu(CpuEvent::PowerLost(node)));
