@@ -9,7 +9,8 @@ use super::quantity::{
     Bitrate, Drift, Factor, Flow, Power, Rate, Resistance, Share, Size, Temperature, Voltage, Volume,
 };
 use super::schema::{choice, section};
-use super::words::{CanId, Cause, HexBytes, Limit, NodeName, Version};
+pub use super::words::Limit;
+use super::words::{CanId, Cause, HexBytes, NodeName, Version};
 use crate::kernel::Span;
 
 section! {
@@ -338,8 +339,8 @@ section! {
         node: NodeName,
         /// CAN identifier: 11 bit up to 0x7FF, 29 bit with `Extended`.
         id: CanId,
-        /// Number of data bytes; they are drawn from the run's seed.
-        dlc: u8 = "8" where "0".."8",
+        /// Number of data bytes, drawn from the run's seed; as many as the payload has, or 8, where none is written.
+        dlc: Option<u8> = "None" where "0".."8",
         /// The data bytes, instead of random ones: hexadecimal digits, at most 8 bytes.
         payload: Option<HexBytes> = "None",
         /// Time from one request to send to the next.

@@ -106,7 +106,7 @@ impl<'a> Node<'a> {
 }
 
 /// Collects what is wrong and where each value was written.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Reader {
     /// What is wrong so far.
     pub diagnostics: Vec<Diagnostic>,
@@ -207,7 +207,7 @@ impl Reader {
         match read {
             Ok(pairs) => Some(pairs.into_iter().map(|(key, raw)| entry(node, key, raw)).collect()),
             Err(error) => {
-                self.report(self::syntax(node, &error, &format!("fields in parentheses, as `{name}` has")));
+                self.report(syntax(node, &error, &format!("fields in parentheses, as `{name}` has")));
                 None
             }
         }
@@ -221,7 +221,7 @@ impl Reader {
                 Some(numbered.map(|(index, raw)| node.part(raw, format!("{}[{index}]", node.path))).collect())
             }
             Err(error) => {
-                self.report(self::syntax(node, &error, "a list in brackets"));
+                self.report(syntax(node, &error, "a list in brackets"));
                 None
             }
         }

@@ -156,6 +156,9 @@ pub trait Section: Value {
     /// Reads it from entries that stand in the parentheses of a struct or of a variant.
     fn read_entries(node: &Node<'_>, entries: &[super::reader::Entry<'_>], reader: &mut Reader) -> Option<Self>;
 
+    /// Lays entries over what it is.
+    fn apply_entries(&mut self, entries: &[super::reader::Entry<'_>], reader: &mut Reader);
+
     /// Its fields' canonical texts.
     fn docs(&self) -> Vec<(&'static str, Doc)>;
 }
@@ -201,6 +204,18 @@ macro_rules! section {
                 Some(Self { $($field: $field?),* })
             }
 
+            fn apply_entries(
+                &mut self,
+                entries: &[$crate::scenario::reader::Entry<'_>],
+                reader: &mut $crate::scenario::reader::Reader,
+            ) {
+                let known = reader.known_entries($crate::scenario::schema::plain(stringify!($name)), entries, Self::FIELDS);
+                let mut fields = Self::FIELDS.iter();
+                $(if let Some(field) = fields.next() {
+                    reader.apply(&mut self.$field, &known, field);
+                })*
+            }
+
             fn docs(&self) -> Vec<(&'static str, $crate::scenario::doc::Doc)> {
                 vec![$((stringify!($field), $crate::scenario::schema::Value::doc(&self.$field))),*]
             }
@@ -225,14 +240,10 @@ macro_rules! section {
                 node: &$crate::scenario::reader::Node<'_>,
                 reader: &mut $crate::scenario::reader::Reader,
             ) {
-                use $crate::scenario::schema::Section;
                 let name = $crate::scenario::schema::plain(stringify!($name));
-                let Some(entries) = reader.entries(node, name) else { return };
-                let known = reader.known_entries(name, &entries, Self::FIELDS);
-                let mut fields = Self::FIELDS.iter();
-                $(if let Some(field) = fields.next() {
-                    reader.apply(&mut self.$field, &known, field);
-                })*
+                if let Some(entries) = reader.entries(node, name) {
+                    $crate::scenario::schema::Section::apply_entries(self, &entries, reader);
+                }
             }
 
             fn set(
@@ -308,11 +319,11 @@ macro_rules! choice {
                 node: &$crate::scenario::reader::Node<'_>,
                 reader: &mut $crate::scenario::reader::Reader,
             ) {
-                let Some(part) = path.first() else { return self.apply(node, reader) };
+                let Some(_part) = path.first() else { return self.apply(node, reader) };
                 match self {
                     $($crate::scenario::schema::variant_pattern!(Self::$variant, inner $(, ($value))? $(, { $fields })?) => {
                         $crate::scenario::schema::set_variant!(
-                            inner, path, part, node, reader $(, ($value))? $(, { $fields })?
+                            inner, path, _part, node, reader $(, ($value))? $(, { $fields })?
                         );
                     })*
                 }
