@@ -19,7 +19,7 @@ impl FileSource for Disk {
 ///
 /// # Errors
 /// A folder that cannot be read, with why.
-pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut found = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -63,7 +63,7 @@ pub fn load_all(paths: &[PathBuf], overrides: &[String], terminal: Terminal) -> 
 }
 
 /// Prints why a scenario could not be loaded; the exit code for it.
-pub fn print(error: &LoadError, terminal: Terminal) -> u8 {
+pub(super) fn print(error: &LoadError, terminal: Terminal) -> u8 {
     match error {
         LoadError::Unreadable(path, why) => {
             terminal.diagnostic(&format!("error: cannot read {path}: {why}\n"));

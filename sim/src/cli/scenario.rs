@@ -12,7 +12,7 @@ use crate::scenario::{NoSuchPath, explain, load};
 
 /// Subcommands of `cooltwin scenario`.
 #[derive(Clone, Debug, Subcommand)]
-pub enum ScenarioCommand {
+pub(super) enum ScenarioCommand {
     /// Check scenario files; prints everything that is wrong with them.
     Check {
         /// Scenario files, or folders of them.
@@ -54,7 +54,7 @@ pub enum ScenarioCommand {
 }
 
 /// Does what `command` says.
-pub fn scenario(command: &ScenarioCommand) -> ExitCode {
+pub(super) fn scenario(command: &ScenarioCommand) -> ExitCode {
     match command {
         ScenarioCommand::Check { files, set, style } => check(files, set, Terminal::new(style)),
         ScenarioCommand::Show { file, set, style } => show(file, set, Terminal::new(style)),

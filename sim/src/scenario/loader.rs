@@ -105,7 +105,8 @@ pub(crate) const LOADER_FIELDS: [Field; 2] = [
 /// The file cannot be read, or the scenario is wrong; then with all that is wrong.
 pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result<Loaded, LoadError> {
     let mut chain = Chain::new(files, path)?;
-    let mut reader = Reader { diagnostics: std::mem::take(&mut chain.diagnostics), ..Reader::default() };
+    let mut reader = Reader::default();
+    reader.diagnostics.append(&mut chain.diagnostics);
     let mut raw = RawScenario::default();
     for (index, source) in chain.sources.iter().enumerate().rev() {
         read_file(&mut raw, &Node::whole(&source.text, index), &mut reader);
