@@ -6,6 +6,7 @@
 
 pub mod bus;
 pub mod checks;
+pub mod cli;
 pub mod event;
 pub mod faults;
 pub mod hosts;

@@ -1,3 +1,7 @@
 //! The `cooltwin` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cooltwin::cli::main(std::env::args_os())
+}

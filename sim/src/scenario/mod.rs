@@ -1,1 +1,28 @@
-//! To come.
+//! Scenario files: what was written, what it means, and what is wrong with it.
+//!
+//! ```text
+//!   file (and what it extends) --reader--> RawScenario --check--> Scenario --> twin
+//!        \-------- every problem, with its place: Report --------/
+//! ```
+//! Words: a *section* is a struct whose fields may be left out, a *choice* one of several names, a *quantity* a number
+//! with a unit. The table in `model` is the only place that knows fields, types, ranges and defaults.
+
+mod check;
+mod diagnostic;
+mod doc;
+mod explain;
+mod leaf;
+mod loader;
+mod model;
+pub mod quantity;
+mod reader;
+mod render;
+mod schema;
+pub mod words;
+
+pub use check::{FlashTimes, Problem, PumpSetup, Scenario};
+pub use diagnostic::{Code, Diagnostic, Place as TextPlace, Source};
+pub use explain::{NoSuchPath, explain, paths};
+pub use loader::{DEPTH_MOST, FileSource, Input, LoadError, Loaded, Report, load};
+pub use model::*;
+pub use render::Format;

@@ -1,0 +1,77 @@
+//! Scenario files on disk: finding and reading them.
+
+use std::path::{Path, PathBuf};
+
+use super::{Terminal, exit};
+use crate::scenario::{FileSource, LoadError, Loaded, load};
+
+/// The file system.
+#[derive(Clone, Copy, Debug)]
+pub struct Disk;
+
+impl FileSource for Disk {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        std::fs::read(path).map_err(|error| error.to_string())
+    }
+}
+
+/// The files, and for a folder the `.ron` files in it in the order of their names.
+///
+/// # Errors
+/// A folder that cannot be read, with why.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let wrong = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+            let entries = std::fs::read_dir(path).map_err(wrong)?;
+            let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+            let mut inside = paths.map_err(wrong)?;
+            inside.retain(|file| file.extension().is_some_and(|extension| extension == "ron"));
+            inside.sort();
+            found.extend(inside);
+        } else {
+            found.push(path.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Loads all scenarios and prints what is wrong with any of them.
+///
+/// # Errors
+/// The exit code: a file cannot be read, a scenario is invalid, or there is none.
+pub fn load_all(paths: &[PathBuf], overrides: &[String], terminal: Terminal) -> Result<Vec<Loaded>, u8> {
+    let files = find(paths).map_err(|why| {
+        terminal.diagnostic(&format!("error: {why}\n"));
+        exit::USAGE
+    })?;
+    if files.is_empty() {
+        terminal.diagnostic("error: no scenario given or found\nhelp: give a .ron file or a folder of them\n");
+        return Err(exit::NOTHING);
+    }
+    let mut loaded = Vec::new();
+    let mut codes = Vec::new();
+    for file in &files {
+        match load(&Disk, file, overrides) {
+            Ok(scenario) => loaded.push(scenario),
+            Err(error) => codes.push(print(&error, terminal)),
+        }
+    }
+    // An unreadable file is the more basic mistake: 2 before 3.
+    codes.into_iter().min().map_or(Ok(loaded), Err)
+}
+
+/// Prints why a scenario could not be loaded; the exit code for it.
+pub(super) fn print(error: &LoadError, terminal: Terminal) -> u8 {
+    match error {
+        LoadError::Unreadable(path, why) => {
+            terminal.diagnostic(&format!("error: cannot read {path}: {why}\n"));
+            exit::USAGE
+        }
+        LoadError::Invalid(report) => {
+            terminal.diagnostic(&report.render(terminal.format(), terminal.color()));
+            exit::INVALID
+        }
+    }
+}

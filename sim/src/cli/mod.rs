@@ -1,0 +1,117 @@
+//! The command line: arguments in, exit code out. With `main.rs` the only place that touches files and terminal.
+//!
+//! Results go to stdout, diagnostics to stderr, and a reader that closes the pipe early is no error.
+
+pub mod exit;
+mod files;
+mod run;
+mod scenario;
+mod terminal;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use files::{Disk, load_all};
+pub use run::run;
+pub use terminal::Terminal;
+
+/// Digital twin of a cooling system: runs scenario files and reports the timing.
+#[derive(Debug, Parser)]
+#[command(name = "cooltwin", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios and report their timing.
+    Run(RunArgs),
+    /// Check, show, explain and begin scenario files.
+    #[command(subcommand)]
+    Scenario(scenario::ScenarioCommand),
+}
+
+/// Arguments of `cooltwin run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Scenario files, or folders of them.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Seed of the run, instead of the scenario's.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Set one value of each scenario, for instance supply.nominal=22V.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Folder for results [default: ./cooltwin-out/<scenario>/<seed>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print result.json, one line for each scenario, instead of the report.
+    #[arg(long)]
+    pub json: bool,
+    /// Write a recording of every frame and record.
+    #[arg(long)]
+    pub record: bool,
+    /// Print the verdict only.
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print state changes; twice, also every frame.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// How scenarios are read and problems printed.
+    #[command(flatten)]
+    pub style: Style,
+}
+
+/// How diagnostics are printed.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Style {
+    /// When to use colours; NO_COLOR and CLICOLOR_FORCE are honoured with `auto`.
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Form of the diagnostics on stderr.
+    #[arg(long, value_enum, default_value_t = MessageFormat::Human, value_name = "FORM")]
+    pub message_format: MessageFormat,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Form of the diagnostics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MessageFormat {
+    /// With the lines they are about.
+    Human,
+    /// file:line:column: error[code]: message
+    Short,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Does what `arguments` say, the program's name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Printing fails only when nobody listens any more.
+            let _ = error.print();
+            return if error.use_stderr() { exit::USAGE.into() } else { exit::PASS.into() };
+        }
+    };
+    match cli.command {
+        Command::Run(arguments) => run(&arguments),
+        Command::Scenario(command) => scenario::scenario(&command),
+    }
+}

@@ -1,0 +1,121 @@
+//! `cooltwin scenario check|show|explain|new`.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::{Disk, Style, Terminal, exit, files, load_all};
+use crate::scenario::{NoSuchPath, explain, load};
+
+/// Subcommands of `cooltwin scenario`.
+#[derive(Clone, Debug, Subcommand)]
+pub(super) enum ScenarioCommand {
+    /// Check scenario files; prints everything that is wrong with them.
+    Check {
+        /// Scenario files, or folders of them.
+        #[arg(value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Set one value of each scenario, for instance supply.nominal=22V.
+        #[arg(long, value_name = "PATH=VALUE")]
+        set: Vec<String>,
+        #[command(flatten)]
+        style: Style,
+    },
+    /// Print a scenario with all its defaults, in the text that its SHA-256 is taken of.
+    Show {
+        /// Scenario file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Set one value of the scenario, for instance supply.nominal=22V.
+        #[arg(long, value_name = "PATH=VALUE")]
+        set: Vec<String>,
+        #[command(flatten)]
+        style: Style,
+    },
+    /// Explain the fields of scenario files: type, unit, range, default, requirement.
+    Explain {
+        /// Path of a field, for instance bus.bitrate or faults.kind.Sag; everything at the top without one.
+        #[arg(value_name = "PATH", default_value = "")]
+        path: String,
+        #[command(flatten)]
+        style: Style,
+    },
+    /// Begin a scenario file with comments that say what to change.
+    New {
+        /// Name of the scenario, with a folder before it if wanted; `.ron` is added.
+        #[arg(value_name = "NAME")]
+        name: PathBuf,
+        #[command(flatten)]
+        style: Style,
+    },
+}
+
+/// Does what `command` says.
+pub(super) fn scenario(command: &ScenarioCommand) -> ExitCode {
+    match command {
+        ScenarioCommand::Check { files, set, style } => check(files, set, Terminal::new(style)),
+        ScenarioCommand::Show { file, set, style } => show(file, set, Terminal::new(style)),
+        ScenarioCommand::Explain { path, style } => explain_path(path, Terminal::new(style)),
+        ScenarioCommand::New { name, style } => new(name, Terminal::new(style)),
+    }
+}
+
+fn check(files: &[PathBuf], set: &[String], terminal: Terminal) -> ExitCode {
+    match load_all(files, set, terminal) {
+        Ok(loaded) => {
+            let lines = loaded.iter().map(|one| format!("ok  {}  {}\n", one.scenario.sha256(), one.scenario.name));
+            terminal.finish(&lines.collect::<String>(), exit::PASS)
+        }
+        Err(code) => code.into(),
+    }
+}
+
+fn show(file: &Path, set: &[String], terminal: Terminal) -> ExitCode {
+    match load(&Disk, file, set) {
+        Ok(loaded) => terminal.finish(&loaded.scenario.resolved_text(), exit::PASS),
+        Err(error) => files::print(&error, terminal).into(),
+    }
+}
+
+fn explain_path(path: &str, terminal: Terminal) -> ExitCode {
+    match explain(path) {
+        Ok(text) => terminal.finish(&text, exit::PASS),
+        Err(NoSuchPath { part, near, known }) => {
+            let near = near.map_or(String::new(), |near| format!("help: did you mean `{near}`?\n"));
+            let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+            terminal.diagnostic(&format!("error: there is no `{part}` in `{path}`\n{near}help: there is: {known}\n"));
+            exit::USAGE.into()
+        }
+    }
+}
+
+fn new(name: &Path, terminal: Terminal) -> ExitCode {
+    let path = if name.extension().is_some_and(|ext| ext == "ron") { name.to_owned() } else { with_ron(name) };
+    let starter = starter(&path);
+    let written = OpenOptions::new().write(true).create_new(true).open(&path);
+    match written.and_then(|mut file| file.write_all(starter.as_bytes())) {
+        Ok(()) => {
+            let text = format!("{}\nnext: cooltwin scenario check {0}\n", path.display());
+            terminal.finish(&text, exit::PASS)
+        }
+        Err(error) => {
+            terminal.diagnostic(&format!("error: cannot write {}: {error}\n", path.display()));
+            exit::USAGE.into()
+        }
+    }
+}
+
+fn with_ron(name: &Path) -> PathBuf {
+    let mut name = name.as_os_str().to_owned();
+    name.push(".ron");
+    name.into()
+}
+
+/// A starter file: a whole scenario with the fields that most stories change.
+fn starter(path: &Path) -> String {
+    let title = path.file_stem().unwrap_or_default().to_string_lossy().replace(['"', '\\'], "");
+    include_str!("starter.ron").replace("TITLE", &title)
+}

@@ -1,0 +1,73 @@
+//! Results to stdout, diagnostics to stderr, and what colours and closed pipes mean for them.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+
+use super::{Color, MessageFormat, Style, exit};
+use crate::scenario::Format;
+
+/// Where output goes and how it looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    color: bool,
+    format: Format,
+}
+
+impl Terminal {
+    /// The terminal as the arguments and the environment want it.
+    #[must_use]
+    pub fn new(style: &Style) -> Self {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
+        let color = match style.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => !set("NO_COLOR") && (forced || std::io::stderr().is_terminal()),
+        };
+        let format = match style.message_format {
+            MessageFormat::Human => Format::Human,
+            MessageFormat::Short => Format::Short,
+            MessageFormat::Json => Format::Json,
+        };
+        Self { color, format }
+    }
+
+    /// Whether to use colours.
+    #[must_use]
+    pub const fn color(self) -> bool {
+        self.color
+    }
+
+    /// Form of the diagnostics.
+    #[must_use]
+    pub const fn format(self) -> Format {
+        self.format
+    }
+
+    /// Prints a result.
+    ///
+    /// # Errors
+    /// The exit code to end with: success when the reader has gone, else that stdout cannot be written.
+    pub fn result(self, text: &str) -> Result<(), ExitCode> {
+        let mut stdout = std::io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(exit::PASS.into()),
+            Err(error) => {
+                self.diagnostic(&format!("error: cannot write to stdout: {error}\n"));
+                Err(exit::USAGE.into())
+            }
+        }
+    }
+
+    /// Prints a diagnostic; nothing can be done when nobody reads those.
+    pub fn diagnostic(self, text: &str) {
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Prints a result and gives the exit code for it.
+    #[must_use]
+    pub fn finish(self, text: &str, code: u8) -> ExitCode {
+        self.result(text).err().unwrap_or_else(|| code.into())
+    }
+}

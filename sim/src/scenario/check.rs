@@ -1,0 +1,780 @@
+//! Which scenarios make sense: everything that one value alone cannot show.
+//!
+//! A *problem* names the path of the value it is about; the loader turns it into a diagnostic with the place where that
+//! value was written. All problems are found in one go. A [`Scenario`] is the proof that there was none.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+
+use super::diagnostic::{Code, nearest};
+use super::model::{
+    Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, Limit, Measure, Place, RawScenario,
+    Relation, Selection, Trigger,
+};
+use super::quantity::Size;
+use super::reader::{Node, Reader};
+use super::schema::Value;
+use super::words::{NodeName, Version};
+use crate::kernel::Span;
+use crate::node::NodeId;
+
+/// A scenario that makes sense: its pumps exist, its faults can act, its expectations do not contradict each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario(RawScenario);
+
+impl Deref for Scenario {
+    type Target = RawScenario;
+
+    fn deref(&self) -> &RawScenario {
+        &self.0
+    }
+}
+
+/// Something that does not make sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Its kind.
+    pub code: Code,
+    /// Path of the value it is about.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// A few words at that place.
+    pub label: String,
+    /// What may be written instead.
+    pub help: Option<String>,
+    /// Text that would be right at that place.
+    pub replacement: Option<String>,
+    /// Top-level fields that it depends on.
+    pub roots: Vec<&'static str>,
+}
+
+/// One pump with what its override says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PumpSetup {
+    /// Its number, 1 to 16.
+    pub pump: u8,
+    /// The model it reports.
+    pub model: String,
+    /// Its installed version.
+    pub version: Version,
+    /// Whether it answers at all.
+    pub answers: bool,
+    /// From reset to its first step.
+    pub boot: Span,
+    /// How much later its CPU starts counting time.
+    pub clock_offset: Span,
+    /// How fast its clock runs, in ppm.
+    pub clock_drift_ppm: i32,
+}
+
+/// Sizes and times of the pumps' flash, the slow factor in them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlashTimes {
+    /// Bytes of a sector.
+    pub sector_len: u32,
+    /// Bytes that one program writes.
+    pub word_len: u32,
+    /// Time of one sector erase.
+    pub sector_erase: Span,
+    /// Time of one program.
+    pub word_program: Span,
+}
+
+impl Default for RawScenario {
+    /// What an empty file says.
+    fn default() -> Self {
+        let node = Node { bare: true, ..Node::whole("()", 0) };
+        match Self::read(&node, &mut Reader::default()) {
+            Some(scenario) => scenario,
+            None => unreachable!("a test reads every default"),
+        }
+    }
+}
+
+impl RawScenario {
+    /// The scenario, if it makes sense.
+    ///
+    /// # Errors
+    /// Everything that does not.
+    pub fn check(self) -> Result<Scenario, Vec<Problem>> {
+        let mut check = Check { scenario: &self, problems: Vec::new() };
+        check.all();
+        let problems = check.problems;
+        if problems.is_empty() { Ok(Scenario(self)) } else { Err(problems) }
+    }
+
+    /// All values, defaults included, in the one canonical way to write them; a scenario file in itself.
+    #[must_use]
+    pub fn resolved_text(&self) -> String {
+        Value::doc(self).file()
+    }
+
+    /// SHA-256 of the canonical text, 64 hexadecimal digits: what names a scenario in evidence.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        super::loader::sha256_hex(self.resolved_text().as_bytes())
+    }
+
+    /// The pumps, in order, each with what its override says.
+    pub fn pump_setups(&self) -> impl Iterator<Item = PumpSetup> + '_ {
+        (1..=self.pumps.count).map(|pump| self.pump_setup(pump))
+    }
+
+    fn pump_setup(&self, pump: u8) -> PumpSetup {
+        let own = self.pumps.overrides.iter().find(|own| own.pump == pump);
+        PumpSetup {
+            pump,
+            model: own.and_then(|own| own.model.clone()).unwrap_or_else(|| self.pumps.model.clone()),
+            version: own.and_then(|own| own.version).unwrap_or(self.pumps.version),
+            answers: own.is_none_or(|own| own.answers),
+            boot: own.and_then(|own| own.boot).unwrap_or(self.timing.pump_boot),
+            clock_offset: own.map_or(Span::ZERO, |own| own.clock_offset),
+            clock_drift_ppm: own.map_or(0, |own| own.clock_drift.ppm()),
+        }
+    }
+
+    /// All nodes in the order in which they hang on the bus: CIOC, pumps, further nodes.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<NodeName> {
+        let pumps = (1..=self.pumps.count).map(NodeName::Pump);
+        let further = self.further_nodes.iter().cloned().map(NodeName::Further);
+        std::iter::once(NodeName::Cioc).chain(pumps).chain(further).collect()
+    }
+
+    /// The node of that name, if the scenario has it.
+    #[must_use]
+    pub fn node_id(&self, name: &NodeName) -> Option<NodeId> {
+        match name {
+            NodeName::Cioc => Some(NodeId::CIOC),
+            NodeName::Pump(pump) => (1..=self.pumps.count).contains(pump).then(|| NodeId::new(*pump)),
+            NodeName::Further(name) => {
+                let index = self.further_nodes.iter().position(|known| known == name)?;
+                let number = NodeId::FIRST_FURTHER.index() + index;
+                u8::try_from(number).ok().filter(|n| usize::from(*n) < NodeId::MOST).map(NodeId::new)
+            }
+        }
+    }
+
+    /// Numbers of the pumps that a selection means.
+    #[must_use]
+    pub fn selected(&self, selection: &Selection) -> Vec<u8> {
+        let is_in = |pump: &u8| match selection {
+            Selection::All => true,
+            Selection::Only(pumps) => pumps.contains(pump),
+            Selection::Except(pumps) => !pumps.contains(pump),
+        };
+        (1..=self.pumps.count).filter(is_in).collect()
+    }
+
+    /// The pumps' flash: its profile, with what is written in its place, times the slow factor.
+    #[must_use]
+    pub fn flash_times(&self) -> FlashTimes {
+        let (sector, word, erase, program) = self.flash.profile.data_sheet();
+        let slowed = |span: Span| {
+            let ns = u128::from(span.as_nanos()) * u128::from(self.flash.slow_factor.thousandths()) / 1_000;
+            Span::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
+        };
+        FlashTimes {
+            sector_len: self.flash.sector.map_or(sector, Size::bytes),
+            word_len: self.flash.word.map_or(word, Size::bytes),
+            sector_erase: slowed(self.flash.sector_erase.unwrap_or(erase)),
+            word_program: slowed(self.flash.word_program.unwrap_or(program)),
+        }
+    }
+}
+
+impl super::model::FlashProfile {
+    /// Sector and word in bytes, erase and program time (data sheets as quoted in the README's assumptions).
+    const fn data_sheet(&self) -> (u32, u32, Span, Span) {
+        match self {
+            Self::Stm32f4Typical => (131_072, 4, Span::from_secs(1), Span::from_micros(16)),
+            Self::Stm32f4Maximum => (131_072, 4, Span::from_secs(2), Span::from_micros(100)),
+            Self::Stm32g4Typical => (2_048, 8, Span::from_millis(22), Span::from_micros(82)),
+        }
+    }
+}
+
+impl super::model::Traffic {
+    /// How many data bytes its frames have.
+    #[must_use]
+    pub fn data_len(&self) -> usize {
+        let payload = self.payload.as_ref().map(|payload| payload.bytes().len());
+        payload.unwrap_or_else(|| self.dlc.map_or(8, usize::from))
+    }
+}
+
+/// Looks at one scenario.
+struct Check<'a> {
+    scenario: &'a RawScenario,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn all(&mut self) {
+        self.names();
+        self.pumps();
+        self.package();
+        self.further_nodes();
+        self.supply();
+        self.flash();
+        self.traffic();
+        for (index, fault) in self.scenario.faults.iter().enumerate() {
+            self.fault(&format!("faults[{index}]"), fault);
+        }
+        self.unique("faults", "id", self.scenario.faults.iter().map(|fault| fault.id.as_str()).collect());
+        for (index, budget) in self.scenario.budgets.iter().enumerate() {
+            self.budget(&format!("budgets[{index}]"), budget);
+        }
+        self.unique("budgets", "id", self.scenario.budgets.iter().map(|budget| budget.id.as_str()).collect());
+        for (index, expectation) in self.scenario.expectations.iter().enumerate() {
+            self.expectation(&format!("expectations[{index}]"), expectation);
+        }
+        self.outcomes_agree();
+        self.end();
+    }
+
+    fn problem(
+        &mut self,
+        code: Code,
+        path: impl Into<String>,
+        message: impl Into<String>,
+        label: &str,
+    ) -> &mut Problem {
+        let (path, message, label) = (path.into(), message.into(), label.to_owned());
+        self.problems.push(Problem { code, path, message, label, help: None, replacement: None, roots: Vec::new() });
+        let last = self.problems.len() - 1;
+        &mut self.problems[last]
+    }
+
+    fn names(&mut self) {
+        let name = &self.scenario.name;
+        if !is_file_name(name) {
+            let label = "letters, digits, `-`, `_` and `.` only: it names a folder";
+            self.problem(Code::BadWord, "name", format!("`{name}` cannot name a scenario"), label);
+        }
+        let models = std::iter::once(("pumps.model".to_owned(), self.scenario.pumps.model.clone()))
+            .chain(std::iter::once(("package.image.model".to_owned(), self.scenario.package.image.model.clone())));
+        for (path, model) in models.collect::<Vec<_>>() {
+            self.model(&path, &model);
+        }
+    }
+
+    fn model(&mut self, path: &str, model: &str) {
+        let is_model = (1..=16).contains(&model.len()) && model.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !is_model {
+            self.problem(Code::BadWord, path, format!("`{model}` is no pump model"), "1 to 16 letters, digits or `-`");
+        }
+    }
+
+    /// Reports a pump that the scenario does not have.
+    fn pump_exists(&mut self, path: &str, pump: u8) {
+        let count = self.scenario.pumps.count;
+        if pump == 0 || pump > count {
+            let message = format!("there is no pump {pump}");
+            let problem = self.problem(Code::NoSuchThing, path, message, &format!("the pumps are 1 to {count}"));
+            problem.help = Some("`pumps.count` says how many there are".to_owned());
+            problem.roots = vec!["pumps"];
+        }
+    }
+
+    fn node_exists(&mut self, path: &str, name: &NodeName) {
+        if self.scenario.node_id(name).is_some() {
+            return;
+        }
+        let nodes: Vec<String> = self.scenario.nodes().iter().map(ToString::to_string).collect();
+        let near = nearest(&name.to_string(), nodes.iter().map(String::as_str)).map(|near| format!("\"{near}\""));
+        let label = near.as_ref().map_or("no such node".to_owned(), |near| format!("did you mean `{near}`?"));
+        let problem = self.problem(Code::NoSuchThing, path, format!("there is no node `{name}`"), &label);
+        problem.help = Some(format!("nodes: {}; further ones are named in `further_nodes`", nodes.join(", ")));
+        problem.replacement = near;
+        problem.roots = vec!["pumps", "further_nodes"];
+    }
+
+    /// Reports names that stand twice; empty ones are made up later.
+    fn unique(&mut self, list: &str, field: &str, names: Vec<&str>) {
+        let mut seen = BTreeSet::new();
+        for (index, name) in names.into_iter().enumerate() {
+            if !name.is_empty() && !seen.insert(name) {
+                let path = format!("{list}[{index}].{field}");
+                let message = format!("`{name}` names two of `{list}`");
+                self.problem(Code::Duplicate, path, message, "the second one");
+            }
+        }
+    }
+
+    fn pumps(&mut self) {
+        let mut seen = BTreeSet::new();
+        for (index, own) in self.scenario.pumps.overrides.iter().enumerate() {
+            let path = format!("pumps.overrides[{index}]");
+            self.pump_exists(&format!("{path}.pump"), own.pump);
+            if !seen.insert(own.pump) {
+                let message = format!("pump {} has two overrides", own.pump);
+                self.problem(Code::Duplicate, format!("{path}.pump"), message, "the second one");
+            }
+            if let Some(model) = &own.model {
+                self.model(&format!("{path}.model"), model);
+            }
+        }
+    }
+
+    fn package(&mut self) {
+        let package = &self.scenario.package;
+        let Some(defect) = &package.image.defect else { return };
+        let path = "package.image.defect";
+        if !package.pump_firmware {
+            let message = "the image has a defect, but the package holds no pump firmware";
+            self.problem(Code::Contradiction, path, message, "never looked at").help =
+                Some("set `package.pump_firmware` to true, or remove the defect".to_owned());
+        }
+        match defect {
+            ImageDefect::Corrupt(0) => {
+                self.problem(Code::OutOfRange, path, "a corrupt image has at least one flipped bit", "at least 1");
+            }
+            ImageDefect::Truncated(by) if by.bytes() == 0 || *by >= package.image.length => {
+                let label = "more than nothing, less than `package.image.length`";
+                self.problem(Code::OutOfRange, path, "the image cannot be truncated by that", label);
+            }
+            ImageDefect::Extended(by) if !(1..=131_072).contains(&by.bytes()) => {
+                self.problem(Code::OutOfRange, path, "the image cannot be extended by that", "from 1B to 128KiB");
+            }
+            ImageDefect::ForModel(model) => self.model(path, model),
+            _ => {}
+        }
+    }
+
+    fn further_nodes(&mut self) {
+        let names = &self.scenario.further_nodes;
+        let most = NodeId::MOST - NodeId::FIRST_FURTHER.index();
+        if names.len() > most {
+            self.problem(Code::OutOfRange, "further_nodes", "too many further nodes", &format!("at most {most}"));
+        }
+        let mut seen = BTreeSet::new();
+        for (index, name) in names.iter().enumerate() {
+            let path = format!("further_nodes[{index}]");
+            if !is_file_name(name) || NodeName::parse(name) != NodeName::Further(name.clone()) {
+                let label = "letters, digits, `-`, `_`; not `CIOC`, not `P01` to `P16`";
+                self.problem(Code::BadWord, &path, format!("`{name}` cannot name a further node"), label);
+            }
+            if !seen.insert(name) {
+                self.problem(Code::Duplicate, &path, format!("`{name}` names two nodes"), "the second one");
+            }
+        }
+    }
+
+    fn supply(&mut self) {
+        let supply = &self.scenario.supply;
+        if supply.brown_out >= supply.power_good {
+            let message = format!("a node that fell below {} would start again at once", supply.brown_out);
+            let label = format!("must be above `brown_out`, {}", supply.brown_out);
+            self.problem(Code::Contradiction, "supply.power_good", message, &label);
+        }
+        let protocol = &self.scenario.protocol;
+        if protocol.p2 > protocol.p2_star {
+            let message = "`p2` is longer than `p2_star`";
+            self.problem(
+                Code::Contradiction,
+                "protocol.p2",
+                message,
+                "the answer after response pending may take longer",
+            );
+        }
+    }
+
+    fn flash(&mut self) {
+        let times = self.scenario.flash_times();
+        if times.sector_len % times.word_len != 0 {
+            let message = format!("a sector of {} bytes holds no whole number of words", times.sector_len);
+            let label = format!("words have {} bytes", times.word_len);
+            self.problem(Code::Contradiction, "flash", message, &label);
+        }
+    }
+
+    fn traffic(&mut self) {
+        for (index, message) in self.scenario.traffic.iter().enumerate() {
+            let path = format!("traffic[{index}]");
+            self.node_exists(&format!("{path}.node"), &message.node);
+            if message.jitter >= message.period {
+                let text = format!("`{}` has more jitter than its period", message.name);
+                self.problem(Code::Contradiction, format!("{path}.jitter"), text, "must be less than `period`");
+            }
+            if message.dlc.is_some_and(|dlc| usize::from(dlc) != message.data_len()) {
+                let text = format!("`{}` has {} bytes of payload", message.name, message.data_len());
+                self.problem(Code::Contradiction, format!("{path}.dlc"), text, "leave `dlc` out, or make it the same");
+            }
+            if message.name.is_empty() {
+                self.problem(Code::BadWord, format!("{path}.name"), "a message needs a name", "empty");
+            }
+        }
+        self.unique("traffic", "name", self.scenario.traffic.iter().map(|message| message.name.as_str()).collect());
+    }
+
+    fn fault(&mut self, path: &str, fault: &Fault) {
+        self.place(&format!("{path}.place"), &fault.place);
+        self.kind_fits_place(path, fault);
+        self.level_makes_sense(path, fault);
+        self.trigger(&format!("{path}.trigger"), fault);
+        self.repetition(path, fault);
+        if fault.duration.is_some() && fault.kind.is_momentary() {
+            let message = "this kind of fault happens in an instant";
+            self.problem(Code::Contradiction, format!("{path}.duration"), message, "remove the duration");
+        }
+    }
+
+    fn place(&mut self, path: &str, place: &Place) {
+        match place {
+            Place::Pump(pump) => self.pump_exists(path, *pump),
+            Place::Node(name) => self.node_exists(path, name),
+            Place::Between(Between { a, b }) => {
+                self.node_exists(&format!("{path}.a"), a);
+                self.node_exists(&format!("{path}.b"), b);
+                self.neighbours(path, a, b);
+            }
+            Place::Cioc | Place::AllPumps | Place::AllNodes | Place::Bus | Place::Supply | Place::PumpFeed => {}
+        }
+    }
+
+    fn neighbours(&mut self, path: &str, a: &NodeName, b: &NodeName) {
+        let nodes = self.scenario.nodes();
+        let at = |name: &NodeName| nodes.iter().position(|node| node == name);
+        let (Some(first), Some(second)) = (at(a), at(b)) else { return };
+        if second != first + 1 {
+            let label =
+                nodes.get(first + 1).map_or("is the last node".to_owned(), |next| format!("after {a} comes {next}"));
+            let message = format!("{a} and {b} are no neighbours on the bus");
+            self.problem(Code::NoSuchThing, path, message, &label).roots = vec!["pumps", "further_nodes"];
+        }
+    }
+
+    fn kind_fits_place(&mut self, path: &str, fault: &Fault) {
+        let (fits, where_to) = match fault.kind.acts_on() {
+            ActsOn::Nodes => (fault.place.is_nodes(), "a node, a pump, all pumps or all nodes"),
+            ActsOn::Supply => (fault.place.is_nodes() || fault.place == Place::Supply, "nodes or `Supply`"),
+            ActsOn::Feed => (fault.place == Place::PumpFeed, "`PumpFeed`"),
+            ActsOn::Pumps => (fault.place.is_pumps(), "a pump or all pumps"),
+            ActsOn::Bus => (fault.place == Place::Bus, "`Bus`"),
+            ActsOn::Gap => (matches!(fault.place, Place::Between(_)), "`Between(a: .., b: ..)`"),
+        };
+        if !fits {
+            let message = "this kind of fault cannot act there";
+            let problem = self.problem(Code::ImpossibleFault, format!("{path}.place"), message, "wrong place");
+            problem.help = Some(format!("it acts on {where_to}"));
+        }
+    }
+
+    fn level_makes_sense(&mut self, path: &str, fault: &Fault) {
+        let nominal = self.scenario.supply.nominal;
+        let wrong = match &fault.kind {
+            FaultKind::Sag(level) if level.to >= nominal => Some("a sag ends below the nominal supply"),
+            FaultKind::OverVoltage(level) if level.to <= nominal => Some("an over-voltage is above the nominal supply"),
+            _ => None,
+        };
+        if let Some(message) = wrong {
+            let label = format!("`supply.nominal` is {nominal}");
+            self.problem(Code::ImpossibleFault, format!("{path}.kind.to"), message, &label).roots = vec!["supply"];
+        }
+    }
+
+    fn trigger(&mut self, path: &str, fault: &Fault) {
+        let pump = match &fault.trigger {
+            Trigger::When(when) => Some(when.pump),
+            Trigger::FlashOperation(operation) => Some(operation.pump),
+            Trigger::ProtocolStep(step) => Some(step.pump),
+            Trigger::At(_) | Trigger::Frame(_) | Trigger::Campaign(_) => None,
+        };
+        if let Some(pump) = pump {
+            self.pump_exists(&format!("{path}.pump"), pump);
+        }
+        let needs_campaign = pump.is_some() || matches!(fault.trigger, Trigger::Campaign(_));
+        if needs_campaign && !self.scenario.campaign {
+            let message = "this fault waits for a campaign, and the scenario runs none";
+            self.problem(Code::ImpossibleFault, path, message, "never comes").roots = vec!["campaign"];
+        }
+        if let (Trigger::At(at), Some(end)) = (&fault.trigger, self.latest_end())
+            && *at >= end
+        {
+            let message = "this fault would begin after the end of the run";
+            let label = format!("the run ends at {}", super::quantity::text(end));
+            self.problem(Code::ImpossibleFault, path, message, &label).roots = vec!["end", "time_limit"];
+        }
+    }
+
+    /// The time at which the run is over for certain.
+    fn latest_end(&self) -> Option<Span> {
+        match self.scenario.end {
+            End::At(at) => Some(at),
+            End::AfterCampaign(_) => Some(self.scenario.time_limit),
+        }
+    }
+
+    fn repetition(&mut self, path: &str, fault: &Fault) {
+        let Some(repeat) = &fault.repeat else { return };
+        let path = format!("{path}.repeat");
+        match (&fault.trigger, repeat.period) {
+            (Trigger::At(_), None) => {
+                let message = "a fault at a time needs a period to be repeated";
+                self.problem(Code::Contradiction, path, message, "add `period`");
+            }
+            (Trigger::At(_), Some(period)) if fault.duration.is_some_and(|duration| duration >= period) => {
+                let message = "the fault begins again before it has ended";
+                self.problem(Code::Contradiction, format!("{path}.period"), message, "must be longer than `duration`");
+            }
+            (Trigger::At(_), Some(_)) | (_, None) => {}
+            (_, Some(_)) => {
+                let message = "a fault with a condition is repeated whenever the condition comes true again";
+                self.problem(Code::Contradiction, format!("{path}.period"), message, "remove the period");
+            }
+        }
+    }
+
+    fn budget(&mut self, path: &str, budget: &Budget) {
+        let measured = budget.measure.what();
+        for (field, limit) in [("limit", Some(budget.limit)), ("limit_low", budget.limit_low)] {
+            if let Some(limit) = limit.filter(|limit| limit.what() != measured) {
+                let message = format!("`{}` measures a {measured}, its limit is a {}", budget.id, limit.what());
+                self.problem(
+                    Code::Contradiction,
+                    format!("{path}.{field}"),
+                    message,
+                    &format!("expected a {measured}"),
+                );
+            }
+        }
+        let wants_low = budget.relation == Relation::Between;
+        if wants_low != budget.limit_low.is_some() {
+            let label = if wants_low { "add `limit_low`" } else { "remove `limit_low`, or write `Between`" };
+            let message = "`limit_low` and the relation `Between` belong together";
+            self.problem(Code::Contradiction, format!("{path}.relation"), message, label);
+        }
+        if budget.id.is_empty() {
+            self.problem(Code::BadWord, format!("{path}.id"), "a budget needs a name", "empty");
+        }
+        if let Measure::Response(name) = &budget.measure {
+            self.message_exists(&format!("{path}.measure"), name);
+        }
+    }
+
+    /// A message of the traffic list, or `status-P05` or `command-P05` of the system's own.
+    fn message_exists(&mut self, path: &str, name: &str) {
+        let own = self.scenario.nodes().into_iter().filter(|node| matches!(node, NodeName::Pump(_)));
+        let own = own.flat_map(|pump| [format!("status-{pump}"), format!("command-{pump}")]);
+        let names: Vec<String> = self.scenario.traffic.iter().map(|message| message.name.clone()).chain(own).collect();
+        if names.iter().any(|known| known == name) {
+            return;
+        }
+        let label = nearest(name, names.iter().map(String::as_str))
+            .map_or("no such message".to_owned(), |near| format!("did you mean `{near}`?"));
+        let problem = self.problem(Code::NoSuchThing, path, format!("there is no message `{name}`"), &label);
+        problem.help = Some("messages: those of `traffic`, and `status-P01`, `command-P01` and on".to_owned());
+        problem.roots = vec!["traffic", "pumps"];
+    }
+
+    fn expectation(&mut self, path: &str, expectation: &Expectation) {
+        match expectation {
+            Expectation::Outcome(outcome) => self.selection(&format!("{path}.pumps"), &outcome.pumps),
+            Expectation::Attempts(attempts) => {
+                self.selection(&format!("{path}.pumps"), &attempts.pumps);
+                if attempts.at_least > attempts.at_most {
+                    let message = "no number of tries is at least this and at most that";
+                    self.problem(Code::Contradiction, format!("{path}.at_least"), message, "more than `at_most`");
+                }
+            }
+            Expectation::Cause(cause) => self.selection(&format!("{path}.pumps"), &cause.pumps),
+            Expectation::VersionAfter(after) => self.selection(&format!("{path}.pumps"), &after.pumps),
+            Expectation::NoFlashWrite(pumps) | Expectation::FailSafe(pumps) => self.selection(path, pumps),
+            Expectation::Alarm(alarm) => {
+                if let Alarm::DeadPump(pump) = alarm.about {
+                    self.pump_exists(&format!("{path}.about"), pump);
+                }
+            }
+            Expectation::BudgetFails(id) => self.budget_exists(path, id),
+            Expectation::BusOff(nodes) | Expectation::ErrorPassive(nodes) => {
+                for node in nodes {
+                    self.node_exists(path, node);
+                }
+            }
+            Expectation::CheckFails(_)
+            | Expectation::Consent(_)
+            | Expectation::Campaign(_)
+            | Expectation::Verdict(_) => {}
+        }
+        let needs_campaign =
+            matches!(expectation, Expectation::Outcome(_) | Expectation::Attempts(_) | Expectation::Campaign(_));
+        if needs_campaign && !self.scenario.campaign {
+            let message = "this is expected of a campaign, and the scenario runs none";
+            self.problem(Code::Contradiction, path, message, "`campaign` is false").roots = vec!["campaign"];
+        }
+    }
+
+    fn selection(&mut self, path: &str, selection: &Selection) {
+        if let Selection::Only(pumps) | Selection::Except(pumps) = selection {
+            for pump in pumps {
+                self.pump_exists(path, *pump);
+            }
+            if self.scenario.selected(selection).is_empty() {
+                let problem = self.problem(Code::Contradiction, path, "this selects no pump", "nothing to judge");
+                problem.roots = vec!["pumps"];
+            }
+        }
+    }
+
+    fn budget_exists(&mut self, path: &str, id: &str) {
+        let budgets = &self.scenario.budgets;
+        match budgets.iter().find(|budget| budget.id == id) {
+            Some(budget) if budget.information => {
+                let message = format!("budget `{id}` is information only");
+                self.problem(Code::Contradiction, path, message, "it never fails").roots = vec!["budgets"];
+            }
+            Some(_) => {}
+            None => {
+                let ids: Vec<&str> = budgets.iter().map(|budget| budget.id.as_str()).collect();
+                let near = nearest(id, ids.iter().copied());
+                let label = near.map_or("no such budget".to_owned(), |near| format!("did you mean `{near}`?"));
+                let help = format!("budgets: {}", ids.join(", "));
+                let problem = self.problem(Code::NoSuchThing, path, format!("there is no budget `{id}`"), &label);
+                problem.help = Some(help);
+                problem.roots = vec!["budgets"];
+            }
+        }
+    }
+
+    /// No pump is expected to have two outcomes.
+    fn outcomes_agree(&mut self) {
+        let mut expected = Vec::new();
+        for (index, expectation) in self.scenario.expectations.iter().enumerate() {
+            let Expectation::Outcome(outcome) = expectation else { continue };
+            for pump in self.scenario.selected(&outcome.pumps) {
+                expected.push((pump, index, outcome.is.clone()));
+            }
+        }
+        let mut reported = BTreeSet::new();
+        for (at, (pump, index, outcome)) in expected.iter().enumerate() {
+            let other = expected.iter().take(at).find(|(other, _, was)| other == pump && was != outcome);
+            if other.is_some() && reported.insert(*index) {
+                let message = format!("two outcomes are expected of pump {pump}");
+                let label = "this is the second";
+                let problem = self.problem(Code::Contradiction, format!("expectations[{index}]"), message, label);
+                problem.help = Some("select the others with `Except([..])`".to_owned());
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        let scenario = self.scenario;
+        match scenario.end {
+            End::AfterCampaign(_) if !scenario.campaign => {
+                let message = "the run ends after a campaign, and the scenario runs none";
+                let problem = self.problem(Code::Contradiction, "end", message, "write `At(..)` here");
+                problem.help = Some("for instance `end: At(\"10s\")`".to_owned());
+                problem.roots = vec!["campaign"];
+            }
+            End::At(at) if at > scenario.time_limit => {
+                let message = "the run ends after its time limit";
+                self.problem(Code::Contradiction, "end", message, "later than `time_limit`").roots = vec!["time_limit"];
+            }
+            End::AfterCampaign(_) | End::At(_) => {}
+        }
+        let end = self.latest_end();
+        for (index, at) in scenario.user.manual_searches.iter().enumerate() {
+            if end.is_some_and(|end| *at >= end) {
+                let path = format!("user.manual_searches[{index}]");
+                self.problem(Code::Contradiction, path, "this search would come after the end of the run", "too late");
+            }
+        }
+        if let (Some(outage), Some(end)) = (&scenario.cioc_update, end)
+            && outage.at + outage.duration >= end
+        {
+            let message = "the CIOC would come back after the end of the run";
+            self.problem(Code::Contradiction, "cioc_update", message, "too late or too long");
+        }
+    }
+}
+
+/// What a kind of fault acts on.
+enum ActsOn {
+    Nodes,
+    Supply,
+    Feed,
+    Pumps,
+    Bus,
+    Gap,
+}
+
+impl FaultKind {
+    const fn acts_on(&self) -> ActsOn {
+        match self {
+            Self::PowerCut | Self::Sag(_) | Self::Ramp(_) | Self::OverVoltage(_) | Self::Bounce(_) => ActsOn::Supply,
+            Self::FeedOff => ActsOn::Feed,
+            Self::BitErrors(_) | Self::Burst(_) | Self::FrameHit(_) | Self::StuckDominant | Self::StuckRecessive => {
+                ActsOn::Bus
+            }
+            Self::OpenBus => ActsOn::Gap,
+            Self::FlashProgramFailure(_) | Self::SlowErase(_) | Self::BitFlipAtRest(_) | Self::WrongVersion(_) => {
+                ActsOn::Pumps
+            }
+            Self::FrameLoss(_)
+            | Self::ReceiveOverrun(_)
+            | Self::Unplugged
+            | Self::Babbling(_)
+            | Self::ControllerSlow(_)
+            | Self::ControllerStopped
+            | Self::Hang
+            | Self::Reset
+            | Self::SlowBoot(_)
+            | Self::ClockDrift(_) => ActsOn::Nodes,
+        }
+    }
+
+    /// Whether it has no duration.
+    #[must_use]
+    pub const fn is_momentary(&self) -> bool {
+        matches!(
+            self,
+            Self::Bounce(_)
+                | Self::Burst(_)
+                | Self::FrameHit(_)
+                | Self::ReceiveOverrun(_)
+                | Self::BitFlipAtRest(_)
+                | Self::Reset
+        )
+    }
+}
+
+impl Place {
+    const fn is_pumps(&self) -> bool {
+        matches!(self, Self::Pump(_) | Self::AllPumps | Self::Node(NodeName::Pump(_)))
+    }
+
+    const fn is_nodes(&self) -> bool {
+        self.is_pumps() || matches!(self, Self::Cioc | Self::AllNodes | Self::Node(_))
+    }
+}
+
+impl Limit {
+    const fn what(&self) -> &'static str {
+        match self {
+            Self::Duration(_) => "duration",
+            Self::Voltage(_) => "voltage",
+            Self::Share(_) => "share",
+            Self::Flow(_) => "flow",
+            Self::Temperature(_) => "temperature",
+        }
+    }
+}
+
+impl Measure {
+    const fn what(&self) -> &'static str {
+        match self {
+            Self::PumpUpdate | Self::BackToAutomatic | Self::Campaign | Self::Response(_) => "duration",
+            Self::BusLoad => "share",
+            Self::Supply => "voltage",
+            Self::Flow => "flow",
+            Self::Coolant => "temperature",
+        }
+    }
+}
+
+fn is_file_name(name: &str) -> bool {
+    let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    is_plain && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.len() <= 80
+}

@@ -1,0 +1,158 @@
+//! The reference of scenario files, printed from the very table that reads them.
+
+use super::diagnostic::nearest;
+use super::loader::LOADER_FIELDS;
+use super::model::RawScenario;
+use super::schema::{Content, Field, Shape, Value, Variant};
+
+/// Why there is nothing to explain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoSuchPath {
+    /// The part of the path that leads nowhere.
+    pub part: String,
+    /// What was probably meant.
+    pub near: Option<&'static str>,
+    /// What there is.
+    pub known: Vec<&'static str>,
+}
+
+/// The page of the field or section at `path` (`bus.bitrate`, `faults.kind.Sag.to`); of the whole scenario for an
+/// empty path. Lists and options need no index.
+///
+/// # Errors
+/// When the path leads nowhere.
+pub fn explain(path: &str) -> Result<String, NoSuchPath> {
+    let mut shape = RawScenario::shape();
+    let mut field: Option<Field> = None;
+    for part in path.split('.').map(str::trim).filter(|part| !part.is_empty()) {
+        let part = part.split('[').next().unwrap_or(part);
+        (shape, field) = step(shape, part)?;
+    }
+    let mut out = String::new();
+    if let Some(field) = field {
+        out.push_str(&line(&field));
+    }
+    page(&shape, &mut out);
+    Ok(out)
+}
+
+/// Every path there is, for completion and for the test that explains them all.
+#[must_use]
+pub fn paths() -> Vec<String> {
+    let mut out = Vec::new();
+    collect(&RawScenario::shape(), "", &mut out);
+    out
+}
+
+fn collect(shape: &Shape, path: &str, out: &mut Vec<String>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match shape {
+        Shape::Leaf(_) => {}
+        Shape::List(inner) | Shape::Optional(inner) => collect(inner, path, out),
+        Shape::Section(_, _, fields) => {
+            for field in *fields {
+                out.push(below(field.name));
+                collect(&(field.shape)(), &below(field.name), out);
+            }
+        }
+        Shape::Choice(_, _, variants) => {
+            for variant in *variants {
+                out.push(below(variant.name));
+                if let Content::Value(inner) | Content::Fields(inner) = variant.content {
+                    collect(&inner(), &below(variant.name), out);
+                }
+            }
+        }
+    }
+}
+
+fn step(shape: Shape, part: &str) -> Result<(Shape, Option<Field>), NoSuchPath> {
+    match shape {
+        Shape::List(inner) | Shape::Optional(inner) => step(*inner, part),
+        Shape::Section(name, _, fields) => {
+            let all: Vec<Field> = with_loader_fields(name, fields);
+            let found = all.iter().find(|field| field.name == part).copied();
+            let known: Vec<&'static str> = all.iter().map(|field| field.name).collect();
+            found.map(|field| ((field.shape)(), Some(field))).ok_or_else(|| no_such(part, known))
+        }
+        Shape::Choice(_, _, variants) => {
+            let known = variants.iter().map(|variant| variant.name).collect();
+            let variant = variants.iter().find(|variant| variant.name == part).ok_or_else(|| no_such(part, known))?;
+            match variant.content {
+                Content::Value(inner) | Content::Fields(inner) => Ok((inner(), None)),
+                Content::Nothing => Ok((Shape::Leaf(format!("{}:{}", variant.name, variant.text)), None)),
+            }
+        }
+        Shape::Leaf(_) => Err(no_such(part, Vec::new())),
+    }
+}
+
+fn with_loader_fields(section: &str, fields: &[Field]) -> Vec<Field> {
+    let extra: &[Field] = if section == "Scenario" { &LOADER_FIELDS } else { &[] };
+    fields.iter().chain(extra).copied().collect()
+}
+
+fn no_such(part: &str, known: Vec<&'static str>) -> NoSuchPath {
+    NoSuchPath { part: part.to_owned(), near: nearest(part, known.iter().copied()), known }
+}
+
+/// One field: name and type, then what is known of it.
+fn line(field: &Field) -> String {
+    let mut out = format!("{}: {}\n   {}\n", field.name, type_name(&(field.shape)()), field.text);
+    let default = match field.default {
+        None => "must be written".to_owned(),
+        Some("") => "default empty".to_owned(),
+        Some(default) => format!("default {}", default.split_whitespace().collect::<Vec<_>>().join(" ")),
+    };
+    let range = field.range.map(|(low, high)| format!("from {low} to {high}"));
+    let requirements = field.requirements.map(|requirements| format!("requirement {requirements}"));
+    let facts: Vec<String> = [Some(default), range, requirements].into_iter().flatten().collect();
+    out.push_str(&format!("    {}\n", facts.join("; ")));
+    out
+}
+
+fn type_name(shape: &Shape) -> String {
+    match shape {
+        Shape::Leaf(text) => text.clone(),
+        Shape::Section(name, ..) | Shape::Choice(name, ..) => (*name).to_owned(),
+        Shape::List(inner) => format!("list of {}", type_name(inner)),
+        Shape::Optional(inner) => format!("{}, or None", type_name(inner)),
+    }
+}
+
+fn page(shape: &Shape, out: &mut String) {
+    match shape {
+        Shape::Leaf(text) => {
+            if out.is_empty() {
+                out.push_str(text);
+                out.push('\n');
+            }
+        }
+        Shape::List(inner) | Shape::Optional(inner) => page(inner, out),
+        Shape::Section(name, text, fields) => {
+            out.push_str(&format!("{name}:{text}\n\n"));
+            for field in with_loader_fields(name, fields) {
+                out.push_str(&line(&field));
+            }
+        }
+        Shape::Choice(name, text, variants) => {
+            out.push_str(&format!("{name}:{text} One of:\n\n"));
+            for variant in *variants {
+                out.push_str(&format!("{}\n   {}\n", variant_form(variant), variant.text));
+            }
+        }
+    }
+}
+
+/// How a variant is written.
+fn variant_form(variant: &Variant) -> String {
+    match variant.content {
+        Content::Nothing => variant.name.to_owned(),
+        Content::Value(inner) => format!("{}({})", variant.name, type_name(&inner())),
+        Content::Fields(inner) => {
+            let Shape::Section(_, _, fields) = inner() else { return variant.name.to_owned() };
+            let names: Vec<String> = fields.iter().map(|field| format!("{}: ..", field.name)).collect();
+            format!("{}({})", variant.name, names.join(", "))
+        }
+    }
+}

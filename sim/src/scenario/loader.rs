@@ -1,0 +1,322 @@
+//! From a path to a scenario: files that extend files, overrides, and every problem at once.
+//!
+//! A file says only what differs from the file it `extends`: the base is laid over the defaults, the file over the base,
+//! `--set` over both. Sections merge field by field; lists and choices are replaced, except that `faults_add` appends to
+//! `faults`. The loader reads through a [`FileSource`] and touches no file itself.
+
+use std::path::{Component, Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::check::{Problem, Scenario};
+use super::diagnostic::{Code, Diagnostic, Place, Source};
+use super::model::{Fault, ImageSource, RawScenario};
+use super::reader::{Entry, Node, Reader};
+use super::schema::{Field, Section, Value};
+
+/// Most files that extend each other in a row.
+pub const DEPTH_MOST: usize = 8;
+
+/// Where the loader reads files.
+pub trait FileSource {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people.
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
+}
+
+/// A file that went into a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Path as it was given, or as it follows from the file that named it.
+    pub path: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// A scenario with what it was made from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What is to be run.
+    pub scenario: Scenario,
+    /// The `--set` arguments.
+    pub overrides: Vec<String>,
+    /// All files that were read: the scenario, what it extends, the image.
+    pub inputs: Vec<Input>,
+    /// The bytes of the image file, where the image is a file: as read, not yet decoded.
+    pub image_file: Option<Vec<u8>>,
+    sources: Vec<Source>,
+    reader: Reader,
+}
+
+impl Loaded {
+    /// File and line (from 1) at which the value at `path` was written, or its nearest owner.
+    #[must_use]
+    pub fn locate(&self, path: &str) -> Option<(&str, usize)> {
+        let place = self.reader.place(path)?;
+        let source = self.sources.get(place.source)?;
+        let line = 1 + source.text.get(..place.span.start)?.matches('\n').count();
+        Some((&source.name, line))
+    }
+}
+
+/// Why there is no scenario.
+#[derive(Clone, Debug)]
+pub enum LoadError {
+    /// The scenario file itself cannot be read; with its path and why.
+    Unreadable(String, String),
+    /// It can be read, and this is wrong with it.
+    Invalid(Report),
+}
+
+/// Everything that is wrong, with the texts it is wrong in.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The files, and one text for each `--set`.
+    pub sources: Vec<Source>,
+    /// What is wrong, in the order of the sources and of places in them.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What a file may hold besides the scenario's fields.
+pub(crate) const LOADER_FIELDS: [Field; 2] = [
+    Field {
+        name: "extends",
+        text: " File that this one extends, relative to it; at most 8 in a row.",
+        default: Some("None"),
+        range: None,
+        requirements: None,
+        shape: <Option<String> as Value>::shape,
+    },
+    Field {
+        name: "faults_add",
+        text: " Faults to add to those of the extended file.",
+        default: Some("[]"),
+        range: None,
+        requirements: None,
+        shape: <Vec<Fault> as Value>::shape,
+    },
+];
+
+/// Loads the scenario at `path`, with `overrides` of the form `path=value` laid over it.
+///
+/// # Errors
+/// The file cannot be read, or the scenario is wrong; then with all that is wrong.
+pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result<Loaded, LoadError> {
+    let mut chain = Chain::new(files, path)?;
+    let mut reader = Reader::default();
+    reader.diagnostics.append(&mut chain.diagnostics);
+    let mut raw = RawScenario::default();
+    for (index, source) in chain.sources.iter().enumerate().rev() {
+        read_file(&mut raw, &Node::whole(&source.text, index), &mut reader);
+    }
+    let mut sources = chain.sources;
+    for argument in overrides {
+        let source = sources.len();
+        sources.push(Source { name: "--set".to_owned(), text: argument.clone() });
+        set(&mut raw, argument, source, &mut reader);
+    }
+    if raw.name.is_empty() {
+        raw.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    }
+    let image_file = read_image(files, &raw, &chain.paths, &mut reader, &mut chain.inputs);
+    judge(raw, sources, reader).map(|(scenario, sources, reader)| Loaded {
+        scenario,
+        overrides: overrides.to_vec(),
+        inputs: chain.inputs,
+        image_file,
+        sources,
+        reader,
+    })
+}
+
+/// The scenario if nothing is wrong, else everything that is.
+fn judge(
+    raw: RawScenario,
+    sources: Vec<Source>,
+    mut reader: Reader,
+) -> Result<(Scenario, Vec<Source>, Reader), LoadError> {
+    let whole = || Place { source: 0, span: 0..0 };
+    match raw.check() {
+        Ok(scenario) if reader.diagnostics.is_empty() => return Ok((scenario, sources, reader)),
+        Ok(_) => {}
+        Err(problems) => {
+            let unread: Vec<Place> = reader.diagnostics.iter().map(|diagnostic| diagnostic.place.clone()).collect();
+            for problem in problems {
+                if !rests_on(&problem, &unread, &reader) {
+                    let place = reader.place(&problem.path).cloned().unwrap_or_else(whole);
+                    reader.report(diagnostic(problem, place));
+                }
+            }
+        }
+    }
+    let mut diagnostics = reader.diagnostics;
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.place.source, diagnostic.place.span.start));
+    Err(LoadError::Invalid(Report { sources, diagnostics }))
+}
+
+/// Whether a problem depends on a value that could not be read, and so may not be one.
+fn rests_on(problem: &Problem, unread: &[Place], reader: &Reader) -> bool {
+    let own = problem.path.split(['.', '[']).next().unwrap_or_default();
+    let mut roots = problem.roots.iter().copied().chain([own]).filter_map(|root| reader.place(root));
+    roots.any(|root| {
+        let holds = |place: &Place| {
+            place.source == root.source && root.span.start <= place.span.start && place.span.end <= root.span.end
+        };
+        unread.iter().any(|place| root.span.start > 0 && holds(place))
+    })
+}
+
+fn diagnostic(problem: Problem, place: Place) -> Diagnostic {
+    let help = problem.help.into_iter().collect();
+    let Problem { code, message, label, replacement, .. } = problem;
+    Diagnostic { code, message, place, label, help, replacement }
+}
+
+/// Lays one file over the scenario.
+fn read_file(raw: &mut RawScenario, node: &Node<'_>, reader: &mut Reader) {
+    let Some(entries) = reader.entries(node, "Scenario") else { return };
+    let fields: Vec<Field> = RawScenario::FIELDS.iter().chain(&LOADER_FIELDS).copied().collect();
+    let known = reader.known_entries("Scenario", &entries, &fields);
+    let (own, scenario): (Vec<Entry<'_>>, Vec<Entry<'_>>) =
+        known.into_iter().partition(|entry| LOADER_FIELDS.iter().any(|field| field.name == entry.name));
+    raw.apply_entries(&scenario, reader);
+    for entry in own.iter().filter(|entry| entry.name == "faults_add") {
+        add_faults(raw, &entry.node, reader);
+    }
+}
+
+fn add_faults(raw: &mut RawScenario, node: &Node<'_>, reader: &mut Reader) {
+    for item in reader.items(node).unwrap_or_default() {
+        let path = format!("faults[{}]", raw.faults.len());
+        if let Some(fault) = reader.value(&Node { path, ..item }) {
+            raw.faults.push(fault);
+        }
+    }
+}
+
+/// Lays one `path=value` over the scenario.
+fn set(raw: &mut RawScenario, argument: &str, source: usize, reader: &mut Reader) {
+    let Some((path, value)) = argument.split_once('=') else {
+        let place = Place { source, span: 0..argument.len() };
+        let diagnostic = Diagnostic::new(Code::BadOverride, place, format!("`{argument}` sets nothing"));
+        reader.report(diagnostic.label("expected path=value").help("for instance --set supply.nominal=22V"));
+        return;
+    };
+    let parts: Vec<&str> = path.split(['.', '[']).map(|part| part.trim().trim_end_matches(']')).collect();
+    let text = value.trim();
+    let at = argument.len() - value.trim_start().len();
+    let node = Node { text, source, at, path: path.trim().to_owned(), bare: true };
+    reader.note(&node);
+    raw.set(&parts, &node, reader);
+}
+
+/// A file and those it extends, nearest first.
+struct Chain {
+    sources: Vec<Source>,
+    paths: Vec<PathBuf>,
+    inputs: Vec<Input>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Chain {
+    fn new(files: &dyn FileSource, path: &Path) -> Result<Self, LoadError> {
+        let bytes = files.read(path).map_err(|why| LoadError::Unreadable(path.display().to_string(), why))?;
+        let mut chain = Self { sources: Vec::new(), paths: Vec::new(), inputs: Vec::new(), diagnostics: Vec::new() };
+        chain.push(path, &bytes);
+        while let Some((next, place)) = chain.next() {
+            match chain.extend(files, &next, &place) {
+                Ok(bytes) => chain.push(&next, &bytes),
+                Err(diagnostic) => {
+                    chain.diagnostics.push(diagnostic);
+                    break;
+                }
+            }
+        }
+        Ok(chain)
+    }
+
+    fn push(&mut self, path: &Path, bytes: &[u8]) {
+        let name = path.display().to_string();
+        self.inputs.push(Input { path: name.clone(), sha256: sha256_hex(bytes) });
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(error) => {
+                let at = error.valid_up_to();
+                let place = Place { source: self.sources.len(), span: at..at };
+                let diagnostic = Diagnostic::new(Code::Syntax, place, "the file is no UTF-8 text");
+                self.diagnostics.push(diagnostic.label("from here on"));
+                String::from_utf8_lossy(bytes).into_owned()
+            }
+        };
+        self.sources.push(Source { name, text });
+        self.paths.push(path.to_owned());
+    }
+
+    /// The path of the file that the last one extends, and where it says so.
+    fn next(&self) -> Option<(PathBuf, Place)> {
+        let (source, path) = (self.sources.last()?, self.paths.last()?);
+        let mut reader = Reader::default();
+        let entries = reader.entries(&Node::whole(&source.text, self.sources.len() - 1), "Scenario")?;
+        let entry = entries.iter().find(|entry| entry.name == "extends")?;
+        let base = Option::<String>::read(&entry.node, &mut reader)??;
+        Some((beside(path, &base), entry.node.place()))
+    }
+
+    fn extend(&self, files: &dyn FileSource, next: &Path, place: &Place) -> Result<Vec<u8>, Diagnostic> {
+        let name = next.display();
+        let wrong = |message: String| Diagnostic::new(Code::Extends, place.clone(), message);
+        if self.paths.iter().any(|path| path == next) {
+            return Err(wrong(format!("`{name}` extends itself in the end")).label("closes the circle"));
+        }
+        if self.paths.len() >= DEPTH_MOST {
+            return Err(wrong(format!("more than {DEPTH_MOST} files extend each other")).label("one too many"));
+        }
+        files.read(next).map_err(|why| wrong(format!("cannot read `{name}`: {why}")).label("to extend this"))
+    }
+}
+
+/// `name` as seen from the folder of `path`, without `.` and with `..` taken out where it can be.
+fn beside(path: &Path, name: &str) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.parent().unwrap_or(Path::new("")).join(name).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// The image file's bytes, if the image is a file; a path in a `--set` counts from the scenario's folder.
+fn read_image(
+    files: &dyn FileSource,
+    raw: &RawScenario,
+    paths: &[PathBuf],
+    reader: &mut Reader,
+    inputs: &mut Vec<Input>,
+) -> Option<Vec<u8>> {
+    let ImageSource::File(name) = &raw.package.image.source else { return None };
+    let place = reader.place("package.image.source").cloned().unwrap_or(Place { source: 0, span: 0..0 });
+    let path = beside(paths.get(place.source).or_else(|| paths.first())?, name);
+    match files.read(&path) {
+        Ok(bytes) => {
+            inputs.push(Input { path: path.display().to_string(), sha256: sha256_hex(&bytes) });
+            Some(bytes)
+        }
+        Err(why) => {
+            let message = format!("cannot read the image `{}`: {why}", path.display());
+            reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
+            None
+        }
+    }
+}
+
+/// SHA-256 as 64 hexadecimal digits.
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
