@@ -11,6 +11,7 @@ pub mod event;
 pub mod faults;
 pub mod hosts;
 pub mod kernel;
+pub mod measure;
 pub mod node;
 pub mod plant;
 pub mod power;

@@ -22,6 +22,7 @@ pub mod wire;
 use bevy_ecs::prelude::{Resource, World};
 use embedded_can::Id;
 use heapless::Vec as FixedVec;
+use rand::RngExt as _;
 use protocol::frame::{Frame, raw_id};
 
 pub use controller::{
@@ -34,7 +35,7 @@ pub use noise::{ALL_NODES, Medium, PlannedHit, RandomHits};
 
 use crate::event::{Context, Event, TwinBuilder};
 use crate::hosts::CpuEvent;
-use crate::kernel::{SimTime, Span, Words};
+use crate::kernel::{SimTime, Span, Stream, Words};
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
 use line::{Outcome, nodes_of};
@@ -188,18 +189,30 @@ impl BusRecord {
 }
 
 /// Drops frames between a controller and its FIFO.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedLoss {
     /// The number under which the fault domain knows it.
     pub injection: u32,
-    /// The node that does not get the frames.
+    /// The node that does not get the frames, or whose frames nobody gets.
     pub node: NodeId,
+    /// Whether the frames are lost that the node sends, instead of those it receives.
+    pub sent: bool,
+    /// The share that is lost in parts per 10^9, and the stream that draws; `None`: all.
+    pub rate: Option<(u64, Stream)>,
     /// The frames meant; `None`: any that the node accepts.
     pub id: Option<Id>,
     /// The first frame that is lost, counted from 1 among those meant, from the call on.
     pub nth: u32,
     /// How many frames in a row are lost.
     pub times: u32,
+}
+
+impl PlannedLoss {
+    /// The loss of every frame that `node` receives from now on, for injection 0.
+    #[must_use]
+    pub fn of(node: NodeId) -> Self {
+        Self { injection: 0, node, sent: false, rate: None, id: None, nth: 1, times: u32::MAX }
+    }
 }
 
 /// Planned losses above the link layer.
@@ -211,18 +224,20 @@ struct Losses {
 
 impl Losses {
     fn add(&mut self, loss: PlannedLoss) {
+        self.nodes |= if loss.sent { u32::MAX } else { loss.node.bit() };
         self.planned.push((loss, 0));
-        self.nodes |= loss.node.bit();
     }
 
-    /// The injection that takes this frame from `node`, if any.
-    fn take(&mut self, node: NodeId, id: Id) -> Option<u32> {
+    /// The injection that takes this frame of `sender` from `node`, if any.
+    fn take(&mut self, node: NodeId, sender: Option<NodeId>, id: Id) -> Option<u32> {
         let mut taker = None;
-        for (loss, seen) in self.planned.iter_mut().filter(|(loss, _)| loss.node == node) {
-            if loss.id.is_none_or(|own| own == id) {
-                *seen += 1;
+        for (loss, seen) in &mut self.planned {
+            let meant = if loss.sent { Some(loss.node) == sender } else { loss.node == node };
+            if meant && loss.id.is_none_or(|own| own == id) {
+                *seen = seen.saturating_add(1);
                 let due = *seen >= loss.nth && u64::from(*seen) < u64::from(loss.nth.max(1)) + u64::from(loss.times);
-                taker = taker.or(due.then_some(loss.injection));
+                let drawn = loss.rate.as_mut().is_none_or(|(rate, stream)| stream.random_range(0..1_000_000_000) < *rate);
+                taker = taker.or((due && drawn).then_some(loss.injection));
             }
         }
         taker
@@ -284,8 +299,9 @@ fn handle(world: &mut World, ctx: &mut Context<'_>, event: BusEvent) {
 /// Carries what the line brought to the controllers.
 fn hand_over(world: &mut World, ctx: &mut Context<'_>, outcome: &Outcome) {
     if let Some(frame) = outcome.frame {
+        let sender = nodes_of(outcome.sent).next();
         for node in nodes_of(outcome.accepted) {
-            receive(world, ctx, node, frame);
+            receive(world, ctx, node, sender, frame);
         }
     }
     for node in nodes_of(outcome.sent | outcome.failed) {
@@ -294,7 +310,7 @@ fn hand_over(world: &mut World, ctx: &mut Context<'_>, outcome: &Outcome) {
         let mut controller = controller_mut(world, node);
         if outcome.sent & node.bit() != 0 {
             controller.confirm(slot, ctx.now);
-            call_attention(&mut controller, ctx, node);
+            call_attention(&mut controller, ctx, node, Span::ZERO);
         } else {
             controller.failed(slot);
         }
@@ -303,9 +319,9 @@ fn hand_over(world: &mut World, ctx: &mut Context<'_>, outcome: &Outcome) {
     }
 }
 
-fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Frame) {
+fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, sender: Option<NodeId>, frame: Frame) {
     if world.resource::<Losses>().nodes & node.bit() != 0 {
-        let taker = world.resource_mut::<Losses>().take(node, frame.id());
+        let taker = world.resource_mut::<Losses>().take(node, sender, frame.id());
         if let Some(injection) = taker {
             ctx.record(Record::Bus(BusRecord::Lost { injection, node, id: frame.id() }));
             return;
@@ -313,17 +329,22 @@ fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Frame)
     }
     let mut controller = controller_mut(world, node);
     if controller.receive(frame) {
-        call_attention(&mut controller, ctx, node);
+        let latency = controller.latency;
+        call_attention(&mut controller, ctx, node, latency);
     } else {
         ctx.record(Record::Bus(BusRecord::Overrun { node, id: frame.id() }));
     }
 }
 
-/// Lets the CPU attend after its reaction latency, once for all that happens until then.
-fn call_attention(controller: &mut Controller, ctx: &mut Context<'_>, node: NodeId) {
-    if controller.listening && controller.attends_at <= ctx.now {
-        controller.attends_at = ctx.now + controller.latency;
-        ctx.agenda.at(controller.attends_at, Event::Cpu(CpuEvent::Attend(node)));
+/// Lets the CPU attend after `latency`, once for all that happens until then.
+///
+/// A confirmation is attended at once: the transmit interrupt stamps it, and timers run from the end of the frame. The
+/// reaction latency lies between the end of a frame and the answer to it.
+fn call_attention(controller: &mut Controller, ctx: &mut Context<'_>, node: NodeId, latency: Span) {
+    let at = ctx.now + latency;
+    if controller.listening && (controller.attends_at <= ctx.now || at < controller.attends_at) {
+        controller.attends_at = at;
+        ctx.agenda.at(at, Event::Cpu(CpuEvent::Attend(node)));
     }
 }
 
@@ -409,6 +430,14 @@ pub fn set_powered(world: &mut World, ctx: &mut Context<'_>, node: NodeId, power
     }
 }
 
+/// Resets the controller, as its CPU does when it restarts: it leaves the bus and joins again after 11 recessive bits.
+pub fn reset(world: &mut World, ctx: &mut Context<'_>, node: NodeId) {
+    if world.resource::<Bus>().state(node) != LinkState::Off {
+        set_powered(world, ctx, node, false);
+        set_powered(world, ctx, node, true);
+    }
+}
+
 /// Stops the controller's clock or lets it run again: it falls silent but keeps mailboxes, FIFO and counters.
 /// Without effect on a node without power.
 pub fn set_stopped(world: &mut World, ctx: &mut Context<'_>, node: NodeId, stopped: bool) {
@@ -427,7 +456,8 @@ pub fn set_listening(world: &mut World, ctx: &mut Context<'_>, node: NodeId, lis
     let mut controller = controller_mut(world, node);
     controller.listening = listening;
     if controller.has_news() {
-        call_attention(&mut controller, ctx, node);
+        let latency = controller.latency;
+        call_attention(&mut controller, ctx, node, latency);
     }
 }
 
@@ -475,5 +505,8 @@ pub fn end_injection(world: &mut World, ctx: &mut Context<'_>, injection: u32) {
     world.resource_mut::<Bus>().change_noise(ctx, |noise| noise.remove(injection));
     let mut losses = world.resource_mut::<Losses>();
     losses.planned.retain(|(loss, _)| loss.injection != injection);
-    losses.nodes = losses.planned.iter().fold(0, |mask, (loss, _)| mask | loss.node.bit());
+    losses.nodes = 0;
+    for (loss, _) in std::mem::take(&mut losses.planned) {
+        losses.add(loss);
+    }
 }

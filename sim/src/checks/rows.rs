@@ -1,7 +1,7 @@
 //! The checks of an update, one function each.
 
 use bevy_ecs::prelude::{Resource, World};
-use orchestrator::{Activity, Alarm, LogEvent, Notice};
+use orchestrator::{Activity, Alarm, Event as LogEvent, Notice};
 use protocol::cyclic::PumpState;
 use pump::FlashCommand;
 
@@ -183,8 +183,8 @@ impl Checks {
 
     /// Notes commands that left the CIOC well, as the pump's controller would take them.
     fn see_bus(&mut self, now: SimTime, record: &crate::bus::BusRecord) {
-        let Some((frame, sender)) = record.frame_done() else { return };
-        if sender != NodeId::CIOC {
+        let crate::bus::BusRecord::Frame { frame, sender, .. } = record else { return };
+        if *sender != NodeId::CIOC {
             return;
         }
         let embedded_can::Id::Standard(id) = frame.id() else { return };
@@ -343,6 +343,7 @@ impl Checks {
                 self.memory.changed[pump] = now;
             }
             PumpRecord::Started { .. } => self.memory.changed[pump] = now,
+            PumpRecord::Disguised { .. } => {}
         }
     }
 
@@ -510,7 +511,7 @@ impl Checks {
             }
         }
         // A full ring has dropped its oldest entries; then only the order can be judged.
-        if entries < usize::from(orchestrator::LOG_ENTRIES) {
+        if entries < usize::from(orchestrator::log::LOG_ENTRIES) {
             let same = started == self.memory.started_entries && ended == self.memory.ended_entries;
             self.log_tells_each_try.judge(now, same, || {
                 format!("the log holds starts {started:?} and ends {ended:?}, seen were {:?}", self.memory.started_entries)

@@ -32,8 +32,8 @@ pub struct Setting {
     pub image_len: u64,
     /// Names of further nodes, from N17 on.
     pub further_nodes: Vec<String>,
-    /// How many pumps there are.
-    pub pumps: u8,
+    /// Who sends the messages of the scenario's traffic.
+    pub senders: Vec<(embedded_can::Id, NodeId)>,
     /// Source of random choices of faults.
     pub random: Stream,
 }
@@ -149,13 +149,13 @@ fn disturbance(kind: &FaultKind, hold: Option<Span>) -> Option<Disturbance> {
     let none = Span::ZERO;
     Some(match (kind, hold) {
         (FaultKind::Sag(level), Some(hold)) => {
-            Disturbance::Sag { to_mv: level.to.mv(), fall: none, hold, rise: none }
+            Disturbance::Sag { to_mv: level.to.millivolts(), fall: none, hold, rise: none }
         }
         (FaultKind::OverVoltage(level), Some(hold)) => {
-            Disturbance::OverVoltage { to_mv: level.to.mv(), rise: none, hold, fall: none }
+            Disturbance::OverVoltage { to_mv: level.to.millivolts(), rise: none, hold, fall: none }
         }
-        (FaultKind::Sag(level) | FaultKind::OverVoltage(level), None) => Disturbance::Step { to_mv: level.to.mv() },
-        (FaultKind::Ramp(ramp), _) => Disturbance::Ramp { to_mv: ramp.to.mv(), over: ramp.over },
+        (FaultKind::Sag(level) | FaultKind::OverVoltage(level), None) => Disturbance::Step { to_mv: level.to.millivolts() },
+        (FaultKind::Ramp(ramp), _) => Disturbance::Ramp { to_mv: ramp.to.millivolts(), over: ramp.over },
         (FaultKind::Bounce(bounce), _) => Disturbance::Bounce {
             to_mv: 0,
             dips: u16::try_from(bounce.count).unwrap_or(u16::MAX),
@@ -171,7 +171,7 @@ fn begin_bus(world: &mut World, context: &mut Context<'_>, number: usize, inject
     match &injection.fault.kind {
         FaultKind::BitErrors(errors) => {
             let to = injection.fault.duration.map_or(SimTime::NEVER, |duration| context.now + duration);
-            let rate = u32::try_from(errors.rate.ppb()).unwrap_or(u32::MAX);
+            let rate = errors.rate.ppb();
             add_noise(world, context, injected, injection.begun, to, rate);
         }
         FaultKind::Burst(burst) => {
@@ -214,12 +214,24 @@ fn add_noise(world: &mut World, context: &mut Context<'_>, injection: u32, begun
 fn victims(world: &World, seen_by: &SeenBy, id: embedded_can::Id) -> u32 {
     match seen_by {
         SeenBy::All => ALL_NODES,
-        SeenBy::Receivers => !bus::sender_of(world, id).map_or(0, NodeId::bit),
+        SeenBy::Receivers => !sender_of(world, id).map_or(0, NodeId::bit),
         SeenBy::Only(names) => {
             let setting = world.resource::<Setting>();
             names.iter().filter_map(|name| setting.node(name)).fold(0, |mask, node| mask | node.bit())
         }
     }
+}
+
+/// The node that sends frames with this id, by the id plan or the scenario's traffic.
+fn sender_of(world: &World, id: embedded_can::Id) -> Option<NodeId> {
+    use protocol::ids;
+    let setting = world.resource::<Setting>();
+    if let Some((_, node)) = setting.senders.iter().find(|(own, _)| *own == id) {
+        return Some(*node);
+    }
+    let embedded_can::Id::Standard(id) = id else { return None };
+    let pump = ids::status_sender(id).or_else(|| ids::uds_responder(id));
+    pump.map_or(Some(NodeId::CIOC), |pump| Some(NodeId::new(pump.get())))
 }
 
 impl Setting {
@@ -248,7 +260,7 @@ fn begin_loss(world: &mut World, number: usize, injection: &Injection) {
             }
             FaultKind::FrameLoss(frames) => {
                 let stream = stream(seed, &format!("frame loss {injected}.{node}"));
-                let rate = (frames.rate.ppb() < 1_000_000_000).then_some((frames.rate.ppb(), stream));
+                let rate = (frames.rate.ppb() < 1_000_000_000).then_some((u64::from(frames.rate.ppb()), stream));
                 let (nth, times) = frames.nth.map_or((1, u32::MAX), |nth| (nth, 1));
                 let loss = PlannedLoss { id: frames.id.map(|id| id.id()), nth, times, rate, ..loss };
                 if matches!(frames.direction, Direction::Received | Direction::Both) {
@@ -327,7 +339,7 @@ fn begin_at_board(world: &mut World, context: &mut Context<'_>, injection: &Inje
         }
         FaultKind::SlowErase(slower) => {
             let mut flash = component::<Flash>(world, node)?;
-            flash.times.sector_erase = slower.factor.of(flash.times.sector_erase);
+            flash.times.sector_erase = scaled(flash.times.sector_erase, slower.factor.thousandths());
             None
         }
         FaultKind::BitFlipAtRest(flips) => flip_bits(world, node, flips.bits),
@@ -347,7 +359,7 @@ fn begin_at_board(world: &mut World, context: &mut Context<'_>, injection: &Inje
             None
         }
         FaultKind::WrongVersion(reported) => {
-            component::<PumpHost>(world, node)?.false_version = Some(reported.version.into());
+            component::<PumpHost>(world, node)?.false_version = Some(reported.version.to_header());
             None
         }
         FaultKind::ClockDrift(drifting) => {
@@ -357,6 +369,10 @@ fn begin_at_board(world: &mut World, context: &mut Context<'_>, injection: &Inje
         }
         _ => None,
     }
+}
+
+fn scaled(span: Span, thousandths: u32) -> Span {
+    Span::from_nanos(span.as_nanos().saturating_mul(u64::from(thousandths)) / 1_000)
 }
 
 fn flip_bits(world: &mut World, node: NodeId, count: u32) -> Option<String> {

@@ -212,6 +212,7 @@ pub(super) fn update_ends(world: &mut World, context: &mut Context<'_>) {
 pub(super) fn reset(world: &mut World, context: &mut Context<'_>) {
     let now = context.now;
     host(world).firmware = None;
+    context.record(OrchestratorRecord::Reset.into());
     bus::reset(world, context, NodeId::CIOC);
     let mut cpu = cpu(world);
     cpu.reset(now);

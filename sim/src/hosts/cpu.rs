@@ -40,7 +40,9 @@ pub struct Cpu {
     pub busy_until: SimTime,
     /// Counts resets; events of an earlier life are ignored.
     pub life: u32,
-    reset_at: SimTime,
+    /// When the clock last ran differently, and what it showed then, in ns.
+    since: SimTime,
+    shown_then: u64,
     wake_wanted: SimTime,
     wake_scheduled: SimTime,
 }
@@ -57,7 +59,8 @@ impl Cpu {
             hung_until: SimTime::ZERO,
             busy_until: SimTime::ZERO,
             life: 0,
-            reset_at: SimTime::ZERO,
+            since: SimTime::ZERO,
+            shown_then: 0,
             wake_wanted: SimTime::NEVER,
             wake_scheduled: SimTime::NEVER,
         }
@@ -69,7 +72,9 @@ impl Cpu {
         self.running = false;
         self.stalled = false;
         self.busy_until = now;
-        self.reset_at = now;
+        self.hung_until = SimTime::ZERO;
+        self.since = now;
+        self.shown_then = 0;
         self.wake_wanted = SimTime::NEVER;
         self.wake_scheduled = SimTime::NEVER;
     }
@@ -77,13 +82,24 @@ impl Cpu {
     /// What the CPU's own clock shows at `now`.
     #[must_use]
     pub fn clock(&self, now: SimTime) -> Instant {
-        let elapsed = now.since(self.reset_at).as_nanos();
-        let ns = if self.options.clock_ppm == 0 {
+        Instant::from_micros(self.clock_ns(now) / 1_000)
+    }
+
+    fn clock_ns(&self, now: SimTime) -> u64 {
+        let elapsed = now.since(self.since).as_nanos();
+        let passed = if self.options.clock_ppm == 0 {
             elapsed
         } else {
             scale(elapsed, i128::from(self.options.clock_ppm) + 1_000_000, 1_000_000)
         };
-        Instant::from_micros(ns / 1_000)
+        self.shown_then.saturating_add(passed)
+    }
+
+    /// From `now` on the clock runs `ppm` faster than true time; what it shows does not jump.
+    pub fn set_drift(&mut self, now: SimTime, ppm: i32) {
+        self.shown_then = self.clock_ns(now);
+        self.since = now;
+        self.options.clock_ppm = ppm;
     }
 
     /// When the CPU's own clock first shows at least `instant`, at a tick of its timer.
@@ -94,13 +110,14 @@ impl Cpu {
         if resolution > 0 {
             local = local.div_ceil(resolution) * resolution;
         }
+        let local = local.saturating_sub(u128::from(self.shown_then));
         let elapsed = if self.options.clock_ppm == 0 {
             local
         } else {
             let rate = u128::try_from(i64::from(self.options.clock_ppm) + 1_000_000).unwrap_or(1);
             (local * 1_000_000).div_ceil(rate)
         };
-        self.reset_at + Span::from_nanos(u64::try_from(elapsed).unwrap_or(u64::MAX))
+        self.since + Span::from_nanos(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 
     /// Notes when the firmware wants to run again; gives the instant to schedule, if none early enough is.

@@ -92,7 +92,7 @@ impl Flash {
             flash.page_mut(at / PAGE)[at % PAGE] = *byte;
         }
         let marker = usize::try_from(pump::flash_map::MARKER_ADDRESS).expect("the slot fits");
-        let bytes = pump::flash_map::MARKER_VALID.to_le_bytes();
+        let bytes = pump::flash_map::MARKER.to_le_bytes();
         flash.page_mut(marker / PAGE)[marker % PAGE..marker % PAGE + 4].copy_from_slice(&bytes);
         flash
     }

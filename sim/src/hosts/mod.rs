@@ -13,7 +13,7 @@ use std::any::Any;
 
 use bevy_ecs::prelude::{Resource, World};
 use orchestrator::UserAction;
-use pump::ResetCause;
+use ::pump::ResetCause;
 
 use crate::event::{Context, Event, TwinBuilder};
 use crate::node::{NodeId, Nodes};
@@ -125,6 +125,16 @@ fn run(world: &mut World, context: &mut Context<'_>, node: NodeId) {
     }
 }
 
+/// Restarts the CPU of a node, as its watchdog does.
+pub fn reset(world: &mut World, context: &mut Context<'_>, node: NodeId) {
+    let running = cpu(world, node).is_some_and(|cpu| cpu.powered);
+    if running && node == NodeId::CIOC {
+        cioc::reset(world, context);
+    } else if running {
+        pump::reset(world, context, node, ResetCause::Watchdog);
+    }
+}
+
 fn power_good(world: &mut World, context: &mut Context<'_>, node: NodeId) {
     crate::bus::set_powered(world, context, node, true);
     let now = context.now;
@@ -182,9 +192,12 @@ fn wake(world: &mut World, context: &mut Context<'_>, node: NodeId, life: u32) {
 }
 
 fn flash_done(world: &mut World, context: &mut Context<'_>, node: NodeId, life: u32) {
-    if cpu(world, node).is_some_and(|cpu| cpu.life == life) {
-        pump::flash_done(world, context, node);
+    let Some(cpu) = cpu(world, node).filter(|cpu| cpu.life == life) else { return };
+    if cpu.hung_until > context.now {
+        context.agenda.at(cpu.hung_until, Event::Cpu(CpuEvent::FlashDone { node, life }));
+        return;
     }
+    pump::flash_done(world, context, node);
 }
 
 /// The message of a caught panic.

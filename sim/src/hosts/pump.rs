@@ -39,8 +39,6 @@ pub struct PumpHost {
     pub false_version: Option<protocol::header::Version>,
     /// A fault: this many of the next flash programs fail.
     pub failing_programs: u32,
-    /// How often a fault above changed something.
-    pub faults_acted: u32,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -65,7 +63,6 @@ impl PumpHost {
             sample: Sample::default(),
             false_version: None,
             failing_programs: 0,
-            faults_acted: 0,
         }
     }
 
@@ -224,7 +221,7 @@ fn apply(world: &mut World, context: &mut Context<'_>, node: NodeId, outputs: Ou
         bus::abort(world, context, node, Id::Standard(id));
     }
     for frame in &outputs.frames {
-        let frame = disguise(world, node, *frame);
+        let frame = disguise(world, context, node, *frame);
         if bus::request(world, context, node, frame).is_err() {
             defect(world, context, node, "sent more frames than mailboxes were free".to_owned());
             return false;
@@ -265,7 +262,6 @@ fn begin_flash(world: &mut World, context: &mut Context<'_>, node: NodeId, comma
     let fails = host.failing_programs > 0 && matches!(command, pump::FlashCommand::Program { .. });
     if fails {
         host.failing_programs -= 1;
-        host.faults_acted += 1;
     }
     let mut flash = world.get_mut::<Flash>(entity).expect("pumps have flash");
     let operation = flash.begin(context.now, command, fails);
@@ -298,13 +294,13 @@ pub(super) fn reset(world: &mut World, context: &mut Context<'_>, node: NodeId, 
 }
 
 /// A fault: puts another version into the answer to a version request (a single ISO-TP first frame).
-fn disguise(world: &mut World, node: NodeId, frame: Frame) -> Frame {
+fn disguise(world: &mut World, context: &mut Context<'_>, node: NodeId, frame: Frame) -> Frame {
     let entity = world.resource::<Nodes>().entity(node);
-    let mut host = world.get_mut::<PumpHost>(entity).expect("pumps have a host");
+    let host = world.get::<PumpHost>(entity).expect("pumps have a host");
     let Some(version) = host.false_version else { return frame };
     // A first frame of 9 bytes: 62 F1 95, then the major and half of the minor number.
     let [0x10, 0x09, 0x62, 0xF1, 0x95, ..] = frame.data() else { return frame };
-    host.faults_acted += 1;
+    context.record(PumpRecord::Disguised { node, version }.into());
     let [a, b] = version.major.to_be_bytes();
     let [c, _] = version.minor.to_be_bytes();
     let bytes = [0x10, 0x09, 0x62, 0xF1, 0x95, a, b, c];

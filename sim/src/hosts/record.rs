@@ -25,6 +25,8 @@ pub enum OrchestratorRecord {
     UpdateBegun,
     /// Its own firmware update ended.
     UpdateEnded,
+    /// It was reset.
+    Reset,
 }
 
 /// Records of a pump.
@@ -70,6 +72,13 @@ pub enum PumpRecord {
         /// The operation.
         operation: Operation,
     },
+    /// A fault put another version into its answer.
+    Disguised {
+        /// Which pump.
+        node: NodeId,
+        /// The version it reports.
+        version: protocol::header::Version,
+    },
     /// A word was programmed that was not erased: a defect of the firmware.
     UnerasedWrite {
         /// Which pump.
@@ -110,6 +119,7 @@ impl OrchestratorRecord {
             }
             Self::UpdateBegun => to.put(4),
             Self::UpdateEnded => to.put(5),
+            Self::Reset => to.put(6),
         }
     }
 }
@@ -125,6 +135,7 @@ impl PumpRecord {
             | Self::State { node, .. }
             | Self::Motor { node, .. }
             | Self::FlashBegun { node, .. }
+            | Self::Disguised { node, .. }
             | Self::UnerasedWrite { node } => *node,
         }
     }
@@ -142,6 +153,7 @@ impl PumpRecord {
                 FlashCommand::Program { address, word } => (6, u64::from(address), u64::from(word)),
             },
             Self::UnerasedWrite { .. } => (7, 0, 0),
+            Self::Disguised { version, .. } => (8, u64::from(version.major), u64::from(version.minor)),
         };
         to.put(kind);
         to.put(self.node().index() as u64);

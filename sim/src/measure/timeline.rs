@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use orchestrator::{Cause, LogEvent, Notice, Outcome, Phase};
+use orchestrator::{Cause, Event as LogEvent, Notice, Outcome, Phase};
 
 use crate::hosts::OrchestratorRecord;
 use crate::kernel::{SimTime, Span};

@@ -395,6 +395,12 @@ pub fn feed_on(world: &World, branch: Branch, now: SimTime) -> bool {
     world.resource::<Supply>().feed_on(branch, now)
 }
 
+/// The voltage of the first pumps' feed behind its switch in mV, rounded down; what the CIOC measures.
+#[must_use]
+pub fn feed_mv(world: &World, now: SimTime) -> u32 {
+    world.resource::<Supply>().feed_mv(Branch::Pumps(0), now)
+}
+
 /// Whether the node has power: its voltage is there, or its hold-up has not run out.
 ///
 /// # Panics

@@ -245,6 +245,11 @@ impl Supply {
         line.on && millivolts(line.pass(self.source_at(now), now)) >= self.options.feed_present_mv
     }
 
+    pub(super) fn feed_mv(&self, branch: Branch, now: SimTime) -> u32 {
+        let line = self.branch(branch);
+        if line.on { millivolts(line.pass(self.source_at(now), now)) } else { 0 }
+    }
+
     pub(super) fn is_powered(&self, node: NodeId) -> bool {
         !matches!(self.consumer(node).state, State::Off { .. })
     }
