@@ -421,9 +421,10 @@ pub fn install(builder: &mut TwinBuilder, options: Options) {
     options.check().unwrap_or_else(|error| panic!("{error}"));
     builder.resource(Plant::new(options));
     builder.agenda.at(SimTime::ZERO, Event::Plant(PlantEvent::Step));
-    builder.on(Event::PLANT, |world, context, event| match event {
-        Event::Plant(PlantEvent::Step) => step(world, context),
-        _ => {}
+    builder.on(Event::PLANT, |world, context, event| {
+        if let Event::Plant(PlantEvent::Step) = event {
+            step(world, context);
+        }
     });
 }
 

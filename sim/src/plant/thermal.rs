@@ -94,7 +94,7 @@ mod tests {
         for _ in 0..3_000 {
             coolant.step(0.1, heat, rejection, 20.0, capacity);
         }
-        let expected = 35.0 - 15.0 * (-300.0 * rejection / capacity).exp();
+        let expected = 35.0 - 15.0 * libm::exp(-300.0 * rejection / capacity);
         assert!((coolant.temperature - expected).abs() < 1e-9, "{} {expected}", coolant.temperature);
     }
 
