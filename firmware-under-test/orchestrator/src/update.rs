@@ -249,6 +249,8 @@ impl Try {
         match (self.stage, code) {
             // The answer to the first exit was lost; the check that follows tells whether the image is whole.
             (Stage::Exit, code::SEQUENCE_ERROR) if self.repeats > 0 => self.enter(Stage::Check, unit, client, ports),
+            // The first reset was heard; the application need not know the service.
+            (Stage::Reset, _) if self.repeats > 0 => self.enter(Stage::AwaitStatus, unit, client, ports),
             // A pump that has just booted may not answer reads yet: the time limit decides.
             (Stage::ReadVersion, _) => self.stage = Stage::AwaitStatus,
             (_, code::VOLTAGE_TOO_LOW) => return Err(Cause::LowSupply),
@@ -262,6 +264,8 @@ impl Try {
         match self.stage {
             // The pump may have jumped without an answer: its status tells.
             Stage::Enter => self.stage = self.await_bootloader(unit, ports),
+            // Request or answer was lost: a pump that still runs its bootloader is asked again.
+            Stage::Reset if self.repeats < REQUEST_REPEATS && !self.is_up(unit) => return self.repeat(client, ports),
             Stage::Reset => self.enter(Stage::AwaitStatus, unit, client, ports),
             Stage::ReadVersion => self.stage = Stage::AwaitStatus,
             Stage::Transfer if self.repeats < BLOCK_REPEATS => {

@@ -1,1 +1,8 @@
-//! Transcripts.
+//! Transcripts of the whole firmware against fake pumps.
+
+mod campaign;
+mod consent;
+mod power;
+mod robustness;
+mod search;
+mod world;

@@ -1,0 +1,418 @@
+//! The campaign: good ways, failed tries, causes, supply, progress.
+
+use std::vec::Vec;
+
+use protocol::cyclic::{Mode, PumpFaults};
+use protocol::header::Version;
+use protocol::ids;
+
+use super::world::{Loss, NEW, OLD, World, assert_log_is_whole, ms, pump, secs};
+use crate::{Activity, Alarm, Cause, Event, Notice, Outcome, Phase, UserAction};
+
+fn phases(world: &World, number: u8) -> Vec<(u8, Phase)> {
+    let of = |notice: &Notice| match notice {
+        Notice::Phase { pump: which, attempt, phase } if *which == pump(number) => Some((*attempt, *phase)),
+        _ => None,
+    };
+    world.notices.iter().filter_map(of).collect()
+}
+
+fn percents(world: &World) -> Vec<u8> {
+    let of = |notice: &Notice| match notice {
+        Notice::Progress { percent, .. } => Some(*percent),
+        _ => None,
+    };
+    world.notices.iter().filter_map(of).collect()
+}
+
+#[test]
+fn three_pumps_are_updated_one_after_another_and_return_to_automatic() {
+    let mut world = World::new(3, 320);
+    world.run_to_rest();
+    for number in 1..=3 {
+        assert!(world.is_updated(number));
+        assert_eq!(world.mode(number), Some(Mode::Automatic));
+        let pump = &world.pumps[usize::from(number) - 1];
+        assert_eq!((pump.erases, pump.blocks, pump.repeats), (1, 10, 0));
+        assert_eq!(pump.speed_at_entry, [0], "the motor stands before the bootloader is entered (PFU-017)");
+    }
+    assert_eq!(world.cioc.status().activity, Activity::Finished);
+    assert_eq!(world.cioc.status().percent, 100);
+    let events: Vec<Event> = world.log().iter().map(|entry| entry.event).collect();
+    let one = [Event::UpdateStarted, Event::UpdateFinished];
+    let head = [Event::Boot, Event::Search, Event::ConsentAsked, Event::ConsentGiven, Event::CampaignStarted];
+    assert_eq!(events, [&head[..], &one, &one, &one, &[Event::CampaignFinished]].concat());
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn phases_come_in_their_order_and_once_each() {
+    let mut world = World::new(1, 320);
+    world.run_to_rest();
+    let order = [
+        Phase::Standby,
+        Phase::EnterBootloader,
+        Phase::Session,
+        Phase::Security,
+        Phase::Erase,
+        Phase::Download,
+        Phase::Transfer,
+        Phase::Exit,
+        Phase::Check,
+        Phase::Reset,
+        Phase::StatusCheck,
+    ];
+    assert_eq!(phases(&world, 1), order.map(|phase| (1, phase)));
+    let blocks = world.notices.iter().filter(|notice| matches!(notice, Notice::Block { of: 10, .. })).count();
+    assert_eq!(blocks, 10);
+}
+
+#[test]
+fn block_counters_wrap_after_255() {
+    let mut world = World::new(1, 64 + 32 * 300);
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.pumps[0].blocks, 302);
+}
+
+#[test]
+fn all_others_run_at_80_percent_for_the_whole_campaign() {
+    let mut world = World::new(3, 320);
+    world.pumps[1].troubles.check_fails = 1;
+    while !world.notices.iter().any(|notice| matches!(notice, Notice::CampaignStarted { .. })) {
+        world.step();
+    }
+    world.run(ms(150));
+    for pump in &mut world.pumps {
+        pump.commands.clear();
+    }
+    while !world.is_at_rest() {
+        let in_hand = world.cioc.status().pumps.iter().filter(|pump| pump.mode == Mode::Standby).count();
+        assert!(in_hand <= 1);
+        world.step();
+    }
+    for pump in &world.pumps {
+        let orders: Vec<(u8, u16)> = pump.commands.iter().copied().collect();
+        assert_eq!(orders, [(Mode::Standby as u8, 0), (Mode::Fixed as u8, 800)]);
+    }
+}
+
+#[test]
+fn the_pause_is_logged_before_any_pump_leaves_normal_operation() {
+    let mut world = World::new(2, 320);
+    while !world.notices.contains(&Notice::Pause) {
+        assert!(world.pumps.iter().all(|pump| pump.commands.iter().all(|order| order.0 == Mode::Automatic as u8)));
+        world.step();
+    }
+    assert_eq!(world.events(Event::CampaignStarted).len(), 1);
+}
+
+#[test]
+fn matchgrade_flashes_up_and_down_and_leaves_equal_alone() {
+    let mut world = World::new(3, 320);
+    world.pumps[0].version = Version { major: 9, minor: 0, patch: 0 };
+    world.pumps[1].version = NEW;
+    world.run_to_rest();
+    assert_eq!(world.pumps.iter().map(|pump| pump.erases).collect::<Vec<_>>(), [1, 0, 1]);
+    assert_eq!(world.cioc.status().pumps[1].outcome, Outcome::UpToDate);
+}
+
+#[test]
+fn a_failed_check_is_tried_again_from_the_bootloader() {
+    let mut world = World::new(2, 320);
+    world.pumps[0].troubles.check_fails = 2;
+    world.run_to_rest();
+    assert!(world.is_updated(1) && world.is_updated(2));
+    assert_eq!(world.causes(1), [Cause::CheckFailed, Cause::CheckFailed]);
+    assert_eq!(world.pumps[0].speed_at_entry.len(), 1, "the application is asked once only");
+    assert_eq!(world.cioc.status().percent, 100);
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn after_three_failed_tries_a_pump_is_dead_and_the_others_finish() {
+    let mut world = World::new(3, 320);
+    world.pumps[1].troubles.check_fails = u8::MAX;
+    world.run_to_rest();
+    assert!(world.is_updated(1) && world.is_updated(3));
+    assert_eq!(world.pumps[1].erases, 3);
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(2))]);
+    assert_eq!(world.events(Event::PumpDead).len(), 1);
+    assert_eq!([1, 2, 3].map(|number| world.mode(number).unwrap()), [Mode::Automatic, Mode::Standby, Mode::Automatic]);
+    assert_eq!(world.cioc.status().activity, Activity::FinishedWithErrors);
+    assert!(world.cioc.status().percent < 100);
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn a_dead_pump_stays_off_over_boots_until_a_search_by_hand() {
+    let mut world = World::new(2, 320);
+    world.pumps[1].troubles.check_fails = 3;
+    world.run_to_rest();
+    for _ in 0..3 {
+        world.reboot();
+        world.run_to_rest();
+        assert_eq!(world.mode(2), Some(Mode::Standby));
+        assert_eq!(world.alarms(), [Alarm::PumpDead(pump(2))]);
+    }
+    assert_eq!(world.pumps[1].erases, 3);
+    assert_eq!(world.asked, 1);
+    world.act(UserAction::Search);
+    world.run(ms(100));
+    world.run_to_rest();
+    assert!(world.is_updated(2));
+    assert_eq!(world.asked, 2);
+    assert_eq!(world.alarms(), []);
+}
+
+#[test]
+fn every_cause_is_told_apart() {
+    type Setup = fn(&mut World);
+    let cases: [(Setup, Cause); 8] = [
+        (
+            |world| (world.pumps[0].troubles.refuse_erase, world.pumps[0].troubles.refuse_code) = (1, 0x72),
+            Cause::FlashFailure,
+        ),
+        (
+            |world| (world.pumps[0].troubles.refuse_erase, world.pumps[0].troubles.refuse_code) = (1, 0x93),
+            Cause::LowSupply,
+        ),
+        (
+            |world| (world.pumps[0].troubles.refuse_erase, world.pumps[0].troubles.refuse_code) = (1, 0x22),
+            Cause::Refused,
+        ),
+        (|world| world.pumps[0].troubles.check_fails = 1, Cause::CheckFailed),
+        (|world| world.pumps[0].troubles.wrong_version = 1, Cause::WrongVersion),
+        (|world| world.pumps[0].troubles.stays_down = 1, Cause::NoGoodStatus),
+        (|world| world.pumps[0].troubles.faults_after = 1, Cause::NoGoodStatus),
+        (|world| world.pumps[0].troubles.never_enters = 3, Cause::Timeout),
+    ];
+    for (setup, cause) in cases {
+        let mut world = World::new(1, 320);
+        setup(&mut world);
+        world.run_to_rest();
+        assert_eq!(world.causes(1), [cause]);
+        if cause != Cause::WrongVersion {
+            assert!(world.is_updated(1), "{cause}");
+        }
+        assert_log_is_whole(&world.log());
+    }
+}
+
+#[test]
+fn a_lost_consecutive_frame_costs_one_block() {
+    let mut world = World::new(1, 320);
+    while !phases(&world, 1).contains(&(1, Phase::Transfer)) {
+        world.step();
+    }
+    world.losses.push(Loss { id: ids::uds_request(pump(1)), nth: 9 });
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.causes(1), []);
+    assert_eq!(world.pumps[0].repeats, 0, "the block was never complete");
+}
+
+#[test]
+fn a_lost_answer_repeats_the_block_with_the_same_counter() {
+    let mut world = World::new(1, 320);
+    while world.pumps[0].blocks < 4 {
+        world.step();
+    }
+    world.losses.push(Loss { id: ids::uds_response(pump(1)), nth: 1 });
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.causes(1), []);
+    assert_eq!((world.pumps[0].blocks, world.pumps[0].repeats), (10, 1));
+}
+
+#[test]
+fn any_single_lost_frame_leaves_the_first_try_good() {
+    let mut reference = World::new(1, 128);
+    reference.run_to_rest();
+    for id in [ids::uds_request(pump(1)), ids::uds_response(pump(1))] {
+        for nth in 1..=45 {
+            let mut world = World::new(1, 128);
+            world.losses.push(Loss { id, nth });
+            world.run_to_rest();
+            assert!(world.is_updated(1), "{id:?} {nth}");
+            assert_eq!(world.causes(1), [], "{id:?} {nth}");
+        }
+    }
+}
+
+#[test]
+fn a_pump_that_falls_silent_in_the_transfer_times_out_and_dies() {
+    let mut world = World::new(2, 320);
+    while world.pumps[0].blocks < 4 {
+        world.step();
+    }
+    world.pumps[0].troubles.silent = true;
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Timeout; 3]);
+    assert!(world.is_updated(2));
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+}
+
+#[test]
+fn a_pump_that_does_not_stop_is_never_asked_to_enter_its_bootloader() {
+    let mut world = World::new(1, 320);
+    world.pumps[0].troubles.refuses_standby = true;
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Refused; 3]);
+    assert_eq!(world.pumps[0].speed_at_entry, []);
+    assert_eq!(world.flash_requests, []);
+}
+
+#[test]
+fn the_campaign_waits_for_the_supply_and_no_try_is_counted() {
+    let mut world = World::new(2, 320);
+    while !world.notices.iter().any(|notice| matches!(notice, Notice::CampaignStarted { .. })) {
+        world.step();
+        world.feed = if world.asked > 0 { 19_999 } else { 24_000 };
+    }
+    world.run(ms(60_000));
+    assert_eq!(world.alarms(), [Alarm::LowSupply]);
+    assert_eq!(world.events(Event::UpdateStarted), []);
+    assert_eq!([world.mode(1), world.mode(2)], [Some(Mode::Fixed); 2]);
+    world.feed = 20_000;
+    let good = world.t;
+    while world.events(Event::UpdateStarted).is_empty() {
+        world.step();
+    }
+    assert!(world.t >= good + ms(1_000), "the supply must be steady for 1 s");
+    world.run_to_rest();
+    assert!(world.is_updated(1) && world.is_updated(2));
+    assert_eq!(world.alarms(), []);
+}
+
+#[test]
+fn no_pump_dies_for_lack_of_supply_alone() {
+    let mut world = World::new(1, 320);
+    for _ in 0..6 {
+        let blocks = world.pumps[0].blocks;
+        while world.pumps[0].blocks < blocks + 3 {
+            world.step();
+        }
+        world.feed = 0;
+        world.pumps[0].troubles.silent = true;
+        let errors = world.events(Event::UpdateError).len();
+        while world.events(Event::UpdateError).len() == errors {
+            world.step();
+        }
+        world.run(ms(70_000));
+        assert_eq!(world.alarms(), [Alarm::LowSupply]);
+        world.feed = 24_000;
+        world.pumps[0].troubles.silent = false;
+        let t = world.t;
+        world.pumps[0].power_cycle(t);
+    }
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::LowSupply; 6]);
+    assert!(world.is_updated(1));
+    let status = world.cioc.status();
+    assert_eq!((status.pumps[0].tries, status.pumps[0].counted), (7, 1));
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn tries_without_supply_do_not_stretch_the_three_others() {
+    let mut world = World::new(1, 320);
+    world.pumps[0].troubles.check_fails = u8::MAX;
+    (world.pumps[0].troubles.refuse_erase, world.pumps[0].troubles.refuse_code) = (2, 0x93);
+    world.run_to_rest();
+    let causes = [[Cause::LowSupply; 2].as_slice(), &[Cause::CheckFailed; 3]].concat();
+    assert_eq!(world.causes(1), causes);
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+}
+
+#[test]
+fn a_pump_that_reports_low_supply_is_waited_for() {
+    let mut world = World::new(1, 320);
+    world.pumps[0].faults = PumpFaults::LOW_SUPPLY;
+    world.run(ms(30_000));
+    assert_eq!(world.events(Event::UpdateStarted), []);
+    assert_eq!(world.alarms(), [Alarm::LowSupply]);
+    world.pumps[0].faults = PumpFaults::default();
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+}
+
+#[test]
+fn percent_never_falls_and_is_100_only_at_a_good_end() {
+    let mut world = World::new(3, 3_200);
+    world.pumps[1].troubles.check_fails = 2;
+    world.run_to_rest();
+    let percents = percents(&world);
+    assert!(percents.is_sorted());
+    assert!(percents.len() > 60, "percent moves in small steps: {}", percents.len());
+    assert_eq!(percents.iter().filter(|percent| **percent == 100).count(), 1);
+}
+
+#[test]
+fn time_left_is_right_and_does_not_rise_in_a_run_without_faults() {
+    let mut world = World::new(4, 32_000);
+    let mut shown = Vec::new();
+    while !world.is_at_rest() || world.asked == 0 {
+        let known = world.notices.len();
+        world.step();
+        for notice in &world.notices[known..] {
+            if let Notice::Progress { remaining: Some(left), cause, .. } = notice {
+                assert_eq!(*cause, None);
+                shown.push((world.t, left.as_micros()));
+            }
+        }
+    }
+    assert!(shown.len() > 50, "{}", shown.len());
+    assert!(shown.is_sorted_by_key(|(_, left)| std::cmp::Reverse(*left)));
+    for (at, left) in shown {
+        let truth = world.t - at;
+        let off = truth.abs_diff(left);
+        assert!(off <= truth / 10 || off <= secs(10).as_micros(), "at {at}: {left} shown, {truth} true");
+        // The bound of PFU-031 is loose for so short a campaign: hold it to a tenth and 2 s here.
+        assert!(off <= truth / 10 + 2_000_000, "at {at}: {left} shown, {truth} true");
+    }
+}
+
+#[test]
+fn time_left_rises_at_a_failed_try_with_its_cause() {
+    let mut world = World::new(2, 3_200);
+    world.pumps[0].troubles.check_fails = 1;
+    world.run_to_rest();
+    let mut last = None;
+    let mut rises = Vec::new();
+    for notice in &world.notices {
+        if let Notice::Progress { remaining: Some(left), cause, .. } = notice {
+            if last.is_some_and(|last| *left > last) {
+                rises.push(*cause);
+            }
+            last = Some(*left);
+        }
+    }
+    assert!(!rises.is_empty());
+    assert!(rises.iter().all(|cause| *cause == Some(Cause::CheckFailed)), "{rises:?}");
+}
+
+#[test]
+fn a_pump_found_in_its_bootloader_without_application_is_updated() {
+    let mut world = World::new(1, 320);
+    (world.pumps[0].bootloader, world.pumps[0].valid) = (true, false);
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.pumps[0].speed_at_entry, []);
+    assert!(!phases(&world, 1).contains(&(1, Phase::EnterBootloader)));
+}
+
+#[test]
+fn an_image_that_changes_after_consent_ends_the_campaign() {
+    let mut world = World::new(2, 320);
+    while world.events(Event::UpdateFinished).is_empty() {
+        world.step();
+    }
+    let Version { major, .. } = OLD;
+    let other = super::world::image(super::world::MODEL, Version { major, minor: 7, patch: 7 }, 320);
+    world.package = super::world::Store::Image(other);
+    world.run_to_rest();
+    assert_eq!(world.pumps[1].erases, 0);
+    assert_eq!(world.events(Event::CampaignAbandoned)[0].cause, Some(Cause::ImageRejected));
+    assert_eq!(world.mode(2), Some(Mode::Automatic));
+}
