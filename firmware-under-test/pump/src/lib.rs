@@ -137,7 +137,7 @@ pub struct Inputs {
 pub struct Outputs {
     /// Frames for the free mailboxes, never more than [`Inputs::mailboxes_free`].
     pub frames: Vec<Frame, 3>,
-    /// Give up sending the frame with this id.
+    /// Give up sending the frame with this id; `frames` is empty then.
     pub abort: Option<StandardId>,
     /// Start this operation; [`Inputs::flash`] tells its end. [`Outputs::wake_at`] does not count until then.
     pub flash: Option<FlashCommand>,
@@ -203,7 +203,7 @@ impl Pump {
         self.send_status(now, inputs);
         self.link.hand_out(now, inputs, &mut out);
         out.motor = self.motor();
-        out.wake_at = match (wishes.flash, wishes.again) {
+        out.wake_at = match (wishes.flash, wishes.again || out.abort.is_some()) {
             (Some(_), _) => None,
             (None, true) => Some(now),
             (None, false) => Some(self.wake_at()),
