@@ -256,7 +256,7 @@ impl Bootloader {
         match self.programming.next(link.message(), flash) {
             Todo::Wait => Wishes::default(),
             Todo::Announce => {
-                link.answer(Response::pending(busy.service), Sequel::Erase);
+                self.say_pending(around, busy, Sequel::Erase, link);
                 Wishes::default()
             }
             Todo::Flash(command) => {
@@ -286,7 +286,11 @@ impl Bootloader {
         if around.now < busy.pending_at || link.has_response() {
             return;
         }
-        link.answer(Response::pending(busy.service), Sequel::None);
+        self.say_pending(around, busy, Sequel::None, link);
+    }
+
+    fn say_pending(&mut self, around: &Surroundings<'_>, busy: Busy, sequel: Sequel, link: &mut Link) {
+        link.answer(Response::pending(busy.service), sequel);
         let pending_at = around.now.after(three_quarters(around.config.p2_star));
         self.busy = Some(Busy { pending_at, ..busy });
     }
@@ -321,4 +325,408 @@ impl Bootloader {
 
 const fn three_quarters(time: Duration) -> Duration {
     Duration::from_micros(time.as_micros() / 4 * 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::vec::Vec;
+
+    use protocol::cyclic::{Mode, PumpFaults, PumpState};
+    use protocol::header::ModelId;
+    use protocol::uds::{Request, Response, key_for};
+    use units::{Duration, Millivolts};
+
+    use crate::testing::{Bench, MODEL, image};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn wrong_key(bench: &mut Bench) -> Response {
+        let Some(Response::Seed(seed)) = bench.request(&Request::RequestSeed) else { panic!("no seed") };
+        bench.request(&Request::SendKey(key_for(seed) ^ 1)).unwrap()
+    }
+
+    #[test]
+    fn a_pump_without_application_says_so() {
+        let mut bench = Bench::empty();
+        bench.expect(
+            "
+            > 22 F1 91
+            < 62 F1 91 00 42
+            > 22 F1 95
+            < 62 F1 95 00 00 00 00 00 00
+            > 22 F1 F0
+            < 62 F1 F0 02
+            > 3E 00
+            < 7E 00
+            ",
+        );
+        bench.run_for(SECOND);
+        assert_eq!(bench.status().state, PumpState::Bootloader);
+        assert_eq!(bench.status().faults, PumpFaults::NO_APPLICATION);
+        assert_eq!(bench.flash.operations, 0);
+    }
+
+    #[test]
+    fn the_default_session_refuses_all_that_changes_something() {
+        Bench::empty().expect(
+            "
+            > 27 01
+            < 7F 27 7F
+            > 27 02 00 00 00 00
+            < 7F 27 7F
+            > 31 01 FF 00
+            < 7F 31 7F
+            > 31 01 FF 01
+            < 7F 31 7F
+            > 34 00 44 08 02 00 00 00 00 10 00
+            < 7F 34 7F
+            > 36 01 00
+            < 7F 36 7F
+            > 37
+            < 7F 37 7F
+            > 10 01
+            < 50 01 00 32 01 F4
+            ",
+        );
+    }
+
+    #[test]
+    fn the_programming_session_refuses_until_unlocked() {
+        Bench::empty().expect(
+            "
+            > 10 02
+            < 50 02 00 32 01 F4
+            > 31 01 FF 00
+            < 7F 31 33
+            > 31 01 FF 01
+            < 7F 31 33
+            > 34 00 44 08 02 00 00 00 00 10 00
+            < 7F 34 33
+            > 36 01 00
+            < 7F 36 33
+            > 37
+            < 7F 37 33
+            > 27 02 00 00 00 00
+            < 7F 27 24
+            ",
+        );
+    }
+
+    #[test]
+    fn malformed_and_unknown_requests_are_refused() {
+        Bench::empty().expect(
+            "
+            > 10
+            < 7F 10 13
+            > 10 03
+            < 7F 10 12
+            > 11 02
+            < 7F 11 12
+            > 3E 80
+            < 7F 3E 12
+            > 22 12 34
+            < 7F 22 31
+            > 27 03
+            < 7F 27 12
+            > 31 02 FF 00
+            < 7F 31 12
+            > 31 01 12 34
+            < 7F 31 31
+            > 34 11 44 08 02 00 00 00 00 10 00
+            < 7F 34 31
+            > 36 01
+            < 7F 36 13
+            > 99 00
+            < 7F 99 11
+            ",
+        );
+    }
+
+    #[test]
+    fn nothing_is_transferred_before_it_is_erased_and_requested() {
+        let mut bench = Bench::empty();
+        bench.unlock().unwrap();
+        bench.expect(
+            "
+            > 34 00 44 08 02 00 00 00 00 10 00
+            < 7F 34 24
+            > 36 01 00
+            < 7F 36 24
+            > 37
+            < 7F 37 24
+            > 31 01 FF 01
+            < 7F 31 24
+            > 31 01 FF 00
+            < 71 01 FF 00 00
+            > 36 01 00
+            < 7F 36 24
+            > 37
+            < 7F 37 24
+            > 31 01 FF 01
+            < 7F 31 24
+            ",
+        );
+        assert_eq!(bench.flash.operations, 4);
+    }
+
+    #[test]
+    fn a_download_must_fit_the_slot_and_may_be_asked_for_again_before_the_first_block() {
+        let mut bench = Bench::empty();
+        bench.erase().unwrap();
+        bench.expect(
+            "
+            > 34 00 44 08 00 00 00 00 00 10 00
+            < 7F 34 31
+            > 34 00 44 08 02 00 04 00 00 10 00
+            < 7F 34 31
+            > 34 00 44 08 02 00 00 00 07 FF FD
+            < 7F 34 31
+            > 34 00 44 08 02 00 00 FF FF FF FF
+            < 7F 34 31
+            > 34 00 44 08 02 00 00 00 00 00 40
+            < 7F 34 31
+            > 34 00 44 08 02 00 00 00 07 FF FC
+            < 74 20 04 02
+            > 34 00 44 08 02 00 00 00 00 00 41
+            < 74 20 04 02
+            ",
+        );
+    }
+
+    #[test]
+    fn blocks_come_in_order_and_not_beyond_the_announced_length() {
+        let new = image(MODEL, 2, 64);
+        let mut bench = Bench::empty();
+        bench.download(new.len()).unwrap();
+        bench.expect("> 36 02 00 \n < 7F 36 73 \n > 36 00 00 \n < 7F 36 73");
+        bench.transfer(&new[..100], 100).unwrap();
+        bench.expect(
+            "
+            > 34 00 44 08 02 00 00 00 00 00 80
+            < 7F 34 24
+            > 36 03 00
+            < 7F 36 73
+            > 36 02 01 02 03
+            < 7F 36 31
+            > 36 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+            < 7F 36 71
+            > 37
+            < 7F 37 24
+            > 31 01 FF 01
+            < 7F 31 24
+            > 36 02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00
+            < 76 02
+            > 36 03 00
+            < 7F 36 71
+            > 37
+            < 77
+            > 37
+            < 77
+            > 31 01 FF 01
+            < 71 01 FF 01 05
+            ",
+        );
+        assert_eq!(bench.flash.operations, 4 + 32, "refused blocks programmed nothing, and no marker was programmed");
+    }
+
+    #[test]
+    fn an_image_for_another_model_or_with_a_bad_header_programs_nothing() {
+        let foreign = image(ModelId(0x0043), 2, 64);
+        let mut damaged = image(MODEL, 2, 64);
+        damaged[9] ^= 0x10;
+        let longer = image(MODEL, 2, 65);
+        let mut bench = Bench::empty();
+        bench.download(128).unwrap();
+        for first in [&foreign[..], &damaged, &longer[..64], &foreign[..32]] {
+            let answer = bench.request(&Request::TransferData { counter: 1, data: first });
+            assert_eq!(answer, Some(Response::Negative { service: 0x36, code: 0x31 }));
+        }
+        assert_eq!(bench.flash.operations, 4);
+        bench.transfer(&image(MODEL, 2, 64), 128).unwrap();
+    }
+
+    #[test]
+    fn the_check_reads_back_what_is_in_flash() {
+        for (byte, result) in [(0, "01"), (12, "02"), (64, "05"), (163, "05")] {
+            let new = image(MODEL, 2, 100);
+            let mut bench = Bench::empty();
+            bench.download(new.len()).unwrap();
+            bench.transfer(&new, 1_024).unwrap();
+            bench.flash.bytes[byte] ^= 0x04;
+            bench.expect(&format!("> 37 \n < 77 \n > 31 01 FF 01 \n < 71 01 FF 01 {result}"));
+            bench.flash.bytes[byte] ^= 0x04;
+            bench.expect("> 31 01 FF 01 \n < 71 01 FF 01 00 \n > 22 F1 95 \n < 62 F1 95 00 02 00 02 00 03");
+            let operations = bench.flash.operations;
+            bench.expect("> 31 01 FF 01 \n < 71 01 FF 01 00");
+            assert_eq!(bench.flash.operations, operations, "the marker is programmed once");
+        }
+    }
+
+    #[test]
+    fn response_pending_precedes_every_sector_also_at_maximum_times() {
+        let mut bench = Bench::empty();
+        bench.sector_time = Duration::from_secs(4);
+        bench.erase().unwrap();
+        assert_eq!(bench.pendings, 4);
+    }
+
+    #[test]
+    fn slow_programming_is_announced_before_p2_ends() {
+        let new = image(MODEL, 2, 1_024 - 64);
+        let mut bench = Bench::empty();
+        bench.download(new.len()).unwrap();
+        bench.pendings = 0;
+        bench.word_time = Duration::from_micros(100);
+        bench.transfer(&new, 1_024).unwrap();
+        assert_eq!(bench.pendings, 0, "25.6 ms is within P2");
+        bench.erase().unwrap();
+        bench.expect("> 34 00 44 08 02 00 00 00 00 04 00 \n < 74 20 04 02");
+        bench.pendings = 0;
+        bench.word_time = Duration::from_millis(30);
+        bench.transfer(&new, 1_024).unwrap();
+        assert_eq!(bench.pendings, 3, "7.68 s: one for P2, one for each 3.75 s after it");
+    }
+
+    #[test]
+    fn low_supply_forbids_the_erase_and_a_dip_writes_nothing() {
+        let mut bench = Bench::empty();
+        bench.unlock().unwrap();
+        bench.supply = Millivolts::new(19_999);
+        bench.expect("> 31 01 FF 00 \n < 7F 31 93");
+        bench.run_for(SECOND);
+        assert_eq!(bench.status().faults, PumpFaults::LOW_SUPPLY.with(PumpFaults::NO_APPLICATION));
+        assert_eq!(bench.flash.operations, 0);
+        bench.supply = Millivolts::new(20_000);
+        bench.expect("> 31 01 FF 00 \n < 71 01 FF 00 00");
+        bench.run_for(SECOND);
+        assert_eq!(bench.status().faults, PumpFaults::NO_APPLICATION);
+    }
+
+    #[test]
+    fn a_session_without_requests_ends_after_5_s_and_the_update_with_it() {
+        let new = image(MODEL, 2, 200);
+        let mut bench = Bench::empty();
+        bench.download(new.len()).unwrap();
+        bench.transfer(&new[..128], 128).unwrap();
+        assert_eq!(bench.pump.state(), PumpState::Updating);
+        bench.run_for(Duration::from_millis(4_900));
+        bench.expect("> 3E 00 \n < 7E 00");
+        bench.run_for(Duration::from_millis(5_000));
+        assert_eq!(bench.pump.state(), PumpState::Bootloader);
+        bench.expect("> 36 02 00 \n < 7F 36 7F");
+        bench.unlock().unwrap();
+        bench.expect("> 36 02 00 \n < 7F 36 24 \n > 34 00 44 08 02 00 00 00 00 10 00 \n < 7F 34 24");
+        bench.update(&new, 128).unwrap();
+    }
+
+    #[test]
+    fn every_new_session_locks_again() {
+        let mut bench = Bench::empty();
+        bench.unlock().unwrap();
+        bench.expect("> 27 01 \n < 67 01 00 00 00 00 \n > 10 02 \n < 50 02 .. \n > 31 01 FF 00 \n < 7F 31 33");
+        bench.unlock().unwrap();
+        bench.expect("> 10 01 \n < 50 01 .. \n > 31 01 FF 00 \n < 7F 31 7F");
+    }
+
+    #[test]
+    fn a_bootloader_with_a_good_image_starts_it_after_30_s_of_silence() {
+        let mut bench = Bench::with_application();
+        bench.command(Mode::Standby, 0);
+        bench.expect("> 10 02 \n < 50 02 ..");
+        bench.run_for(Duration::from_millis(29_900));
+        assert_eq!(bench.pump.state(), PumpState::Bootloader);
+        bench.expect("> 22 F1 F0 \n < 62 F1 F0 01 \n > 22 F1 95 \n < 62 F1 95 00 01 00 02 00 03");
+        bench.run_for(Duration::from_millis(29_900));
+        assert_eq!(bench.pump.state(), PumpState::Bootloader);
+        bench.run_for(Duration::from_millis(200));
+        assert_eq!(bench.pump.state(), PumpState::Standby);
+        assert_eq!(bench.flash.operations, 0);
+    }
+
+    #[test]
+    fn a_bootloader_without_application_waits_for_ever() {
+        let mut bench = Bench::empty();
+        bench.run_for(Duration::from_secs(3_600));
+        assert_eq!((bench.pump.state(), bench.resets), (PumpState::Bootloader, 0));
+        bench.update(&image(MODEL, 2, 100), 64).unwrap();
+    }
+
+    #[test]
+    fn the_lock_out_lasts_10_s_and_is_kept_over_a_reset() {
+        let mut bench = Bench::empty();
+        bench.expect("> 10 02 \n < 50 02 ..");
+        assert_eq!(wrong_key(&mut bench), Response::Negative { service: 0x27, code: 0x35 });
+        assert_eq!(wrong_key(&mut bench), Response::Negative { service: 0x27, code: 0x35 });
+        bench.expect("> 11 01 \n < 51 01");
+        bench.run_for(Duration::from_millis(20));
+        bench.expect("> 10 02 \n < 50 02 ..");
+        assert_eq!(wrong_key(&mut bench), Response::Negative { service: 0x27, code: 0x36 });
+        let locked_at = bench.now;
+        bench.expect("> 27 01 \n < 7F 27 37 \n > 27 02 00 00 00 00 \n < 7F 27 37 \n > 11 01 \n < 51 01");
+        bench.run_for(Duration::from_secs(9).plus(Duration::from_millis(950 - bench.now.since(locked_at).as_millis())));
+        bench.expect("> 10 02 \n < 50 02 .. \n > 27 01 \n < 7F 27 37");
+        bench.run_for(Duration::from_millis(100));
+        assert_eq!(wrong_key(&mut bench), Response::Negative { service: 0x27, code: 0x35 }, "three new tries");
+        bench.unlock().unwrap();
+        assert_eq!(bench.resets, 2);
+    }
+
+    #[test]
+    fn seeds_never_repeat_in_a_row_over_resets_and_each_serves_one_key() {
+        let mut bench = Bench::empty();
+        let mut seeds = Vec::new();
+        for _ in 0..50 {
+            bench.expect("> 10 02 \n < 50 02 ..");
+            for _ in 0..4 {
+                let Some(Response::Seed(seed)) = bench.request(&Request::RequestSeed) else { panic!("no seed") };
+                seeds.push(seed);
+            }
+            bench.expect("> 11 01 \n < 51 01");
+            bench.run_for(Duration::from_millis(20));
+        }
+        assert!(seeds.windows(2).all(|pair| pair[0] != pair[1]) && !seeds.contains(&0));
+        bench.unlock().unwrap();
+        bench.expect("> 27 02 00 00 00 00 \n < 7F 27 24");
+    }
+
+    #[test]
+    fn frames_that_come_while_a_block_is_programmed_do_not_touch_it() {
+        let new = image(MODEL, 2, 2_000);
+        let mut bench = Bench::empty();
+        bench.noise = true;
+        bench.update(&new, 1_024).unwrap();
+        assert!(bench.flash.holds(&new));
+    }
+
+    #[test]
+    fn nothing_is_erased_that_could_not_be_announced() {
+        let mut bench = Bench::with_application();
+        bench.command(Mode::Standby, 0);
+        bench.expect("> 10 02 \n < 50 02 ..");
+        bench.run_for(Duration::from_millis(20));
+        bench.unlock().unwrap();
+        let erase = protocol::Frame::with_bytes(protocol::ids::uds_request(bench.config.number), [4, 0x31, 1, 0xFF, 0]);
+        bench.bus_open = true;
+        bench.put_into_fifo(erase);
+        bench.run_for(Duration::from_secs(60));
+        assert_eq!(bench.flash.operations, 0);
+        bench.bus_open = false;
+        bench.run_for(SECOND);
+        assert_eq!(bench.status().state, PumpState::FailSafe, "the old application runs again");
+        let silent_for = bench.now.since(bench.statuses.last().unwrap().0);
+        assert!(silent_for <= Duration::from_millis(100), "the status is sent again");
+        bench.update(&image(MODEL, 2, 100), 64).unwrap();
+    }
+
+    #[test]
+    fn a_reset_without_boot_request_starts_the_new_application() {
+        let mut bench = Bench::with_application();
+        let new = image(MODEL, 7, 500);
+        bench.update(&new, 256).unwrap();
+        assert_eq!(bench.resets, 2);
+        bench.expect("> 22 F1 F0 \n < 62 F1 F0 00 \n > 22 F1 95 \n < 62 F1 95 00 07 00 02 00 03");
+        bench.update(&image(MODEL, 3, 500), 256).unwrap();
+        bench.expect("> 22 F1 95 \n < 62 F1 95 00 03 00 02 00 03");
+    }
 }

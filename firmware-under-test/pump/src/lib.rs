@@ -137,7 +137,7 @@ pub struct Inputs {
 pub struct Outputs {
     /// Frames for the free mailboxes, never more than [`Inputs::mailboxes_free`].
     pub frames: Vec<Frame, 3>,
-    /// Give up sending the frame with this id.
+    /// Give up sending the frame with this id; `frames` is empty then.
     pub abort: Option<StandardId>,
     /// Start this operation; [`Inputs::flash`] tells its end. [`Outputs::wake_at`] does not count until then.
     pub flash: Option<FlashCommand>,
@@ -203,7 +203,7 @@ impl Pump {
         self.send_status(now, inputs);
         self.link.hand_out(now, inputs, &mut out);
         out.motor = self.motor();
-        out.wake_at = match (wishes.flash, wishes.again) {
+        out.wake_at = match (wishes.flash, wishes.again || out.abort.is_some()) {
             (Some(_), _) => None,
             (None, true) => Some(now),
             (None, false) => Some(self.wake_at()),
@@ -369,5 +369,249 @@ impl Pump {
         };
         let link = self.link.wake_at();
         mode.map_or(link, |mode| mode.min(link))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+    use protocol::header::ModelId;
+    use protocol::ids;
+    use protocol::uds::{Request, Routine, Session};
+
+    use super::*;
+    use crate::flash_map::APPLICATION_START;
+    use crate::testing::{Bench, MODEL, StrictFlash, image};
+
+    /// One thing that happens to a pump whose host and peers keep to no rule.
+    #[derive(Clone, Debug)]
+    struct Event {
+        after_us: u64,
+        frame: Option<(u8, u16, Vec<u8>)>,
+        sent: Option<u8>,
+        mailboxes_free: u8,
+        flash: Option<bool>,
+        supply: u16,
+        speed: u16,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        let known: [&[u8]; 8] = [
+            &[2, 0x10, 2],
+            &[2, 0x11, 1],
+            &[2, 0x27, 1],
+            &[6, 0x27, 2, 1, 2, 3, 4],
+            &[3, 0x22, 0xF1, 0x95],
+            &[4, 0x31, 1, 0xFF, 0],
+            &[0x10, 66, 0x36, 1, 0, 0, 0, 0],
+            &[0x30, 0, 0],
+        ];
+        let data = prop_oneof![
+            proptest::sample::select(known.map(<[u8]>::to_vec).to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..=8),
+        ];
+        let frame = proptest::option::of((0..4u8, 0..0x800u16, data));
+        let quantities = (any::<u16>(), prop_oneof![Just(0u16), any::<u16>()]);
+        let after_us = prop_oneof![0..1_000u64, 0..2_000_000u64];
+        (after_us, frame, proptest::option::of(0..3u8), any::<u8>(), proptest::option::of(any::<bool>()), quantities)
+            .prop_map(|(after_us, frame, sent, mailboxes_free, flash, (supply, speed))| Event {
+                after_us,
+                frame,
+                sent,
+                mailboxes_free,
+                flash,
+                supply,
+                speed,
+            })
+    }
+
+    fn id_for(config: &Config, which: u8, other: u16) -> StandardId {
+        match which {
+            0 => ids::uds_request(config.number),
+            1 => ids::command(config.number),
+            2 => ids::uds_response(config.number),
+            _ => StandardId::new(other).unwrap(),
+        }
+    }
+
+    /// One thing that a client with the right key may do.
+    #[derive(Clone, Debug)]
+    enum Move {
+        Raw(Vec<u8>),
+        Unlock,
+        Erase,
+        Download(u32),
+        Header(u8),
+        Block(u8, Vec<u8>),
+        Exit,
+        Check,
+        Reset,
+        Wait(u64),
+        PowerCycle,
+    }
+
+    fn any_move() -> impl Strategy<Value = Move> {
+        let data = || proptest::collection::vec(any::<u8>(), 1..120);
+        let service =
+            prop_oneof![Just(0x10u8), Just(0x22), Just(0x27), Just(0x31), Just(0x34), Just(0x36), any::<u8>()];
+        prop_oneof![
+            1 => (service, proptest::collection::vec(any::<u8>(), 0..60)).prop_map(|(service, mut rest)| {
+                rest.insert(0, service);
+                Move::Raw(rest)
+            }),
+            2 => Just(Move::Unlock),
+            3 => Just(Move::Erase),
+            3 => prop_oneof![Just(164u32), any::<u32>()].prop_map(Move::Download),
+            3 => (0..3u8).prop_map(Move::Header),
+            4 => (0..4u8, data()).prop_map(|(counter, data)| Move::Block(counter, data)),
+            2 => Just(Move::Block(2, vec![7; 100])),
+            2 => Just(Move::Exit),
+            2 => Just(Move::Check),
+            1 => Just(Move::Reset),
+            1 => (0..40_000u64).prop_map(Move::Wait),
+            1 => Just(Move::PowerCycle),
+        ]
+    }
+
+    fn play(bench: &mut Bench, step: &Move) {
+        let header = image(MODEL, 9, 100);
+        let request = match step {
+            Move::Raw(bytes) => {
+                bench.ask(bytes);
+                return;
+            }
+            Move::Unlock => {
+                bench.unlock();
+                return;
+            }
+            Move::Wait(ms) => return bench.run_for(Duration::from_millis(*ms)),
+            Move::PowerCycle => return bench.power_cycle(),
+            Move::Erase => Request::Start(Routine::Erase),
+            Move::Download(length) => Request::RequestDownload { address: APPLICATION_START, length: *length },
+            Move::Header(counter) => Request::TransferData { counter: *counter, data: &header[..64] },
+            Move::Block(counter, data) => Request::TransferData { counter: *counter, data },
+            Move::Exit => Request::TransferExit,
+            Move::Check => Request::Start(Routine::CheckProgrammingDependencies),
+            Move::Reset => Request::Reset,
+        };
+        bench.request(&request);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+        /// Hosts and peers without rules: no panic, no more frames than mailboxes, and nothing written without a key.
+        #[test]
+        fn no_input_panics_or_writes(events in proptest::collection::vec(event(), 1..200), installed: bool) {
+            let mut flash = StrictFlash::new(3);
+            if installed {
+                flash.install(&image(MODEL, 1, 100));
+            }
+            let config = Config::new(ids::PumpNumber::new(16).unwrap(), MODEL);
+            let mut pump = Pump::boot(config, ResetCause::Watchdog, Retained::default());
+            let mut now = 0;
+            for event in events {
+                now += event.after_us;
+                let inputs = Inputs {
+                    received: event.frame.map(|(which, other, data)| {
+                        Frame::data_frame(id_for(&config, which, other), &data).unwrap()
+                    }),
+                    sent: event.sent.map(|which| match which {
+                        0 => ids::status(config.number),
+                        _ => ids::uds_response(config.number),
+                    }),
+                    mailboxes_free: event.mailboxes_free,
+                    flash: event.flash.map(|good| if good { FlashResult::Done } else { FlashResult::Failed }),
+                    supply: Millivolts::new(event.supply),
+                    speed: Permille::new(event.speed),
+                    ..Inputs::default()
+                };
+                let out = pump.step(Instant::from_micros(now), &inputs, &flash);
+                prop_assert!(out.frames.len() <= usize::from(event.mailboxes_free.min(3)));
+                prop_assert_eq!(out.flash, None);
+                prop_assert!(out.abort.is_none() || out.frames.is_empty());
+                if out.reset {
+                    pump = Pump::boot(config, ResetCause::Software, pump.retained());
+                    now = 0;
+                }
+            }
+        }
+
+        /// A client with the key that does everything in any order: the strict flash sees no word programmed that is not
+        /// erased, no image becomes valid (the only header sent has another payload), and a proper update still succeeds.
+        #[test]
+        fn no_order_of_requests_breaks_the_flash_or_makes_an_image_valid(
+            moves in proptest::collection::vec(any_move(), 1..40),
+        ) {
+            let mut bench = Bench::empty();
+            for step in &moves {
+                play(&mut bench, step);
+                prop_assert!(!bench.pump.state().is_application());
+            }
+            prop_assert!(!bench.flash.programmed.contains(&flash_map::MARKER_ADDRESS));
+            let good = image(MODEL, 2, 100);
+            bench.run_for(Duration::from_secs(31));
+            prop_assert!(bench.update(&good, 64).is_some());
+            prop_assert!(bench.flash.holds(&good));
+        }
+
+        /// The same moves in between a good update, at any place: never anything but the whole image is started.
+        #[test]
+        fn an_update_disturbed_at_any_place_starts_only_a_whole_image(
+            before in 0..5usize, moves in proptest::collection::vec(any_move(), 1..6),
+        ) {
+            let good = image(MODEL, 9, 100);
+            let mut bench = Bench::empty();
+            let steps = [
+                Move::Unlock, Move::Erase, Move::Download(164), Move::Header(1), Move::Block(2, good[64..].to_vec()),
+                Move::Exit, Move::Check, Move::Reset,
+            ];
+            for step in steps[..before].iter().chain(&moves).chain(&steps[before..]) {
+                play(&mut bench, step);
+                bench.run_for(Duration::from_millis(20));
+                prop_assert!(!bench.pump.state().is_application() || bench.flash.holds(&good));
+            }
+        }
+    }
+
+    /// The moves above reach the end of an update, so that "no image became valid" says something.
+    #[test]
+    fn the_moves_of_a_client_can_make_an_image_valid() {
+        let good = image(MODEL, 9, 100);
+        let mut bench = Bench::empty();
+        for step in [
+            Move::Unlock,
+            Move::Erase,
+            Move::Download(164),
+            Move::Header(1),
+            Move::Block(2, good[64..].to_vec()),
+            Move::Exit,
+            Move::Check,
+            Move::Reset,
+        ] {
+            play(&mut bench, &step);
+        }
+        bench.run_for(Duration::from_millis(20));
+        assert!(bench.pump.state().is_application() && bench.flash.holds(&good));
+    }
+
+    #[test]
+    fn an_image_for_another_model_in_flash_is_not_started() {
+        let mut flash = StrictFlash::new(1);
+        flash.install(&image(ModelId(0x0041), 1, 100));
+        let mut bench = Bench::new(flash);
+        bench.run_for(Duration::from_millis(10));
+        assert_eq!(bench.pump.state(), PumpState::Bootloader);
+    }
+
+    #[test]
+    fn a_request_that_comes_during_the_boot_check_is_answered_after_it() {
+        let mut flash = StrictFlash::new(1);
+        flash.install(&image(MODEL, 1, 400_000));
+        let mut bench = Bench::new(flash);
+        assert_eq!(bench.ask(&Request::Session(Session::Default).encode().unwrap()).unwrap()[0], 0x50);
     }
 }

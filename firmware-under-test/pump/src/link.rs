@@ -184,13 +184,17 @@ impl Link {
         self.queue.replace(Status { counter, ..status }.encode(config.number));
     }
 
-    /// Fills the free mailboxes, the most urgent frame first.
+    /// Fills the free mailboxes, the most urgent frame first. A step that aborts hands out nothing, so that no new frame
+    /// can be taken for the aborted one.
     pub(crate) fn hand_out(&mut self, now: Instant, inputs: &Inputs, out: &mut Outputs) {
+        out.abort = self.abort.take();
+        if out.abort.is_some() {
+            return;
+        }
         self.start_response();
         if let Some(frame) = self.channel.next_frame(now) {
             self.queue.push(frame);
         }
-        out.abort = self.abort.take();
         for _ in 0..inputs.mailboxes_free.min(3) {
             let Some(frame) = self.queue.pop() else { break };
             // Never more than three, so that none is lost here.

@@ -19,7 +19,7 @@ use protocol::isotp::{Channel, Event};
 use protocol::uds::{Request, Response, Routine, Session, key_for};
 use units::{DeciCelsius, Duration, Instant, Milliamps, Millivolts, Permille};
 
-use crate::flash_map::{APPLICATION_START, SECTOR_LEN, SLOT_LEN};
+use crate::flash_map::{APPLICATION_START, MARKER, MARKER_ADDRESS, SECTOR_LEN, SLOT_LEN};
 use crate::{Config, FlashCommand, FlashMemory, FlashResult, Inputs, Outputs, Pump, ResetCause, Retained};
 
 pub(crate) const MODEL: ModelId = ModelId(0x0042);
@@ -124,6 +124,32 @@ impl StrictFlash {
     }
 }
 
+/// What the firmware reads: the flash, or an image in place of its first bytes.
+struct View<'a> {
+    flash: &'a StrictFlash,
+    instead: &'a [u8],
+}
+
+impl FlashMemory for View<'_> {
+    fn read(&self, address: u32, into: &mut [u8]) -> bool {
+        let start = address as usize;
+        if let Some(bytes) = self.instead.get(start..start + into.len()) {
+            into.copy_from_slice(bytes);
+            return true;
+        }
+        self.flash.read(address, into)
+    }
+}
+
+/// Defects that a test gives to the firmware from outside, to see that its assertions can fail.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sabotage {
+    /// The marker is programmed before the first word instead of after the last.
+    pub(crate) marker_first: bool,
+    /// Every check reads this image, whatever is in flash: as good as no CRC check.
+    pub(crate) blind_check: Vec<u8>,
+}
+
 impl FlashMemory for StrictFlash {
     fn read(&self, address: u32, into: &mut [u8]) -> bool {
         let start = address as usize;
@@ -169,6 +195,9 @@ pub(crate) struct Bench {
     pub(crate) word_time: Duration,
     pub(crate) sector_time: Duration,
     pub(crate) fate: Option<(u32, Fate)>,
+    pub(crate) sabotage: Sabotage,
+    /// Single frames, first frames and consecutive frames come in at every flash operation.
+    pub(crate) noise: bool,
     pub(crate) statuses: Vec<(Instant, Status)>,
     pub(crate) motor: Vec<(Instant, Permille)>,
     pub(crate) resets: u32,
@@ -206,6 +235,8 @@ impl Bench {
             word_time: Duration::from_micros(16),
             sector_time: Duration::from_secs(1),
             fate: None,
+            sabotage: Sabotage::default(),
+            noise: false,
             statuses: Vec::new(),
             motor: Vec::new(),
             resets: 0,
@@ -308,7 +339,8 @@ impl Bench {
             temperature: self.temperature,
         };
         let clock = Instant::ZERO.after(self.now.since(self.boot_at));
-        let out = self.pump.step(clock, &inputs, &self.flash);
+        let view = View { flash: &self.flash, instead: &self.sabotage.blind_check };
+        let out = self.pump.step(clock, &inputs, &view);
         assert!(out.frames.len() <= usize::from(inputs.mailboxes_free), "more frames than mailboxes");
         self.apply(out);
     }
@@ -336,7 +368,25 @@ impl Bench {
             FlashCommand::Erase { .. } => self.sector_time,
             FlashCommand::Program { .. } => self.word_time,
         };
-        self.operation = Some((self.now.after(time), self.flash.run(command)));
+        let result = if self.sabotage.marker_first { self.run_marker_first(command) } else { self.flash.run(command) };
+        self.operation = Some((self.now.after(time), result));
+        if self.noise {
+            let id = ids::uds_request(self.config.number);
+            let heads = [0x07, 0x10, 0x21];
+            let frame = Frame::with_bytes(id, [heads[self.flash.operations as usize % 3], 0x3E, 0, 0, 9, 9, 9, 9]);
+            self.put_into_fifo(frame);
+        }
+    }
+
+    fn run_marker_first(&mut self, command: FlashCommand) -> Option<FlashResult> {
+        match command {
+            FlashCommand::Program { address: MARKER_ADDRESS, .. } => Some(FlashResult::Done),
+            FlashCommand::Program { address: 0, .. } => {
+                self.flash.run(FlashCommand::Program { address: MARKER_ADDRESS, word: MARKER })?;
+                self.flash.run(command)
+            }
+            command => self.flash.run(command),
+        }
     }
 
     fn end_operation(&mut self) {

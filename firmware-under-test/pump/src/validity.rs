@@ -148,3 +148,81 @@ impl fmt::Debug for ImageCheck {
         f.debug_struct("ImageCheck").field("needs_marker", &self.needs_marker).field("at", &at).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::testing::{MODEL, StrictFlash, image};
+
+    /// Notes how many bytes each step reads.
+    struct Counted<'a> {
+        flash: &'a StrictFlash,
+        read: RefCell<usize>,
+    }
+
+    impl FlashMemory for Counted<'_> {
+        fn read(&self, address: u32, into: &mut [u8]) -> bool {
+            *self.read.borrow_mut() += into.len();
+            self.flash.read(address, into)
+        }
+    }
+
+    fn run(flash: &StrictFlash, mut check: ImageCheck) -> (Result<ImageHeader, ImageFault>, Vec<usize>) {
+        let mut slices = Vec::new();
+        loop {
+            let counted = Counted { flash, read: RefCell::new(0) };
+            let verdict = check.step(&counted);
+            slices.push(counted.read.into_inner());
+            if let Some(verdict) = verdict {
+                return (verdict, slices);
+            }
+        }
+    }
+
+    fn installed(bytes: &[u8]) -> StrictFlash {
+        let mut flash = StrictFlash::new(1);
+        flash.install(bytes);
+        flash
+    }
+
+    #[test]
+    fn a_check_reads_every_byte_once_in_slices_of_4_kb() {
+        // 394,240 bytes as in the nominal update: 96 slices of 4,096 and one of 960 behind the header.
+        let flash = installed(&image(MODEL, 1, 394_240 - 64));
+        let (verdict, slices) = run(&flash, ImageCheck::with_marker(MODEL));
+        assert_eq!(verdict.map(|header| header.length), Ok(394_240));
+        let mut wanted = std::vec![68];
+        wanted.extend([4_096; 96]);
+        wanted.push(960);
+        assert_eq!(slices, wanted);
+    }
+
+    #[test]
+    fn each_fault_has_its_number() {
+        let good = image(MODEL, 1, 5_000);
+        let fault = |flash: &StrictFlash| run(flash, ImageCheck::with_marker(MODEL)).0.unwrap_err() as u8;
+        let damaged = |byte: usize| {
+            let mut flash = installed(&good);
+            flash.bytes[byte] ^= 1;
+            fault(&flash)
+        };
+        assert_eq!(damaged(0), 1);
+        assert_eq!(damaged(16), 2);
+        assert_eq!(fault(&installed(&image(ModelId(1), 1, 5_000))), 3);
+        assert_eq!(damaged(4_999), 5);
+        assert_eq!(damaged(0x7_FFFC), 6);
+        let mut short = installed(&good);
+        short.bytes.truncate(100);
+        assert_eq!(run(&short, ImageCheck::without_marker(MODEL)).0, Err(ImageFault::Unreadable));
+        let long = ImageHeader {
+            model: MODEL,
+            version: ImageHeader::decode(good.first_chunk().unwrap()).unwrap().version,
+            length: IMAGE_LEN_MOST + 1,
+            payload_crc: 0,
+        };
+        assert_eq!(fault(&installed(&long.encode())), 4);
+    }
+}
