@@ -15,9 +15,9 @@ use crate::verdict::{self, RowVerdict, Standing, Verdict};
 pub const SCHEMA: &str = "cooltwin.result/1";
 
 /// Budget: the successful try of each pump, in ms. The terminal draws the pumps' bars against its limit.
-pub const BUDGET_PUMP_UPDATE: &str = "pump_update";
+pub const BUDGET_PUMP_UPDATE: &str = "pump-update";
 /// Budget: all good pumps back in automatic after the last update, in ms.
-pub const BUDGET_BACK_TO_AUTOMATIC: &str = "back_to_automatic";
+pub const BUDGET_BACK_TO_AUTOMATIC: &str = "back-to-automatic";
 /// Budget: the whole campaign, in ms; information by default.
 pub const BUDGET_CAMPAIGN: &str = "campaign";
 

@@ -16,4 +16,6 @@ pub mod node;
 pub mod plant;
 pub mod power;
 pub mod record;
+pub mod run;
 pub mod scenario;
+pub mod twin;

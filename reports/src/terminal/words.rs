@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn rounding_never_hides_a_broken_limit() {
-        let mut budget = Budget::new("pump_update", Relation::Below, Fixed::scaled(70_000, 0), None, "ms");
+        let mut budget = Budget::new("pump-update", Relation::Below, Fixed::scaled(70_000, 0), None, "ms");
         budget.measure(Fixed::from_millionths(70_000_000_001));
         assert_eq!(value(&budget, budget.measured.unwrap()), "70000.000001 ms");
         assert_eq!(margin(&budget), "-0.000001 ms");

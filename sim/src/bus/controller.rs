@@ -138,6 +138,12 @@ impl Controller {
         self.mailboxes[..MAILBOXES].iter().filter(|mailbox| mailbox.is_none()).count() as u8
     }
 
+    /// Whether a mailbox holds a frame with `id`.
+    #[must_use]
+    pub fn waits_to_send(&self, id: Id) -> bool {
+        self.mailboxes[..MAILBOXES].iter().flatten().any(|offer| offer.frame.id() == id)
+    }
+
     /// Whether the CPU has something to take.
     #[must_use]
     pub fn has_news(&self) -> bool {

@@ -367,9 +367,30 @@ fn offer(world: &mut World, ctx: &mut Context<'_>, node: NodeId) {
 /// # Errors
 /// [`MailboxesFull`] if there is none; the frame is not queued then.
 pub fn request(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Frame) -> Result<(), MailboxesFull> {
-    controller_mut(world, node).put(frame, ctx.now)?;
+    let queued = ctx.now;
+    request_queued(world, ctx, node, frame, queued)
+}
+
+/// [`request`] for a frame that has waited in a queue of the software since `queued`: its response time counts from there.
+///
+/// # Errors
+/// [`MailboxesFull`] if no mailbox is free.
+pub fn request_queued(
+    world: &mut World,
+    ctx: &mut Context<'_>,
+    node: NodeId,
+    frame: Frame,
+    queued: SimTime,
+) -> Result<(), MailboxesFull> {
+    controller_mut(world, node).put(frame, queued)?;
     offer(world, ctx, node);
     Ok(())
+}
+
+/// Whether a mailbox of `node` holds a frame with `id`.
+#[must_use]
+pub fn waits_to_send(world: &World, node: NodeId, id: Id) -> bool {
+    controller(world, node).waits_to_send(id)
 }
 
 /// How many mailboxes of `node` are free, 0 to 3.

@@ -41,8 +41,8 @@ pub struct Truth {
     pub image_model: u16,
     /// Model number of each pump.
     pub models: Vec<u16>,
-    /// Whether the scenario injects any fault or answers other than yes.
-    pub disturbed: bool,
+    /// Whether the scenario has a campaign at all.
+    pub campaign: bool,
     /// Configured number of pumps.
     pub pumps: u8,
 }
@@ -67,5 +67,6 @@ pub fn install(builder: &mut TwinBuilder, truth: Truth) {
 fn look(world: &mut World, context: &mut Context<'_>) {
     let now = context.now;
     world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| checks.look(world, now));
+    crate::measure::look(world, context);
     context.agenda.after(LOOK_PERIOD, Event::Check(CheckEvent::Look));
 }

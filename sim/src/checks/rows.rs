@@ -522,7 +522,7 @@ impl Checks {
     /// A check whose occasion never came in this run, by the twin's truth, is not applicable.
     fn finish_applicability(&mut self, world: &mut World) {
         let wrote = self.memory.wrote_any;
-        let pumps = world.resource::<Truth>().pumps;
+        let Truth { pumps, campaign, .. } = *world.resource::<Truth>();
         for row in [
             &mut self.no_write_without_consent,
             &mut self.no_write_with_a_bad_image,
@@ -533,6 +533,7 @@ impl Checks {
             &mut self.pause_is_told_first,
         ] {
             // No write at all keeps each of these statements, and was looked for in every record of the run.
+            row.applicable = campaign;
             if !wrote {
                 row.n = row.n.max(1);
             }

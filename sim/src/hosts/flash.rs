@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
+use protocol::header::{CRC32, HEADER_LEN, ImageHeader};
 use pump::flash_map::{SECTOR_LEN, SECTORS};
 use pump::{FlashCommand, FlashMemory};
 use rand::Rng;
@@ -29,6 +30,8 @@ pub struct FlashTimes {
     pub sector_erase: Span,
     /// Program of one 32-bit word.
     pub word_program: Span,
+    /// Whether the core stands still during an operation, as with a single bank.
+    pub stalls_core: bool,
 }
 
 /// An operation under way.
@@ -218,6 +221,20 @@ impl Flash {
         true
     }
 
+    /// The header of the application, if it is whole: marker, header, length and checksum are right.
+    #[must_use]
+    pub fn valid_header(&self) -> Option<ImageHeader> {
+        let marker = usize::try_from(pump::flash_map::MARKER_ADDRESS).ok()?;
+        if self.stored_word(marker) != pump::flash_map::MARKER {
+            return None;
+        }
+        let head = self.dump(0, HEADER_LEN);
+        let header = ImageHeader::decode(head.first_chunk()?).ok()?;
+        let length = usize::try_from(header.length).ok().filter(|length| *length <= marker)?;
+        let payload = self.dump(HEADER_LEN, length.checked_sub(HEADER_LEN)?);
+        (CRC32.checksum(&payload) == header.payload_crc).then_some(header)
+    }
+
     /// The stored bytes from `address` on, as a programmer would read them out.
     #[must_use]
     pub fn dump(&self, address: usize, length: usize) -> Vec<u8> {
@@ -295,7 +312,7 @@ mod tests {
     use crate::kernel::stream;
 
     const TIMES: FlashTimes =
-        FlashTimes { sector_erase: Span::from_secs(1), word_program: Span::from_micros(16) };
+        FlashTimes { sector_erase: Span::from_secs(1), word_program: Span::from_micros(16), stalls_core: true };
 
     fn word(flash: &Flash, address: u32) -> u32 {
         let mut bytes = [0; 4];

@@ -24,6 +24,8 @@ pub mod flash;
 pub mod image;
 pub mod pump;
 mod record;
+pub mod traffic;
+pub mod user;
 
 pub use record::{OrchestratorRecord, PumpRecord};
 
@@ -64,6 +66,12 @@ pub enum CpuEvent {
     },
     /// The person at the CIOC does something.
     User(UserAction),
+    /// The plug of this node is off the bus from the beginning.
+    Mute(NodeId),
+    /// The CIOC is restarted by hand.
+    CiocReset,
+    /// A periodic message of the scenario is requested; the index is that of the traffic list.
+    Traffic(u16),
     /// The CIOC's own firmware is being updated: it is silent from now on.
     CiocUpdateBegins,
     /// The CIOC's own update is over: it boots.
@@ -97,6 +105,9 @@ fn handle(world: &mut World, context: &mut Context<'_>, event: CpuEvent) {
         CpuEvent::Wake { node, life } => wake(world, context, node, life),
         CpuEvent::FlashDone { node, life } => flash_done(world, context, node, life),
         CpuEvent::User(action) => cioc::user(world, context, action),
+        CpuEvent::Mute(node) => crate::bus::change_medium(world, context, |medium| medium.unplugged |= node.bit()),
+        CpuEvent::CiocReset => reset(world, context, NodeId::CIOC),
+        CpuEvent::Traffic(index) => traffic::request(world, context, usize::from(index)),
         CpuEvent::CiocUpdateBegins => cioc::update_begins(world, context),
         CpuEvent::CiocUpdateEnds => cioc::update_ends(world, context),
     }
@@ -109,11 +120,11 @@ fn cpu(world: &mut World, node: NodeId) -> Option<bevy_ecs::prelude::Mut<'_, Cpu
 
 /// Runs the firmware if its CPU is free, or sees to it that it runs as soon as it is.
 fn attend(world: &mut World, context: &mut Context<'_>, node: NodeId, event: CpuEvent) {
-    let Some(cpu) = cpu(world, node) else { return };
+    let Some(cpu) = cpu(world, node) else { return traffic::attend(world, context, node) };
     match cpu.availability(context.now) {
         Availability::Now => run(world, context, node),
         Availability::From(free) => context.agenda.at(free, Event::Cpu(event)),
-        Availability::No => {}
+        Availability::No => pump::buffer(world, node),
     }
 }
 

@@ -35,6 +35,7 @@ pub struct PumpHost {
     pub motor: Permille,
     sampled_at: SimTime,
     sample: Sample,
+    buffered: heapless::Deque<Frame, 32>,
     /// A fault: the version answered over UDS instead of the true one.
     pub false_version: Option<protocol::header::Version>,
     /// A fault: this many of the next flash programs fail.
@@ -61,6 +62,7 @@ impl PumpHost {
             motor: Permille::new(0),
             sampled_at: SimTime::NEVER,
             sample: Sample::default(),
+            buffered: heapless::Deque::new(),
             false_version: None,
             failing_programs: 0,
         }
@@ -82,6 +84,7 @@ pub(super) fn power_lost(world: &mut World, context: &mut Context<'_>, node: Nod
     }
     if let Some(mut host) = world.get_mut::<PumpHost>(entity) {
         host.firmware = None;
+        host.buffered.clear();
         host.retained = Retained::default();
         host.state = None;
         host.motor = Permille::new(0);
@@ -123,7 +126,7 @@ pub(super) fn run(world: &mut World, context: &mut Context<'_>, node: NodeId, fl
     let entity = world.resource::<Nodes>().entity(node);
     let mut flash_result = flash_result;
     for step in 0..STEPS_MOST {
-        let received = bus::take_received(world, node);
+        let received = take_buffered(world, node).or_else(|| bus::take_received(world, node));
         let sent = bus::take_sent(world, node);
         if step > 0 && received.is_none() && sent.is_none() {
             return;
@@ -153,6 +156,30 @@ fn standard(id: Id) -> Option<embedded_can::StandardId> {
         Id::Standard(id) => Some(id),
         Id::Extended(_) => None,
     }
+}
+
+/// With a second bank the receive interrupt goes on during a flash operation: it keeps frames for the firmware.
+pub(super) fn buffer(world: &mut World, node: NodeId) {
+    let entity = world.resource::<Nodes>().entity(node);
+    let served = world.get::<Flash>(entity).is_some_and(|flash| flash.operation.is_some() && !flash.times.stalls_core);
+    if !served {
+        return;
+    }
+    while let Some(frame) = bus::take_received(world, node) {
+        if let Some(mut host) = world.get_mut::<PumpHost>(entity) {
+            // A full buffer loses the frame, as a driver's ring does.
+            let _ = host.buffered.push_back(frame);
+        }
+    }
+}
+
+fn take_buffered(world: &mut World, node: NodeId) -> Option<Frame> {
+    let entity = world.resource::<Nodes>().entity(node);
+    let host = world.get::<PumpHost>(entity)?;
+    if host.buffered.is_empty() {
+        return None;
+    }
+    world.get_mut::<PumpHost>(entity)?.buffered.pop_front()
 }
 
 /// Inputs with the analog values, sampled afresh every millisecond.

@@ -1,8 +1,277 @@
 //! What a run is measured by: the pumps' tries, numbers about the bus, curves, and the journal of transitions.
 //!
-//! Observers fill these from the trace while the twin runs; nothing here acts back on it.
+//! Observers fill these from the trace while the twin runs; nothing here acts back on it, except that the run ends a
+//! given time after its campaign.
 
 pub mod journal;
 pub mod series;
 pub mod stats;
 pub mod timeline;
+
+use bevy_ecs::prelude::{Resource, World};
+use orchestrator::{Activity, Notice};
+use protocol::cyclic::PumpState;
+
+use crate::bus::{BusRecord, LinkState};
+use crate::event::{Context, TwinBuilder};
+use crate::hosts::cioc::CiocHost;
+use crate::hosts::{OrchestratorRecord, PumpRecord};
+use crate::kernel::{SimTime, Span};
+use crate::node::{NodeId, Nodes};
+use crate::record::Record;
+use crate::scenario::{End, Scenario};
+use crate::{plant, power};
+
+use journal::Journal;
+use series::Curve;
+use stats::BusStats;
+use timeline::Timeline;
+
+/// Error counters of one node over the run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LinkHistory {
+    /// Greatest transmit error counter.
+    pub tec_max: u16,
+    /// Greatest receive error counter.
+    pub rec_max: u16,
+    /// How often it went error-passive.
+    pub passive: u64,
+    /// How often it went bus-off.
+    pub bus_off: u64,
+    state: Option<LinkState>,
+}
+
+/// Everything that is measured in one run.
+#[derive(Resource, Clone)]
+pub struct Measures {
+    /// The pumps' tries and the campaign.
+    pub timeline: Timeline,
+    /// Numbers about the bus.
+    pub bus: BusStats,
+    /// Supply at the source in mV.
+    pub supply: Curve,
+    /// Coolant flow in 0.1 L/min.
+    pub flow: Curve,
+    /// Coolant temperature in 0.1 degC.
+    pub coolant: Curve,
+    /// Bus load in ppm per 100 ms.
+    pub load: Curve,
+    /// State transitions.
+    pub journal: Journal,
+    /// By node number.
+    pub links: Vec<LinkHistory>,
+    /// Each pump's last state and since when; index 0 is pump 1.
+    pub states: Vec<(Option<PumpState>, SimTime)>,
+    /// Whether each pump was in fail-safe mode at any time.
+    pub fail_safe: Vec<bool>,
+    /// Flash operations begun by each pump.
+    pub flash_operations: Vec<u64>,
+    /// When all good pumps were in automatic mode again after the last try; counts anew with each try.
+    pub back_to_automatic: Option<SimTime>,
+    /// What the first successful frames on the bus say of each update: request of the bootloader, and first status of
+    /// an application after it; independent of what the orchestrator reports.
+    pub seen_on_bus: Vec<BusView>,
+    /// How long after the orchestrator came to rest the run ends, if it does by that.
+    ends: Option<Span>,
+    resting_since: Option<SimTime>,
+}
+
+/// An update as the frames on the bus show it.
+#[derive(Clone, Debug, Default)]
+pub struct BusView {
+    /// When the last request for the programming session of a running application was queued.
+    pub asked: Option<SimTime>,
+    /// Durations from that to the version read back in the application, per success.
+    pub updates: Vec<Span>,
+    reset_asked: bool,
+}
+
+impl Measures {
+    fn new(scenario: &Scenario) -> Self {
+        let pumps = usize::from(scenario.pumps.count);
+        Self {
+            timeline: Timeline::new(scenario.pumps.count),
+            bus: BusStats::default(),
+            supply: Curve::default(),
+            flow: Curve::default(),
+            coolant: Curve::default(),
+            load: Curve::default(),
+            journal: Journal::default(),
+            links: vec![LinkHistory::default(); NodeId::MOST],
+            states: vec![(None, SimTime::ZERO); pumps],
+            fail_safe: vec![false; pumps],
+            flash_operations: vec![0; pumps],
+            back_to_automatic: None,
+            seen_on_bus: vec![BusView::default(); pumps],
+            ends: match scenario.end {
+                End::AfterCampaign(span) => Some(span),
+                End::At(_) => None,
+            },
+            resting_since: None,
+        }
+    }
+
+    fn see(&mut self, world: &World, now: SimTime, record: &Record) {
+        match record {
+            Record::Bus(record) => self.see_bus(now, record),
+            Record::Orchestrator(record) => self.timeline.see(now, record),
+            Record::Pump(record) => self.see_pump(now, record),
+            Record::Power(_) => self.supply.set(now, i64::from(power::source_mv(world, now))),
+            Record::Plant(_) => {
+                self.supply.set(now, i64::from(power::source_mv(world, now)));
+                self.flow.set(now, i64::from(plant::flow_decilitres_per_min(world)));
+                self.coolant.set(now, i64::from(plant::coolant(world).get()));
+            }
+            Record::Fault(_) => {}
+        }
+        if is_transition(record) {
+            self.journal.push(now, record.clone());
+        }
+    }
+
+    fn see_bus(&mut self, now: SimTime, record: &BusRecord) {
+        match record {
+            BusRecord::Frame { start, frame, sender, queued, .. } => {
+                self.bus.frame(frame.id(), *queued, *start, now);
+                self.flush_load();
+                self.see_frame(frame, *sender, *queued, now);
+            }
+            BusRecord::Error { start, .. } => {
+                self.bus.error_frames += 1;
+                self.bus.occupied(*start, now);
+                self.flush_load();
+            }
+            BusRecord::State { node, state, tec, rec } => self.see_link(*node, *state, *tec, *rec),
+            BusRecord::Hit { .. } | BusRecord::Overrun { .. } | BusRecord::Lost { .. } => {}
+        }
+    }
+
+    fn flush_load(&mut self) {
+        for (at, ppm) in self.bus.ended.drain(..) {
+            self.load.set(at, i64::try_from(ppm).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn see_link(&mut self, node: NodeId, state: LinkState, tec: u16, rec: u16) {
+        let Some(link) = self.links.get_mut(node.index()) else { return };
+        link.tec_max = link.tec_max.max(tec);
+        link.rec_max = link.rec_max.max(rec);
+        if link.state != Some(state) {
+            link.passive += u64::from(state == LinkState::Passive);
+            link.bus_off += u64::from(state == LinkState::BusOff);
+            link.state = Some(state);
+        }
+    }
+
+    /// Follows an update on the wire: 10 02 asks for the bootloader, 11 resets, 62 F195 reads the version back.
+    fn see_frame(&mut self, frame: &protocol::Frame, _sender: NodeId, queued: SimTime, now: SimTime) {
+        use protocol::ids;
+        let embedded_can::Id::Standard(id) = frame.id() else { return };
+        if id.as_raw() < 0x700 {
+            return;
+        }
+        let request = id.as_raw().checked_sub(0x701).map(usize::from).filter(|index| *index < self.seen_on_bus.len());
+        if let Some(index) = request {
+            let view = &mut self.seen_on_bus[index];
+            match frame.data() {
+                [0x02, 0x10, 0x02, ..] => {
+                    let application = self.states[index].0.is_some_and(PumpState::is_application);
+                    if application || view.asked.is_none() {
+                        view.asked = Some(queued);
+                        view.reset_asked = false;
+                    }
+                }
+                [0x02, 0x11, 0x01, ..] => view.reset_asked = true,
+                _ => {}
+            }
+        } else if let Some(pump) = ids::uds_responder(id)
+            && let Some(view) = self.seen_on_bus.get_mut(pump.index())
+            && matches!(frame.data(), [0x10, 0x09, 0x62, 0xF1, 0x95, ..])
+            && view.reset_asked
+            && let Some(asked) = view.asked.take()
+        {
+            view.updates.push(now.since(asked));
+            view.reset_asked = false;
+        }
+    }
+
+    fn see_pump(&mut self, now: SimTime, record: &PumpRecord) {
+        let Some(pump) = record.node().pump().map(|pump| usize::from(pump) - 1) else { return };
+        match record {
+            PumpRecord::State { state, .. } => {
+                self.states[pump] = (Some(*state), now);
+                self.fail_safe[pump] |= *state == PumpState::FailSafe;
+            }
+            PumpRecord::Off { .. } | PumpRecord::Reset { .. } => self.states[pump] = (None, now),
+            PumpRecord::FlashBegun { .. } => self.flash_operations[pump] += 1,
+            PumpRecord::Started { .. }
+            | PumpRecord::Motor { .. }
+            | PumpRecord::UnerasedWrite { .. }
+            | PumpRecord::Disguised { .. } => {}
+        }
+    }
+}
+
+/// Whether a record is a transition, as opposed to a single frame, a flash operation or a curve's point.
+fn is_transition(record: &Record) -> bool {
+    !matches!(
+        record,
+        Record::Bus(BusRecord::Frame { .. })
+            | Record::Plant(plant::PlantRecord::State { .. })
+            | Record::Pump(PumpRecord::FlashBegun { .. })
+            | Record::Orchestrator(OrchestratorRecord::Notice(Notice::Block { .. }))
+    )
+}
+
+/// Adds the measures of a run to the twin.
+pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
+    builder.resource(Measures::new(scenario));
+    builder.observe(|world, _, time, record| {
+        world.resource_scope(|world, mut measures: bevy_ecs::prelude::Mut<'_, Measures>| {
+            measures.see(world, time, record);
+        });
+    });
+}
+
+/// Notes when all pumps that work are in automatic mode after the last try: every pump that is neither dead, missing nor
+/// without supply.
+fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestrator::Status>) {
+    let Some(status) = status else { return };
+    let powered: Vec<bool> =
+        (0..status.pumps.len()).map(|pump| power::is_powered(world, NodeId::new(pump as u8 + 1))).collect();
+    let mut measures = world.resource_mut::<Measures>();
+    if measures.timeline.last_try_end.is_none() || measures.timeline.open_try().is_some() {
+        measures.back_to_automatic = None;
+        return;
+    }
+    let good = status.pumps.iter().zip(powered).filter(|(pump, powered)| {
+        *powered && !matches!(pump.outcome, orchestrator::Outcome::Dead | orchestrator::Outcome::Missing)
+    });
+    let states = &measures.states;
+    let all = good.map(|(pump, _)| states[pump.pump.index()]).all(|(state, _)| state == Some(PumpState::Automatic));
+    if all && measures.back_to_automatic.is_none() {
+        // The instant of the last pump's change, not that of this look.
+        measures.back_to_automatic = measures.states.iter().map(|(_, since)| *since).max().map(|at| at.min(now));
+    }
+}
+
+/// Looks whether the run is over: some time after the orchestrator has come to rest.
+pub(crate) fn look(world: &mut World, context: &mut Context<'_>) {
+    let now = context.now;
+    let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
+    let status = world.get::<CiocHost>(cioc).and_then(CiocHost::firmware).map(orchestrator::Orchestrator::status);
+    let activity = status.as_ref().map(|status| status.activity);
+    look_for_automatic(world, now, status.as_ref());
+    let mut measures = world.resource_mut::<Measures>();
+    let Some(ends) = measures.ends else { return };
+    let resting =
+        matches!(activity, Some(Activity::Idle | Activity::Finished | Activity::FinishedWithErrors));
+    if !resting {
+        measures.resting_since = None;
+        return;
+    }
+    let since = *measures.resting_since.get_or_insert(now);
+    if now.since(since) >= ends {
+        context.halt();
+    }
+}

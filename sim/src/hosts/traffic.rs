@@ -1,0 +1,140 @@
+//! Periodic messages beside the system's own: what else an engineer puts on the bus.
+//!
+//! A message is requested at offset + k * period + jitter(k). A node that already waits to send the same message
+//! replaces it, as a device driver with one buffer per message does; the replaced one is counted.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::{Resource, World};
+use heapless::Vec as FixedVec;
+use protocol::Frame;
+use rand::{Rng as _, RngExt as _};
+
+use super::CpuEvent;
+use crate::bus;
+use crate::event::{Context, Event, TwinBuilder};
+use crate::kernel::{SimTime, Span, Stream, stream};
+use crate::node::NodeId;
+use crate::scenario::{Scenario, Traffic};
+
+/// Messages that wait at one node for a mailbox.
+const WAITING_MOST: usize = 32;
+
+#[derive(Clone)]
+struct Message {
+    spec: Arc<Traffic>,
+    node: NodeId,
+    random: Stream,
+    requested: u64,
+    /// Requests that found the same message still waiting.
+    replaced: u64,
+}
+
+/// All periodic messages of a run, and what waits for a mailbox at each node.
+#[derive(Resource, Clone, Default)]
+pub struct TrafficList {
+    messages: Vec<Message>,
+    waiting: Vec<(NodeId, FixedVec<(Frame, SimTime), WAITING_MOST>)>,
+}
+
+impl TrafficList {
+    /// The id of the message of this name.
+    #[must_use]
+    pub fn id_of(&self, name: &str) -> Option<embedded_can::Id> {
+        self.messages.iter().find(|message| message.spec.name == name).map(|message| message.spec.id.id())
+    }
+
+    /// Name, id and how many requests replaced a waiting message, in the order of the scenario.
+    pub fn replaced(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.messages.iter().map(|message| (message.spec.name.as_str(), message.replaced))
+    }
+}
+
+/// Schedules the scenario's periodic messages.
+pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
+    let mut list = TrafficList::default();
+    for (index, spec) in scenario.traffic.iter().enumerate() {
+        let node = scenario.node_id(&spec.node).expect("the loader refuses unknown nodes");
+        let mut random = stream(scenario.seed, &format!("traffic {}", spec.name));
+        let jitter = draw_jitter(&mut random, spec.jitter);
+        let index = u16::try_from(index).expect("a scenario has fewer messages");
+        builder.agenda.at(SimTime::ZERO + spec.offset + jitter, Event::Cpu(CpuEvent::Traffic(index)));
+        list.messages.push(Message { spec: Arc::new(spec.clone()), node, random, requested: 0, replaced: 0 });
+        if !list.waiting.iter().any(|(known, _)| *known == node) {
+            list.waiting.push((node, FixedVec::new()));
+        }
+    }
+    builder.resource(list);
+}
+
+fn draw_jitter(random: &mut Stream, most: Span) -> Span {
+    if most == Span::ZERO {
+        return Span::ZERO;
+    }
+    Span::from_nanos(random.random_range(0..=most.as_nanos()))
+}
+
+/// A message is due: requests it and schedules the next.
+pub(super) fn request(world: &mut World, context: &mut Context<'_>, index: usize) {
+    let mut list = world.resource_mut::<TrafficList>();
+    let Some(message) = list.messages.get_mut(index) else { return };
+    message.requested += 1;
+    let base = SimTime::ZERO + message.spec.offset + message.spec.period.times(message.requested);
+    let jitter = draw_jitter(&mut message.random, message.spec.jitter);
+    let event = CpuEvent::Traffic(u16::try_from(index).unwrap_or(u16::MAX));
+    context.agenda.at(base + jitter, Event::Cpu(event));
+    let frame = message.frame();
+    let node = message.node;
+    if bus::waits_to_send(world, node, frame.id()) || bus::request(world, context, node, frame).is_err() {
+        let now = context.now;
+        queue(world, node, index, (frame, now));
+    }
+}
+
+impl Message {
+    fn frame(&mut self) -> Frame {
+        let mut bytes = [0; 8];
+        let data = match &self.spec.payload {
+            Some(payload) => payload.bytes(),
+            None => {
+                self.random.fill_bytes(&mut bytes);
+                &bytes[..self.spec.data_len().min(8)]
+            }
+        };
+        Frame::data_frame(self.spec.id.id(), data).expect("the loader refuses more than 8 bytes")
+    }
+}
+
+/// Keeps the message until a mailbox is free; a message of the same id that waits is replaced.
+fn queue(world: &mut World, node: NodeId, index: usize, entry: (Frame, SimTime)) {
+    let mut list = world.resource_mut::<TrafficList>();
+    let TrafficList { messages, waiting } = &mut *list;
+    let Some((_, waiting)) = waiting.iter_mut().find(|(known, _)| *known == node) else { return };
+    let replaced = match waiting.iter_mut().find(|old| old.0.id() == entry.0.id()) {
+        Some(old) => {
+            *old = entry;
+            true
+        }
+        None => waiting.push(entry).is_err(),
+    };
+    if replaced {
+        messages[index].replaced += 1;
+    }
+}
+
+/// A mailbox of a node without a CPU became free: sends what waits, the lowest id first.
+pub(super) fn attend(world: &mut World, context: &mut Context<'_>, node: NodeId) {
+    while bus::take_sent(world, node).is_some() {}
+    while bus::take_received(world, node).is_some() {}
+    while bus::mailboxes_free(world, node) > 0 {
+        let mut list = world.resource_mut::<TrafficList>();
+        let Some((_, waiting)) = list.waiting.iter_mut().find(|(known, _)| *known == node) else { return };
+        let Some(next) = (0..waiting.len()).min_by_key(|index| bus::wire::arbitration_key(waiting[*index].0.id())) else {
+            return;
+        };
+        let (frame, queued) = waiting.remove(next);
+        if bus::request_queued(world, context, node, frame, queued).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! What a scenario expects of its run, held against what happened; and the scenario's disturbances outside its fault list.
+
+use orchestrator::Cause;
+use reports::{Expectation as Row, Injection, Millis, Outcome, Report, RowVerdict, Standing, Verdict};
+
+use super::Run;
+use super::report::class_of;
+use crate::checks::Checks;
+use crate::hosts::OrchestratorRecord;
+use crate::kernel::SimTime;
+use crate::measure::Measures;
+use crate::measure::timeline::Question;
+use crate::node::NodeId;
+use crate::record::Record;
+use crate::scenario::words::NodeName;
+use crate::scenario::{self, Alarm, CampaignEnd, Consent, ConsentResult, Expectation, ImageDefect, Scenario, Selection};
+
+/// Fills in the expectations of a report and its verdict.
+pub(super) fn judge(scenario: &Scenario, run: &Run, report: &mut Report) {
+    expect_broken_checks(scenario, report);
+    report.verdict = report.judge();
+    let before = report.verdict;
+    let rows: Vec<Row> = scenario
+        .expectations
+        .iter()
+        .map(|expectation| {
+            let held = holds(scenario, run, report, before, expectation);
+            let verdict = if held { RowVerdict::Pass } else { RowVerdict::Fail };
+            Row { text: text(expectation), verdict }
+        })
+        .collect();
+    report.expectations = rows;
+    let said = scenario.expectations.iter().find_map(|expectation| match expectation {
+        Expectation::Verdict(verdict) => Some(verdict_of(verdict)),
+        _ => None,
+    });
+    // A scenario that expects an inconclusive run keeps that verdict: it must never read as a pass.
+    report.verdict = report.judge();
+    if said == Some(before) && report.verdict == Verdict::Pass {
+        report.verdict = before;
+    }
+}
+
+/// A check that the scenario expects to fail reads expected-fail; if it does not fail, that fails the run.
+fn expect_broken_checks(scenario: &Scenario, report: &mut Report) {
+    for expectation in &scenario.expectations {
+        let Expectation::CheckFails(id) = expectation else { continue };
+        if let Some(check) = report.checks.iter_mut().find(|check| check.id == *id) {
+            check.verdict = reports::row_verdict(Standing::ExpectedToFail, check.n, check.verdict != RowVerdict::Fail);
+        }
+    }
+}
+
+fn verdict_of(verdict: &scenario::Verdict) -> Verdict {
+    match verdict {
+        scenario::Verdict::Pass => Verdict::Pass,
+        scenario::Verdict::Fail => Verdict::Fail,
+        scenario::Verdict::Inconclusive => Verdict::Inconclusive,
+        scenario::Verdict::Error => Verdict::Error,
+    }
+}
+
+fn holds(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, expectation: &Expectation) -> bool {
+    let measures = run.twin.world.resource::<Measures>();
+    let pumps = |selection: &Selection| scenario.selected(selection).into_iter().map(|pump| usize::from(pump) - 1);
+    let history = |pump: usize| &measures.timeline.pumps[pump];
+    match expectation {
+        Expectation::Outcome(wanted) => {
+            pumps(&wanted.pumps).all(|pump| report.pumps[pump].outcome == outcome_of(&wanted.is))
+        }
+        Expectation::Attempts(wanted) => pumps(&wanted.pumps).all(|pump| {
+            let tries = history(pump).tries.len();
+            (usize::from(wanted.at_least)..=usize::from(wanted.at_most)).contains(&tries)
+        }),
+        Expectation::Cause(wanted) => cause_holds(scenario, measures, wanted),
+        Expectation::VersionAfter(wanted) => pumps(&wanted.pumps)
+            .all(|pump| report.pumps[pump].version_after.as_deref() == Some(wanted.version.to_string().as_str())),
+        Expectation::NoFlashWrite(selection) => pumps(selection).all(|pump| measures.flash_operations[pump] == 0),
+        Expectation::FailSafe(selection) => pumps(selection).all(|pump| measures.fail_safe[pump]),
+        Expectation::Consent(wanted) => consent_is(measures.timeline.question, wanted),
+        Expectation::Alarm(wanted) => {
+            let raised = measures.timeline.alarms.iter().filter(|(_, alarm)| alarm_is(*alarm, &wanted.about)).count();
+            raised == wanted.count as usize
+        }
+        Expectation::BudgetFails(id) => {
+            report.budget(id).is_some_and(|budget| budget.verdict == RowVerdict::ExpectedFail)
+        }
+        Expectation::CheckFails(id) => {
+            report.checks.iter().any(|check| check.id == *id && check.verdict == RowVerdict::ExpectedFail)
+        }
+        Expectation::BusOff(nodes) => all_nodes(scenario, nodes, |node| measures.links[node.index()].bus_off > 0),
+        Expectation::ErrorPassive(nodes) => all_nodes(scenario, nodes, |node| measures.links[node.index()].passive > 0),
+        Expectation::Campaign(end) => campaign_is(measures, end),
+        Expectation::Verdict(wanted) => before == verdict_of(wanted),
+    }
+}
+
+fn all_nodes(scenario: &Scenario, names: &[NodeName], is: impl Fn(NodeId) -> bool) -> bool {
+    names.iter().all(|name| scenario.node_id(name).is_some_and(&is))
+}
+
+fn outcome_of(outcome: &scenario::Outcome) -> Outcome {
+    match outcome {
+        scenario::Outcome::Updated => Outcome::Updated,
+        scenario::Outcome::UpToDate => Outcome::UpToDate,
+        scenario::Outcome::Dead => Outcome::Dead,
+        scenario::Outcome::Rejected => Outcome::Rejected,
+        scenario::Outcome::NotReached => Outcome::NotReached,
+    }
+}
+
+/// A cause of the image as a whole is logged without a pump; it then counts for all of them.
+fn cause_holds(scenario: &Scenario, measures: &Measures, wanted: &scenario::PumpCause) -> bool {
+    let Some(cause) = Cause::from_code(wanted.code.number()) else { return !wanted.logged };
+    let for_all = measures.timeline.causes.contains(&cause);
+    scenario.selected(&wanted.pumps).into_iter().all(|pump| {
+        let own = measures.timeline.pumps[usize::from(pump) - 1].causes.contains(&cause);
+        (own || for_all) == wanted.logged
+    })
+}
+
+fn consent_is(question: Question, wanted: &ConsentResult) -> bool {
+    matches!(
+        (question, wanted),
+        (Question::NotAsked, ConsentResult::NotAsked)
+            | (Question::Given, ConsentResult::Given)
+            | (Question::Refused, ConsentResult::Refused)
+            | (Question::Lapsed, ConsentResult::Lapsed)
+            | (Question::Late, ConsentResult::Late)
+    )
+}
+
+fn alarm_is(alarm: orchestrator::Alarm, wanted: &Alarm) -> bool {
+    use orchestrator::Alarm as Raised;
+    match (wanted, alarm) {
+        (Alarm::Any, _) | (Alarm::AnyDeadPump, Raised::PumpDead(_)) => true,
+        (Alarm::DeadPump(pump), Raised::PumpDead(dead)) => dead.get() == *pump,
+        (Alarm::FeedOff | Alarm::LowSupply, Raised::LowSupply) => true,
+        _ => false,
+    }
+}
+
+fn campaign_is(measures: &Measures, wanted: &CampaignEnd) -> bool {
+    let wrote = measures.flash_operations.iter().any(|operations| *operations > 0);
+    let finished = measures.timeline.finished.is_some();
+    match wanted {
+        CampaignEnd::Finished => finished,
+        CampaignEnd::NotStarted => !wrote,
+        CampaignEnd::Unfinished => wrote && !finished,
+    }
+}
+
+fn selection_text(selection: &Selection) -> String {
+    let list = |pumps: &[u8]| pumps.iter().map(|pump| format!("P{pump:02}")).collect::<Vec<_>>().join(", ");
+    match selection {
+        Selection::All => "every pump".to_owned(),
+        Selection::Only(pumps) => list(pumps),
+        Selection::Except(pumps) => format!("every pump but {}", list(pumps)),
+    }
+}
+
+/// The expectation as a sentence.
+fn text(expectation: &Expectation) -> String {
+    let names = |nodes: &[NodeName]| nodes.iter().map(NodeName::to_string).collect::<Vec<_>>().join(", ");
+    match expectation {
+        Expectation::Outcome(wanted) => format!("{} ends as {}", selection_text(&wanted.pumps), outcome_word(&wanted.is)),
+        Expectation::Attempts(wanted) => {
+            format!("{} takes {} to {} tries", selection_text(&wanted.pumps), wanted.at_least, wanted.at_most)
+        }
+        Expectation::Cause(wanted) => {
+            let not = if wanted.logged { "" } else { "not " };
+            format!("cause {} is {not}logged for {}", wanted.code, selection_text(&wanted.pumps))
+        }
+        Expectation::VersionAfter(wanted) => format!("{} holds version {}", selection_text(&wanted.pumps), wanted.version),
+        Expectation::NoFlashWrite(selection) => format!("no flash operation on {}", selection_text(selection)),
+        Expectation::FailSafe(selection) => format!("{} was in fail-safe mode", selection_text(selection)),
+        Expectation::Consent(wanted) => format!("consent was {}", consent_words(wanted)),
+        Expectation::Alarm(wanted) => format!("alarm {} is raised {} times", alarm_words(&wanted.about), wanted.count),
+        Expectation::BudgetFails(id) => format!("budget {id} is broken"),
+        Expectation::CheckFails(id) => format!("check {id} is broken"),
+        Expectation::BusOff(nodes) => format!("{} went bus-off", names(nodes)),
+        Expectation::ErrorPassive(nodes) => format!("{} went error-passive", names(nodes)),
+        Expectation::Campaign(CampaignEnd::Finished) => "the campaign finished".to_owned(),
+        Expectation::Campaign(CampaignEnd::NotStarted) => "the campaign wrote to no pump".to_owned(),
+        Expectation::Campaign(CampaignEnd::Unfinished) => "the campaign was under way at the end".to_owned(),
+        Expectation::Verdict(wanted) => format!("the run without expectations is: {}", verdict_of(wanted).word()),
+    }
+}
+
+fn outcome_word(outcome: &scenario::Outcome) -> &'static str {
+    match outcome {
+        scenario::Outcome::Updated => "updated",
+        scenario::Outcome::UpToDate => "up-to-date",
+        scenario::Outcome::Dead => "dead",
+        scenario::Outcome::Rejected => "rejected",
+        scenario::Outcome::NotReached => "not-reached",
+    }
+}
+
+fn consent_words(result: &ConsentResult) -> &'static str {
+    match result {
+        ConsentResult::NotAsked => "not asked for",
+        ConsentResult::Given => "given",
+        ConsentResult::Refused => "refused",
+        ConsentResult::Lapsed => "never answered",
+        ConsentResult::Late => "given too late",
+    }
+}
+
+fn alarm_words(alarm: &Alarm) -> String {
+    match alarm {
+        Alarm::DeadPump(pump) => format!("'P{pump:02} is dead'"),
+        Alarm::AnyDeadPump => "'a pump is dead'".to_owned(),
+        Alarm::FeedOff => "'feed off'".to_owned(),
+        Alarm::LowSupply => "'supply too low'".to_owned(),
+        Alarm::Any => "of any kind".to_owned(),
+    }
+}
+
+/// Image defects, unusual answers, searches by hand and the CIOC's own update are disturbances, too: each with its proof.
+pub(super) fn injections_outside_the_list(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Injection> {
+    let mut list = Vec::new();
+    let mut add = |id: &str, kind: &str, target: &str, seen: Option<(SimTime, String)>, activations: u64| {
+        let broken = run.twin.world.resource::<Checks>().rows().any(|row| row.broken.is_some());
+        let first = seen.as_ref().map(|(time, _)| *time);
+        list.push(Injection {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            target: target.to_owned(),
+            at_ms: first.map(|time| Millis::from_nanos(time.as_nanos())),
+            activations: if seen.is_some() { activations.max(1) } else { 0 },
+            effect: seen.map(|(_, effect)| effect).unwrap_or_default(),
+            class: class_of(measures, first, broken).to_owned(),
+        });
+    };
+    if scenario.campaign && scenario.package.image.defect.is_some() {
+        add("image", "image-defect", "package", image_proof(scenario, measures), 1);
+    }
+    if scenario.campaign && !matches!(scenario.user.consent, Consent::Agree(_)) {
+        add("consent", "consent", "person at the CIOC", first_notice(measures, is_question), 1);
+    }
+    if !scenario.user.manual_searches.is_empty() {
+        let searches = count(measures, is_manual_search);
+        add("manual-search", "manual-search", "person at the CIOC", first_notice(measures, is_manual_search), searches);
+    }
+    if scenario.cioc_update.is_some() {
+        add("cioc-update", "cioc-update", "CIOC", first_notice(measures, is_update), 1);
+    }
+    list
+}
+
+/// What the store really holds, and that the CIOC read it: its image alarm, its rejections or its search.
+fn image_proof(scenario: &Scenario, measures: &Measures) -> Option<(SimTime, String)> {
+    let what = match scenario.package.image.defect.as_ref()? {
+        ImageDefect::Missing => "the package names an image that is not there".to_owned(),
+        ImageDefect::Corrupt(bits) => format!("{bits} bits of the held image are inverted"),
+        ImageDefect::Truncated(size) => format!("the held image is {} bytes short", size.bytes()),
+        ImageDefect::Extended(size) => format!("the held image is {} bytes too long", size.bytes()),
+        ImageDefect::ForModel(model) => format!("the held image is for model {model}"),
+    };
+    first_notice(measures, is_search).map(|(time, _)| (time, what))
+}
+
+fn first_notice(measures: &Measures, is: fn(&OrchestratorRecord) -> Option<String>) -> Option<(SimTime, String)> {
+    measures.journal.iter().find_map(|(time, record)| match record {
+        Record::Orchestrator(record) => is(record).map(|effect| (*time, effect)),
+        _ => None,
+    })
+}
+
+fn count(measures: &Measures, is: fn(&OrchestratorRecord) -> Option<String>) -> u64 {
+    let hits = measures.journal.iter().filter(|(_, record)| match record {
+        Record::Orchestrator(record) => is(record).is_some(),
+        _ => false,
+    });
+    hits.count() as u64
+}
+
+fn is_question(record: &OrchestratorRecord) -> Option<String> {
+    matches!(record, OrchestratorRecord::Notice(orchestrator::Notice::ConsentAsked(_)))
+        .then(|| "the question was shown".to_owned())
+}
+
+fn is_search(record: &OrchestratorRecord) -> Option<String> {
+    matches!(record, OrchestratorRecord::Notice(orchestrator::Notice::Searching { .. }))
+        .then(|| "the search began".to_owned())
+}
+
+fn is_manual_search(record: &OrchestratorRecord) -> Option<String> {
+    matches!(record, OrchestratorRecord::Notice(orchestrator::Notice::Searching { manual: true }))
+        .then(|| "a search by hand began".to_owned())
+}
+
+fn is_update(record: &OrchestratorRecord) -> Option<String> {
+    matches!(record, OrchestratorRecord::UpdateBegun).then(|| "the CIOC fell silent".to_owned())
+}

@@ -1,0 +1,81 @@
+//! One run from scenario to [`Report`]: runs the twin to its end and judges what was measured.
+//!
+//! ```text
+//!   Loaded --twin::build--> Twin --run_until--> Measures, Checks, Faults --report--> reports::Report
+//! ```
+
+mod expectations;
+mod report;
+
+use crate::checks::Checks;
+use crate::event::Twin;
+use crate::hosts::FirmwareDefect;
+use crate::kernel::{Halt, SimTime};
+use crate::scenario::Scenario;
+use crate::twin::{self, BuildError};
+
+pub use report::{Identity, report};
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// As the scenario says.
+    Regular,
+    /// The time limit came first.
+    TimeLimit,
+    /// A million events at one instant.
+    Livelock,
+    /// A firmware panicked or broke its interface; says which and how.
+    Defect(String),
+}
+
+/// A run that has ended.
+pub struct Run {
+    /// The twin as it stands.
+    pub twin: Twin,
+    /// Why it ended.
+    pub ending: Ending,
+    /// When.
+    pub end: SimTime,
+}
+
+/// Runs a scenario to its end; `progress` is told the simulated time now and then.
+///
+/// # Errors
+/// [`BuildError`] if the twin cannot be built.
+pub fn run(
+    scenario: &Scenario,
+    image_file: Option<&[u8]>,
+    progress: impl FnMut(&Twin),
+) -> Result<Run, BuildError> {
+    Ok(finish(twin::build(scenario, image_file)?, scenario, progress))
+}
+
+/// How much simulated time passes between two calls of `progress`.
+const PROGRESS_PERIOD: crate::kernel::Span = crate::kernel::Span::from_secs(10);
+
+/// Runs a twin from where it stands to its end.
+pub fn finish(mut twin: Twin, scenario: &Scenario, mut progress: impl FnMut(&Twin)) -> Run {
+    let limit = SimTime::ZERO + scenario.time_limit;
+    let mut until = twin.agenda.now();
+    let halt = loop {
+        until = (until + PROGRESS_PERIOD).min(limit);
+        match twin.run_until(until) {
+            Halt::TimeReached if until < limit => progress(&twin),
+            halt => break halt,
+        }
+    };
+    let end = match halt {
+        Halt::TimeReached => limit,
+        _ => twin.agenda.now(),
+    };
+    let defect = twin.world.resource::<FirmwareDefect>().0.clone();
+    let ending = match (defect, halt) {
+        (Some((node, what)), _) => Ending::Defect(format!("firmware of {node} {what}")),
+        (None, Halt::Asked | Halt::Idle) => Ending::Regular,
+        (None, Halt::TimeReached) => Ending::TimeLimit,
+        (None, Halt::Livelock) => Ending::Livelock,
+    };
+    twin.world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| checks.finish(world, end));
+    Run { twin, ending, end }
+}

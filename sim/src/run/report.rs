@@ -1,0 +1,573 @@
+//! From a run that has ended to its [`Report`].
+
+use reports::{
+    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Fingerprint, Fixed, Input, Injection, Message, Millis,
+    Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Standing, Step, Try, TryOutcome, Verdict,
+};
+
+use super::{Ending, Run, expectations};
+use crate::bus;
+use crate::checks::Checks;
+use crate::faults::Faults;
+use crate::hosts::flash::Flash;
+use crate::kernel::{SimTime, Span};
+use crate::measure::Measures;
+use crate::measure::series::Curve;
+use crate::measure::timeline::{PumpHistory, Question, TryEnd};
+use crate::node::{NodeId, Nodes};
+use crate::scenario::{self, Loaded, Scenario};
+use crate::{plant, power};
+
+/// Which program makes a report; never part of a fingerprint.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// Version of cooltwin.
+    pub version: String,
+    /// Commit of its sources, or `unknown`.
+    pub commit: String,
+    /// Version of the compiler.
+    pub rustc: String,
+}
+
+pub(super) fn millis(span: Span) -> Millis {
+    Millis::from_nanos(span.as_nanos())
+}
+
+fn at(time: SimTime) -> Millis {
+    Millis::from_nanos(time.as_nanos())
+}
+
+/// The report of a run.
+#[must_use]
+pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
+    let scenario = &loaded.scenario;
+    let measures = run.twin.world.resource::<Measures>();
+    let mut report = Report {
+        schema: Schema::Result1,
+        scenario: reports::Scenario {
+            name: scenario.name.clone(),
+            sha256: scenario.sha256(),
+            resolved: scenario.resolved_text(),
+            overrides: loaded.overrides.clone(),
+        },
+        inputs: loaded
+            .inputs
+            .iter()
+            .map(|input| Input { path: input.path.clone(), sha256: input.sha256.clone() })
+            .collect(),
+        seed: scenario.seed,
+        simulated_ms: at(run.end),
+        verdict: Verdict::Error,
+        budgets: budgets(scenario, run, measures),
+        checks: checks(run),
+        expectations: Vec::new(),
+        pumps: pumps(scenario, run, measures),
+        campaign: scenario.campaign.then(|| campaign(measures)),
+        bus: bus_report(scenario, run, measures),
+        power: power_report(run),
+        plant: plant_report(run),
+        injections: injections(scenario, run, measures),
+        series: series(run, measures),
+        assumptions: assumptions(scenario),
+        fingerprint: fingerprint(run),
+        build: Build {
+            version: identity.version.clone(),
+            commit: identity.commit.clone(),
+            rustc: identity.rustc.clone(),
+        },
+    };
+    expectations::judge(scenario, run, &mut report);
+    report
+}
+
+/// Measured values of a budget: each with the place where it was measured and its steps.
+struct Sample {
+    value: Fixed,
+    place: String,
+    steps: Vec<Step>,
+}
+
+impl Sample {
+    fn plain(value: Fixed, place: &str) -> Self {
+        Self { value, place: place.to_owned(), steps: Vec::new() }
+    }
+}
+
+fn budgets(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Budget> {
+    scenario.budgets.iter().map(|budget| budget_row(scenario, run, measures, budget)).collect()
+}
+
+fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenario::Budget) -> Budget {
+    let relation = match spec.relation {
+        scenario::Relation::Below => Relation::Below,
+        scenario::Relation::AtMost => Relation::AtMost,
+        scenario::Relation::AtLeast => Relation::AtLeast,
+        scenario::Relation::Above => Relation::Above,
+        scenario::Relation::Between => Relation::Within,
+    };
+    let (limit, unit) = limit_value(&spec.limit);
+    let low = spec.limit_low.as_ref().map(|low| limit_value(low).0);
+    let mut row = Budget::new(&spec.id, relation, limit, low, unit);
+    row.requirements = spec.requirements.clone();
+    for sample in samples(run, measures, &spec.measure) {
+        if row.measure(sample.value) {
+            row.r#where = Some(sample.place);
+            row.decomposition = sample.steps;
+        }
+    }
+    row.judge(standing(scenario, spec, measures));
+    row
+}
+
+fn limit_value(limit: &scenario::words::Limit) -> (Fixed, &'static str) {
+    use scenario::words::Limit;
+    match limit {
+        Limit::Duration(span) => (Fixed::from(millis(*span)), "ms"),
+        Limit::Voltage(voltage) => (Fixed::scaled(i64::from(voltage.millivolts()), 0), "mV"),
+        Limit::Share(share) => (Fixed::scaled(i64::from(share.permille()), 1), "%"),
+        Limit::Flow(flow) => (Fixed::scaled(i64::from(flow.millilitres_per_minute()), 3), "L/min"),
+        Limit::Temperature(temperature) => (Fixed::scaled(i64::from(temperature.millicelsius()), 3), "degC"),
+    }
+}
+
+/// A broken budget that the scenario expects to be broken does not fail the run; one without an occasion in a run
+/// without updates is not applicable.
+fn standing(scenario: &Scenario, spec: &scenario::Budget, measures: &Measures) -> Standing {
+    use scenario::{Expectation, Measure};
+    let expected = |expectation: &Expectation| matches!(expectation, Expectation::BudgetFails(id) if *id == spec.id);
+    let about_updates = matches!(spec.measure, Measure::PumpUpdate | Measure::BackToAutomatic | Measure::Campaign);
+    let no_update = measures.timeline.pumps.iter().all(|pump| pump.tries.is_empty());
+    if scenario.expectations.iter().any(expected) {
+        Standing::ExpectedToFail
+    } else if about_updates && (!scenario.campaign || (no_update && expects_no_update(scenario))) {
+        Standing::NotApplicable
+    } else if spec.information {
+        Standing::Information
+    } else {
+        Standing::Required
+    }
+}
+
+/// Whether the scenario itself says that no pump is to be written to: a promise that its expectations judge.
+fn expects_no_update(scenario: &Scenario) -> bool {
+    scenario
+        .expectations
+        .iter()
+        .any(|expectation| matches!(expectation, scenario::Expectation::NoFlashWrite(scenario::Selection::All)))
+}
+
+fn samples(run: &Run, measures: &Measures, measure: &scenario::Measure) -> Vec<Sample> {
+    use scenario::Measure;
+    let timeline = &measures.timeline;
+    match measure {
+        Measure::PumpUpdate => timeline.pumps.iter().enumerate().filter_map(update_sample).collect(),
+        Measure::BackToAutomatic => back_to_automatic(measures)
+            .map(|span| Sample::plain(millis(span).into(), "last pump"))
+            .into_iter()
+            .collect(),
+        Measure::Campaign => campaign_duration(measures).map(|span| campaign_sample(measures, span)).into_iter().collect(),
+        Measure::Response(name) => response_samples(run, measures, name),
+        Measure::BusLoad => vec![Sample::plain(percent(measures.bus.peak_ppm), "worst 100 ms")],
+        Measure::Supply => {
+            let extremes = power::source_extremes(&run.twin.world);
+            [(extremes.min_mv, "lowest"), (extremes.max_mv, "highest")]
+                .map(|(mv, place)| Sample::plain(Fixed::scaled(i64::from(mv), 0), place))
+                .into()
+        }
+        Measure::Flow => {
+            let extremes = plant::extremes(&run.twin.world);
+            [(extremes.flow_min, "lowest"), (extremes.flow_max, "highest")]
+                .map(|(flow, place)| Sample::plain(Fixed::scaled(i64::from(flow), 1), place))
+                .into()
+        }
+        Measure::Coolant => {
+            let extremes = plant::extremes(&run.twin.world);
+            [(extremes.coolant_min, "coldest"), (extremes.coolant_max, "hottest")]
+                .map(|(coolant, place)| Sample::plain(Fixed::scaled(i64::from(coolant.get()), 1), place))
+                .into()
+        }
+    }
+}
+
+fn percent(ppm: u64) -> Fixed {
+    Fixed::scaled(i64::try_from(ppm).unwrap_or(i64::MAX), 4)
+}
+
+fn pump_name(index: usize) -> String {
+    format!("P{:02}", index + 1)
+}
+
+fn update_sample((index, pump): (usize, &PumpHistory)) -> Option<Sample> {
+    let good = pump.tries.iter().rfind(|each| each.outcome == TryEnd::Updated)?;
+    let mut steps: Vec<Step> = good
+        .phases
+        .iter()
+        .map(|(phase, begun)| Step { step: phase_name(*phase).to_owned(), at_ms: at(*begun) })
+        .collect();
+    steps.push(Step { step: "good status".to_owned(), at_ms: at(good.end) });
+    let place = format!("{}, try {}", pump_name(index), good.number);
+    Some(Sample { value: millis(good.duration()).into(), place, steps })
+}
+
+fn phase_name(phase: orchestrator::Phase) -> &'static str {
+    use orchestrator::Phase;
+    match phase {
+        Phase::Standby => "standby",
+        Phase::EnterBootloader => "enter-bootloader",
+        Phase::Session => "session",
+        Phase::Security => "security",
+        Phase::Erase => "erase",
+        Phase::Download => "download",
+        Phase::Transfer => "transfer",
+        Phase::Exit => "exit",
+        Phase::Check => "check",
+        Phase::Reset => "reset",
+        Phase::StatusCheck => "status",
+    }
+}
+
+/// From the end of the last try to the last good pump in automatic mode.
+fn back_to_automatic(measures: &Measures) -> Option<Span> {
+    let last = measures.timeline.last_try_end?;
+    measures.back_to_automatic.map(|automatic| automatic.since(last))
+}
+
+/// From consent to the end of the last try.
+fn campaign_duration(measures: &Measures) -> Option<Span> {
+    let timeline = &measures.timeline;
+    let (_, _) = timeline.finished?;
+    Some(timeline.last_try_end?.since(timeline.consented?))
+}
+
+fn campaign_sample(measures: &Measures, span: Span) -> Sample {
+    let step = |name: &str, time: Option<SimTime>| time.map(|time| Step { step: name.to_owned(), at_ms: at(time) });
+    let timeline = &measures.timeline;
+    let first = timeline.pumps.iter().flat_map(|pump| &pump.tries).map(|each| each.start).min();
+    let steps = [
+        step("consent", timeline.consented),
+        step("campaign started", timeline.started),
+        step("first try", first),
+        step("last try ended", timeline.last_try_end),
+    ];
+    Sample { value: millis(span).into(), place: "campaign".to_owned(), steps: steps.into_iter().flatten().collect() }
+}
+
+/// The worst response time of the message of this name, the requests that never got out included.
+fn response_samples(run: &Run, measures: &Measures, name: &str) -> Vec<Sample> {
+    let traffic = run.twin.world.resource::<crate::hosts::traffic::TrafficList>();
+    let Some(id) = traffic.id_of(name) else { return Vec::new() };
+    let worst = measures.bus.responses_of(id).map(|responses| responses.max);
+    worst.map(|worst| Sample::plain(millis(worst).into(), name)).into_iter().collect()
+}
+
+fn checks(run: &Run) -> Vec<Check> {
+    let mut rows: Vec<Check> = run.twin.world.resource::<Checks>().rows().map(check_row).collect();
+    rows.push(ending_row(run));
+    rows
+}
+
+fn check_row(row: &crate::checks::Row) -> Check {
+    let verdict = match (&row.broken, row.n, row.applicable) {
+        (Some(_), ..) => RowVerdict::Fail,
+        (None, _, false) => RowVerdict::NotApplicable,
+        (None, 0, true) => RowVerdict::Inconclusive,
+        (None, ..) => RowVerdict::Pass,
+    };
+    Check {
+        id: row.id.to_owned(),
+        requirements: row.requirements.iter().map(|id| (*id).to_owned()).collect(),
+        n: row.n,
+        verdict,
+        detail: row.broken.as_ref().map_or(String::new(), |(time, why)| format!("at {time} ms: {why}")),
+    }
+}
+
+fn ending_row(run: &Run) -> Check {
+    let (verdict, detail) = match &run.ending {
+        Ending::Regular => (RowVerdict::Pass, String::new()),
+        Ending::TimeLimit => (RowVerdict::Error, "the time limit came before the end".to_owned()),
+        Ending::Livelock => (RowVerdict::Error, "a million events at one instant".to_owned()),
+        Ending::Defect(what) => (RowVerdict::Error, what.clone()),
+    };
+    Check { id: "run_ends_regularly".to_owned(), requirements: Vec::new(), n: 1, verdict, detail }
+}
+
+fn pumps(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Pump> {
+    (0..usize::from(scenario.pumps.count)).map(|index| pump(scenario, run, measures, index)).collect()
+}
+
+fn pump(scenario: &Scenario, run: &Run, measures: &Measures, index: usize) -> Pump {
+    let history = &measures.timeline.pumps[index];
+    let good = history.tries.iter().rfind(|each| each.outcome == TryEnd::Updated);
+    let total = history.tries.first().zip(history.tries.last()).map(|(first, last)| last.end.since(first.start));
+    let setup = scenario.pump_setups().nth(index);
+    Pump {
+        id: pump_name(index),
+        outcome: outcome(measures, index),
+        attempts: u32::try_from(history.tries.len()).unwrap_or(u32::MAX),
+        update_ms: good.map(|good| millis(good.duration())),
+        total_ms: millis(total.unwrap_or(Span::ZERO)),
+        version_before: setup.map(|setup| setup.version.to_string()),
+        version_after: version_in_flash(run, index),
+        causes: history.causes.iter().map(orchestrator::Cause::to_string).collect(),
+        tries: history.tries.iter().map(try_of).collect(),
+    }
+}
+
+fn outcome(measures: &Measures, index: usize) -> Outcome {
+    use orchestrator::Outcome as Seen;
+    match measures.timeline.pumps[index].outcome {
+        Seen::Updated => Outcome::Updated,
+        Seen::UpToDate => Outcome::UpToDate,
+        Seen::Dead => Outcome::Dead,
+        Seen::Rejected => Outcome::Rejected,
+        Seen::Unknown | Seen::Pending | Seen::Updating | Seen::Missing => Outcome::NotReached,
+    }
+}
+
+/// The version of a valid application in the pump's flash, read out as a programmer would; none if there is none.
+fn version_in_flash(run: &Run, index: usize) -> Option<String> {
+    let node = NodeId::new(u8::try_from(index + 1).ok()?);
+    let entity = run.twin.world.resource::<Nodes>().entity(node);
+    let flash = run.twin.world.get::<Flash>(entity)?;
+    flash.valid_header().map(|header| header.version.to_string())
+}
+
+fn try_of(each: &crate::measure::timeline::Try) -> Try {
+    let ends = each.phases.iter().skip(1).map(|(_, begun)| *begun).chain([each.end]);
+    let phases = each.phases.iter().zip(ends).map(|((phase, begun), end)| Phase {
+        name: phase_name(*phase).to_owned(),
+        start_ms: at(*begun),
+        duration_ms: millis(end.since(*begun)),
+    });
+    let (outcome, cause) = match each.outcome {
+        TryEnd::Updated => (TryOutcome::Updated, None),
+        TryEnd::Failed(orchestrator::Cause::Interrupted) => {
+            (TryOutcome::Interrupted, Some(cause_text(orchestrator::Cause::Interrupted)))
+        }
+        TryEnd::Failed(cause) => (TryOutcome::Failed, Some(cause_text(cause))),
+        TryEnd::Open | TryEnd::Interrupted => (TryOutcome::Interrupted, None),
+    };
+    Try { n: u32::from(each.number), start_ms: at(each.start), outcome, cause, phases: phases.collect() }
+}
+
+/// A cause code with its words.
+fn cause_text(cause: orchestrator::Cause) -> String {
+    use orchestrator::Cause;
+    let words = match cause {
+        Cause::FileNotFound => "file not found",
+        Cause::ImageRejected => "image rejected",
+        Cause::LowSupply => "supply too low",
+        Cause::Timeout => "communication timeout",
+        Cause::RollBack => "roll-back",
+        Cause::FlashFailure => "flash failure",
+        Cause::CheckFailed => "check failed",
+        Cause::WrongVersion => "wrong version after reboot",
+        Cause::Refused => "refused by the pump",
+        Cause::NoGoodStatus => "no good status after reboot",
+        Cause::Interrupted => "CIOC restarted",
+    };
+    format!("{cause} {words}")
+}
+
+fn campaign(measures: &Measures) -> Campaign {
+    Campaign {
+        consent: match measures.timeline.question {
+            Question::NotAsked => Consent::NotAsked,
+            Question::Given => Consent::Given,
+            Question::Refused => Consent::Refused,
+            Question::Open | Question::Lapsed => Consent::Unanswered,
+            Question::Late => Consent::Late,
+        },
+        duration_ms: campaign_duration(measures).map(millis),
+        back_to_automatic_ms: back_to_automatic(measures).map(millis),
+    }
+}
+
+fn bus_report(scenario: &Scenario, run: &Run, measures: &Measures) -> Bus {
+    let nodes = run.twin.world.resource::<Nodes>();
+    let link = |node: NodeId| {
+        let link = &measures.links[node.index()];
+        let counters = run.twin.world.resource::<bus::Bus>().extremes(node);
+        BusNode {
+            id: node_name(scenario, node),
+            tec_max: u32::from(link.tec_max.max(counters.0)),
+            rec_max: u32::from(link.rec_max.max(counters.1)),
+            error_passive: link.passive,
+            bus_off: link.bus_off,
+        }
+    };
+    Bus {
+        bitrate: scenario.bus.bitrate.bits_per_second(),
+        load_mean: percent(measures.bus.mean_ppm(run.end)),
+        load_peak: percent(measures.bus.peak_ppm),
+        frames: measures.bus.frames,
+        error_frames: measures.bus.error_frames,
+        nodes: nodes.iter().map(|(node, _)| link(node)).collect(),
+        messages: measures
+            .bus
+            .responses()
+            .map(|(id, extended, responses)| Message {
+                id: reports::message_id(id, extended),
+                frames: responses.frames,
+                response_ms_min: Some(millis(responses.min)),
+                response_ms_mean: Some(millis(responses.mean())),
+                response_ms_max: Some(millis(responses.max)),
+            })
+            .collect(),
+    }
+}
+
+/// A node's name as the scenario has it.
+fn node_name(scenario: &Scenario, node: NodeId) -> String {
+    let further = node.index().checked_sub(NodeId::FIRST_FURTHER.index());
+    further.and_then(|index| scenario.further_nodes.get(index).cloned()).unwrap_or_else(|| node.to_string())
+}
+
+fn power_report(run: &Run) -> Power {
+    let extremes = power::source_extremes(&run.twin.world);
+    Power {
+        supply_mv_min: i64::from(extremes.min_mv),
+        supply_mv_max: i64::from(extremes.max_mv),
+        brownouts: u64::from(power::brownouts_total(&run.twin.world)),
+    }
+}
+
+fn plant_report(run: &Run) -> Plant {
+    let extremes = plant::extremes(&run.twin.world);
+    Plant {
+        flow_lpm_min: Fixed::scaled(i64::from(extremes.flow_min), 1),
+        coolant_c_max: Fixed::scaled(i64::from(extremes.coolant_max.get()), 1),
+    }
+}
+
+fn injections(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Injection> {
+    let faults = run.twin.world.resource::<Faults>();
+    let broken = run.twin.world.resource::<Checks>().rows().any(|row| row.broken.is_some());
+    let mut list: Vec<Injection> = faults
+        .list
+        .iter()
+        .enumerate()
+        .map(|(number, injection)| Injection {
+            id: fault_id(number, &injection.fault),
+            kind: kind_name(&injection.fault.kind),
+            target: target_name(scenario, &injection.fault.place),
+            at_ms: injection.first.map(at),
+            activations: injection.activations,
+            effect: injection.effect.to_string(),
+            class: class_of(measures, injection.first, broken).to_owned(),
+        })
+        .collect();
+    list.extend(super::expectations::injections_outside_the_list(scenario, run, measures));
+    list
+}
+
+fn fault_id(number: usize, fault: &scenario::Fault) -> String {
+    if fault.id.is_empty() { format!("{}-{}", kind_name(&fault.kind), number + 1) } else { fault.id.clone() }
+}
+
+/// `PowerCut` becomes `power-cut`.
+fn kind_name(kind: &scenario::FaultKind) -> String {
+    let debug = format!("{kind:?}");
+    let name = debug.split(['(', ' ', '{']).next().unwrap_or_default();
+    let mut kebab = String::new();
+    for (index, letter) in name.chars().enumerate() {
+        if letter.is_ascii_uppercase() && index > 0 {
+            kebab.push('-');
+        }
+        kebab.push(letter.to_ascii_lowercase());
+    }
+    kebab
+}
+
+fn target_name(scenario: &Scenario, place: &scenario::Place) -> String {
+    use scenario::Place;
+    match place {
+        Place::Pump(pump) => format!("P{pump:02}"),
+        Place::Cioc => "CIOC".to_owned(),
+        Place::AllPumps => "all pumps".to_owned(),
+        Place::AllNodes => "all nodes".to_owned(),
+        Place::Node(name) => scenario.node_id(name).map_or_else(String::new, |node| node_name(scenario, node)),
+        Place::Bus => "bus".to_owned(),
+        Place::Between(between) => format!("bus between {} and {}", between.a, between.b),
+        Place::Supply => "supply".to_owned(),
+        Place::PumpFeed => "pumps' feed".to_owned(),
+    }
+}
+
+/// What became of an injected fault: a broken check after it makes it undetected, a cause logged from then on detected.
+pub(super) fn class_of(measures: &Measures, first: Option<SimTime>, broken: bool) -> &'static str {
+    let Some(first) = first else { return "invalid" };
+    let failed_since = measures
+        .timeline
+        .pumps
+        .iter()
+        .flat_map(|pump| &pump.tries)
+        .any(|each| each.end >= first && matches!(each.outcome, TryEnd::Failed(_) | TryEnd::Interrupted));
+    let alarm_since = measures.timeline.alarms.iter().any(|(time, _)| *time >= first);
+    match (broken, failed_since || alarm_since) {
+        (true, _) => "undetected-dangerous",
+        (false, true) => "detected-safe",
+        (false, false) => "tolerated",
+    }
+}
+
+fn series(run: &Run, measures: &Measures) -> Vec<Series> {
+    let curve = |name: &str, unit: &str, curve: &Curve, places: u32| {
+        let points = curve.points(run.end);
+        Series {
+            name: name.to_owned(),
+            unit: unit.to_owned(),
+            t_ms: points.iter().map(|point| at(point.0)).collect(),
+            min: points.iter().map(|point| Fixed::scaled(point.1, places)).collect(),
+            max: points.iter().map(|point| Fixed::scaled(point.2, places)).collect(),
+        }
+    };
+    vec![
+        curve("supply", "mV", &measures.supply, 0),
+        curve("flow", "L/min", &measures.flow, 1),
+        curve("temperature", "degC", &measures.coolant, 1),
+        curve("bus-load", "%", &measures.load, 4),
+    ]
+}
+
+fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
+    let row = |text: &str, value: String, source: &str| Assumption {
+        text: text.to_owned(),
+        value,
+        source: source.to_owned(),
+    };
+    let mut list = vec![
+        row("bit rate of the bus", format!("{} bit/s", scenario.bus.bitrate.bits_per_second()), "the source names none: own number"),
+        row("reaction latency of every node", format!("{} ms", scenario.timing.reaction_latency), "own number, settable"),
+        row("timer resolution of every node", format!("{} ms", scenario.timing.timer_resolution), "own number, settable"),
+        row("boot time of a pump", format!("{} ms", scenario.timing.pump_boot), "own number, settable"),
+        row("boot time of the CIOC", format!("{} ms", scenario.timing.cioc_boot), "own number, settable"),
+        row("erase of a 128 KiB sector", format!("{} ms", scenario.flash_times().sector_erase), "STM32F4 data sheet class figure, settable"),
+        row("program of a 32-bit word", format!("{} ms", scenario.flash_times().word_program), "STM32F4 data sheet class figure, settable"),
+        row("CPU time to check a byte of flash or file", "60 ns".to_owned(), "own number: ten cycles at 168 MHz"),
+        row("STmin runs from", "end of frame to request of the next".to_owned(), "ISO 15765-2"),
+        row("tries that fail for lack of supply (FW003)", "not counted towards the three".to_owned(), "own decision: no pump becomes dead for lack of supply alone"),
+        row("fail-safe mode of a pump", "after 1 s of silence, at 80 %".to_owned(), "own number (PFU-012)"),
+    ];
+    for (text, value, source) in power::ASSUMPTIONS.iter().chain(plant::ASSUMPTIONS) {
+        list.push(row(text, (*value).to_owned(), source));
+    }
+    list
+}
+
+fn fingerprint(run: &Run) -> Fingerprint {
+    let domains = run.twin.trace.domain_fingerprints();
+    let of = |name: &str| {
+        domains.iter().find(|(domain, _)| *domain == name).map(|(_, value)| value.to_string()).unwrap_or_default()
+    };
+    Fingerprint {
+        all: run.twin.trace.fingerprint().to_string(),
+        bus: of("bus"),
+        orchestrator: of("orchestrator"),
+        pumps: of("pumps"),
+        power: of("power"),
+        plant: of("plant"),
+        faults: of("faults"),
+    }
+}

@@ -1,0 +1,371 @@
+//! From a scenario to a twin that can run: the one place that puts the domains together.
+
+use std::collections::BTreeMap;
+
+use protocol::header::{CRC32, HEADER_LEN, ImageHeader, ModelId};
+use protocol::ids::{self, PumpNumber};
+use protocol::isotp;
+use units::{DeciCelsius, Duration, Millivolts};
+
+use crate::bus::{self, ControllerOptions, Filter, Recovery};
+use crate::checks::{self, Truth};
+use crate::event::{Event, Twin, TwinBuilder};
+use crate::faults::{self, Setting};
+use crate::hosts::cioc::{CiocHost, Store};
+use crate::hosts::cpu::{Cpu, CpuOptions};
+use crate::hosts::flash::{Flash, FlashTimes};
+use crate::hosts::image::{self, Image};
+use crate::hosts::pump::PumpHost;
+use crate::hosts::{self, CpuEvent, traffic, user};
+use crate::kernel::{SimTime, Span, stream};
+use crate::measure;
+use crate::node::{NodeId, Nodes};
+use crate::plant;
+use crate::power::{self, Branch, NodeOptions};
+use crate::scenario::{End, ImageDefect, ImageSource, Protocol, PumpSetup, Scenario};
+
+/// Software CRC-32 of one byte on a Cortex-M4 at 168 MHz, about ten cycles (own number).
+const READ_COST: Span = Span::from_nanos(60);
+
+/// Why a scenario cannot be built though it was loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// The image file does not decode.
+    #[error("image file: {0}")]
+    Hex(#[from] image::HexError),
+    /// The image file is no text.
+    #[error("image file: a .hex file must be text")]
+    NotText,
+    /// The image file is too long for the pumps' flash.
+    #[error("image file: {bytes} bytes do not fit into the {most} bytes of the pumps' flash")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The most that fits.
+        most: u64,
+    },
+}
+
+/// Builds the twin of a scenario; `image_file` holds the bytes of the image file that it names, if it names one.
+///
+/// # Errors
+/// [`BuildError`] if the image file cannot be used.
+pub fn build(scenario: &Scenario, image_file: Option<&[u8]>) -> Result<Twin, BuildError> {
+    let images = Images::of(scenario, image_file)?;
+    let mut builder = TwinBuilder::default();
+    add_nodes(&mut builder, scenario);
+    install_domains(&mut builder, scenario);
+    attach_cioc(&mut builder, scenario, &images);
+    for setup in scenario.pump_setups() {
+        attach_pump(&mut builder, scenario, &setup, &images);
+    }
+    attach_further(&mut builder, scenario);
+    install_watchers(&mut builder, scenario, &images);
+    Ok(builder.build())
+}
+
+/// The images of a run.
+struct Images {
+    /// By pump number, as delivered.
+    installed: BTreeMap<u8, Image>,
+    store: Store,
+    models: Vec<String>,
+}
+
+impl Images {
+    fn of(scenario: &Scenario, image_file: Option<&[u8]>) -> Result<Self, BuildError> {
+        let models = model_names(scenario);
+        let mut made: BTreeMap<(u16, [u8; 6]), Image> = BTreeMap::new();
+        let target = held_image(scenario, image_file, &models)?;
+        let header = target.first_chunk::<HEADER_LEN>().and_then(|bytes| ImageHeader::decode(bytes).ok());
+        let mut installed = BTreeMap::new();
+        for setup in scenario.pump_setups() {
+            let model = model_id(&models, &setup.model);
+            let version = setup.version.to_header();
+            let same = header.is_some_and(|header| header.version == version && header.model == model);
+            let made = made.entry((model.0, version.to_bytes())).or_insert_with(|| {
+                // The same version of the same model is the same image; another one differs in its bytes, too.
+                let seed = u64::from_le_bytes([&version.to_bytes()[..], &model.0.to_le_bytes()].concat().try_into().unwrap_or([0; 8]));
+                if same { target.clone() } else { image::made_up(!seed, model, version, scenario.package.image.length.bytes() as usize) }
+            });
+            installed.insert(setup.pump, made.clone());
+        }
+        let store = store(scenario, target, &models);
+        Ok(Self { installed, store, models })
+    }
+}
+
+/// Every model name of the scenario, in the order of first use; its place gives the model id.
+fn model_names(scenario: &Scenario) -> Vec<String> {
+    let mut names = vec![scenario.pumps.model.clone(), scenario.package.image.model.clone()];
+    names.extend(scenario.pump_setups().map(|setup| setup.model));
+    if let Some(ImageDefect::ForModel(model)) = &scenario.package.image.defect {
+        names.push(model.clone());
+    }
+    let mut unique: Vec<String> = Vec::new();
+    for name in names {
+        if !unique.contains(&name) {
+            unique.push(name);
+        }
+    }
+    unique
+}
+
+fn model_id(models: &[String], name: &str) -> ModelId {
+    let index = models.iter().position(|known| known == name).unwrap_or(usize::MAX - 1);
+    ModelId(u16::try_from(index + 1).unwrap_or(u16::MAX))
+}
+
+/// The sound image that the package names, before any defect.
+fn held_image(scenario: &Scenario, file: Option<&[u8]>, models: &[String]) -> Result<Image, BuildError> {
+    let spec = &scenario.package.image;
+    let bytes = match (&spec.source, file) {
+        (ImageSource::File(path), Some(file)) if path.ends_with(".hex") => {
+            let text = std::str::from_utf8(file).map_err(|_| BuildError::NotText)?;
+            image::from_hex(text)?
+        }
+        (ImageSource::File(_), Some(file)) => file.to_vec(),
+        _ => {
+            let model = match &spec.defect {
+                Some(ImageDefect::ForModel(model)) => model_id(models, model),
+                _ => model_id(models, &spec.model),
+            };
+            let length = spec.length.bytes() as usize;
+            return Ok(image::made_up(spec.seed, model, spec.version.to_header(), length));
+        }
+    };
+    if bytes.len() as u64 > image::IMAGE_MOST {
+        return Err(BuildError::TooLong { bytes: bytes.len(), most: image::IMAGE_MOST });
+    }
+    Ok(bytes.into())
+}
+
+/// What the CIOC's file store holds: the image with its defect.
+fn store(scenario: &Scenario, image: Image, _models: &[String]) -> Store {
+    use rand::RngExt as _;
+    if !scenario.package.pump_firmware {
+        return Store::NoPumpFirmware;
+    }
+    let mut bytes = image.to_vec();
+    match &scenario.package.image.defect {
+        None | Some(ImageDefect::ForModel(_)) => return Store::Present(image),
+        Some(ImageDefect::Missing) => return Store::Missing,
+        Some(ImageDefect::Corrupt(bits)) => {
+            let mut random = stream(scenario.seed, "image defect");
+            for _ in 0..*bits {
+                let bit = random.random_range(0..bytes.len() * 8);
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+        }
+        Some(ImageDefect::Truncated(size)) => bytes.truncate(bytes.len().saturating_sub(size.bytes() as usize)),
+        Some(ImageDefect::Extended(size)) => bytes.resize(bytes.len() + size.bytes() as usize, 0xFF),
+    }
+    Store::Present(bytes.into())
+}
+
+fn add_nodes(builder: &mut TwinBuilder, scenario: &Scenario) {
+    let mut nodes = Nodes::default();
+    for name in scenario.nodes() {
+        if let Some(node) = scenario.node_id(&name) {
+            nodes.add(node, builder.world.spawn_empty().id());
+        }
+    }
+    builder.resource(nodes);
+}
+
+fn install_domains(builder: &mut TwinBuilder, scenario: &Scenario) {
+    bus::install(builder, scenario.bus.bitrate.bits_per_second());
+    power::install(
+        builder,
+        power::Options {
+            source_mv: scenario.supply.nominal.millivolts(),
+            resistance_mohm: scenario.supply.resistance.milliohms(),
+            ..power::Options::default()
+        },
+    );
+    plant::install(builder, plant_options(scenario));
+    hosts::install(builder);
+    traffic::install(builder, scenario);
+    user::install(builder, &scenario.user);
+    if let Some(outage) = &scenario.cioc_update {
+        let begin = SimTime::ZERO + outage.at;
+        builder.agenda.at(begin, Event::Cpu(CpuEvent::CiocUpdateBegins));
+        builder.agenda.at(begin + outage.duration, Event::Cpu(CpuEvent::CiocUpdateEnds));
+    }
+}
+
+fn plant_options(scenario: &Scenario) -> plant::Options {
+    let plant = &scenario.plant;
+    let tenths = |temperature: crate::scenario::quantity::Temperature| {
+        DeciCelsius::new(i16::try_from(temperature.millicelsius() / 100).unwrap_or(0))
+    };
+    plant::Options {
+        volume_ml: plant.volume.millilitres(),
+        heat_w: plant.heat_load.watts(),
+        secondary: tenths(plant.ambient),
+        coolant: tenths(plant.coolant_start),
+        ..plant::Options::default()
+    }
+}
+
+fn isotp_config(protocol: &Protocol) -> isotp::Config {
+    let span = |span: Span| Duration::from_micros(span.as_nanos() / 1_000);
+    isotp::Config {
+        block_size: protocol.block_size,
+        separation: isotp::SeparationTime::at_least(span(protocol.st_min)),
+        padding: Some(protocol.padding),
+        n_as: span(protocol.n_as),
+        n_bs: span(protocol.n_bs),
+        n_cr: span(protocol.n_cr),
+        ..isotp::Config::DEFAULT
+    }
+}
+
+fn millivolts(voltage: crate::scenario::quantity::Voltage) -> Millivolts {
+    Millivolts::new(u16::try_from(voltage.millivolts()).unwrap_or(u16::MAX))
+}
+
+fn node_options(scenario: &Scenario, own: NodeOptions) -> NodeOptions {
+    NodeOptions {
+        off_mv: scenario.supply.brown_out.millivolts(),
+        on_mv: scenario.supply.power_good.millivolts(),
+        hold_up: scenario.supply.hold_up,
+        ..own
+    }
+}
+
+fn controller(scenario: &Scenario, filters: &[Filter]) -> ControllerOptions {
+    ControllerOptions {
+        recovery: if scenario.bus.automatic_recovery { Recovery::Automatic } else { Recovery::OnRequest },
+        latency: scenario.timing.reaction_latency,
+        filters: heapless::Vec::from_slice(filters).unwrap_or_default(),
+        powered: false,
+    }
+}
+
+fn insert<B: bevy_ecs::prelude::Bundle>(builder: &mut TwinBuilder, node: NodeId, bundle: B) {
+    let entity = builder.world.resource::<Nodes>().entity(node);
+    builder.world.entity_mut(entity).insert(bundle);
+}
+
+fn attach_cioc(builder: &mut TwinBuilder, scenario: &Scenario, images: &Images) {
+    // Two filter banks: everything from 0x200 to 0x21F, and from 0x780 to 0x79F.
+    let banks = [0x200, 0x780].map(|base| {
+        let id = embedded_can::StandardId::new(base).unwrap_or(embedded_can::StandardId::ZERO);
+        Filter { id: id.into(), mask: 0x7E0 }
+    });
+    bus::attach(builder, NodeId::CIOC, &controller(scenario, &banks));
+    power::attach(builder, NodeId::CIOC, Branch::Cioc, node_options(scenario, NodeOptions::cioc()));
+    let span = |span: Span| Duration::from_micros(span.as_nanos() / 1_000);
+    let tenths = i16::try_from(scenario.plant.set_point.millicelsius() / 100).unwrap_or(400);
+    let default = orchestrator::Config::DEFAULT;
+    let config = orchestrator::Config {
+        pumps: scenario.pumps.count,
+        isotp: isotp_config(&scenario.protocol),
+        block_len: u16::try_from(scenario.protocol.block_len.bytes()).unwrap_or(u16::MAX),
+        update_supply_min: millivolts(scenario.supply.minimum_for_update),
+        p2: span(scenario.protocol.p2),
+        p2_star: span(scenario.protocol.p2_star),
+        regulation: orchestrator::config::Regulation { target: DeciCelsius::new(tenths), ..default.regulation },
+        ..default
+    };
+    let store = if scenario.campaign { images.store.clone() } else { Store::NoPumpFirmware };
+    let cpu = Cpu::new(CpuOptions {
+        boot_time: scenario.timing.cioc_boot,
+        timer_resolution: scenario.timing.timer_resolution,
+        clock_ppm: scenario.timing.cioc_clock_drift.ppm(),
+        read_cost: READ_COST,
+    });
+    insert(builder, NodeId::CIOC, (cpu, CiocHost::new(config, store)));
+}
+
+fn attach_pump(builder: &mut TwinBuilder, scenario: &Scenario, setup: &PumpSetup, images: &Images) {
+    let node = NodeId::new(setup.pump);
+    let Some(number) = PumpNumber::new(setup.pump) else { return };
+    let filters = [Filter::exactly(ids::command(number)), Filter::exactly(ids::uds_request(number))];
+    bus::attach(builder, node, &controller(scenario, &filters));
+    power::attach(builder, node, Branch::Pumps(0), node_options(scenario, NodeOptions::pump()));
+    plant::attach(builder, node);
+    let span = |span: Span| Duration::from_micros(span.as_nanos() / 1_000);
+    let mut config = pump::Config::new(number, model_id(&images.models, &setup.model));
+    config.isotp = isotp_config(&scenario.protocol);
+    config.update_supply_min = millivolts(scenario.supply.minimum_for_update);
+    config.p2 = span(scenario.protocol.p2);
+    config.p2_star = span(scenario.protocol.p2_star);
+    let times = scenario.flash_times();
+    let times = FlashTimes {
+        sector_erase: times.sector_erase,
+        word_program: times.word_program,
+        stalls_core: scenario.flash.stalls_core,
+    };
+    let random = stream(scenario.seed, &format!("flash {node}"));
+    let flash = Flash::with_image(times, random, &images.installed[&setup.pump]);
+    let cpu = Cpu::new(CpuOptions {
+        boot_time: setup.boot + setup.clock_offset,
+        timer_resolution: scenario.timing.timer_resolution,
+        clock_ppm: setup.clock_drift_ppm,
+        read_cost: READ_COST,
+    });
+    insert(builder, node, (cpu, flash, PumpHost::new(config)));
+    if !setup.answers {
+        builder.agenda.at(SimTime::ZERO, Event::Cpu(CpuEvent::Mute(node)));
+    }
+}
+
+/// Nodes that only send traffic: always powered, without firmware.
+fn attach_further(builder: &mut TwinBuilder, scenario: &Scenario) {
+    for name in &scenario.further_nodes {
+        let name = crate::scenario::words::NodeName::Further(name.clone());
+        if let Some(node) = scenario.node_id(&name) {
+            let options = ControllerOptions { powered: true, ..controller(scenario, &[]) };
+            bus::attach(builder, node, &options);
+            power::attach(builder, node, Branch::Safety, node_options(scenario, NodeOptions::safety()));
+        }
+    }
+}
+
+fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Images) {
+    let held = match &images.store {
+        Store::Present(image) => Some(image.clone()),
+        Store::NoPumpFirmware | Store::Missing => None,
+    };
+    let header = held.as_ref().and_then(|image| sound_header(image));
+    let setups: Vec<PumpSetup> = scenario.pump_setups().collect();
+    let truth = Truth {
+        installed: images.installed.values().cloned().collect(),
+        sound: header.is_some(),
+        image_model: header.map_or(0, |header| header.model.0),
+        held,
+        models: setups.iter().map(|setup| model_id(&images.models, &setup.model).0).collect(),
+        campaign: scenario.campaign,
+        pumps: scenario.pumps.count,
+    };
+    let times = scenario.flash_times();
+    let setting = Setting {
+        seed: scenario.seed,
+        nominal_mv: scenario.supply.nominal.millivolts(),
+        latency: scenario.timing.reaction_latency,
+        sector_erase: times.sector_erase,
+        image_len: u64::from(scenario.package.image.length.bytes()),
+        further_nodes: scenario.further_nodes.clone(),
+        senders: scenario
+            .traffic
+            .iter()
+            .filter_map(|message| Some((message.id.id(), scenario.node_id(&message.node)?)))
+            .collect(),
+        random: stream(scenario.seed, "faults"),
+    };
+    faults::install(builder, scenario, setting);
+    checks::install(builder, truth);
+    measure::install(builder, scenario);
+    if let End::At(at) = scenario.end {
+        builder.agenda.at(SimTime::ZERO + at, Event::Check(checks::CheckEvent::End));
+    }
+}
+
+/// The header of a sound image. Written apart from the orchestrator's image check, on whole bytes in one go.
+fn sound_header(image: &[u8]) -> Option<ImageHeader> {
+    let header = ImageHeader::decode(image.first_chunk::<HEADER_LEN>()?).ok()?;
+    let whole = usize::try_from(header.length).is_ok_and(|length| length == image.len());
+    (whole && CRC32.checksum(&image[HEADER_LEN..]) == header.payload_crc).then_some(header)
+}
