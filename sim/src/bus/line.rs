@@ -720,6 +720,9 @@ impl Bus {
         if self.segments[s].line == Line::StuckDominant && !busy {
             self.free_again(ctx.now, s);
         }
+        if busy {
+            self.catch_up(ctx.now, s);
+        }
         self.segments[s].line = line;
         if !busy && line == Line::StuckDominant {
             let segment = &mut self.segments[s];
