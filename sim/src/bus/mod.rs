@@ -294,7 +294,9 @@ fn hand_over(world: &mut World, ctx: &mut Context<'_>, outcome: &Outcome) {
         let mut controller = controller_mut(world, node);
         if outcome.sent & node.bit() != 0 {
             controller.confirm(slot, ctx.now);
-            call_attention(&mut controller, ctx, node);
+            if controller.has_news() {
+                call_attention(&mut controller, ctx, node);
+            }
         } else {
             controller.failed(slot);
         }
