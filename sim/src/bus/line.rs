@@ -109,6 +109,7 @@ pub struct Bus {
     waiting: u32,
     pub(super) medium: Medium,
     pub(super) acceptance: super::acceptance::Acceptance,
+    pub(super) losses: super::Losses,
     epochs: u32,
 }
 
@@ -206,6 +207,7 @@ impl Bus {
             waiting: 0,
             medium: Medium::default(),
             acceptance: super::acceptance::Acceptance::default(),
+            losses: super::Losses::default(),
             epochs: 0,
         }
     }

@@ -19,7 +19,7 @@ mod noise;
 mod tests;
 pub mod wire;
 
-use bevy_ecs::prelude::{Resource, World};
+use bevy_ecs::prelude::World;
 use embedded_can::Id;
 use heapless::Vec as FixedVec;
 use protocol::frame::{Frame, raw_id};
@@ -203,16 +203,14 @@ pub struct PlannedLoss {
 }
 
 /// Planned losses above the link layer.
-#[derive(Resource, Clone, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Losses {
     planned: Vec<(PlannedLoss, u32)>,
-    nodes: u32,
 }
 
 impl Losses {
     fn add(&mut self, loss: PlannedLoss) {
         self.planned.push((loss, 0));
-        self.nodes |= loss.node.bit();
     }
 
     /// The injection that takes this frame from `node`, if any.
@@ -244,7 +242,6 @@ pub fn bit_time(bitrate: u32) -> Option<Span> {
 pub fn install(builder: &mut TwinBuilder, bitrate: u32) {
     let bit_time = bit_time(bitrate).unwrap_or_else(|| panic!("no bit time for {bitrate} bit/s"));
     builder.resource(Bus::new(bit_time.as_nanos()));
-    builder.resource(Losses::default());
     builder.component::<Controller>();
     builder.on(Event::BUS, |world, ctx, event| {
         if let Event::Bus(event) = event {
@@ -271,49 +268,53 @@ fn handle(world: &mut World, ctx: &mut Context<'_>, event: BusEvent) {
             let s = usize::from(segment);
             let outcome = world.resource_mut::<Bus>().advance(ctx, s, epoch);
             if let Some(outcome) = outcome {
-                hand_over(world, ctx, &outcome);
-                if outcome.free {
-                    world.resource_mut::<Bus>().arbitrate(ctx, s);
-                }
+                hand_over(world, ctx, s, &outcome);
             }
         }
         BusEvent::Settle(node) => world.resource_mut::<Bus>().settle_node(ctx, node),
     }
 }
 
-/// Carries what the line brought to the controllers.
-fn hand_over(world: &mut World, ctx: &mut Context<'_>, outcome: &Outcome) {
+/// Carries what the line brought to the controllers, and their next offers to the line.
+fn hand_over(world: &mut World, ctx: &mut Context<'_>, s: usize, outcome: &Outcome) {
     if let Some(frame) = outcome.frame {
         for node in nodes_of(outcome.accepted) {
             receive(world, ctx, node, frame);
         }
     }
     for node in nodes_of(outcome.sent | outcome.failed) {
-        let bus = world.resource::<Bus>();
-        let Some(slot) = bus.links[node.index()].sending.map(|offer| offer.slot) else { continue };
-        let mut controller = controller_mut(world, node);
-        if outcome.sent & node.bit() != 0 {
-            controller.confirm(slot, ctx.now);
-            if controller.has_news() {
-                call_attention(&mut controller, ctx, node);
-            }
-        } else {
-            controller.failed(slot);
-        }
-        let best = controller.best();
-        world.resource_mut::<Bus>().set_offer(node, best);
+        close(world, ctx, node, outcome.sent & node.bit() != 0);
+    }
+    if outcome.free {
+        world.resource_mut::<Bus>().arbitrate(ctx, s);
     }
 }
 
-fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Frame) {
-    if world.resource::<Losses>().nodes & node.bit() != 0 {
-        let taker = world.resource_mut::<Losses>().take(node, frame.id());
-        if let Some(injection) = taker {
-            ctx.record(Record::Bus(BusRecord::Lost { injection, node, id: frame.id() }));
-            return;
+/// The attempt of `node` is over.
+fn close(world: &mut World, ctx: &mut Context<'_>, node: NodeId, sent: bool) {
+    let bus = world.resource::<Bus>();
+    let (entity, Some(sending)) = (bus.entity(node), bus.links[node.index()].sending) else { return };
+    let mut controller = world.get_mut::<Controller>(entity).expect("an attached node has a controller");
+    if sent {
+        controller.confirm(sending.slot, ctx.now);
+        if controller.has_news() {
+            call_attention(&mut controller, ctx, node);
         }
+    } else {
+        controller.failed(sending.slot);
     }
-    let mut controller = controller_mut(world, node);
+    let best = controller.best();
+    world.resource_mut::<Bus>().set_offer(node, best);
+}
+
+fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Frame) {
+    let mut bus = world.resource_mut::<Bus>();
+    if let Some(injection) = bus.losses.take(node, frame.id()) {
+        ctx.record(Record::Bus(BusRecord::Lost { injection, node, id: frame.id() }));
+        return;
+    }
+    let entity = bus.entity(node);
+    let mut controller = world.get_mut::<Controller>(entity).expect("an attached node has a controller");
     if controller.receive(frame) {
         call_attention(&mut controller, ctx, node);
     } else {
@@ -469,13 +470,12 @@ pub fn add_planned_hit(world: &mut World, ctx: &mut Context<'_>, hit: PlannedHit
 
 /// For the fault domain: adds a planned loss above the link layer.
 pub fn add_planned_loss(world: &mut World, loss: PlannedLoss) {
-    world.resource_mut::<Losses>().add(loss);
+    world.resource_mut::<Bus>().losses.add(loss);
 }
 
 /// For the fault domain: ends the random hits, planned hits and planned losses of `injection`.
 pub fn end_injection(world: &mut World, ctx: &mut Context<'_>, injection: u32) {
-    world.resource_mut::<Bus>().change_noise(ctx, |noise| noise.remove(injection));
-    let mut losses = world.resource_mut::<Losses>();
-    losses.planned.retain(|(loss, _)| loss.injection != injection);
-    losses.nodes = losses.planned.iter().fold(0, |mask, (loss, _)| mask | loss.node.bit());
+    let mut bus = world.resource_mut::<Bus>();
+    bus.change_noise(ctx, |noise| noise.remove(injection));
+    bus.losses.planned.retain(|(loss, _)| loss.injection != injection);
 }
