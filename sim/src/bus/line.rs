@@ -477,10 +477,12 @@ impl Bus {
     }
 
     fn record_disturbance(&mut self, ctx: &mut Context<'_>, s: usize) {
+        let on_line = self.on_line;
         let segment = &mut self.segments[s];
         let (start, attempt) = (segment.start, segment.attempt);
+        let readers = on_line & segment.members;
         let Some(disturbed) = &mut segment.disturbed else { return };
-        for hit in &disturbed.hits {
+        for hit in disturbed.hits.iter().filter(|hit| hit.victims & readers != 0) {
             let (bit, victims) = (disturbed.exchange.at().saturating_sub(1) as u32, hit.victims);
             ctx.record(Record::Bus(BusRecord::Hit { injection: hit.injection, start, bit, victims }));
         }
@@ -556,7 +558,7 @@ impl Bus {
         self.waiting &= !node.bit();
         self.on_line |= node.bit();
         let link = &mut self.links[node.index()];
-        if link.state == LinkState::BusOff {
+        if link.counters.bus_off() {
             link.counters = Counters::default();
             self.counting &= !node.bit();
         }
@@ -644,9 +646,11 @@ impl Bus {
         }
     }
 
-    /// The node begins to listen and takes part after 11 recessive bits.
+    /// The node begins to listen and takes part after 11 recessive bits; one that was bus-off when its controller was
+    /// stopped has to recover first.
     pub(super) fn enter(&mut self, ctx: &mut Context<'_>, node: NodeId) {
-        self.wait(ctx.now, node, 1);
+        let bus_off = self.links[node.index()].counters.bus_off();
+        self.wait(ctx.now, node, if bus_off { BUS_OFF_SEQUENCES } else { 1 });
         self.set_state(ctx, node, LinkState::Joining);
         let s = self.segment_index(node);
         if !self.segments[s].busy(ctx.now) {

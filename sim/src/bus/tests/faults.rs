@@ -160,6 +160,30 @@ fn a_stopped_controller_is_silent_and_keeps_its_mailboxes() {
 }
 
 #[test]
+fn a_bus_off_controller_that_was_stopped_recovers_before_it_takes_part() {
+    let mut bench = Bench::new(3, 250_000);
+    bench.hit(1, 32, length() as u32 - 10, ALL_NODES);
+    bench.request(0, 0, frame(ID, &[]));
+    bench.run(2_800);
+    assert_eq!(bench.state(0), LinkState::BusOff);
+    bench.at(2_900, |world, ctx| bus::set_stopped(world, ctx, NodeId::CIOC, true));
+    bench.at(10_000, |world, ctx| bus::set_stopped(world, ctx, NodeId::CIOC, false));
+    bench.run(20_000);
+    assert_eq!(bench.frames(), [(11_408, ID)]);
+    assert_eq!(bench.counters(0), (0, 0));
+}
+
+#[test]
+fn a_hit_that_nobody_reads_is_not_recorded() {
+    let mut bench = Bench::new(2, 250_000);
+    bench.hit(1, 1, 30, 1 << 9);
+    bench.request(1, 0, frame(ID, &[]));
+    bench.run(1_000);
+    assert!(!bench.records().iter().any(|(_, record)| matches!(record, BusRecord::Hit { .. })));
+    assert_eq!(bench.taken_by(1), [ID]);
+}
+
+#[test]
 fn a_frame_lost_above_the_link_layer_is_no_error_on_the_bus() {
     let mut bench = Bench::new(3, 250_000);
     let loss = PlannedLoss { injection: 9, node: NodeId::new(2), id: Some(id(ID)), nth: 2, times: 1 };
