@@ -1,4 +1,4 @@
-//! The line and what it sees of the controllers: arbitration, attempts, counters, who takes part.
+//! The line: arbitration, attempts, error counters, who takes part.
 //!
 //! ```text
 //!   offers --arbitration when the line is free--> attempt --undisturbed--> end of frame, one event

@@ -1,4 +1,4 @@
-//! The CAN bus: frames from mailbox to receive FIFO, with everything that can go wrong in between.
+//! The CAN bus: frames from mailbox to FIFO, and all that can go wrong.
 //!
 //! ```text
 //!   request -> mailboxes --offer--> line: arbitration, attempt --good--> receive FIFOs, confirmations -> Attend

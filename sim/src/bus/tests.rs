@@ -1,4 +1,4 @@
-//! Tests of the bus, by subject: the wire, undisturbed traffic, errors and counters, faults of the medium.
+//! Tests of the bus: wire, traffic, errors and counters, faults.
 
 mod errors;
 mod faults;

@@ -1,4 +1,4 @@
-//! Worst-case response times against an analysis by hand, and properties of any clean traffic.
+//! Worst-case response times by hand analysis, properties of any clean traffic.
 
 use proptest::prelude::*;
 
