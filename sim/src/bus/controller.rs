@@ -1,4 +1,4 @@
-//! A CAN controller as its CPU sees it: mailboxes, acceptance filter, receive FIFO, confirmations.
+//! A CAN controller as its CPU sees it: mailboxes, filter, FIFO, confirmations.
 //!
 //! What the line sees of a controller (counters, error state, arbitration) is in the line's own state; here is what
 //! lies between the line and the firmware. A frame that is lost here (overrun) was received without any error on the

@@ -1,4 +1,4 @@
-//! Bit by bit through a disturbed frame: errors, flags, counters, recovery of the line.
+//! Bits through a disturbed frame: errors, flags, counters, recovery.
 //!
 //! A clean frame with one sender needs no bits: its length is known. Anything else (a hit bit, a lone sender, two
 //! senders, a sender that lost power, a stuck line) is played here bit by bit with every station of the segment, so

@@ -1,4 +1,4 @@
-//! The line and what it sees of the controllers: arbitration, attempts, counters, who takes part.
+//! The line: arbitration, attempts, error counters, who takes part.
 //!
 //! ```text
 //!   offers --arbitration when the line is free--> attempt --undisturbed--> end of frame, one event
@@ -109,6 +109,7 @@ pub struct Bus {
     waiting: u32,
     pub(super) medium: Medium,
     pub(super) acceptance: super::acceptance::Acceptance,
+    pub(super) losses: super::Losses,
     epochs: u32,
 }
 
@@ -206,6 +207,7 @@ impl Bus {
             waiting: 0,
             medium: Medium::default(),
             acceptance: super::acceptance::Acceptance::default(),
+            losses: super::Losses::default(),
             epochs: 0,
         }
     }
@@ -475,10 +477,12 @@ impl Bus {
     }
 
     fn record_disturbance(&mut self, ctx: &mut Context<'_>, s: usize) {
+        let on_line = self.on_line;
         let segment = &mut self.segments[s];
         let (start, attempt) = (segment.start, segment.attempt);
+        let readers = on_line & segment.members;
         let Some(disturbed) = &mut segment.disturbed else { return };
-        for hit in &disturbed.hits {
+        for hit in disturbed.hits.iter().filter(|hit| hit.victims & readers != 0) {
             let (bit, victims) = (disturbed.exchange.at().saturating_sub(1) as u32, hit.victims);
             ctx.record(Record::Bus(BusRecord::Hit { injection: hit.injection, start, bit, victims }));
         }
@@ -554,7 +558,7 @@ impl Bus {
         self.waiting &= !node.bit();
         self.on_line |= node.bit();
         let link = &mut self.links[node.index()];
-        if link.state == LinkState::BusOff {
+        if link.counters.bus_off() {
             link.counters = Counters::default();
             self.counting &= !node.bit();
         }
@@ -642,9 +646,11 @@ impl Bus {
         }
     }
 
-    /// The node begins to listen and takes part after 11 recessive bits.
+    /// The node begins to listen and takes part after 11 recessive bits; one that was bus-off when its controller was
+    /// stopped has to recover first.
     pub(super) fn enter(&mut self, ctx: &mut Context<'_>, node: NodeId) {
-        self.wait(ctx.now, node, 1);
+        let bus_off = self.links[node.index()].counters.bus_off();
+        self.wait(ctx.now, node, if bus_off { BUS_OFF_SEQUENCES } else { 1 });
         self.set_state(ctx, node, LinkState::Joining);
         let s = self.segment_index(node);
         if !self.segments[s].busy(ctx.now) {
@@ -719,6 +725,9 @@ impl Bus {
         let busy = self.segments[s].busy(ctx.now);
         if self.segments[s].line == Line::StuckDominant && !busy {
             self.free_again(ctx.now, s);
+        }
+        if busy {
+            self.catch_up(ctx.now, s);
         }
         self.segments[s].line = line;
         if !busy && line == Line::StuckDominant {

@@ -1,4 +1,4 @@
-//! The CAN bus: frames from mailbox to receive FIFO, with everything that can go wrong in between.
+//! The CAN bus: frames from mailbox to FIFO, and all that can go wrong.
 //!
 //! ```text
 //!   request -> mailboxes --offer--> line: arbitration, attempt --good--> receive FIFOs, confirmations -> Attend
@@ -19,7 +19,7 @@ mod noise;
 mod tests;
 pub mod wire;
 
-use bevy_ecs::prelude::{Resource, World};
+use bevy_ecs::prelude::World;
 use embedded_can::Id;
 use heapless::Vec as FixedVec;
 use rand::RngExt as _;
@@ -216,10 +216,9 @@ impl PlannedLoss {
 }
 
 /// Planned losses above the link layer.
-#[derive(Resource, Clone, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Losses {
     planned: Vec<(PlannedLoss, u32)>,
-    nodes: u32,
 }
 
 impl Losses {
@@ -259,7 +258,6 @@ pub fn bit_time(bitrate: u32) -> Option<Span> {
 pub fn install(builder: &mut TwinBuilder, bitrate: u32) {
     let bit_time = bit_time(bitrate).unwrap_or_else(|| panic!("no bit time for {bitrate} bit/s"));
     builder.resource(Bus::new(bit_time.as_nanos()));
-    builder.resource(Losses::default());
     builder.component::<Controller>();
     builder.on(Event::BUS, |world, ctx, event| {
         if let Event::Bus(event) = event {
@@ -286,18 +284,15 @@ fn handle(world: &mut World, ctx: &mut Context<'_>, event: BusEvent) {
             let s = usize::from(segment);
             let outcome = world.resource_mut::<Bus>().advance(ctx, s, epoch);
             if let Some(outcome) = outcome {
-                hand_over(world, ctx, &outcome);
-                if outcome.free {
-                    world.resource_mut::<Bus>().arbitrate(ctx, s);
-                }
+                hand_over(world, ctx, s, &outcome);
             }
         }
         BusEvent::Settle(node) => world.resource_mut::<Bus>().settle_node(ctx, node),
     }
 }
 
-/// Carries what the line brought to the controllers.
-fn hand_over(world: &mut World, ctx: &mut Context<'_>, outcome: &Outcome) {
+/// Carries what the line brought to the controllers, and their next offers to the line.
+fn hand_over(world: &mut World, ctx: &mut Context<'_>, s: usize, outcome: &Outcome) {
     if let Some(frame) = outcome.frame {
         let sender = nodes_of(outcome.sent).next();
         for node in nodes_of(outcome.accepted) {
@@ -305,6 +300,7 @@ fn hand_over(world: &mut World, ctx: &mut Context<'_>, outcome: &Outcome) {
         }
     }
     for node in nodes_of(outcome.sent | outcome.failed) {
+<<<<<<< HEAD
         let bus = world.resource::<Bus>();
         let Some(slot) = bus.links[node.index()].sending.map(|offer| offer.slot) else { continue };
         let mut controller = controller_mut(world, node);
@@ -325,9 +321,40 @@ fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, sender: Optio
         if let Some(injection) = taker {
             ctx.record(Record::Bus(BusRecord::Lost { injection, node, id: frame.id() }));
             return;
-        }
+=======
+        close(world, ctx, node, outcome.sent & node.bit() != 0);
     }
-    let mut controller = controller_mut(world, node);
+    if outcome.free {
+        world.resource_mut::<Bus>().arbitrate(ctx, s);
+    }
+}
+
+/// The attempt of `node` is over.
+fn close(world: &mut World, ctx: &mut Context<'_>, node: NodeId, sent: bool) {
+    let bus = world.resource::<Bus>();
+    let (entity, Some(sending)) = (bus.entity(node), bus.links[node.index()].sending) else { return };
+    let mut controller = world.get_mut::<Controller>(entity).expect("an attached node has a controller");
+    if sent {
+        controller.confirm(sending.slot, ctx.now);
+        if controller.has_news() {
+            call_attention(&mut controller, ctx, node);
+>>>>>>> bus
+        }
+    } else {
+        controller.failed(sending.slot);
+    }
+    let best = controller.best();
+    world.resource_mut::<Bus>().set_offer(node, best);
+}
+
+fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Frame) {
+    let mut bus = world.resource_mut::<Bus>();
+    if let Some(injection) = bus.losses.take(node, frame.id()) {
+        ctx.record(Record::Bus(BusRecord::Lost { injection, node, id: frame.id() }));
+        return;
+    }
+    let entity = bus.entity(node);
+    let mut controller = world.get_mut::<Controller>(entity).expect("an attached node has a controller");
     if controller.receive(frame) {
         let latency = controller.latency;
         call_attention(&mut controller, ctx, node, latency);
@@ -518,11 +545,12 @@ pub fn add_planned_hit(world: &mut World, ctx: &mut Context<'_>, hit: PlannedHit
 
 /// For the fault domain: adds a planned loss above the link layer.
 pub fn add_planned_loss(world: &mut World, loss: PlannedLoss) {
-    world.resource_mut::<Losses>().add(loss);
+    world.resource_mut::<Bus>().losses.add(loss);
 }
 
 /// For the fault domain: ends the random hits, planned hits and planned losses of `injection`.
 pub fn end_injection(world: &mut World, ctx: &mut Context<'_>, injection: u32) {
+<<<<<<< HEAD
     world.resource_mut::<Bus>().change_noise(ctx, |noise| noise.remove(injection));
     let mut losses = world.resource_mut::<Losses>();
     losses.planned.retain(|(loss, _)| loss.injection != injection);
@@ -530,4 +558,9 @@ pub fn end_injection(world: &mut World, ctx: &mut Context<'_>, injection: u32) {
     for (loss, _) in std::mem::take(&mut losses.planned) {
         losses.add(loss);
     }
+=======
+    let mut bus = world.resource_mut::<Bus>();
+    bus.change_noise(ctx, |noise| noise.remove(injection));
+    bus.losses.planned.retain(|(loss, _)| loss.injection != injection);
+>>>>>>> bus
 }

@@ -1,5 +1,8 @@
-//! Tests of the bus, by subject: the wire, undisturbed traffic, errors and counters, faults of the medium.
+//! Tests of the bus: wire, traffic, errors and counters, faults.
 
+mod errors;
+mod faults;
+mod response;
 mod traffic;
 mod twin;
 mod wire;

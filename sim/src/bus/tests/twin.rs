@@ -30,6 +30,7 @@ struct Heard {
 pub(super) struct Bench {
     pub(super) twin: Twin,
     records: Arc<Mutex<Vec<(SimTime, BusRecord)>>>,
+    keeps_records: Arc<std::sync::atomic::AtomicBool>,
     actions: Arc<Mutex<Vec<(SimTime, Action)>>>,
     bit_ns: u64,
 }
@@ -84,9 +85,11 @@ impl Bench {
         }
         let records: Arc<Mutex<Vec<(SimTime, BusRecord)>>> = Arc::default();
         let actions: Arc<Mutex<Vec<(SimTime, Action)>>> = Arc::default();
+        let keeps_records = Arc::new(std::sync::atomic::AtomicBool::new(true));
+        let keeps = Arc::clone(&keeps_records);
         let (seen, due) = (Arc::clone(&records), Arc::clone(&actions));
         builder.observe(move |_, _, time, record| {
-            if let Record::Bus(record) = record {
+            if let (Record::Bus(record), true) = (record, keeps.load(std::sync::atomic::Ordering::Relaxed)) {
                 seen.lock().unwrap().push((time, record.clone()));
             }
         });
@@ -102,7 +105,12 @@ impl Bench {
             now.into_iter().for_each(|act| act(world, ctx));
         });
         let bit_ns = builder.world.resource::<Bus>().bit_time().as_nanos();
-        Self { twin: builder.build(), records, actions, bit_ns }
+        Self { twin: builder.build(), records, keeps_records, actions, bit_ns }
+    }
+
+    /// Keeps no records from now on.
+    pub(super) fn forget_records(&mut self) {
+        self.keeps_records.store(false, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Instant `bits` bit times into the run.
