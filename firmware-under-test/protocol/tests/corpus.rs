@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
 #[path = "../../../fuzz/harness/cyclic.rs"]
 mod cyclic;
 #[path = "../../../fuzz/harness/header.rs"]
@@ -45,4 +48,18 @@ fn isotp_inputs_hold() {
 #[test]
 fn uds_inputs_hold() {
     replay("uds", 40, uds::run);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::with_cases(2_000)
+    })]
+
+    #[test]
+    fn arbitrary_bytes_hold(data in prop::collection::vec(any::<u8>(), 0..300)) {
+        cyclic::run(&data[..data.len().min(16)]);
+        header::run(&data);
+        isotp::run(&data);
+        uds::run(&data);
+    }
 }
