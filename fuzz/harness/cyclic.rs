@@ -39,7 +39,8 @@ fn encode(pump: PumpNumber, [a, b, c, d, e, f, g, h, i, j, k, l]: [u8; 12]) {
     assert_eq!((heard.mode, heard.counter), (mode, d & 0x0F));
     assert!(heard.set_point <= command.set_point);
     let status = Status {
-        state: [PumpState::Standby, PumpState::FailSafe, PumpState::Bootloader, PumpState::Updating][usize::from(a) % 4],
+        state: [PumpState::Standby, PumpState::FailSafe, PumpState::Bootloader, PumpState::Updating]
+            [usize::from(a) % 4],
         counter: d,
         speed: Permille::new(u16::from_be_bytes([b, c])),
         supply: Millivolts::new(u16::from_be_bytes([e, f])),
@@ -48,6 +49,9 @@ fn encode(pump: PumpNumber, [a, b, c, d, e, f, g, h, i, j, k, l]: [u8; 12]) {
         faults: PumpFaults(k ^ l),
     };
     let heard = Status::decode(pump, &status.encode(pump)).expect("our own status is understood");
-    assert_eq!((heard.state, heard.counter, heard.supply, heard.faults), (status.state, d & 0x0F, status.supply, status.faults));
+    assert_eq!(
+        (heard.state, heard.counter, heard.supply, heard.faults),
+        (status.state, d & 0x0F, status.supply, status.faults)
+    );
     assert!(heard.speed <= status.speed && heard.current <= status.current);
 }

@@ -499,7 +499,7 @@ mod tests {
 
     #[test]
     fn refusals_follow_the_flow_charts_of_the_standard() {
-        let table: [(&[u8], UdsError, u8); 30] = [
+        let table: [(&[u8], UdsError, u8); 31] = [
             (&[0x85, 0x01], Service, 0x11),
             (&[0x50, 0x01], Service, 0x11),
             (&[0x10], Length, 0x13),
@@ -530,6 +530,7 @@ mod tests {
             (&[0x37, 0x00], Length, 0x13),
             (&[0x3E], Length, 0x13),
             (&[0x3E, 0x80], SubFunction, 0x12),
+            (&[0x3E, 0x00, 0x00], Length, 0x13),
         ];
         for (bytes, error, code) in table {
             assert_eq!(Request::decode(bytes), Err((bytes[0], error)), "{bytes:02X?}");
