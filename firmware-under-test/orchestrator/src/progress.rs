@@ -12,7 +12,7 @@ use units::{Duration, Instant};
 use crate::log::Cause;
 
 /// Check, reset and status check of the first pump (own number); later pumps use what was measured.
-const TAIL: Duration = Duration::from_millis(2_500);
+const TAIL: Duration = Duration::from_millis(1_500);
 const PUMP_WHOLE: u32 = 1_000;
 const BEFORE_BLOCKS: u32 = 70;
 const BLOCKS: u32 = 900;

@@ -1,1 +1,158 @@
-//! To come.
+//! What a search finds: packages, models, missing pumps, pumps in their bootloader.
+
+use protocol::cyclic::Mode;
+use protocol::header::ModelId;
+
+use super::world::{MODEL, NEW, Store, World, image, ms, pump};
+use crate::{Activity, Alarm, Cause, Event, NonVolatile, Outcome, UserAction};
+
+fn assert_nothing_written(world: &World) {
+    assert_eq!(world.flash_requests, []);
+    assert_eq!(world.asked, 0);
+    assert!(world.pumps.iter().all(|pump| pump.erases == 0));
+}
+
+#[test]
+fn a_package_without_pump_firmware_is_normal() {
+    let mut world = World::new(2, 320);
+    world.package = Store::None;
+    world.run_to_rest();
+    assert_nothing_written(&world);
+    assert_eq!(world.alarms(), []);
+    assert_eq!(world.events(Event::ImageRejected), []);
+}
+
+#[test]
+fn a_named_but_absent_image_is_fw001() {
+    let mut world = World::new(2, 320);
+    world.package = Store::Missing;
+    world.run_to_rest();
+    assert_nothing_written(&world);
+    assert_eq!(world.alarms(), [Alarm::Image(Cause::FileNotFound)]);
+    assert_eq!(world.events(Event::ImageRejected)[0].cause, Some(Cause::FileNotFound));
+}
+
+#[test]
+fn an_image_with_any_byte_flipped_is_rejected() {
+    let good = image(MODEL, NEW, 320);
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x10;
+        let mut world = World::new(1, 320);
+        world.package = Store::Image(bad);
+        world.run_to_rest();
+        assert_nothing_written(&world);
+        assert_eq!(world.alarms(), [Alarm::Image(Cause::ImageRejected)], "byte {at}");
+    }
+}
+
+#[test]
+fn a_shorter_or_longer_image_is_rejected() {
+    let good = image(MODEL, NEW, 9_000);
+    for length in [0, 10, 63, 64, 65, 4_160, 8_999] {
+        let mut world = World::new(1, 320);
+        world.package = Store::Image(good[..length].to_vec());
+        world.run_to_rest();
+        assert_nothing_written(&world);
+        assert_eq!(world.alarms(), [Alarm::Image(Cause::ImageRejected)], "{length} bytes");
+    }
+    let mut world = World::new(1, 320);
+    world.package = Store::Image([good, [0].to_vec()].concat());
+    world.run_to_rest();
+    assert_nothing_written(&world);
+}
+
+#[test]
+fn damage_in_the_last_byte_of_a_long_image_is_found() {
+    let mut bad = image(MODEL, NEW, 20_001);
+    *bad.last_mut().unwrap() ^= 1;
+    let mut world = World::new(1, 320);
+    world.package = Store::Image(bad);
+    world.run_to_rest();
+    assert_nothing_written(&world);
+}
+
+#[test]
+fn a_pump_of_another_model_is_rejected_and_the_others_are_updated() {
+    let mut world = World::new(3, 320);
+    world.pumps[1].model = ModelId(8);
+    world.run_to_rest();
+    assert!(world.is_updated(1) && world.is_updated(3));
+    assert_eq!(world.pumps[1].erases, 0);
+    assert_eq!(world.alarms(), [Alarm::PumpRejected(pump(2))]);
+    assert_eq!(world.cioc.status().pumps[1].outcome, Outcome::Rejected);
+    assert_eq!(world.events(Event::PumpRejected)[0].cause, Some(Cause::ImageRejected));
+    assert_eq!(world.mode(2), Some(Mode::Automatic));
+}
+
+#[test]
+fn a_missing_pump_raises_an_alarm_and_the_others_are_updated() {
+    let mut world = World::new(3, 320);
+    world.pumps[0].troubles.silent = true;
+    world.run_to_rest();
+    assert!(world.is_updated(2) && world.is_updated(3));
+    assert_eq!(world.alarms(), [Alarm::PumpMissing(pump(1))]);
+    assert_eq!(world.events(Event::PumpMissing).len(), 1);
+    world.pumps[0].troubles.silent = false;
+    world.act(UserAction::Search);
+    world.run(ms(100));
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.alarms(), []);
+}
+
+#[test]
+fn a_search_waits_for_the_feed_instead_of_missing_every_pump() {
+    let mut world = World::new(2, 320);
+    world.feed = 0;
+    world.run(ms(60_000));
+    assert_eq!(world.cioc.status().activity, Activity::Searching);
+    assert_eq!(world.alarms(), [Alarm::LowSupply]);
+    world.feed = 24_000;
+    world.run_to_rest();
+    assert!(world.is_updated(1) && world.is_updated(2));
+    assert_eq!(world.alarms(), []);
+}
+
+#[test]
+fn a_pump_left_in_its_bootloader_with_a_valid_application_is_restarted() {
+    let mut world = World::new(1, 320);
+    world.pumps[0].bootloader = true;
+    world.pumps[0].version = NEW;
+    world.run_to_rest();
+    assert!(!world.pumps[0].bootloader);
+    assert_eq!(world.pumps[0].erases, 0);
+    assert_eq!(world.cioc.status().pumps[0].outcome, Outcome::UpToDate);
+}
+
+#[test]
+fn every_boot_searches() {
+    let mut world = World::new(1, 320);
+    world.run_to_rest();
+    for boot in 2..5 {
+        world.reboot();
+        world.run_to_rest();
+        assert_eq!(world.events(Event::Boot).len(), boot);
+        assert_eq!(world.events(Event::Search).len(), boot);
+    }
+    assert_eq!(world.pumps[0].erases, 1);
+}
+
+#[test]
+fn the_log_keeps_the_newest_256_entries_and_skips_a_torn_one() {
+    let mut world = World::new(1, 320);
+    world.package = Store::None;
+    for _ in 0..200 {
+        world.reboot();
+        world.run_to_rest();
+    }
+    let log = world.log();
+    assert_eq!(log.len(), 256);
+    assert!(log.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence));
+    assert_eq!(log.last().unwrap().event, Event::Search);
+    let torn = u16::try_from(log[100].sequence % 256).unwrap();
+    world.nvm.write(0x1000 + torn * 16 + 3, &[0x55]);
+    let left = world.log();
+    assert_eq!(left.len(), 255);
+    assert!(!left.contains(&log[100]));
+}

@@ -556,6 +556,11 @@ impl World {
         self.nvm.written - before
     }
 
+    /// A frame from nowhere reaches the CIOC.
+    pub(crate) fn inject(&mut self, frame: Frame) {
+        self.step_cioc(Some(frame), None);
+    }
+
     fn poll_pumps(&mut self) {
         for index in 0..self.pumps.len() {
             if self.pumps[index].wake_at(self.t) <= self.t {
