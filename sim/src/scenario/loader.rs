@@ -120,6 +120,7 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
     if raw.name.is_empty() {
         raw.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
+    name_faults(&mut raw);
     let image_file = read_image(files, &raw, &chain.paths, &mut reader, &mut chain.inputs);
     judge(raw, sources, reader).map(|(scenario, sources, reader)| Loaded {
         scenario,
@@ -129,6 +130,13 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
         sources,
         reader,
     })
+}
+
+/// Gives faults without a name one from their kind and place in the list, counted from 1: `PowerCut-1`.
+fn name_faults(raw: &mut RawScenario) {
+    for (index, fault) in raw.faults.iter_mut().enumerate().filter(|(_, fault)| fault.id.is_empty()) {
+        fault.id = format!("{}-{}", fault.kind.name(), index + 1);
+    }
 }
 
 /// The scenario if nothing is wrong, else everything that is.
