@@ -100,7 +100,8 @@ fn short_and_json_forms_have_one_line_each() {
 
 #[test]
 fn every_code_is_shown_by_a_bad_file() {
-    let mut seen: Vec<Code> = bad_files().iter().flat_map(|file| report(file, &[]).diagnostics).map(|d| d.code).collect();
+    let mut seen: Vec<Code> =
+        bad_files().iter().flat_map(|file| report(file, &[]).diagnostics).map(|d| d.code).collect();
     seen.push(memory_report(&[("minimal.ron", "()")], &["nothing"]).diagnostics[0].code);
     let unseen: Vec<Code> = Code::ALL.into_iter().filter(|code| !seen.contains(code)).collect();
     assert!(unseen.is_empty(), "no bad file shows {unseen:?}");

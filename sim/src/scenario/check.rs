@@ -386,7 +386,7 @@ impl Check<'_> {
 
     fn flash(&mut self) {
         let times = self.scenario.flash_times();
-        if times.sector_len % times.word_len != 0 {
+        if !times.sector_len.is_multiple_of(times.word_len) {
             let message = format!("a sector of {} bytes holds no whole number of words", times.sector_len);
             let label = format!("words have {} bytes", times.word_len);
             self.problem(Code::Contradiction, "flash", message, &label);

@@ -237,7 +237,7 @@ impl Chain {
             match chain.extend(files, &next, &place) {
                 Ok(bytes) => chain.push(&next, &bytes),
                 Err(diagnostic) => {
-                    chain.diagnostics.push(diagnostic);
+                    chain.diagnostics.push(*diagnostic);
                     break;
                 }
             }
@@ -272,16 +272,18 @@ impl Chain {
         Some((beside(path, &base), entry.node.place()))
     }
 
-    fn extend(&self, files: &dyn FileSource, next: &Path, place: &Place) -> Result<Vec<u8>, Diagnostic> {
+    fn extend(&self, files: &dyn FileSource, next: &Path, place: &Place) -> Result<Vec<u8>, Box<Diagnostic>> {
         let name = next.display();
-        let wrong = |message: String| Diagnostic::new(Code::Extends, place.clone(), message);
+        let wrong = |message: String, label: &str| {
+            Box::new(Diagnostic::new(Code::Extends, place.clone(), message).label(label))
+        };
         if self.paths.iter().any(|path| path == next) {
-            return Err(wrong(format!("`{name}` extends itself in the end")).label("closes the circle"));
+            return Err(wrong(format!("`{name}` extends itself in the end"), "closes the circle"));
         }
         if self.paths.len() >= DEPTH_MOST {
-            return Err(wrong(format!("more than {DEPTH_MOST} files extend each other")).label("one too many"));
+            return Err(wrong(format!("more than {DEPTH_MOST} files extend each other"), "one too many"));
         }
-        files.read(next).map_err(|why| wrong(format!("cannot read `{name}`: {why}")).label("to extend this"))
+        files.read(next).map_err(|why| wrong(format!("cannot read `{name}`: {why}"), "to extend this"))
     }
 }
 

@@ -359,8 +359,12 @@ fn syntax(node: &Node<'_>, error: &ron::error::SpannedError, expected: &str) -> 
     }
     if error.code == ron::Error::TrailingCharacters {
         let at = node.text.len() - node.text[start..].trim_start().len();
-        return Diagnostic::new(Code::Syntax, place(at..node.text.trim_end().len().max(at)), "the scenario ends before this")
-            .label("nothing may follow");
+        return Diagnostic::new(
+            Code::Syntax,
+            place(at..node.text.trim_end().len().max(at)),
+            "the scenario ends before this",
+        )
+        .label("nothing may follow");
     }
     Diagnostic::new(Code::Syntax, place(start..end), message).label("the text is no RON from here on")
 }
@@ -368,9 +372,8 @@ fn syntax(node: &Node<'_>, error: &ron::error::SpannedError, expected: &str) -> 
 /// The word around `at`, if it is a number followed by letters.
 fn unquoted_quantity(text: &str, at: usize) -> Option<Range<usize>> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '%' | '-');
-    let start = text[..at].rfind(|c: char| !is_word(c)).map_or(0, |before| before + 1);
-    let start =
-        start.max(text[..at].char_indices().rev().take_while(|(_, c)| is_word(*c)).last().map_or(at, |(i, _)| i));
+    let before = text[..at].char_indices().rev().take_while(|(_, c)| is_word(*c)).last();
+    let start = before.map_or(at, |(first, _)| first);
     let end = text[at..].find(|c: char| !is_word(c)).map_or(text.len(), |len| at + len);
     let word = text.get(start..end)?;
     let is_quantity = word.starts_with(|c: char| c.is_ascii_digit()) && !word.ends_with(|c: char| c.is_ascii_digit());
