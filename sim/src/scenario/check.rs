@@ -283,7 +283,10 @@ impl Check<'_> {
             return;
         }
         let nodes: Vec<String> = self.scenario.nodes().iter().map(ToString::to_string).collect();
-        let near = nearest(&name.to_string(), nodes.iter().map(String::as_str)).map(|near| format!("\"{near}\""));
+        // Any other pump is as near to a pump that is not there.
+        let is_pump = matches!(name, NodeName::Pump(_));
+        let near = nearest(&name.to_string(), nodes.iter().map(String::as_str)).filter(|_| !is_pump);
+        let near = near.map(|near| format!("\"{near}\""));
         let label = near.as_ref().map_or("no such node".to_owned(), |near| format!("did you mean `{near}`?"));
         let problem = self.problem(Code::NoSuchThing, path, format!("there is no node `{name}`"), &label);
         problem.help = Some(format!("nodes: {}; further ones are named in `further_nodes`", nodes.join(", ")));
@@ -383,7 +386,7 @@ impl Check<'_> {
 
     fn flash(&mut self) {
         let times = self.scenario.flash_times();
-        if times.sector_len % times.word_len != 0 {
+        if !times.sector_len.is_multiple_of(times.word_len) {
             let message = format!("a sector of {} bytes holds no whole number of words", times.sector_len);
             let label = format!("words have {} bytes", times.word_len);
             self.problem(Code::Contradiction, "flash", message, &label);
@@ -611,7 +614,8 @@ impl Check<'_> {
             for pump in pumps {
                 self.pump_exists(path, *pump);
             }
-            if self.scenario.selected(selection).is_empty() {
+            let all_exist = pumps.iter().all(|pump| (1..=self.scenario.pumps.count).contains(pump));
+            if all_exist && self.scenario.selected(selection).is_empty() {
                 let problem = self.problem(Code::Contradiction, path, "this selects no pump", "nothing to judge");
                 problem.roots = vec!["pumps"];
             }

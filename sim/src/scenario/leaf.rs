@@ -1,6 +1,6 @@
 //! Values without parts: numbers, quantities, words.
 
-use super::diagnostic::{Code, Diagnostic};
+use super::diagnostic::{Code, Diagnostic, nearest};
 use super::doc::Doc;
 use super::quantity::{self, Quantity, QuantityError};
 use super::quantity::{
@@ -71,7 +71,10 @@ macro_rules! whole {
                 let value = Self::try_from(number).ok();
                 if value.is_none() {
                     let message = format!("{number} does not fit `{}`", last(&node.path));
-                    let limits = format!("must be from {} to {}", Self::MIN, Self::MAX);
+                    let limits = match reader.range {
+                        Some((low, high)) => format!("must be from {low} to {high}"),
+                        None => format!("must be from {} to {}", Self::MIN, Self::MAX),
+                    };
                     reader.report(Diagnostic::new(Code::OutOfRange, node.place(), message).label(limits));
                 }
                 value
@@ -113,13 +116,21 @@ fn quantity_problem<Q: Quantity>(node: &Node<'_>, text: &str, error: &QuantityEr
     match error {
         QuantityError::NoUnit => diagnostic.label(format!("write \"{text}{first}\" for instance")),
         QuantityError::WrongUnit(unit) => {
-            let near = super::diagnostic::nearest(unit, Q::UNITS.iter().map(|(name, _)| *name));
+            let near = near_unit::<Q>(unit);
             let number = text.trim_end_matches(unit.as_str());
             let quote = if node.bare { "" } else { "\"" };
             diagnostic.suggest(near.map(|near| format!("{quote}{number}{near}{quote}")))
         }
         _ => diagnostic,
     }
+}
+
+/// The unit that was probably meant: the same but for case, or the longest one that the word begins with.
+fn near_unit<Q: Quantity>(word: &str) -> Option<&'static str> {
+    let word = word.replace(['µ', 'μ'], "u").to_lowercase();
+    let begins = |unit: &&str| word.starts_with(&unit.to_lowercase());
+    let longest = Q::UNITS.iter().map(|(unit, _)| *unit).filter(begins).max_by_key(|unit| unit.len());
+    longest.or_else(|| (word.len() > 2).then(|| nearest(&word, Q::UNITS.iter().map(|(unit, _)| *unit))).flatten())
 }
 
 fn read_quantity<Q: Quantity>(node: &Node<'_>, reader: &mut Reader) -> Option<Q> {

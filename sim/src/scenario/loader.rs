@@ -120,6 +120,7 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
     if raw.name.is_empty() {
         raw.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
+    name_faults(&mut raw);
     let image_file = read_image(files, &raw, &chain.paths, &mut reader, &mut chain.inputs);
     judge(raw, sources, reader).map(|(scenario, sources, reader)| Loaded {
         scenario,
@@ -129,6 +130,13 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
         sources,
         reader,
     })
+}
+
+/// Gives faults without a name one from their kind and place in the list, counted from 1: `PowerCut-1`.
+fn name_faults(raw: &mut RawScenario) {
+    for (index, fault) in raw.faults.iter_mut().enumerate().filter(|(_, fault)| fault.id.is_empty()) {
+        fault.id = format!("{}-{}", fault.kind.name(), index + 1);
+    }
 }
 
 /// The scenario if nothing is wrong, else everything that is.
@@ -229,7 +237,7 @@ impl Chain {
             match chain.extend(files, &next, &place) {
                 Ok(bytes) => chain.push(&next, &bytes),
                 Err(diagnostic) => {
-                    chain.diagnostics.push(diagnostic);
+                    chain.diagnostics.push(*diagnostic);
                     break;
                 }
             }
@@ -264,16 +272,18 @@ impl Chain {
         Some((beside(path, &base), entry.node.place()))
     }
 
-    fn extend(&self, files: &dyn FileSource, next: &Path, place: &Place) -> Result<Vec<u8>, Diagnostic> {
+    fn extend(&self, files: &dyn FileSource, next: &Path, place: &Place) -> Result<Vec<u8>, Box<Diagnostic>> {
         let name = next.display();
-        let wrong = |message: String| Diagnostic::new(Code::Extends, place.clone(), message);
+        let wrong = |message: String, label: &str| {
+            Box::new(Diagnostic::new(Code::Extends, place.clone(), message).label(label))
+        };
         if self.paths.iter().any(|path| path == next) {
-            return Err(wrong(format!("`{name}` extends itself in the end")).label("closes the circle"));
+            return Err(wrong(format!("`{name}` extends itself in the end"), "closes the circle"));
         }
         if self.paths.len() >= DEPTH_MOST {
-            return Err(wrong(format!("more than {DEPTH_MOST} files extend each other")).label("one too many"));
+            return Err(wrong(format!("more than {DEPTH_MOST} files extend each other"), "one too many"));
         }
-        files.read(next).map_err(|why| wrong(format!("cannot read `{name}`: {why}")).label("to extend this"))
+        files.read(next).map_err(|why| wrong(format!("cannot read `{name}`: {why}"), "to extend this"))
     }
 }
 

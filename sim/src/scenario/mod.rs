@@ -20,6 +20,9 @@ mod render;
 mod schema;
 pub mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use check::{FlashTimes, Problem, PumpSetup, Scenario};
 pub use diagnostic::{Code, Diagnostic, Place as TextPlace, Source};
 pub use explain::{NoSuchPath, explain, paths};

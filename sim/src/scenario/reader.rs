@@ -110,6 +110,8 @@ impl<'a> Node<'a> {
 pub(super) struct Reader {
     /// What is wrong so far.
     pub diagnostics: Vec<Diagnostic>,
+    /// Range of the field that is being read.
+    pub range: Option<(&'static str, &'static str)>,
     places: BTreeMap<String, Place>,
 }
 
@@ -151,6 +153,7 @@ impl Reader {
     /// Reads the field from the entries, or takes its default.
     pub(super) fn field<T: Value>(&mut self, owner: &Node<'_>, entries: &[Entry<'_>], field: &Field) -> Option<T> {
         if let Some(entry) = entries.iter().find(|entry| entry.name == field.name) {
+            self.range = field.range;
             let value = self.value(&entry.node)?;
             return self.check_range(&value, &entry.node, field).then_some(value);
         }
@@ -166,6 +169,7 @@ impl Reader {
     /// Lays the field's entry, if there is one, over `value`.
     pub(super) fn apply<T: Value>(&mut self, value: &mut T, entries: &[Entry<'_>], field: &Field) {
         if let Some(entry) = entries.iter().find(|entry| entry.name == field.name) {
+            self.range = field.range;
             self.note(&entry.node);
             value.apply(&entry.node, self);
             self.check_range(value, &entry.node, field);
@@ -330,7 +334,7 @@ fn wrong_variant(node: &Node<'_>, error: &ron::error::SpannedError, choice: &str
 
 /// A RON error with its place; a value of the wrong type where the text as such is RON.
 fn syntax(node: &Node<'_>, error: &ron::error::SpannedError, expected: &str) -> Diagnostic {
-    let is_part = !node.path.is_empty() && !node.bare;
+    let is_part = !node.path.is_empty();
     if is_part {
         let message = format!("`{}` must be {expected}", node.path.rsplit('.').next().unwrap_or_default());
         return Diagnostic::new(Code::WrongType, node.place(), message).label(format!("expected {expected}"));
@@ -353,15 +357,23 @@ fn syntax(node: &Node<'_>, error: &ron::error::SpannedError, expected: &str) -> 
             .suggest(Some(","))
             .label("after this");
     }
+    if error.code == ron::Error::TrailingCharacters {
+        let at = node.text.len() - node.text[start..].trim_start().len();
+        return Diagnostic::new(
+            Code::Syntax,
+            place(at..node.text.trim_end().len().max(at)),
+            "the scenario ends before this",
+        )
+        .label("nothing may follow");
+    }
     Diagnostic::new(Code::Syntax, place(start..end), message).label("the text is no RON from here on")
 }
 
 /// The word around `at`, if it is a number followed by letters.
 fn unquoted_quantity(text: &str, at: usize) -> Option<Range<usize>> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '%' | '-');
-    let start = text[..at].rfind(|c: char| !is_word(c)).map_or(0, |before| before + 1);
-    let start =
-        start.max(text[..at].char_indices().rev().take_while(|(_, c)| is_word(*c)).last().map_or(at, |(i, _)| i));
+    let before = text[..at].char_indices().rev().take_while(|(_, c)| is_word(*c)).last();
+    let start = before.map_or(at, |(first, _)| first);
     let end = text[at..].find(|c: char| !is_word(c)).map_or(text.len(), |len| at + len);
     let word = text.get(start..end)?;
     let is_quantity = word.starts_with(|c: char| c.is_ascii_digit()) && !word.ends_with(|c: char| c.is_ascii_digit());

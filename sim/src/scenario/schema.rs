@@ -286,6 +286,14 @@ macro_rules! choice {
         }
 
         impl $name {
+            /// The variant's name, as scenario files write it.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => stringify!($variant),)*
+                }
+            }
+
             const VARIANTS: &'static [$crate::scenario::schema::Variant] = &[$(
                 $crate::scenario::schema::Variant {
                     name: stringify!($variant),

@@ -129,10 +129,10 @@ impl HexBytes {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let digits: Vec<char> = text.chars().filter(|c| *c != ' ').collect();
-        if digits.len() % 2 != 0 || digits.len() > 16 {
+        if !digits.len().is_multiple_of(2) || digits.len() > 16 {
             return None;
         }
-        let byte = |pair: &[char]| Some(u8::try_from(pair[0].to_digit(16)? * 16 + pair[1].to_digit(16)?).ok()?);
+        let byte = |pair: &[char]| u8::try_from(pair[0].to_digit(16)? * 16 + pair[1].to_digit(16)?).ok();
         digits.chunks_exact(2).map(byte).collect::<Option<Vec<u8>>>().map(Self)
     }
 

@@ -1,0 +1,138 @@
+//! `cooltwin scenario` as a user meets it: exit codes, files written and not written, closed pipes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Documented in `cli/exit.rs`; written out here, since scripts rely on the numbers.
+const UNREADABLE: i32 = 2;
+const INVALID: i32 = 3;
+const NOTHING: i32 = 4;
+
+fn cooltwin(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cooltwin"));
+    command.args(arguments).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command
+}
+
+fn output(arguments: &[&str]) -> Output {
+    cooltwin(arguments).output().expect("the program starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+fn scenarios() -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").display().to_string()
+}
+
+fn bad(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad-scenarios").join(name).display().to_string()
+}
+
+/// A folder of this test's own, empty at first.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("an old folder can be removed");
+    }
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+#[test]
+fn check_ends_with_the_documented_codes() {
+    let empty = folder("check-empty").display().to_string();
+    let good = output(&["scenario", "check", &scenarios()]);
+    assert_eq!((good.status.code(), stderr(&good)), (Some(0), String::new()));
+    assert_eq!(stdout(&good).lines().count(), fs::read_dir(scenarios()).expect("a folder").count());
+    assert_eq!(output(&["scenario", "check", &bad("ranges.ron")]).status.code(), Some(INVALID));
+    assert_eq!(output(&["scenario", "check", "no-such-file.ron"]).status.code(), Some(UNREADABLE));
+    assert_eq!(output(&["scenario", "check", &bad("ranges.ron"), "no-such-file.ron"]).status.code(), Some(UNREADABLE));
+    assert_eq!(output(&["scenario", "check"]).status.code(), Some(NOTHING));
+    assert_eq!(output(&["scenario", "check", &empty]).status.code(), Some(NOTHING));
+    assert_eq!(output(&["scenario", "chek"]).status.code(), Some(UNREADABLE));
+    assert_eq!(output(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_run_of_an_invalid_scenario_ends_with_3_and_writes_nothing() {
+    let folder = folder("run-invalid");
+    let run = cooltwin(&["run", &bad("ranges.ron"), "--seed", "3"]).current_dir(&folder).output().expect("it starts");
+    assert_eq!(run.status.code(), Some(INVALID));
+    assert_eq!(stdout(&run), "");
+    assert_eq!(fs::read_dir(&folder).expect("the folder").count(), 0);
+}
+
+#[test]
+fn diagnostics_go_to_stderr_in_the_form_that_is_asked_for() {
+    let file = bad("ranges.ron");
+    let human = output(&["scenario", "check", &file]);
+    assert!(stderr(&human).contains("error[S008]: `count` is out of range"));
+    assert!(!stderr(&human).contains('\u{1b}'), "no colours without a terminal");
+    assert_eq!(stdout(&human), "");
+    assert!(stderr(&output(&["scenario", "check", &file, "--color", "always"])).contains('\u{1b}'));
+    let forced = cooltwin(&["scenario", "check", &file]).env("CLICOLOR_FORCE", "1").output().expect("it starts");
+    assert!(stderr(&forced).contains('\u{1b}'));
+    let both = cooltwin(&["scenario", "check", &file]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output();
+    assert!(!stderr(&both.expect("it starts")).contains('\u{1b}'));
+    let short = output(&["scenario", "check", &file, "--message-format", "short"]);
+    assert!(stderr(&short).starts_with(&format!("{file}:2:20: error[S008]: ")));
+    let json = output(&["scenario", "check", &file, "--message-format", "json"]);
+    for line in stderr(&json).lines() {
+        let value: serde_json::Value = serde_json::from_str(line).expect("one object per line");
+        assert_eq!(value["code"], "S008");
+    }
+}
+
+#[test]
+fn what_show_prints_is_a_scenario_of_the_same_hash() {
+    let folder = folder("show");
+    let source = format!("{}/dead-pump.ron", scenarios());
+    let shown = output(&["scenario", "show", &source, "--set", "supply.nominal=22V"]);
+    assert_eq!(shown.status.code(), Some(0));
+    assert!(stdout(&shown).contains("nominal: \"22V\""));
+    let copy = folder.join("copy.ron").display().to_string();
+    fs::write(&copy, &shown.stdout).expect("a copy");
+    let again = output(&["scenario", "check", &copy]);
+    let original = output(&["scenario", "check", &source, "--set", "supply.nominal=22V"]);
+    assert_eq!(stdout(&again), stdout(&original));
+}
+
+#[test]
+fn a_new_file_is_valid_and_never_overwrites_one() {
+    let folder = folder("new");
+    let name = folder.join("my-story").display().to_string();
+    assert_eq!(output(&["scenario", "new", &name]).status.code(), Some(0));
+    let file = format!("{name}.ron");
+    assert_eq!(output(&["scenario", "check", &file]).status.code(), Some(0));
+    fs::write(&file, "precious").expect("a change");
+    let again = output(&["scenario", "new", &name]);
+    assert_eq!(again.status.code(), Some(UNREADABLE));
+    assert!(stderr(&again).contains("my-story.ron"));
+    assert_eq!(fs::read_to_string(&file).expect("still there"), "precious");
+}
+
+#[test]
+fn explain_knows_every_field_and_suggests() {
+    let page = output(&["scenario", "explain", "supply.minimum_for_update"]);
+    assert!(stdout(&page).contains("default 18V; from 0V to 60V; requirement PFU-051"));
+    let wrong = output(&["scenario", "explain", "suply"]);
+    assert_eq!(wrong.status.code(), Some(UNREADABLE));
+    assert!(stderr(&wrong).contains("did you mean `supply`?"));
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    for arguments in [&["scenario", "explain"][..], &["scenario", "check", &scenarios()][..], &["--help"][..]] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut child = cooltwin(arguments).stdout(writer).stderr(Stdio::piped()).spawn().expect("it starts");
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{arguments:?}");
+    }
+}

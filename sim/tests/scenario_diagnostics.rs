@@ -1,0 +1,120 @@
+//! Every mistake in a scenario file, and what is said about it.
+//!
+//! The files stand in `tests/bad-scenarios`; what is printed for each is a snapshot beside this test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cooltwin::scenario::{Code, FileSource, Format, LoadError, Report, load};
+
+/// The folder of this test, so that messages hold no path of the machine.
+struct TestFolder;
+
+impl FileSource for TestFolder {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        fs::read(folder().join(path)).map_err(|_| "no such file".to_owned())
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad-scenarios")
+}
+
+fn bad_files() -> Vec<String> {
+    let entries = fs::read_dir(folder()).expect("the folder of bad scenarios");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name")).collect();
+    names.sort();
+    names
+}
+
+fn report(file: &str, overrides: &[&str]) -> Report {
+    let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+    match load(&TestFolder, Path::new(file), &overrides) {
+        Err(LoadError::Invalid(report)) => report,
+        Err(LoadError::Unreadable(path, why)) => panic!("{path} cannot be read: {why}"),
+        Ok(_) => panic!("{file} is accepted"),
+    }
+}
+
+#[test]
+fn every_bad_file_is_explained() {
+    for file in bad_files() {
+        let text = report(&file, &[]).render(Format::Human, false);
+        insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+            insta::assert_snapshot!(file.trim_end_matches(".ron"), text);
+        });
+    }
+}
+
+#[test]
+fn overrides_are_diagnosed_like_files() {
+    let overrides = [
+        "supply.nominal=22",
+        "supply.nominal=22 V olt",
+        "suply.nominal=22V",
+        "supply.nominl=22V",
+        "pumps.count=99",
+        "faults[3].duration=1s",
+        "user.consent.after.more=1s",
+        "nothing",
+        "seed=",
+        "tags=[a",
+    ];
+    let files = [("minimal.ron", "()")];
+    let text: String = overrides.iter().map(|one| memory_report(&files, &[one]).render(Format::Human, false)).collect();
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("overrides", text);
+    });
+}
+
+/// Loads the first of `files` from memory; it must be wrong.
+fn memory_report(files: &[(&str, &str)], overrides: &[&str]) -> Report {
+    struct Memory<'a>(&'a [(&'a str, &'a str)]);
+    impl FileSource for Memory<'_> {
+        fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+            let found = self.0.iter().find(|(name, _)| Path::new(name) == path);
+            found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| "no such file".to_owned())
+        }
+    }
+    let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+    match load(&Memory(files), Path::new(files[0].0), &overrides) {
+        Err(LoadError::Invalid(report)) => report,
+        Err(LoadError::Unreadable(path, why)) => panic!("{path} cannot be read: {why}"),
+        Ok(_) => panic!("{overrides:?} is accepted"),
+    }
+}
+
+#[test]
+fn short_and_json_forms_have_one_line_each() {
+    let report = report("units.ron", &[]);
+    for format in [Format::Short, Format::Json] {
+        let text = report.render(format, false);
+        assert_eq!(text.lines().count(), report.diagnostics.len());
+    }
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("short-form", report.render(Format::Short, false));
+        insta::assert_snapshot!("json-form", report.render(Format::Json, false));
+    });
+}
+
+#[test]
+fn every_code_is_shown_by_a_bad_file() {
+    let mut seen: Vec<Code> =
+        bad_files().iter().flat_map(|file| report(file, &[]).diagnostics).map(|d| d.code).collect();
+    seen.push(memory_report(&[("minimal.ron", "()")], &["nothing"]).diagnostics[0].code);
+    let unseen: Vec<Code> = Code::ALL.into_iter().filter(|code| !seen.contains(code)).collect();
+    assert!(unseen.is_empty(), "no bad file shows {unseen:?}");
+}
+
+#[test]
+fn nine_files_that_extend_each_other_are_too_many() {
+    let names: Vec<String> = (0..10).map(|n| format!("{n}.ron")).collect();
+    let text = |n: usize| if n < 9 { format!("(extends: \"{}.ron\")", n + 1) } else { "()".to_owned() };
+    let texts: Vec<String> = (0..10).map(text).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(texts.iter().map(String::as_str)).collect();
+    let report = memory_report(&files, &[]);
+    assert_eq!(report.diagnostics.len(), 1);
+    assert_eq!(report.diagnostics[0].code, Code::Extends);
+    assert_eq!(report.sources.len(), 8, "eight files are read");
+}

@@ -1,0 +1,247 @@
+//! The scenario files that are shipped, and how files build on each other.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cooltwin::kernel::Span;
+use cooltwin::node::NodeId;
+use cooltwin::scenario::Format;
+use cooltwin::scenario::words::NodeName;
+use cooltwin::scenario::{Code, End, FaultKind, FileSource, ImageSource, LoadError, Loaded, Trigger, load, paths};
+
+use proptest::prelude::*;
+
+struct Disk;
+
+impl FileSource for Disk {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        fs::read(path).map_err(|error| error.to_string())
+    }
+}
+
+/// Files in memory, by path.
+struct Memory<'a>(&'a [(&'a str, &'a str)]);
+
+impl FileSource for Memory<'_> {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        let found = self.0.iter().find(|(name, _)| Path::new(name) == path);
+        found.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| "no such file".to_owned())
+    }
+}
+
+fn good(files: &[(&str, &str)], overrides: &[&str]) -> Loaded {
+    let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+    load(&Memory(files), Path::new(files[0].0), &overrides).unwrap_or_else(|error| match error {
+        LoadError::Invalid(report) => panic!("{}", report.render(Format::Human, false)),
+        LoadError::Unreadable(path, why) => panic!("{path}: {why}"),
+    })
+}
+
+fn shipped() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    let entries = fs::read_dir(folder).expect("the folder of scenarios");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "ron"));
+    files.sort();
+    files
+}
+
+fn load_shipped(file: &Path) -> Loaded {
+    load(&Disk, file, &[]).unwrap_or_else(|error| match error {
+        LoadError::Invalid(report) => panic!("{}", report.render(Format::Human, false)),
+        LoadError::Unreadable(path, why) => panic!("{path}: {why}"),
+    })
+}
+
+#[test]
+fn every_shipped_scenario_is_valid_and_says_what_it_shows() {
+    for file in shipped() {
+        let loaded = load_shipped(&file);
+        let text = fs::read_to_string(&file).expect("a text");
+        assert!(text.starts_with("// "), "{} has no comment on top", file.display());
+        assert!(!loaded.scenario.title.is_empty(), "{} has no title", file.display());
+        assert_eq!(Some(loaded.scenario.name.as_str()), file.file_stem().and_then(|stem| stem.to_str()));
+    }
+}
+
+#[test]
+fn the_canonical_text_of_every_shipped_scenario_loads_as_the_same_scenario() {
+    for file in shipped() {
+        let scenario = load_shipped(&file).scenario;
+        let text = scenario.resolved_text();
+        let again = good(&[("elsewhere.ron", &text)], &[]).scenario;
+        assert_eq!(again, scenario, "{}", file.display());
+        assert_eq!(again.sha256(), scenario.sha256());
+    }
+}
+
+#[test]
+fn shipped_scenarios_cover_every_kind_of_fault_trigger_defect_and_consent() {
+    let mut shown = BTreeSet::new();
+    for file in shipped() {
+        let scenario = load_shipped(&file).scenario;
+        shown.extend(scenario.faults.iter().map(|fault| format!("faults.kind.{}", fault.kind.name())));
+        shown.extend(scenario.faults.iter().map(|fault| format!("faults.trigger.{}", fault.trigger.name())));
+        shown.extend(
+            scenario.package.image.defect.iter().map(|defect| format!("package.image.defect.{}", defect.name())),
+        );
+        shown.insert(format!("user.consent.{}", scenario.user.consent.name()));
+    }
+    let tops = ["faults.kind.", "faults.trigger.", "package.image.defect.", "user.consent."];
+    let is_variant =
+        |path: &String| tops.iter().any(|top| path.strip_prefix(top).is_some_and(|rest| !rest.contains('.')));
+    let missing: Vec<String> = paths().into_iter().filter(is_variant).filter(|path| !shown.contains(path)).collect();
+    assert!(missing.is_empty(), "no shipped scenario shows {missing:?}");
+}
+
+#[test]
+fn an_empty_file_is_the_nominal_run() {
+    let scenario = good(&[("empty.ron", "()")], &[]).scenario;
+    assert_eq!(scenario.name, "empty");
+    assert_eq!(scenario.pumps.count, 14);
+    assert_eq!(scenario.bus.bitrate.bits_per_second(), 250_000);
+    assert_eq!(scenario.package.image.length.bytes(), 394_240);
+    assert_eq!(scenario.protocol.st_min, Span::from_micros(500));
+    assert_eq!(scenario.timing.reaction_latency, Span::from_micros(100));
+    assert_eq!(scenario.end, End::AfterCampaign(Span::from_secs(60)));
+    assert_eq!(scenario.time_limit, Span::from_secs(7_200));
+    let limits: Vec<&str> = scenario.budgets.iter().map(|budget| budget.id.as_str()).collect();
+    assert_eq!(limits, ["pump-update", "back-to-automatic", "campaign"]);
+    let times = scenario.flash_times();
+    assert_eq!((times.sector_len, times.word_len), (131_072, 4));
+    assert_eq!((times.sector_erase, times.word_program), (Span::from_secs(1), Span::from_micros(16)));
+}
+
+#[test]
+fn a_file_changes_only_what_it_names_of_the_file_it_extends() {
+    let base = "(seed: 7, supply: (nominal: \"26V\", brown_out: \"8V\"), tags: [\"a\", \"b\"])";
+    let file = "(extends: \"../base.ron\", supply: (nominal: \"23V\"), tags: [\"c\"])";
+    let scenario = good(&[("s/file.ron", file), ("base.ron", base)], &[]).scenario;
+    assert_eq!(scenario.seed, 7);
+    assert_eq!(scenario.supply.nominal.millivolts(), 23_000, "the file's own value");
+    assert_eq!(scenario.supply.brown_out.millivolts(), 8_000, "the base's value, since sections merge");
+    assert_eq!(scenario.supply.resistance.milliohms(), 50, "the default");
+    assert_eq!(scenario.tags, ["c"], "lists are replaced");
+}
+
+#[test]
+fn faults_add_appends_and_faults_replaces() {
+    let fault = |kind: &str| format!("(kind: {kind}, place: Cioc, trigger: At(\"1s\"))");
+    let base = format!("(faults: [{}])", fault("Reset"));
+    let add = format!("(extends: \"base.ron\", faults_add: [{}])", fault("Hang"));
+    let replace = format!("(extends: \"base.ron\", faults: [{}])", fault("Hang"));
+    let kinds = |file: &str| -> Vec<FaultKind> {
+        let loaded = good(&[("file.ron", file), ("base.ron", &base)], &[]);
+        loaded.scenario.faults.iter().map(|fault| fault.kind.clone()).collect()
+    };
+    assert_eq!(kinds(&add), [FaultKind::Reset, FaultKind::Hang]);
+    assert_eq!(kinds(&replace), [FaultKind::Hang]);
+}
+
+#[test]
+fn overrides_are_laid_over_the_file_in_their_order() {
+    let file = "(faults: [(kind: Reset, place: Cioc, trigger: At(\"1s\"))], user: (consent: Agree(after: \"9s\")))";
+    let set = [
+        "supply.nominal=22V",
+        "supply.nominal = \"23V\"",
+        "faults[0].trigger=At(\"3s\")",
+        "user.consent.after=11s",
+        "seed=42",
+        "tags=[\"x\"]",
+        "cioc_update=(at: \"5s\")",
+        "flash.profile=Stm32f4Maximum",
+    ];
+    let scenario = good(&[("file.ron", file)], &set).scenario;
+    assert_eq!(scenario.supply.nominal.millivolts(), 23_000);
+    assert_eq!(scenario.faults[0].trigger, Trigger::At(Span::from_secs(3)));
+    assert_eq!(scenario.seed, 42);
+    assert_eq!(scenario.tags, ["x"]);
+    assert_eq!(scenario.cioc_update.as_ref().map(|outage| outage.duration), Some(Span::from_secs(120)));
+    assert!(scenario.resolved_text().contains("Agree(after: \"11s\")"));
+    assert!(scenario.resolved_text().contains("Stm32f4Maximum"));
+}
+
+#[test]
+fn an_image_file_is_found_beside_the_file_that_names_it() {
+    let base = "(package: (image: (source: File(\"fw.bin\"))))";
+    let files = [("s/file.ron", "(extends: \"../lib/base.ron\")"), ("lib/base.ron", base), ("lib/fw.bin", "abc")];
+    let loaded = good(&files, &[]);
+    assert_eq!(loaded.scenario.package.image.source, ImageSource::File("fw.bin".to_owned()));
+    assert_eq!(loaded.image_file.as_deref(), Some(b"abc".as_slice()));
+    let names: Vec<&str> = loaded.inputs.iter().map(|input| input.path.as_str()).collect();
+    assert_eq!(names, ["s/file.ron", "lib/base.ron", "lib/fw.bin"]);
+    // FIPS 180-2, appendix B.1: SHA-256 of "abc".
+    assert_eq!(loaded.inputs[2].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+#[test]
+fn a_bad_item_hides_no_problem_elsewhere_and_causes_none() {
+    let file = "(pumps: (count: 99), faults: [(kind: Reset, place: Pump(15), trigger: At(\"1s\"))], time_limit: \"1x\",
+        budgets: [(id: \"b\", measure: BusLoad, relation: AtMost, limit: \"1s\")])";
+    let Err(LoadError::Invalid(report)) = load(&Memory(&[("f.ron", file)]), Path::new("f.ron"), &[]) else {
+        panic!("accepted");
+    };
+    let codes: Vec<Code> = report.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(codes, [Code::OutOfRange, Code::BadQuantity, Code::Contradiction], "pump 15 may well be one of 99");
+}
+
+#[test]
+fn values_are_located_in_the_file_that_wrote_them() {
+    let files = [("file.ron", "(\n  extends: \"base.ron\",\n)"), ("base.ron", "(\n\n  budgets: [],\n  seed: 3,\n)")];
+    let loaded = good(&files, &[]);
+    assert_eq!(loaded.locate("seed"), Some(("base.ron", 4)));
+    assert_eq!(loaded.locate("budgets[0].limit"), Some(("base.ron", 3)));
+}
+
+#[test]
+fn pumps_and_nodes_have_what_their_overrides_say() {
+    let file =
+        "(pumps: (count: 3, overrides: [(pump: 2, version: \"1.2.3\", boot: \"4s\")]), further_nodes: [\"gateway\"])";
+    let scenario = good(&[("f.ron", file)], &[]).scenario;
+    let pumps: Vec<_> = scenario.pump_setups().collect();
+    assert_eq!(pumps.len(), 3);
+    assert_eq!((pumps[1].version.to_string(), pumps[1].boot), ("1.2.3".to_owned(), Span::from_secs(4)));
+    assert_eq!((pumps[2].version.to_string(), pumps[2].boot), ("1.0.0".to_owned(), Span::from_millis(300)));
+    assert_eq!(scenario.node_id(&NodeName::parse("gateway")), Some(NodeId::FIRST_FURTHER));
+    assert_eq!(scenario.node_id(&NodeName::parse("P03")), Some(NodeId::new(3)));
+    assert_eq!(scenario.node_id(&NodeName::parse("P04")), None);
+}
+
+/// Loads whatever it is given, and prints what is wrong with it.
+fn digest(text: &str, overrides: &[String]) {
+    if let Err(LoadError::Invalid(report)) = load(&Memory(&[("f.ron", text)]), Path::new("f.ron"), overrides) {
+        assert!(!report.diagnostics.is_empty(), "refused without a reason: {text}");
+        for format in [Format::Human, Format::Short, Format::Json] {
+            assert!(!report.render(format, true).is_empty());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_damaged_scenario_is_refused_or_read_but_never_a_panic(
+        file in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        cut in 0_usize..40,
+        insert in prop_oneof!["\\PC{0,4}", "[-(){}\\[\\],:\"é0-9]{0,6}", Just("/*".to_owned()), Just("(((((((".to_owned())],
+    ) {
+        let files = shipped();
+        let text = fs::read_to_string(file.get(&files)).expect("a text").replace("extends", "title");
+        let chars: Vec<char> = text.chars().collect();
+        let at = at.index(chars.len());
+        let rest = chars.iter().skip(at + cut);
+        let damaged: String = chars.iter().take(at).copied().chain(insert.chars()).chain(rest.copied()).collect();
+        digest(&damaged, &[]);
+    }
+
+    #[test]
+    fn no_override_is_a_panic(
+        path in prop_oneof![prop::sample::select(paths()), "[a-z0-9.\\[\\]]{0,12}"],
+        value in prop_oneof!["\\PC{0,12}", "[0-9.]{1,6}(s|V|%|ppm|)"],
+    ) {
+        digest("(faults: [(kind: Reset, place: Cioc, trigger: At(\"1s\"))])", &[format!("{path}={value}")]);
+    }
+}
