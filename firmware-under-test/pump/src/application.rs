@@ -327,6 +327,22 @@ mod tests {
         assert_eq!((bench.pump.state(), bench.resets), (PumpState::Automatic, 0));
     }
 
+    /// The version needs a flow control that never comes; the answers behind it wait, and none displaces another.
+    #[test]
+    fn an_agreed_reset_takes_place_however_many_requests_follow() {
+        let mut bench = Bench::with_application();
+        let id = ids::uds_request(bench.config.number);
+        bench.client_deaf = true;
+        bench.command(Mode::Standby, 0);
+        bench.put_into_fifo(Frame::with_bytes(id, [3, 0x22, 0xF1, 0x95]));
+        bench.run_for(ms(10));
+        bench.put_into_fifo(Frame::with_bytes(id, [2, 0x10, 2]));
+        bench.run_for(ms(10));
+        bench.put_into_fifo(Frame::with_bytes(id, [2, 0x3E, 0]));
+        bench.run_for(ms(3_000));
+        assert_eq!((bench.pump.state(), bench.resets), (PumpState::Bootloader, 1));
+    }
+
     #[test]
     fn a_boot_request_survives_a_reset_but_not_a_loss_of_power() {
         let asked = Retained { boot_request: true, ..Retained::default() };

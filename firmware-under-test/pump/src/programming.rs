@@ -398,11 +398,32 @@ mod tests {
 
     use protocol::cyclic::PumpState;
 
-    use crate::flash_map::MARKER_ADDRESS;
+    use super::*;
+    use crate::flash_map::SECTOR_LEN;
     use crate::testing::{Bench, Fate, MODEL, Moment, Sabotage, StrictFlash, image};
     use units::Duration;
 
-    /// 25 words and a partial one, in three blocks.
+    /// The guard alone, whatever the stages above it allow.
+    #[test]
+    fn the_slot_guard_names_only_erased_words_and_each_once() {
+        let mut slot = WritableSlot::default();
+        assert!(slot.program_next(0).is_none() && slot.program_marker().is_none());
+        slot.on_erased(0);
+        assert!(slot.program_marker().is_none(), "the marker's sector is not erased");
+        for n in 0..SECTOR_LEN / WORD_LEN {
+            let address = n * WORD_LEN;
+            assert_eq!(slot.program_next(n), Some(FlashCommand::Program { address, word: n }));
+        }
+        assert_eq!(slot.program_next(0), None, "sector 1 is not erased");
+        (1..SECTORS).for_each(|sector| slot.on_erased(sector));
+        let rest = core::iter::from_fn(|| slot.program_next(7)).count();
+        assert_eq!(rest, (3 * SECTOR_LEN / WORD_LEN - 1) as usize, "all but the marker");
+        assert!(slot.program_marker().is_some() && slot.program_marker().is_none());
+        slot.close();
+        assert!(slot.program_next(0).is_none() && slot.program_marker().is_none());
+    }
+
+    /// 25 words and a partial one, in two blocks.
     const PAYLOAD: usize = 39;
     const BLOCK_LEN: usize = 64;
     /// Four sectors, 26 words, the marker.

@@ -192,6 +192,8 @@ pub(crate) struct Bench {
     pub(crate) temperature: DeciCelsius,
     pub(crate) powered: bool,
     pub(crate) bus_open: bool,
+    /// The client hears nothing and sends no flow control.
+    pub(crate) client_deaf: bool,
     pub(crate) word_time: Duration,
     pub(crate) sector_time: Duration,
     pub(crate) fate: Option<(u32, Fate)>,
@@ -232,6 +234,7 @@ impl Bench {
             temperature: DeciCelsius::new(350),
             powered: true,
             bus_open: false,
+            client_deaf: false,
             word_time: Duration::from_micros(16),
             sector_time: Duration::from_secs(1),
             fate: None,
@@ -449,6 +452,9 @@ impl Bench {
     }
 
     fn deliver_to_client(&mut self, frame: Frame) {
+        if self.client_deaf {
+            return;
+        }
         if let Some(status) = Status::decode(self.config.number, &frame) {
             self.statuses.push((self.now, status));
         }
