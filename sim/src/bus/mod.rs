@@ -223,7 +223,6 @@ struct Losses {
 
 impl Losses {
     fn add(&mut self, loss: PlannedLoss) {
-        self.nodes |= if loss.sent { u32::MAX } else { loss.node.bit() };
         self.planned.push((loss, 0));
     }
 
@@ -300,28 +299,6 @@ fn hand_over(world: &mut World, ctx: &mut Context<'_>, s: usize, outcome: &Outco
         }
     }
     for node in nodes_of(outcome.sent | outcome.failed) {
-<<<<<<< HEAD
-        let bus = world.resource::<Bus>();
-        let Some(slot) = bus.links[node.index()].sending.map(|offer| offer.slot) else { continue };
-        let mut controller = controller_mut(world, node);
-        if outcome.sent & node.bit() != 0 {
-            controller.confirm(slot, ctx.now);
-            call_attention(&mut controller, ctx, node, Span::ZERO);
-        } else {
-            controller.failed(slot);
-        }
-        let best = controller.best();
-        world.resource_mut::<Bus>().set_offer(node, best);
-    }
-}
-
-fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, sender: Option<NodeId>, frame: Frame) {
-    if world.resource::<Losses>().nodes & node.bit() != 0 {
-        let taker = world.resource_mut::<Losses>().take(node, sender, frame.id());
-        if let Some(injection) = taker {
-            ctx.record(Record::Bus(BusRecord::Lost { injection, node, id: frame.id() }));
-            return;
-=======
         close(world, ctx, node, outcome.sent & node.bit() != 0);
     }
     if outcome.free {
@@ -337,8 +314,7 @@ fn close(world: &mut World, ctx: &mut Context<'_>, node: NodeId, sent: bool) {
     if sent {
         controller.confirm(sending.slot, ctx.now);
         if controller.has_news() {
-            call_attention(&mut controller, ctx, node);
->>>>>>> bus
+            call_attention(&mut controller, ctx, node, Span::ZERO);
         }
     } else {
         controller.failed(sending.slot);
@@ -347,9 +323,9 @@ fn close(world: &mut World, ctx: &mut Context<'_>, node: NodeId, sent: bool) {
     world.resource_mut::<Bus>().set_offer(node, best);
 }
 
-fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Frame) {
+fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, sender: Option<NodeId>, frame: Frame) {
     let mut bus = world.resource_mut::<Bus>();
-    if let Some(injection) = bus.losses.take(node, frame.id()) {
+    if let Some(injection) = bus.losses.take(node, sender, frame.id()) {
         ctx.record(Record::Bus(BusRecord::Lost { injection, node, id: frame.id() }));
         return;
     }
@@ -550,17 +526,7 @@ pub fn add_planned_loss(world: &mut World, loss: PlannedLoss) {
 
 /// For the fault domain: ends the random hits, planned hits and planned losses of `injection`.
 pub fn end_injection(world: &mut World, ctx: &mut Context<'_>, injection: u32) {
-<<<<<<< HEAD
-    world.resource_mut::<Bus>().change_noise(ctx, |noise| noise.remove(injection));
-    let mut losses = world.resource_mut::<Losses>();
-    losses.planned.retain(|(loss, _)| loss.injection != injection);
-    losses.nodes = 0;
-    for (loss, _) in std::mem::take(&mut losses.planned) {
-        losses.add(loss);
-    }
-=======
     let mut bus = world.resource_mut::<Bus>();
     bus.change_noise(ctx, |noise| noise.remove(injection));
     bus.losses.planned.retain(|(loss, _)| loss.injection != injection);
->>>>>>> bus
 }

@@ -388,11 +388,11 @@ fn bus_report(scenario: &Scenario, run: &Run, measures: &Measures) -> Bus {
     let nodes = run.twin.world.resource::<Nodes>();
     let link = |node: NodeId| {
         let link = &measures.links[node.index()];
-        let counters = run.twin.world.resource::<bus::Bus>().extremes(node);
+        let counters = run.twin.world.resource::<bus::Bus>().counters(node);
         BusNode {
             id: node_name(scenario, node),
-            tec_max: u32::from(link.tec_max.max(counters.0)),
-            rec_max: u32::from(link.rec_max.max(counters.1)),
+            tec_max: u32::from(link.tec_max.max(counters.tec)),
+            rec_max: u32::from(link.rec_max.max(counters.rec)),
             error_passive: link.passive,
             bus_off: link.bus_off,
         }

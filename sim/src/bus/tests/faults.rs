@@ -186,7 +186,7 @@ fn a_hit_that_nobody_reads_is_not_recorded() {
 #[test]
 fn a_frame_lost_above_the_link_layer_is_no_error_on_the_bus() {
     let mut bench = Bench::new(3, 250_000);
-    let loss = PlannedLoss { injection: 9, node: NodeId::new(2), id: Some(id(ID)), nth: 2, times: 1 };
+    let loss = PlannedLoss { injection: 9, id: Some(id(ID)), nth: 2, times: 1, ..PlannedLoss::of(NodeId::new(2)) };
     bench.at(0, move |world, _| bus::add_planned_loss(world, loss));
     for n in 0..3 {
         bench.request(10 + n * 200, 0, frame(ID, &[n as u8]));

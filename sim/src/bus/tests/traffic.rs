@@ -1,4 +1,4 @@
-//! Undisturbed traffic: arbitration, mailboxes, FIFO, confirmations, response times.
+//! Undisturbed traffic: arbitration, mailboxes, FIFO, confirmations.
 
 use super::twin::{Bench, accept_all, frame, id};
 use crate::bus::wire::frame_bits;

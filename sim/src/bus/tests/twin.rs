@@ -1,4 +1,4 @@
-//! A twin that is nothing but a bus: nodes, their controllers, and what the tests ask of them.
+//! A twin that is nothing but a bus: nodes and their controllers.
 
 use std::sync::{Arc, Mutex};
 

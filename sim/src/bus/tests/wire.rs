@@ -1,4 +1,4 @@
-//! Frame lengths, CRC and bit vectors against published vectors and a second encoder.
+//! Frame lengths and CRC against published vectors and a second encoder.
 
 use embedded_can::{ExtendedId, Id, StandardId};
 use proptest::prelude::*;
