@@ -22,6 +22,7 @@ use crate::measure;
 use crate::node::{NodeId, Nodes};
 use crate::plant;
 use crate::power::{self, Branch, NodeOptions};
+use crate::record::Record;
 use crate::scenario::{End, ImageDefect, ImageSource, Protocol, PumpSetup, Scenario};
 
 /// Software CRC-32 of one byte on a Cortex-M4 at 168 MHz, about ten cycles (own number).
@@ -51,6 +52,21 @@ pub enum BuildError {
 /// # Errors
 /// [`BuildError`] if the image file cannot be used.
 pub fn build(scenario: &Scenario, image_file: Option<&[u8]>) -> Result<Twin, BuildError> {
+    build_recorded(scenario, image_file, None)
+}
+
+/// Is shown every record; keeps no state that acts back on the twin.
+pub type Recorder = Box<dyn FnMut(SimTime, &Record) + Send>;
+
+/// [`build`], with a recorder that is shown every record.
+///
+/// # Errors
+/// [`BuildError`] if the image file cannot be used.
+pub fn build_recorded(
+    scenario: &Scenario,
+    image_file: Option<&[u8]>,
+    recorder: Option<Recorder>,
+) -> Result<Twin, BuildError> {
     let images = Images::of(scenario, image_file)?;
     let mut builder = TwinBuilder::default();
     add_nodes(&mut builder, scenario);
@@ -61,6 +77,9 @@ pub fn build(scenario: &Scenario, image_file: Option<&[u8]>) -> Result<Twin, Bui
     }
     attach_further(&mut builder, scenario);
     install_watchers(&mut builder, scenario, &images);
+    if let Some(mut recorder) = recorder {
+        builder.observe(move |_, _, time, record| recorder(time, record));
+    }
     Ok(builder.build())
 }
 

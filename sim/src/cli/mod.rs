@@ -4,6 +4,7 @@
 
 pub mod exit;
 mod files;
+mod output;
 mod run;
 mod scenario;
 mod terminal;

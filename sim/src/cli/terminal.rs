@@ -10,6 +10,7 @@ use crate::scenario::Format;
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
     color: bool,
+    result_color: bool,
     format: Format,
 }
 
@@ -19,23 +20,37 @@ impl Terminal {
     pub fn new(style: &Style) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
-        let color = match style.color {
+        let wanted = |on_terminal: bool| match style.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => !set("NO_COLOR") && (forced || std::io::stderr().is_terminal()),
+            Color::Auto => !set("NO_COLOR") && (forced || on_terminal),
         };
         let format = match style.message_format {
             MessageFormat::Human => Format::Human,
             MessageFormat::Short => Format::Short,
             MessageFormat::Json => Format::Json,
         };
-        Self { color, format }
+        let color = wanted(std::io::stderr().is_terminal());
+        let result_color = wanted(std::io::stdout().is_terminal());
+        Self { color, result_color, format }
     }
 
     /// Whether to use colours.
     #[must_use]
     pub const fn color(self) -> bool {
         self.color
+    }
+
+    /// Whether to print the report in colours, which goes to stdout.
+    #[must_use]
+    pub const fn result_color(self) -> bool {
+        self.result_color
+    }
+
+    /// Columns of the report: those of the terminal on stdout, else 100.
+    #[must_use]
+    pub fn width(self) -> usize {
+        if std::io::stdout().is_terminal() { usize::from(console::Term::stdout().size().1) } else { 100 }
     }
 
     /// Form of the diagnostics.

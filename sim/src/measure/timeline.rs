@@ -39,6 +39,12 @@ pub struct Try {
 }
 
 impl Try {
+    /// Whether it is over.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.outcome != TryEnd::Open
+    }
+
     /// From the request for the bootloader to the end.
     #[must_use]
     pub fn duration(&self) -> Span {

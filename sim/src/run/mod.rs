@@ -4,16 +4,21 @@
 //!   Loaded --twin::build--> Twin --run_until--> Measures, Checks, Faults --report--> reports::Report
 //! ```
 
+mod events;
 mod expectations;
 mod report;
+
+use std::io::Write;
 
 use crate::checks::Checks;
 use crate::event::Twin;
 use crate::hosts::FirmwareDefect;
 use crate::kernel::{Halt, SimTime};
+use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin::{self, BuildError};
 
+pub use events::event_of;
 pub use report::{Identity, report};
 
 /// How a run ended.
@@ -49,6 +54,31 @@ pub fn run(
     progress: impl FnMut(&Twin),
 ) -> Result<Run, BuildError> {
     Ok(finish(twin::build(scenario, image_file)?, scenario, progress))
+}
+
+/// Format of recordings; the first line of each names it.
+pub const RECORDING_FORMAT: &str = "cooltwin.recording/1";
+
+/// [`run`], with every record written to `sink` as a line of JSON: time, node, kind, data; frames with both their ends.
+///
+/// # Errors
+/// [`BuildError`] if the twin cannot be built.
+pub fn run_recorded(
+    scenario: &Scenario,
+    image_file: Option<&[u8]>,
+    sink: Option<Box<dyn Write + Send>>,
+    progress: impl FnMut(&Twin),
+) -> Result<Run, BuildError> {
+    let recorder = sink.map(|mut sink| {
+        let _ = writeln!(sink, "{}", serde_json::json!({ "format": RECORDING_FORMAT, "scenario": scenario.sha256() }));
+        Box::new(move |time: SimTime, record: &Record| {
+            let (node, kind, data) = event_of(record);
+            let t_ms = reports::Millis::from_nanos(time.as_nanos());
+            // A full disk shows when the folder is committed: the recording then lacks its end mark.
+            let _ = writeln!(sink, "{}", serde_json::json!({ "t_ms": t_ms, "node": node, "kind": kind, "data": data }));
+        }) as twin::Recorder
+    });
+    Ok(finish(twin::build_recorded(scenario, image_file, recorder)?, scenario, progress))
 }
 
 /// How much simulated time passes between two calls of `progress`.
