@@ -8,8 +8,8 @@ use std::ops::Deref;
 
 use super::diagnostic::{Code, nearest};
 use super::model::{
-    Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, Limit, Measure, Place, RawScenario,
-    Relation, Selection, Trigger,
+    Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, ImageSource, Limit, Measure, Place,
+    RawScenario, Relation, Selection, Trigger,
 };
 use super::quantity::Size;
 use super::reader::{Node, Reader};
@@ -325,6 +325,7 @@ impl Check<'_> {
         let package = &self.scenario.package;
         let Some(defect) = &package.image.defect else { return };
         let path = "package.image.defect";
+        let is_made_up = package.image.source == ImageSource::Seeded;
         if !package.pump_firmware {
             let message = "the image has a defect, but the package holds no pump firmware";
             self.problem(Code::Contradiction, path, message, "never looked at").help =
@@ -334,7 +335,7 @@ impl Check<'_> {
             ImageDefect::Corrupt(0) => {
                 self.problem(Code::OutOfRange, path, "a corrupt image has at least one flipped bit", "at least 1");
             }
-            ImageDefect::Truncated(by) if by.bytes() == 0 || *by >= package.image.length => {
+            ImageDefect::Truncated(by) if by.bytes() == 0 || (is_made_up && *by >= package.image.length) => {
                 let label = "more than nothing, less than `package.image.length`";
                 self.problem(Code::OutOfRange, path, "the image cannot be truncated by that", label);
             }

@@ -11,6 +11,7 @@ mod check;
 mod diagnostic;
 mod doc;
 mod explain;
+pub mod image_file;
 mod leaf;
 mod loader;
 mod model;
