@@ -168,7 +168,7 @@ fn an_image_file_is_found_beside_the_file_that_names_it() {
     let files = [("s/file.ron", "(extends: \"../lib/base.ron\")"), ("lib/base.ron", base), ("lib/fw.bin", "abc")];
     let loaded = good(&files, &[]);
     assert_eq!(loaded.scenario.package.image.source, ImageSource::File("fw.bin".to_owned()));
-    assert_eq!(loaded.image_file.as_deref(), Some(b"abc".as_slice()));
+    assert_eq!(loaded.image.as_deref(), Some(b"abc".as_slice()));
     let names: Vec<&str> = loaded.inputs.iter().map(|input| input.path.as_str()).collect();
     assert_eq!(names, ["s/file.ron", "lib/base.ron", "lib/fw.bin"]);
     // FIPS 180-2, appendix B.1: SHA-256 of "abc".
@@ -177,13 +177,14 @@ fn an_image_file_is_found_beside_the_file_that_names_it() {
 
 #[test]
 fn a_bad_item_hides_no_problem_elsewhere_and_causes_none() {
-    let file = "(pumps: (count: 99), faults: [(kind: Reset, place: Pump(15), trigger: At(\"1s\"))], time_limit: \"1x\",
+    let file =
+        "(pumps: (count: \"many\"), faults: [(kind: Reset, place: Pump(15), trigger: At(\"1s\"))], time_limit: \"1x\",
         budgets: [(id: \"b\", measure: BusLoad, relation: AtMost, limit: \"1s\")])";
     let Err(LoadError::Invalid(report)) = load(&Memory(&[("f.ron", file)]), Path::new("f.ron"), &[]) else {
         panic!("accepted");
     };
     let codes: Vec<Code> = report.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
-    assert_eq!(codes, [Code::OutOfRange, Code::BadQuantity, Code::Contradiction], "pump 15 may well be one of 99");
+    assert_eq!(codes, [Code::WrongType, Code::BadQuantity, Code::Contradiction], "pump 15 may well be one of many");
 }
 
 #[test]
@@ -192,6 +193,14 @@ fn values_are_located_in_the_file_that_wrote_them() {
     let loaded = good(&files, &[]);
     assert_eq!(loaded.locate("seed"), Some(("base.ron", 4)));
     assert_eq!(loaded.locate("budgets[0].limit"), Some(("base.ron", 3)));
+}
+
+#[test]
+fn a_replaced_list_forgets_where_the_old_one_stood() {
+    let base = "(faults: [(kind: Hang, place: Cioc, trigger: At(\"1s\"),\n duration: \"1s\")])";
+    let file = "(extends: \"base.ron\", faults: [(kind: Hang, place: Cioc, trigger: At(\"1s\"))])";
+    let loaded = good(&[("file.ron", file), ("base.ron", base)], &[]);
+    assert_eq!(loaded.locate("faults[0].duration"), Some(("file.ron", 1)));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub struct RunArgs {
     /// Set one value of each scenario, for instance supply.nominal=22V.
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// Folder for results [default: ./cooltwin-out/<scenario>/<seed>].
+    /// Folder for results, instead of one named by scenario and seed below ./cooltwin-out.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print result.json, one line for each scenario, instead of the report.
@@ -95,7 +95,7 @@ pub enum Color {
 pub enum MessageFormat {
     /// With the lines they are about.
     Human,
-    /// file:line:column: error[code]: message
+    /// `file:line:column: error[code]: message`
     Short,
     /// One JSON object per line.
     Json,

@@ -8,13 +8,10 @@ use std::ops::Deref;
 
 use super::diagnostic::{Code, nearest};
 use super::model::{
-    Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, Limit, Measure, Place, RawScenario,
-    Relation, Selection, Trigger,
+    Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, ImageSource, Limit, Measure, Place,
+    RawScenario, Relation, Selection, Trigger,
 };
-use super::quantity::Size;
-use super::reader::{Node, Reader};
-use super::schema::Value;
-use super::words::{NodeName, Version};
+use super::words::NodeName;
 use crate::kernel::Span;
 use crate::node::NodeId;
 
@@ -49,49 +46,6 @@ pub struct Problem {
     pub roots: Vec<&'static str>,
 }
 
-/// One pump with what its override says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PumpSetup {
-    /// Its number, 1 to 16.
-    pub pump: u8,
-    /// The model it reports.
-    pub model: String,
-    /// Its installed version.
-    pub version: Version,
-    /// Whether it answers at all.
-    pub answers: bool,
-    /// From reset to its first step.
-    pub boot: Span,
-    /// How much later its CPU starts counting time.
-    pub clock_offset: Span,
-    /// How fast its clock runs, in ppm.
-    pub clock_drift_ppm: i32,
-}
-
-/// Sizes and times of the pumps' flash, the slow factor in them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FlashTimes {
-    /// Bytes of a sector.
-    pub sector_len: u32,
-    /// Bytes that one program writes.
-    pub word_len: u32,
-    /// Time of one sector erase.
-    pub sector_erase: Span,
-    /// Time of one program.
-    pub word_program: Span,
-}
-
-impl Default for RawScenario {
-    /// What an empty file says.
-    fn default() -> Self {
-        let node = Node { bare: true, ..Node::whole("()", 0) };
-        match Self::read(&node, &mut Reader::default()) {
-            Some(scenario) => scenario,
-            None => unreachable!("a test reads every default"),
-        }
-    }
-}
-
 impl RawScenario {
     /// The scenario, if it makes sense.
     ///
@@ -102,105 +56,6 @@ impl RawScenario {
         check.all();
         let problems = check.problems;
         if problems.is_empty() { Ok(Scenario(self)) } else { Err(problems) }
-    }
-
-    /// All values, defaults included, in the one canonical way to write them; a scenario file in itself.
-    #[must_use]
-    pub fn resolved_text(&self) -> String {
-        Value::doc(self).file()
-    }
-
-    /// SHA-256 of the canonical text, 64 hexadecimal digits: what names a scenario in evidence.
-    #[must_use]
-    pub fn sha256(&self) -> String {
-        super::loader::sha256_hex(self.resolved_text().as_bytes())
-    }
-
-    /// The pumps, in order, each with what its override says.
-    pub fn pump_setups(&self) -> impl Iterator<Item = PumpSetup> + '_ {
-        (1..=self.pumps.count).map(|pump| self.pump_setup(pump))
-    }
-
-    fn pump_setup(&self, pump: u8) -> PumpSetup {
-        let own = self.pumps.overrides.iter().find(|own| own.pump == pump);
-        PumpSetup {
-            pump,
-            model: own.and_then(|own| own.model.clone()).unwrap_or_else(|| self.pumps.model.clone()),
-            version: own.and_then(|own| own.version).unwrap_or(self.pumps.version),
-            answers: own.is_none_or(|own| own.answers),
-            boot: own.and_then(|own| own.boot).unwrap_or(self.timing.pump_boot),
-            clock_offset: own.map_or(Span::ZERO, |own| own.clock_offset),
-            clock_drift_ppm: own.map_or(0, |own| own.clock_drift.ppm()),
-        }
-    }
-
-    /// All nodes in the order in which they hang on the bus: CIOC, pumps, further nodes.
-    #[must_use]
-    pub fn nodes(&self) -> Vec<NodeName> {
-        let pumps = (1..=self.pumps.count).map(NodeName::Pump);
-        let further = self.further_nodes.iter().cloned().map(NodeName::Further);
-        std::iter::once(NodeName::Cioc).chain(pumps).chain(further).collect()
-    }
-
-    /// The node of that name, if the scenario has it.
-    #[must_use]
-    pub fn node_id(&self, name: &NodeName) -> Option<NodeId> {
-        match name {
-            NodeName::Cioc => Some(NodeId::CIOC),
-            NodeName::Pump(pump) => (1..=self.pumps.count).contains(pump).then(|| NodeId::new(*pump)),
-            NodeName::Further(name) => {
-                let index = self.further_nodes.iter().position(|known| known == name)?;
-                let number = NodeId::FIRST_FURTHER.index() + index;
-                u8::try_from(number).ok().filter(|n| usize::from(*n) < NodeId::MOST).map(NodeId::new)
-            }
-        }
-    }
-
-    /// Numbers of the pumps that a selection means.
-    #[must_use]
-    pub fn selected(&self, selection: &Selection) -> Vec<u8> {
-        let is_in = |pump: &u8| match selection {
-            Selection::All => true,
-            Selection::Only(pumps) => pumps.contains(pump),
-            Selection::Except(pumps) => !pumps.contains(pump),
-        };
-        (1..=self.pumps.count).filter(is_in).collect()
-    }
-
-    /// The pumps' flash: its profile, with what is written in its place, times the slow factor.
-    #[must_use]
-    pub fn flash_times(&self) -> FlashTimes {
-        let (sector, word, erase, program) = self.flash.profile.data_sheet();
-        let slowed = |span: Span| {
-            let ns = u128::from(span.as_nanos()) * u128::from(self.flash.slow_factor.thousandths()) / 1_000;
-            Span::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
-        };
-        FlashTimes {
-            sector_len: self.flash.sector.map_or(sector, Size::bytes),
-            word_len: self.flash.word.map_or(word, Size::bytes),
-            sector_erase: slowed(self.flash.sector_erase.unwrap_or(erase)),
-            word_program: slowed(self.flash.word_program.unwrap_or(program)),
-        }
-    }
-}
-
-impl super::model::FlashProfile {
-    /// Sector and word in bytes, erase and program time (data sheets as quoted in the README's assumptions).
-    const fn data_sheet(&self) -> (u32, u32, Span, Span) {
-        match self {
-            Self::Stm32f4Typical => (131_072, 4, Span::from_secs(1), Span::from_micros(16)),
-            Self::Stm32f4Maximum => (131_072, 4, Span::from_secs(2), Span::from_micros(100)),
-            Self::Stm32g4Typical => (2_048, 8, Span::from_millis(22), Span::from_micros(82)),
-        }
-    }
-}
-
-impl super::model::Traffic {
-    /// How many data bytes its frames have.
-    #[must_use]
-    pub fn data_len(&self) -> usize {
-        let payload = self.payload.as_ref().map(|payload| payload.bytes().len());
-        payload.unwrap_or_else(|| self.dlc.map_or(8, usize::from))
     }
 }
 
@@ -325,6 +180,7 @@ impl Check<'_> {
         let package = &self.scenario.package;
         let Some(defect) = &package.image.defect else { return };
         let path = "package.image.defect";
+        let is_made_up = package.image.source == ImageSource::Seeded;
         if !package.pump_firmware {
             let message = "the image has a defect, but the package holds no pump firmware";
             self.problem(Code::Contradiction, path, message, "never looked at").help =
@@ -334,7 +190,7 @@ impl Check<'_> {
             ImageDefect::Corrupt(0) => {
                 self.problem(Code::OutOfRange, path, "a corrupt image has at least one flipped bit", "at least 1");
             }
-            ImageDefect::Truncated(by) if by.bytes() == 0 || *by >= package.image.length => {
+            ImageDefect::Truncated(by) if by.bytes() == 0 || (is_made_up && *by >= package.image.length) => {
                 let label = "more than nothing, less than `package.image.length`";
                 self.problem(Code::OutOfRange, path, "the image cannot be truncated by that", label);
             }

@@ -44,8 +44,8 @@ pub struct Loaded {
     pub overrides: Vec<String>,
     /// All files that were read: the scenario, what it extends, the image.
     pub inputs: Vec<Input>,
-    /// The bytes of the image file, where the image is a file: as read, not yet decoded.
-    pub image_file: Option<Vec<u8>>,
+    /// The image, where it comes from a file: decoded, without the scenario's defect.
+    pub image: Option<Vec<u8>>,
     sources: Vec<Source>,
     reader: Reader,
 }
@@ -121,12 +121,12 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
         raw.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
     name_faults(&mut raw);
-    let image_file = read_image(files, &raw, &chain.paths, &mut reader, &mut chain.inputs);
+    let image = read_image(files, &raw, &chain.paths, &mut reader, &mut chain.inputs);
     judge(raw, sources, reader).map(|(scenario, sources, reader)| Loaded {
         scenario,
         overrides: overrides.to_vec(),
         inputs: chain.inputs,
-        image_file,
+        image,
         sources,
         reader,
     })
@@ -302,7 +302,7 @@ fn beside(path: &Path, name: &str) -> PathBuf {
     out
 }
 
-/// The image file's bytes, if the image is a file; a path in a `--set` counts from the scenario's folder.
+/// The image, if it is a file; a path in a `--set` counts from the scenario's folder.
 fn read_image(
     files: &dyn FileSource,
     raw: &RawScenario,
@@ -313,17 +313,16 @@ fn read_image(
     let ImageSource::File(name) = &raw.package.image.source else { return None };
     let place = reader.place("package.image.source").cloned().unwrap_or(Place { source: 0, span: 0..0 });
     let path = beside(paths.get(place.source).or_else(|| paths.first())?, name);
-    match files.read(&path) {
-        Ok(bytes) => {
-            inputs.push(Input { path: path.display().to_string(), sha256: sha256_hex(&bytes) });
-            Some(bytes)
-        }
-        Err(why) => {
-            let message = format!("cannot read the image `{}`: {why}", path.display());
+    let image = files.read(&path).and_then(|bytes| {
+        inputs.push(Input { path: path.display().to_string(), sha256: sha256_hex(&bytes) });
+        super::image_file::decode(name, &bytes)
+    });
+    image
+        .map_err(|why| {
+            let message = format!("cannot use the image `{}`: {why}", path.display());
             reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
-            None
-        }
-    }
+        })
+        .ok()
 }
 
 /// SHA-256 as 64 hexadecimal digits.

@@ -11,8 +11,10 @@ mod check;
 mod diagnostic;
 mod doc;
 mod explain;
+pub mod image_file;
 mod leaf;
 mod loader;
+mod meaning;
 mod model;
 pub mod quantity;
 mod reader;
@@ -23,9 +25,10 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
-pub use check::{FlashTimes, Problem, PumpSetup, Scenario};
+pub use check::{Problem, Scenario};
 pub use diagnostic::{Code, Diagnostic, Place as TextPlace, Source};
 pub use explain::{NoSuchPath, explain, paths};
 pub use loader::{DEPTH_MOST, FileSource, Input, LoadError, Loaded, Report, load};
+pub use meaning::{FlashTimes, PumpSetup};
 pub use model::*;
 pub use render::Format;

@@ -1,0 +1,100 @@
+//! Firmware image files: raw `.bin` and Intel `.hex`.
+//!
+//! A hex file places its bytes at addresses; the image begins at the lowest one, and gaps hold 0xFF, as erased flash does.
+
+use std::collections::BTreeMap;
+
+/// Longest image that fits the pumps' flash, in bytes.
+pub const LEN_MOST: usize = 512 * 1024;
+
+/// The image that a file of that name holds.
+///
+/// # Errors
+/// What is wrong with the file, for people.
+pub fn decode(name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let image = match name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).as_deref() {
+        Some("bin") => bytes.to_vec(),
+        Some("hex") => decode_hex(bytes)?,
+        _ => return Err("its name ends neither in .bin nor in .hex".to_owned()),
+    };
+    if image.is_empty() || image.len() > LEN_MOST {
+        return Err(format!("it holds {} bytes; an image has 1 to {LEN_MOST}", image.len()));
+    }
+    Ok(image)
+}
+
+fn decode_hex(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "a hex file is plain text".to_owned())?;
+    let mut base = 0_u32;
+    let mut pieces: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+    let mut ended = false;
+    for record in ihex::Reader::new(text) {
+        match record.map_err(|error| error.to_string())? {
+            ihex::Record::Data { offset, value } => {
+                let at = base.checked_add(u32::from(offset)).ok_or("an address does not fit 32 bits")?;
+                if pieces.insert(at, value).is_some() {
+                    return Err(format!("address 0x{at:08X} is written twice"));
+                }
+            }
+            ihex::Record::ExtendedSegmentAddress(segment) => base = u32::from(segment) << 4,
+            ihex::Record::ExtendedLinearAddress(upper) => base = u32::from(upper) << 16,
+            ihex::Record::EndOfFile => ended = true,
+            ihex::Record::StartSegmentAddress { .. } | ihex::Record::StartLinearAddress(_) => {}
+        }
+    }
+    if ended { join(&pieces) } else { Err("the end-of-file record is missing".to_owned()) }
+}
+
+/// The pieces in one row from the lowest address on.
+fn join(pieces: &BTreeMap<u32, Vec<u8>>) -> Result<Vec<u8>, String> {
+    let first = pieces.keys().next().copied().unwrap_or_default();
+    let mut image = Vec::new();
+    for (at, piece) in pieces {
+        let start = usize::try_from(at - first).map_err(|_| "an address does not fit")?;
+        if start < image.len() {
+            return Err(format!("address 0x{at:08X} is written twice"));
+        }
+        if start + piece.len() > LEN_MOST {
+            return Err(format!("its addresses span more than {LEN_MOST} bytes"));
+        }
+        image.resize(start, 0xFF);
+        image.extend_from_slice(piece);
+    }
+    Ok(image)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    // Two data records of the Intel specification's form, checksums computed by hand: 0x100 - sum of bytes.
+    const GAP: &str = ":020000040800F2\n:0400000001020304F2\n:02000600AABB93\n:00000001FF\n";
+
+    #[test]
+    fn a_hex_file_begins_at_its_lowest_address_and_fills_gaps_with_erased_flash() {
+        assert_eq!(decode("fw.hex", GAP.as_bytes()), Ok(vec![1, 2, 3, 4, 0xFF, 0xFF, 0xAA, 0xBB]));
+        assert_eq!(decode("FW.BIN", &[7, 8]), Ok(vec![7, 8]));
+    }
+
+    #[test]
+    fn bad_image_files_are_refused() {
+        let refused = |name: &str, text: &str| decode(name, text.as_bytes()).is_err();
+        assert!(refused("fw.elf", "x"), "unknown kind");
+        assert!(refused("fw.bin", ""), "empty");
+        assert!(refused("fw.hex", ":0400000001020304F3\n:00000001FF\n"), "wrong checksum");
+        assert!(refused("fw.hex", ":0400000001020304F2\n"), "no end");
+        assert!(refused("fw.hex", ":0400000001020304F2\n:0400000001020304F2\n:00000001FF\n"), "twice");
+        assert!(refused("fw.hex", ":0400000001020304F2\n:02000200AABB97\n:00000001FF\n"), "overlap");
+        assert!(refused("fw.hex", ":0100000000FF\n:020000040800F2\n:0100000000FF\n:00000001FF\n"), "128 MiB apart");
+        assert!(decode("fw.bin", &vec![0; LEN_MOST + 1]).is_err(), "too long");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..64), text in "(:[0-9A-F]{8,24}\n){0,4}") {
+            let _ = decode("fw.hex", &bytes);
+            let _ = decode("fw.hex", text.as_bytes());
+        }
+    }
+}
