@@ -226,9 +226,7 @@ impl Try {
                 return self.on_block(counter, unit, client, ports).map(|()| None);
             }
             (Stage::Exit, Response::TransferExit) => Stage::Check,
-            (Stage::Check, Response::Routine { routine, result: 0 })
-                if routine == Routine::CheckProgrammingDependencies =>
-            {
+            (Stage::Check, Response::Routine { routine: Routine::CheckProgrammingDependencies, result: 0 }) => {
                 Stage::Reset
             }
             (Stage::Check, Response::Routine { .. }) => return Err(Cause::CheckFailed),
