@@ -6,7 +6,7 @@ use protocol::cyclic::{Mode, PumpFaults};
 use protocol::header::Version;
 use protocol::ids;
 
-use super::world::{Loss, NEW, OLD, World, assert_log_is_whole, ms, pump, secs};
+use super::world::{Loss, NEW, OLD, World, assert_log_is_whole, assert_tries_are_counted_first, ms, pump, secs};
 use crate::{Activity, Alarm, Cause, Event, Notice, Outcome, Phase, UserAction};
 
 fn phases(world: &World, number: u8) -> Vec<(u8, Phase)> {
@@ -65,6 +65,17 @@ fn phases_come_in_their_order_and_once_each() {
     assert_eq!(phases(&world, 1), order.map(|phase| (1, phase)));
     let blocks = world.notices.iter().filter(|notice| matches!(notice, Notice::Block { of: 10, .. })).count();
     assert_eq!(blocks, 10);
+}
+
+#[test]
+fn a_try_is_in_memory_before_the_pump_is_asked_for_its_bootloader() {
+    let mut world = World::new(2, 128);
+    world.pumps[0].troubles.check_fails = 2;
+    world.run_to_rest();
+    // Two good tries ask application and bootloader; the two failed ones come first, the second from the bootloader.
+    let counts: Vec<(u8, u8)> = world.entry_requests.iter().map(|(pump, _, counted)| (pump.get(), *counted)).collect();
+    assert_eq!(counts, [(1, 1), (1, 1), (1, 2), (1, 3), (2, 1), (2, 1)]);
+    assert_tries_are_counted_first(&world);
 }
 
 #[test]
