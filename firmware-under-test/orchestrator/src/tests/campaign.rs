@@ -237,6 +237,46 @@ fn a_lost_answer_repeats_the_block_with_the_same_counter() {
 }
 
 #[test]
+fn a_bus_that_is_stuck_for_three_seconds_costs_no_try() {
+    let mut world = World::new(1, 320);
+    while world.pumps[0].blocks < 4 {
+        world.step();
+    }
+    world.stuck_bus = true;
+    world.run(ms(3_000));
+    world.stuck_bus = false;
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.causes(1), []);
+}
+
+#[test]
+fn a_bus_that_is_stuck_for_long_fails_tries_for_time_out_and_the_rest_goes_on() {
+    let mut world = World::new(2, 320);
+    while world.pumps[0].blocks < 4 {
+        world.step();
+    }
+    world.stuck_bus = true;
+    world.run(ms(9_000));
+    world.stuck_bus = false;
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Timeout]);
+    assert!(world.is_updated(1) && world.is_updated(2));
+}
+
+#[test]
+fn block_lengths_are_whole_words_and_no_longer_than_the_pump_takes() {
+    for (ours, blocks) in [(0, 80), (7, 80), (30, 12), (1_024, 1), (u16::MAX, 1)] {
+        let mut world = World::new(1, 320);
+        world.config.block_len = ours;
+        world.reboot();
+        world.run_to_rest();
+        assert!(world.is_updated(1));
+        assert_eq!(world.pumps[0].blocks, blocks, "{ours}");
+    }
+}
+
+#[test]
 fn any_single_lost_frame_leaves_the_first_try_good() {
     let mut reference = World::new(1, 128);
     reference.run_to_rest();

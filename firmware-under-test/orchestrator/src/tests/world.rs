@@ -445,6 +445,8 @@ pub(crate) struct World {
     pub(crate) losses: Vec<Loss>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) asked: u32,
+    /// No frame gets through: mailboxes stay full until their frames are aborted.
+    pub(crate) stuck_bus: bool,
     /// Requests that change flash, in order, with whether consent was stored when they left.
     pub(crate) flash_requests: Vec<bool>,
     /// Requests for the bootloader, in order, with the try that memory said was open and its count as they left.
@@ -476,6 +478,7 @@ impl World {
             losses: Vec::new(),
             notices: Vec::new(),
             asked: 0,
+            stuck_bus: false,
             flash_requests: Vec::new(),
             entry_requests: Vec::new(),
             protocol_step: false,
@@ -544,12 +547,15 @@ impl World {
     /// Handles the next event; returns bytes written to memory in it.
     pub(crate) fn step(&mut self) -> usize {
         let pumps = self.pumps.iter().map(|pump| pump.wake_at(self.t)).min().unwrap_or(u64::MAX);
+        if self.stuck_bus && self.bus_done_at != u64::MAX {
+            self.start_frame();
+        }
         let next = self.bus_done_at.min(self.wake_at).min(pumps);
         assert_ne!(next, u64::MAX, "the firmware always says when to come back");
         self.t = next.max(self.t);
         let before = self.nvm.written;
         self.protocol_step = false;
-        if self.bus_done_at <= self.t {
+        if self.bus_done_at <= self.t && !self.stuck_bus {
             self.deliver();
         } else if self.wake_at <= self.t {
             self.step_cioc(None, None);
