@@ -57,3 +57,31 @@ impl Schedule {
         Command { mode, set_point, counter: self.counter }.encode(pump)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn each_pump_is_commanded_every_100_ms_at_its_own_moment() {
+        let mut schedule = Schedule::new(14);
+        let mut sent = Vec::new();
+        while schedule.due() < Instant::from_micros(300_000) {
+            let now = schedule.due();
+            sent.push((now.as_micros(), schedule.take(now).unwrap().get()));
+        }
+        let expected =
+            (0..3).flat_map(|round| (0..14).map(move |pump| (round * 100_000 + pump * 6_250, pump as u8 + 1)));
+        assert_eq!(sent, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn missed_rounds_are_skipped() {
+        let mut schedule = Schedule::new(2);
+        let late = Instant::from_micros(1_234_567);
+        let sent = core::iter::from_fn(|| schedule.take(late)).count();
+        assert_eq!(sent, 4, "the rest of the round that was missed, and the running one as far as it is due");
+        assert_eq!(schedule.due(), Instant::from_micros(1_300_000));
+    }
+}

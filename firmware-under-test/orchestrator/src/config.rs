@@ -33,7 +33,7 @@ pub struct Config {
     pub pumps: u8,
     /// ISO-TP towards the pumps.
     pub isotp: isotp::Config,
-    /// Data bytes of one transfer block, clamped to 1..=1024; a pump may ask for less.
+    /// Data bytes of one transfer block, clamped to 4..=1024 and rounded down to words; a pump may ask for less.
     pub block_len: u16,
     /// No try is started while the CIOC's supply or the pumps' feed is below this.
     pub update_supply_min: Millivolts,

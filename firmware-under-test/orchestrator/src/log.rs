@@ -298,3 +298,57 @@ pub fn entries<N: NonVolatile + ?Sized>(nvm: &N) -> impl Iterator<Item = LogEntr
     let first = last.saturating_sub(u32::from(LOG_ENTRIES) - 1).max(1);
     (first..=last).filter_map(move |sequence| read_at(nvm, sequence).filter(|entry| entry.sequence == sequence))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    const ENTRY: LogEntry = LogEntry {
+        sequence: 0x0102_0304,
+        at_ms: 5,
+        event: Event::UpdateError,
+        pump: PumpNumber::new(14),
+        attempt: 2,
+        cause: Some(Cause::Timeout),
+    };
+
+    #[test]
+    fn an_entry_has_the_bytes_that_the_table_says() {
+        let bytes = ENTRY.encode();
+        assert_eq!(bytes[..12], [4, 3, 2, 1, 5, 0, 0, 0, 16, 14, 2, 4]);
+        assert_eq!(LogEntry::decode(&bytes), Some(ENTRY));
+    }
+
+    #[test]
+    fn no_single_flipped_bit_goes_unseen() {
+        for bit in 0..ENTRY_LEN * 8 {
+            let mut bytes = ENTRY.encode();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(LogEntry::decode(&bytes), None);
+        }
+    }
+
+    #[test]
+    fn empty_memory_holds_no_entries() {
+        assert_eq!(LogEntry::decode(&[0; ENTRY_LEN]), None);
+        assert_eq!(LogEntry::decode(&[0xFF; ENTRY_LEN]), None);
+    }
+
+    #[test]
+    fn causes_are_shown_as_the_source_writes_them() {
+        assert_eq!(Cause::LowSupply.to_string(), "FW003");
+        assert_eq!(Cause::Interrupted.to_string(), "FW106");
+        for code in 0..300 {
+            assert!(Cause::from_code(code).is_none_or(|cause| cause.code() == code));
+        }
+        assert_eq!((0..300).filter_map(Cause::from_code).count(), 11);
+    }
+
+    #[test]
+    fn every_event_survives_its_byte() {
+        for event in Event::ALL {
+            assert_eq!(Event::from_byte(event as u8), Some(event));
+        }
+    }
+}

@@ -106,9 +106,9 @@ pub enum Notice {
     Progress {
         /// 0 to 100, never falls within a campaign.
         percent: u8,
-        /// Time left; `None` until the first blocks were measured or while the end of a wait is unknown.
+        /// Time left; `None` until the first blocks were measured. During a wait: what is left after it.
         remaining: Option<Duration>,
-        /// Why the time left rose or is unknown, if a failed try or a wait did it.
+        /// The failed try or the wait that made the time left rise, while it matters.
         cause: Option<Cause>,
     },
     /// A pump's outcome changed.

@@ -255,3 +255,86 @@ fn decode_pump([mark, counted, tries, cause]: [u8; 4]) -> PumpRecord {
     };
     PumpRecord { mark, counted, tries, cause: Cause::from_code(u16::from(cause)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Event;
+    use crate::tests::world::Fram;
+    use proptest::prelude::*;
+
+    fn pump(number: u8) -> PumpNumber {
+        PumpNumber::new(number).unwrap()
+    }
+
+    fn changed(nvm: &mut Fram, percent: u8) -> Store {
+        let mut store = Store::load(nvm);
+        store.commit(nvm, Instant::ZERO, &[Draft::new(Event::UpdateStarted).of(pump(3))], |record| {
+            record.percent = percent;
+            record.campaign = Some(ImageHash { header: 1, payload: u32::from(percent) });
+            record.open = Some(pump(16));
+            *record.pump_mut(pump(16)) =
+                PumpRecord { mark: Mark::Dead, counted: 3, tries: 5, cause: Some(Cause::Refused) };
+        });
+        store
+    }
+
+    #[test]
+    fn slots_do_not_overlap_each_other_or_the_log() {
+        assert!(RECORD_LEN <= usize::from(SLOTS[1] - SLOTS[0]));
+        assert!(usize::from(SLOTS[1]) + RECORD_LEN <= 0x1000);
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let mut nvm = Fram::new();
+        for percent in 1..5 {
+            let store = changed(&mut nvm, percent);
+            assert_eq!(Store::load(&nvm).record, store.record);
+            assert_eq!(Store::load(&nvm).journal, store.journal);
+        }
+    }
+
+    #[test]
+    fn a_torn_record_falls_back_to_the_one_before() {
+        for bytes in 0..RECORD_LEN {
+            let mut nvm = Fram::new();
+            changed(&mut nvm, 1);
+            changed(&mut nvm, 2);
+            nvm.budget = Some(bytes);
+            changed(&mut nvm, 3);
+            nvm.budget = None;
+            let percent = Store::load(&nvm).record.percent;
+            assert_eq!(percent, 2, "torn after {bytes} bytes");
+            changed(&mut nvm, 4);
+            assert_eq!(Store::load(&nvm).record.percent, 4, "the torn slot is the one written next");
+        }
+    }
+
+    #[test]
+    fn the_journal_completes_the_log_once() {
+        let mut nvm = Fram::new();
+        changed(&mut nvm, 1);
+        nvm.budget = Some(RECORD_LEN + 5);
+        changed(&mut nvm, 2);
+        nvm.budget = None;
+        assert_eq!(log::entries(&nvm).count(), 1);
+        for _ in 0..2 {
+            Store::load(&nvm).repair_log(&mut nvm);
+            assert_eq!(log::entries(&nvm).map(|entry| entry.sequence).collect::<std::vec::Vec<_>>(), [1, 2]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_memory_never_panics(seed in proptest::collection::vec(any::<u8>(), 256)) {
+            let mut nvm = Fram::new();
+            for (to, from) in nvm.bytes.iter_mut().zip(seed.iter().cycle()) {
+                *to = *from;
+            }
+            let store = Store::load(&nvm);
+            prop_assert!(store.record.campaign.is_none(), "noise holds no consent");
+            prop_assert_eq!(log::entries(&nvm).count(), 0);
+        }
+    }
+}

@@ -37,3 +37,79 @@ impl Regulator {
         Permille::new(u16::try_from(wanted.clamp(low, high) / 1_000).unwrap_or(config.low.get()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use proptest::prelude::*;
+
+    const CONFIG: Regulation = Config::DEFAULT.regulation;
+
+    fn after(regulator: &mut Regulator, periods: u32, coolant: i16) -> u16 {
+        (0..periods).map(|_| regulator.step(&CONFIG, DeciCelsius::new(coolant)).get()).last().unwrap()
+    }
+
+    #[test]
+    fn at_the_target_the_lowest_set_point_holds() {
+        assert_eq!(after(&mut Regulator::default(), 1_000, 400), 300);
+    }
+
+    #[test]
+    fn five_kelvin_too_warm_give_the_hand_calculated_set_points() {
+        // 300 + 50 dK * 4 = 500 permille at once; the integral adds 50 * 20 / 1000 = 1 permille a period.
+        let mut regulator = Regulator::default();
+        assert_eq!(after(&mut regulator, 1, 450), 501);
+        assert_eq!(after(&mut regulator, 99, 450), 600);
+    }
+
+    #[test]
+    fn a_long_hot_spell_is_forgotten_at_once() {
+        let mut regulator = Regulator::default();
+        assert_eq!(after(&mut regulator, 36_000, 600), 1_000);
+        // 20 K too warm saturate by the proportional part alone (800 of 700 permille): nothing was wound up.
+        assert_eq!(after(&mut regulator, 1, 400), 300);
+    }
+
+    #[test]
+    fn a_cold_spell_winds_nothing_up() {
+        let mut regulator = Regulator::default();
+        assert_eq!(after(&mut regulator, 36_000, -400), 300);
+        assert_eq!(after(&mut regulator, 1, 450), 501);
+    }
+
+    proptest! {
+        #[test]
+        fn the_set_point_stays_within_30_and_100_percent(coolants in proptest::collection::vec(any::<i16>(), 1..500)) {
+            let mut regulator = Regulator::default();
+            for coolant in coolants {
+                let set_point = regulator.step(&CONFIG, DeciCelsius::new(coolant)).get();
+                prop_assert!((300..=1_000).contains(&set_point));
+            }
+        }
+
+        #[test]
+        fn warmer_coolant_never_gives_less(
+            history in proptest::collection::vec(300_i16..600, 0..200), coolant in 0_i16..900, more in 0_i16..100,
+        ) {
+            let mut regulator = Regulator::default();
+            for past in history {
+                regulator.step(&CONFIG, DeciCelsius::new(past));
+            }
+            let cooler = regulator.clone().step(&CONFIG, DeciCelsius::new(coolant));
+            let warmer = regulator.step(&CONFIG, DeciCelsius::new(coolant + more));
+            prop_assert!(warmer >= cooler);
+        }
+
+        #[test]
+        fn extreme_parameters_never_panic(target: i16, proportional: i32, integral: i32, low: u16, high: u16, coolant: i16) {
+            let config = Regulation {
+                target: DeciCelsius::new(target), proportional, integral, low: Permille::new(low), high: Permille::new(high),
+            };
+            let mut regulator = Regulator::default();
+            for _ in 0..3 {
+                regulator.step(&config, DeciCelsius::new(coolant));
+            }
+        }
+    }
+}

@@ -27,6 +27,9 @@ const BLOCK_REPEATS: u8 = 3;
 /// Repetitions of another request (own number).
 const REQUEST_REPEATS: u8 = 2;
 
+/// Bytes of a flash word.
+const WORD_LEN: u32 = 4;
+
 /// Response codes with a cause of their own (ISO 14229-1 annex A).
 mod code {
     pub(super) const SEQUENCE_ERROR: u8 = 0x24;
@@ -226,9 +229,7 @@ impl Try {
                 return self.on_block(counter, unit, client, ports).map(|()| None);
             }
             (Stage::Exit, Response::TransferExit) => Stage::Check,
-            (Stage::Check, Response::Routine { routine, result: 0 })
-                if routine == Routine::CheckProgrammingDependencies =>
-            {
+            (Stage::Check, Response::Routine { routine: Routine::CheckProgrammingDependencies, result: 0 }) => {
                 Stage::Reset
             }
             (Stage::Check, Response::Routine { .. }) => return Err(Cause::CheckFailed),
@@ -334,10 +335,12 @@ impl Try {
 
     fn begin_blocks(&mut self, message_len: u16, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) -> Flow {
         let theirs = u32::from(message_len).saturating_sub(2);
-        if theirs == 0 {
+        let ours = u32::from(unit.config.block_len).clamp(WORD_LEN, BLOCK_LEN as u32);
+        // Flash is programmed by words: only the image's last block may hold a part of one.
+        self.block_len = ours.min(theirs) / WORD_LEN * WORD_LEN;
+        if self.block_len == 0 {
             return Err(Cause::Refused);
         }
-        self.block_len = u32::from(unit.config.block_len).clamp(1, BLOCK_LEN as u32).min(theirs);
         self.blocks = self.image.header.length.div_ceil(self.block_len);
         self.block = 0;
         self.enter(Stage::Transfer, unit, client, ports);

@@ -6,7 +6,7 @@ use protocol::cyclic::{Mode, PumpFaults};
 use protocol::header::Version;
 use protocol::ids;
 
-use super::world::{Loss, NEW, OLD, World, assert_log_is_whole, ms, pump, secs};
+use super::world::{Loss, NEW, OLD, World, assert_log_is_whole, assert_tries_are_counted_first, ms, pump, secs};
 use crate::{Activity, Alarm, Cause, Event, Notice, Outcome, Phase, UserAction};
 
 fn phases(world: &World, number: u8) -> Vec<(u8, Phase)> {
@@ -65,6 +65,17 @@ fn phases_come_in_their_order_and_once_each() {
     assert_eq!(phases(&world, 1), order.map(|phase| (1, phase)));
     let blocks = world.notices.iter().filter(|notice| matches!(notice, Notice::Block { of: 10, .. })).count();
     assert_eq!(blocks, 10);
+}
+
+#[test]
+fn a_try_is_in_memory_before_the_pump_is_asked_for_its_bootloader() {
+    let mut world = World::new(2, 128);
+    world.pumps[0].troubles.check_fails = 2;
+    world.run_to_rest();
+    // Two good tries ask application and bootloader; the two failed ones come first, the second from the bootloader.
+    let counts: Vec<(u8, u8)> = world.entry_requests.iter().map(|(pump, _, counted)| (pump.get(), *counted)).collect();
+    assert_eq!(counts, [(1, 1), (1, 1), (1, 2), (1, 3), (2, 1), (2, 1)]);
+    assert_tries_are_counted_first(&world);
 }
 
 #[test]
@@ -223,6 +234,46 @@ fn a_lost_answer_repeats_the_block_with_the_same_counter() {
     assert!(world.is_updated(1));
     assert_eq!(world.causes(1), []);
     assert_eq!((world.pumps[0].blocks, world.pumps[0].repeats), (10, 1));
+}
+
+#[test]
+fn a_bus_that_is_stuck_for_three_seconds_costs_no_try() {
+    let mut world = World::new(1, 320);
+    while world.pumps[0].blocks < 4 {
+        world.step();
+    }
+    world.stuck_bus = true;
+    world.run(ms(3_000));
+    world.stuck_bus = false;
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.causes(1), []);
+}
+
+#[test]
+fn a_bus_that_is_stuck_for_long_fails_tries_for_time_out_and_the_rest_goes_on() {
+    let mut world = World::new(2, 320);
+    while world.pumps[0].blocks < 4 {
+        world.step();
+    }
+    world.stuck_bus = true;
+    world.run(ms(9_000));
+    world.stuck_bus = false;
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Timeout]);
+    assert!(world.is_updated(1) && world.is_updated(2));
+}
+
+#[test]
+fn block_lengths_are_whole_words_and_no_longer_than_the_pump_takes() {
+    for (ours, blocks) in [(0, 80), (7, 80), (30, 12), (1_024, 1), (u16::MAX, 1)] {
+        let mut world = World::new(1, 320);
+        world.config.block_len = ours;
+        world.reboot();
+        world.run_to_rest();
+        assert!(world.is_updated(1));
+        assert_eq!(world.pumps[0].blocks, blocks, "{ours}");
+    }
 }
 
 #[test]

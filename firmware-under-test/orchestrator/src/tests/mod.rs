@@ -5,4 +5,4 @@ mod consent;
 mod power;
 mod robustness;
 mod search;
-mod world;
+pub(crate) mod world;

@@ -5,7 +5,7 @@
 
 use protocol::cyclic::Mode;
 
-use super::world::{World, assert_log_is_whole, ms, pump};
+use super::world::{World, assert_log_is_whole, assert_tries_are_counted_first, ms, pump};
 use crate::nvm::{Mark, Store};
 use crate::{Alarm, Cause, Event};
 
@@ -61,6 +61,7 @@ fn assert_outcome(world: &World, before: &Before, what: &str) {
     assert!(world.alarms().contains(&Alarm::PumpDead(pump(2))), "{what}");
     assert_eq!([1, 2, 3].map(|number| world.mode(number).unwrap()), [Mode::Automatic, Mode::Standby, Mode::Automatic]);
     assert!(world.flash_requests.iter().all(|consent| *consent), "{what}: no write without consent");
+    assert_tries_are_counted_first(world);
     let log = world.log();
     assert!(log.len() > before.log_len, "{what}: the log grows only");
     assert_log_is_whole(&log);

@@ -445,8 +445,12 @@ pub(crate) struct World {
     pub(crate) losses: Vec<Loss>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) asked: u32,
+    /// No frame gets through: mailboxes stay full until their frames are aborted.
+    pub(crate) stuck_bus: bool,
     /// Requests that change flash, in order, with whether consent was stored when they left.
     pub(crate) flash_requests: Vec<bool>,
+    /// Requests for the bootloader, in order, with the try that memory said was open and its count as they left.
+    pub(crate) entry_requests: Vec<(PumpNumber, Option<PumpNumber>, u8)>,
     /// A frame of interest (no cyclic message) was handled in the last step.
     pub(crate) protocol_step: bool,
     booted_at: u64,
@@ -474,7 +478,9 @@ impl World {
             losses: Vec::new(),
             notices: Vec::new(),
             asked: 0,
+            stuck_bus: false,
             flash_requests: Vec::new(),
+            entry_requests: Vec::new(),
             protocol_step: false,
             booted_at: 0,
             wake_at: 0,
@@ -541,12 +547,15 @@ impl World {
     /// Handles the next event; returns bytes written to memory in it.
     pub(crate) fn step(&mut self) -> usize {
         let pumps = self.pumps.iter().map(|pump| pump.wake_at(self.t)).min().unwrap_or(u64::MAX);
+        if self.stuck_bus && self.bus_done_at != u64::MAX {
+            self.start_frame();
+        }
         let next = self.bus_done_at.min(self.wake_at).min(pumps);
         assert_ne!(next, u64::MAX, "the firmware always says when to come back");
         self.t = next.max(self.t);
         let before = self.nvm.written;
         self.protocol_step = false;
-        if self.bus_done_at <= self.t {
+        if self.bus_done_at <= self.t && !self.stuck_bus {
             self.deliver();
         } else if self.wake_at <= self.t {
             self.step_cioc(None, None);
@@ -655,7 +664,7 @@ impl World {
         }
     }
 
-    /// Notes requests that change flash, and whether consent is in memory as they leave.
+    /// Notes requests that change flash or ask for the bootloader, and what is in memory as they leave.
     fn watch(&mut self, frame: &Frame) {
         let embedded_can::Id::Standard(id) = frame.id() else { return };
         let data = frame.data();
@@ -664,6 +673,10 @@ impl World {
             Some(1) => &data[2..],
             _ => return,
         };
+        if let (Some(pump), [0x10, 2, ..]) = (PumpNumber::new(id.as_raw().wrapping_sub(0x700) as u8), payload) {
+            let store = crate::nvm::Store::load(&self.nvm);
+            self.entry_requests.push((pump, store.record().open, store.record().pump(pump).counted));
+        }
         let changes = matches!(payload, [0x31, 1, 0xFF, 0, ..] | [0x34 | 0x36, ..]);
         if (0x701..=0x710).contains(&id.as_raw()) && changes {
             let stored = crate::nvm::Store::load(&self.nvm).record().campaign.is_some();
@@ -731,6 +744,14 @@ pub(crate) fn assert_log_is_whole(log: &[LogEntry]) {
         }
     }
     assert_eq!(open, None, "every try has an end: {log:#?}");
+}
+
+/// No pump is asked for its bootloader before the try is counted in memory (PFU-022).
+pub(crate) fn assert_tries_are_counted_first(world: &World) {
+    for (pump, open, counted) in &world.entry_requests {
+        assert_eq!(*open, Some(*pump));
+        assert!((1..=3).contains(counted), "{counted} tries counted as {pump:?} is asked");
+    }
 }
 
 pub(crate) const fn secs(s: u64) -> Duration {
