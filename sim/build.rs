@@ -21,7 +21,8 @@ fn commit() -> Option<String> {
 
 fn rustc() -> Option<String> {
     let rustc = std::env::var_os("RUSTC")?;
-    output(Command::new(rustc).arg("--version"))
+    let version = output(Command::new(rustc).arg("--version"))?;
+    Some(version.strip_prefix("rustc ").unwrap_or(&version).to_owned())
 }
 
 fn output(command: &mut Command) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::header::{CRC32, HEADER_LEN, ImageHeader, ModelId};
+use protocol::header::{CRC32, HEADER_LEN, ImageHeader, ModelId, Version};
 use protocol::ids::{self, PumpNumber};
 use protocol::isotp;
 use units::{DeciCelsius, Duration, Millivolts};
@@ -28,30 +28,9 @@ use crate::scenario::{End, ImageDefect, ImageSource, Protocol, PumpSetup, Scenar
 /// Software CRC-32 of one byte on a Cortex-M4 at 168 MHz, about ten cycles (own number).
 const READ_COST: Span = Span::from_nanos(60);
 
-/// Why a scenario cannot be built though it was loaded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BuildError {
-    /// The image file does not decode.
-    #[error("image file: {0}")]
-    Hex(#[from] image::HexError),
-    /// The image file is no text.
-    #[error("image file: a .hex file must be text")]
-    NotText,
-    /// The image file is too long for the pumps' flash.
-    #[error("image file: {bytes} bytes do not fit into the {most} bytes of the pumps' flash")]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-        /// The most that fits.
-        most: u64,
-    },
-}
-
-/// Builds the twin of a scenario; `image_file` holds the bytes of the image file that it names, if it names one.
-///
-/// # Errors
-/// [`BuildError`] if the image file cannot be used.
-pub fn build(scenario: &Scenario, image_file: Option<&[u8]>) -> Result<Twin, BuildError> {
+/// Builds the twin of a scenario; `image_file` is the image in the file that it names, if it names one.
+#[must_use]
+pub fn build(scenario: &Scenario, image_file: Option<&[u8]>) -> Twin {
     build_recorded(scenario, image_file, None)
 }
 
@@ -59,15 +38,9 @@ pub fn build(scenario: &Scenario, image_file: Option<&[u8]>) -> Result<Twin, Bui
 pub type Recorder = Box<dyn FnMut(SimTime, &Record) + Send>;
 
 /// [`build`], with a recorder that is shown every record.
-///
-/// # Errors
-/// [`BuildError`] if the image file cannot be used.
-pub fn build_recorded(
-    scenario: &Scenario,
-    image_file: Option<&[u8]>,
-    recorder: Option<Recorder>,
-) -> Result<Twin, BuildError> {
-    let images = Images::of(scenario, image_file)?;
+#[must_use]
+pub fn build_recorded(scenario: &Scenario, image_file: Option<&[u8]>, recorder: Option<Recorder>) -> Twin {
+    let images = Images::of(scenario, image_file);
     let mut builder = TwinBuilder::default();
     add_nodes(&mut builder, scenario);
     install_domains(&mut builder, scenario);
@@ -80,7 +53,7 @@ pub fn build_recorded(
     if let Some(mut recorder) = recorder {
         builder.observe(move |_, _, time, record| recorder(time, record));
     }
-    Ok(builder.build())
+    builder.build()
 }
 
 /// The images of a run.
@@ -92,10 +65,10 @@ struct Images {
 }
 
 impl Images {
-    fn of(scenario: &Scenario, image_file: Option<&[u8]>) -> Result<Self, BuildError> {
+    fn of(scenario: &Scenario, image_file: Option<&[u8]>) -> Self {
         let models = model_names(scenario);
         let mut made: BTreeMap<(u16, [u8; 6]), Image> = BTreeMap::new();
-        let target = held_image(scenario, image_file, &models)?;
+        let target = held_image(scenario, image_file, &models);
         let header = target.first_chunk::<HEADER_LEN>().and_then(|bytes| ImageHeader::decode(bytes).ok());
         let mut installed = BTreeMap::new();
         for setup in scenario.pump_setups() {
@@ -104,14 +77,21 @@ impl Images {
             let same = header.is_some_and(|header| header.version == version && header.model == model);
             let made = made.entry((model.0, version.to_bytes())).or_insert_with(|| {
                 // The same version of the same model is the same image; another one differs in its bytes, too.
-                let seed = u64::from_le_bytes([&version.to_bytes()[..], &model.0.to_le_bytes()].concat().try_into().unwrap_or([0; 8]));
-                if same { target.clone() } else { image::made_up(!seed, model, version, scenario.package.image.length.bytes() as usize) }
+                let length = scenario.package.image.length.bytes() as usize;
+                if same { target.clone() } else { image::made_up(own_seed(model, version), model, version, length) }
             });
             installed.insert(setup.pump, made.clone());
         }
-        let store = store(scenario, target, &models);
-        Ok(Self { installed, store, models })
+        let store = store(scenario, target);
+        Self { installed, store, models }
     }
+}
+
+/// Seed of an installed image's bytes: every version of every model has its own.
+fn own_seed(model: ModelId, version: Version) -> u64 {
+    let [a, b, c, d, e, f] = version.to_bytes();
+    let [g, h] = model.0.to_le_bytes();
+    !u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// Every model name of the scenario, in the order of first use; its place gives the model id.
@@ -135,32 +115,21 @@ fn model_id(models: &[String], name: &str) -> ModelId {
     ModelId(u16::try_from(index + 1).unwrap_or(u16::MAX))
 }
 
-/// The sound image that the package names, before any defect.
-fn held_image(scenario: &Scenario, file: Option<&[u8]>, models: &[String]) -> Result<Image, BuildError> {
+/// The image that the package names, before any defect.
+fn held_image(scenario: &Scenario, file: Option<&[u8]>, models: &[String]) -> Image {
     let spec = &scenario.package.image;
-    let bytes = match (&spec.source, file) {
-        (ImageSource::File(path), Some(file)) if path.ends_with(".hex") => {
-            let text = std::str::from_utf8(file).map_err(|_| BuildError::NotText)?;
-            image::from_hex(text)?
-        }
-        (ImageSource::File(_), Some(file)) => file.to_vec(),
-        _ => {
-            let model = match &spec.defect {
-                Some(ImageDefect::ForModel(model)) => model_id(models, model),
-                _ => model_id(models, &spec.model),
-            };
-            let length = spec.length.bytes() as usize;
-            return Ok(image::made_up(spec.seed, model, spec.version.to_header(), length));
-        }
-    };
-    if bytes.len() as u64 > image::IMAGE_MOST {
-        return Err(BuildError::TooLong { bytes: bytes.len(), most: image::IMAGE_MOST });
+    if let (ImageSource::File(_), Some(bytes)) = (&spec.source, file) {
+        return bytes.into();
     }
-    Ok(bytes.into())
+    let model = match &spec.defect {
+        Some(ImageDefect::ForModel(model)) => model_id(models, model),
+        _ => model_id(models, &spec.model),
+    };
+    image::made_up(spec.seed, model, spec.version.to_header(), spec.length.bytes() as usize)
 }
 
 /// What the CIOC's file store holds: the image with its defect.
-fn store(scenario: &Scenario, image: Image, _models: &[String]) -> Store {
+fn store(scenario: &Scenario, image: Image) -> Store {
     use rand::RngExt as _;
     if !scenario.package.pump_firmware {
         return Store::NoPumpFirmware;

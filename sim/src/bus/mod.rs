@@ -22,8 +22,8 @@ pub mod wire;
 use bevy_ecs::prelude::World;
 use embedded_can::Id;
 use heapless::Vec as FixedVec;
-use rand::RngExt as _;
 use protocol::frame::{Frame, raw_id};
+use rand::RngExt as _;
 
 pub use controller::{
     Aborted, CONFIRMATIONS, Controller, ControllerOptions, FIFO_FRAMES, FILTERS, Filter, MAILBOXES, MailboxesFull,
@@ -234,7 +234,8 @@ impl Losses {
             if meant && loss.id.is_none_or(|own| own == id) {
                 *seen = seen.saturating_add(1);
                 let due = *seen >= loss.nth && u64::from(*seen) < u64::from(loss.nth.max(1)) + u64::from(loss.times);
-                let drawn = loss.rate.as_mut().is_none_or(|(rate, stream)| stream.random_range(0..1_000_000_000) < *rate);
+                let drawn =
+                    loss.rate.as_mut().is_none_or(|(rate, stream)| stream.random_range(0..1_000_000_000) < *rate);
                 taker = taker.or((due && drawn).then_some(loss.injection));
             }
         }

@@ -289,9 +289,8 @@ impl Checks {
                 self.memory.started_entries[pump] += 1;
                 self.log_tells_each_try.judge(now, !open, || format!("{node} has two started entries in a row"));
                 let (charged, dead) = (self.memory.tries_charged[pump], self.memory.dead[pump]);
-                self.at_most_three_tries.judge(now, charged < 3, || {
-                    format!("{node} is tried again after {charged} failed tries")
-                });
+                self.at_most_three_tries
+                    .judge(now, charged < 3, || format!("{node} is tried again after {charged} failed tries"));
                 if dead {
                     self.dead_pumps_stay_dead_and_are_named.judge(now, false, || format!("dead {node} is tried again"));
                 }
@@ -314,9 +313,8 @@ impl Checks {
             }
             LogEvent::PumpDead => {
                 let charged = self.memory.tries_charged[pump];
-                self.dead_pumps_stay_dead_and_are_named.judge(now, charged == 3, || {
-                    format!("{node} is called dead after {charged} failed tries")
-                });
+                self.dead_pumps_stay_dead_and_are_named
+                    .judge(now, charged == 3, || format!("{node} is called dead after {charged} failed tries"));
             }
             _ => {}
         }
@@ -359,15 +357,13 @@ impl Checks {
         let yes = self.memory.said_yes;
         self.no_write_without_consent.judge(now, yes, || format!("{node} is erased without consent"));
         self.no_write_with_a_bad_image.judge(now, sound, || format!("{node} is erased for a bad image"));
-        self.equal_version_is_left_alone.judge(now, !equal || self.memory.wrote[pump], || {
-            format!("{node} is erased though it had the image")
-        });
+        self.equal_version_is_left_alone
+            .judge(now, !equal || self.memory.wrote[pump], || format!("{node} is erased though it had the image"));
         let paused = self.memory.paused;
         self.pause_is_told_first.judge(now, paused, || format!("{node} is erased before the pause was told"));
         let speed = plant::speed(world, node).get();
-        self.motor_stands_before_flash_is_written.judge(now, speed == 0, || {
-            format!("{node} is erased while it runs at {speed} permille")
-        });
+        self.motor_stands_before_flash_is_written
+            .judge(now, speed == 0, || format!("{node} is erased while it runs at {speed} permille"));
         let others = self.memory.state.iter().enumerate();
         let others = others.filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating)).count();
         self.one_pump_at_a_time.judge(now, others == 0, || format!("{others} other pumps are being updated, too"));
@@ -384,9 +380,8 @@ impl Checks {
         let holds = |image: &[u8]| flash.dump(0, image.len()) == image;
         let old = truth.installed.get(pump).is_some_and(|image| holds(image));
         let new = truth.held.as_ref().is_some_and(|image| holds(image));
-        self.only_whole_images_are_started.judge(now, old || new, || {
-            format!("{node} runs an application that is neither the old nor the new image")
-        });
+        self.only_whole_images_are_started
+            .judge(now, old || new, || format!("{node} runs an application that is neither the old nor the new image"));
     }
 
     /// Looks at the world, every [`super::LOOK_PERIOD`].
@@ -398,7 +393,8 @@ impl Checks {
             && now.since(since) > SEARCH_WITHIN
         {
             self.memory.boot_waits_since = None;
-            self.every_boot_searches.judge(now, false, || "a start of the CIOC was not followed by a search".to_owned());
+            self.every_boot_searches
+                .judge(now, false, || "a start of the CIOC was not followed by a search".to_owned());
         }
     }
 
@@ -514,7 +510,10 @@ impl Checks {
         if entries < usize::from(orchestrator::log::LOG_ENTRIES) {
             let same = started == self.memory.started_entries && ended == self.memory.ended_entries;
             self.log_tells_each_try.judge(now, same, || {
-                format!("the log holds starts {started:?} and ends {ended:?}, seen were {:?}", self.memory.started_entries)
+                format!(
+                    "the log holds starts {started:?} and ends {ended:?}, seen were {:?}",
+                    self.memory.started_entries
+                )
             });
         }
     }

@@ -65,10 +65,7 @@ fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded) -> Result<R
     let folder = Folder::begin(&out_folder(arguments, loaded))?;
     let recording = arguments.record.then(|| folder.path("recording.jsonl"));
     let mut progress = Progress::new(terminal, arguments, loaded);
-    let ended = match run_recorded(loaded, recording.as_deref(), |twin| progress.tell(twin)) {
-        Ok(ended) => ended,
-        Err(error) => return Err(error),
-    };
+    let ended = run_recorded(loaded, recording.as_deref(), |twin| progress.tell(twin))?;
     progress.done();
     let report = run::report(loaded, &ended, &identity());
     write_files(&folder, &report, &ended)?;
@@ -94,7 +91,7 @@ fn run_recorded(loaded: &Loaded, recording: Option<&Path>, progress: impl FnMut(
             Some(Box::new(BufWriter::new(file)) as Box<dyn Write + Send>)
         }
     };
-    run::run_recorded(&loaded.scenario, loaded.image_file.as_deref(), sink, progress).map_err(|error| OutputError::text(&error))
+    Ok(run::run_recorded(&loaded.scenario, loaded.image.as_deref(), sink, progress))
 }
 
 fn write_files(folder: &Folder, report: &Report, ended: &Run) -> Result<(), OutputError> {

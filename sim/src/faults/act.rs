@@ -6,7 +6,6 @@ use protocol::Frame;
 use super::Injection;
 use crate::bus::{self, ALL_NODES, BusRecord, LinkState, PlannedHit, PlannedLoss, RandomHits};
 use crate::event::Context;
-use crate::hosts::cioc::CiocHost;
 use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
 use crate::hosts::pump::PumpHost;
@@ -103,12 +102,7 @@ pub(super) fn begin(
     }
 }
 
-fn begin_supply(
-    world: &mut World,
-    context: &mut Context<'_>,
-    number: usize,
-    injection: &Injection,
-) -> Option<String> {
+fn begin_supply(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) -> Option<String> {
     let hold = injection.fault.duration;
     match &injection.fault.kind {
         FaultKind::PowerCut => cut(world, context, injection),
@@ -154,7 +148,9 @@ fn disturbance(kind: &FaultKind, hold: Option<Span>) -> Option<Disturbance> {
         (FaultKind::OverVoltage(level), Some(hold)) => {
             Disturbance::OverVoltage { to_mv: level.to.millivolts(), rise: none, hold, fall: none }
         }
-        (FaultKind::Sag(level) | FaultKind::OverVoltage(level), None) => Disturbance::Step { to_mv: level.to.millivolts() },
+        (FaultKind::Sag(level) | FaultKind::OverVoltage(level), None) => {
+            Disturbance::Step { to_mv: level.to.millivolts() }
+        }
         (FaultKind::Ramp(ramp), _) => Disturbance::Ramp { to_mv: ramp.to.millivolts(), over: ramp.over },
         (FaultKind::Bounce(bounce), _) => Disturbance::Bounce {
             to_mv: 0,
@@ -281,7 +277,9 @@ fn begin_wiring(world: &mut World, context: &mut Context<'_>, injection: &Inject
     let medium = world.resource::<bus::Bus>().medium();
     let nodes = mask(injection);
     match injection.fault.kind {
-        FaultKind::Unplugged => (medium.unplugged & nodes == nodes).then(|| format!("{} is off the bus", names(injection))),
+        FaultKind::Unplugged => {
+            (medium.unplugged & nodes == nodes).then(|| format!("{} is off the bus", names(injection)))
+        }
         FaultKind::OpenBus => {
             let first = injection.nodes.first()?.bit();
             (medium.open_after & first != 0).then(|| format!("the bus is open behind {}", injection.nodes[0]))
@@ -530,10 +528,4 @@ fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Opti
         }
         _ => None,
     }
-}
-
-/// Whether the CIOC holds a store at all; used where a fault of the package is proven.
-pub(crate) fn store_of(world: &World) -> Option<&crate::hosts::cioc::Store> {
-    let entity = world.resource::<Nodes>().get(NodeId::CIOC)?;
-    world.get::<CiocHost>(entity).map(|host| &host.store)
 }

@@ -137,11 +137,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
 }
 
 /// Runs `what` on injection `number` with the world beside it.
-fn with<T>(
-    world: &mut World,
-    number: usize,
-    what: impl FnOnce(&mut World, &mut Injection) -> T,
-) -> Option<T> {
+fn with<T>(world: &mut World, number: usize, what: impl FnOnce(&mut World, &mut Injection) -> T) -> Option<T> {
     world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
         faults.list.get_mut(number).map(|injection| what(world, injection))
     })
@@ -188,7 +184,8 @@ fn acted(context: &mut Context<'_>, number: usize, injection: &mut Injection, ef
     if injection.first.is_none() {
         injection.first = Some(context.now);
         injection.effect = Arc::from(effect);
-        let record = FaultRecord::Acted { injection: u16::try_from(number).unwrap_or(u16::MAX), effect: Arc::from(effect) };
+        let record =
+            FaultRecord::Acted { injection: u16::try_from(number).unwrap_or(u16::MAX), effect: Arc::from(effect) };
         context.record(Record::Fault(record));
     }
 }

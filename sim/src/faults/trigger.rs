@@ -13,8 +13,8 @@ use crate::kernel::Span;
 use crate::node::NodeId;
 use crate::record::Record;
 use crate::scenario::{
-    CampaignStage, FlashAction, FlashOperation, Moment as OperationMoment, Phase as ScenarioPhase, ProtocolStep, Service,
-    Side, Trigger, When,
+    CampaignStage, FlashAction, FlashOperation, Moment as OperationMoment, Phase as ScenarioPhase, ProtocolStep,
+    Service, Side, Trigger, When,
 };
 
 /// What triggers need to remember of the past.
@@ -90,12 +90,7 @@ impl Watch {
 }
 
 /// Whether the record fulfils the injection's condition, and how long after it the fault begins.
-pub(super) fn fulfilled(
-    injection: &mut Injection,
-    watch: &Watch,
-    moment: &Moment,
-    record: &Record,
-) -> Option<Delay> {
+pub(super) fn fulfilled(injection: &mut Injection, watch: &Watch, moment: &Moment, record: &Record) -> Option<Delay> {
     let fault = injection.fault.clone();
     match &fault.trigger {
         Trigger::At(_) => None,

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::{Component, Mut, World};
 use embedded_can::Id;
-use orchestrator::{
-    Config, Inputs, NonVolatile, Orchestrator, Outputs, Package, PackageState, UserAction,
-};
+use orchestrator::{Config, Inputs, NonVolatile, Orchestrator, Outputs, Package, PackageState, UserAction};
 use units::{DeciCelsius, Millivolts};
 
 use super::cpu::{Availability, Cpu};
@@ -136,9 +134,7 @@ impl Package for StoreReader<'_> {
         match self.store {
             Store::NoPumpFirmware => PackageState::NoPumpFirmware,
             Store::Missing => PackageState::Missing,
-            Store::Present(image) => {
-                PackageState::Present { length: u32::try_from(image.len()).unwrap_or(u32::MAX) }
-            }
+            Store::Present(image) => PackageState::Present { length: u32::try_from(image.len()).unwrap_or(u32::MAX) },
         }
     }
 

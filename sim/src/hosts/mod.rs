@@ -11,9 +11,9 @@
 
 use std::any::Any;
 
+use ::pump::ResetCause;
 use bevy_ecs::prelude::{Resource, World};
 use orchestrator::UserAction;
-use ::pump::ResetCause;
 
 use crate::event::{Context, Event, TwinBuilder};
 use crate::node::{NodeId, Nodes};

@@ -129,7 +129,8 @@ pub(super) fn attend(world: &mut World, context: &mut Context<'_>, node: NodeId)
     while bus::mailboxes_free(world, node) > 0 {
         let mut list = world.resource_mut::<TrafficList>();
         let Some((_, waiting)) = list.waiting.iter_mut().find(|(known, _)| *known == node) else { return };
-        let Some(next) = (0..waiting.len()).min_by_key(|index| bus::wire::arbitration_key(waiting[*index].0.id())) else {
+        let Some(next) = (0..waiting.len()).min_by_key(|index| bus::wire::arbitration_key(waiting[*index].0.id()))
+        else {
             return;
         };
         let (frame, queued) = waiting.remove(next);

@@ -255,17 +255,23 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
     }
 }
 
+/// Flow and temperature are judged from here on; booting and running up takes less.
+const START_UP: SimTime = SimTime::from_nanos(10_000_000_000);
+
 /// Looks whether the run is over: some time after the orchestrator has come to rest.
 pub(crate) fn look(world: &mut World, context: &mut Context<'_>) {
     let now = context.now;
+    if now == START_UP {
+        // The pumps stand still until they have booted; extremes of flow and temperature count from here.
+        plant::restart_extremes(world);
+    }
     let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
     let status = world.get::<CiocHost>(cioc).and_then(CiocHost::firmware).map(orchestrator::Orchestrator::status);
     let activity = status.as_ref().map(|status| status.activity);
     look_for_automatic(world, now, status.as_ref());
     let mut measures = world.resource_mut::<Measures>();
     let Some(ends) = measures.ends else { return };
-    let resting =
-        matches!(activity, Some(Activity::Idle | Activity::Finished | Activity::FinishedWithErrors));
+    let resting = matches!(activity, Some(Activity::Idle | Activity::Finished | Activity::FinishedWithErrors));
     if !resting {
         measures.resting_since = None;
         return;

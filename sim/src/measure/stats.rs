@@ -130,7 +130,10 @@ mod tests {
             stats.frame(id, us(queued), us(begun), us(ended));
         }
         let times = stats.responses_of(id).unwrap();
-        assert_eq!((times.min, times.mean(), times.max), (us(300).since(us(0)), us(600).since(us(0)), us(1_000).since(us(0))));
+        assert_eq!(
+            (times.min, times.mean(), times.max),
+            (us(300).since(us(0)), us(600).since(us(0)), us(1_000).since(us(0)))
+        );
     }
 
     #[test]

@@ -216,7 +216,9 @@ fn power(record: &PowerRecord) -> (String, &'static str, Value) {
             (node.to_string(), "power-lost", json!({ "mv": mv, "switched": switched }))
         }
         PowerRecord::Good { node, mv } => (node.to_string(), "power-good", json!({ "mv": mv })),
-        PowerRecord::RodeThrough { node, below } => (node.to_string(), "rode-through", json!({ "below_ms": ms(below) })),
+        PowerRecord::RodeThrough { node, below } => {
+            (node.to_string(), "rode-through", json!({ "below_ms": ms(below) }))
+        }
         PowerRecord::Switched { branch: of, on } => (branch(of), "switched", json!({ "on": on })),
         PowerRecord::Line { node, connected } => (node.to_string(), "line", json!({ "connected": connected })),
     }
@@ -229,7 +231,9 @@ fn plant(record: &PlantRecord) -> (String, &'static str, Value) {
             "state",
             json!({ "flow_dl_per_min": flow_decilitres_per_min, "coolant_dc": coolant.get() }),
         ),
-        PlantRecord::Heat { to_w, over } => ("coolant".to_owned(), "heat", json!({ "to_w": to_w, "over_ms": ms(over) })),
+        PlantRecord::Heat { to_w, over } => {
+            ("coolant".to_owned(), "heat", json!({ "to_w": to_w, "over_ms": ms(over) }))
+        }
         PlantRecord::Blocked { node, blocked } => (node.to_string(), "blocked", json!({ "blocked": blocked })),
     }
 }

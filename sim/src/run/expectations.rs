@@ -13,7 +13,9 @@ use crate::measure::timeline::Question;
 use crate::node::NodeId;
 use crate::record::Record;
 use crate::scenario::words::NodeName;
-use crate::scenario::{self, Alarm, CampaignEnd, Consent, ConsentResult, Expectation, ImageDefect, Scenario, Selection};
+use crate::scenario::{
+    self, Alarm, CampaignEnd, Consent, ConsentResult, Expectation, ImageDefect, Scenario, Selection,
+};
 
 /// Fills in the expectations of a report and its verdict.
 pub(super) fn judge(scenario: &Scenario, run: &Run, report: &mut Report) {
@@ -163,7 +165,9 @@ fn selection_text(selection: &Selection) -> String {
 fn text(expectation: &Expectation) -> String {
     let names = |nodes: &[NodeName]| nodes.iter().map(NodeName::to_string).collect::<Vec<_>>().join(", ");
     match expectation {
-        Expectation::Outcome(wanted) => format!("{} ends as {}", selection_text(&wanted.pumps), outcome_word(&wanted.is)),
+        Expectation::Outcome(wanted) => {
+            format!("{} ends as {}", selection_text(&wanted.pumps), outcome_word(&wanted.is))
+        }
         Expectation::Attempts(wanted) => {
             format!("{} takes {} to {} tries", selection_text(&wanted.pumps), wanted.at_least, wanted.at_most)
         }
@@ -171,7 +175,9 @@ fn text(expectation: &Expectation) -> String {
             let not = if wanted.logged { "" } else { "not " };
             format!("cause {} is {not}logged for {}", wanted.code, selection_text(&wanted.pumps))
         }
-        Expectation::VersionAfter(wanted) => format!("{} holds version {}", selection_text(&wanted.pumps), wanted.version),
+        Expectation::VersionAfter(wanted) => {
+            format!("{} holds version {}", selection_text(&wanted.pumps), wanted.version)
+        }
         Expectation::NoFlashWrite(selection) => format!("no flash operation on {}", selection_text(selection)),
         Expectation::FailSafe(selection) => format!("{} was in fail-safe mode", selection_text(selection)),
         Expectation::Consent(wanted) => format!("consent was {}", consent_words(wanted)),

@@ -16,7 +16,7 @@ use crate::hosts::FirmwareDefect;
 use crate::kernel::{Halt, SimTime};
 use crate::record::Record;
 use crate::scenario::Scenario;
-use crate::twin::{self, BuildError};
+use crate::twin;
 
 pub use events::event_of;
 pub use report::{Identity, report};
@@ -45,30 +45,20 @@ pub struct Run {
 }
 
 /// Runs a scenario to its end; `progress` is told the simulated time now and then.
-///
-/// # Errors
-/// [`BuildError`] if the twin cannot be built.
-pub fn run(
-    scenario: &Scenario,
-    image_file: Option<&[u8]>,
-    progress: impl FnMut(&Twin),
-) -> Result<Run, BuildError> {
-    Ok(finish(twin::build(scenario, image_file)?, scenario, progress))
+pub fn run(scenario: &Scenario, image_file: Option<&[u8]>, progress: impl FnMut(&Twin)) -> Run {
+    finish(twin::build(scenario, image_file), scenario, progress)
 }
 
 /// Format of recordings; the first line of each names it.
 pub const RECORDING_FORMAT: &str = "cooltwin.recording/1";
 
 /// [`run`], with every record written to `sink` as a line of JSON: time, node, kind, data; frames with both their ends.
-///
-/// # Errors
-/// [`BuildError`] if the twin cannot be built.
 pub fn run_recorded(
     scenario: &Scenario,
     image_file: Option<&[u8]>,
     sink: Option<Box<dyn Write + Send>>,
     progress: impl FnMut(&Twin),
-) -> Result<Run, BuildError> {
+) -> Run {
     let recorder = sink.map(|mut sink| {
         let _ = writeln!(sink, "{}", serde_json::json!({ "format": RECORDING_FORMAT, "scenario": scenario.sha256() }));
         Box::new(move |time: SimTime, record: &Record| {
@@ -78,7 +68,7 @@ pub fn run_recorded(
             let _ = writeln!(sink, "{}", serde_json::json!({ "t_ms": t_ms, "node": node, "kind": kind, "data": data }));
         }) as twin::Recorder
     });
-    Ok(finish(twin::build_recorded(scenario, image_file, recorder)?, scenario, progress))
+    finish(twin::build_recorded(scenario, image_file, recorder), scenario, progress)
 }
 
 /// How much simulated time passes between two calls of `progress`.

@@ -1,8 +1,9 @@
 //! From a run that has ended to its [`Report`].
 
 use reports::{
-    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Fingerprint, Fixed, Input, Injection, Message, Millis,
-    Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Standing, Step, Try, TryOutcome, Verdict,
+    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Fingerprint, Fixed, Injection, Input, Message,
+    Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Standing, Step, Try,
+    TryOutcome, Verdict,
 };
 
 use super::{Ending, Run, expectations};
@@ -165,7 +166,9 @@ fn samples(run: &Run, measures: &Measures, measure: &scenario::Measure) -> Vec<S
             .map(|span| Sample::plain(millis(span).into(), "last pump"))
             .into_iter()
             .collect(),
-        Measure::Campaign => campaign_duration(measures).map(|span| campaign_sample(measures, span)).into_iter().collect(),
+        Measure::Campaign => {
+            campaign_duration(measures).map(|span| campaign_sample(measures, span)).into_iter().collect()
+        }
         Measure::Response(name) => response_samples(run, measures, name),
         Measure::BusLoad => vec![Sample::plain(percent(measures.bus.peak_ppm), "worst 100 ms")],
         Measure::Supply => {
@@ -458,7 +461,7 @@ fn injections(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Inject
             class: class_of(measures, injection.first, broken).to_owned(),
         })
         .collect();
-    list.extend(super::expectations::injections_outside_the_list(scenario, run, measures));
+    list.extend(expectations::injections_outside_the_list(scenario, run, measures));
     list
 }
 
@@ -538,16 +541,40 @@ fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
         source: source.to_owned(),
     };
     let mut list = vec![
-        row("bit rate of the bus", format!("{} bit/s", scenario.bus.bitrate.bits_per_second()), "the source names none: own number"),
-        row("reaction latency of every node", format!("{} ms", scenario.timing.reaction_latency), "own number, settable"),
-        row("timer resolution of every node", format!("{} ms", scenario.timing.timer_resolution), "own number, settable"),
+        row(
+            "bit rate of the bus",
+            format!("{} bit/s", scenario.bus.bitrate.bits_per_second()),
+            "the source names none: own number",
+        ),
+        row(
+            "reaction latency of every node",
+            format!("{} ms", scenario.timing.reaction_latency),
+            "own number, settable",
+        ),
+        row(
+            "timer resolution of every node",
+            format!("{} ms", scenario.timing.timer_resolution),
+            "own number, settable",
+        ),
         row("boot time of a pump", format!("{} ms", scenario.timing.pump_boot), "own number, settable"),
         row("boot time of the CIOC", format!("{} ms", scenario.timing.cioc_boot), "own number, settable"),
-        row("erase of a 128 KiB sector", format!("{} ms", scenario.flash_times().sector_erase), "STM32F4 data sheet class figure, settable"),
-        row("program of a 32-bit word", format!("{} ms", scenario.flash_times().word_program), "STM32F4 data sheet class figure, settable"),
+        row(
+            "erase of a 128 KiB sector",
+            format!("{} ms", scenario.flash_times().sector_erase),
+            "STM32F4 data sheet class figure, settable",
+        ),
+        row(
+            "program of a 32-bit word",
+            format!("{} ms", scenario.flash_times().word_program),
+            "STM32F4 data sheet class figure, settable",
+        ),
         row("CPU time to check a byte of flash or file", "60 ns".to_owned(), "own number: ten cycles at 168 MHz"),
         row("STmin runs from", "end of frame to request of the next".to_owned(), "ISO 15765-2"),
-        row("tries that fail for lack of supply (FW003)", "not counted towards the three".to_owned(), "own decision: no pump becomes dead for lack of supply alone"),
+        row(
+            "tries that fail for lack of supply (FW003)",
+            "not counted towards the three".to_owned(),
+            "own decision: no pump becomes dead for lack of supply alone",
+        ),
         row("fail-safe mode of a pump", "after 1 s of silence, at 80 %".to_owned(), "own number (PFU-012)"),
     ];
     for (text, value, source) in power::ASSUMPTIONS.iter().chain(plant::ASSUMPTIONS) {

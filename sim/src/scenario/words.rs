@@ -25,11 +25,7 @@ impl Version {
     /// As an image header holds it.
     #[must_use]
     pub const fn to_header(self) -> protocol::header::Version {
-        protocol::header::Version {
-            major: self.major as u16,
-            minor: self.minor as u16,
-            patch: self.patch as u16,
-        }
+        protocol::header::Version { major: self.major as u16, minor: self.minor as u16, patch: self.patch as u16 }
     }
 
     /// Reads `major.minor.patch`.
