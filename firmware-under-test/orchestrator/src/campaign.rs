@@ -158,9 +158,7 @@ impl Campaign {
         unit.in_hand = None;
         client.stop();
         self.without_supply = 0;
-        let Some(pump) = unit.pumps().find(|pump| unit.pump_record(*pump).mark == Mark::Pending) else {
-            return finish(unit, ports);
-        };
+        let Some(pump) = next_pending(unit, ports.now) else { return finish(unit, ports) };
         if unit.pump_record(pump).counted >= TRIES_MOST {
             // The third try was interrupted: its error entry is written, the pump's end is not.
             unit.commit(ports, &[dead_entry(pump, unit)], |record| record.pump_mut(pump).mark = Mark::Dead);
@@ -183,6 +181,9 @@ impl Campaign {
             if short || !unit.supply.is_good() {
                 unit.raise(Alarm::LowSupply);
                 unit.progress.wait(Cause::LowSupply);
+            }
+            if unit.pump_record(pump).tries == 0 && next_pending(unit, ports.now) != Some(pump) {
+                self.stage = Stage::Choose;
             }
             return Course::Running;
         }
@@ -286,6 +287,12 @@ impl Campaign {
             show_progress(unit, ports);
         }
     }
+}
+
+/// The first pump to be updated; one that reports a low supply of its own comes after the others.
+fn next_pending(unit: &Unit, now: Instant) -> Option<PumpNumber> {
+    let pending = || unit.pumps().filter(|pump| unit.pump_record(*pump).mark == Mark::Pending);
+    pending().find(|pump| !unit.view(*pump).is_short_of_supply(now)).or_else(|| pending().next())
 }
 
 /// Keeps the percentage over a reboot and tells the observer.

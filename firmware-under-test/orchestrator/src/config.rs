@@ -53,6 +53,8 @@ pub struct Config {
     pub request_limit: Duration,
     /// How long a search waits for the first status of every pump.
     pub boot_timeout: Duration,
+    /// How long a search repeats a read of a pump that it has heard: one that erases is deaf for up to 8 s.
+    pub read_timeout: Duration,
     /// How long a pump may take to stop its motor.
     pub standby_timeout: Duration,
     /// How long a pump may take from the request to the first status of its bootloader.
@@ -80,6 +82,7 @@ impl Config {
         link_delay: Duration::from_millis(100),
         request_limit: Duration::from_secs(60),
         boot_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_secs(10),
         standby_timeout: Duration::from_secs(10),
         bootloader_timeout: Duration::from_secs(3),
         status_timeout: Duration::from_secs(10),

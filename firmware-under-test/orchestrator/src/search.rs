@@ -19,7 +19,7 @@ use crate::nvm::{Mark, PumpRecord};
 use crate::package::{Image, ImageCheck, Verdict, read_image};
 use crate::unit::{Ports, Unit};
 
-/// Reads of one identifier before a pump counts as missing (own number).
+/// Reads of one identifier before a pump that was never heard counts as missing (own number).
 const READS_MOST: u8 = 3;
 /// Pause before a read is repeated (own number).
 const READ_PAUSE: Duration = Duration::from_millis(300);
@@ -55,7 +55,9 @@ pub(crate) struct Search {
     stage: Stage,
     check: PackageCheck,
     next_slice: Instant,
+    begun: Instant,
     reads: u8,
+    reads_begun: Instant,
     restarted: bool,
     model: ModelId,
     version: Version,
@@ -86,7 +88,9 @@ impl Search {
             stage: Stage::Supply,
             check: PackageCheck::Unread,
             next_slice: ports.now,
+            begun: ports.now,
             reads: 0,
+            reads_begun: ports.now,
             restarted: false,
             model: ModelId(0),
             version: Version::from_bytes([0; 6]),
@@ -120,7 +124,9 @@ impl Search {
                     self.on_reply(pump, identifier, reply, unit, client, ports);
                 }
             }
-            Stage::Pause { pump, identifier, until } if ports.now >= until => self.read(pump, identifier, client),
+            Stage::Pause { pump, identifier, until } if ports.now >= until => {
+                self.read(pump, identifier, client, ports.now)
+            }
             Stage::Restart { pump, since } => self.await_restart(pump, since, unit, client, ports),
             Stage::Pause { .. } | Stage::Judge => {}
         }
@@ -178,29 +184,32 @@ impl Search {
         }
         let all = unit.pumps().all(|pump| unit.is_dead(pump) || unit.view(pump).fresh(ports.now).is_some());
         if all || ports.now >= until {
-            self.turn_to(unit.pumps().next(), unit, client);
+            self.turn_to(unit.pumps().next(), unit, client, ports.now);
         }
     }
 
     /// Begins with `pump`, or with the next one that is not dead; after the last the outcomes are judged.
-    fn turn_to(&mut self, first: Option<PumpNumber>, unit: &Unit, client: &mut Client) {
+    fn turn_to(&mut self, first: Option<PumpNumber>, unit: &Unit, client: &mut Client, now: Instant) {
         let from = first.map_or(u8::MAX, PumpNumber::get);
         self.restarted = false;
         match unit.pumps().find(|pump| pump.get() >= from && !unit.is_dead(*pump)) {
             Some(pump) => {
                 client.turn_to(pump);
                 self.reads = 0;
-                self.read(pump, Identifier::Model, client);
+                self.read(pump, Identifier::Model, client, now);
             }
             None => self.stage = Stage::Judge,
         }
     }
 
-    fn next_pump(&mut self, pump: PumpNumber, unit: &Unit, client: &mut Client) {
-        self.turn_to(PumpNumber::new(pump.get().saturating_add(1)), unit, client);
+    fn next_pump(&mut self, pump: PumpNumber, unit: &Unit, client: &mut Client, now: Instant) {
+        self.turn_to(PumpNumber::new(pump.get().saturating_add(1)), unit, client, now);
     }
 
-    fn read(&mut self, pump: PumpNumber, identifier: Identifier, client: &mut Client) {
+    fn read(&mut self, pump: PumpNumber, identifier: Identifier, client: &mut Client, now: Instant) {
+        if self.reads == 0 {
+            self.reads_begun = now;
+        }
         self.reads = self.reads.saturating_add(1);
         self.stage = Stage::Read { pump, identifier };
         client.ask(&Request::Read(identifier));
@@ -227,17 +236,23 @@ impl Search {
             (Identifier::State, Reply::Answer(Response::State(state))) => {
                 return self.on_state(pump, state, unit, client, ports);
             }
-            _ if self.reads < READS_MOST => {
+            _ if self.may_repeat(pump, unit, ports.now) => {
                 self.stage = Stage::Pause { pump, identifier, until: ports.now.after(READ_PAUSE) };
                 return;
             }
             _ => {
                 report_missing(pump, unit, ports);
-                return self.next_pump(pump, unit, client);
+                return self.next_pump(pump, unit, client, ports.now);
             }
         };
         self.reads = 0;
-        self.read(pump, next, client);
+        self.read(pump, next, client, ports.now);
+    }
+
+    /// A pump that was heard is there: it may be erasing for a CIOC that has lost power since.
+    fn may_repeat(&self, pump: PumpNumber, unit: &Unit, now: Instant) -> bool {
+        let heard = unit.view(pump).heard_after(self.begun).is_some();
+        self.reads < READS_MOST || (heard && now < self.reads_begun.after(unit.config.read_timeout))
     }
 
     fn on_state(&mut self, pump: PumpNumber, state: u8, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) {
@@ -252,7 +267,7 @@ impl Search {
         view.version = Some(self.version);
         // Until the image is known: Pending stands for "does not run its application", UpToDate for "does".
         view.outcome = if wanted { Outcome::Pending } else { Outcome::UpToDate };
-        self.next_pump(pump, unit, client);
+        self.next_pump(pump, unit, client, ports.now);
     }
 
     /// After the reset: reads again once the application runs, or when it takes too long.
@@ -260,7 +275,7 @@ impl Search {
         let runs = unit.view(pump).heard_after(since).is_some_and(|status| status.state.is_application());
         if runs || ports.now >= since.after(unit.config.bootloader_timeout) {
             self.reads = 0;
-            self.read(pump, Identifier::Version, client);
+            self.read(pump, Identifier::Version, client, ports.now);
         }
     }
 }

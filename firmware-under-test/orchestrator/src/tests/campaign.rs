@@ -389,6 +389,20 @@ fn a_pump_that_reports_low_supply_is_waited_for() {
 }
 
 #[test]
+fn a_pump_with_a_bad_supply_of_its_own_does_not_keep_the_others_waiting() {
+    let mut world = World::new(3, 320);
+    world.pumps[0].faults = PumpFaults::LOW_SUPPLY;
+    world.run(ms(60_000));
+    assert!(world.is_updated(2) && world.is_updated(3));
+    assert_eq!(world.alarms(), [Alarm::LowSupply]);
+    assert_eq!(world.cioc.status().activity, Activity::WaitingForSupply { pump: pump(1) });
+    world.pumps[0].faults = PumpFaults::default();
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.cioc.status().percent, 100);
+}
+
+#[test]
 fn percent_never_falls_and_is_100_only_at_a_good_end() {
     let mut world = World::new(3, 3_200);
     world.pumps[1].troubles.check_fails = 2;

@@ -102,6 +102,32 @@ fn a_missing_pump_raises_an_alarm_and_the_others_are_updated() {
 }
 
 #[test]
+fn a_pump_that_was_heard_and_then_erases_is_not_missing() {
+    let mut world = World::new(2, 320);
+    while world.cioc.status().pumps[0].reported.is_none() {
+        world.step();
+    }
+    world.pumps[0].troubles.silent = true;
+    world.run(ms(8_000));
+    assert_eq!(world.alarms(), []);
+    world.pumps[0].troubles.silent = false;
+    world.run_to_rest();
+    assert!(world.is_updated(1) && world.is_updated(2));
+}
+
+#[test]
+fn a_pump_that_was_heard_and_stays_silent_is_missing() {
+    let mut world = World::new(2, 320);
+    while world.cioc.status().pumps[0].reported.is_none() {
+        world.step();
+    }
+    world.pumps[0].troubles.silent = true;
+    world.run_to_rest();
+    assert_eq!(world.alarms(), [Alarm::PumpMissing(pump(1))]);
+    assert!(world.is_updated(2));
+}
+
+#[test]
 fn a_search_waits_for_the_feed_instead_of_missing_every_pump() {
     let mut world = World::new(2, 320);
     world.feed = 0;
