@@ -11,7 +11,7 @@ const MARK_TEXT: &str = "Results of cooltwin; this folder is replaced by the nex
 
 /// Why results could not be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutputError(String);
+pub(super) struct OutputError(String);
 
 impl OutputError {
     /// `path` could not be written.

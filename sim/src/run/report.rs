@@ -8,7 +8,7 @@ use reports::{
 
 use super::{Ending, Run, expectations};
 use crate::bus;
-use crate::checks::Checks;
+use crate::checks::{Checks, Truth};
 use crate::faults::Faults;
 use crate::hosts::flash::Flash;
 use crate::kernel::{SimTime, Span};
@@ -306,7 +306,7 @@ fn pump(scenario: &Scenario, run: &Run, measures: &Measures, index: usize) -> Pu
     let setup = scenario.pump_setups().nth(index);
     Pump {
         id: pump_name(index),
-        outcome: outcome(measures, index),
+        outcome: outcome(run, measures, index),
         attempts: u32::try_from(history.tries.len()).unwrap_or(u32::MAX),
         update_ms: good.map(|good| millis(good.duration())),
         total_ms: millis(total.unwrap_or(Span::ZERO)),
@@ -317,8 +317,14 @@ fn pump(scenario: &Scenario, run: &Run, measures: &Measures, index: usize) -> Pu
     }
 }
 
-fn outcome(measures: &Measures, index: usize) -> Outcome {
+/// What became of a pump. One that was never written to because the image is bad counts as rejected, and without an
+/// image there was nothing to reach it with.
+fn outcome(run: &Run, measures: &Measures, index: usize) -> Outcome {
     use orchestrator::Outcome as Seen;
+    let truth = run.twin.world.resource::<Truth>();
+    if measures.timeline.pumps[index].tries.is_empty() && !truth.sound {
+        return if truth.held.is_some() { Outcome::Rejected } else { Outcome::NotReached };
+    }
     match measures.timeline.pumps[index].outcome {
         Seen::Updated => Outcome::Updated,
         Seen::UpToDate => Outcome::UpToDate,
