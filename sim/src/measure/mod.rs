@@ -111,18 +111,12 @@ impl Measures {
         }
     }
 
-    fn see(&mut self, world: &World, now: SimTime, record: &Record) {
+    fn see(&mut self, now: SimTime, record: &Record) {
         match record {
             Record::Bus(record) => self.see_bus(now, record),
             Record::Orchestrator(record) => self.timeline.see(now, record),
             Record::Pump(record) => self.see_pump(now, record),
-            Record::Power(_) => self.supply.set(now, i64::from(power::source_mv(world, now))),
-            Record::Plant(_) => {
-                self.supply.set(now, i64::from(power::source_mv(world, now)));
-                self.flow.set(now, i64::from(plant::flow_decilitres_per_min(world)));
-                self.coolant.set(now, i64::from(plant::coolant(world).get()));
-            }
-            Record::Fault(_) => {}
+            Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
         }
         if is_transition(record) {
             self.journal.push(now, record.clone());
@@ -227,10 +221,24 @@ fn is_transition(record: &Record) -> bool {
 pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
     builder.resource(Measures::new(scenario));
     builder.observe(|world, _, time, record| {
-        world.resource_scope(|world, mut measures: bevy_ecs::prelude::Mut<'_, Measures>| {
-            measures.see(world, time, record);
-        });
+        if matches!(record, Record::Power(_) | Record::Plant(_)) {
+            draw_curves(world, time, record);
+        }
+        world.resource_mut::<Measures>().see(time, record);
     });
+}
+
+/// Adds a point to the curves of what a record may have changed.
+fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
+    let supply = i64::from(power::source_mv(world, now));
+    let flow = i64::from(plant::flow_decilitres_per_min(world));
+    let coolant = i64::from(plant::coolant(world).get());
+    let mut measures = world.resource_mut::<Measures>();
+    measures.supply.set(now, supply);
+    if matches!(record, Record::Plant(_)) {
+        measures.flow.set(now, flow);
+        measures.coolant.set(now, coolant);
+    }
 }
 
 /// Notes when all pumps that work are in automatic mode after the last try: every pump that is neither dead, missing nor
