@@ -224,7 +224,8 @@ impl Bus {
         }
     }
 
-    pub(super) fn entity(&self, node: NodeId) -> Entity {
+    /// The entity of an attached node.
+    pub(crate) fn entity(&self, node: NodeId) -> Entity {
         self.entities[node.index()]
     }
 
