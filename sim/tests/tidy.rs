@@ -38,7 +38,9 @@ fn product(path: &Path) -> String {
 }
 
 fn is_test(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs") || path.ends_with("testing.rs")
+    path.components().any(|part| part.as_os_str() == "tests")
+        || path.ends_with("tests.rs")
+        || path.ends_with("testing.rs")
 }
 
 /// Lines of product code, comments left out, that contain one of `words`.
@@ -70,8 +72,22 @@ fn every_file_opens_with_a_tagline() {
 #[test]
 fn firmware_has_no_panicking_call_no_unsafe_and_no_global_state() {
     let words = [
-        ".unwrap()", ".expect(", "panic!", "unreachable!", "todo!", "unimplemented!", "unsafe ", "static mut",
-        "RefCell", "UnsafeCell", "Mutex", "AtomicU", "extern crate alloc", "std::", "f32", "f64",
+        ".unwrap()",
+        ".expect(",
+        "panic!",
+        "unreachable!",
+        "todo!",
+        "unimplemented!",
+        "unsafe ",
+        "static mut",
+        "RefCell",
+        "UnsafeCell",
+        "Mutex",
+        "AtomicU",
+        "extern crate alloc",
+        "std::",
+        "f32",
+        "f64",
     ];
     let found = offences(&["firmware-under-test"], &words, |_| false);
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -110,5 +126,8 @@ fn firmware_does_not_depend_on_the_twin() {
         }
     }
     let reports = text(&root().join("reports/Cargo.toml"));
-    assert!(!reports.contains("cooltwin") && !reports.contains("orchestrator"), "reports knows neither twin nor firmware");
+    assert!(
+        !reports.contains("cooltwin") && !reports.contains("orchestrator"),
+        "reports knows neither twin nor firmware"
+    );
 }

@@ -222,11 +222,13 @@ impl Controller {
         kept
     }
 
-    pub(super) fn take_received(&mut self) -> Option<Frame> {
+    /// Takes the oldest frame out of the receive FIFO.
+    pub(crate) fn take_received(&mut self) -> Option<Frame> {
         if self.listening { self.received.pop_front() } else { None }
     }
 
-    pub(super) fn take_sent(&mut self) -> Option<Id> {
+    /// Takes the oldest confirmation: the id of a frame that was sent.
+    pub(crate) fn take_sent(&mut self) -> Option<Id> {
         if self.listening { self.sent.pop_front() } else { None }
     }
 

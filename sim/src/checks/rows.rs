@@ -170,14 +170,39 @@ fn node_of(index: usize) -> NodeId {
     NodeId::new(u8::try_from(index + 1).unwrap_or(1))
 }
 
+fn is_erase(command: FlashCommand) -> bool {
+    matches!(command, FlashCommand::Erase { .. })
+}
+
 impl Checks {
     /// Looks at one record.
-    pub fn see(&mut self, world: &mut World, now: SimTime, record: &Record) {
+    pub fn see(&mut self, now: SimTime, record: &Record) {
         match record {
             Record::Orchestrator(record) => self.see_orchestrator(now, record),
-            Record::Pump(record) => self.see_pump(world, now, record),
+            Record::Pump(record) => self.see_pump(now, record),
             Record::Bus(record) => self.see_bus(now, record),
             Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
+        }
+    }
+
+    /// Whether a record makes the checks look at the world: [`Self::see_world`] follows on [`Self::see`] then. Both are
+    /// apart because taking the checks out of the world costs more than looking at a frame or a flash word.
+    pub fn concerns_world(record: &Record) -> bool {
+        match record {
+            Record::Pump(PumpRecord::FlashBegun { operation, .. }) => is_erase(operation.command),
+            Record::Pump(PumpRecord::State { state, .. }) => state.is_application(),
+            _ => false,
+        }
+    }
+
+    /// Looks at the world on the occasion of a record for which [`Self::concerns_world`] holds.
+    pub fn see_world(&mut self, world: &World, now: SimTime, record: &Record) {
+        let Record::Pump(record) = record else { return };
+        let Some(pump) = pump_index(record.node()) else { return };
+        match record {
+            PumpRecord::FlashBegun { .. } => self.erase_begun(world, now, pump),
+            PumpRecord::State { .. } => self.application_runs(world, now, pump),
+            _ => {}
         }
     }
 
@@ -320,20 +345,17 @@ impl Checks {
         }
     }
 
-    fn see_pump(&mut self, world: &mut World, now: SimTime, record: &PumpRecord) {
+    fn see_pump(&mut self, now: SimTime, record: &PumpRecord) {
         let node = record.node();
         let Some(pump) = pump_index(node) else { return };
         match record {
-            PumpRecord::FlashBegun { operation, .. } => self.flash_begun(world, now, pump, operation.command),
+            PumpRecord::FlashBegun { .. } => self.no_write_to_unerased_flash.n += 1,
             PumpRecord::UnerasedWrite { .. } => {
                 self.no_write_to_unerased_flash.judge(now, false, || format!("{node} programmed a word twice"));
             }
             PumpRecord::State { state, .. } => {
                 self.memory.state[pump] = Some(*state);
                 self.memory.changed[pump] = now;
-                if state.is_application() {
-                    self.application_runs(world, now, pump);
-                }
             }
             PumpRecord::Motor { .. } => self.memory.changed[pump] = now,
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => {
@@ -345,11 +367,7 @@ impl Checks {
         }
     }
 
-    fn flash_begun(&mut self, world: &mut World, now: SimTime, pump: usize, command: FlashCommand) {
-        self.no_write_to_unerased_flash.n += 1;
-        if matches!(command, FlashCommand::Program { .. }) {
-            return;
-        }
+    fn erase_begun(&mut self, world: &World, now: SimTime, pump: usize) {
         let node = node_of(pump);
         let truth = world.resource::<Truth>();
         let sound = truth.sound && truth.models.get(pump) == Some(&truth.image_model);
@@ -372,12 +390,12 @@ impl Checks {
     }
 
     /// An application runs: its flash must hold one of the two whole images, byte for byte.
-    fn application_runs(&mut self, world: &mut World, now: SimTime, pump: usize) {
+    fn application_runs(&mut self, world: &World, now: SimTime, pump: usize) {
         let node = node_of(pump);
         let entity = world.resource::<Nodes>().entity(node);
         let truth = world.resource::<Truth>();
         let Some(flash) = world.get::<Flash>(entity) else { return };
-        let holds = |image: &[u8]| flash.dump(0, image.len()) == image;
+        let holds = |image: &[u8]| flash.holds(image);
         let old = truth.installed.get(pump).is_some_and(|image| holds(image));
         let new = truth.held.as_ref().is_some_and(|image| holds(image));
         self.only_whole_images_are_started
@@ -477,7 +495,7 @@ impl Checks {
             let node = node_of(shown.pump.index());
             let entity = world.resource::<Nodes>().entity(node);
             let held = truth.held.as_deref().unwrap_or_default();
-            let same = world.get::<Flash>(entity).is_some_and(|flash| flash.dump(0, held.len()) == held);
+            let same = world.get::<Flash>(entity).is_some_and(|flash| flash.holds(held));
             let runs = world.get::<PumpHost>(entity).and_then(|host| host.state).is_some_and(PumpState::is_application);
             self.updated_pump_holds_the_image.judge(now, same && !held.is_empty() && runs, || {
                 format!("{node} counts as updated; flash equals image: {same}, application runs: {runs}")

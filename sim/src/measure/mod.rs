@@ -111,18 +111,12 @@ impl Measures {
         }
     }
 
-    fn see(&mut self, world: &World, now: SimTime, record: &Record) {
+    fn see(&mut self, now: SimTime, record: &Record) {
         match record {
             Record::Bus(record) => self.see_bus(now, record),
             Record::Orchestrator(record) => self.timeline.see(now, record),
             Record::Pump(record) => self.see_pump(now, record),
-            Record::Power(_) => self.supply.set(now, i64::from(power::source_mv(world, now))),
-            Record::Plant(_) => {
-                self.supply.set(now, i64::from(power::source_mv(world, now)));
-                self.flow.set(now, i64::from(plant::flow_decilitres_per_min(world)));
-                self.coolant.set(now, i64::from(plant::coolant(world).get()));
-            }
-            Record::Fault(_) => {}
+            Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
         }
         if is_transition(record) {
             self.journal.push(now, record.clone());
@@ -142,6 +136,7 @@ impl Measures {
                 self.flush_load();
             }
             BusRecord::State { node, state, tec, rec } => self.see_link(*node, *state, *tec, *rec),
+            BusRecord::Counters { node, tec, rec } => self.see_counters(*node, *tec, *rec),
             BusRecord::Hit { .. } | BusRecord::Overrun { .. } | BusRecord::Lost { .. } => {}
         }
     }
@@ -152,10 +147,16 @@ impl Measures {
         }
     }
 
+    fn see_counters(&mut self, node: NodeId, tec: u16, rec: u16) {
+        if let Some(link) = self.links.get_mut(node.index()) {
+            link.tec_max = link.tec_max.max(tec);
+            link.rec_max = link.rec_max.max(rec);
+        }
+    }
+
     fn see_link(&mut self, node: NodeId, state: LinkState, tec: u16, rec: u16) {
+        self.see_counters(node, tec, rec);
         let Some(link) = self.links.get_mut(node.index()) else { return };
-        link.tec_max = link.tec_max.max(tec);
-        link.rec_max = link.rec_max.max(rec);
         if link.state != Some(state) {
             link.passive += u64::from(state == LinkState::Passive);
             link.bus_off += u64::from(state == LinkState::BusOff);
@@ -227,10 +228,24 @@ fn is_transition(record: &Record) -> bool {
 pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
     builder.resource(Measures::new(scenario));
     builder.observe(|world, _, time, record| {
-        world.resource_scope(|world, mut measures: bevy_ecs::prelude::Mut<'_, Measures>| {
-            measures.see(world, time, record);
-        });
+        if matches!(record, Record::Power(_) | Record::Plant(_)) {
+            draw_curves(world, time, record);
+        }
+        world.resource_mut::<Measures>().see(time, record);
     });
+}
+
+/// Adds a point to the curves of what a record may have changed.
+fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
+    let supply = i64::from(power::source_mv(world, now));
+    let flow = i64::from(plant::flow_decilitres_per_min(world));
+    let coolant = i64::from(plant::coolant(world).get());
+    let mut measures = world.resource_mut::<Measures>();
+    measures.supply.set(now, supply);
+    if matches!(record, Record::Plant(_)) {
+        measures.flow.set(now, flow);
+        measures.coolant.set(now, coolant);
+    }
 }
 
 /// Notes when all pumps that work are in automatic mode after the last try: every pump that is neither dead, missing nor
