@@ -6,15 +6,16 @@
 
 mod events;
 mod expectations;
+pub mod recording;
 mod report;
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checks::Checks;
 use crate::event::Twin;
 use crate::hosts::FirmwareDefect;
 use crate::kernel::{Halt, SimTime};
-use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin;
 
@@ -49,26 +50,24 @@ pub fn run(scenario: &Scenario, image_file: Option<&[u8]>, progress: impl FnMut(
     finish(twin::build(scenario, image_file), scenario, progress)
 }
 
-/// Format of recordings; the first line of each names it.
-pub const RECORDING_FORMAT: &str = "cooltwin.recording/1";
-
-/// [`run`], with every record written to `sink` as a line of JSON: time, node, kind, data; frames with both their ends.
+/// [`run`], with a recording of it written to `sink`; give it a buffered one.
+///
+/// # Errors
+/// Beside the run: why its recording is not whole.
 pub fn run_recorded(
     scenario: &Scenario,
     image_file: Option<&[u8]>,
-    sink: Option<Box<dyn Write + Send>>,
+    sink: impl Write + Send + 'static,
     progress: impl FnMut(&Twin),
-) -> Run {
-    let recorder = sink.map(|mut sink| {
-        let _ = writeln!(sink, "{}", serde_json::json!({ "format": RECORDING_FORMAT, "scenario": scenario.sha256() }));
-        Box::new(move |time: SimTime, record: &Record| {
-            let (node, kind, data) = event_of(record);
-            let t_ms = reports::Millis::from_nanos(time.as_nanos());
-            // A full disk shows when the folder is committed: the recording then lacks its end mark.
-            let _ = writeln!(sink, "{}", serde_json::json!({ "t_ms": t_ms, "node": node, "kind": kind, "data": data }));
-        }) as twin::Recorder
+) -> (Run, io::Result<()>) {
+    let writer = Arc::new(Mutex::new(recording::Writer::new(sink, scenario)));
+    let observer = Arc::clone(&writer);
+    let recorder: twin::Recorder = Box::new(move |world, time, record| {
+        observer.lock().unwrap_or_else(PoisonError::into_inner).record(world, time, record);
     });
-    finish(twin::build_recorded(scenario, image_file, recorder), scenario, progress)
+    let run = finish(twin::build_recorded(scenario, image_file, Some(recorder)), scenario, progress);
+    let written = writer.lock().unwrap_or_else(PoisonError::into_inner).finish(run.end);
+    (run, written)
 }
 
 /// How much simulated time passes between two calls of `progress`.
