@@ -1,0 +1,148 @@
+//! The same scenario, seed and build give the same bytes: wherever, however and how often they are run.
+
+mod common;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{code, copy_data, folder, json, output, text};
+use cooltwin::run::run;
+use serde_json::Value;
+
+const FILES: [&str; 2] = ["small.ron", "faulty.ron"];
+
+/// result.json and events.jsonl of a run in `place`, and the folder they are in.
+fn results(place: &Path, out: &str) -> (String, String) {
+    let out = place.join(out);
+    (text(&out.join("result.json")), text(&out.join("events.jsonl")))
+}
+
+fn place(name: &str) -> PathBuf {
+    let place = folder(name);
+    copy_data(&place, &FILES);
+    place
+}
+
+#[test]
+fn directory_locale_time_zone_and_kind_of_stdout_do_not_matter() {
+    let (here, there) = (place("determinism-here"), place("determinism-a folder, ünd elsewhere"));
+    for file in FILES {
+        let first = common::cooltwin(&here, &["run", file, "--out", "out"])
+            .envs([("LANG", "C"), ("LC_ALL", "C"), ("TZ", "UTC")])
+            .stdout(Stdio::piped())
+            .output()
+            .expect("the program starts");
+        let to = File::create(there.join("stdout")).expect("a file");
+        let second = common::cooltwin(&there, &["run", file, "--out", "out", "-vv", "--color", "always"])
+            .envs([("LANG", "de_DE.UTF-8"), ("LC_ALL", "tr_TR.UTF-8"), ("TZ", "Asia/Kathmandu"), ("HOME", "/nowhere")])
+            .stdout(to)
+            .output()
+            .expect("the program starts");
+        assert_eq!((code(&first), code(&second)), (Some(0), Some(0)), "{file}");
+        assert!(results(&here, "out") == results(&there, "out"), "{file}");
+    }
+}
+
+#[test]
+fn recording_a_run_does_not_change_it() {
+    let place = place("determinism-record");
+    for file in FILES {
+        assert_eq!(code(&output(&place, &["run", file, "--out", "plain", "-q"])), Some(0));
+        assert_eq!(code(&output(&place, &["run", file, "--out", "recorded", "--record", "-q"])), Some(0));
+        assert_eq!(code(&output(&place, &["run", file, "--out", "again", "--record", "-q"])), Some(0));
+        assert!(results(&place, "plain") == results(&place, "recorded"), "{file}");
+        let recording = |out: &str| text(&place.join(out).join("recording.jsonl"));
+        assert!(recording("recorded") == recording("again"), "{file}");
+    }
+}
+
+/// Everything in a result that is not about which program made it.
+fn without_build(result: &str) -> Value {
+    let mut result = json(result);
+    result.as_object_mut().expect("an object").remove("build").expect("a build");
+    result
+}
+
+#[test]
+fn the_program_and_the_library_give_the_same_result() {
+    let place = place("determinism-library");
+    for file in FILES {
+        assert_eq!(code(&output(&place, &["run", file, "--out", "out", "-q"])), Some(0));
+        let loaded = common::loaded(&place.join(file), &[]);
+        let ended = run(&loaded.scenario, loaded.image.as_deref(), |_| {});
+        let mut library = without_build(&common::result_of(&loaded, &ended));
+        let mut program = without_build(&results(&place, "out").0);
+        // The library was given another path.
+        for result in [&mut library, &mut program] {
+            result.as_object_mut().expect("an object").remove("inputs").expect("inputs");
+        }
+        assert!(library == program, "{file}");
+    }
+}
+
+/// The program of the other profile beside this one, if it was built from the same, unchanged sources.
+fn other_profile(own: &Value) -> Result<PathBuf, String> {
+    let own_path = Path::new(env!("CARGO_BIN_EXE_cooltwin"));
+    let profile = if own_path.parent().is_some_and(|folder| folder.ends_with("debug")) { "release" } else { "debug" };
+    let name = own_path.file_name().expect("a name");
+    let other = own_path.parent().and_then(Path::parent).expect("a target folder").join(profile).join(name);
+    let commit = own["build"]["commit"].as_str().expect("a commit");
+    if !other.is_file() {
+        return Err(format!("there is no {profile} build"));
+    }
+    if commit.ends_with("-dirty") || commit == "unknown" {
+        return Err("this build is not of a commit".to_owned());
+    }
+    Ok(other)
+}
+
+/// Proves it where both builds are there, as after `.ci/run`; says so where they are not.
+#[test]
+fn debug_and_release_give_the_same_bytes() {
+    let place = place("determinism-profiles");
+    for file in FILES {
+        assert_eq!(code(&output(&place, &["run", file, "--out", "own", "-q"])), Some(0));
+        let own = results(&place, "own");
+        let other = match other_profile(&json(&own.0)) {
+            Ok(other) => other,
+            Err(why) => return eprintln!("NOT CHECKED: debug against release: {why}"),
+        };
+        let ended = Command::new(other).current_dir(&place).args(["run", file, "--out", "other", "-q"]).output();
+        assert_eq!(code(&ended.expect("the program starts")), Some(0));
+        let other = results(&place, "other");
+        if json(&own.0)["build"] != json(&other.0)["build"] {
+            return eprintln!("NOT CHECKED: debug against release: the other build is of another commit");
+        }
+        assert!(own == other, "{file}");
+    }
+}
+
+#[test]
+fn another_seed_changes_a_run_with_random_faults() {
+    let place = place("determinism-seed");
+    for seed in ["1", "2"] {
+        assert_eq!(code(&output(&place, &["run", "faulty.ron", "--out", seed, "--seed", seed, "-q"])), Some(0));
+    }
+    let fingerprint = |seed: &str| json(&results(&place, seed).0)["fingerprint"].clone();
+    let (one, two) = (fingerprint("1"), fingerprint("2"));
+    assert_ne!(one["all"], two["all"]);
+    assert_ne!(one["bus"], two["bus"]);
+}
+
+#[test]
+fn a_file_that_was_named_relatively_stays_so_in_the_result() {
+    let place = place("determinism-paths");
+    assert_eq!(code(&output(&place, &["run", "faulty.ron", "--out", "out", "--record", "-q"])), Some(0));
+    let absolute = place.display().to_string();
+    let (result, events) = results(&place, "out");
+    for (name, text) in
+        [("result", &result), ("events", &events), ("recording", &text(&place.join("out/recording.jsonl")))]
+    {
+        assert!(!text.contains(&absolute), "{name} names the directory");
+    }
+    let inputs = json(&result)["inputs"].clone();
+    let paths: Vec<&str> =
+        inputs.as_array().expect("a list").iter().filter_map(|input| input["path"].as_str()).collect();
+    assert_eq!(paths, ["faulty.ron", "small.ron"]);
+}
