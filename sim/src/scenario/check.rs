@@ -72,7 +72,6 @@ impl Check<'_> {
         self.package();
         self.further_nodes();
         self.supply();
-        self.flash();
         self.traffic();
         for (index, fault) in self.scenario.faults.iter().enumerate() {
             self.fault(&format!("faults[{index}]"), fault);
@@ -197,6 +196,11 @@ impl Check<'_> {
             ImageDefect::Extended(by) if !(1..=131_072).contains(&by.bytes()) => {
                 self.problem(Code::OutOfRange, path, "the image cannot be extended by that", "from 1B to 128KiB");
             }
+            ImageDefect::ForModel(_) if !is_made_up => {
+                let message = "the header of an image file names its own model";
+                self.problem(Code::Contradiction, path, message, "for made-up images only").help =
+                    Some("put a file for that model, or leave `package.image.source` at `Seeded`".to_owned());
+            }
             ImageDefect::ForModel(model) => self.model(path, model),
             _ => {}
         }
@@ -237,15 +241,6 @@ impl Check<'_> {
                 message,
                 "the answer after response pending may take longer",
             );
-        }
-    }
-
-    fn flash(&mut self) {
-        let times = self.scenario.flash_times();
-        if !times.sector_len.is_multiple_of(times.word_len) {
-            let message = format!("a sector of {} bytes holds no whole number of words", times.sector_len);
-            let label = format!("words have {} bytes", times.word_len);
-            self.problem(Code::Contradiction, "flash", message, &label);
         }
     }
 
