@@ -12,6 +12,7 @@ use super::model::{
     RawScenario, Relation, Selection, Trigger,
 };
 use super::words::NodeName;
+use crate::bus::bit_time;
 use crate::kernel::Span;
 use crate::node::NodeId;
 
@@ -71,6 +72,7 @@ impl Check<'_> {
         self.pumps();
         self.package();
         self.further_nodes();
+        self.bus();
         self.supply();
         self.traffic();
         for (index, fault) in self.scenario.faults.iter().enumerate() {
@@ -222,6 +224,15 @@ impl Check<'_> {
             if !seen.insert(name) {
                 self.problem(Code::Duplicate, &path, format!("`{name}` names two nodes"), "the second one");
             }
+        }
+    }
+
+    fn bus(&mut self) {
+        let bitrate = self.scenario.bus.bitrate;
+        if bit_time(bitrate.bits_per_second()).is_none() {
+            let message = format!("at {bitrate} a bit lasts no whole number of nanoseconds");
+            let help = "bit rates divide 1 GHz: 125, 250, 500 kbit/s and 1 Mbit/s, for instance";
+            self.problem(Code::Contradiction, "bus.bitrate", message, "no such bit rate").help = Some(help.to_owned());
         }
     }
 

@@ -163,7 +163,7 @@ section! {
     Bus {
         /// Whether the bus works at all; off, every node is alone.
         enabled: bool = "true" => "PFU-009",
-        /// Bit rate.
+        /// Bit rate; one bit must last a whole number of nanoseconds.
         bitrate: Bitrate = "250kbit/s" where "10kbit/s".."1Mbit/s" => "PFU-041",
         /// Whether controllers leave bus-off by themselves after 128 times 11 recessive bits, or only when told to.
         automatic_recovery: bool = "true",
@@ -266,8 +266,8 @@ section! {
         ambient: Temperature = "25degC" where "-40degC".."80degC",
         /// Coolant when the run begins.
         coolant_start: Temperature = "35degC" where "-40degC".."120degC",
-        /// Flow of one pump alone at full speed.
-        pump_flow: Flow = "60L/min" where "1L/min".."10000L/min",
+        /// Flow of one pump at full speed against no head; the pipes take some of it.
+        pump_flow: Flow = "31623mL/min" where "1L/min".."10000L/min",
         /// Temperature that the CIOC regulates to.
         set_point: Temperature = "40degC" where "-40degC".."120degC",
     }
