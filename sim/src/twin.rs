@@ -317,7 +317,7 @@ fn attach_further(builder: &mut TwinBuilder, scenario: &Scenario) {
     for name in &scenario.further_nodes {
         let name = crate::scenario::words::NodeName::Further(name.clone());
         if let Some(node) = scenario.node_id(&name) {
-            let options = ControllerOptions { powered: true, ..controller(scenario, &[]) };
+            let options = controller(scenario, &[]);
             bus::attach(builder, node, &options);
             power::attach(builder, node, Branch::Safety, node_options(scenario, NodeOptions::safety()));
         }

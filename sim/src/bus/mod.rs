@@ -466,14 +466,6 @@ pub fn set_powered(world: &mut World, ctx: &mut Context<'_>, node: NodeId, power
     }
 }
 
-/// Resets the controller, as its CPU does when it restarts: it leaves the bus and joins again after 11 recessive bits.
-pub fn reset(world: &mut World, ctx: &mut Context<'_>, node: NodeId) {
-    if world.resource::<Bus>().state(node) != LinkState::Off {
-        set_powered(world, ctx, node, false);
-        set_powered(world, ctx, node, true);
-    }
-}
-
 /// Stops the controller's clock or lets it run again: it falls silent but keeps mailboxes, FIFO and counters.
 /// Without effect on a node without power.
 pub fn set_stopped(world: &mut World, ctx: &mut Context<'_>, node: NodeId, stopped: bool) {

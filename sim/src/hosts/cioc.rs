@@ -164,12 +164,14 @@ pub(super) fn power_lost(world: &mut World, context: &mut Context<'_>) {
     context.record(OrchestratorRecord::Off.into());
 }
 
+/// Whether the CIOC's own firmware is being replaced, so that nothing can be started.
+pub(super) fn is_updating(world: &mut World) -> bool {
+    host(world).updating
+}
+
 /// The boot time has passed: starts the firmware.
 pub(super) fn start(world: &mut World, context: &mut Context<'_>) {
     let mut host = host(world);
-    if host.updating {
-        return;
-    }
     host.firmware = Some(Orchestrator::boot(host.config, &host.fram));
     host.sampled_at = SimTime::NEVER;
     context.record(OrchestratorRecord::Started.into());
@@ -193,7 +195,7 @@ pub(super) fn update_begins(world: &mut World, context: &mut Context<'_>) {
     host.updating = true;
     host.firmware = None;
     cpu(world).reset(now);
-    bus::reset(world, context, NodeId::CIOC);
+    bus::set_powered(world, context, NodeId::CIOC, false);
     context.record(OrchestratorRecord::UpdateBegun.into());
 }
 
@@ -209,7 +211,7 @@ pub(super) fn reset(world: &mut World, context: &mut Context<'_>) {
     let now = context.now;
     host(world).firmware = None;
     context.record(OrchestratorRecord::Reset.into());
-    bus::reset(world, context, NodeId::CIOC);
+    bus::set_powered(world, context, NodeId::CIOC, false);
     let mut cpu = cpu(world);
     cpu.reset(now);
     let (at, life) = (now + cpu.options.boot_time, cpu.life);

@@ -205,7 +205,7 @@ mod tests {
         // 510 us after reset becomes the tick at 550 us; reset was at 1 ms.
         assert_eq!(cpu.true_time(Instant::from_micros(510)), SimTime::from_nanos(1_550_000));
         for ppm in [-2_000, -1, 1, 37, 2_000] {
-            let cpu = super::tests::cpu(ppm, 0);
+            let cpu = self::cpu(ppm, 0);
             for us in [1, 999, 1_000_001, 7_200_000_000] {
                 let wanted = Instant::from_micros(us);
                 let at = cpu.true_time(wanted);

@@ -147,9 +147,10 @@ pub fn reset(world: &mut World, context: &mut Context<'_>, node: NodeId) {
 }
 
 fn power_good(world: &mut World, context: &mut Context<'_>, node: NodeId) {
-    crate::bus::set_powered(world, context, node, true);
     let now = context.now;
-    let Some(mut cpu) = cpu(world, node) else { return };
+    let Some(mut cpu) = cpu(world, node) else {
+        return crate::bus::set_powered(world, context, node, true);
+    };
     cpu.powered = true;
     cpu.reset(now);
     let (at, life) = (now + cpu.options.boot_time, cpu.life);
@@ -170,11 +171,17 @@ fn power_lost(world: &mut World, context: &mut Context<'_>, node: NodeId) {
 }
 
 fn boot(world: &mut World, context: &mut Context<'_>, node: NodeId, life: u32, cause: ResetCause) {
-    let Some(mut cpu) = cpu(world, node) else { return };
+    let Some(cpu) = cpu(world, node) else { return };
     if cpu.life != life || !cpu.powered {
         return;
     }
+    if node == NodeId::CIOC && cioc::is_updating(world) {
+        return;
+    }
+    let Some(mut cpu) = self::cpu(world, node) else { return };
     cpu.running = true;
+    // A controller takes part once firmware has set it up, not while its CPU boots.
+    crate::bus::set_powered(world, context, node, true);
     if node == NodeId::CIOC {
         cioc::start(world, context);
     } else {

@@ -312,7 +312,7 @@ pub(super) fn reset(world: &mut World, context: &mut Context<'_>, node: NodeId, 
     }
     host.state = None;
     drive_motor(world, context, node, Permille::new(0));
-    bus::reset(world, context, node);
+    bus::set_powered(world, context, node, false);
     let mut cpu = world.get_mut::<Cpu>(entity).expect("pumps have a CPU");
     cpu.reset(now);
     let (at, life) = (now + cpu.options.boot_time, cpu.life);

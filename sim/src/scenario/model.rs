@@ -14,8 +14,7 @@ use super::words::{CanId, Cause, HexBytes, NodeName, Version};
 use crate::kernel::Span;
 
 section! {
-    /// What a scenario file wrote over the defaults; not yet known to make sense. [`RawScenario::check`] turns it
-    /// into a [`Scenario`](super::Scenario).
+    /// A scenario: what is run, what goes wrong in it, and what is expected to come out.
     RawScenario {
         /// Name in results and output folders; the file's name without `.ron` where none is written.
         name: String = "",

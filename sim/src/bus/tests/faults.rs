@@ -156,7 +156,7 @@ fn a_stopped_controller_is_silent_and_keeps_its_mailboxes() {
     bench.at(1_000, |world, ctx| bus::set_stopped(world, ctx, NodeId::new(1), false));
     bench.run(2_000);
     assert_eq!(bench.frames(), [(100, 0x200), (1_011, ID)]);
-    assert_eq!(bench.taken_by(1), []);
+    assert!(bench.taken_by(1).is_empty());
 }
 
 #[test]
