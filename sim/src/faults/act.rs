@@ -388,7 +388,8 @@ fn flip_bits(world: &mut World, node: NodeId, count: u32) -> Option<String> {
             flipped = flipped.or(Some(format!("flash of {node} at {at:#07x}: {before:#04x} became {after:#04x}")));
         }
     }
-    flipped
+    let more = if count > 1 { format!(", and {} bits more", count - 1) } else { String::new() };
+    flipped.map(|first| first + &more)
 }
 
 /// Takes the fault back.
