@@ -35,8 +35,7 @@ pub(crate) fn run(data: &[u8]) {
     let parts = split(data);
     let part = |index: usize| parts.get(index).copied().unwrap_or_default();
     let files = Parts { file: part(0), base: part(1) };
-    let overrides: Vec<String> =
-        parts.iter().skip(2).map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+    let overrides: Vec<String> = parts.iter().skip(2).map(|text| String::from_utf8_lossy(text).into_owned()).collect();
     match load(&files, Path::new(FILE), &overrides) {
         Ok(loaded) => check_loaded(&loaded),
         Err(LoadError::Invalid(report)) => check_report(&report),
