@@ -198,6 +198,17 @@ fn an_image_is_at_most_as_long_as_the_slot_of_the_pumps() {
 }
 
 #[test]
+fn a_bit_rate_without_a_whole_bit_time_is_refused() {
+    // 10^9 / 300,000 = 3333.3 ns; the bus counts whole nanoseconds.
+    let text = refused(&[("f.ron", "(bus: (bitrate: \"300kbit/s\"))")]);
+    assert!(text.contains("error[S014]: at 300kbit/s a bit lasts no whole number of nanoseconds"), "{text}");
+    assert_eq!(
+        good(&[("f.ron", "(bus: (bitrate: \"125kbit/s\"))")], &[]).scenario.bus.bitrate.bits_per_second(),
+        125_000
+    );
+}
+
+#[test]
 fn a_file_image_cannot_be_made_for_another_model() {
     let file = "(package: (image: (source: File(\"fw.bin\"), defect: ForModel(\"AROS-40\"))))";
     let text = refused(&[("f.ron", file), ("fw.bin", "abc")]);
