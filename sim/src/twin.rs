@@ -163,6 +163,9 @@ fn add_nodes(builder: &mut TwinBuilder, scenario: &Scenario) {
 
 fn install_domains(builder: &mut TwinBuilder, scenario: &Scenario) {
     bus::install(builder, scenario.bus.bitrate.bits_per_second());
+    if !scenario.bus.enabled {
+        builder.agenda.at(SimTime::ZERO, Event::Bus(bus::BusEvent::Off));
+    }
     power::install(
         builder,
         power::Options {
@@ -189,11 +192,20 @@ fn plant_options(scenario: &Scenario) -> plant::Options {
     };
     plant::Options {
         volume_ml: plant.volume.millilitres(),
+        pump_loss_mpa: pump_loss_mpa(plant.pump_flow.millilitres_per_minute()),
         heat_w: plant.heat_load.watts(),
         secondary: tenths(plant.ambient),
         coolant: tenths(plant.coolant_start),
         ..plant::Options::default()
     }
+}
+
+/// The pump curve's loss in mPa per (L/min)^2 that brings its head to nothing at this flow: k = H0 / q^2.
+fn pump_loss_mpa(flow_ml_per_min: u32) -> u32 {
+    let square = u128::from(flow_ml_per_min).pow(2);
+    let shut_off_mpa = u128::from(plant::Options::default().shut_off_pa) * 1_000;
+    let loss = (shut_off_mpa * 1_000_000 + square / 2) / square.max(1);
+    u32::try_from(loss).unwrap_or(u32::MAX)
 }
 
 fn isotp_config(protocol: &Protocol) -> isotp::Config {
@@ -348,7 +360,7 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
         nominal_mv: scenario.supply.nominal.millivolts(),
         latency: scenario.timing.reaction_latency,
         sector_erase: times.sector_erase,
-        image_len: u64::from(scenario.package.image.length.bytes()),
+        image_len: images.installed.values().map(|image| image.len() as u64).min().unwrap_or_default(),
         further_nodes: scenario.further_nodes.clone(),
         senders: scenario
             .traffic

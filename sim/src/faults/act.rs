@@ -184,6 +184,7 @@ fn begin_bus(world: &mut World, context: &mut Context<'_>, number: usize, inject
         FaultKind::FrameLoss(_) | FaultKind::ReceiveOverrun(_) => begin_loss(world, number, injection),
         FaultKind::Babbling(babble) => {
             let frame = Frame::data_frame(babble.id.id(), &[0; 8][..usize::from(babble.dlc.min(8))]);
+            let frame = frame.map(|frame| (frame, babble.gap));
             injection.nodes.iter().for_each(|node| bus::set_babbling(world, context, *node, frame));
         }
         FaultKind::ControllerSlow(later) => {
@@ -387,7 +388,8 @@ fn flip_bits(world: &mut World, node: NodeId, count: u32) -> Option<String> {
             flipped = flipped.or(Some(format!("flash of {node} at {at:#07x}: {before:#04x} became {after:#04x}")));
         }
     }
-    flipped
+    let more = if count > 1 { format!(", and {} bits more", count - 1) } else { String::new() };
+    flipped.map(|first| first + &more)
 }
 
 /// Takes the fault back.
@@ -460,7 +462,8 @@ fn end_at_board(world: &mut World, now: SimTime, injection: &Injection, node: No
         }
         FaultKind::ClockDrift(_) => {
             if let Some(mut cpu) = component::<Cpu>(world, node) {
-                cpu.set_drift(now, 0);
+                let own = cpu.own_ppm;
+                cpu.set_drift(now, own);
             }
         }
         _ => {}
