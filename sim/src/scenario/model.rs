@@ -637,6 +637,8 @@ choice! {
         WrongVersion { Reported },
         /// The CPU's clock runs fast or slow.
         ClockDrift { Drifting },
+        /// The pump is taken out and another one that holds this version is put in; the duration is how long that takes.
+        Exchanged { Reported },
     }
 }
 
