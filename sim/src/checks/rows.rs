@@ -162,6 +162,18 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// The manual action that ends a pump's death: it has three tries again (PFU-026).
+    fn revive(&mut self) {
+        for pump in 0..self.dead.len() {
+            if std::mem::take(&mut self.dead[pump]) {
+                self.tries_charged[pump] = 0;
+                self.dead_alarms[pump] = 0;
+            }
+        }
+    }
+}
+
 fn pump_index(node: NodeId) -> Option<usize> {
     node.pump().map(|pump| usize::from(pump) - 1)
 }
@@ -202,7 +214,7 @@ impl Checks {
                     self.memory.said_yes = *yes;
                 }
             }
-            OrchestratorRecord::User(orchestrator::UserAction::Search) => self.memory.dead.fill(false),
+            OrchestratorRecord::User(orchestrator::UserAction::Search) => self.memory.revive(),
             OrchestratorRecord::Started => {
                 self.memory.cioc_on_since = now;
                 self.memory.boot_waits_since = Some(now);

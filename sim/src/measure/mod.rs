@@ -240,18 +240,19 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
     let powered: Vec<bool> =
         (0..status.pumps.len()).map(|pump| power::is_powered(world, NodeId::new(pump as u8 + 1))).collect();
     let mut measures = world.resource_mut::<Measures>();
-    if measures.timeline.last_try_end.is_none() || measures.timeline.open_try().is_some() {
+    // A campaign that still waits has no last pump yet.
+    if measures.timeline.last_try_end.is_none() || measures.timeline.finished.is_none() {
         measures.back_to_automatic = None;
         return;
     }
     let good = status.pumps.iter().zip(powered).filter(|(pump, powered)| {
         *powered && !matches!(pump.outcome, orchestrator::Outcome::Dead | orchestrator::Outcome::Missing)
     });
-    let states = &measures.states;
-    let all = good.map(|(pump, _)| states[pump.pump.index()]).all(|(state, _)| state == Some(PumpState::Automatic));
+    let good: Vec<_> = good.map(|(pump, _)| measures.states[pump.pump.index()]).collect();
+    let all = !good.is_empty() && good.iter().all(|(state, _)| *state == Some(PumpState::Automatic));
     if all && measures.back_to_automatic.is_none() {
-        // The instant of the last pump's change, not that of this look.
-        measures.back_to_automatic = measures.states.iter().map(|(_, since)| *since).max().map(|at| at.min(now));
+        // The instant of the last good pump's change, not that of this look.
+        measures.back_to_automatic = good.iter().map(|(_, since)| *since).max().map(|at| at.min(now));
     }
 }
 

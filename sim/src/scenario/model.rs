@@ -944,9 +944,9 @@ section! {
         /// Which pumps.
         pumps: Selection = "All",
         /// At least this many.
-        at_least: u8 = "0" where "0".."3" => "PFU-022",
+        at_least: u8 = "0" where "0".."12" => "PFU-022",
         /// At most this many.
-        at_most: u8 = "3" where "0".."3" => "PFU-022",
+        at_most: u8 = "3" where "0".."12" => "PFU-022",
     }
 }
 
