@@ -377,7 +377,11 @@ impl Checks {
         self.motor_stands_before_flash_is_written
             .judge(now, speed == 0, || format!("{node} is erased while it runs at {speed} permille"));
         let others = self.memory.state.iter().enumerate();
-        let others = others.filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating)).count();
+        // A dead pump may stay in its bootloader, but nobody updates it any more.
+        let dead = &self.memory.dead;
+        let others = others
+            .filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating) && !dead[*other])
+            .count();
         self.one_pump_at_a_time.judge(now, others == 0, || format!("{others} other pumps are being updated, too"));
         self.memory.wrote[pump] = true;
         self.memory.wrote_any = true;
