@@ -23,7 +23,7 @@ use crate::node::{NodeId, Nodes};
 use crate::plant;
 use crate::power::{self, Branch, NodeOptions};
 use crate::record::Record;
-use crate::scenario::{End, ImageDefect, ImageSource, Protocol, PumpSetup, Scenario};
+use crate::scenario::{End, FaultKind, ImageDefect, ImageSource, Protocol, PumpSetup, Scenario};
 
 /// Software CRC-32 of one byte on a Cortex-M4 at 168 MHz, about ten cycles (own number).
 const READ_COST: Span = Span::from_nanos(60);
@@ -60,6 +60,8 @@ pub fn build_recorded(scenario: &Scenario, image_file: Option<&[u8]>, recorder: 
 struct Images {
     /// By pump number, as delivered.
     installed: BTreeMap<u8, Image>,
+    /// What the pumps hold that a fault puts in, by the fault's number.
+    exchanged: BTreeMap<usize, Image>,
     store: Store,
     models: Vec<String>,
 }
@@ -70,20 +72,28 @@ impl Images {
         let mut made: BTreeMap<(u16, [u8; 6]), Image> = BTreeMap::new();
         let target = held_image(scenario, image_file, &models);
         let header = target.first_chunk::<HEADER_LEN>().and_then(|bytes| ImageHeader::decode(bytes).ok());
-        let mut installed = BTreeMap::new();
-        for setup in scenario.pump_setups() {
-            let model = model_id(&models, &setup.model);
-            let version = setup.version.to_header();
+        let mut delivered = |model: ModelId, version: Version| {
             let same = header.is_some_and(|header| header.version == version && header.model == model);
             let made = made.entry((model.0, version.to_bytes())).or_insert_with(|| {
                 // The same version of the same model is the same image; another one differs in its bytes, too.
                 let length = scenario.package.image.length.bytes() as usize;
                 if same { target.clone() } else { image::made_up(own_seed(model, version), model, version, length) }
             });
-            installed.insert(setup.pump, made.clone());
+            made.clone()
+        };
+        let mut installed = BTreeMap::new();
+        for setup in scenario.pump_setups() {
+            installed.insert(setup.pump, delivered(model_id(&models, &setup.model), setup.version.to_header()));
+        }
+        let mut exchanged = BTreeMap::new();
+        for (number, fault) in scenario.faults.iter().enumerate() {
+            if let FaultKind::Exchanged(other) = &fault.kind {
+                let model = model_id(&models, &scenario.pumps.model);
+                exchanged.insert(number, delivered(model, other.version.to_header()));
+            }
         }
         let store = store(scenario, target);
-        Self { installed, store, models }
+        Self { installed, exchanged, store, models }
     }
 }
 
@@ -368,6 +378,7 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
             .filter_map(|message| Some((message.id.id(), scenario.node_id(&message.node)?)))
             .collect(),
         random: stream(scenario.seed, "faults"),
+        exchanged: images.exchanged.clone(),
     };
     faults::install(builder, scenario, setting);
     checks::install(builder, truth);

@@ -575,9 +575,11 @@ impl FaultKind {
                 ActsOn::Bus
             }
             Self::OpenBus => ActsOn::Gap,
-            Self::FlashProgramFailure(_) | Self::SlowErase(_) | Self::BitFlipAtRest(_) | Self::WrongVersion(_) => {
-                ActsOn::Pumps
-            }
+            Self::FlashProgramFailure(_)
+            | Self::SlowErase(_)
+            | Self::BitFlipAtRest(_)
+            | Self::WrongVersion(_)
+            | Self::Exchanged(_) => ActsOn::Pumps,
             Self::FrameLoss(_)
             | Self::ReceiveOverrun(_)
             | Self::Unplugged

@@ -631,6 +631,8 @@ choice! {
         WrongVersion { Reported },
         /// The CPU's clock runs fast or slow.
         ClockDrift { Drifting },
+        /// The pump is taken out and another one that holds this version is put in; the duration is how long that takes.
+        Exchanged { Reported },
     }
 }
 
@@ -936,9 +938,9 @@ section! {
         /// Which pumps.
         pumps: Selection = "All",
         /// At least this many.
-        at_least: u8 = "0" where "0".."3" => "PFU-022",
+        at_least: u8 = "0" where "0".."12" => "PFU-022",
         /// At most this many.
-        at_most: u8 = "3" where "0".."3" => "PFU-022",
+        at_most: u8 = "3" where "0".."12" => "PFU-022",
     }
 }
 
