@@ -11,14 +11,24 @@ use common::root;
 const SHORT: [&str; 4] = ["--set", "pumps.count=3", "--set", "package.image.length=32KiB"];
 
 /// Runs the program in `folder` and gives result.json and events.jsonl.
-fn outputs(program: &Path, folder: &Path, scenario: &str, extra: &[&str], environment: &[(&str, &str)]) -> (Vec<u8>, Vec<u8>) {
+fn outputs(
+    program: &Path,
+    folder: &Path,
+    scenario: &str,
+    extra: &[&str],
+    environment: &[(&str, &str)],
+) -> (Vec<u8>, Vec<u8>) {
     fs::create_dir_all(folder).expect("a folder for the test");
     let out = folder.join("results");
     let mut command = Command::new(program);
     command.current_dir(root()).args(["run", scenario, "--json", "--out"]).arg(&out).args(SHORT).args(extra);
     command.envs(environment.iter().copied());
     let output = command.output().expect("the program starts");
-    assert!(output.status.code().is_some_and(|code| code < 2 || code == 5), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.code().is_some_and(|code| code < 2 || code == 5),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let read = |file: &str| fs::read(out.join(file)).expect("a result file");
     let (result, events) = (read("result.json"), read("events.jsonl"));
     assert_eq!(output.stdout, result, "--json prints what is written");

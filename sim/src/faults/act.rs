@@ -533,10 +533,13 @@ pub(super) fn proof(world: &World, number: usize, injection: &Injection, record:
             Some(format!("{sender} sends {:#05x} back to back", protocol::frame::raw_id(frame.id())))
         }
         (_, Record::Pump(record)) if injection.active && at(&record.node()) => pump_proof(world, injection, record),
-        (FaultKind::SlowBoot(_), Record::Orchestrator(OrchestratorRecord::Started))
+        (FaultKind::SlowBoot(_), Record::Orchestrator(OrchestratorRecord::Reset))
             if injection.active && at(&NodeId::CIOC) =>
         {
-            Some("the CIOC started late".to_owned())
+            boot_read_back(world, NodeId::CIOC)
+        }
+        (FaultKind::SlowBoot(_), Record::Power(PowerRecord::Good { node, .. })) if injection.active && at(node) => {
+            boot_read_back(world, *node)
         }
         (FaultKind::Reset, Record::Orchestrator(OrchestratorRecord::Reset))
             if at(&NodeId::CIOC) && is_due(injection) =>
@@ -560,6 +563,12 @@ fn names_of(world: &World, mask: u32) -> String {
     if hit.len() == nodes.iter().count() { "all nodes".to_owned() } else { hit.join(", ") }
 }
 
+/// The boot that begins now takes as long as the CPU is set to.
+fn boot_read_back(world: &World, node: NodeId) -> Option<String> {
+    let entity = world.resource::<Nodes>().get(node)?;
+    world.get::<Cpu>(entity).map(|cpu| format!("the boot of {node} takes {} ms", cpu.options.boot_time))
+}
+
 fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Option<String> {
     let node = record.node();
     match (&injection.fault.kind, record) {
@@ -570,7 +579,7 @@ fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Opti
             let took = operation.ends.since(operation.begun);
             (took > world.resource::<Setting>().sector_erase).then(|| format!("an erase of {node} takes {took} ms"))
         }
-        (FaultKind::SlowBoot(_), PumpRecord::Started { .. }) => Some(format!("{node} started late")),
+        (FaultKind::SlowBoot(_), PumpRecord::Reset { .. }) => boot_read_back(world, node),
         (FaultKind::Reset, PumpRecord::Reset { .. }) if is_due(injection) => Some(format!("{node} was reset")),
         (FaultKind::WrongVersion(_), PumpRecord::Disguised { version, .. }) => {
             Some(format!("{node} reports version {version}"))

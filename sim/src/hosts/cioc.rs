@@ -201,7 +201,9 @@ impl Board<'_> {
 
     /// The boot time has passed: starts the firmware.
     pub(super) fn start(&mut self, context: &mut Context<'_>) -> Result<(), Defect> {
-        self.host.firmware = Some(Orchestrator::boot(self.host.config, &self.host.fram));
+        let host = &self.host;
+        let booted = catch_unwind(AssertUnwindSafe(|| Orchestrator::boot(host.config, &host.fram)));
+        self.host.firmware = Some(booted.map_err(|panic| Defect::panicked(NodeId::CIOC, &*panic))?);
         self.host.sampled_at = SimTime::NEVER;
         context.record(OrchestratorRecord::Started.into());
         self.run(context, None)

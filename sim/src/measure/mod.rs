@@ -157,6 +157,13 @@ impl Measures {
         }
     }
 
+    /// The run is over: tries still running end here, and so do the windows of the bus load.
+    pub(crate) fn finish(&mut self, end: SimTime) {
+        self.timeline.end_open_tries(end);
+        self.bus.finish(end);
+        self.flush_load();
+    }
+
     fn flush_load(&mut self) {
         for (at, ppm) in self.bus.ended.drain(..) {
             self.load.set(at, i64::try_from(ppm).unwrap_or(i64::MAX));
@@ -278,22 +285,22 @@ fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
     }
 }
 
-/// Notes when all pumps that work are in automatic mode after the last try: every pump that is neither dead, missing nor
-/// without supply.
+/// Notes when all pumps that work are in automatic mode after the last try: every pump that is neither dead nor
+/// missing.
 fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestrator::Status>) {
     let Some(status) = status else { return };
-    let powered: Vec<bool> =
-        (0..status.pumps.len()).map(|pump| power::is_powered(world, NodeId::new(pump as u8 + 1))).collect();
     let mut measures = world.resource_mut::<Measures>();
     // A campaign that still waits has no last pump yet.
     if measures.timeline.last_try_end.is_none() || measures.timeline.finished.is_none() {
         measures.back_to_automatic = None;
         return;
     }
-    let good = status.pumps.iter().zip(powered).filter(|(pump, powered)| {
-        *powered && !matches!(pump.outcome, orchestrator::Outcome::Dead | orchestrator::Outcome::Missing)
-    });
-    let good: Vec<_> = good.map(|(pump, _)| measures.states[pump.pump.index()]).collect();
+    // A good pump without supply is not in automatic mode.
+    let good = status
+        .pumps
+        .iter()
+        .filter(|pump| !matches!(pump.outcome, orchestrator::Outcome::Dead | orchestrator::Outcome::Missing));
+    let good: Vec<_> = good.map(|pump| measures.states[pump.pump.index()]).collect();
     let all = !good.is_empty() && good.iter().all(|(state, _)| *state == Some(PumpState::Automatic));
     if all && measures.back_to_automatic.is_none() {
         // The instant of the last good pump's change, not that of this look.
