@@ -33,6 +33,8 @@ const WORD_LEN: u32 = 4;
 /// Response codes with a cause of their own (ISO 14229-1 annex A).
 mod code {
     pub(super) const SEQUENCE_ERROR: u8 = 0x24;
+    pub(super) const ACCESS_DENIED: u8 = 0x33;
+    pub(super) const NOT_IN_THIS_SESSION: [u8; 2] = [0x7E, 0x7F];
     pub(super) const PROGRAMMING_FAILURE: u8 = 0x72;
     pub(super) const VOLTAGE_TOO_LOW: u8 = 0x93;
 }
@@ -76,6 +78,10 @@ pub(crate) struct Try {
     shown: Option<Phase>,
     seed: u32,
     repeats: u8,
+    /// Whether a request of this try got no answer.
+    lost: bool,
+    /// Whether the running request got no answer before.
+    asked_again: bool,
     block_len: u32,
     blocks: u32,
     block: u32,
@@ -103,6 +109,8 @@ impl Try {
             shown: None,
             seed: 0,
             repeats: 0,
+            lost: false,
+            asked_again: false,
             block_len: 0,
             blocks: 0,
             block: 0,
@@ -153,6 +161,7 @@ impl Try {
 
     fn enter(&mut self, stage: Stage, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) {
         self.stage = stage;
+        self.asked_again = false;
         self.show_phase(unit);
         self.ask(client, ports);
     }
@@ -256,12 +265,23 @@ impl Try {
             (Stage::ReadVersion, _) => self.stage = Stage::AwaitStatus,
             (_, code::VOLTAGE_TOO_LOW) => return Err(Cause::LowSupply),
             (_, code::PROGRAMMING_FAILURE) => return Err(Cause::FlashFailure),
+            _ if self.follows_a_loss(code) => return Err(Cause::Timeout),
             _ => return Err(Cause::Refused),
         }
         Ok(())
     }
 
+    /// A pump that restarted, or that heard a request whose answer was lost, refuses what comes next: the lost
+    /// communication is the cause of such a try, not the refusal (PFU-052).
+    fn follows_a_loss(&self, code: u8) -> bool {
+        let state_is_gone =
+            code::NOT_IN_THIS_SESSION.contains(&code) || matches!(code, code::SEQUENCE_ERROR | code::ACCESS_DENIED);
+        self.asked_again || (self.lost && state_is_gone)
+    }
+
     fn on_silent(&mut self, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) -> Flow {
+        self.lost = true;
+        self.asked_again = true;
         match self.stage {
             // The pump may have jumped without an answer: its status tells.
             Stage::Enter => self.stage = self.await_bootloader(unit, ports),
@@ -378,6 +398,7 @@ impl Try {
         let before = self.block;
         self.block = self.block.saturating_add(1);
         self.repeats = 0;
+        self.asked_again = false;
         unit.progress.block_done(self.block);
         if self.percent(before) != self.percent(self.block) {
             let (done, of) = (self.block, self.blocks);

@@ -55,6 +55,10 @@ pub enum BusEvent {
     },
     /// A node that waits for recessive bits may have seen enough.
     Settle(NodeId),
+    /// The bus is out of order from now on: every node is alone.
+    Off,
+    /// The gap between two frames of a babbling node is over.
+    Babble(NodeId),
 }
 
 /// How a controller stands on the bus.
@@ -137,6 +141,15 @@ pub enum BusRecord {
         /// Receive error counter.
         rec: u16,
     },
+    /// An error raised a controller's counters without a change of its state.
+    Counters {
+        /// Whose.
+        node: NodeId,
+        /// Transmit error counter.
+        tec: u16,
+        /// Receive error counter.
+        rec: u16,
+    },
     /// The receive FIFO was full: the frame is lost to this node.
     Overrun {
         /// Whose FIFO.
@@ -185,6 +198,7 @@ impl BusRecord {
                 put(&[3, node.index() as u64, *state as u64, u64::from(*tec), u64::from(*rec)]);
             }
             Self::Overrun { node, id } => put(&[4, node.index() as u64, id_word(*id)]),
+            Self::Counters { node, tec, rec } => put(&[6, node.index() as u64, u64::from(*tec), u64::from(*rec)]),
             Self::Lost { injection, node, id } => put(&[5, u64::from(*injection), node.index() as u64, id_word(*id)]),
         }
     }
@@ -296,6 +310,15 @@ fn handle(bus: &mut Bus, controllers: &mut Controllers<'_, '_>, ctx: &mut Contex
             }
         }
         BusEvent::Settle(node) => bus.settle_node(ctx, node),
+        BusEvent::Off => {
+            let medium = Medium { unplugged: ALL_NODES, ..bus.medium() };
+            bus.rewire(ctx, medium);
+        }
+        BusEvent::Babble(node) => {
+            let mut controller = controllers.get_mut(bus.entity(node)).expect("an attached node has a controller");
+            controller.babble_again(ctx.now);
+            bus.offer(ctx, node, controller.best());
+        }
     }
 }
 
@@ -320,7 +343,9 @@ fn close(bus: &mut Bus, controllers: &mut Controllers<'_, '_>, ctx: &mut Context
     let (entity, Some(sending)) = (bus.entity(node), bus.links[node.index()].sending) else { return };
     let mut controller = controllers.get_mut(entity).expect("an attached node has a controller");
     if sent {
-        controller.confirm(sending.slot, ctx.now);
+        if let Some(gap) = controller.confirm(sending.slot, ctx.now) {
+            ctx.agenda.after(gap, Event::Bus(BusEvent::Babble(node)));
+        }
         if controller.has_news() {
             call_attention(&mut controller, ctx, node, Span::ZERO);
         }
@@ -411,12 +436,11 @@ impl Bus {
         outcome
     }
 
-    /// [`reset`] with the controller at hand.
-    pub(crate) fn reset(&mut self, ctx: &mut Context<'_>, node: NodeId, controller: &mut Controller) {
+    /// [`set_powered`] off with the controller at hand, as a CPU does that restarts.
+    pub(crate) fn switch_off(&mut self, ctx: &mut Context<'_>, node: NodeId, controller: &mut Controller) {
         if self.state(node) != LinkState::Off {
             controller.forget();
             self.leave(ctx, node, LinkState::Off);
-            self.enter(ctx, node);
         }
     }
 }
@@ -510,14 +534,6 @@ pub fn set_powered(world: &mut World, ctx: &mut Context<'_>, node: NodeId, power
     }
 }
 
-/// Resets the controller, as its CPU does when it restarts: it leaves the bus and joins again after 11 recessive bits.
-pub fn reset(world: &mut World, ctx: &mut Context<'_>, node: NodeId) {
-    if world.resource::<Bus>().state(node) != LinkState::Off {
-        set_powered(world, ctx, node, false);
-        set_powered(world, ctx, node, true);
-    }
-}
-
 /// Stops the controller's clock or lets it run again: it falls silent but keeps mailboxes, FIFO and counters.
 /// Without effect on a node without power.
 pub fn set_stopped(world: &mut World, ctx: &mut Context<'_>, node: NodeId, stopped: bool) {
@@ -559,8 +575,9 @@ pub fn change_medium(world: &mut World, ctx: &mut Context<'_>, change: impl FnOn
     bus.rewire(ctx, medium);
 }
 
-/// For the fault domain: the node sends `frame` back to back from a mailbox of its own, until `None` or power-off.
-pub fn set_babbling(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Option<Frame>) {
+/// For the fault domain: the node sends the frame again and again from a mailbox of its own, each one requested the
+/// given time after the end of the one before, until `None` or power-off.
+pub fn set_babbling(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Option<(Frame, Span)>) {
     controller_mut(world, node).set_babble(frame, ctx.now);
     offer(world, ctx, node);
 }

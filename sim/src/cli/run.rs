@@ -97,8 +97,11 @@ fn run_recorded(loaded: &Loaded, recording: Option<&Path>, progress: impl FnMut(
 fn write_files(folder: &Folder, report: &Report, ended: &Run) -> Result<(), OutputError> {
     folder.write("result.json", &(reports::to_json_line(report) + "\n"))?;
     let mut writer = reports::EventWriter::new(Vec::new());
-    for (time, record) in ended.twin.world.resource::<Measures>().journal.iter() {
-        let (node, kind, data) = run::event_of(record);
+    for (time, record, count) in ended.twin.world.resource::<Measures>().journal.iter() {
+        let (node, kind, mut data) = run::event_of(record);
+        if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
+            fields.insert("count".to_owned(), (*count).into());
+        }
         let t_ms = reports::Millis::from_nanos(time.as_nanos());
         writer.write(&reports::Event { t_ms, node: &node, kind, data }).map_err(|error| OutputError::text(&error))?;
     }

@@ -16,7 +16,7 @@ use super::{CpuEvent, Defect, OrchestratorRecord};
 use crate::bus::{Bus, Controller};
 use crate::event::{Context, Event};
 use crate::kernel::{SimTime, Span};
-use crate::node::NodeId;
+use crate::node::{NodeId, Nodes};
 use crate::plant::Plant;
 use crate::power::{Branch, Supply};
 
@@ -168,6 +168,12 @@ pub(super) struct Board<'a> {
     supply: &'a Supply,
 }
 
+/// Whether the CIOC's own firmware is being replaced, so that nothing can be started.
+pub(super) fn is_updating(world: &World) -> bool {
+    let entity = world.resource::<Nodes>().entity(NodeId::CIOC);
+    world.get::<CiocHost>(entity).is_some_and(|host| host.updating)
+}
+
 /// Does something with the board; `None` if the twin has no CIOC.
 pub(super) fn with_board<T>(
     access: &mut Access,
@@ -195,9 +201,6 @@ impl Board<'_> {
 
     /// The boot time has passed: starts the firmware.
     pub(super) fn start(&mut self, context: &mut Context<'_>) -> Result<(), Defect> {
-        if self.host.updating {
-            return Ok(());
-        }
         self.host.firmware = Some(Orchestrator::boot(self.host.config, &self.host.fram));
         self.host.sampled_at = SimTime::NEVER;
         context.record(OrchestratorRecord::Started.into());
@@ -235,7 +238,7 @@ impl Board<'_> {
         self.host.updating = true;
         self.host.firmware = None;
         self.cpu.reset(context.now);
-        self.bus.reset(context, NodeId::CIOC, self.controller);
+        self.bus.switch_off(context, NodeId::CIOC, self.controller);
         context.record(OrchestratorRecord::UpdateBegun.into());
     }
 
@@ -250,7 +253,7 @@ impl Board<'_> {
     pub(super) fn reset(&mut self, context: &mut Context<'_>) {
         self.host.firmware = None;
         context.record(OrchestratorRecord::Reset.into());
-        self.bus.reset(context, NodeId::CIOC, self.controller);
+        self.bus.switch_off(context, NodeId::CIOC, self.controller);
         self.cpu.reset(context.now);
         let (at, life) = (context.now + self.cpu.options.boot_time, self.cpu.life);
         let cause = pump::ResetCause::Software;

@@ -198,9 +198,10 @@ pub fn reset(world: &mut World, context: &mut Context<'_>, node: NodeId) {
 }
 
 fn power_good(world: &mut World, context: &mut Context<'_>, node: NodeId) {
-    crate::bus::set_powered(world, context, node, true);
     let now = context.now;
-    let Some(mut cpu) = cpu(world, node) else { return };
+    let Some(mut cpu) = cpu(world, node) else {
+        return crate::bus::set_powered(world, context, node, true);
+    };
     cpu.powered = true;
     cpu.reset(now);
     let (at, life) = (now + cpu.options.boot_time, cpu.life);
@@ -228,11 +229,17 @@ fn boot(
     life: u32,
     cause: ResetCause,
 ) -> Option<Result<(), Defect>> {
-    let mut cpu = cpu(world, node)?;
+    let cpu = cpu(world, node)?;
     if cpu.life != life || !cpu.powered {
         return None;
     }
+    if node == NodeId::CIOC && cioc::is_updating(world) {
+        return None;
+    }
+    let mut cpu = self::cpu(world, node)?;
     cpu.running = true;
+    // A controller takes part once firmware has set it up, not while its CPU boots.
+    crate::bus::set_powered(world, context, node, true);
     if node == NodeId::CIOC {
         cioc::with_board(&mut boards.cioc, world, |board| board.start(context))
     } else {

@@ -315,7 +315,7 @@ impl Board<'_> {
         }
         self.host.state = None;
         self.drive_motor(context, Permille::new(0));
-        self.bus.reset(context, node, self.controller);
+        self.bus.switch_off(context, node, self.controller);
         self.cpu.reset(now);
         let (at, life) = (now + self.cpu.options.boot_time, self.cpu.life);
         context.agenda.at(at, Event::Cpu(CpuEvent::Boot { node, life, cause }));

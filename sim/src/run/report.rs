@@ -325,7 +325,10 @@ fn outcome(run: &Run, measures: &Measures, index: usize) -> Outcome {
     if measures.timeline.pumps[index].tries.is_empty() && !truth.sound {
         return if truth.held.is_some() { Outcome::Rejected } else { Outcome::NotReached };
     }
+    let updated = measures.timeline.pumps[index].tries.iter().any(|each| each.outcome == TryEnd::Updated);
     match measures.timeline.pumps[index].outcome {
+        // A later search finds what an update of this run has left.
+        Seen::UpToDate if updated => Outcome::Updated,
         Seen::Updated => Outcome::Updated,
         Seen::UpToDate => Outcome::UpToDate,
         Seen::Dead => Outcome::Dead,

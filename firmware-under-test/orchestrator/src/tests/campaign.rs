@@ -482,3 +482,42 @@ fn an_image_that_changes_after_consent_ends_the_campaign() {
     assert_eq!(world.events(Event::CampaignAbandoned)[0].cause, Some(Cause::ImageRejected));
     assert_eq!(world.mode(2), Some(Mode::Automatic));
 }
+
+#[test]
+fn a_pump_that_restarts_in_its_transfer_fails_the_try_for_time_out_though_it_refuses_the_repeated_block() {
+    let mut world = World::new(1, 320);
+    while world.pumps[0].blocks < 4 {
+        world.step();
+    }
+    let now = world.t;
+    world.pumps[0].power_cycle(now);
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.causes(1), [Cause::Timeout]);
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn a_refusal_that_follows_no_loss_stays_a_refusal() {
+    for code in [0x24, 0x33, 0x7E, 0x7F] {
+        let mut world = World::new(1, 320);
+        (world.pumps[0].troubles.refuse_erase, world.pumps[0].troubles.refuse_code) = (1, code);
+        world.run_to_rest();
+        assert_eq!(world.causes(1), [Cause::Refused], "{code:#04x}");
+    }
+}
+
+#[test]
+fn after_a_loss_only_refusals_of_a_lost_state_count_as_time_out() {
+    for (code, cause) in [(0x33, Cause::Timeout), (0x31, Cause::Refused), (0x72, Cause::FlashFailure)] {
+        let mut world = World::new(1, 320);
+        (world.pumps[0].troubles.refuse_erase, world.pumps[0].troubles.refuse_code) = (1, code);
+        while !phases(&world, 1).contains(&(1, Phase::Session)) {
+            world.step();
+        }
+        // The answer to the session request is lost; its repetition is answered and the try goes on to the erase.
+        world.losses.push(Loss { id: ids::uds_response(pump(1)), nth: 1 });
+        world.run_to_rest();
+        assert_eq!(world.causes(1), [cause], "{code:#04x}");
+    }
+}
