@@ -274,8 +274,8 @@ impl Try {
     /// A pump that restarted, or that heard a request whose answer was lost, refuses what comes next: the lost
     /// communication is the cause of such a try, not the refusal (PFU-052).
     fn follows_a_loss(&self, code: u8) -> bool {
-        let state_is_gone = code::NOT_IN_THIS_SESSION.contains(&code)
-            || matches!(code, code::SEQUENCE_ERROR | code::ACCESS_DENIED);
+        let state_is_gone =
+            code::NOT_IN_THIS_SESSION.contains(&code) || matches!(code, code::SEQUENCE_ERROR | code::ACCESS_DENIED);
         self.asked_again || (self.lost && state_is_gone)
     }
 

@@ -535,7 +535,9 @@ pub(super) fn proof(world: &World, number: usize, injection: &Injection, record:
         {
             Some("the CIOC started late".to_owned())
         }
-        (FaultKind::Reset, Record::Orchestrator(OrchestratorRecord::Reset)) if at(&NodeId::CIOC) && is_due(injection) => {
+        (FaultKind::Reset, Record::Orchestrator(OrchestratorRecord::Reset))
+            if at(&NodeId::CIOC) && is_due(injection) =>
+        {
             Some("the CIOC was reset".to_owned())
         }
         _ => None,
