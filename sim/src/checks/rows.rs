@@ -148,6 +148,7 @@ struct Memory {
     last_command: Vec<Option<SimTime>>,
     percent: u8,
     campaign: bool,
+    campaign_since: SimTime,
     boot_waits_since: Option<SimTime>,
     truth_since: (Option<usize>, SimTime),
     cioc_on_since: SimTime,
@@ -177,6 +178,7 @@ impl Memory {
             last_command: vec![None; count],
             percent: 0,
             campaign: false,
+            campaign_since: SimTime::ZERO,
             boot_waits_since: None,
             truth_since: (None, SimTime::ZERO),
             cioc_on_since: SimTime::ZERO,
@@ -285,6 +287,7 @@ impl Checks {
             Notice::Searching { .. } => self.searched(now),
             Notice::CampaignStarted { resumed, .. } => {
                 self.memory.campaign = true;
+                self.memory.campaign_since = now;
                 if resumed {
                     self.searched(now);
                 } else {
@@ -533,7 +536,8 @@ impl Checks {
         let Some(updating) = in_try.filter(|_| self.memory.campaign).or(in_bootloader) else { return };
         for pump in (0..self.memory.state.len()).filter(|pump| *pump != updating) {
             let works = self.memory.state[pump].is_some_and(PumpState::is_application);
-            let settled = now.since(self.memory.changed[pump]) >= SETTLING;
+            // One that does not hear the CIOC comes to this speed by its fail-safe mode: a second later, then its ramp.
+            let settled = now.since(self.memory.changed[pump].max(self.memory.campaign_since)) >= SETTLING;
             if !works || !settled || self.memory.dead[pump] {
                 continue;
             }
