@@ -521,3 +521,59 @@ fn after_a_loss_only_refusals_of_a_lost_state_count_as_time_out() {
         assert_eq!(world.causes(1), [cause], "{code:#04x}");
     }
 }
+
+#[test]
+fn a_lost_response_pending_of_a_deaf_pump_costs_no_try() {
+    for nth in 1..=4 {
+        let mut world = World::new(1, 128);
+        world.pumps[0].troubles.slow_erase = true;
+        while world.pumps[0].erases == 0 {
+            world.step();
+        }
+        world.losses.push(Loss { id: ids::uds_response(pump(1)), nth });
+        world.run_to_rest();
+        assert!(world.is_updated(1), "{nth}");
+        assert_eq!(world.causes(1), [], "{nth}");
+        assert_eq!(world.pumps[0].erases, 1, "{nth}");
+    }
+}
+
+#[test]
+fn a_lock_out_is_waited_for_within_the_try() {
+    let mut world = World::new(1, 128);
+    while world.pumps[0].speed_at_entry.is_empty() {
+        world.step();
+    }
+    world.pumps[0].troubles.locked_out_until = world.t + ms(10_000);
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.causes(1), []);
+    assert!(phases(&world, 1).is_sorted());
+}
+
+#[test]
+fn a_lock_out_that_does_not_end_is_a_refusal() {
+    let mut world = World::new(1, 128);
+    world.pumps[0].troubles.locked_out_until = u64::MAX;
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Refused; 3]);
+}
+
+#[test]
+fn late_answers_to_seed_and_key_cost_no_try() {
+    // Longer than P2 and the link delay (150 ms), so that the request is repeated before its first answer comes.
+    for (at, late) in [(Phase::Session, 155), (Phase::Session, 300), (Phase::Security, 155), (Phase::Security, 300)] {
+        let mut world = World::new(1, 128);
+        while !phases(&world, 1).contains(&(1, at)) {
+            world.step();
+        }
+        if at == Phase::Security {
+            world.run(500);
+        }
+        world.pumps[0].troubles.late_security = ms(late);
+        world.run_to_rest();
+        assert_eq!(world.pumps[0].troubles.late_security, 0, "{at:?} {late}");
+        assert!(world.is_updated(1), "{at:?} {late}");
+        assert_eq!(world.causes(1), [], "{at:?} {late}");
+    }
+}
