@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use benches::nominal::{Floor, Outcome, frames, lengths, run, scenario};
+use cooltwin::kernel::SimTime;
 use cooltwin::scenario::Scenario;
 use cooltwin::twin;
 use criterion::{BatchSize, Criterion, Throughput};
@@ -46,6 +47,21 @@ fn measure_lengths(
     });
 }
 
+/// Measures snapshots in the middle of the nominal run; a run that goes on from one must end as if it had not stopped.
+fn measure_snapshots(criterion: &mut Criterion) {
+    let scenario = scenario("385KiB");
+    let reference = run(twin::build(&scenario, None), &scenario);
+    let mut first = twin::build(&scenario, None);
+    first.run_until(SimTime::from_nanos(reference.simulated / 2));
+    let snapshot = first.save();
+    let mut second = twin::build(&scenario, None);
+    let mut group = criterion.benchmark_group("snapshot");
+    group.bench_function("save", |bencher| bencher.iter(|| black_box(first.save())));
+    group.bench_function("load", |bencher| bencher.iter(|| second.load(black_box(&snapshot))));
+    group.finish();
+    expect(&reference, &run(second, &scenario));
+}
+
 fn expect(expected: &Outcome, outcome: &Outcome) {
     assert_eq!(expected, outcome, "every run is the same run");
 }
@@ -54,5 +70,6 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     measure(&mut criterion, "nominal_24KiB", "24KiB", 3);
     measure(&mut criterion, "nominal_385KiB", "385KiB", 15);
+    measure_snapshots(&mut criterion);
     criterion.final_summary();
 }

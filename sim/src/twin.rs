@@ -24,7 +24,7 @@ use crate::node::{NodeId, Nodes};
 use crate::plant;
 use crate::power::{self, Branch, NodeOptions};
 use crate::record::Record;
-use crate::scenario::{End, ImageDefect, ImageSource, Protocol, PumpSetup, Scenario};
+use crate::scenario::{End, FaultKind, ImageDefect, ImageSource, Protocol, PumpSetup, Scenario};
 
 /// Software CRC-32 of one byte on a Cortex-M4 at 168 MHz, about ten cycles (own number).
 const READ_COST: Span = Span::from_nanos(60);
@@ -61,6 +61,8 @@ pub fn build_recorded(scenario: &Scenario, image_file: Option<&[u8]>, recorder: 
 struct Images {
     /// By pump number, as delivered.
     installed: BTreeMap<u8, Image>,
+    /// What the pumps hold that a fault puts in, by the fault's number.
+    exchanged: BTreeMap<usize, Image>,
     store: Store,
     models: Vec<String>,
 }
@@ -71,20 +73,28 @@ impl Images {
         let mut made: BTreeMap<(u16, [u8; 6]), Image> = BTreeMap::new();
         let target = held_image(scenario, image_file, &models);
         let header = target.first_chunk::<HEADER_LEN>().and_then(|bytes| ImageHeader::decode(bytes).ok());
-        let mut installed = BTreeMap::new();
-        for setup in scenario.pump_setups() {
-            let model = model_id(&models, &setup.model);
-            let version = setup.version.to_header();
+        let mut delivered = |model: ModelId, version: Version| {
             let same = header.is_some_and(|header| header.version == version && header.model == model);
             let made = made.entry((model.0, version.to_bytes())).or_insert_with(|| {
                 // The same version of the same model is the same image; another one differs in its bytes, too.
                 let length = scenario.package.image.length.bytes() as usize;
                 if same { target.clone() } else { image::made_up(own_seed(model, version), model, version, length) }
             });
-            installed.insert(setup.pump, made.clone());
+            made.clone()
+        };
+        let mut installed = BTreeMap::new();
+        for setup in scenario.pump_setups() {
+            installed.insert(setup.pump, delivered(model_id(&models, &setup.model), setup.version.to_header()));
+        }
+        let mut exchanged = BTreeMap::new();
+        for (number, fault) in scenario.faults.iter().enumerate() {
+            if let FaultKind::Exchanged(other) = &fault.kind {
+                let model = model_id(&models, &scenario.pumps.model);
+                exchanged.insert(number, delivered(model, other.version.to_header()));
+            }
         }
         let store = store(scenario, target);
-        Self { installed, store, models }
+        Self { installed, exchanged, store, models }
     }
 }
 
@@ -164,6 +174,9 @@ fn add_nodes(builder: &mut TwinBuilder, scenario: &Scenario) {
 
 fn install_domains(builder: &mut TwinBuilder, scenario: &Scenario) {
     bus::install(builder, scenario.bus.bitrate.bits_per_second());
+    if !scenario.bus.enabled {
+        builder.agenda.at(SimTime::ZERO, Event::Bus(bus::BusEvent::Off));
+    }
     power::install(
         builder,
         power::Options {
@@ -190,11 +203,20 @@ fn plant_options(scenario: &Scenario) -> plant::Options {
     };
     plant::Options {
         volume_ml: plant.volume.millilitres(),
+        pump_loss_mpa: pump_loss_mpa(plant.pump_flow.millilitres_per_minute()),
         heat_w: plant.heat_load.watts(),
         secondary: tenths(plant.ambient),
         coolant: tenths(plant.coolant_start),
         ..plant::Options::default()
     }
+}
+
+/// The pump curve's loss in mPa per (L/min)^2 that brings its head to nothing at this flow: k = H0 / q^2.
+fn pump_loss_mpa(flow_ml_per_min: u32) -> u32 {
+    let square = u128::from(flow_ml_per_min).pow(2);
+    let shut_off_mpa = u128::from(plant::Options::default().shut_off_pa) * 1_000;
+    let loss = (shut_off_mpa * 1_000_000 + square / 2) / square.max(1);
+    u32::try_from(loss).unwrap_or(u32::MAX)
 }
 
 fn isotp_config(protocol: &Protocol) -> isotp::Config {
@@ -349,7 +371,7 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
         nominal_mv: scenario.supply.nominal.millivolts(),
         latency: scenario.timing.reaction_latency,
         sector_erase: times.sector_erase,
-        image_len: u64::from(scenario.package.image.length.bytes()),
+        image_len: images.installed.values().map(|image| image.len() as u64).min().unwrap_or_default(),
         further_nodes: scenario.further_nodes.clone(),
         senders: scenario
             .traffic
@@ -357,6 +379,7 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
             .filter_map(|message| Some((message.id.id(), scenario.node_id(&message.node)?)))
             .collect(),
         random: stream(scenario.seed, "faults"),
+        exchanged: images.exchanged.clone(),
     };
     faults::install(builder, scenario, setting);
     checks::install(builder, truth);

@@ -3,11 +3,9 @@
 mod common;
 
 use cooltwin::event::{Event, Twin};
-use cooltwin::hosts::cioc::CiocHost;
-use cooltwin::hosts::pump::PumpHost;
 use cooltwin::hosts::{CpuEvent, FirmwareDefect};
 use cooltwin::kernel::{SimTime, Span};
-use cooltwin::node::{NodeId, Nodes};
+use cooltwin::node::NodeId;
 use cooltwin::run::{Ending, finish};
 use cooltwin::twin::build;
 use serde_json::Value;
@@ -56,4 +54,17 @@ fn a_million_events_at_one_instant_are_an_error() {
     });
     assert_eq!(ending, Ending::Livelock);
     assert_eq!(said(&result), "a million events at one instant");
+}
+
+/// That a panic of the firmware comes to this is tested beside the boards: the firmware itself leaves no way to one.
+#[test]
+fn a_defect_of_the_firmware_is_an_error_that_names_the_node() {
+    for (node, name) in [(NodeId::CIOC, "CIOC"), (NodeId::new(2), "P02")] {
+        let (ending, result) = ended(&[], |twin| {
+            twin.world.resource_mut::<FirmwareDefect>().0 = Some((node, "panicked: index out of bounds".to_owned()));
+        });
+        let what = format!("firmware of {name} panicked: index out of bounds");
+        assert_eq!(said(&result), what);
+        assert_eq!(ending, Ending::Defect(what));
+    }
 }

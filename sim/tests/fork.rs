@@ -21,6 +21,7 @@ use cooltwin::twin::{build, build_recorded};
 use pump::FlashCommand;
 
 type Saved = (SimTime, Snapshot<Event, Record>);
+type Change = fn(&mut Twin);
 
 fn twin(loaded: &Loaded) -> Twin {
     build(&loaded.scenario, loaded.image.as_deref())
@@ -153,6 +154,18 @@ fn a_fork_in_the_middle_of_a_disturbed_frame_ends_as_if_it_were_not() {
     assert_forks(&loaded, twin(&loaded), &save_at(&loaded, &instants), &expected);
 }
 
+/// Faults of further kinds, shortened, forked in five places each.
+#[test]
+fn shipped_scenarios_with_faults_fork_alike() {
+    for name in ["noisy-bus", "power-cut-pump", "sag-during-erase", "power-cut-cioc", "babbling-node", "open-bus"] {
+        let short = ["pumps.count=7", "package.image.length=32KiB"];
+        let loaded = common::loaded(&common::shipped(&format!("{name}.ron")), &short);
+        let (run, expected, stretches) = unforked(&loaded);
+        let saved = save_at(&loaded, &instants(&run, &stretches).into_iter().step_by(4).collect::<Vec<_>>());
+        assert_forks(&loaded, run.twin, &saved, &expected);
+    }
+}
+
 /// Each of 20 snapshots goes into one of two models; the small update covers both for each.
 #[test]
 fn the_nominal_update_of_14_pumps_forked_at_20_instants_ends_as_if_it_were_not() {
@@ -200,7 +213,7 @@ fn a_fork_with_one_piece_of_state_changed_ends_differently() {
     let (run, expected, stretches) = unforked(&loaded);
     let middle = middles(&stretches.frames, 1).next().expect("an instant");
     let saved = save_at(&loaded, &[middle]);
-    let changes: [(&str, fn(&mut Twin)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("a bit of flash", |twin| {
             let entity = twin.world.resource::<Nodes>().entity(NodeId::new(3));
             assert!(twin.world.get_mut::<Flash>(entity).expect("flash").flip_bit(8 * 2_000));

@@ -43,6 +43,8 @@ pub(super) struct Link {
     /// Sequences of 11 recessive bits to wait for, counted from `since`.
     sequences: u64,
     since: SimTime,
+    /// When the event comes that looks whether it has waited enough.
+    expects: SimTime,
 }
 
 /// A frame on the line.
@@ -197,6 +199,7 @@ impl Bus {
             sending: None,
             sequences: 0,
             since: SimTime::ZERO,
+            expects: SimTime::NEVER,
         };
         Self {
             bit_ns,
@@ -583,10 +586,15 @@ impl Bus {
     }
 
     fn expect_waiting(&mut self, ctx: &mut Context<'_>, s: usize) {
+        let sequence = self.bits(u64::from(RECESSIVE_BEFORE_START));
         for node in nodes_of(self.waiting & self.segments[s].members) {
-            let link = &self.links[node.index()];
-            let sequence = self.bits(u64::from(RECESSIVE_BEFORE_START));
-            ctx.agenda.at(link.since + sequence.times(link.sequences), Event::Bus(BusEvent::Settle(node)));
+            let link = &mut self.links[node.index()];
+            let at = link.since + sequence.times(link.sequences);
+            // Each look leads here again; without this, nodes that wait together multiply their events without end.
+            if link.expects != at || at <= ctx.now {
+                link.expects = at;
+                ctx.agenda.at(at, Event::Bus(BusEvent::Settle(node)));
+            }
         }
     }
 

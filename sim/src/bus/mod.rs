@@ -55,6 +55,10 @@ pub enum BusEvent {
     },
     /// A node that waits for recessive bits may have seen enough.
     Settle(NodeId),
+    /// The bus is out of order from now on: every node is alone.
+    Off,
+    /// The gap between two frames of a babbling node is over.
+    Babble(NodeId),
 }
 
 /// How a controller stands on the bus.
@@ -306,6 +310,15 @@ fn handle(bus: &mut Bus, controllers: &mut Controllers<'_, '_>, ctx: &mut Contex
             }
         }
         BusEvent::Settle(node) => bus.settle_node(ctx, node),
+        BusEvent::Off => {
+            let medium = Medium { unplugged: ALL_NODES, ..bus.medium() };
+            bus.rewire(ctx, medium);
+        }
+        BusEvent::Babble(node) => {
+            let mut controller = controllers.get_mut(bus.entity(node)).expect("an attached node has a controller");
+            controller.babble_again(ctx.now);
+            bus.offer(ctx, node, controller.best());
+        }
     }
 }
 
@@ -331,7 +344,9 @@ fn close(bus: &mut Bus, controllers: &mut Controllers<'_, '_>, ctx: &mut Context
     let (entity, Some(sending)) = (bus.entity(node), bus.links[node.index()].sending) else { return };
     let mut controller = controllers.get_mut(entity).expect("an attached node has a controller");
     if sent {
-        controller.confirm(sending.slot, ctx.now);
+        if let Some(gap) = controller.confirm(sending.slot, ctx.now) {
+            ctx.agenda.after(gap, Event::Bus(BusEvent::Babble(node)));
+        }
         if controller.has_news() {
             call_attention(&mut controller, ctx, node, Span::ZERO);
         }
@@ -561,8 +576,9 @@ pub fn change_medium(world: &mut World, ctx: &mut Context<'_>, change: impl FnOn
     bus.rewire(ctx, medium);
 }
 
-/// For the fault domain: the node sends `frame` back to back from a mailbox of its own, until `None` or power-off.
-pub fn set_babbling(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Option<Frame>) {
+/// For the fault domain: the node sends the frame again and again from a mailbox of its own, each one requested the
+/// given time after the end of the one before, until `None` or power-off.
+pub fn set_babbling(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Option<(Frame, Span)>) {
     controller_mut(world, node).set_babble(frame, ctx.now);
     offer(world, ctx, node);
 }

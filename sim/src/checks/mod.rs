@@ -58,9 +58,8 @@ pub fn install(builder: &mut TwinBuilder, truth: Truth) {
         _ => {}
     });
     builder.observe(|world, _, time, record| {
-        world.resource_mut::<Checks>().see(time, record);
-        if Checks::concerns_world(record) {
-            world.resource_scope(|world, mut checks: Mut<'_, Checks>| checks.see_world(world, time, record));
+        if !world.resource_mut::<Checks>().see_often(time, record) {
+            world.resource_scope(|world, mut checks: Mut<'_, Checks>| checks.see(world, time, record));
         }
     });
 }

@@ -33,10 +33,10 @@ pub type Requirement = (&'static str, &'static str, Verification);
 
 /// Every requirement of the update document.
 pub const REQUIREMENTS: &[Requirement] = &[
-    ("PFU-001", "Local update", Verification::Test("package_without_pump_firmware")),
+    ("PFU-001", "Local update", Verification::Scenario("no-pump-firmware")),
     ("PFU-002", "Fail-safe update", Verification::Check("only_whole_images_are_started")),
     ("PFU-003", "Live status", Verification::Check("status_is_live")),
-    ("PFU-004", "AROS pumps", Verification::Scenario("models")),
+    ("PFU-004", "AROS pumps", Verification::Test("one_image_updates_every_model")),
     ("PFU-005", "Matchgrade", Verification::Check("equal_version_is_left_alone")),
     ("PFU-006", "Remote update", Verification::Out),
     ("PFU-007", "CIOC update path", Verification::Check("every_boot_searches")),
@@ -60,7 +60,7 @@ pub const REQUIREMENTS: &[Requirement] = &[
     ("PFU-021", "Atomic update", Verification::Check("only_whole_images_are_started")),
     ("PFU-022", "Three tries", Verification::Check("at_most_three_tries")),
     ("PFU-023", "Self-check", Verification::Out),
-    ("PFU-024", "Reboot and status", Verification::Check("updated_pump_holds_the_image")),
+    ("PFU-024", "Reboot and status", Verification::Check("pump_restarts_before_success")),
     ("PFU-025", "Roll-back", Verification::Out),
     ("PFU-026", "Dead pump", Verification::Check("dead_pumps_stay_dead_and_are_named")),
     ("PFU-027", "Log", Verification::Check("log_tells_each_try")),
@@ -92,7 +92,7 @@ pub const REQUIREMENTS: &[Requirement] = &[
     ("PFU-049", "FW001", Verification::Scenario("missing-image")),
     ("PFU-050", "FW002", Verification::Scenario("corrupt-image")),
     ("PFU-051", "FW003", Verification::Scenario("sag-during-erase")),
-    ("PFU-052", "FW004", Verification::Scenario("frames-lost")),
+    ("PFU-052", "FW004", Verification::Scenario("pump-hang")),
     ("PFU-053", "FW005", Verification::Construction("cause FW005 exists and nothing produces it")),
     ("PFU-054", "Upload button", Verification::Out),
     ("PFU-055", "Check button", Verification::Out),

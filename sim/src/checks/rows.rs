@@ -8,9 +8,10 @@ use pump::FlashCommand;
 use super::Truth;
 use crate::hosts::cioc::CiocHost;
 use crate::hosts::flash::Flash;
-use crate::hosts::pump::PumpHost;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
+use crate::measure::Measures;
+use crate::measure::timeline::TryEnd;
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
 use crate::{plant, power};
@@ -25,6 +26,12 @@ const SETTLING: Span = Span::from_secs(4);
 const FAIL_SAFE_WITHIN: Span = Span::from_millis(1_300);
 /// The web status may lag behind the truth this long (own number of PFU-003).
 const STATUS_LAG: Span = Span::from_secs(1);
+/// A question for consent stands this long (own number of PFU-019).
+const CONSENT_WITHIN: Span = Span::from_secs(600);
+/// The time left may be off by a tenth or by this (own number of PFU-031).
+const REMAINING_BAND_MS: u64 = 10_000;
+/// The log's update times may differ from those on the bus by this: a status period and a look, with margin (own number).
+const BUS_TIME_BAND: Span = Span::from_millis(500);
 /// A CIOC that has started begins its search, or goes on with its campaign, within this (own number).
 const SEARCH_WITHIN: Span = Span::from_secs(10);
 
@@ -100,13 +107,16 @@ checks! {
     others_run_at_80_percent: "PFU-047";
     no_write_to_unerased_flash: "PFU-020";
     only_whole_images_are_started: "PFU-002" "PFU-021";
-    updated_pump_holds_the_image: "PFU-008" "PFU-020" "PFU-024";
+    updated_pump_holds_the_image: "PFU-008" "PFU-020";
+    pump_restarts_before_success: "PFU-024";
     at_most_three_tries: "PFU-002" "PFU-022";
     dead_pumps_stay_dead_and_are_named: "PFU-026" "PFU-029";
     log_tells_each_try: "PFU-027" "PFU-028" "PFU-033";
     every_boot_searches: "PFU-007" "PFU-013";
     pause_is_told_first: "PFU-018";
     progress_is_true: "PFU-031";
+    remaining_time_is_right: "PFU-031";
+    bus_confirms_update_times: "PFU-041";
     status_is_live: "PFU-003";
     silence_means_fail_safe: "PFU-012";
 }
@@ -115,14 +125,22 @@ checks! {
 #[derive(Clone, Debug)]
 struct Memory {
     said_yes: bool,
-    asked: bool,
+    asked: Option<SimTime>,
     paused: bool,
-    wrote: Vec<bool>,
+    /// Whether each pump has restarted since it was last written to.
+    restarted: Vec<bool>,
+    remaining: Option<u64>,
+    /// Every time left that was shown in the campaign, in ms, with the instant.
+    shown: Vec<(SimTime, u64)>,
+    /// Whether anything but a good try happened to the campaign.
+    disturbed: bool,
     wrote_any: bool,
     try_open: Vec<bool>,
     tries_charged: Vec<u32>,
     started_entries: Vec<u32>,
     ended_entries: Vec<u32>,
+    /// Whether any try ended well.
+    ended_well: bool,
     dead: Vec<bool>,
     dead_alarms: Vec<u32>,
     state: Vec<Option<PumpState>>,
@@ -130,6 +148,7 @@ struct Memory {
     last_command: Vec<Option<SimTime>>,
     percent: u8,
     campaign: bool,
+    campaign_since: SimTime,
     boot_waits_since: Option<SimTime>,
     truth_since: (Option<usize>, SimTime),
     cioc_on_since: SimTime,
@@ -140,14 +159,18 @@ impl Memory {
         let count = usize::from(pumps);
         Self {
             said_yes: false,
-            asked: false,
+            asked: None,
             paused: false,
-            wrote: vec![false; count],
+            restarted: vec![true; count],
+            remaining: None,
+            shown: Vec::new(),
+            disturbed: false,
             wrote_any: false,
             try_open: vec![false; count],
             tries_charged: vec![0; count],
             started_entries: vec![0; count],
             ended_entries: vec![0; count],
+            ended_well: false,
             dead: vec![false; count],
             dead_alarms: vec![0; count],
             state: vec![None; count],
@@ -155,11 +178,31 @@ impl Memory {
             last_command: vec![None; count],
             percent: 0,
             campaign: false,
+            campaign_since: SimTime::ZERO,
             boot_waits_since: None,
             truth_since: (None, SimTime::ZERO),
             cioc_on_since: SimTime::ZERO,
         }
     }
+}
+
+impl Memory {
+    /// The manual action that ends a pump's death: it has three tries again (PFU-026).
+    fn revive(&mut self) {
+        for pump in 0..self.dead.len() {
+            if std::mem::take(&mut self.dead[pump]) {
+                self.tries_charged[pump] = 0;
+                self.dead_alarms[pump] = 0;
+            }
+        }
+    }
+}
+
+/// Whether the flash of `node` holds the whole image of the CIOC with its valid marker.
+fn holds_the_image(world: &World, node: NodeId) -> bool {
+    let entity = world.resource::<Nodes>().entity(node);
+    let (Some(held), Some(flash)) = (&world.resource::<Truth>().held, world.get::<Flash>(entity)) else { return false };
+    flash.valid_header().is_some() && flash.holds(held)
 }
 
 fn pump_index(node: NodeId) -> Option<usize> {
@@ -170,39 +213,31 @@ fn node_of(index: usize) -> NodeId {
     NodeId::new(u8::try_from(index + 1).unwrap_or(1))
 }
 
-fn is_erase(command: FlashCommand) -> bool {
-    matches!(command, FlashCommand::Erase { .. })
-}
-
 impl Checks {
-    /// Looks at one record.
-    pub fn see(&mut self, now: SimTime, record: &Record) {
+    /// Looks at the records that come by the hundred thousand and need nothing of the world: frames and flash words.
+    /// `false` for any other, which [`Self::see`] looks at. Both are apart because taking the checks out of the world
+    /// costs more than looking at a frame.
+    pub fn see_often(&mut self, now: SimTime, record: &Record) -> bool {
         match record {
-            Record::Orchestrator(record) => self.see_orchestrator(now, record),
-            Record::Pump(record) => self.see_pump(now, record),
             Record::Bus(record) => self.see_bus(now, record),
-            Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
+            Record::Pump(PumpRecord::FlashBegun { node, operation }) => {
+                let FlashCommand::Program { .. } = operation.command else { return false };
+                self.no_write_to_unerased_flash.n += 1;
+                if let Some(pump) = pump_index(*node) {
+                    self.memory.restarted[pump] = false;
+                }
+            }
+            _ => return false,
         }
+        true
     }
 
-    /// Whether a record makes the checks look at the world: [`Self::see_world`] follows on [`Self::see`] then. Both are
-    /// apart because taking the checks out of the world costs more than looking at a frame or a flash word.
-    pub fn concerns_world(record: &Record) -> bool {
+    /// Looks at any other record.
+    pub fn see(&mut self, world: &mut World, now: SimTime, record: &Record) {
         match record {
-            Record::Pump(PumpRecord::FlashBegun { operation, .. }) => is_erase(operation.command),
-            Record::Pump(PumpRecord::State { state, .. }) => state.is_application(),
-            _ => false,
-        }
-    }
-
-    /// Looks at the world on the occasion of a record for which [`Self::concerns_world`] holds.
-    pub fn see_world(&mut self, world: &World, now: SimTime, record: &Record) {
-        let Record::Pump(record) = record else { return };
-        let Some(pump) = pump_index(record.node()) else { return };
-        match record {
-            PumpRecord::FlashBegun { .. } => self.erase_begun(world, now, pump),
-            PumpRecord::State { .. } => self.application_runs(world, now, pump),
-            _ => {}
+            Record::Orchestrator(record) => self.see_orchestrator(world, now, record),
+            Record::Pump(record) => self.see_pump(world, now, record),
+            Record::Bus(_) | Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
         }
     }
 
@@ -219,15 +254,15 @@ impl Checks {
         }
     }
 
-    fn see_orchestrator(&mut self, now: SimTime, record: &OrchestratorRecord) {
+    fn see_orchestrator(&mut self, world: &mut World, now: SimTime, record: &OrchestratorRecord) {
         match record {
             OrchestratorRecord::User(orchestrator::UserAction::Consent(yes)) => {
                 // The answer counts only while the question stands; a late or unasked one starts nothing.
-                if self.memory.asked {
+                if self.memory.asked.is_some_and(|asked| now.since(asked) <= CONSENT_WITHIN) {
                     self.memory.said_yes = *yes;
                 }
             }
-            OrchestratorRecord::User(orchestrator::UserAction::Search) => self.memory.dead.fill(false),
+            OrchestratorRecord::User(orchestrator::UserAction::Search) => self.memory.revive(),
             OrchestratorRecord::Started => {
                 self.memory.cioc_on_since = now;
                 self.memory.boot_waits_since = Some(now);
@@ -235,25 +270,30 @@ impl Checks {
             }
             OrchestratorRecord::Off | OrchestratorRecord::UpdateBegun | OrchestratorRecord::Reset => {
                 self.memory.boot_waits_since = None;
-                self.memory.asked = false;
+                self.memory.asked = None;
+                self.memory.remaining = None;
+                self.memory.disturbed = true;
             }
             OrchestratorRecord::UpdateEnded => {}
-            OrchestratorRecord::Notice(notice) => self.see_notice(now, notice),
+            OrchestratorRecord::Notice(notice) => self.see_notice(world, now, notice),
         }
     }
 
-    fn see_notice(&mut self, now: SimTime, notice: &Notice) {
+    fn see_notice(&mut self, world: &mut World, now: SimTime, notice: &Notice) {
         match *notice {
-            Notice::ConsentAsked(_) => self.memory.asked = true,
-            Notice::ConsentAnswered(_) | Notice::ConsentLapsed => self.memory.asked = false,
+            Notice::ConsentAsked(_) => self.memory.asked = Some(now),
+            Notice::ConsentAnswered(_) | Notice::ConsentLapsed => self.memory.asked = None,
             Notice::Pause => self.memory.paused = true,
             Notice::Searching { .. } => self.searched(now),
             Notice::CampaignStarted { resumed, .. } => {
                 self.memory.campaign = true;
+                self.memory.campaign_since = now;
                 if resumed {
                     self.searched(now);
                 } else {
                     self.memory.percent = 0;
+                    self.memory.remaining = None;
+                    self.memory.shown.clear();
                 }
             }
             Notice::CampaignFinished { errors } => self.finished(now, errors),
@@ -263,8 +303,9 @@ impl Checks {
                     *dead = true;
                 }
             }
-            Notice::Log(entry) => self.see_log(now, &entry),
-            Notice::Progress { percent, .. } => {
+            Notice::Log(entry) => self.see_log(world, now, &entry),
+            Notice::Progress { percent, remaining, cause } => {
+                self.remaining_shown(now, remaining.map(|left| left.as_millis()), cause);
                 let before = self.memory.percent;
                 self.progress_is_true.judge(now, percent >= before && percent <= 100, || {
                     format!("percent fell from {before} to {percent}")
@@ -284,8 +325,37 @@ impl Checks {
         }
     }
 
+    /// The time left rises only with a cause.
+    fn remaining_shown(&mut self, now: SimTime, left: Option<u64>, cause: Option<orchestrator::Cause>) {
+        let Some(left) = left else { return };
+        if let Some(before) = self.memory.remaining {
+            self.progress_is_true.judge(now, left <= before || cause.is_some(), || {
+                format!("the time left rose from {before} ms to {left} ms without a cause")
+            });
+        }
+        self.memory.remaining = Some(left);
+        self.memory.shown.push((now, left));
+    }
+
+    /// In a run without faults each time left that was shown is held against the end as it came.
+    fn finish_remaining(&mut self, now: SimTime) {
+        for (at, left) in std::mem::take(&mut self.memory.shown) {
+            let truth = now.since(at).as_nanos() / 1_000_000;
+            let allowed = (truth / 10).max(REMAINING_BAND_MS);
+            self.remaining_time_is_right.judge(now, left.abs_diff(truth) <= allowed, || {
+                format!("at {at} ms the time left was shown as {left} ms, it was {truth} ms")
+            });
+        }
+    }
+
     fn finished(&mut self, now: SimTime, errors: bool) {
         self.memory.campaign = false;
+        // Consent holds for one campaign, and the next one is told anew.
+        self.memory.said_yes = false;
+        self.memory.paused = false;
+        if !self.memory.disturbed {
+            self.finish_remaining(now);
+        }
         let percent = self.memory.percent;
         let dead = self.memory.dead.iter().filter(|dead| **dead).count();
         self.progress_is_true.judge(now, (percent == 100) == (dead == 0 && !errors), || {
@@ -302,7 +372,20 @@ impl Checks {
         });
     }
 
-    fn see_log(&mut self, now: SimTime, entry: &orchestrator::LogEntry) {
+    /// A pump is said to be updated: its flash holds the image, and it restarted after the last write and runs it.
+    fn see_success(&mut self, world: &mut World, now: SimTime, pump: usize) {
+        let node = node_of(pump);
+        let same = holds_the_image(world, node);
+        self.updated_pump_holds_the_image
+            .judge(now, same, || format!("{node} counts as updated, but its flash is not the image"));
+        let runs = self.memory.state[pump].is_some_and(PumpState::is_application);
+        let restarted = self.memory.restarted[pump];
+        self.pump_restarts_before_success.judge(now, restarted && runs, || {
+            format!("{node} counts as updated; restarted: {restarted}, application runs: {runs}")
+        });
+    }
+
+    fn see_log(&mut self, world: &mut World, now: SimTime, entry: &orchestrator::LogEntry) {
         let Some(pump) = entry.pump.map(protocol::ids::PumpNumber::index) else { return };
         if pump >= self.memory.try_open.len() {
             return;
@@ -332,8 +415,11 @@ impl Checks {
                     if entry.cause != Some(orchestrator::Cause::LowSupply) {
                         self.memory.tries_charged[pump] += 1;
                     }
+                    self.memory.disturbed = true;
                 } else {
                     self.memory.tries_charged[pump] = 0;
+                    self.memory.ended_well = true;
+                    self.see_success(world, now, pump);
                 }
             }
             LogEvent::PumpDead => {
@@ -345,52 +431,63 @@ impl Checks {
         }
     }
 
-    fn see_pump(&mut self, now: SimTime, record: &PumpRecord) {
+    fn see_pump(&mut self, world: &mut World, now: SimTime, record: &PumpRecord) {
         let node = record.node();
         let Some(pump) = pump_index(node) else { return };
         match record {
-            PumpRecord::FlashBegun { .. } => self.no_write_to_unerased_flash.n += 1,
+            PumpRecord::FlashBegun { .. } => self.erase_begun(world, now, pump),
             PumpRecord::UnerasedWrite { .. } => {
                 self.no_write_to_unerased_flash.judge(now, false, || format!("{node} programmed a word twice"));
             }
             PumpRecord::State { state, .. } => {
                 self.memory.state[pump] = Some(*state);
                 self.memory.changed[pump] = now;
+                if state.is_application() {
+                    self.application_runs(world, now, pump);
+                }
             }
             PumpRecord::Motor { .. } => self.memory.changed[pump] = now,
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => {
                 self.memory.state[pump] = None;
                 self.memory.changed[pump] = now;
             }
-            PumpRecord::Started { .. } => self.memory.changed[pump] = now,
+            PumpRecord::Started { .. } => {
+                self.memory.changed[pump] = now;
+                self.memory.restarted[pump] = true;
+            }
             PumpRecord::Disguised { .. } => {}
         }
     }
 
-    fn erase_begun(&mut self, world: &World, now: SimTime, pump: usize) {
+    fn erase_begun(&mut self, world: &mut World, now: SimTime, pump: usize) {
+        self.no_write_to_unerased_flash.n += 1;
+        self.memory.restarted[pump] = false;
         let node = node_of(pump);
         let truth = world.resource::<Truth>();
         let sound = truth.sound && truth.models.get(pump) == Some(&truth.image_model);
-        let equal = truth.held.as_ref().zip(truth.installed.get(pump)).is_some_and(|(held, old)| held == old);
+        // A whole image with its marker in the flash, and no failed try that asks for it to be written again.
+        let equal = self.memory.tries_charged[pump] == 0 && holds_the_image(world, node);
         let yes = self.memory.said_yes;
         self.no_write_without_consent.judge(now, yes, || format!("{node} is erased without consent"));
         self.no_write_with_a_bad_image.judge(now, sound, || format!("{node} is erased for a bad image"));
-        self.equal_version_is_left_alone
-            .judge(now, !equal || self.memory.wrote[pump], || format!("{node} is erased though it had the image"));
+        self.equal_version_is_left_alone.judge(now, !equal, || format!("{node} is erased though it had the image"));
         let paused = self.memory.paused;
         self.pause_is_told_first.judge(now, paused, || format!("{node} is erased before the pause was told"));
         let speed = plant::speed(world, node).get();
         self.motor_stands_before_flash_is_written
             .judge(now, speed == 0, || format!("{node} is erased while it runs at {speed} permille"));
         let others = self.memory.state.iter().enumerate();
-        let others = others.filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating)).count();
+        // A dead pump may stay in its bootloader, but nobody updates it any more.
+        let dead = &self.memory.dead;
+        let others = others
+            .filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating) && !dead[*other])
+            .count();
         self.one_pump_at_a_time.judge(now, others == 0, || format!("{others} other pumps are being updated, too"));
-        self.memory.wrote[pump] = true;
         self.memory.wrote_any = true;
     }
 
     /// An application runs: its flash must hold one of the two whole images, byte for byte.
-    fn application_runs(&mut self, world: &World, now: SimTime, pump: usize) {
+    fn application_runs(&mut self, world: &mut World, now: SimTime, pump: usize) {
         let node = node_of(pump);
         let entity = world.resource::<Nodes>().entity(node);
         let truth = world.resource::<Truth>();
@@ -402,9 +499,24 @@ impl Checks {
             .judge(now, old || new, || format!("{node} runs an application that is neither the old nor the new image"));
     }
 
+    /// A dead pump that hears the CIOC stands still.
+    fn look_at_dead(&mut self, world: &mut World, now: SimTime) {
+        for pump in 0..self.memory.state.len() {
+            let commanded = self.memory.state[pump].is_some_and(|state| state != PumpState::FailSafe);
+            let settled = now.since(self.memory.changed[pump]) >= SETTLING;
+            if !self.memory.dead[pump] || !commanded || !settled {
+                continue;
+            }
+            let speed = plant::speed(world, node_of(pump)).get();
+            self.dead_pumps_stay_dead_and_are_named
+                .judge(now, speed == 0, || format!("dead {} runs at {speed} permille", node_of(pump)));
+        }
+    }
+
     /// Looks at the world, every [`super::LOOK_PERIOD`].
     pub fn look(&mut self, world: &mut World, now: SimTime) {
         self.look_at_speeds(world, now);
+        self.look_at_dead(world, now);
         self.look_at_fail_safe(world, now);
         self.look_at_status(world, now);
         if let Some(since) = self.memory.boot_waits_since
@@ -418,12 +530,14 @@ impl Checks {
 
     /// While a pump is written to, all others that work run at 80 %.
     fn look_at_speeds(&mut self, world: &mut World, now: SimTime) {
-        let Some(updating) = self.memory.state.iter().position(|state| *state == Some(PumpState::Updating)) else {
-            return;
-        };
+        // The whole try counts, not only the time in the bootloader; a pump between two tries stays in its bootloader.
+        let in_try = self.memory.try_open.iter().position(|open| *open);
+        let in_bootloader = self.memory.state.iter().position(|state| *state == Some(PumpState::Updating));
+        let Some(updating) = in_try.filter(|_| self.memory.campaign).or(in_bootloader) else { return };
         for pump in (0..self.memory.state.len()).filter(|pump| *pump != updating) {
             let works = self.memory.state[pump].is_some_and(PumpState::is_application);
-            let settled = now.since(self.memory.changed[pump]) >= SETTLING;
+            // One that does not hear the CIOC comes to this speed by its fail-safe mode: a second later, then its ramp.
+            let settled = now.since(self.memory.changed[pump].max(self.memory.campaign_since)) >= SETTLING;
             if !works || !settled || self.memory.dead[pump] {
                 continue;
             }
@@ -482,24 +596,56 @@ impl Checks {
     /// The run is over: what can only be judged at its end.
     pub fn finish(&mut self, world: &mut World, now: SimTime) {
         self.finish_images(world, now);
+        self.finish_dead(now);
+        self.finish_times(world, now);
         self.finish_log(world, now);
         self.finish_applicability(world);
     }
 
+    /// What counts as updated at the end of the run still holds the image.
     fn finish_images(&mut self, world: &mut World, now: SimTime) {
         let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
         let Some(firmware) = world.get::<CiocHost>(cioc).and_then(CiocHost::firmware) else { return };
         let status = firmware.status();
-        let truth = world.resource::<Truth>().clone();
         for shown in status.pumps.iter().filter(|shown| shown.outcome == orchestrator::Outcome::Updated) {
             let node = node_of(shown.pump.index());
-            let entity = world.resource::<Nodes>().entity(node);
-            let held = truth.held.as_deref().unwrap_or_default();
-            let same = world.get::<Flash>(entity).is_some_and(|flash| flash.holds(held));
-            let runs = world.get::<PumpHost>(entity).and_then(|host| host.state).is_some_and(PumpState::is_application);
-            self.updated_pump_holds_the_image.judge(now, same && !held.is_empty() && runs, || {
-                format!("{node} counts as updated; flash equals image: {same}, application runs: {runs}")
-            });
+            let same = holds_the_image(world, node);
+            self.updated_pump_holds_the_image
+                .judge(now, same, || format!("{node} is shown as updated, but its flash is not the image"));
+        }
+    }
+
+    /// Three failed tries end in exactly one alarm that names the pump.
+    fn finish_dead(&mut self, now: SimTime) {
+        for pump in 0..self.memory.dead.len() {
+            let (charged, alarms) = (self.memory.tries_charged[pump], self.memory.dead_alarms[pump]);
+            if charged >= 3 || self.memory.dead[pump] || alarms > 0 {
+                self.dead_pumps_stay_dead_and_are_named.judge(now, charged == 3 && alarms == 1, || {
+                    format!("{} has {charged} failed tries and {alarms} alarms", node_of(pump))
+                });
+            }
+        }
+    }
+
+    /// Each update time of the log against the time that the frames on the bus show.
+    fn finish_times(&mut self, world: &World, now: SimTime) {
+        let measures = world.resource::<Measures>();
+        for (pump, (history, view)) in measures.timeline.pumps.iter().zip(&measures.seen_on_bus).enumerate() {
+            let said: Vec<Span> = history
+                .tries
+                .iter()
+                .filter(|each| each.outcome == TryEnd::Updated)
+                .map(crate::measure::timeline::Try::duration)
+                .collect();
+            let agree = said.len() == view.updates.len()
+                && said.iter().zip(&view.updates).all(|(said, seen)| {
+                    seen.is_some_and(|seen| said.as_nanos().abs_diff(seen.as_nanos()) <= BUS_TIME_BAND.as_nanos())
+                });
+            if !said.is_empty() || !view.updates.is_empty() {
+                self.bus_confirms_update_times.judge(now, agree, || {
+                    format!("{}: the log tells updates of {said:?}, the bus {:?}", node_of(pump), view.updates)
+                });
+            }
         }
     }
 
@@ -556,11 +702,22 @@ impl Checks {
             }
         }
         self.others_run_at_80_percent.applicable = wrote && pumps > 1;
-        for row in [&mut self.updated_pump_holds_the_image, &mut self.status_is_live, &mut self.at_most_three_tries] {
+        let updated = self.memory.ended_well;
+        for row in [
+            &mut self.updated_pump_holds_the_image,
+            &mut self.pump_restarts_before_success,
+            &mut self.bus_confirms_update_times,
+        ] {
+            row.applicable = updated;
+        }
+        for row in [&mut self.status_is_live, &mut self.at_most_three_tries, &mut self.progress_is_true] {
             row.applicable = wrote;
         }
-        self.progress_is_true.applicable = wrote;
-        self.dead_pumps_stay_dead_and_are_named.applicable = self.memory.dead.iter().any(|dead| *dead);
+        // Its requirement speaks of runs without faults.
+        let measures = world.resource::<Measures>();
+        let finished = measures.timeline.finished.is_some();
+        self.remaining_time_is_right.applicable = updated && finished && !self.memory.disturbed;
+        self.dead_pumps_stay_dead_and_are_named.applicable = self.dead_pumps_stay_dead_and_are_named.n > 0;
         let fell_silent = self.silence_means_fail_safe.n > 0;
         self.silence_means_fail_safe.applicable = fell_silent;
     }

@@ -48,9 +48,11 @@ fn run_all(arguments: &RunArgs, terminal: Terminal, loaded: &[Loaded], folders: 
         match run_one(arguments, terminal, scenario, folder) {
             Ok(report) => {
                 code = worse(code, exit_code(report.verdict));
-                if heard && let Err(unheard) = terminal.result(&shown(arguments, terminal, &report)) {
-                    heard = false;
-                    code = worse(code, unheard);
+                if heard {
+                    match terminal.result(&shown(arguments, terminal, &report)) {
+                        Ok(still) => heard = still,
+                        Err(unheard) => (heard, code) = (false, worse(code, unheard)),
+                    }
                 }
             }
             Err(failed) => {

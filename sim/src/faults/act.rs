@@ -1,13 +1,17 @@
 //! What each kind of fault does, how it is taken back, and what proves that it acted.
 
+use std::collections::BTreeMap;
+
 use bevy_ecs::prelude::{Mut, Resource, World};
 use protocol::Frame;
 
 use super::Injection;
 use crate::bus::{self, ALL_NODES, BusRecord, LinkState, PlannedHit, PlannedLoss, RandomHits};
+use crate::checks::Truth;
 use crate::event::Context;
 use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
+use crate::hosts::image::Image;
 use crate::hosts::pump::PumpHost;
 use crate::hosts::{self, OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span, Stream, stream};
@@ -33,6 +37,8 @@ pub struct Setting {
     pub further_nodes: Vec<String>,
     /// Who sends the messages of the scenario's traffic.
     pub senders: Vec<(embedded_can::Id, NodeId)>,
+    /// What the pumps hold that exchanges put in, by the fault's number.
+    pub exchanged: BTreeMap<usize, Image>,
     /// Source of random choices of faults.
     pub random: Stream,
 }
@@ -98,8 +104,28 @@ pub(super) fn begin(
         | FaultKind::Babbling(_)
         | FaultKind::ControllerSlow(_)
         | FaultKind::ControllerStopped => begin_bus(world, context, number, injection),
+        FaultKind::Exchanged(_) => exchange(world, context, number, injection),
         _ => begin_board(world, context, injection),
     }
+}
+
+/// The old pump is cut off as it is, the new one holds other firmware; it gets power when the fault ends.
+fn exchange(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) -> Option<String> {
+    let image = world.resource::<Setting>().exchanged.get(&number)?.clone();
+    let mut effect = None;
+    for node in injection.nodes.iter() {
+        power::cut_at_once(world, context, *node);
+        let mut flash = component::<Flash>(world, *node)?;
+        flash.exchange(&image);
+        let version = flash.valid_header()?.version;
+        let pump = usize::from(node.pump()?) - 1;
+        // The checks know images as files: this pump came with another one.
+        if let Some(installed) = world.resource_mut::<Truth>().installed.get_mut(pump) {
+            *installed = image.clone();
+        }
+        effect = effect.or(Some(format!("the flash of {node} holds version {version}")));
+    }
+    effect
 }
 
 fn begin_supply(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) -> Option<String> {
@@ -184,6 +210,7 @@ fn begin_bus(world: &mut World, context: &mut Context<'_>, number: usize, inject
         FaultKind::FrameLoss(_) | FaultKind::ReceiveOverrun(_) => begin_loss(world, number, injection),
         FaultKind::Babbling(babble) => {
             let frame = Frame::data_frame(babble.id.id(), &[0; 8][..usize::from(babble.dlc.min(8))]);
+            let frame = frame.map(|frame| (frame, babble.gap));
             injection.nodes.iter().for_each(|node| bus::set_babbling(world, context, *node, frame));
         }
         FaultKind::ControllerSlow(later) => {
@@ -387,13 +414,14 @@ fn flip_bits(world: &mut World, node: NodeId, count: u32) -> Option<String> {
             flipped = flipped.or(Some(format!("flash of {node} at {at:#07x}: {before:#04x} became {after:#04x}")));
         }
     }
-    flipped
+    let more = if count > 1 { format!(", and {} bits more", count - 1) } else { String::new() };
+    flipped.map(|first| first + &more)
 }
 
 /// Takes the fault back.
 pub(super) fn end(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) {
     match &injection.fault.kind {
-        FaultKind::PowerCut => restore(world, context, injection),
+        FaultKind::PowerCut | FaultKind::Exchanged(_) => restore(world, context, injection),
         FaultKind::FeedOff => power::switch(world, context, Branch::Pumps(0), true),
         FaultKind::Ramp(_) => {
             let to_mv = world.resource::<Setting>().nominal_mv;
@@ -460,7 +488,8 @@ fn end_at_board(world: &mut World, now: SimTime, injection: &Injection, node: No
         }
         FaultKind::ClockDrift(_) => {
             if let Some(mut cpu) = component::<Cpu>(world, node) {
-                cpu.set_drift(now, 0);
+                let own = cpu.own_ppm;
+                cpu.set_drift(now, own);
             }
         }
         _ => {}
@@ -473,15 +502,19 @@ pub(super) fn proof(world: &World, number: usize, injection: &Injection, record:
     let at = |node: &NodeId| injection.nodes.contains(node);
     match (&injection.fault.kind, record) {
         (_, Record::Bus(BusRecord::Hit { injection, bit, victims, .. })) if ours(*injection) => {
-            let seen = if *victims == ALL_NODES { "all nodes".to_owned() } else { format!("nodes {victims:#b}") };
-            Some(format!("bit {bit} of a frame read inverted by {seen}"))
+            Some(format!("bit {bit} of a frame read inverted by {}", names_of(world, *victims)))
         }
         (_, Record::Bus(BusRecord::Lost { injection, node, id })) if ours(*injection) => {
             Some(format!("{node} lost a frame {:#05x} above the link layer", protocol::frame::raw_id(*id)))
         }
         (_, Record::Power(PowerRecord::Level { injection, to_mv, place, .. })) if ours(*injection) => {
             let level = to_mv.map_or("back".to_owned(), |mv| format!("{mv} mV"));
-            Some(format!("supply at {place:?} goes to {level}"))
+            let place = match place {
+                SupplyPlace::Source => "the source".to_owned(),
+                SupplyPlace::Branch(_) => "the pumps' feed".to_owned(),
+                SupplyPlace::Node(node) => node.to_string(),
+            };
+            Some(format!("supply at {place} goes to {level}"))
         }
         (FaultKind::PowerCut, Record::Power(PowerRecord::Line { node, connected: false }))
             if injection.active && at(node) =>
@@ -491,7 +524,8 @@ pub(super) fn proof(world: &World, number: usize, injection: &Injection, record:
         (FaultKind::PowerCut | FaultKind::FeedOff, Record::Power(PowerRecord::Switched { branch, on: false }))
             if injection.active && injection.nodes.is_empty() =>
         {
-            Some(format!("branch {branch:?} is off"))
+            let branch = if matches!(branch, Branch::Pumps(_)) { "the pumps' feed" } else { "the CIOC's branch" };
+            Some(format!("{branch} is off"))
         }
         (FaultKind::Babbling(babble), Record::Bus(BusRecord::Frame { frame, sender, .. }))
             if at(sender) && frame.id() == babble.id.id() =>
@@ -499,16 +533,40 @@ pub(super) fn proof(world: &World, number: usize, injection: &Injection, record:
             Some(format!("{sender} sends {:#05x} back to back", protocol::frame::raw_id(frame.id())))
         }
         (_, Record::Pump(record)) if injection.active && at(&record.node()) => pump_proof(world, injection, record),
-        (FaultKind::SlowBoot(_), Record::Orchestrator(OrchestratorRecord::Started))
+        (FaultKind::SlowBoot(_), Record::Orchestrator(OrchestratorRecord::Reset))
             if injection.active && at(&NodeId::CIOC) =>
         {
-            Some("the CIOC started late".to_owned())
+            boot_read_back(world, NodeId::CIOC)
         }
-        (FaultKind::Reset, Record::Orchestrator(OrchestratorRecord::Reset)) if at(&NodeId::CIOC) => {
+        (FaultKind::SlowBoot(_), Record::Power(PowerRecord::Good { node, .. })) if injection.active && at(node) => {
+            boot_read_back(world, *node)
+        }
+        (FaultKind::Reset, Record::Orchestrator(OrchestratorRecord::Reset))
+            if at(&NodeId::CIOC) && is_due(injection) =>
+        {
             Some("the CIOC was reset".to_owned())
         }
         _ => None,
     }
+}
+
+/// A reset is proven once for each time that the fault began; later resets have other causes.
+fn is_due(injection: &Injection) -> bool {
+    injection.activations < u64::from(injection.begun)
+}
+
+/// Those of the nodes in `mask` that exist.
+fn names_of(world: &World, mask: u32) -> String {
+    let nodes = world.resource::<Nodes>();
+    let hit: Vec<String> =
+        nodes.iter().filter(|(node, _)| mask & node.bit() != 0).map(|(node, _)| node.to_string()).collect();
+    if hit.len() == nodes.iter().count() { "all nodes".to_owned() } else { hit.join(", ") }
+}
+
+/// The boot that begins now takes as long as the CPU is set to.
+fn boot_read_back(world: &World, node: NodeId) -> Option<String> {
+    let entity = world.resource::<Nodes>().get(node)?;
+    world.get::<Cpu>(entity).map(|cpu| format!("the boot of {node} takes {} ms", cpu.options.boot_time))
 }
 
 fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Option<String> {
@@ -521,8 +579,8 @@ fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Opti
             let took = operation.ends.since(operation.begun);
             (took > world.resource::<Setting>().sector_erase).then(|| format!("an erase of {node} takes {took} ms"))
         }
-        (FaultKind::SlowBoot(_), PumpRecord::Started { .. }) => Some(format!("{node} started late")),
-        (FaultKind::Reset, PumpRecord::Reset { .. }) => Some(format!("{node} was reset")),
+        (FaultKind::SlowBoot(_), PumpRecord::Reset { .. }) => boot_read_back(world, node),
+        (FaultKind::Reset, PumpRecord::Reset { .. }) if is_due(injection) => Some(format!("{node} was reset")),
         (FaultKind::WrongVersion(_), PumpRecord::Disguised { version, .. }) => {
             Some(format!("{node} reports version {version}"))
         }

@@ -28,6 +28,8 @@ pub struct CpuOptions {
 pub struct Cpu {
     /// Its timing.
     pub options: CpuOptions,
+    /// How fast its clock runs without a fault, in parts per million.
+    pub own_ppm: i32,
     /// Whether it has supply.
     pub powered: bool,
     /// Whether firmware runs (supply good, boot time passed).
@@ -53,6 +55,7 @@ impl Cpu {
     pub const fn new(options: CpuOptions) -> Self {
         Self {
             options,
+            own_ppm: options.clock_ppm,
             powered: false,
             running: false,
             stalled: false,

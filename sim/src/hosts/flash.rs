@@ -91,13 +91,21 @@ impl Flash {
     #[must_use]
     pub fn with_image(times: FlashTimes, random: Stream, image: &[u8]) -> Self {
         let mut flash = Self::erased(times, random);
+        flash.exchange(image);
+        flash
+    }
+
+    /// Another controller takes this one's place: its flash holds `image` and its valid marker.
+    pub fn exchange(&mut self, image: &[u8]) {
+        self.pages = vec![None; PAGES];
+        self.operation = None;
+        self.unstable = [0; SECTORS as usize];
         for (page, bytes) in image.chunks(PAGE).enumerate() {
-            flash.page_mut(page)[..bytes.len()].copy_from_slice(bytes);
+            self.page_mut(page)[..bytes.len()].copy_from_slice(bytes);
         }
         let marker = usize::try_from(pump::flash_map::MARKER_ADDRESS).expect("the slot fits");
         let bytes = pump::flash_map::MARKER.to_le_bytes();
-        flash.page_mut(marker / PAGE)[marker % PAGE..marker % PAGE + 4].copy_from_slice(&bytes);
-        flash
+        self.page_mut(marker / PAGE)[marker % PAGE..marker % PAGE + 4].copy_from_slice(&bytes);
     }
 
     fn page_mut(&mut self, page: usize) -> &mut [u8; PAGE] {

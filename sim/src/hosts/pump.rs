@@ -1,7 +1,5 @@
 //! A pump's controller board: runs the pump firmware on its CPU, flash, motor and CAN controller.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use bevy_ecs::prelude::{Component, Query, Res, ResMut, World};
 use bevy_ecs::system::SystemState;
 use embedded_can::{Id, StandardId};
@@ -41,6 +39,8 @@ pub struct PumpHost {
     buffered: heapless::Deque<Frame, 32>,
     /// A fault: the version answered over UDS instead of the true one.
     pub false_version: Option<protocol::header::Version>,
+    /// Whether the rest of a version answer is still to be rewritten.
+    disguising: bool,
     /// A fault: this many of the next flash programs fail.
     pub failing_programs: u32,
 }
@@ -67,6 +67,7 @@ impl PumpHost {
             sample: Sample::default(),
             buffered: heapless::Deque::new(),
             false_version: None,
+            disguising: false,
             failing_programs: 0,
         }
     }
@@ -133,7 +134,10 @@ impl Board<'_> {
 
     /// The boot time has passed: starts the firmware.
     pub(super) fn start(&mut self, context: &mut Context<'_>, cause: ResetCause) -> Result<(), Defect> {
-        self.host.firmware = Some(Pump::boot(self.host.config, cause, self.host.retained));
+        let (config, retained) = (self.host.config, self.host.retained);
+        let booted = catch_unwind(AssertUnwindSafe(|| Pump::boot(config, cause, retained)));
+        self.host.firmware = Some(booted.map_err(|panic| Defect::panicked(self.node, &*panic))?);
+        self.host.disguising = false;
         self.host.sampled_at = SimTime::NEVER;
         context.record(PumpRecord::Started { node: self.node, cause }.into());
         self.run(context, None)
@@ -244,7 +248,7 @@ impl Board<'_> {
         let reader = FlashReader::new(self.flash);
         let now = self.cpu.clock(context.now);
         let Some(firmware) = self.host.firmware.as_mut() else { return Ok(None) };
-        let outputs = catch_unwind(AssertUnwindSafe(|| firmware.step(now, inputs, &reader)));
+        let outputs = Defect::guard(node, || firmware.step(now, inputs, &reader));
         let cost = self.cpu.options.read_cost.times(reader.bytes.get());
         if cost > Span::ZERO {
             self.cpu.busy_until = context.now + cost;
@@ -254,7 +258,7 @@ impl Board<'_> {
             self.host.state = Some(state);
             context.record(PumpRecord::State { node, state }.into());
         }
-        outputs.map(Some).map_err(|panic| Defect::panicked(node, &*panic))
+        outputs.map(Some)
     }
 
     /// Carries out what the firmware asked for; whether the core can go on at this instant.
@@ -323,15 +327,29 @@ impl Board<'_> {
     }
 
     /// A fault: puts another version into the answer to a version request (a single ISO-TP first frame).
-    fn disguise(&self, context: &mut Context<'_>, frame: Frame) -> Frame {
+    fn disguise(&mut self, context: &mut Context<'_>, frame: Frame) -> Frame {
         let Some(version) = self.host.false_version else { return frame };
-        // A first frame of 9 bytes: 62 F1 95, then the major and half of the minor number.
-        let [0x10, 0x09, 0x62, 0xF1, 0x95, ..] = frame.data() else { return frame };
-        context.record(PumpRecord::Disguised { node: self.node, version }.into());
-        let [a, b] = version.major.to_be_bytes();
-        let [c, _] = version.minor.to_be_bytes();
-        let bytes = [0x10, 0x09, 0x62, 0xF1, 0x95, a, b, c];
-        Frame::data_frame(frame.id(), &bytes).unwrap_or(frame)
+        let [a, b, c, d, e, f] = [version.major, version.minor, version.patch].map(u16::to_be_bytes).concat()[..]
+        else {
+            return frame;
+        };
+        // The answer is 62 F1 95 and six bytes of version: four in the first frame, the others in the next.
+        let bytes = match frame.data() {
+            [0x10, 0x09, 0x62, 0xF1, 0x95, ..] => {
+                self.host.disguising = true;
+                [0x10, 0x09, 0x62, 0xF1, 0x95, a, b, c]
+            }
+            [0x21, _, _, _, rest @ ..] if self.host.disguising && rest.len() == 4 => {
+                self.host.disguising = false;
+                [0x21, d, e, f, rest[0], rest[1], rest[2], rest[3]]
+            }
+            _ => return frame,
+        };
+        let false_frame = Frame::data_frame(frame.id(), &bytes).unwrap_or(frame);
+        if false_frame != frame {
+            context.record(PumpRecord::Disguised { node: self.node, version }.into());
+        }
+        false_frame
     }
 }
 

@@ -79,11 +79,24 @@ pub struct Measures {
 /// An update as the frames on the bus show it.
 #[derive(Clone, Debug, Default)]
 pub struct BusView {
-    /// When the last request for the programming session of a running application was queued.
+    /// When the first request for the programming session of the running try was queued.
     pub asked: Option<SimTime>,
-    /// Durations from that to the version read back in the application, per success.
-    pub updates: Vec<Span>,
+    /// When the version was last read back after a reset.
+    pub answered: Option<SimTime>,
+    /// From the first to the last of these, for each success that the log tells; none where a frame of it was not seen.
+    pub updates: Vec<Option<Span>>,
     reset_asked: bool,
+}
+
+impl BusView {
+    /// The log tells that a try ended: only the ends of tries are taken from it, no times.
+    fn try_ended(&mut self, well: bool) {
+        let seen = self.asked.take().zip(self.answered.take());
+        self.reset_asked = false;
+        if well {
+            self.updates.push(seen.map(|(asked, answered)| answered.since(asked)));
+        }
+    }
 }
 
 impl Measures {
@@ -114,7 +127,10 @@ impl Measures {
     fn see(&mut self, now: SimTime, record: &Record) {
         match record {
             Record::Bus(record) => self.see_bus(now, record),
-            Record::Orchestrator(record) => self.timeline.see(now, record),
+            Record::Orchestrator(record) => {
+                self.timeline.see(now, record);
+                self.see_ends(record);
+            }
             Record::Pump(record) => self.see_pump(now, record),
             Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
         }
@@ -141,6 +157,13 @@ impl Measures {
         }
     }
 
+    /// The run is over: tries still running end here, and so do the windows of the bus load.
+    pub(crate) fn finish(&mut self, end: SimTime) {
+        self.timeline.end_open_tries(end);
+        self.bus.finish(end);
+        self.flush_load();
+    }
+
     fn flush_load(&mut self) {
         for (at, ppm) in self.bus.ended.drain(..) {
             self.load.set(at, i64::try_from(ppm).unwrap_or(i64::MAX));
@@ -164,6 +187,26 @@ impl Measures {
         }
     }
 
+    fn see_ends(&mut self, record: &OrchestratorRecord) {
+        match record {
+            OrchestratorRecord::Notice(Notice::Log(entry)) => {
+                let well = match entry.event {
+                    orchestrator::Event::UpdateFinished => true,
+                    orchestrator::Event::UpdateError => false,
+                    _ => return,
+                };
+                let view = entry.pump.and_then(|pump| self.seen_on_bus.get_mut(pump.index()));
+                if let Some(view) = view {
+                    view.try_ended(well);
+                }
+            }
+            OrchestratorRecord::Off | OrchestratorRecord::Reset | OrchestratorRecord::UpdateBegun => {
+                self.seen_on_bus.iter_mut().for_each(|view| view.try_ended(false));
+            }
+            _ => {}
+        }
+    }
+
     /// Follows an update on the wire: 10 02 asks for the bootloader, 11 resets, 62 F195 reads the version back.
     fn see_frame(&mut self, frame: &protocol::Frame, _sender: NodeId, queued: SimTime, now: SimTime) {
         use protocol::ids;
@@ -176,11 +219,7 @@ impl Measures {
             let view = &mut self.seen_on_bus[index];
             match frame.data() {
                 [0x02, 0x10, 0x02, ..] => {
-                    let application = self.states[index].0.is_some_and(PumpState::is_application);
-                    if application || view.asked.is_none() {
-                        view.asked = Some(queued);
-                        view.reset_asked = false;
-                    }
+                    view.asked.get_or_insert(queued);
                 }
                 [0x02, 0x11, 0x01, ..] => view.reset_asked = true,
                 _ => {}
@@ -189,10 +228,8 @@ impl Measures {
             && let Some(view) = self.seen_on_bus.get_mut(pump.index())
             && matches!(frame.data(), [0x10, 0x09, 0x62, 0xF1, 0x95, ..])
             && view.reset_asked
-            && let Some(asked) = view.asked.take()
         {
-            view.updates.push(now.since(asked));
-            view.reset_asked = false;
+            view.answered = Some(now);
         }
     }
 
@@ -248,25 +285,26 @@ fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
     }
 }
 
-/// Notes when all pumps that work are in automatic mode after the last try: every pump that is neither dead, missing nor
-/// without supply.
+/// Notes when all pumps that work are in automatic mode after the last try: every pump that is neither dead nor
+/// missing.
 fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestrator::Status>) {
     let Some(status) = status else { return };
-    let powered: Vec<bool> =
-        (0..status.pumps.len()).map(|pump| power::is_powered(world, NodeId::new(pump as u8 + 1))).collect();
     let mut measures = world.resource_mut::<Measures>();
-    if measures.timeline.last_try_end.is_none() || measures.timeline.open_try().is_some() {
+    // A campaign that still waits has no last pump yet.
+    if measures.timeline.last_try_end.is_none() || measures.timeline.finished.is_none() {
         measures.back_to_automatic = None;
         return;
     }
-    let good = status.pumps.iter().zip(powered).filter(|(pump, powered)| {
-        *powered && !matches!(pump.outcome, orchestrator::Outcome::Dead | orchestrator::Outcome::Missing)
-    });
-    let states = &measures.states;
-    let all = good.map(|(pump, _)| states[pump.pump.index()]).all(|(state, _)| state == Some(PumpState::Automatic));
+    // A good pump without supply is not in automatic mode.
+    let good = status
+        .pumps
+        .iter()
+        .filter(|pump| !matches!(pump.outcome, orchestrator::Outcome::Dead | orchestrator::Outcome::Missing));
+    let good: Vec<_> = good.map(|pump| measures.states[pump.pump.index()]).collect();
+    let all = !good.is_empty() && good.iter().all(|(state, _)| *state == Some(PumpState::Automatic));
     if all && measures.back_to_automatic.is_none() {
-        // The instant of the last pump's change, not that of this look.
-        measures.back_to_automatic = measures.states.iter().map(|(_, since)| *since).max().map(|at| at.min(now));
+        // The instant of the last good pump's change, not that of this look.
+        measures.back_to_automatic = good.iter().map(|(_, since)| *since).max().map(|at| at.min(now));
     }
 }
 

@@ -16,6 +16,7 @@ use crate::checks::Checks;
 use crate::event::Twin;
 use crate::hosts::FirmwareDefect;
 use crate::kernel::{Halt, SimTime};
+use crate::measure::Measures;
 use crate::scenario::Scenario;
 use crate::twin;
 
@@ -95,6 +96,7 @@ pub fn finish(mut twin: Twin, scenario: &Scenario, mut progress: impl FnMut(&Twi
         (None, Halt::TimeReached) => Ending::TimeLimit,
         (None, Halt::Livelock) => Ending::Livelock,
     };
+    twin.world.resource_mut::<Measures>().finish(end);
     twin.world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| checks.finish(world, end));
     Run { twin, ending, end }
 }

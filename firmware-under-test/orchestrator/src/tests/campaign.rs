@@ -482,3 +482,98 @@ fn an_image_that_changes_after_consent_ends_the_campaign() {
     assert_eq!(world.events(Event::CampaignAbandoned)[0].cause, Some(Cause::ImageRejected));
     assert_eq!(world.mode(2), Some(Mode::Automatic));
 }
+
+#[test]
+fn a_pump_that_restarts_in_its_transfer_fails_the_try_for_time_out_though_it_refuses_the_repeated_block() {
+    let mut world = World::new(1, 320);
+    while world.pumps[0].blocks < 4 {
+        world.step();
+    }
+    let now = world.t;
+    world.pumps[0].power_cycle(now);
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.causes(1), [Cause::Timeout]);
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn a_refusal_that_follows_no_loss_stays_a_refusal() {
+    for code in [0x24, 0x33, 0x7E, 0x7F] {
+        let mut world = World::new(1, 320);
+        (world.pumps[0].troubles.refuse_erase, world.pumps[0].troubles.refuse_code) = (1, code);
+        world.run_to_rest();
+        assert_eq!(world.causes(1), [Cause::Refused], "{code:#04x}");
+    }
+}
+
+#[test]
+fn after_a_loss_only_refusals_of_a_lost_state_count_as_time_out() {
+    for (code, cause) in [(0x33, Cause::Timeout), (0x31, Cause::Refused), (0x72, Cause::FlashFailure)] {
+        let mut world = World::new(1, 320);
+        (world.pumps[0].troubles.refuse_erase, world.pumps[0].troubles.refuse_code) = (1, code);
+        while !phases(&world, 1).contains(&(1, Phase::Session)) {
+            world.step();
+        }
+        // The answer to the session request is lost; its repetition is answered and the try goes on to the erase.
+        world.losses.push(Loss { id: ids::uds_response(pump(1)), nth: 1 });
+        world.run_to_rest();
+        assert_eq!(world.causes(1), [cause], "{code:#04x}");
+    }
+}
+
+#[test]
+fn a_lost_response_pending_of_a_deaf_pump_costs_no_try() {
+    for nth in 1..=4 {
+        let mut world = World::new(1, 128);
+        world.pumps[0].troubles.slow_erase = true;
+        while world.pumps[0].erases == 0 {
+            world.step();
+        }
+        world.losses.push(Loss { id: ids::uds_response(pump(1)), nth });
+        world.run_to_rest();
+        assert!(world.is_updated(1), "{nth}");
+        assert_eq!(world.causes(1), [], "{nth}");
+        assert_eq!(world.pumps[0].erases, 1, "{nth}");
+    }
+}
+
+#[test]
+fn a_lock_out_is_waited_for_within_the_try() {
+    let mut world = World::new(1, 128);
+    while world.pumps[0].speed_at_entry.is_empty() {
+        world.step();
+    }
+    world.pumps[0].troubles.locked_out_until = world.t + ms(10_000);
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.causes(1), []);
+    assert!(phases(&world, 1).is_sorted());
+}
+
+#[test]
+fn a_lock_out_that_does_not_end_is_a_refusal() {
+    let mut world = World::new(1, 128);
+    world.pumps[0].troubles.locked_out_until = u64::MAX;
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Refused; 3]);
+}
+
+#[test]
+fn late_answers_to_seed_and_key_cost_no_try() {
+    // Longer than P2 and the link delay (150 ms), so that the request is repeated before its first answer comes.
+    for (at, late) in [(Phase::Session, 155), (Phase::Session, 300), (Phase::Security, 155), (Phase::Security, 300)] {
+        let mut world = World::new(1, 128);
+        while !phases(&world, 1).contains(&(1, at)) {
+            world.step();
+        }
+        if at == Phase::Security {
+            world.run(500);
+        }
+        world.pumps[0].troubles.late_security = ms(late);
+        world.run_to_rest();
+        assert_eq!(world.pumps[0].troubles.late_security, 0, "{at:?} {late}");
+        assert!(world.is_updated(1), "{at:?} {late}");
+        assert_eq!(world.causes(1), [], "{at:?} {late}");
+    }
+}

@@ -1,0 +1,337 @@
+//! Must-fail controls: each check is shown what breaks it, and must go red.
+//!
+//! A check that cannot fail proves nothing. Each control runs a healthy twin to some instant, sees that the check holds
+//! there, then shows it one falsified record, or tampers with the twin's truth, and expects that very check to be broken.
+
+use std::path::Path;
+
+use bevy_ecs::prelude::World;
+use cooltwin::checks::{Checks, IDS, Row, Truth};
+use cooltwin::event::Twin;
+use cooltwin::hosts::flash::{Flash, Operation};
+use cooltwin::hosts::{OrchestratorRecord, PumpRecord};
+use cooltwin::kernel::{SimTime, Span};
+use cooltwin::measure::Measures;
+use cooltwin::node::{NodeId, Nodes};
+use cooltwin::record::Record;
+use cooltwin::run;
+use cooltwin::scenario::{FileSource, Scenario, load};
+use cooltwin::twin;
+use orchestrator::{Alarm, Cause, Event, LogEntry, Notice, UserAction};
+use protocol::cyclic::PumpState;
+use protocol::ids::PumpNumber;
+use pump::FlashCommand;
+
+struct Text(&'static str);
+
+impl FileSource for Text {
+    fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
+        Ok(self.0.as_bytes().to_vec())
+    }
+}
+
+const SMALL: &str = "(pumps: (count: 2), package: (image: (length: \"8KiB\")))";
+
+/// A twin that has run for some time, with its checks taken out so that they can be shown records.
+struct Bench {
+    twin: Twin,
+    checks: Checks,
+    now: SimTime,
+}
+
+fn scenario(text: &'static str) -> Scenario {
+    load(&Text(text), Path::new("control.ron"), &[]).unwrap_or_else(|_| panic!("{text} loads")).scenario
+}
+
+fn number(pump: u8) -> PumpNumber {
+    PumpNumber::new(pump).expect("a pump number")
+}
+
+impl Bench {
+    /// The healthy twin at `seconds`: no consent yet at 5 s, all done long before 100 s.
+    fn at(seconds: u64) -> Self {
+        let mut twin = twin::build(&scenario(SMALL), None);
+        let now = SimTime::ZERO + Span::from_secs(seconds);
+        twin.run_until(now);
+        let checks = twin.world.remove_resource::<Checks>().expect("the checks");
+        assert!(checks.rows().all(|row| row.broken.is_none()), "the healthy twin breaks no check");
+        Self { twin, checks, now }
+    }
+
+    fn world(&mut self) -> &mut World {
+        &mut self.twin.world
+    }
+
+    fn later(&mut self, millis: u64) -> &mut Self {
+        self.now += Span::from_millis(millis);
+        self
+    }
+
+    fn see(&mut self, record: impl Into<Record>) -> &mut Self {
+        self.checks.see(&mut self.twin.world, self.now, &record.into());
+        self
+    }
+
+    fn notice(&mut self, notice: Notice) -> &mut Self {
+        self.see(OrchestratorRecord::Notice(notice))
+    }
+
+    fn log(&mut self, event: Event, pump: u8, cause: Option<Cause>) -> &mut Self {
+        let entry = LogEntry { sequence: 1, at_ms: 0, event, pump: Some(number(pump)), attempt: 1, cause };
+        self.notice(Notice::Log(entry))
+    }
+
+    fn state(&mut self, pump: u8, state: PumpState) -> &mut Self {
+        self.see(Record::Pump(PumpRecord::State { node: NodeId::new(pump), state }))
+    }
+
+    fn erase(&mut self, pump: u8) -> &mut Self {
+        let ends = self.now + Span::from_secs(1);
+        let command = FlashCommand::Erase { sector: 0 };
+        let operation = Operation { command, number: 1, begun: self.now, ends, fails: false };
+        self.see(Record::Pump(PumpRecord::FlashBegun { node: NodeId::new(pump), operation }))
+    }
+
+    /// The person has agreed and the pause was told.
+    fn agreed(&mut self) -> &mut Self {
+        let hash = orchestrator::ImageHash::default();
+        self.notice(Notice::ConsentAsked(hash)).see(OrchestratorRecord::User(UserAction::Consent(true)));
+        self.notice(Notice::Pause)
+    }
+
+    fn look(&mut self) -> &mut Self {
+        self.checks.look(&mut self.twin.world, self.now);
+        self
+    }
+
+    fn finish(&mut self) -> &mut Self {
+        self.checks.finish(&mut self.twin.world, self.now);
+        self
+    }
+
+    fn flash(&mut self, pump: u8) -> bevy_ecs::prelude::Mut<'_, Flash> {
+        let entity = self.world().resource::<Nodes>().entity(NodeId::new(pump));
+        self.world().get_mut::<Flash>(entity).expect("a flash")
+    }
+
+    fn row(&self, id: &str) -> &Row {
+        self.checks.rows().find(|row| row.id == id).expect("a check of this name")
+    }
+
+    fn broken(&self, id: &str) -> bool {
+        self.row(id).broken.is_some()
+    }
+}
+
+/// Each check with what must break it; `true` if it was broken.
+type Control = fn() -> bool;
+
+/// Consent is asked at about 2 s and given at 7 s; at 5 s pumps run in automatic mode.
+const BEFORE: u64 = 5;
+/// All pumps are updated and back in automatic mode.
+const AFTER: u64 = 60;
+
+const CONTROLS: &[(&str, Control)] = &[
+    ("no_write_without_consent", || Bench::at(BEFORE).erase(1).broken("no_write_without_consent")),
+    ("no_write_with_a_bad_image", || {
+        let mut bench = Bench::at(BEFORE);
+        bench.world().resource_mut::<Truth>().sound = false;
+        let unsound = bench.agreed().erase(1).broken("no_write_with_a_bad_image");
+        let mut bench = Bench::at(BEFORE);
+        bench.world().resource_mut::<Truth>().image_model = 77;
+        unsound && bench.agreed().erase(1).broken("no_write_with_a_bad_image")
+    }),
+    ("equal_version_is_left_alone", || Bench::at(AFTER).agreed().erase(1).broken("equal_version_is_left_alone")),
+    ("motor_stands_before_flash_is_written", || {
+        Bench::at(BEFORE).agreed().erase(1).broken("motor_stands_before_flash_is_written")
+    }),
+    ("one_pump_at_a_time", || {
+        Bench::at(BEFORE).agreed().state(2, PumpState::Updating).erase(1).broken("one_pump_at_a_time")
+    }),
+    ("others_run_at_80_percent", || {
+        // In automatic mode pump 2 runs at another speed than 80 %.
+        let mut bench = Bench::at(AFTER);
+        bench.state(1, PumpState::Updating).state(2, PumpState::Automatic).later(5_000);
+        bench.look().broken("others_run_at_80_percent")
+    }),
+    ("no_write_to_unerased_flash", || {
+        let record = Record::Pump(PumpRecord::UnerasedWrite { node: NodeId::new(2) });
+        Bench::at(BEFORE).see(record).broken("no_write_to_unerased_flash")
+    }),
+    ("only_whole_images_are_started", || {
+        let mut bench = Bench::at(BEFORE);
+        assert!(bench.flash(1).flip_bit(8 * 4_000), "the bit is stored");
+        bench.state(1, PumpState::Automatic).broken("only_whole_images_are_started")
+    }),
+    ("updated_pump_holds_the_image", || {
+        let said = Bench::at(BEFORE).log(Event::UpdateFinished, 1, None).broken("updated_pump_holds_the_image");
+        let mut bench = Bench::at(AFTER);
+        assert!(bench.flash(2).flip_bit(8 * 4_000), "the bit is stored");
+        said && bench.finish().broken("updated_pump_holds_the_image")
+    }),
+    ("pump_restarts_before_success", || {
+        let mut bench = Bench::at(AFTER);
+        bench.agreed().erase(1).log(Event::UpdateFinished, 1, None);
+        let without_restart = bench.broken("pump_restarts_before_success");
+        let mut bench = Bench::at(AFTER);
+        bench.state(1, PumpState::Bootloader).log(Event::UpdateFinished, 1, None);
+        without_restart && bench.broken("pump_restarts_before_success")
+    }),
+    ("at_most_three_tries", || {
+        let mut bench = Bench::at(BEFORE);
+        for _ in 0..3 {
+            bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+        }
+        assert!(!bench.broken("at_most_three_tries"), "three tries are allowed");
+        // Tries that fail for lack of supply are not among the three.
+        bench.log(Event::UpdateStarted, 2, None).log(Event::UpdateError, 2, Some(Cause::LowSupply));
+        bench.log(Event::UpdateStarted, 1, None).broken("at_most_three_tries")
+    }),
+    ("dead_pumps_stay_dead_and_are_named", dead_pumps),
+    ("log_tells_each_try", log_control),
+    ("every_boot_searches", || {
+        let mut bench = Bench::at(AFTER);
+        bench.see(OrchestratorRecord::Started).later(9_900).look();
+        assert!(!bench.broken("every_boot_searches"), "there is still time");
+        bench.later(200).look().broken("every_boot_searches")
+    }),
+    ("pause_is_told_first", || {
+        let mut bench = Bench::at(BEFORE);
+        bench.see(OrchestratorRecord::User(UserAction::Consent(true))).erase(1).broken("pause_is_told_first")
+    }),
+    ("progress_is_true", progress),
+    ("remaining_time_is_right", || {
+        let mut bench = Bench::at(BEFORE);
+        let shown = |percent, seconds| Notice::Progress {
+            percent,
+            remaining: Some(units::Duration::from_secs(seconds)),
+            cause: None,
+        };
+        bench.notice(Notice::CampaignStarted { pumps: 2, resumed: false }).notice(shown(1, 60));
+        bench.later(71_000).notice(shown(100, 0)).notice(Notice::CampaignFinished { errors: false });
+        bench.broken("remaining_time_is_right")
+    }),
+    ("bus_confirms_update_times", || {
+        let mut bench = Bench::at(AFTER);
+        let mut measures = bench.world().resource_mut::<Measures>();
+        let seen = measures.seen_on_bus[1].updates[0].expect("the update was seen on the bus");
+        measures.seen_on_bus[1].updates[0] = Some(seen + Span::from_millis(600));
+        let off = bench.finish().broken("bus_confirms_update_times");
+        let mut bench = Bench::at(AFTER);
+        bench.world().resource_mut::<Measures>().seen_on_bus[0].updates.clear();
+        off && bench.finish().broken("bus_confirms_update_times")
+    }),
+    ("status_is_live", || {
+        let mut bench = Bench::at(AFTER);
+        bench.state(2, PumpState::Updating).log(Event::UpdateStarted, 2, None).look();
+        bench.later(1_100).look().broken("status_is_live")
+    }),
+    ("silence_means_fail_safe", || {
+        let mut bench = Bench::at(AFTER);
+        bench.later(1_100).look();
+        assert!(!bench.broken("silence_means_fail_safe"), "there is still time");
+        bench.later(400).look().broken("silence_means_fail_safe")
+    }),
+];
+
+fn dead_pumps() -> bool {
+    const ID: &str = "dead_pumps_stay_dead_and_are_named";
+    let dead = |bench: &mut Bench| {
+        for _ in 0..3 {
+            bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+        }
+        assert!(!bench.broken(ID));
+    };
+    let mut early = Bench::at(BEFORE);
+    early.log(Event::PumpDead, 1, None);
+    let mut unasked = Bench::at(BEFORE);
+    unasked.notice(Notice::AlarmRaised(Alarm::PumpDead(number(2))));
+    let mut unnamed = Bench::at(BEFORE);
+    dead(&mut unnamed);
+    unnamed.finish();
+    let mut twice = Bench::at(BEFORE);
+    dead(&mut twice);
+    let alarm = Notice::AlarmRaised(Alarm::PumpDead(number(1)));
+    twice.notice(alarm);
+    assert!(!twice.broken(ID), "one alarm after three tries is right");
+    twice.notice(alarm);
+    let mut running = Bench::at(BEFORE);
+    running.notice(Notice::Outcome { pump: number(1), outcome: orchestrator::Outcome::Dead });
+    running.state(1, PumpState::Automatic).later(4_500).look();
+    let mut again = Bench::at(BEFORE);
+    again.notice(Notice::Outcome { pump: number(1), outcome: orchestrator::Outcome::Dead });
+    again.log(Event::UpdateStarted, 1, None);
+    [early, unasked, unnamed, twice, running, again].iter().all(|bench| bench.broken(ID))
+}
+
+fn log_control() -> bool {
+    const ID: &str = "log_tells_each_try";
+    let mut two_starts = Bench::at(BEFORE);
+    two_starts.log(Event::UpdateStarted, 1, None).log(Event::UpdateStarted, 1, None);
+    let mut no_start = Bench::at(BEFORE);
+    no_start.log(Event::UpdateError, 1, Some(Cause::Timeout));
+    let mut no_cause = Bench::at(BEFORE);
+    no_cause.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, None);
+    // Told on the way, but not in the memory that survives a reboot.
+    let mut lost = Bench::at(AFTER);
+    lost.log(Event::UpdateStarted, 1, None).finish();
+    [two_starts, no_start, no_cause, lost].iter().all(|bench| bench.broken(ID))
+}
+
+fn progress() -> bool {
+    const ID: &str = "progress_is_true";
+    let shown = |percent, seconds| Notice::Progress {
+        percent,
+        remaining: Some(units::Duration::from_secs(seconds)),
+        cause: None,
+    };
+    let begin = || {
+        let mut bench = Bench::at(BEFORE);
+        bench.notice(Notice::CampaignStarted { pumps: 2, resumed: false }).notice(shown(40, 50));
+        bench
+    };
+    let mut falls = begin();
+    falls.notice(shown(39, 49));
+    let mut rises = begin();
+    rises.notice(shown(41, 51));
+    let mut short = begin();
+    short.notice(Notice::CampaignFinished { errors: false });
+    let mut errors = begin();
+    errors.notice(shown(100, 0)).notice(Notice::CampaignFinished { errors: true });
+    [falls, rises, short, errors].iter().all(|bench| bench.broken(ID))
+}
+
+#[test]
+fn every_check_goes_red_when_what_it_forbids_happens() {
+    let named: Vec<&str> = CONTROLS.iter().map(|(id, _)| *id).collect();
+    let known: Vec<&str> = IDS.iter().map(|(id, _)| *id).collect();
+    for id in &known {
+        assert!(named.contains(id), "no control shows that {id} can fail");
+    }
+    assert_eq!(named.len(), known.len());
+    for (id, control) in CONTROLS {
+        assert!(control(), "{id} does not see what it forbids");
+    }
+}
+
+#[test]
+fn consent_counts_ten_minutes_and_for_one_campaign() {
+    let hash = orchestrator::ImageHash::default();
+    let yes = || OrchestratorRecord::User(UserAction::Consent(true));
+    let mut late = Bench::at(BEFORE);
+    late.notice(Notice::ConsentAsked(hash)).later(601_000).see(yes()).erase(1);
+    assert!(late.broken("no_write_without_consent"), "a yes after 10 min is none");
+    let mut second = Bench::at(BEFORE);
+    second.agreed().notice(Notice::CampaignFinished { errors: false }).erase(1);
+    assert!(second.broken("no_write_without_consent"), "a second campaign needs a second yes");
+}
+
+#[test]
+fn a_whole_healthy_run_judges_every_check_that_has_an_occasion() {
+    let run = run::run(&scenario(SMALL), None, |_| {});
+    let without_occasion = ["dead_pumps_stay_dead_and_are_named", "silence_means_fail_safe"];
+    for row in run.twin.world.resource::<Checks>().rows() {
+        assert!(row.broken.is_none(), "{}: {:?}", row.id, row.broken);
+        assert_eq!(row.applicable && row.n > 0, !without_occasion.contains(&row.id), "{}", row.id);
+    }
+}

@@ -1,0 +1,250 @@
+//! Every shipped scenario runs, gets the verdict it states, and leaves the log and fingerprints of its golden file.
+//!
+//! A golden file is a readable log of state transitions: time in ms, node, kind, data; single frames, flash operations,
+//! points of curves, most error-counter steps and most progress lines are left out. Its head has the fingerprint of the
+//! whole trace and of each domain, so that it stands for everything that happened.
+//!
+//! After a change that is meant to alter runs, look at the differences and bless them:
+//!
+//! ```text
+//!   BLESS=1 cargo test -p cooltwin --test scenarios && git diff sim/tests/golden
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cooltwin::checks::{REQUIREMENTS, Truth, Verification};
+use cooltwin::measure::Measures;
+use cooltwin::run::{self, Identity, Run};
+use cooltwin::scenario::{Expectation, FileSource, Loaded, Verdict as Said, load};
+use cooltwin::twin;
+use reports::{Report, Verdict};
+
+struct Disk;
+
+impl FileSource for Disk {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        fs::read(path).map_err(|error| error.to_string())
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn golden_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn names(folder: &Path, ending: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).expect("the folder");
+    let files = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"));
+    files.filter_map(|file| file.strip_suffix(ending).map(str::to_owned)).collect()
+}
+
+fn shipped() -> BTreeSet<String> {
+    names(&root().join("scenarios"), ".ron")
+}
+
+fn loaded(name: &str) -> Loaded {
+    let file = root().join("scenarios").join(format!("{name}.ron"));
+    load(&Disk, &file, &[]).unwrap_or_else(|_| panic!("{name} loads"))
+}
+
+/// What the file itself says its verdict is; a pass where it says nothing.
+fn stated(loaded: &Loaded) -> Verdict {
+    let said = loaded.scenario.expectations.iter().find_map(|expectation| match expectation {
+        Expectation::Verdict(verdict) => Some(verdict),
+        _ => None,
+    });
+    match said {
+        None | Some(Said::Pass) => Verdict::Pass,
+        Some(Said::Inconclusive) => Verdict::Inconclusive,
+        Some(Said::Fail) => Verdict::Fail,
+        Some(Said::Error) => Verdict::Error,
+    }
+}
+
+/// Lines that a reader can do without: they repeat in their hundreds. The fingerprints cover them.
+struct Thinner {
+    progress: Option<u64>,
+    counters: BTreeMap<String, String>,
+    repeats: BTreeMap<(String, &'static str), u32>,
+}
+
+/// Lines of one kind at one node beyond this many are left out.
+const LINES_OF_A_KIND: u32 = 40;
+
+impl Thinner {
+    fn keeps(&mut self, node: &str, kind: &'static str, data: &serde_json::Value) -> bool {
+        let wanted = match kind {
+            "bit-inverted" | "level" => false,
+            "progress" => {
+                let tenth = data["percent"].as_u64().map(|percent| percent / 10);
+                let new = tenth != self.progress || !data["cause"].is_null();
+                self.progress = tenth;
+                new
+            }
+            "error-counters" => {
+                let state = data["state"].to_string();
+                self.counters.insert(node.to_owned(), state.clone()) != Some(state)
+            }
+            _ => true,
+        };
+        let count = self.repeats.entry((node.to_owned(), kind)).or_default();
+        *count += u32::from(wanted);
+        wanted && *count <= LINES_OF_A_KIND
+    }
+}
+
+fn log(run: &Run) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "all {}", run.twin.trace.fingerprint());
+    for (domain, fingerprint) in run.twin.trace.domain_fingerprints() {
+        let _ = writeln!(text, "{domain} {fingerprint}");
+    }
+    let mut thinner = Thinner { progress: None, counters: BTreeMap::new(), repeats: BTreeMap::new() };
+    for (time, record, _) in run.twin.world.resource::<Measures>().journal.iter() {
+        let (node, kind, data) = run::event_of(record);
+        if thinner.keeps(&node, kind, &data) {
+            let ms = time.as_nanos() / 1_000;
+            let data = if data.is_null() { String::new() } else { format!(" {data}") };
+            let _ = writeln!(text, "{}.{:03} {node} {kind}{data}", ms / 1_000, ms % 1_000);
+        }
+    }
+    let _ = writeln!(text, "end {} ms", run.end.as_nanos() / 1_000_000);
+    text
+}
+
+/// Runs one scenario; the complaints about it.
+fn judge(name: &str) -> Vec<String> {
+    let loaded = loaded(name);
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let report: Report = run::report(&loaded, &run, &Identity::default());
+    let mut complaints = Vec::new();
+    let wanted = stated(&loaded);
+    if report.verdict != wanted {
+        let rows = report.expectations.iter().filter(|row| row.verdict != reports::RowVerdict::Pass);
+        let rows: Vec<&str> = rows.map(|row| row.text.as_str()).collect();
+        complaints.push(format!("{name}: verdict {:?} instead of {wanted:?}; broken: {rows:?}", report.verdict));
+    }
+    for injection in &report.injections {
+        if injection.activations == 0 || injection.effect.is_empty() {
+            complaints.push(format!("{name}: {} never acted", injection.id));
+        }
+    }
+    complaints.extend(compare(name, &log(&run)));
+    complaints
+}
+
+/// Holds a log against its golden file, or blesses it.
+fn compare(name: &str, log: &str) -> Option<String> {
+    let file = golden_folder().join(format!("{name}.txt"));
+    if log.len() > 60_000 {
+        return Some(format!("{name}: a log of {} bytes is too long to read", log.len()));
+    }
+    if std::env::var_os("BLESS").is_some() {
+        fs::create_dir_all(golden_folder()).expect("the folder");
+        fs::write(&file, log).expect("a golden file is written");
+        return None;
+    }
+    let Ok(golden) = fs::read_to_string(&file) else {
+        return Some(format!("{name}: no golden file; BLESS=1 writes it"));
+    };
+    // The head differs whenever anything does: the first line of the log itself says more.
+    let first = golden.lines().zip(log.lines()).enumerate().skip(7).find(|(_, (old, new))| old != new);
+    (golden != log).then(|| match first {
+        Some((line, (old, new))) => {
+            format!("{name}: line {} was\n    {old}\n  is\n    {new}\n  BLESS=1 and git diff show all", line + 1)
+        }
+        None => format!("{name}: only fingerprints or the length of the log differ; BLESS=1 and git diff show how"),
+    })
+}
+
+#[test]
+fn every_shipped_scenario_gets_its_verdict_and_its_golden_log() {
+    let names: Vec<String> = shipped().into_iter().collect();
+    let next = AtomicUsize::new(0);
+    let complaints = Mutex::new(BTreeMap::new());
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = judge(name);
+                    complaints.lock().expect("no panic holds it").insert(name.clone(), found);
+                }
+            });
+        }
+    });
+    let complaints = complaints.into_inner().expect("no panic holds it");
+    assert_eq!(complaints.len(), names.len());
+    let all: Vec<String> = complaints.into_values().flatten().collect();
+    assert!(all.is_empty(), "\n{}", all.join("\n"));
+}
+
+#[test]
+fn no_golden_file_is_orphaned() {
+    if std::env::var_os("BLESS").is_some() {
+        return;
+    }
+    assert_eq!(names(&golden_folder(), ".txt"), shipped());
+}
+
+#[test]
+fn a_run_that_never_gets_its_supply_back_reads_as_inconclusive() {
+    assert_eq!(stated(&loaded("feed-off-for-good")), Verdict::Inconclusive);
+}
+
+#[test]
+fn one_image_updates_every_model() {
+    let models: Vec<String> = shipped().into_iter().filter(|name| name.starts_with("model-")).collect();
+    assert!(models.len() >= 2);
+    let held = |name: &String| {
+        let scenario = loaded(name).scenario;
+        assert_eq!(format!("model-{}", scenario.pumps.model.to_lowercase()), *name);
+        twin::build(&scenario, None).world.resource::<Truth>().held.clone().expect("an image")
+    };
+    let first = held(&models[0]);
+    assert!(models.iter().all(|name| held(name) == first), "the models take one image");
+}
+
+#[test]
+fn every_requirement_points_at_something_that_exists() {
+    let scenarios = shipped();
+    let own = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios.rs")).expect("this file");
+    let budgets = loaded("base").scenario.budgets.clone();
+    for (id, _, verification) in REQUIREMENTS {
+        match verification {
+            Verification::Scenario(name) => assert!(scenarios.contains(*name), "{id}: no scenario {name}"),
+            Verification::Test(name) => assert!(own.contains(&format!("fn {name}()")), "{id}: no test {name}"),
+            Verification::Budget(name) => {
+                let named = budgets.iter().find(|budget| budget.id == *name);
+                let named = named.unwrap_or_else(|| panic!("{id}: no budget {name}"));
+                assert!(named.requirements.iter().any(|own| own == id), "{name} does not name {id}");
+            }
+            Verification::Check(_)
+            | Verification::Construction(_)
+            | Verification::Campaign(_)
+            | Verification::Elsewhere(_)
+            | Verification::Later
+            | Verification::Out
+            | Verification::NotClaimed => {}
+        }
+    }
+}
+
+/// Requirements that the list of requirements has as in scope; no other word than these may stand for one of them.
+#[test]
+fn no_requirement_in_scope_is_waved_through() {
+    const OUT_OF_SCOPE: &str =
+        "006 010 011 023 025 032 034 035 036 037 038 039 040 045 048 054 055 057 058 060 062 065";
+    for (id, _, verification) in REQUIREMENTS {
+        let waved = matches!(verification, Verification::Out | Verification::Later | Verification::NotClaimed);
+        assert_eq!(waved, OUT_OF_SCOPE.split(' ').any(|number| id.ends_with(number)), "{id}");
+    }
+}
