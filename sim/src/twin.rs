@@ -173,6 +173,9 @@ fn add_nodes(builder: &mut TwinBuilder, scenario: &Scenario) {
 
 fn install_domains(builder: &mut TwinBuilder, scenario: &Scenario) {
     bus::install(builder, scenario.bus.bitrate.bits_per_second());
+    if !scenario.bus.enabled {
+        builder.agenda.at(SimTime::ZERO, Event::Bus(bus::BusEvent::Off));
+    }
     power::install(
         builder,
         power::Options {
@@ -199,6 +202,7 @@ fn plant_options(scenario: &Scenario) -> plant::Options {
     };
     plant::Options {
         volume_ml: plant.volume.millilitres(),
+        pump_loss_mpa: pump_loss_mpa(plant.pump_flow.millilitres_per_minute()),
         heat_w: plant.heat_load.watts(),
         secondary: tenths(plant.ambient),
         coolant: tenths(plant.coolant_start),
@@ -206,15 +210,22 @@ fn plant_options(scenario: &Scenario) -> plant::Options {
     }
 }
 
+/// The pump curve's loss in mPa per (L/min)^2 that brings its head to nothing at this flow: k = H0 / q^2.
+fn pump_loss_mpa(flow_ml_per_min: u32) -> u32 {
+    let square = u128::from(flow_ml_per_min).pow(2);
+    let shut_off_mpa = u128::from(plant::Options::default().shut_off_pa) * 1_000;
+    let loss = (shut_off_mpa * 1_000_000 + square / 2) / square.max(1);
+    u32::try_from(loss).unwrap_or(u32::MAX)
+}
+
 fn isotp_config(protocol: &Protocol) -> isotp::Config {
-    let span = |span: Span| Duration::from_micros(span.as_nanos() / 1_000);
     isotp::Config {
         block_size: protocol.block_size,
-        separation: isotp::SeparationTime::at_least(span(protocol.st_min)),
+        separation: isotp::SeparationTime::at_least(micros(protocol.st_min)),
         padding: Some(protocol.padding),
-        n_as: span(protocol.n_as),
-        n_bs: span(protocol.n_bs),
-        n_cr: span(protocol.n_cr),
+        n_as: micros(protocol.n_as),
+        n_bs: micros(protocol.n_bs),
+        n_cr: micros(protocol.n_cr),
         ..isotp::Config::DEFAULT
     }
 }
@@ -254,19 +265,6 @@ fn attach_cioc(builder: &mut TwinBuilder, scenario: &Scenario, images: &Images) 
     });
     bus::attach(builder, NodeId::CIOC, &controller(scenario, &banks));
     power::attach(builder, NodeId::CIOC, Branch::Cioc, node_options(scenario, NodeOptions::cioc()));
-    let span = |span: Span| Duration::from_micros(span.as_nanos() / 1_000);
-    let tenths = i16::try_from(scenario.plant.set_point.millicelsius() / 100).unwrap_or(400);
-    let default = orchestrator::Config::DEFAULT;
-    let config = orchestrator::Config {
-        pumps: scenario.pumps.count,
-        isotp: isotp_config(&scenario.protocol),
-        block_len: u16::try_from(scenario.protocol.block_len.bytes()).unwrap_or(u16::MAX),
-        update_supply_min: millivolts(scenario.supply.minimum_for_update),
-        p2: span(scenario.protocol.p2),
-        p2_star: span(scenario.protocol.p2_star),
-        regulation: orchestrator::config::Regulation { target: DeciCelsius::new(tenths), ..default.regulation },
-        ..default
-    };
     let store = if scenario.campaign { images.store.clone() } else { Store::NoPumpFirmware };
     let cpu = Cpu::new(CpuOptions {
         boot_time: scenario.timing.cioc_boot,
@@ -274,7 +272,40 @@ fn attach_cioc(builder: &mut TwinBuilder, scenario: &Scenario, images: &Images) 
         clock_ppm: scenario.timing.cioc_clock_drift.ppm(),
         read_cost: READ_COST,
     });
-    insert(builder, NodeId::CIOC, (cpu, CiocHost::new(config, store)));
+    insert(builder, NodeId::CIOC, (cpu, CiocHost::new(cioc_config(scenario), store)));
+}
+
+fn micros(span: Span) -> Duration {
+    Duration::from_micros(span.as_nanos() / 1_000)
+}
+
+/// What the factory configured in the CIOC of a scenario.
+#[must_use]
+pub fn cioc_config(scenario: &Scenario) -> orchestrator::Config {
+    let tenths = i16::try_from(scenario.plant.set_point.millicelsius() / 100).unwrap_or(400);
+    let default = orchestrator::Config::DEFAULT;
+    orchestrator::Config {
+        pumps: scenario.pumps.count,
+        isotp: isotp_config(&scenario.protocol),
+        block_len: u16::try_from(scenario.protocol.block_len.bytes()).unwrap_or(u16::MAX),
+        update_supply_min: millivolts(scenario.supply.minimum_for_update),
+        p2: micros(scenario.protocol.p2),
+        p2_star: micros(scenario.protocol.p2_star),
+        regulation: orchestrator::config::Regulation { target: DeciCelsius::new(tenths), ..default.regulation },
+        ..default
+    }
+}
+
+/// What the factory configured in a pump of a scenario.
+#[must_use]
+pub fn pump_config(scenario: &Scenario, number: PumpNumber, model: ModelId) -> pump::Config {
+    pump::Config {
+        isotp: isotp_config(&scenario.protocol),
+        update_supply_min: millivolts(scenario.supply.minimum_for_update),
+        p2: micros(scenario.protocol.p2),
+        p2_star: micros(scenario.protocol.p2_star),
+        ..pump::Config::new(number, model)
+    }
 }
 
 fn attach_pump(builder: &mut TwinBuilder, scenario: &Scenario, setup: &PumpSetup, images: &Images) {
@@ -284,12 +315,7 @@ fn attach_pump(builder: &mut TwinBuilder, scenario: &Scenario, setup: &PumpSetup
     bus::attach(builder, node, &controller(scenario, &filters));
     power::attach(builder, node, Branch::Pumps(0), node_options(scenario, NodeOptions::pump()));
     plant::attach(builder, node);
-    let span = |span: Span| Duration::from_micros(span.as_nanos() / 1_000);
-    let mut config = pump::Config::new(number, model_id(&images.models, &setup.model));
-    config.isotp = isotp_config(&scenario.protocol);
-    config.update_supply_min = millivolts(scenario.supply.minimum_for_update);
-    config.p2 = span(scenario.protocol.p2);
-    config.p2_star = span(scenario.protocol.p2_star);
+    let config = pump_config(scenario, number, model_id(&images.models, &setup.model));
     let times = scenario.flash_times();
     let times = FlashTimes {
         sector_erase: times.sector_erase,
@@ -344,7 +370,7 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
         nominal_mv: scenario.supply.nominal.millivolts(),
         latency: scenario.timing.reaction_latency,
         sector_erase: times.sector_erase,
-        image_len: u64::from(scenario.package.image.length.bytes()),
+        image_len: images.installed.values().map(|image| image.len() as u64).min().unwrap_or_default(),
         further_nodes: scenario.further_nodes.clone(),
         senders: scenario
             .traffic

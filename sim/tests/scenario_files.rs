@@ -109,7 +109,6 @@ fn an_empty_file_is_the_nominal_run() {
     let limits: Vec<&str> = scenario.budgets.iter().map(|budget| budget.id.as_str()).collect();
     assert_eq!(limits, ["pump-update", "back-to-automatic", "campaign"]);
     let times = scenario.flash_times();
-    assert_eq!((times.sector_len, times.word_len), (131_072, 4));
     assert_eq!((times.sector_erase, times.word_program), (Span::from_secs(1), Span::from_micros(16)));
 }
 
@@ -173,6 +172,47 @@ fn an_image_file_is_found_beside_the_file_that_names_it() {
     assert_eq!(names, ["s/file.ron", "lib/base.ron", "lib/fw.bin"]);
     // FIPS 180-2, appendix B.1: SHA-256 of "abc".
     assert_eq!(loaded.inputs[2].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+/// What is wrong with `file`, one line each.
+fn refused(files: &[(&str, &str)]) -> String {
+    match load(&Memory(files), Path::new(files[0].0), &[]) {
+        Err(LoadError::Invalid(report)) => report.render(Format::Short, false),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_image_is_at_most_as_long_as_the_slot_of_the_pumps() {
+    // 4 sectors of 128 KiB, less the 4 bytes of the valid marker.
+    let most = 4 * 128 * 1_024 - 4;
+    let made_up = |length: usize| format!("(package: (image: (length: \"{length}B\")))");
+    assert_eq!(good(&[("f.ron", &made_up(most))], &[]).scenario.package.image.length.bytes(), 524_284);
+    let text = refused(&[("f.ron", &made_up(most + 1))]);
+    assert!(text.contains("error[S008]: `length` is out of range (must be from 1KiB to 524284B)"), "{text}");
+    let file = "(package: (image: (source: File(\"fw.bin\"))))";
+    let (fits, too_long) = ("x".repeat(most), "x".repeat(most + 1));
+    assert_eq!(good(&[("f.ron", file), ("fw.bin", &fits)], &[]).image.map(|image| image.len()), Some(most));
+    let text = refused(&[("f.ron", file), ("fw.bin", &too_long)]);
+    assert!(text.contains("it holds 524285 bytes; an image has 1 to 524284"), "{text}");
+}
+
+#[test]
+fn a_bit_rate_without_a_whole_bit_time_is_refused() {
+    // 10^9 / 300,000 = 3333.3 ns; the bus counts whole nanoseconds.
+    let text = refused(&[("f.ron", "(bus: (bitrate: \"300kbit/s\"))")]);
+    assert!(text.contains("error[S014]: at 300kbit/s a bit lasts no whole number of nanoseconds"), "{text}");
+    assert_eq!(
+        good(&[("f.ron", "(bus: (bitrate: \"125kbit/s\"))")], &[]).scenario.bus.bitrate.bits_per_second(),
+        125_000
+    );
+}
+
+#[test]
+fn a_file_image_cannot_be_made_for_another_model() {
+    let file = "(package: (image: (source: File(\"fw.bin\"), defect: ForModel(\"AROS-40\"))))";
+    let text = refused(&[("f.ron", file), ("fw.bin", "abc")]);
+    assert!(text.contains("error[S014]: the header of an image file names its own model"), "{text}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! The whole image is checked before anything is written to a pump (PFU-015), in slices so that a step stays short.
 
-use protocol::header::{CRC32, HEADER_LEN, ImageDigest, ImageHeader};
+use protocol::header::{CRC32, HEADER_LEN, IMAGE_LEN_MOST, ImageDigest, ImageHeader};
 
 use crate::log::Cause;
 
@@ -65,7 +65,7 @@ pub(crate) enum Verdict {
     Bad(Cause),
 }
 
-/// Reads and checks the header; the stated length must be that of the file.
+/// Reads and checks the header; the stated length must be that of the file and fit a pump.
 pub(crate) fn read_image(package: &dyn Package) -> Result<Option<Image>, Cause> {
     let length = match package.state() {
         PackageState::NoPumpFirmware => return Ok(None),
@@ -77,7 +77,7 @@ pub(crate) fn read_image(package: &dyn Package) -> Result<Option<Image>, Cause> 
         return Err(Cause::ImageRejected);
     }
     let header = ImageHeader::decode(&bytes).map_err(|_| Cause::ImageRejected)?;
-    if header.length != length {
+    if header.length != length || length > IMAGE_LEN_MOST {
         return Err(Cause::ImageRejected);
     }
     let [.., a, b, c, d] = bytes;

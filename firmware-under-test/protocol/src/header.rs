@@ -21,6 +21,9 @@ use crc::{CRC_32_ISO_HDLC, Crc, Digest, Table};
 
 /// Bytes of the header.
 pub const HEADER_LEN: usize = 64;
+/// The longest image a pump can take: its slot of four 128 KB sectors without the word of the valid marker. A reader of
+/// a package refuses a longer one before anything is erased.
+pub const IMAGE_LEN_MOST: u32 = 0x7_FFFC;
 /// Opens every image.
 pub const MAGIC: [u8; 4] = *b"CPFW";
 const FORMAT: u16 = 1;

@@ -24,8 +24,9 @@ pub const SLOT_LEN: u32 = SECTOR_LEN * SECTORS as u32;
 pub const WORD_LEN: u32 = 4;
 /// Address of the valid marker, the last word of the slot.
 pub const MARKER_ADDRESS: u32 = SLOT_LEN - WORD_LEN;
-/// The longest image: the slot without the marker.
-pub const IMAGE_LEN_MOST: u32 = MARKER_ADDRESS;
+/// The longest image, as both sides of the bus know it: the slot without the marker.
+pub use protocol::header::IMAGE_LEN_MOST;
+const _: () = assert!(IMAGE_LEN_MOST == MARKER_ADDRESS);
 /// The marker of a valid image. Programming only clears bits, so that a torn marker has more ones and never equals it.
 pub const MARKER: u32 = 0x0DA1_C0DE;
 /// What an erased word reads as.

@@ -108,6 +108,8 @@ pub struct Controller {
     sent: Deque<Id, CONFIRMATIONS>,
     overruns: u32,
     requests: u64,
+    /// What a babbling fault sends, and the gap between two.
+    babble: Option<(Frame, Span)>,
 }
 
 impl Controller {
@@ -123,6 +125,7 @@ impl Controller {
             sent: Deque::new(),
             overruns: 0,
             requests: 0,
+            babble: None,
         }
     }
 
@@ -167,9 +170,15 @@ impl Controller {
         self.mailboxes[slot] = Some(Offer { key, order: self.requests, slot: slot as u8, queued: now, frame });
     }
 
-    pub(super) fn set_babble(&mut self, frame: Option<Frame>, now: SimTime) {
+    pub(super) fn set_babble(&mut self, babble: Option<(Frame, Span)>, now: SimTime) {
         self.mailboxes[BABBLE] = None;
-        if let Some(frame) = frame {
+        self.babble = babble;
+        self.babble_again(now);
+    }
+
+    /// Requests the next frame of a babbling fault, if it goes on and none waits.
+    pub(super) fn babble_again(&mut self, now: SimTime) {
+        if let (Some((frame, _)), None) = (self.babble, self.mailboxes[BABBLE]) {
             self.fill(BABBLE, frame, now);
         }
     }
@@ -192,19 +201,23 @@ impl Controller {
         outcome
     }
 
-    /// The line reports that mailbox `slot` was sent.
-    pub(super) fn confirm(&mut self, slot: u8, now: SimTime) {
+    /// The line reports that mailbox `slot` was sent; gives the gap after which a babbling fault goes on, if there is one.
+    pub(super) fn confirm(&mut self, slot: u8, now: SimTime) -> Option<Span> {
         let index = usize::from(slot);
         self.giving_up &= !(1 << slot);
-        let Some(offer) = self.mailboxes[index].take() else { return };
+        let offer = self.mailboxes[index].take()?;
         if index == BABBLE {
-            self.fill(BABBLE, offer.frame, now);
-            return;
+            let gap = self.babble.map(|(_, gap)| gap).filter(|gap| *gap > Span::ZERO);
+            if gap.is_none() {
+                self.babble_again(now);
+            }
+            return gap;
         }
         if self.sent.is_full() {
             self.sent.pop_front();
         }
         let _ = self.sent.push_back(offer.frame.id());
+        None
     }
 
     /// The line reports that the attempt with mailbox `slot` is over without success.
@@ -222,17 +235,20 @@ impl Controller {
         kept
     }
 
-    pub(super) fn take_received(&mut self) -> Option<Frame> {
+    /// Takes the oldest frame out of the receive FIFO.
+    pub(crate) fn take_received(&mut self) -> Option<Frame> {
         if self.listening { self.received.pop_front() } else { None }
     }
 
-    pub(super) fn take_sent(&mut self) -> Option<Id> {
+    /// Takes the oldest confirmation: the id of a frame that was sent.
+    pub(crate) fn take_sent(&mut self) -> Option<Id> {
         if self.listening { self.sent.pop_front() } else { None }
     }
 
     /// What a reset or the loss of power leaves: options and filter, nothing else.
     pub(super) fn forget(&mut self) {
         self.mailboxes = [None; MAILBOXES + 1];
+        self.babble = None;
         self.giving_up = 0;
         self.received.clear();
         self.sent.clear();

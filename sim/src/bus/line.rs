@@ -227,7 +227,8 @@ impl Bus {
         }
     }
 
-    pub(super) fn entity(&self, node: NodeId) -> Entity {
+    /// The entity of an attached node.
+    pub(crate) fn entity(&self, node: NodeId) -> Entity {
         self.entities[node.index()]
     }
 
@@ -421,14 +422,21 @@ impl Bus {
 
     pub(super) fn set_counters(&mut self, ctx: &mut Context<'_>, node: NodeId, counters: Counters) {
         let link = &mut self.links[node.index()];
-        link.counters = counters;
+        let before = std::mem::replace(&mut link.counters, counters);
         if counters == Counters::default() {
             self.counting &= !node.bit();
         } else {
             self.counting |= node.bit();
         }
         let state = LinkState::of(counters);
-        if !matches!(link.state, LinkState::Active | LinkState::Passive) || link.state == state {
+        if !matches!(link.state, LinkState::Active | LinkState::Passive) {
+            return;
+        }
+        if link.state == state {
+            if counters.tec > before.tec || counters.rec > before.rec {
+                let Counters { tec, rec } = counters;
+                ctx.record(Record::Bus(BusRecord::Counters { node, tec, rec }));
+            }
             return;
         }
         self.set_state(ctx, node, state);

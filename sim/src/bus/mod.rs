@@ -19,7 +19,8 @@ mod noise;
 mod tests;
 pub mod wire;
 
-use bevy_ecs::prelude::World;
+use bevy_ecs::prelude::{Query, ResMut, World};
+use bevy_ecs::system::SystemState;
 use embedded_can::Id;
 use heapless::Vec as FixedVec;
 use protocol::frame::{Frame, raw_id};
@@ -38,6 +39,7 @@ use crate::hosts::CpuEvent;
 use crate::kernel::{SimTime, Span, Stream, Words};
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
+use controller::Offer;
 use line::{Outcome, nodes_of};
 
 /// Scheduled events of the bus.
@@ -53,6 +55,10 @@ pub enum BusEvent {
     },
     /// A node that waits for recessive bits may have seen enough.
     Settle(NodeId),
+    /// The bus is out of order from now on: every node is alone.
+    Off,
+    /// The gap between two frames of a babbling node is over.
+    Babble(NodeId),
 }
 
 /// How a controller stands on the bus.
@@ -135,6 +141,15 @@ pub enum BusRecord {
         /// Receive error counter.
         rec: u16,
     },
+    /// An error raised a controller's counters without a change of its state.
+    Counters {
+        /// Whose.
+        node: NodeId,
+        /// Transmit error counter.
+        tec: u16,
+        /// Receive error counter.
+        rec: u16,
+    },
     /// The receive FIFO was full: the frame is lost to this node.
     Overrun {
         /// Whose FIFO.
@@ -183,6 +198,7 @@ impl BusRecord {
                 put(&[3, node.index() as u64, *state as u64, u64::from(*tec), u64::from(*rec)]);
             }
             Self::Overrun { node, id } => put(&[4, node.index() as u64, id_word(*id)]),
+            Self::Counters { node, tec, rec } => put(&[6, node.index() as u64, u64::from(*tec), u64::from(*rec)]),
             Self::Lost { injection, node, id } => put(&[5, u64::from(*injection), node.index() as u64, id_word(*id)]),
         }
     }
@@ -259,12 +275,19 @@ pub fn install(builder: &mut TwinBuilder, bitrate: u32) {
     let bit_time = bit_time(bitrate).unwrap_or_else(|| panic!("no bit time for {bitrate} bit/s"));
     builder.resource(Bus::new(bit_time.as_nanos()));
     builder.component::<Controller>();
-    builder.on(Event::BUS, |world, ctx, event| {
+    let mut access = Access::new(&mut builder.world);
+    builder.on(Event::BUS, move |world, ctx, event| {
         if let Event::Bus(event) = event {
-            handle(world, ctx, event);
+            let (mut bus, mut controllers) = access.get_mut(world).expect("the bus is installed");
+            handle(&mut bus, &mut controllers, ctx, event);
         }
     });
 }
+
+type Controllers<'w, 's> = Query<'w, 's, &'static mut Controller>;
+
+/// Line and controllers at once: a look-up in the world for each of a frame's stations would cost more than the frame.
+type Access = SystemState<(ResMut<'static, Bus>, Controllers<'static, 'static>)>;
 
 /// Gives a node its controller; after [`install`] and after the node was added to [`Nodes`].
 ///
@@ -278,60 +301,73 @@ pub fn attach(builder: &mut TwinBuilder, node: NodeId, options: &ControllerOptio
     bus.acceptance.set(node, &options.filters);
 }
 
-fn handle(world: &mut World, ctx: &mut Context<'_>, event: BusEvent) {
+fn handle(bus: &mut Bus, controllers: &mut Controllers<'_, '_>, ctx: &mut Context<'_>, event: BusEvent) {
     match event {
         BusEvent::Advance { segment, epoch } => {
             let s = usize::from(segment);
-            let outcome = world.resource_mut::<Bus>().advance(ctx, s, epoch);
-            if let Some(outcome) = outcome {
-                hand_over(world, ctx, s, &outcome);
+            if let Some(outcome) = bus.advance(ctx, s, epoch) {
+                hand_over(bus, controllers, ctx, s, &outcome);
             }
         }
-        BusEvent::Settle(node) => world.resource_mut::<Bus>().settle_node(ctx, node),
+        BusEvent::Settle(node) => bus.settle_node(ctx, node),
+        BusEvent::Off => {
+            let medium = Medium { unplugged: ALL_NODES, ..bus.medium() };
+            bus.rewire(ctx, medium);
+        }
+        BusEvent::Babble(node) => {
+            let mut controller = controllers.get_mut(bus.entity(node)).expect("an attached node has a controller");
+            controller.babble_again(ctx.now);
+            bus.offer(ctx, node, controller.best());
+        }
     }
 }
 
 /// Carries what the line brought to the controllers, and their next offers to the line.
-fn hand_over(world: &mut World, ctx: &mut Context<'_>, s: usize, outcome: &Outcome) {
+fn hand_over(bus: &mut Bus, controllers: &mut Controllers<'_, '_>, ctx: &mut Context<'_>, s: usize, outcome: &Outcome) {
     if let Some(frame) = outcome.frame {
         let sender = nodes_of(outcome.sent).next();
         for node in nodes_of(outcome.accepted) {
-            receive(world, ctx, node, sender, frame);
+            receive(bus, controllers, ctx, node, sender, frame);
         }
     }
     for node in nodes_of(outcome.sent | outcome.failed) {
-        close(world, ctx, node, outcome.sent & node.bit() != 0);
+        close(bus, controllers, ctx, node, outcome.sent & node.bit() != 0);
     }
     if outcome.free {
-        world.resource_mut::<Bus>().arbitrate(ctx, s);
+        bus.arbitrate(ctx, s);
     }
 }
 
 /// The attempt of `node` is over.
-fn close(world: &mut World, ctx: &mut Context<'_>, node: NodeId, sent: bool) {
-    let bus = world.resource::<Bus>();
+fn close(bus: &mut Bus, controllers: &mut Controllers<'_, '_>, ctx: &mut Context<'_>, node: NodeId, sent: bool) {
     let (entity, Some(sending)) = (bus.entity(node), bus.links[node.index()].sending) else { return };
-    let mut controller = world.get_mut::<Controller>(entity).expect("an attached node has a controller");
+    let mut controller = controllers.get_mut(entity).expect("an attached node has a controller");
     if sent {
-        controller.confirm(sending.slot, ctx.now);
+        if let Some(gap) = controller.confirm(sending.slot, ctx.now) {
+            ctx.agenda.after(gap, Event::Bus(BusEvent::Babble(node)));
+        }
         if controller.has_news() {
             call_attention(&mut controller, ctx, node, Span::ZERO);
         }
     } else {
         controller.failed(sending.slot);
     }
-    let best = controller.best();
-    world.resource_mut::<Bus>().set_offer(node, best);
+    bus.set_offer(node, controller.best());
 }
 
-fn receive(world: &mut World, ctx: &mut Context<'_>, node: NodeId, sender: Option<NodeId>, frame: Frame) {
-    let mut bus = world.resource_mut::<Bus>();
+fn receive(
+    bus: &mut Bus,
+    controllers: &mut Controllers<'_, '_>,
+    ctx: &mut Context<'_>,
+    node: NodeId,
+    sender: Option<NodeId>,
+    frame: Frame,
+) {
     if let Some(injection) = bus.losses.take(node, sender, frame.id()) {
         ctx.record(Record::Bus(BusRecord::Lost { injection, node, id: frame.id() }));
         return;
     }
-    let entity = bus.entity(node);
-    let mut controller = world.get_mut::<Controller>(entity).expect("an attached node has a controller");
+    let mut controller = controllers.get_mut(bus.entity(node)).expect("an attached node has a controller");
     if controller.receive(frame) {
         let latency = controller.latency;
         call_attention(&mut controller, ctx, node, latency);
@@ -360,10 +396,53 @@ fn controller_mut(world: &mut World, node: NodeId) -> bevy_ecs::world::Mut<'_, C
 /// Shows the line what the controller offers now.
 fn offer(world: &mut World, ctx: &mut Context<'_>, node: NodeId) {
     let best = controller_mut(world, node).best();
-    let mut bus = world.resource_mut::<Bus>();
-    bus.set_offer(node, best);
-    let segment = bus.segment_index(node);
-    bus.reconsider(ctx, segment);
+    world.resource_mut::<Bus>().offer(ctx, node, best);
+}
+
+/// What a board does with its own controller while it holds both; see the functions of the same names for the rest.
+impl Bus {
+    fn offer(&mut self, ctx: &mut Context<'_>, node: NodeId, best: Option<Offer>) {
+        self.set_offer(node, best);
+        let segment = self.segment_index(node);
+        self.reconsider(ctx, segment);
+    }
+
+    /// [`request`] with the controller at hand.
+    ///
+    /// # Errors
+    /// [`MailboxesFull`] if no mailbox is free.
+    pub(crate) fn request(
+        &mut self,
+        ctx: &mut Context<'_>,
+        node: NodeId,
+        controller: &mut Controller,
+        frame: Frame,
+    ) -> Result<(), MailboxesFull> {
+        controller.put(frame, ctx.now)?;
+        self.offer(ctx, node, controller.best());
+        Ok(())
+    }
+
+    /// [`abort`] with the controller at hand.
+    pub(crate) fn abort(
+        &mut self,
+        ctx: &mut Context<'_>,
+        node: NodeId,
+        controller: &mut Controller,
+        id: Id,
+    ) -> Aborted {
+        let outcome = controller.abort(id, self.slot_on_line(node, ctx.now));
+        self.offer(ctx, node, controller.best());
+        outcome
+    }
+
+    /// [`set_powered`] off with the controller at hand, as a CPU does that restarts.
+    pub(crate) fn switch_off(&mut self, ctx: &mut Context<'_>, node: NodeId, controller: &mut Controller) {
+        if self.state(node) != LinkState::Off {
+            controller.forget();
+            self.leave(ctx, node, LinkState::Off);
+        }
+    }
 }
 
 /// Puts `frame` into a free mailbox of `node`.
@@ -496,8 +575,9 @@ pub fn change_medium(world: &mut World, ctx: &mut Context<'_>, change: impl FnOn
     bus.rewire(ctx, medium);
 }
 
-/// For the fault domain: the node sends `frame` back to back from a mailbox of its own, until `None` or power-off.
-pub fn set_babbling(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Option<Frame>) {
+/// For the fault domain: the node sends the frame again and again from a mailbox of its own, each one requested the
+/// given time after the end of the one before, until `None` or power-off.
+pub fn set_babbling(world: &mut World, ctx: &mut Context<'_>, node: NodeId, frame: Option<(Frame, Span)>) {
     controller_mut(world, node).set_babble(frame, ctx.now);
     offer(world, ctx, node);
 }

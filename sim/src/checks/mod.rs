@@ -7,7 +7,7 @@
 mod requirements;
 mod rows;
 
-use bevy_ecs::prelude::{Resource, World};
+use bevy_ecs::prelude::{Mut, Resource, World};
 
 use crate::event::{Context, Event, TwinBuilder};
 use crate::hosts::image::Image;
@@ -58,15 +58,15 @@ pub fn install(builder: &mut TwinBuilder, truth: Truth) {
         _ => {}
     });
     builder.observe(|world, _, time, record| {
-        world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| {
-            checks.see(world, time, record);
-        });
+        if !world.resource_mut::<Checks>().see_often(time, record) {
+            world.resource_scope(|world, mut checks: Mut<'_, Checks>| checks.see(world, time, record));
+        }
     });
 }
 
 fn look(world: &mut World, context: &mut Context<'_>) {
     let now = context.now;
-    world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| checks.look(world, now));
+    world.resource_scope(|world, mut checks: Mut<'_, Checks>| checks.look(world, now));
     crate::measure::look(world, context);
     context.agenda.after(LOOK_PERIOD, Event::Check(CheckEvent::Look));
 }

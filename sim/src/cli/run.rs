@@ -24,13 +24,24 @@ pub fn run(arguments: &RunArgs) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code.into(),
     };
+    if let Some(twice) = written_twice(arguments, &loaded) {
+        terminal.diagnostic(&format!(
+            "error: two scenarios would write to {}\nhelp: give them other names or seeds\n",
+            twice.display()
+        ));
+        return exit::USAGE.into();
+    }
     let mut code = exit::PASS;
+    let mut read = true;
     for scenario in &loaded {
         match run_one(arguments, terminal, scenario) {
             Ok(report) => {
                 code = worse(code, exit_code(report.verdict));
-                if let Err(code) = terminal.result(&shown(arguments, terminal, &report)) {
-                    return code;
+                if read {
+                    match terminal.result(&shown(arguments, terminal, &report)) {
+                        Ok(still) => read = still,
+                        Err(code) => return code,
+                    }
                 }
             }
             Err(failed) => {
@@ -73,6 +84,12 @@ fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded) -> Result<R
     Ok(report)
 }
 
+/// The folder that two of the scenarios would both write to, if any.
+fn written_twice(arguments: &RunArgs, loaded: &[Loaded]) -> Option<PathBuf> {
+    let mut folders = std::collections::BTreeSet::new();
+    loaded.iter().map(|loaded| out_folder(arguments, loaded)).find(|folder| !folders.insert(folder.clone()))
+}
+
 fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
     let name = Path::new(&loaded.scenario.name).join(loaded.scenario.seed.to_string());
     match &arguments.out {
@@ -91,14 +108,18 @@ fn run_recorded(loaded: &Loaded, recording: Option<&Path>, progress: impl FnMut(
             Some(Box::new(BufWriter::new(file)) as Box<dyn Write + Send>)
         }
     };
-    Ok(run::run_recorded(&loaded.scenario, loaded.image.as_deref(), sink, progress))
+    run::run_recorded(&loaded.scenario, loaded.image.as_deref(), sink, progress)
+        .map_err(|error| OutputError::new(recording.unwrap_or(Path::new("recording")), &error))
 }
 
 fn write_files(folder: &Folder, report: &Report, ended: &Run) -> Result<(), OutputError> {
     folder.write("result.json", &(reports::to_json_line(report) + "\n"))?;
     let mut writer = reports::EventWriter::new(Vec::new());
-    for (time, record) in ended.twin.world.resource::<Measures>().journal.iter() {
-        let (node, kind, data) = run::event_of(record);
+    for (time, record, count) in ended.twin.world.resource::<Measures>().journal.iter() {
+        let (node, kind, mut data) = run::event_of(record);
+        if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
+            fields.insert("count".to_owned(), (*count).into());
+        }
         let t_ms = reports::Millis::from_nanos(time.as_nanos());
         writer.write(&reports::Event { t_ms, node: &node, kind, data }).map_err(|error| OutputError::text(&error))?;
     }

@@ -59,15 +59,15 @@ impl Terminal {
         self.format
     }
 
-    /// Prints a result.
+    /// Prints a result; `false` when the reader has gone, which is no error: the exit code stays that of the work done.
     ///
     /// # Errors
-    /// The exit code to end with: success when the reader has gone, else that stdout cannot be written.
-    pub fn result(self, text: &str) -> Result<(), ExitCode> {
+    /// The exit code to end with when stdout cannot be written.
+    pub fn result(self, text: &str) -> Result<bool, ExitCode> {
         let mut stdout = std::io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(exit::PASS.into()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
             Err(error) => {
                 self.diagnostic(&format!("error: cannot write to stdout: {error}\n"));
                 Err(exit::USAGE.into())

@@ -210,6 +210,7 @@ fn begin_bus(world: &mut World, context: &mut Context<'_>, number: usize, inject
         FaultKind::FrameLoss(_) | FaultKind::ReceiveOverrun(_) => begin_loss(world, number, injection),
         FaultKind::Babbling(babble) => {
             let frame = Frame::data_frame(babble.id.id(), &[0; 8][..usize::from(babble.dlc.min(8))]);
+            let frame = frame.map(|frame| (frame, babble.gap));
             injection.nodes.iter().for_each(|node| bus::set_babbling(world, context, *node, frame));
         }
         FaultKind::ControllerSlow(later) => {
@@ -413,7 +414,8 @@ fn flip_bits(world: &mut World, node: NodeId, count: u32) -> Option<String> {
             flipped = flipped.or(Some(format!("flash of {node} at {at:#07x}: {before:#04x} became {after:#04x}")));
         }
     }
-    flipped
+    let more = if count > 1 { format!(", and {} bits more", count - 1) } else { String::new() };
+    flipped.map(|first| first + &more)
 }
 
 /// Takes the fault back.
@@ -486,7 +488,8 @@ fn end_at_board(world: &mut World, now: SimTime, injection: &Injection, node: No
         }
         FaultKind::ClockDrift(_) => {
             if let Some(mut cpu) = component::<Cpu>(world, node) {
-                cpu.set_drift(now, 0);
+                let own = cpu.own_ppm;
+                cpu.set_drift(now, own);
             }
         }
         _ => {}
@@ -530,10 +533,13 @@ pub(super) fn proof(world: &World, number: usize, injection: &Injection, record:
             Some(format!("{sender} sends {:#05x} back to back", protocol::frame::raw_id(frame.id())))
         }
         (_, Record::Pump(record)) if injection.active && at(&record.node()) => pump_proof(world, injection, record),
-        (FaultKind::SlowBoot(_), Record::Orchestrator(OrchestratorRecord::Started))
+        (FaultKind::SlowBoot(_), Record::Orchestrator(OrchestratorRecord::Reset))
             if injection.active && at(&NodeId::CIOC) =>
         {
-            Some("the CIOC started late".to_owned())
+            boot_read_back(world, NodeId::CIOC)
+        }
+        (FaultKind::SlowBoot(_), Record::Power(PowerRecord::Good { node, .. })) if injection.active && at(node) => {
+            boot_read_back(world, *node)
         }
         (FaultKind::Reset, Record::Orchestrator(OrchestratorRecord::Reset))
             if at(&NodeId::CIOC) && is_due(injection) =>
@@ -557,6 +563,12 @@ fn names_of(world: &World, mask: u32) -> String {
     if hit.len() == nodes.iter().count() { "all nodes".to_owned() } else { hit.join(", ") }
 }
 
+/// The boot that begins now takes as long as the CPU is set to.
+fn boot_read_back(world: &World, node: NodeId) -> Option<String> {
+    let entity = world.resource::<Nodes>().get(node)?;
+    world.get::<Cpu>(entity).map(|cpu| format!("the boot of {node} takes {} ms", cpu.options.boot_time))
+}
+
 fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Option<String> {
     let node = record.node();
     match (&injection.fault.kind, record) {
@@ -567,7 +579,7 @@ fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Opti
             let took = operation.ends.since(operation.begun);
             (took > world.resource::<Setting>().sector_erase).then(|| format!("an erase of {node} takes {took} ms"))
         }
-        (FaultKind::SlowBoot(_), PumpRecord::Started { .. }) => Some(format!("{node} started late")),
+        (FaultKind::SlowBoot(_), PumpRecord::Reset { .. }) => boot_read_back(world, node),
         (FaultKind::Reset, PumpRecord::Reset { .. }) if is_due(injection) => Some(format!("{node} was reset")),
         (FaultKind::WrongVersion(_), PumpRecord::Disguised { version, .. }) => {
             Some(format!("{node} reports version {version}"))

@@ -132,7 +132,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
         _ => {}
     });
     if watching {
-        builder.observe(|world, context, time, record| see(world, context, time, record));
+        builder.observe(see);
     }
 }
 

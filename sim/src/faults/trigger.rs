@@ -125,7 +125,7 @@ fn at_point(injection: &mut Injection, when: &When, watch: &Watch, moment: &Mome
         }
         _ => return None,
     };
-    let wanted = u32::try_from(when.progress.permille()).unwrap_or(u32::MAX);
+    let wanted = when.progress.permille();
     let here = pump == when.pump
         && when.attempt.is_none_or(|wanted| wanted == attempt)
         && is_phase(phase, &when.phase)

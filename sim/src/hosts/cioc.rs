@@ -3,18 +3,22 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use bevy_ecs::prelude::{Component, Mut, World};
+use bevy_ecs::prelude::{Component, Query, Res, ResMut, World};
+use bevy_ecs::system::SystemState;
 use embedded_can::Id;
 use orchestrator::{Config, Inputs, NonVolatile, Orchestrator, Outputs, Package, PackageState, UserAction};
+use protocol::Frame;
 use units::{DeciCelsius, Millivolts};
 
 use super::cpu::{Availability, Cpu};
 use super::image::Image;
-use super::{CpuEvent, FirmwareDefect, OrchestratorRecord};
+use super::{CpuEvent, Defect, OrchestratorRecord};
+use crate::bus::{Bus, Controller};
 use crate::event::{Context, Event};
 use crate::kernel::{SimTime, Span};
 use crate::node::{NodeId, Nodes};
-use crate::{bus, plant, power};
+use crate::plant::Plant;
+use crate::power::{Branch, Supply};
 
 /// Bytes of the FRAM.
 pub const FRAM_LEN: usize = 8 * 1024;
@@ -148,172 +152,202 @@ impl Package for StoreReader<'_> {
     }
 }
 
-fn host(world: &mut World) -> Mut<'_, CiocHost> {
-    let entity = world.resource::<Nodes>().entity(NodeId::CIOC);
-    world.get_mut::<CiocHost>(entity).expect("the CIOC has a host")
-}
+type Boards<'w, 's> = Query<'w, 's, (&'static mut CiocHost, &'static mut Cpu, &'static mut Controller)>;
 
-fn cpu(world: &mut World) -> Mut<'_, Cpu> {
-    let entity = world.resource::<Nodes>().entity(NodeId::CIOC);
-    world.get_mut::<Cpu>(entity).expect("the CIOC has a CPU")
-}
+/// Reaches the [`Board`] in one go, as [`super::pump::Access`] does.
+pub(super) type Access =
+    SystemState<(ResMut<'static, Bus>, Res<'static, Plant>, Res<'static, Supply>, Boards<'static, 'static>)>;
 
-/// Supply is gone: everything but FRAM and file store is lost.
-pub(super) fn power_lost(world: &mut World, context: &mut Context<'_>) {
-    host(world).firmware = None;
-    context.record(OrchestratorRecord::Off.into());
+/// The CIOC's board with all that it is connected to.
+pub(super) struct Board<'a> {
+    host: &'a mut CiocHost,
+    cpu: &'a mut Cpu,
+    controller: &'a mut Controller,
+    bus: &'a mut Bus,
+    plant: &'a Plant,
+    supply: &'a Supply,
 }
 
 /// Whether the CIOC's own firmware is being replaced, so that nothing can be started.
-pub(super) fn is_updating(world: &mut World) -> bool {
-    host(world).updating
+pub(super) fn is_updating(world: &World) -> bool {
+    let entity = world.resource::<Nodes>().entity(NodeId::CIOC);
+    world.get::<CiocHost>(entity).is_some_and(|host| host.updating)
 }
 
-/// The boot time has passed: starts the firmware.
-pub(super) fn start(world: &mut World, context: &mut Context<'_>) {
-    let mut host = host(world);
-    host.firmware = Some(Orchestrator::boot(host.config, &host.fram));
-    host.sampled_at = SimTime::NEVER;
-    context.record(OrchestratorRecord::Started.into());
-    run(world, context, None);
+/// Does something with the board; `None` if the twin has no CIOC.
+pub(super) fn with_board<T>(
+    access: &mut Access,
+    world: &mut World,
+    what: impl FnOnce(&mut Board<'_>) -> T,
+) -> Option<T> {
+    let (mut bus, plant, supply, mut boards) = access.get_mut(world).ok()?;
+    let (mut host, mut cpu, mut controller) = boards.get_mut(bus.entity(NodeId::CIOC)).ok()?;
+    Some(what(&mut Board {
+        host: &mut host,
+        cpu: &mut cpu,
+        controller: &mut controller,
+        bus: &mut bus,
+        plant: &plant,
+        supply: &supply,
+    }))
 }
 
-/// The person at the CIOC does something; lost if no firmware runs.
-pub(super) fn user(world: &mut World, context: &mut Context<'_>, action: UserAction) {
-    context.record(OrchestratorRecord::User(action).into());
-    match cpu(world).availability(context.now) {
-        Availability::Now => run(world, context, Some(action)),
-        Availability::From(free) => context.agenda.at(free, Event::Cpu(CpuEvent::User(action))),
-        Availability::No => {}
+impl Board<'_> {
+    /// Supply is gone: everything but FRAM and file store is lost.
+    pub(super) fn power_lost(&mut self, context: &mut Context<'_>) {
+        self.host.firmware = None;
+        context.record(OrchestratorRecord::Off.into());
     }
-}
 
-/// The CIOC's own firmware is replaced: the orchestrator stops, the bus hears nothing from it.
-pub(super) fn update_begins(world: &mut World, context: &mut Context<'_>) {
-    let now = context.now;
-    let mut host = host(world);
-    host.updating = true;
-    host.firmware = None;
-    cpu(world).reset(now);
-    bus::set_powered(world, context, NodeId::CIOC, false);
-    context.record(OrchestratorRecord::UpdateBegun.into());
-}
+    /// The boot time has passed: starts the firmware.
+    pub(super) fn start(&mut self, context: &mut Context<'_>) -> Result<(), Defect> {
+        let host = &self.host;
+        let booted = catch_unwind(AssertUnwindSafe(|| Orchestrator::boot(host.config, &host.fram)));
+        self.host.firmware = Some(booted.map_err(|panic| Defect::panicked(NodeId::CIOC, &*panic))?);
+        self.host.sampled_at = SimTime::NEVER;
+        context.record(OrchestratorRecord::Started.into());
+        self.run(context, None)
+    }
 
-/// The CIOC's own update is over: it boots.
-pub(super) fn update_ends(world: &mut World, context: &mut Context<'_>) {
-    host(world).updating = false;
-    context.record(OrchestratorRecord::UpdateEnded.into());
-    reset(world, context);
-}
-
-/// Restarts the CPU; FRAM and file store are kept.
-pub(super) fn reset(world: &mut World, context: &mut Context<'_>) {
-    let now = context.now;
-    host(world).firmware = None;
-    context.record(OrchestratorRecord::Reset.into());
-    bus::set_powered(world, context, NodeId::CIOC, false);
-    let mut cpu = cpu(world);
-    cpu.reset(now);
-    let (at, life) = (now + cpu.options.boot_time, cpu.life);
-    let cause = pump::ResetCause::Software;
-    context.agenda.at(at, Event::Cpu(CpuEvent::Boot { node: NodeId::CIOC, life, cause }));
-}
-
-/// Runs the firmware until it has nothing more to do at this instant.
-pub(super) fn run(world: &mut World, context: &mut Context<'_>, action: Option<UserAction>) {
-    let mut action = action;
-    for step in 0..STEPS_MOST {
-        let received = bus::take_received(world, NodeId::CIOC);
-        let sent = bus::take_sent(world, NodeId::CIOC);
-        if step > 0 && received.is_none() && sent.is_none() {
-            return;
+    /// The controller has news: runs the firmware if its CPU is free, or sees to it that it runs as soon as it is.
+    pub(super) fn attend(&mut self, context: &mut Context<'_>) -> Result<(), Defect> {
+        match self.cpu.availability(context.now) {
+            Availability::Now => return self.run(context, None),
+            Availability::From(free) => context.agenda.at(free, Event::Cpu(CpuEvent::Attend(NodeId::CIOC))),
+            Availability::No => {}
         }
-        sample(world, context.now);
-        let mailboxes_free = bus::mailboxes_free(world, NodeId::CIOC);
-        let host = host(world);
-        let inputs = Inputs {
+        Ok(())
+    }
+
+    /// The timer fires.
+    pub(super) fn wake(&mut self, context: &mut Context<'_>, life: u32) -> Result<(), Defect> {
+        if super::wake_is_due(self.cpu, context, NodeId::CIOC, life) { self.run(context, None) } else { Ok(()) }
+    }
+
+    /// The person at the CIOC does something; lost if no firmware runs.
+    pub(super) fn user(&mut self, context: &mut Context<'_>, action: UserAction) -> Result<(), Defect> {
+        context.record(OrchestratorRecord::User(action).into());
+        match self.cpu.availability(context.now) {
+            Availability::Now => return self.run(context, Some(action)),
+            Availability::From(free) => context.agenda.at(free, Event::Cpu(CpuEvent::User(action))),
+            Availability::No => {}
+        }
+        Ok(())
+    }
+
+    /// The CIOC's own firmware is replaced: the orchestrator stops, the bus hears nothing from it.
+    pub(super) fn update_begins(&mut self, context: &mut Context<'_>) {
+        self.host.updating = true;
+        self.host.firmware = None;
+        self.cpu.reset(context.now);
+        self.bus.switch_off(context, NodeId::CIOC, self.controller);
+        context.record(OrchestratorRecord::UpdateBegun.into());
+    }
+
+    /// The CIOC's own update is over: it boots.
+    pub(super) fn update_ends(&mut self, context: &mut Context<'_>) {
+        self.host.updating = false;
+        context.record(OrchestratorRecord::UpdateEnded.into());
+        self.reset(context);
+    }
+
+    /// Restarts the CPU; FRAM and file store are kept.
+    pub(super) fn reset(&mut self, context: &mut Context<'_>) {
+        self.host.firmware = None;
+        context.record(OrchestratorRecord::Reset.into());
+        self.bus.switch_off(context, NodeId::CIOC, self.controller);
+        self.cpu.reset(context.now);
+        let (at, life) = (context.now + self.cpu.options.boot_time, self.cpu.life);
+        let cause = pump::ResetCause::Software;
+        context.agenda.at(at, Event::Cpu(CpuEvent::Boot { node: NodeId::CIOC, life, cause }));
+    }
+
+    /// Runs the firmware until it has nothing more to do at this instant.
+    fn run(&mut self, context: &mut Context<'_>, action: Option<UserAction>) -> Result<(), Defect> {
+        let mut action = action;
+        for step in 0..STEPS_MOST {
+            let received = self.controller.take_received();
+            let sent = self.controller.take_sent();
+            if step > 0 && received.is_none() && sent.is_none() {
+                return Ok(());
+            }
+            let inputs = self.inputs(context.now, received, sent, action.take());
+            let Some(outputs) = self.step_firmware(context, &inputs)? else { return Ok(()) };
+            self.apply(context, &outputs)?;
+            if self.cpu.availability(context.now) != Availability::Now {
+                return Ok(());
+            }
+        }
+        Err(Defect::new(NodeId::CIOC, "did not come to rest: 64 steps at one instant"))
+    }
+
+    fn inputs(&mut self, now: SimTime, received: Option<Frame>, sent: Option<Id>, user: Option<UserAction>) -> Inputs {
+        self.sample(now);
+        Inputs {
             received,
             sent: sent.and_then(|id| match id {
                 Id::Standard(id) => Some(id),
                 Id::Extended(_) => None,
             }),
-            mailboxes_free,
-            supply: host.supply,
-            feed: host.feed,
-            coolant: host.coolant,
-            user: action.take(),
-        };
-        let Some(outputs) = step_firmware(world, context, &inputs) else { return };
-        if !apply(world, context, outputs) || cpu(world).availability(context.now) != Availability::Now {
+            mailboxes_free: self.controller.mailboxes_free(),
+            supply: self.host.supply,
+            feed: self.host.feed,
+            coolant: self.host.coolant,
+            user,
+        }
+    }
+
+    fn sample(&mut self, now: SimTime) {
+        let host = &mut *self.host;
+        if host.sampled_at <= now && now < host.sampled_at + SAMPLE_PERIOD {
             return;
         }
+        let clamp = |mv: u32| Millivolts::new(u16::try_from(mv).unwrap_or(u16::MAX));
+        host.sampled_at = now;
+        host.supply = clamp(self.supply.node_mv(NodeId::CIOC, now));
+        host.feed = clamp(self.supply.feed_mv(Branch::Pumps(0), now));
+        host.coolant = self.plant.coolant_reading();
     }
-    defect(world, context, "did not come to rest: 64 steps at one instant".to_owned());
-}
 
-fn sample(world: &mut World, now: SimTime) {
-    let sampled_at = host(world).sampled_at;
-    if sampled_at <= now && now < sampled_at + SAMPLE_PERIOD {
-        return;
-    }
-    let clamp = |mv: u32| Millivolts::new(u16::try_from(mv).unwrap_or(u16::MAX));
-    let supply = clamp(power::supply_mv(world, NodeId::CIOC, now));
-    let feed = clamp(power::feed_mv(world, now));
-    let coolant = plant::coolant(world);
-    let mut host = host(world);
-    host.sampled_at = now;
-    host.supply = supply;
-    host.feed = feed;
-    host.coolant = coolant;
-}
-
-fn step_firmware(world: &mut World, context: &mut Context<'_>, inputs: &Inputs) -> Option<Outputs> {
-    let entity = world.resource::<Nodes>().entity(NodeId::CIOC);
-    let (mut host, mut cpu) = world.entity_mut(entity).into_components_mut::<(&mut CiocHost, &mut Cpu)>().ok()?;
-    let now = cpu.clock(context.now);
-    let CiocHost { firmware, store, fram, .. } = &mut *host;
-    let reader = StoreReader { store, bytes: std::cell::Cell::new(0) };
-    let firmware = firmware.as_mut()?;
-    let outputs = catch_unwind(AssertUnwindSafe(|| firmware.step(now, inputs, &reader, fram)));
-    let bytes = reader.bytes.get();
-    host.read_bytes += bytes;
-    let cost = cpu.options.read_cost.times(bytes);
-    if cost > Span::ZERO {
-        cpu.busy_until = context.now + cost;
-    }
-    match outputs {
-        Ok(outputs) => Some(outputs),
-        Err(panic) => {
-            let text = super::panic_text(&*panic).to_owned();
-            defect(world, context, format!("panicked: {text}"));
-            None
+    /// One step of the firmware; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it panicked.
+    fn step_firmware(&mut self, context: &mut Context<'_>, inputs: &Inputs) -> Result<Option<Outputs>, Defect> {
+        let now = self.cpu.clock(context.now);
+        let CiocHost { firmware, store, fram, .. } = &mut *self.host;
+        let reader = StoreReader { store, bytes: std::cell::Cell::new(0) };
+        let Some(firmware) = firmware.as_mut() else { return Ok(None) };
+        let outputs = catch_unwind(AssertUnwindSafe(|| firmware.step(now, inputs, &reader, fram)));
+        let bytes = reader.bytes.get();
+        self.host.read_bytes += bytes;
+        let cost = self.cpu.options.read_cost.times(bytes);
+        if cost > Span::ZERO {
+            self.cpu.busy_until = context.now + cost;
         }
+        outputs.map(Some).map_err(|panic| Defect::panicked(NodeId::CIOC, &*panic))
     }
-}
 
-/// Carries out what the firmware asked for; `false` after a defect.
-fn apply(world: &mut World, context: &mut Context<'_>, outputs: Outputs) -> bool {
-    if let Some(id) = outputs.abort {
-        bus::abort(world, context, NodeId::CIOC, Id::Standard(id));
-    }
-    for frame in &outputs.frames {
-        if bus::request(world, context, NodeId::CIOC, *frame).is_err() {
-            defect(world, context, "sent more frames than mailboxes were free".to_owned());
-            return false;
+    /// Carries out what the firmware asked for.
+    ///
+    /// # Errors
+    /// If it broke its interface.
+    fn apply(&mut self, context: &mut Context<'_>, outputs: &Outputs) -> Result<(), Defect> {
+        if let Some(id) = outputs.abort {
+            self.bus.abort(context, NodeId::CIOC, self.controller, Id::Standard(id));
         }
+        for frame in &outputs.frames {
+            if self.bus.request(context, NodeId::CIOC, self.controller, *frame).is_err() {
+                return Err(Defect::new(NodeId::CIOC, "sent more frames than mailboxes were free"));
+            }
+        }
+        for notice in &outputs.notices {
+            context.record(OrchestratorRecord::Notice(*notice).into());
+        }
+        let life = self.cpu.life;
+        if let Some(at) = self.cpu.want_wake(context.now, outputs.wake_at) {
+            context.agenda.at(at, Event::Cpu(CpuEvent::Wake { node: NodeId::CIOC, life }));
+        }
+        Ok(())
     }
-    for notice in &outputs.notices {
-        context.record(OrchestratorRecord::Notice(*notice).into());
-    }
-    let mut cpu = cpu(world);
-    let life = cpu.life;
-    if let Some(at) = cpu.want_wake(context.now, outputs.wake_at) {
-        context.agenda.at(at, Event::Cpu(CpuEvent::Wake { node: NodeId::CIOC, life }));
-    }
-    true
-}
-
-fn defect(world: &mut World, context: &mut Context<'_>, what: String) {
-    world.resource_mut::<FirmwareDefect>().0.get_or_insert((NodeId::CIOC, what));
-    context.halt();
 }

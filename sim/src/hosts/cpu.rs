@@ -28,6 +28,8 @@ pub struct CpuOptions {
 pub struct Cpu {
     /// Its timing.
     pub options: CpuOptions,
+    /// How fast its clock runs without a fault, in parts per million.
+    pub own_ppm: i32,
     /// Whether it has supply.
     pub powered: bool,
     /// Whether firmware runs (supply good, boot time passed).
@@ -53,6 +55,7 @@ impl Cpu {
     pub const fn new(options: CpuOptions) -> Self {
         Self {
             options,
+            own_ppm: options.clock_ppm,
             powered: false,
             running: false,
             stalled: false,
@@ -202,7 +205,7 @@ mod tests {
         // 510 us after reset becomes the tick at 550 us; reset was at 1 ms.
         assert_eq!(cpu.true_time(Instant::from_micros(510)), SimTime::from_nanos(1_550_000));
         for ppm in [-2_000, -1, 1, 37, 2_000] {
-            let cpu = super::tests::cpu(ppm, 0);
+            let cpu = self::cpu(ppm, 0);
             for us in [1, 999, 1_000_001, 7_200_000_000] {
                 let wanted = Instant::from_micros(us);
                 let at = cpu.true_time(wanted);

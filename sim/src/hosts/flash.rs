@@ -100,8 +100,8 @@ impl Flash {
         self.pages = vec![None; PAGES];
         self.operation = None;
         self.unstable = [0; SECTORS as usize];
-        for (at, byte) in image.iter().enumerate() {
-            self.page_mut(at / PAGE)[at % PAGE] = *byte;
+        for (page, bytes) in image.chunks(PAGE).enumerate() {
+            self.page_mut(page)[..bytes.len()].copy_from_slice(bytes);
         }
         let marker = usize::try_from(pump::flash_map::MARKER_ADDRESS).expect("the slot fits");
         let bytes = pump::flash_map::MARKER.to_le_bytes();
@@ -246,13 +246,32 @@ impl Flash {
     /// The stored bytes from `address` on, as a programmer would read them out.
     #[must_use]
     pub fn dump(&self, address: usize, length: usize) -> Vec<u8> {
-        (address..address + length).map(|at| self.stored_byte(at)).collect()
+        let mut bytes = vec![0xFF; length];
+        self.copy(address, &mut bytes);
+        bytes
     }
 
-    fn stored_byte(&self, at: usize) -> u8 {
-        match self.pages.get(at / PAGE) {
-            Some(Some(page)) => page[at % PAGE],
-            _ => 0xFF,
+    /// Whether the slot begins with exactly these stored bytes.
+    #[must_use]
+    pub fn holds(&self, image: &[u8]) -> bool {
+        image.chunks(PAGE).enumerate().all(|(number, chunk)| match self.pages.get(number) {
+            Some(Some(page)) => page.starts_with(chunk),
+            _ => chunk.iter().all(|byte| *byte == 0xFF),
+        })
+    }
+
+    /// Copies stored bytes page by page; outside the slot and where it is erased they read 0xFF.
+    fn copy(&self, start: usize, into: &mut [u8]) {
+        let mut done = 0;
+        while done < into.len() {
+            let at = start + done;
+            let part = (PAGE - at % PAGE).min(into.len() - done);
+            let to = &mut into[done..done + part];
+            match self.pages.get(at / PAGE) {
+                Some(Some(page)) => to.copy_from_slice(&page[at % PAGE..at % PAGE + part]),
+                _ => to.fill(0xFF),
+            }
+            done += part;
         }
     }
 
@@ -295,16 +314,7 @@ impl FlashMemory for FlashReader<'_> {
             return false;
         }
         self.bytes.set(self.bytes.get() + into.len() as u64);
-        let mut done = 0;
-        while done < into.len() {
-            let at = start + done;
-            let chunk = (PAGE - at % PAGE).min(into.len() - done);
-            match &self.flash.pages[at / PAGE] {
-                Some(page) => into[done..done + chunk].copy_from_slice(&page[at % PAGE..at % PAGE + chunk]),
-                None => into[done..done + chunk].fill(0xFF),
-            }
-            done += chunk;
-        }
+        self.flash.copy(start, into);
         if self.flash.unstable.iter().any(|key| *key != 0) {
             for (offset, byte) in into.iter_mut().enumerate() {
                 *byte &= self.flash.unstable_mask(start + offset);

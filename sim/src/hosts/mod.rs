@@ -89,28 +89,94 @@ pub fn install(builder: &mut TwinBuilder) {
     builder.component::<pump::PumpHost>();
     builder.component::<cioc::CiocHost>();
     builder.resource(FirmwareDefect::default());
-    builder.on(Event::CPU, |world, context, event| {
-        if let Event::Cpu(event) = event {
-            handle(world, context, event);
+    let mut boards = Boards::new(&mut builder.world);
+    builder.on(Event::CPU, move |world, context, event| {
+        if let Event::Cpu(event) = event
+            && let Err(defect) = handle(&mut boards, world, context, event)
+        {
+            world.resource_mut::<FirmwareDefect>().0.get_or_insert((defect.node, defect.what));
+            context.halt();
         }
     });
 }
 
-fn handle(world: &mut World, context: &mut Context<'_>, event: CpuEvent) {
-    match event {
-        CpuEvent::Attend(node) => attend(world, context, node, event),
-        CpuEvent::PowerGood(node) => power_good(world, context, node),
-        CpuEvent::PowerLost(node) => power_lost(world, context, node),
-        CpuEvent::Boot { node, life, cause } => boot(world, context, node, life, cause),
-        CpuEvent::Wake { node, life } => wake(world, context, node, life),
-        CpuEvent::FlashDone { node, life } => flash_done(world, context, node, life),
-        CpuEvent::User(action) => cioc::user(world, context, action),
-        CpuEvent::Mute(node) => crate::bus::change_medium(world, context, |medium| medium.unplugged |= node.bit()),
-        CpuEvent::CiocReset => reset(world, context, NodeId::CIOC),
-        CpuEvent::Traffic(index) => traffic::request(world, context, usize::from(index)),
-        CpuEvent::CiocUpdateBegins => cioc::update_begins(world, context),
-        CpuEvent::CiocUpdateEnds => cioc::update_ends(world, context),
+/// A firmware panicked or broke its interface.
+struct Defect {
+    node: NodeId,
+    what: String,
+}
+
+impl Defect {
+    fn new(node: NodeId, what: &str) -> Self {
+        Self { node, what: what.to_owned() }
     }
+
+    fn panicked(node: NodeId, panic: &(dyn Any + Send)) -> Self {
+        Self { node, what: format!("panicked: {}", panic_text(panic)) }
+    }
+}
+
+/// The ways to the boards of a world; kept from event to event, because finding them anew costs more than an event.
+struct Boards {
+    cioc: cioc::Access,
+    pumps: pump::Access,
+}
+
+impl Boards {
+    fn new(world: &mut World) -> Self {
+        Self { cioc: cioc::Access::new(world), pumps: pump::Access::new(world) }
+    }
+}
+
+fn handle(boards: &mut Boards, world: &mut World, context: &mut Context<'_>, event: CpuEvent) -> Result<(), Defect> {
+    let done = match event {
+        CpuEvent::Attend(NodeId::CIOC) => cioc::with_board(&mut boards.cioc, world, |board| board.attend(context)),
+        CpuEvent::Attend(node) => {
+            let done = pump::with_board(&mut boards.pumps, world, node, |board| board.attend(context));
+            if done.is_none() {
+                traffic::attend(world, context, node);
+            }
+            done
+        }
+        CpuEvent::PowerGood(node) => {
+            power_good(world, context, node);
+            None
+        }
+        CpuEvent::PowerLost(node) => {
+            power_lost(boards, world, context, node);
+            None
+        }
+        CpuEvent::Boot { node, life, cause } => boot(boards, world, context, node, life, cause),
+        CpuEvent::Wake { node: NodeId::CIOC, life } => {
+            cioc::with_board(&mut boards.cioc, world, |board| board.wake(context, life))
+        }
+        CpuEvent::Wake { node, life } => {
+            pump::with_board(&mut boards.pumps, world, node, |board| board.wake(context, life))
+        }
+        CpuEvent::FlashDone { node, life } => {
+            pump::with_board(&mut boards.pumps, world, node, |board| board.flash_done(context, life))
+        }
+        CpuEvent::User(action) => cioc::with_board(&mut boards.cioc, world, |board| board.user(context, action)),
+        CpuEvent::Mute(node) => {
+            crate::bus::change_medium(world, context, |medium| medium.unplugged |= node.bit());
+            None
+        }
+        CpuEvent::CiocReset => {
+            reset(world, context, NodeId::CIOC);
+            None
+        }
+        CpuEvent::Traffic(index) => {
+            traffic::request(world, context, usize::from(index));
+            None
+        }
+        CpuEvent::CiocUpdateBegins => {
+            cioc::with_board(&mut boards.cioc, world, |board| board.update_begins(context)).map(Ok)
+        }
+        CpuEvent::CiocUpdateEnds => {
+            cioc::with_board(&mut boards.cioc, world, |board| board.update_ends(context)).map(Ok)
+        }
+    };
+    done.unwrap_or(Ok(()))
 }
 
 fn cpu(world: &mut World, node: NodeId) -> Option<bevy_ecs::prelude::Mut<'_, Cpu>> {
@@ -118,31 +184,16 @@ fn cpu(world: &mut World, node: NodeId) -> Option<bevy_ecs::prelude::Mut<'_, Cpu
     world.get_mut::<Cpu>(entity)
 }
 
-/// Runs the firmware if its CPU is free, or sees to it that it runs as soon as it is.
-fn attend(world: &mut World, context: &mut Context<'_>, node: NodeId, event: CpuEvent) {
-    let Some(cpu) = cpu(world, node) else { return traffic::attend(world, context, node) };
-    match cpu.availability(context.now) {
-        Availability::Now => run(world, context, node),
-        Availability::From(free) => context.agenda.at(free, Event::Cpu(event)),
-        Availability::No => pump::buffer(world, node),
-    }
-}
-
-fn run(world: &mut World, context: &mut Context<'_>, node: NodeId) {
-    if node == NodeId::CIOC {
-        cioc::run(world, context, None);
-    } else {
-        pump::run(world, context, node, None);
-    }
-}
-
 /// Restarts the CPU of a node, as its watchdog does.
 pub fn reset(world: &mut World, context: &mut Context<'_>, node: NodeId) {
-    let running = cpu(world, node).is_some_and(|cpu| cpu.powered);
-    if running && node == NodeId::CIOC {
-        cioc::reset(world, context);
-    } else if running {
-        pump::reset(world, context, node, ResetCause::Watchdog);
+    if !cpu(world, node).is_some_and(|cpu| cpu.powered) {
+        return;
+    }
+    let mut boards = Boards::new(world);
+    if node == NodeId::CIOC {
+        cioc::with_board(&mut boards.cioc, world, |board| board.reset(context));
+    } else {
+        pump::with_board(&mut boards.pumps, world, node, |board| board.reset(context, ResetCause::Watchdog));
     }
 }
 
@@ -157,65 +208,61 @@ fn power_good(world: &mut World, context: &mut Context<'_>, node: NodeId) {
     context.agenda.at(at, Event::Cpu(CpuEvent::Boot { node, life, cause: ResetCause::PowerOn }));
 }
 
-fn power_lost(world: &mut World, context: &mut Context<'_>, node: NodeId) {
+fn power_lost(boards: &mut Boards, world: &mut World, context: &mut Context<'_>, node: NodeId) {
     crate::bus::set_powered(world, context, node, false);
     let now = context.now;
     let Some(mut cpu) = cpu(world, node) else { return };
     cpu.powered = false;
     cpu.reset(now);
     if node == NodeId::CIOC {
-        cioc::power_lost(world, context);
+        cioc::with_board(&mut boards.cioc, world, |board| board.power_lost(context));
     } else {
-        pump::power_lost(world, context, node);
+        pump::with_board(&mut boards.pumps, world, node, |board| board.power_lost(context));
     }
 }
 
-fn boot(world: &mut World, context: &mut Context<'_>, node: NodeId, life: u32, cause: ResetCause) {
-    let Some(cpu) = cpu(world, node) else { return };
+fn boot(
+    boards: &mut Boards,
+    world: &mut World,
+    context: &mut Context<'_>,
+    node: NodeId,
+    life: u32,
+    cause: ResetCause,
+) -> Option<Result<(), Defect>> {
+    let cpu = cpu(world, node)?;
     if cpu.life != life || !cpu.powered {
-        return;
+        return None;
     }
     if node == NodeId::CIOC && cioc::is_updating(world) {
-        return;
+        return None;
     }
-    let Some(mut cpu) = self::cpu(world, node) else { return };
+    let mut cpu = self::cpu(world, node)?;
     cpu.running = true;
     // A controller takes part once firmware has set it up, not while its CPU boots.
     crate::bus::set_powered(world, context, node, true);
     if node == NodeId::CIOC {
-        cioc::start(world, context);
+        cioc::with_board(&mut boards.cioc, world, |board| board.start(context))
     } else {
-        pump::start(world, context, node, cause);
+        pump::with_board(&mut boards.pumps, world, node, |board| board.start(context, cause))
     }
 }
 
-fn wake(world: &mut World, context: &mut Context<'_>, node: NodeId, life: u32) {
+/// A timer event has come: whether the firmware runs now; if it only has to wait, schedules the next event.
+fn wake_is_due(cpu: &mut Cpu, context: &mut Context<'_>, node: NodeId, life: u32) -> bool {
     let now = context.now;
-    let Some(mut cpu) = cpu(world, node) else { return };
     if cpu.life != life {
-        return;
+        return false;
     }
-    if let Availability::From(free) = cpu.availability(now) {
+    let availability = cpu.availability(now);
+    if let Availability::From(free) = availability {
         context.agenda.at(free, Event::Cpu(CpuEvent::Wake { node, life }));
-        return;
+        return false;
     }
     let (due, next) = cpu.on_wake(now);
-    let ready = cpu.availability(now) == Availability::Now;
     if let Some(at) = next {
         context.agenda.at(at, Event::Cpu(CpuEvent::Wake { node, life }));
     }
-    if due && ready {
-        run(world, context, node);
-    }
-}
-
-fn flash_done(world: &mut World, context: &mut Context<'_>, node: NodeId, life: u32) {
-    let Some(cpu) = cpu(world, node).filter(|cpu| cpu.life == life) else { return };
-    if cpu.hung_until > context.now {
-        context.agenda.at(cpu.hung_until, Event::Cpu(CpuEvent::FlashDone { node, life }));
-        return;
-    }
-    pump::flash_done(world, context, node);
+    due && availability == Availability::Now
 }
 
 /// The message of a caught panic.

@@ -2,20 +2,23 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bevy_ecs::prelude::{Component, World};
-use embedded_can::Id;
+use bevy_ecs::prelude::{Component, Query, Res, ResMut, World};
+use bevy_ecs::system::SystemState;
+use embedded_can::{Id, StandardId};
 use protocol::Frame;
 use protocol::cyclic::PumpState;
-use pump::{FlashResult, Inputs, Outputs, Pump, ResetCause, Retained};
+use pump::{FlashCommand, FlashResult, Inputs, Outputs, Pump, ResetCause, Retained};
 use units::{DeciCelsius, Milliamps, Millivolts, Permille};
 
 use super::cpu::{Availability, Cpu};
 use super::flash::{Flash, FlashReader};
-use super::{CpuEvent, FirmwareDefect, PumpRecord};
+use super::{CpuEvent, Defect, PumpRecord};
+use crate::bus::{Bus, Controller};
 use crate::event::{Context, Event};
 use crate::kernel::{SimTime, Span};
-use crate::node::{NodeId, Nodes};
-use crate::{bus, plant, power};
+use crate::node::NodeId;
+use crate::plant::Plant;
+use crate::power::Supply;
 
 /// The board samples its analog inputs this often.
 const SAMPLE_PERIOD: Span = Span::from_millis(1);
@@ -38,6 +41,8 @@ pub struct PumpHost {
     buffered: heapless::Deque<Frame, 32>,
     /// A fault: the version answered over UDS instead of the true one.
     pub false_version: Option<protocol::header::Version>,
+    /// Whether the rest of a version answer is still to be rewritten.
+    disguising: bool,
     /// A fault: this many of the next flash programs fail.
     pub failing_programs: u32,
 }
@@ -64,6 +69,7 @@ impl PumpHost {
             sample: Sample::default(),
             buffered: heapless::Deque::new(),
             false_version: None,
+            disguising: false,
             failing_programs: 0,
         }
     }
@@ -75,266 +81,283 @@ impl PumpHost {
     }
 }
 
-/// Supply is gone: everything volatile is lost.
-pub(super) fn power_lost(world: &mut World, context: &mut Context<'_>, node: NodeId) {
-    let entity = world.resource::<Nodes>().entity(node);
-    let now = context.now;
-    if let Some(mut flash) = world.get_mut::<Flash>(entity) {
-        flash.power_lost(now);
-    }
-    if let Some(mut host) = world.get_mut::<PumpHost>(entity) {
-        host.firmware = None;
-        host.buffered.clear();
-        host.retained = Retained::default();
-        host.state = None;
-        host.motor = Permille::new(0);
-    }
-    plant::set_speed_command(world, node, Permille::new(0));
-    context.record(PumpRecord::Off { node }.into());
+type Boards<'w, 's> =
+    Query<'w, 's, (&'static mut PumpHost, &'static mut Flash, &'static mut Cpu, &'static mut Controller)>;
+
+/// Reaches a [`Board`] in one go: a look-up in the world for each of its parts would cost more than a firmware step.
+pub(super) type Access =
+    SystemState<(ResMut<'static, Bus>, ResMut<'static, Plant>, Res<'static, Supply>, Boards<'static, 'static>)>;
+
+/// A pump's board with all that it is connected to.
+pub(super) struct Board<'a> {
+    node: NodeId,
+    host: &'a mut PumpHost,
+    flash: &'a mut Flash,
+    cpu: &'a mut Cpu,
+    controller: &'a mut Controller,
+    bus: &'a mut Bus,
+    plant: &'a mut Plant,
+    supply: &'a Supply,
 }
 
-/// The boot time has passed: starts the firmware.
-pub(super) fn start(world: &mut World, context: &mut Context<'_>, node: NodeId, cause: ResetCause) {
-    let entity = world.resource::<Nodes>().entity(node);
-    if let Some(mut host) = world.get_mut::<PumpHost>(entity) {
-        host.firmware = Some(Pump::boot(host.config, cause, host.retained));
-        host.sampled_at = SimTime::NEVER;
-    }
-    context.record(PumpRecord::Started { node, cause }.into());
-    run(world, context, node, None);
+/// Does something with the board of `node`; `None` if the node is no pump.
+pub(super) fn with_board<T>(
+    access: &mut Access,
+    world: &mut World,
+    node: NodeId,
+    what: impl FnOnce(&mut Board<'_>) -> T,
+) -> Option<T> {
+    let (mut bus, mut plant, supply, mut boards) = access.get_mut(world).ok()?;
+    let (mut host, mut flash, mut cpu, mut controller) = boards.get_mut(bus.entity(node)).ok()?;
+    Some(what(&mut Board {
+        node,
+        host: &mut host,
+        flash: &mut flash,
+        cpu: &mut cpu,
+        controller: &mut controller,
+        bus: &mut bus,
+        plant: &mut plant,
+        supply: &supply,
+    }))
 }
 
-/// A flash operation has ended: the core runs on.
-pub(super) fn flash_done(world: &mut World, context: &mut Context<'_>, node: NodeId) {
-    let entity = world.resource::<Nodes>().entity(node);
-    let Some(mut flash) = world.get_mut::<Flash>(entity) else { return };
-    let before = flash.unerased_writes;
-    let done = flash.finish();
-    let unerased = flash.unerased_writes > before;
-    if unerased {
-        context.record(PumpRecord::UnerasedWrite { node }.into());
+impl Board<'_> {
+    /// Supply is gone: everything volatile is lost.
+    pub(super) fn power_lost(&mut self, context: &mut Context<'_>) {
+        self.flash.power_lost(context.now);
+        self.host.firmware = None;
+        self.host.buffered.clear();
+        self.host.retained = Retained::default();
+        self.host.state = None;
+        self.host.motor = Permille::new(0);
+        self.plant.command(self.supply, self.node, Permille::new(0));
+        context.record(PumpRecord::Off { node: self.node }.into());
     }
-    if let Some(mut cpu) = world.get_mut::<Cpu>(entity) {
-        cpu.stalled = false;
-    }
-    let result = if done { FlashResult::Done } else { FlashResult::Failed };
-    run(world, context, node, Some(result));
-}
 
-/// Runs the firmware until it has nothing more to do at this instant.
-pub(super) fn run(world: &mut World, context: &mut Context<'_>, node: NodeId, flash_result: Option<FlashResult>) {
-    let entity = world.resource::<Nodes>().entity(node);
-    let mut flash_result = flash_result;
-    for step in 0..STEPS_MOST {
-        let received = take_buffered(world, node).or_else(|| bus::take_received(world, node));
-        let sent = bus::take_sent(world, node);
-        if step > 0 && received.is_none() && sent.is_none() {
+    /// The boot time has passed: starts the firmware.
+    pub(super) fn start(&mut self, context: &mut Context<'_>, cause: ResetCause) -> Result<(), Defect> {
+        let (config, retained) = (self.host.config, self.host.retained);
+        let booted = catch_unwind(AssertUnwindSafe(|| Pump::boot(config, cause, retained)));
+        self.host.firmware = Some(booted.map_err(|panic| Defect::panicked(self.node, &*panic))?);
+        self.host.disguising = false;
+        self.host.sampled_at = SimTime::NEVER;
+        context.record(PumpRecord::Started { node: self.node, cause }.into());
+        self.run(context, None)
+    }
+
+    /// The controller has news: runs the firmware if its CPU is free, or sees to it that it runs as soon as it is.
+    pub(super) fn attend(&mut self, context: &mut Context<'_>) -> Result<(), Defect> {
+        match self.cpu.availability(context.now) {
+            Availability::Now => self.run(context, None),
+            Availability::From(free) => {
+                context.agenda.at(free, Event::Cpu(CpuEvent::Attend(self.node)));
+                Ok(())
+            }
+            Availability::No => {
+                self.buffer();
+                Ok(())
+            }
+        }
+    }
+
+    /// The timer fires.
+    pub(super) fn wake(&mut self, context: &mut Context<'_>, life: u32) -> Result<(), Defect> {
+        if super::wake_is_due(self.cpu, context, self.node, life) { self.run(context, None) } else { Ok(()) }
+    }
+
+    /// A flash operation has ended: the core runs on.
+    pub(super) fn flash_done(&mut self, context: &mut Context<'_>, life: u32) -> Result<(), Defect> {
+        let node = self.node;
+        if self.cpu.life != life {
+            return Ok(());
+        }
+        if self.cpu.hung_until > context.now {
+            context.agenda.at(self.cpu.hung_until, Event::Cpu(CpuEvent::FlashDone { node, life }));
+            return Ok(());
+        }
+        let before = self.flash.unerased_writes;
+        let done = self.flash.finish();
+        if self.flash.unerased_writes > before {
+            context.record(PumpRecord::UnerasedWrite { node }.into());
+        }
+        self.cpu.stalled = false;
+        self.run(context, Some(if done { FlashResult::Done } else { FlashResult::Failed }))
+    }
+
+    /// Runs the firmware until it has nothing more to do at this instant.
+    fn run(&mut self, context: &mut Context<'_>, flash_result: Option<FlashResult>) -> Result<(), Defect> {
+        let mut flash_result = flash_result;
+        for step in 0..STEPS_MOST {
+            let received = self.host.buffered.pop_front().or_else(|| self.controller.take_received());
+            let sent = self.controller.take_sent();
+            if step > 0 && received.is_none() && sent.is_none() {
+                return Ok(());
+            }
+            let inputs = self.inputs(context.now, received, sent.and_then(standard), flash_result.take());
+            let Some(outputs) = self.step_firmware(context, &inputs)? else { return Ok(()) };
+            if !self.apply(context, &outputs)? || self.cpu.availability(context.now) != Availability::Now {
+                return Ok(());
+            }
+        }
+        Err(Defect::new(self.node, "did not come to rest: 64 steps at one instant"))
+    }
+
+    /// With a second bank the receive interrupt goes on during a flash operation: it keeps frames for the firmware.
+    fn buffer(&mut self) {
+        if self.flash.operation.is_none() || self.flash.times.stalls_core {
             return;
         }
-        let inputs = Inputs {
-            received,
-            sent: sent.and_then(standard),
-            mailboxes_free: bus::mailboxes_free(world, node),
-            flash: flash_result.take(),
-            ..sampled(world, context.now, node)
+        while let Some(frame) = self.controller.take_received() {
+            // A full buffer loses the frame, as a driver's ring does.
+            let _ = self.host.buffered.push_back(frame);
+        }
+    }
+
+    /// What the firmware is told, with the analog values, which are sampled afresh every millisecond.
+    fn inputs(
+        &mut self,
+        now: SimTime,
+        received: Option<Frame>,
+        sent: Option<StandardId>,
+        flash: Option<FlashResult>,
+    ) -> Inputs {
+        let fresh = self.host.sampled_at <= now && now < self.host.sampled_at + SAMPLE_PERIOD;
+        if !fresh {
+            self.host.sampled_at = now;
+            self.host.sample = self.sample(now);
+        }
+        let Sample { supply, speed, current, temperature } = self.host.sample;
+        let mailboxes_free = self.controller.mailboxes_free();
+        Inputs { received, sent, mailboxes_free, flash, supply, speed, current, temperature }
+    }
+
+    fn sample(&self, now: SimTime) -> Sample {
+        let millivolts = self.supply.node_mv(self.node, now);
+        Sample {
+            supply: Millivolts::new(u16::try_from(millivolts).unwrap_or(u16::MAX)),
+            speed: self.plant.speed(self.node),
+            current: self.plant.motor_current(self.supply, self.node),
+            temperature: self.plant.coolant_reading(),
+        }
+    }
+
+    /// One step of the firmware; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it panicked.
+    fn step_firmware(&mut self, context: &mut Context<'_>, inputs: &Inputs) -> Result<Option<Outputs>, Defect> {
+        let node = self.node;
+        let reader = FlashReader::new(self.flash);
+        let now = self.cpu.clock(context.now);
+        let Some(firmware) = self.host.firmware.as_mut() else { return Ok(None) };
+        let outputs = catch_unwind(AssertUnwindSafe(|| firmware.step(now, inputs, &reader)));
+        let cost = self.cpu.options.read_cost.times(reader.bytes.get());
+        if cost > Span::ZERO {
+            self.cpu.busy_until = context.now + cost;
+        }
+        let state = firmware.state();
+        if self.host.state != Some(state) {
+            self.host.state = Some(state);
+            context.record(PumpRecord::State { node, state }.into());
+        }
+        outputs.map(Some).map_err(|panic| Defect::panicked(node, &*panic))
+    }
+
+    /// Carries out what the firmware asked for; whether the core can go on at this instant.
+    fn apply(&mut self, context: &mut Context<'_>, outputs: &Outputs) -> Result<bool, Defect> {
+        let node = self.node;
+        if let Some(id) = outputs.abort {
+            self.bus.abort(context, node, self.controller, Id::Standard(id));
+        }
+        for frame in &outputs.frames {
+            let frame = self.disguise(context, *frame);
+            if self.bus.request(context, node, self.controller, frame).is_err() {
+                return Err(Defect::new(node, "sent more frames than mailboxes were free"));
+            }
+        }
+        self.drive_motor(context, outputs.motor);
+        if outputs.reset {
+            self.reset(context, ResetCause::Software);
+            return Ok(false);
+        }
+        let life = self.cpu.life;
+        if let Some(at) = self.cpu.want_wake(context.now, outputs.wake_at) {
+            context.agenda.at(at, Event::Cpu(CpuEvent::Wake { node, life }));
+        }
+        if let Some(command) = outputs.flash {
+            self.begin_flash(context, command);
+        }
+        Ok(outputs.flash.is_none())
+    }
+
+    fn drive_motor(&mut self, context: &mut Context<'_>, speed: Permille) {
+        let node = self.node;
+        if self.host.motor != speed {
+            self.host.motor = speed;
+            self.plant.command(self.supply, node, speed);
+            context.record(PumpRecord::Motor { node, speed }.into());
+        }
+    }
+
+    fn begin_flash(&mut self, context: &mut Context<'_>, command: FlashCommand) {
+        let node = self.node;
+        let fails = self.host.failing_programs > 0 && matches!(command, FlashCommand::Program { .. });
+        if fails {
+            self.host.failing_programs -= 1;
+        }
+        let operation = self.flash.begin(context.now, command, fails);
+        self.cpu.stalled = true;
+        let life = self.cpu.life;
+        context.agenda.at(operation.ends, Event::Cpu(CpuEvent::FlashDone { node, life }));
+        context.record(PumpRecord::FlashBegun { node, operation }.into());
+    }
+
+    /// Restarts the CPU; what the board keeps over a reset is kept.
+    pub(super) fn reset(&mut self, context: &mut Context<'_>, cause: ResetCause) {
+        let (node, now) = (self.node, context.now);
+        self.flash.power_lost(now);
+        if let Some(firmware) = self.host.firmware.take() {
+            self.host.retained = firmware.retained();
+        }
+        self.host.state = None;
+        self.drive_motor(context, Permille::new(0));
+        self.bus.switch_off(context, node, self.controller);
+        self.cpu.reset(now);
+        let (at, life) = (now + self.cpu.options.boot_time, self.cpu.life);
+        context.agenda.at(at, Event::Cpu(CpuEvent::Boot { node, life, cause }));
+        context.record(PumpRecord::Reset { node, cause }.into());
+    }
+
+    /// A fault: puts another version into the answer to a version request (a single ISO-TP first frame).
+    fn disguise(&mut self, context: &mut Context<'_>, frame: Frame) -> Frame {
+        let Some(version) = self.host.false_version else { return frame };
+        let [a, b, c, d, e, f] = [version.major, version.minor, version.patch].map(u16::to_be_bytes).concat()[..]
+        else {
+            return frame;
         };
-        let Some(outputs) = step_firmware(world, context, node, &inputs) else { return };
-        let resting = apply(world, context, node, outputs);
-        if !resting {
-            return;
+        // The answer is 62 F1 95 and six bytes of version: four in the first frame, the others in the next.
+        let bytes = match frame.data() {
+            [0x10, 0x09, 0x62, 0xF1, 0x95, ..] => {
+                self.host.disguising = true;
+                [0x10, 0x09, 0x62, 0xF1, 0x95, a, b, c]
+            }
+            [0x21, _, _, _, rest @ ..] if self.host.disguising && rest.len() == 4 => {
+                self.host.disguising = false;
+                [0x21, d, e, f, rest[0], rest[1], rest[2], rest[3]]
+            }
+            _ => return frame,
+        };
+        let false_frame = Frame::data_frame(frame.id(), &bytes).unwrap_or(frame);
+        if false_frame != frame {
+            context.record(PumpRecord::Disguised { node: self.node, version }.into());
         }
-        let cpu = world.get::<Cpu>(entity).expect("pumps have a CPU");
-        if cpu.availability(context.now) != Availability::Now {
-            return;
-        }
+        false_frame
     }
-    defect(world, context, node, "did not come to rest: 64 steps at one instant".to_owned());
 }
 
-fn standard(id: Id) -> Option<embedded_can::StandardId> {
+fn standard(id: Id) -> Option<StandardId> {
     match id {
         Id::Standard(id) => Some(id),
         Id::Extended(_) => None,
     }
-}
-
-/// With a second bank the receive interrupt goes on during a flash operation: it keeps frames for the firmware.
-pub(super) fn buffer(world: &mut World, node: NodeId) {
-    let entity = world.resource::<Nodes>().entity(node);
-    let served = world.get::<Flash>(entity).is_some_and(|flash| flash.operation.is_some() && !flash.times.stalls_core);
-    if !served {
-        return;
-    }
-    while let Some(frame) = bus::take_received(world, node) {
-        if let Some(mut host) = world.get_mut::<PumpHost>(entity) {
-            // A full buffer loses the frame, as a driver's ring does.
-            let _ = host.buffered.push_back(frame);
-        }
-    }
-}
-
-fn take_buffered(world: &mut World, node: NodeId) -> Option<Frame> {
-    let entity = world.resource::<Nodes>().entity(node);
-    let host = world.get::<PumpHost>(entity)?;
-    if host.buffered.is_empty() {
-        return None;
-    }
-    world.get_mut::<PumpHost>(entity)?.buffered.pop_front()
-}
-
-/// Inputs with the analog values, sampled afresh every millisecond.
-fn sampled(world: &mut World, now: SimTime, node: NodeId) -> Inputs {
-    let entity = world.resource::<Nodes>().entity(node);
-    let host = world.get::<PumpHost>(entity).expect("pumps have a host");
-    let fresh = host.sampled_at <= now && now < host.sampled_at + SAMPLE_PERIOD;
-    let sample = if fresh {
-        host.sample
-    } else {
-        let sample = Sample {
-            supply: Millivolts::new(u16::try_from(power::supply_mv(world, node, now)).unwrap_or(u16::MAX)),
-            speed: plant::speed(world, node),
-            current: plant::motor_current(world, node),
-            temperature: plant::coolant(world),
-        };
-        let mut host = world.get_mut::<PumpHost>(entity).expect("pumps have a host");
-        host.sampled_at = now;
-        host.sample = sample;
-        sample
-    };
-    Inputs {
-        received: None,
-        sent: None,
-        mailboxes_free: 0,
-        flash: None,
-        supply: sample.supply,
-        speed: sample.speed,
-        current: sample.current,
-        temperature: sample.temperature,
-    }
-}
-
-/// One step of the firmware; `None` if it panicked, which ends the run with an error that names the node.
-fn step_firmware(world: &mut World, context: &mut Context<'_>, node: NodeId, inputs: &Inputs) -> Option<Outputs> {
-    let entity = world.resource::<Nodes>().entity(node);
-    let (mut host, flash, mut cpu) =
-        world.entity_mut(entity).into_components_mut::<(&mut PumpHost, &Flash, &mut Cpu)>().ok()?;
-    let reader = FlashReader::new(flash);
-    let now = cpu.clock(context.now);
-    let firmware = host.firmware.as_mut()?;
-    let outputs = catch_unwind(AssertUnwindSafe(|| firmware.step(now, inputs, &reader)));
-    let cost = cpu.options.read_cost.times(reader.bytes.get());
-    if cost > Span::ZERO {
-        cpu.busy_until = context.now + cost;
-    }
-    let state = firmware.state();
-    if host.state != Some(state) {
-        host.state = Some(state);
-        context.record(PumpRecord::State { node, state }.into());
-    }
-    match outputs {
-        Ok(outputs) => Some(outputs),
-        Err(panic) => {
-            let text = super::panic_text(&*panic);
-            defect(world, context, node, format!("panicked: {text}"));
-            None
-        }
-    }
-}
-
-/// Carries out what the firmware asked for; whether the core can go on at this instant.
-fn apply(world: &mut World, context: &mut Context<'_>, node: NodeId, outputs: Outputs) -> bool {
-    let entity = world.resource::<Nodes>().entity(node);
-    if let Some(id) = outputs.abort {
-        bus::abort(world, context, node, Id::Standard(id));
-    }
-    for frame in &outputs.frames {
-        let frame = disguise(world, context, node, *frame);
-        if bus::request(world, context, node, frame).is_err() {
-            defect(world, context, node, "sent more frames than mailboxes were free".to_owned());
-            return false;
-        }
-    }
-    drive_motor(world, context, node, outputs.motor);
-    if outputs.reset {
-        reset(world, context, node, ResetCause::Software);
-        return false;
-    }
-    let mut cpu = world.get_mut::<Cpu>(entity).expect("pumps have a CPU");
-    let life = cpu.life;
-    if let Some(at) = cpu.want_wake(context.now, outputs.wake_at) {
-        context.agenda.at(at, Event::Cpu(CpuEvent::Wake { node, life }));
-    }
-    match outputs.flash {
-        None => true,
-        Some(command) => {
-            begin_flash(world, context, node, command);
-            false
-        }
-    }
-}
-
-fn drive_motor(world: &mut World, context: &mut Context<'_>, node: NodeId, speed: Permille) {
-    let entity = world.resource::<Nodes>().entity(node);
-    let mut host = world.get_mut::<PumpHost>(entity).expect("pumps have a host");
-    if host.motor != speed {
-        host.motor = speed;
-        plant::set_speed_command(world, node, speed);
-        context.record(PumpRecord::Motor { node, speed }.into());
-    }
-}
-
-fn begin_flash(world: &mut World, context: &mut Context<'_>, node: NodeId, command: pump::FlashCommand) {
-    let entity = world.resource::<Nodes>().entity(node);
-    let mut host = world.get_mut::<PumpHost>(entity).expect("pumps have a host");
-    let fails = host.failing_programs > 0 && matches!(command, pump::FlashCommand::Program { .. });
-    if fails {
-        host.failing_programs -= 1;
-    }
-    let mut flash = world.get_mut::<Flash>(entity).expect("pumps have flash");
-    let operation = flash.begin(context.now, command, fails);
-    let mut cpu = world.get_mut::<Cpu>(entity).expect("pumps have a CPU");
-    cpu.stalled = true;
-    let life = cpu.life;
-    context.agenda.at(operation.ends, Event::Cpu(CpuEvent::FlashDone { node, life }));
-    context.record(PumpRecord::FlashBegun { node, operation }.into());
-}
-
-/// Restarts the CPU; what the board keeps over a reset is kept.
-pub(super) fn reset(world: &mut World, context: &mut Context<'_>, node: NodeId, cause: ResetCause) {
-    let entity = world.resource::<Nodes>().entity(node);
-    let now = context.now;
-    if let Some(mut flash) = world.get_mut::<Flash>(entity) {
-        flash.power_lost(now);
-    }
-    let mut host = world.get_mut::<PumpHost>(entity).expect("pumps have a host");
-    if let Some(firmware) = host.firmware.take() {
-        host.retained = firmware.retained();
-    }
-    host.state = None;
-    drive_motor(world, context, node, Permille::new(0));
-    bus::set_powered(world, context, node, false);
-    let mut cpu = world.get_mut::<Cpu>(entity).expect("pumps have a CPU");
-    cpu.reset(now);
-    let (at, life) = (now + cpu.options.boot_time, cpu.life);
-    context.agenda.at(at, Event::Cpu(CpuEvent::Boot { node, life, cause }));
-    context.record(PumpRecord::Reset { node, cause }.into());
-}
-
-/// A fault: puts another version into the answer to a version request (a single ISO-TP first frame).
-fn disguise(world: &mut World, context: &mut Context<'_>, node: NodeId, frame: Frame) -> Frame {
-    let entity = world.resource::<Nodes>().entity(node);
-    let host = world.get::<PumpHost>(entity).expect("pumps have a host");
-    let Some(version) = host.false_version else { return frame };
-    // A first frame of 9 bytes: 62 F1 95, then the major and half of the minor number.
-    let [0x10, 0x09, 0x62, 0xF1, 0x95, ..] = frame.data() else { return frame };
-    context.record(PumpRecord::Disguised { node, version }.into());
-    let [a, b] = version.major.to_be_bytes();
-    let [c, _] = version.minor.to_be_bytes();
-    let bytes = [0x10, 0x09, 0x62, 0xF1, 0x95, a, b, c];
-    Frame::data_frame(frame.id(), &bytes).unwrap_or(frame)
-}
-
-fn defect(world: &mut World, context: &mut Context<'_>, node: NodeId, what: String) {
-    world.resource_mut::<FirmwareDefect>().0.get_or_insert((node, what));
-    context.halt();
 }

@@ -124,7 +124,7 @@ impl Measures {
         }
     }
 
-    fn see(&mut self, world: &World, now: SimTime, record: &Record) {
+    fn see(&mut self, now: SimTime, record: &Record) {
         match record {
             Record::Bus(record) => self.see_bus(now, record),
             Record::Orchestrator(record) => {
@@ -132,13 +132,7 @@ impl Measures {
                 self.see_ends(record);
             }
             Record::Pump(record) => self.see_pump(now, record),
-            Record::Power(_) => self.supply.set(now, i64::from(power::source_mv(world, now))),
-            Record::Plant(_) => {
-                self.supply.set(now, i64::from(power::source_mv(world, now)));
-                self.flow.set(now, i64::from(plant::flow_decilitres_per_min(world)));
-                self.coolant.set(now, i64::from(plant::coolant(world).get()));
-            }
-            Record::Fault(_) => {}
+            Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
         }
         if is_transition(record) {
             self.journal.push(now, record.clone());
@@ -158,8 +152,16 @@ impl Measures {
                 self.flush_load();
             }
             BusRecord::State { node, state, tec, rec } => self.see_link(*node, *state, *tec, *rec),
+            BusRecord::Counters { node, tec, rec } => self.see_counters(*node, *tec, *rec),
             BusRecord::Hit { .. } | BusRecord::Overrun { .. } | BusRecord::Lost { .. } => {}
         }
+    }
+
+    /// The run is over: tries still running end here, and so do the windows of the bus load.
+    pub(crate) fn finish(&mut self, end: SimTime) {
+        self.timeline.end_open_tries(end);
+        self.bus.finish(end);
+        self.flush_load();
     }
 
     fn flush_load(&mut self) {
@@ -168,10 +170,16 @@ impl Measures {
         }
     }
 
+    fn see_counters(&mut self, node: NodeId, tec: u16, rec: u16) {
+        if let Some(link) = self.links.get_mut(node.index()) {
+            link.tec_max = link.tec_max.max(tec);
+            link.rec_max = link.rec_max.max(rec);
+        }
+    }
+
     fn see_link(&mut self, node: NodeId, state: LinkState, tec: u16, rec: u16) {
+        self.see_counters(node, tec, rec);
         let Some(link) = self.links.get_mut(node.index()) else { return };
-        link.tec_max = link.tec_max.max(tec);
-        link.rec_max = link.rec_max.max(rec);
         if link.state != Some(state) {
             link.passive += u64::from(state == LinkState::Passive);
             link.bus_off += u64::from(state == LinkState::BusOff);
@@ -257,28 +265,42 @@ fn is_transition(record: &Record) -> bool {
 pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
     builder.resource(Measures::new(scenario));
     builder.observe(|world, _, time, record| {
-        world.resource_scope(|world, mut measures: bevy_ecs::prelude::Mut<'_, Measures>| {
-            measures.see(world, time, record);
-        });
+        if matches!(record, Record::Power(_) | Record::Plant(_)) {
+            draw_curves(world, time, record);
+        }
+        world.resource_mut::<Measures>().see(time, record);
     });
 }
 
-/// Notes when all pumps that work are in automatic mode after the last try: every pump that is neither dead, missing nor
-/// without supply.
+/// Adds a point to the curves of what a record may have changed.
+fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
+    let supply = i64::from(power::source_mv(world, now));
+    let flow = i64::from(plant::flow_decilitres_per_min(world));
+    let coolant = i64::from(plant::coolant(world).get());
+    let mut measures = world.resource_mut::<Measures>();
+    measures.supply.set(now, supply);
+    if matches!(record, Record::Plant(_)) {
+        measures.flow.set(now, flow);
+        measures.coolant.set(now, coolant);
+    }
+}
+
+/// Notes when all pumps that work are in automatic mode after the last try: every pump that is neither dead nor
+/// missing.
 fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestrator::Status>) {
     let Some(status) = status else { return };
-    let powered: Vec<bool> =
-        (0..status.pumps.len()).map(|pump| power::is_powered(world, NodeId::new(pump as u8 + 1))).collect();
     let mut measures = world.resource_mut::<Measures>();
     // A campaign that still waits has no last pump yet.
     if measures.timeline.last_try_end.is_none() || measures.timeline.finished.is_none() {
         measures.back_to_automatic = None;
         return;
     }
-    let good = status.pumps.iter().zip(powered).filter(|(pump, powered)| {
-        *powered && !matches!(pump.outcome, orchestrator::Outcome::Dead | orchestrator::Outcome::Missing)
-    });
-    let good: Vec<_> = good.map(|(pump, _)| measures.states[pump.pump.index()]).collect();
+    // A good pump without supply is not in automatic mode.
+    let good = status
+        .pumps
+        .iter()
+        .filter(|pump| !matches!(pump.outcome, orchestrator::Outcome::Dead | orchestrator::Outcome::Missing));
+    let good: Vec<_> = good.map(|pump| measures.states[pump.pump.index()]).collect();
     let all = !good.is_empty() && good.iter().all(|(state, _)| *state == Some(PumpState::Automatic));
     if all && measures.back_to_automatic.is_none() {
         // The instant of the last good pump's change, not that of this look.

@@ -203,10 +203,11 @@ impl Timeline {
             TryEnd::Interrupted => last.outcome = outcome,
             TryEnd::Updated | TryEnd::Failed(_) => {}
         }
-        self.last_try_end = Some(now);
+        self.last_try_end = Some(last.end);
     }
 
-    fn end_open_tries(&mut self, now: SimTime) {
+    /// Ends what runs: the CIOC went off, or the run is over.
+    pub(crate) fn end_open_tries(&mut self, now: SimTime) {
         for history in &mut self.pumps {
             if let Some(open) = history.tries.last_mut().filter(|last| last.outcome == TryEnd::Open) {
                 (open.end, open.outcome) = (now, TryEnd::Interrupted);

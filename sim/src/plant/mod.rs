@@ -21,7 +21,7 @@ use units::{DeciCelsius, Milliamps, Permille};
 use crate::event::{Context, Event, TwinBuilder};
 use crate::kernel::{SimTime, Span, Words};
 use crate::node::NodeId;
-use crate::power::{self, OutOfRange, want};
+use crate::power::{self, OutOfRange, Supply, want};
 use crate::record::Record;
 use hydraulics::Curves;
 use thermal::{Coolant, Exchanger};
@@ -241,8 +241,8 @@ struct Feed {
 }
 
 impl Feed {
-    fn of(world: &World, node: NodeId) -> Self {
-        Self { powered: power::is_powered(world, node), losses: power::losses(world, node) }
+    fn of(supply: &Supply, node: NodeId) -> Self {
+        Self { powered: supply.is_powered(node), losses: supply.losses(node) }
     }
 }
 
@@ -323,7 +323,7 @@ impl Extremes {
 
 /// The whole loop.
 #[derive(Resource, Clone, Debug)]
-struct Plant {
+pub(crate) struct Plant {
     options: Options,
     motors: Vec<Motor>,
     heat: Heat,
@@ -358,12 +358,36 @@ impl Plant {
         self.motors.iter_mut().find(|motor| motor.node == node).unwrap_or_else(|| panic!("{node} drives no pump"))
     }
 
+    /// [`set_speed_command`] with the plant at hand.
+    pub(crate) fn command(&mut self, supply: &Supply, node: NodeId, speed: Permille) {
+        let command = u64::from(speed.min(Permille::FULL).get()) * (FULL / 1_000);
+        let feed = Feed::of(supply, node);
+        let motor = self.motor_mut(node);
+        motor.command = if feed.powered { command } else { 0 };
+        motor.losses_then = feed.losses;
+    }
+
+    /// [`speed`] with the plant at hand.
+    pub(crate) fn speed(&self, node: NodeId) -> Permille {
+        self.motor(node).permille()
+    }
+
+    /// [`motor_current`] with the plant at hand.
+    pub(crate) fn motor_current(&self, supply: &Supply, node: NodeId) -> Milliamps {
+        if !supply.is_powered(node) {
+            return Milliamps::new(0);
+        }
+        let current = self.motor(node).current_ma(self.options.rated_ma);
+        Milliamps::new(u16::try_from(current).unwrap_or(u16::MAX))
+    }
+
     /// What the flow sensor shows, in 0.1 L/min.
     fn flow_reading(&self) -> u32 {
         libm::round(self.flow * 10.0) as u32
     }
 
-    fn coolant_reading(&self) -> DeciCelsius {
+    /// [`coolant`] with the plant at hand.
+    pub(crate) fn coolant_reading(&self) -> DeciCelsius {
         DeciCelsius::new(libm::round(self.coolant.temperature * 10.0) as i16)
     }
 
@@ -449,7 +473,8 @@ fn step(world: &mut World, ctx: &mut Context) {
             return true;
         }
         plant.warm(ctx.now);
-        let changed = plant.turn(|node| Feed::of(world, node));
+        let supply = world.resource::<Supply>();
+        let changed = plant.turn(|node| Feed::of(supply, node));
         if changed {
             plant.balance();
         }
@@ -472,12 +497,9 @@ fn step(world: &mut World, ctx: &mut Context) {
 /// # Panics
 /// If the node drives no pump.
 pub fn set_speed_command(world: &mut World, node: NodeId, speed: Permille) {
-    let command = u64::from(speed.min(Permille::FULL).get()) * (FULL / 1_000);
-    let feed = Feed::of(world, node);
-    let mut plant = world.resource_mut::<Plant>();
-    let motor = plant.motor_mut(node);
-    motor.command = if feed.powered { command } else { 0 };
-    motor.losses_then = feed.losses;
+    world.resource_scope(|world, mut plant: bevy_ecs::prelude::Mut<Plant>| {
+        plant.command(world.resource::<Supply>(), node, speed);
+    });
 }
 
 /// What the motor does, rounded.
@@ -486,7 +508,7 @@ pub fn set_speed_command(world: &mut World, node: NodeId, speed: Permille) {
 /// If the node drives no pump.
 #[must_use]
 pub fn speed(world: &World, node: NodeId) -> Permille {
-    world.resource::<Plant>().motor(node).permille()
+    world.resource::<Plant>().speed(node)
 }
 
 /// What the motor draws: none without power.
@@ -495,12 +517,7 @@ pub fn speed(world: &World, node: NodeId) -> Permille {
 /// If the node drives no pump or hangs on no branch.
 #[must_use]
 pub fn motor_current(world: &World, node: NodeId) -> Milliamps {
-    let plant = world.resource::<Plant>();
-    let motor = plant.motor(node);
-    if !power::is_powered(world, node) {
-        return Milliamps::new(0);
-    }
-    Milliamps::new(u16::try_from(motor.current_ma(plant.options.rated_ma)).unwrap_or(u16::MAX))
+    world.resource::<Plant>().motor_current(world.resource::<Supply>(), node)
 }
 
 /// The coolant's temperature as its sensor shows it.

@@ -25,7 +25,7 @@ use crate::node::NodeId;
 
 pub use profile::Disturbance;
 use profile::UV_PER_MV;
-use supply::Supply;
+pub(crate) use supply::Supply;
 
 /// Where the figures of the supply come from: (what, value, source).
 pub const ASSUMPTIONS: &[(&str, &str, &str)] = &[
@@ -371,7 +371,7 @@ pub fn set_loads(world: &mut World, ctx: &mut Context, loads: &[(NodeId, u32)]) 
 /// If the node hangs on no branch.
 #[must_use]
 pub fn supply_mv(world: &World, node: NodeId, now: SimTime) -> u32 {
-    millivolts(world.resource::<Supply>().node_at(node, now))
+    world.resource::<Supply>().node_mv(node, now)
 }
 
 /// The voltage at the source's terminals in mV, rounded down: what remains after the load's drop. Cheap.

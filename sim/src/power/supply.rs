@@ -152,7 +152,7 @@ fn widen(seen: &mut Option<Extremes>, voltage: Microvolts) {
 
 /// The whole supply.
 #[derive(Resource, Clone, Debug)]
-pub(super) struct Supply {
+pub(crate) struct Supply {
     options: Options,
     source: Profile,
     /// The level to which the source returns.
@@ -234,6 +234,11 @@ impl Supply {
         consumer.line.pass(arriving, time)
     }
 
+    /// [`super::supply_mv`] with the supply at hand.
+    pub(crate) fn node_mv(&self, node: NodeId, time: SimTime) -> u32 {
+        millivolts(self.node_at(node, time))
+    }
+
     pub(super) fn node_at(&self, node: NodeId, time: SimTime) -> Microvolts {
         self.consumer_at(self.consumer(node), time)
     }
@@ -245,12 +250,14 @@ impl Supply {
         line.on && millivolts(line.pass(self.source_at(now), now)) >= self.options.feed_present_mv
     }
 
-    pub(super) fn feed_mv(&self, branch: Branch, now: SimTime) -> u32 {
+    /// [`super::feed_mv`] with the supply at hand.
+    pub(crate) fn feed_mv(&self, branch: Branch, now: SimTime) -> u32 {
         let line = self.branch(branch);
         if line.on { millivolts(line.pass(self.source_at(now), now)) } else { 0 }
     }
 
-    pub(super) fn is_powered(&self, node: NodeId) -> bool {
+    /// [`super::is_powered`] with the supply at hand.
+    pub(crate) fn is_powered(&self, node: NodeId) -> bool {
         !matches!(self.consumer(node).state, State::Off { .. })
     }
 
@@ -262,7 +269,8 @@ impl Supply {
         self.consumer(node).brownouts
     }
 
-    pub(super) fn losses(&self, node: NodeId) -> u32 {
+    /// [`super::losses`] with the supply at hand.
+    pub(crate) fn losses(&self, node: NodeId) -> u32 {
         self.consumer(node).losses
     }
 

@@ -70,6 +70,9 @@ fn bus(record: &BusRecord) -> (String, &'static str, Value) {
             "error-counters",
             json!({ "state": kebab(&format!("{state:?}")), "tec": tec, "rec": rec }),
         ),
+        BusRecord::Counters { node, tec, rec } => {
+            (node.to_string(), "error-counters", json!({ "tec": tec, "rec": rec }))
+        }
         BusRecord::Overrun { node, id: lost } => (node.to_string(), "receive-overrun", json!({ "id": id(*lost) })),
         BusRecord::Lost { injection, node, id: lost } => {
             (node.to_string(), "frame-lost", json!({ "injection": injection, "id": id(*lost) }))

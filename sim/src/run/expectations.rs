@@ -268,14 +268,14 @@ fn image_proof(scenario: &Scenario, measures: &Measures) -> Option<(SimTime, Str
 }
 
 fn first_notice(measures: &Measures, is: fn(&OrchestratorRecord) -> Option<String>) -> Option<(SimTime, String)> {
-    measures.journal.iter().find_map(|(time, record)| match record {
+    measures.journal.iter().find_map(|(time, record, _)| match record {
         Record::Orchestrator(record) => is(record).map(|effect| (*time, effect)),
         _ => None,
     })
 }
 
 fn count(measures: &Measures, is: fn(&OrchestratorRecord) -> Option<String>) -> u64 {
-    let hits = measures.journal.iter().filter(|(_, record)| match record {
+    let hits = measures.journal.iter().filter(|(_, record, _)| match record {
         Record::Orchestrator(record) => is(record).is_some(),
         _ => false,
     });

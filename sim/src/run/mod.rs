@@ -6,6 +6,7 @@
 
 mod events;
 mod expectations;
+pub mod recording;
 mod report;
 
 use std::io::Write;
@@ -14,9 +15,10 @@ use crate::checks::Checks;
 use crate::event::Twin;
 use crate::hosts::FirmwareDefect;
 use crate::kernel::{Halt, SimTime};
-use crate::record::Record;
+use crate::measure::Measures;
 use crate::scenario::Scenario;
 use crate::twin;
+use recording::Recording;
 
 pub use events::event_of;
 pub use report::{Identity, report};
@@ -49,26 +51,21 @@ pub fn run(scenario: &Scenario, image_file: Option<&[u8]>, progress: impl FnMut(
     finish(twin::build(scenario, image_file), scenario, progress)
 }
 
-/// Format of recordings; the first line of each names it.
-pub const RECORDING_FORMAT: &str = "cooltwin.recording/1";
-
-/// [`run`], with every record written to `sink` as a line of JSON: time, node, kind, data; frames with both their ends.
+/// [`run`], with every record written to `sink`; see [`recording`].
+///
+/// # Errors
+/// The sink could not be written: the recording is not whole.
 pub fn run_recorded(
     scenario: &Scenario,
     image_file: Option<&[u8]>,
     sink: Option<Box<dyn Write + Send>>,
     progress: impl FnMut(&Twin),
-) -> Run {
-    let recorder = sink.map(|mut sink| {
-        let _ = writeln!(sink, "{}", serde_json::json!({ "format": RECORDING_FORMAT, "scenario": scenario.sha256() }));
-        Box::new(move |time: SimTime, record: &Record| {
-            let (node, kind, data) = event_of(record);
-            let t_ms = reports::Millis::from_nanos(time.as_nanos());
-            // A full disk shows when the folder is committed: the recording then lacks its end mark.
-            let _ = writeln!(sink, "{}", serde_json::json!({ "t_ms": t_ms, "node": node, "kind": kind, "data": data }));
-        }) as twin::Recorder
-    });
-    finish(twin::build_recorded(scenario, image_file, recorder), scenario, progress)
+) -> std::io::Result<Run> {
+    let recording = sink.map(|sink| Recording::begin(sink, &scenario.sha256()));
+    let recorder = recording.as_ref().map(Recording::recorder);
+    let run = finish(twin::build_recorded(scenario, image_file, recorder), scenario, progress);
+    recording.map_or(Ok(()), |recording| recording.end())?;
+    Ok(run)
 }
 
 /// How much simulated time passes between two calls of `progress`.
@@ -96,6 +93,7 @@ pub fn finish(mut twin: Twin, scenario: &Scenario, mut progress: impl FnMut(&Twi
         (None, Halt::TimeReached) => Ending::TimeLimit,
         (None, Halt::Livelock) => Ending::Livelock,
     };
+    twin.world.resource_mut::<Measures>().finish(end);
     twin.world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| checks.finish(world, end));
     Run { twin, ending, end }
 }

@@ -60,7 +60,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         simulated_ms: at(run.end),
         verdict: Verdict::Error,
         budgets: budgets(scenario, run, measures),
-        checks: checks(run),
+        checks: checks(scenario, run, measures),
         expectations: Vec::new(),
         pumps: pumps(scenario, run, measures),
         campaign: scenario.campaign.then(|| campaign(measures)),
@@ -263,8 +263,11 @@ fn response_samples(run: &Run, measures: &Measures, name: &str) -> Vec<Sample> {
     worst.map(|worst| Sample::plain(millis(worst).into(), name)).into_iter().collect()
 }
 
-fn checks(run: &Run) -> Vec<Check> {
+fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
     let mut rows: Vec<Check> = run.twin.world.resource::<Checks>().rows().map(check_row).collect();
+    rows.push(versions_row(run, measures));
+    rows.push(stated_row(scenario, run, measures));
+    rows.push(budgets_row(scenario));
     rows.push(ending_row(run));
     rows
 }
@@ -283,6 +286,86 @@ fn check_row(row: &crate::checks::Row) -> Check {
         verdict,
         detail: row.broken.as_ref().map_or(String::new(), |(time, why)| format!("at {time} ms: {why}")),
     }
+}
+
+/// A row that is judged once, at the end.
+fn final_row(id: &str, requirements: &[&str], n: usize, applicable: bool, broken: &[String]) -> Check {
+    let verdict = match (broken.is_empty(), applicable, n) {
+        (false, ..) => RowVerdict::Fail,
+        (true, false, _) => RowVerdict::NotApplicable,
+        (true, true, 0) => RowVerdict::Inconclusive,
+        (true, true, _) => RowVerdict::Pass,
+    };
+    Check {
+        id: id.to_owned(),
+        requirements: requirements.iter().map(|id| (*id).to_owned()).collect(),
+        n: n as u64,
+        verdict,
+        detail: broken.join("; "),
+    }
+}
+
+/// A pump that counts as updated or up to date holds the image of the package, byte for byte.
+fn versions_row(run: &Run, measures: &Measures) -> Check {
+    let truth = run.twin.world.resource::<Truth>();
+    let nodes = run.twin.world.resource::<Nodes>();
+    let mut told = 0;
+    let mut broken = Vec::new();
+    for index in 0..measures.timeline.pumps.len() {
+        if !matches!(outcome(run, measures, index), Outcome::Updated | Outcome::UpToDate) {
+            continue;
+        }
+        told += 1;
+        let flash = NodeId::new(u8::try_from(index + 1).unwrap_or(1));
+        let flash = run.twin.world.get::<Flash>(nodes.entity(flash));
+        let holds = truth.held.as_ref().zip(flash).is_some_and(|(held, flash)| flash.holds(held));
+        if !holds {
+            broken.push(format!("{} does not hold the image of the package", pump_name(index)));
+        }
+    }
+    let applicable = truth.campaign && truth.sound && told > 0;
+    final_row("told_versions_are_true", &["PFU-005", "PFU-008"], told, applicable, &broken)
+}
+
+/// In a run that wrote to any pump, a pump that ends neither updated nor up to date must be one that the scenario says
+/// so of: a pump that is lost without a word is no pass.
+fn stated_row(scenario: &Scenario, run: &Run, measures: &Measures) -> Check {
+    let wrote = measures.flash_operations.iter().any(|operations| *operations > 0);
+    let stated = |pump: u8| {
+        scenario.expectations.iter().any(|expectation| match expectation {
+            scenario::Expectation::Outcome(wanted) => scenario.selected(&wanted.pumps).contains(&pump),
+            _ => false,
+        })
+    };
+    let lost = |index: &usize| !matches!(outcome(run, measures, *index), Outcome::Updated | Outcome::UpToDate);
+    let broken: Vec<String> = (0..measures.timeline.pumps.len())
+        .filter(lost)
+        .filter(|index| !stated(u8::try_from(index + 1).unwrap_or(0)))
+        .map(|index| format!("{} ends otherwise than updated, and no expectation says so", pump_name(index)))
+        .collect();
+    let applicable = scenario.campaign && wrote;
+    let broken = if applicable { broken } else { Vec::new() };
+    final_row("every_pump_ends_as_stated", &["PFU-030"], measures.timeline.pumps.len(), applicable, &broken)
+}
+
+/// A campaign is judged by the required budgets, or by tighter ones; a scenario that breaks one says `BudgetFails`.
+fn budgets_row(scenario: &Scenario) -> Check {
+    use scenario::{Measure, Relation as Needed, words::Limit};
+    let judged = |measure: fn(&Measure) -> bool, most: Span| {
+        scenario.budgets.iter().any(|budget| {
+            let tight = matches!(&budget.limit, Limit::Duration(limit) if *limit <= most);
+            measure(&budget.measure) && tight && !budget.information && matches!(budget.relation, Needed::Below)
+        })
+    };
+    let mut broken = Vec::new();
+    if !judged(|measure| matches!(measure, Measure::PumpUpdate), Span::from_secs(70)) {
+        broken.push("no budget judges a pump's update below 70 s".to_owned());
+    }
+    if !judged(|measure| matches!(measure, Measure::BackToAutomatic), Span::from_secs(60)) {
+        broken.push("no budget judges the return to automatic below 60 s".to_owned());
+    }
+    let broken = if scenario.campaign { broken } else { Vec::new() };
+    final_row("required_budgets_are_judged", &["PFU-041", "PFU-042"], 2, scenario.campaign, &broken)
 }
 
 fn ending_row(run: &Run) -> Check {
@@ -322,8 +405,9 @@ fn pump(scenario: &Scenario, run: &Run, measures: &Measures, index: usize) -> Pu
 fn outcome(run: &Run, measures: &Measures, index: usize) -> Outcome {
     use orchestrator::Outcome as Seen;
     let truth = run.twin.world.resource::<Truth>();
-    if measures.timeline.pumps[index].tries.is_empty() && !truth.sound {
-        return if truth.held.is_some() { Outcome::Rejected } else { Outcome::NotReached };
+    if measures.timeline.pumps[index].tries.is_empty() && !(truth.sound && truth.campaign) {
+        let refused = measures.timeline.causes.contains(&orchestrator::Cause::ImageRejected);
+        return if truth.held.is_some() && refused { Outcome::Rejected } else { Outcome::NotReached };
     }
     let updated = measures.timeline.pumps[index].tries.iter().any(|each| each.outcome == TryEnd::Updated);
     match measures.timeline.pumps[index].outcome {
@@ -438,10 +522,11 @@ fn node_name(scenario: &Scenario, node: NodeId) -> String {
 
 fn power_report(run: &Run) -> Power {
     let extremes = power::source_extremes(&run.twin.world);
+    let nodes = run.twin.world.resource::<Nodes>();
     Power {
         supply_mv_min: i64::from(extremes.min_mv),
         supply_mv_max: i64::from(extremes.max_mv),
-        brownouts: u64::from(power::brownouts_total(&run.twin.world)),
+        brownouts: nodes.iter().map(|(node, _)| u64::from(power::losses(&run.twin.world, node))).sum(),
     }
 }
 

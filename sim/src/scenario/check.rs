@@ -12,6 +12,7 @@ use super::model::{
     RawScenario, Relation, Selection, Trigger,
 };
 use super::words::NodeName;
+use crate::bus::bit_time;
 use crate::kernel::Span;
 use crate::node::NodeId;
 
@@ -71,8 +72,8 @@ impl Check<'_> {
         self.pumps();
         self.package();
         self.further_nodes();
+        self.bus();
         self.supply();
-        self.flash();
         self.traffic();
         for (index, fault) in self.scenario.faults.iter().enumerate() {
             self.fault(&format!("faults[{index}]"), fault);
@@ -197,6 +198,11 @@ impl Check<'_> {
             ImageDefect::Extended(by) if !(1..=131_072).contains(&by.bytes()) => {
                 self.problem(Code::OutOfRange, path, "the image cannot be extended by that", "from 1B to 128KiB");
             }
+            ImageDefect::ForModel(_) if !is_made_up => {
+                let message = "the header of an image file names its own model";
+                self.problem(Code::Contradiction, path, message, "for made-up images only").help =
+                    Some("put a file for that model, or leave `package.image.source` at `Seeded`".to_owned());
+            }
             ImageDefect::ForModel(model) => self.model(path, model),
             _ => {}
         }
@@ -221,6 +227,15 @@ impl Check<'_> {
         }
     }
 
+    fn bus(&mut self) {
+        let bitrate = self.scenario.bus.bitrate;
+        if bit_time(bitrate.bits_per_second()).is_none() {
+            let message = format!("at {bitrate} a bit lasts no whole number of nanoseconds");
+            let help = "bit rates divide 1 GHz: 125, 250, 500 kbit/s and 1 Mbit/s, for instance";
+            self.problem(Code::Contradiction, "bus.bitrate", message, "no such bit rate").help = Some(help.to_owned());
+        }
+    }
+
     fn supply(&mut self) {
         let supply = &self.scenario.supply;
         if supply.brown_out >= supply.power_good {
@@ -237,15 +252,6 @@ impl Check<'_> {
                 message,
                 "the answer after response pending may take longer",
             );
-        }
-    }
-
-    fn flash(&mut self) {
-        let times = self.scenario.flash_times();
-        if !times.sector_len.is_multiple_of(times.word_len) {
-            let message = format!("a sector of {} bytes holds no whole number of words", times.sector_len);
-            let label = format!("words have {} bytes", times.word_len);
-            self.problem(Code::Contradiction, "flash", message, &label);
         }
     }
 

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-/// Longest image that fits the pumps' flash, in bytes.
-pub const LEN_MOST: usize = 512 * 1024;
+/// Longest image that fits the pumps' flash beside its valid marker, in bytes.
+pub const LEN_MOST: usize = pump::flash_map::IMAGE_LEN_MOST as usize;
 
 /// The image that a file of that name holds.
 ///

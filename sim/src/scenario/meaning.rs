@@ -1,7 +1,6 @@
 //! What a scenario means: defaults, overrides of single pumps and profiles worked out; and its canonical text.
 
 use super::model::{FlashProfile, RawScenario, Selection, Traffic};
-use super::quantity::Size;
 use super::reader::{Node, Reader};
 use super::schema::Value;
 use super::words::{NodeName, Version};
@@ -27,13 +26,9 @@ pub struct PumpSetup {
     pub clock_drift_ppm: i32,
 }
 
-/// Sizes and times of the pumps' flash, the slow factor in them.
+/// Times of the pumps' flash, the slow factor in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlashTimes {
-    /// Bytes of a sector.
-    pub sector_len: u32,
-    /// Bytes that one program writes.
-    pub word_len: u32,
     /// Time of one sector erase.
     pub sector_erase: Span,
     /// Time of one program.
@@ -118,14 +113,12 @@ impl RawScenario {
     /// The pumps' flash: its profile, with what is written in its place, times the slow factor.
     #[must_use]
     pub fn flash_times(&self) -> FlashTimes {
-        let (sector, word, erase, program) = self.flash.profile.data_sheet();
+        let (erase, program) = self.flash.profile.data_sheet();
         let slowed = |span: Span| {
             let ns = u128::from(span.as_nanos()) * u128::from(self.flash.slow_factor.thousandths()) / 1_000;
             Span::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
         };
         FlashTimes {
-            sector_len: self.flash.sector.map_or(sector, Size::bytes),
-            word_len: self.flash.word.map_or(word, Size::bytes),
             sector_erase: slowed(self.flash.sector_erase.unwrap_or(erase)),
             word_program: slowed(self.flash.word_program.unwrap_or(program)),
         }
@@ -133,12 +126,11 @@ impl RawScenario {
 }
 
 impl FlashProfile {
-    /// Sector and word in bytes, erase and program time (data sheets as quoted in the README's assumptions).
-    const fn data_sheet(&self) -> (u32, u32, Span, Span) {
+    /// Time of a sector erase and of a word program (data sheets as quoted in the README's assumptions).
+    const fn data_sheet(&self) -> (Span, Span) {
         match self {
-            Self::Stm32f4Typical => (131_072, 4, Span::from_secs(1), Span::from_micros(16)),
-            Self::Stm32f4Maximum => (131_072, 4, Span::from_secs(2), Span::from_micros(100)),
-            Self::Stm32g4Typical => (2_048, 8, Span::from_millis(22), Span::from_micros(82)),
+            Self::Stm32f4Typical => (Span::from_secs(1), Span::from_micros(16)),
+            Self::Stm32f4Maximum => (Span::from_secs(2), Span::from_micros(100)),
         }
     }
 }

@@ -14,8 +14,7 @@ use super::words::{CanId, Cause, HexBytes, NodeName, Version};
 use crate::kernel::Span;
 
 section! {
-    /// What a scenario file wrote over the defaults; not yet known to make sense. [`RawScenario::check`] turns it
-    /// into a [`Scenario`](super::Scenario).
+    /// A scenario: what is run, what goes wrong in it, and what is expected to come out.
     RawScenario {
         /// Name in results and output folders; the file's name without `.ron` where none is written.
         name: String = "",
@@ -119,12 +118,12 @@ section! {
     Image {
         /// Where its bytes come from.
         source: ImageSource = "Seeded",
-        /// Model that its header names.
+        /// Model that the header of a made-up image names.
         model: String = "AROS-25" => "PFU-016",
-        /// Version that its header names.
+        /// Version that the header of a made-up image names.
         version: Version = "2.0.0" => "PFU-005 PFU-063",
-        /// Length of a made-up image, header included.
-        length: Size = "385KiB" where "1KiB".."512KiB" => "PFU-041",
+        /// Length of a made-up image, header included; at most what the pumps' slot of 512 KiB holds beside its marker.
+        length: Size = "385KiB" where "1KiB".."524284B" => "PFU-041",
         /// Seed of a made-up image's bytes.
         seed: u64 = "1",
         /// What is wrong with it.
@@ -153,7 +152,7 @@ choice! {
         Truncated(Size),
         /// This many bytes of 0xFF follow its end.
         Extended(Size),
-        /// Its header and its checksums are right, but for this model.
+        /// Its header and its checksums are right, but for this model; for made-up images.
         ForModel(String),
     }
 }
@@ -163,7 +162,7 @@ section! {
     Bus {
         /// Whether the bus works at all; off, every node is alone.
         enabled: bool = "true" => "PFU-009",
-        /// Bit rate.
+        /// Bit rate; one bit must last a whole number of nanoseconds.
         bitrate: Bitrate = "250kbit/s" where "10kbit/s".."1Mbit/s" => "PFU-041",
         /// Whether controllers leave bus-off by themselves after 128 times 11 recessive bits, or only when told to.
         automatic_recovery: bool = "true",
@@ -195,14 +194,11 @@ section! {
 }
 
 section! {
-    /// Flash of the pumps' controllers. Times left out follow the profile.
+    /// Flash of the pumps' controllers: 4 sectors of 128 KiB and 32-bit words, as the pump firmware's flash map has
+    /// them. Times left out follow the profile.
     Flash {
         /// The part and how slow a copy of it.
         profile: FlashProfile = "Stm32f4Typical" => "PFU-020 PFU-041",
-        /// Size of one sector.
-        sector: Option<Size> = "None" where "1KiB".."256KiB",
-        /// Bytes that one program operation writes.
-        word: Option<Size> = "None" where "1B".."32B",
         /// Time of one sector erase.
         sector_erase: Option<Span> = "None" where "1us".."60s",
         /// Time of one program operation.
@@ -221,8 +217,6 @@ choice! {
         Stm32f4Typical,
         /// The same at its data sheet's maximum: erase 2 s, word 100 us.
         Stm32f4Maximum,
-        /// STM32G4 class: 2 KiB pages, erase 22 ms, 8-byte words in 82 us.
-        Stm32g4Typical,
     }
 }
 
@@ -271,8 +265,8 @@ section! {
         ambient: Temperature = "25degC" where "-40degC".."80degC",
         /// Coolant when the run begins.
         coolant_start: Temperature = "35degC" where "-40degC".."120degC",
-        /// Flow of one pump alone at full speed.
-        pump_flow: Flow = "60L/min" where "1L/min".."10000L/min",
+        /// Flow of one pump at full speed against no head; the pipes take some of it.
+        pump_flow: Flow = "31623mL/min" where "1L/min".."10000L/min",
         /// Temperature that the CIOC regulates to.
         set_point: Temperature = "40degC" where "-40degC".."120degC",
     }

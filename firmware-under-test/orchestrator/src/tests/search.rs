@@ -3,7 +3,7 @@
 use protocol::cyclic::Mode;
 use protocol::header::ModelId;
 
-use super::world::{MODEL, NEW, Store, World, image, ms, pump};
+use super::world::{Customer, MODEL, NEW, Store, World, image, ms, pump};
 use crate::{Activity, Alarm, Cause, Event, NonVolatile, Outcome, UserAction};
 
 fn assert_nothing_written(world: &World) {
@@ -181,4 +181,17 @@ fn the_log_keeps_the_newest_256_entries_and_skips_a_torn_one() {
     let left = world.log();
     assert_eq!(left.len(), 255);
     assert!(!left.contains(&log[100]));
+}
+
+#[test]
+fn an_image_longer_than_a_pump_can_take_is_rejected_before_anything_is_erased() {
+    let most = protocol::header::IMAGE_LEN_MOST as usize;
+    for (length, good) in [(most, true), (most + 4, false)] {
+        let mut world = World::new(1, length);
+        world.customer = Customer::Absent;
+        world.run(ms(10_000));
+        assert_eq!(world.asked, u32::from(good), "{length}");
+        let alarms = if good { [].as_slice() } else { &[Alarm::Image(Cause::ImageRejected)] };
+        assert_eq!(world.alarms(), alarms, "{length}");
+    }
 }

@@ -140,7 +140,9 @@ fn cost_of_a_frame() {
     let mut bench = Bench::with(15, 250_000, &bus::ControllerOptions::default());
     bus::set_filters(&mut bench.twin.world, NodeId::CIOC, &[bus::Filter::exactly(super::twin::id(0x123))]);
     bench.forget_records();
-    bench.at(0, |world, ctx| bus::set_babbling(world, ctx, NodeId::new(3), Some(frame(0x123, &[0x5A; 8]))));
+    bench.at(0, |world, ctx| {
+        bus::set_babbling(world, ctx, NodeId::new(3), Some((frame(0x123, &[0x5A; 8]), crate::kernel::Span::ZERO)))
+    });
     let began = std::time::Instant::now();
     bench.run(1_200_000 * 114);
     println!("{:?} for {} events, {} frames taken", began.elapsed(), bench.twin.events(), bench.taken().len());

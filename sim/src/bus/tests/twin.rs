@@ -122,7 +122,7 @@ impl Bench {
     pub(super) fn at(&mut self, bits: u64, action: impl FnOnce(&mut World, &mut Context<'_>) + Send + 'static) {
         let time = self.bits(bits);
         self.actions.lock().unwrap().push((time, Box::new(action)));
-        self.twin.agenda.at(time, Event::Fault(FaultEvent::Nothing));
+        self.twin.agenda.at(time, Event::Fault(FaultEvent::Begin { injection: 0 }));
     }
 
     /// Requests `frame` at bit `bits`.

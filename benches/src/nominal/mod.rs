@@ -1,0 +1,71 @@
+//! The nominal run's job: update every pump, once with the twin and once with next to nothing.
+//!
+//! The *floor* runs the same firmware on plain structs: one loop, no kernel, no world, no faults, no checks, no
+//! measures. What the twin costs above it is what the simulation costs. The *lengths* are the least of it: how long is
+//! each frame on the wire.
+
+mod floor;
+mod twin;
+
+use std::fs;
+use std::path::Path;
+
+use cooltwin::bus::wire;
+use cooltwin::scenario::{FileSource, Loaded, Scenario, load};
+use protocol::Frame;
+
+pub use floor::Floor;
+pub use twin::{frames, run};
+
+/// What a run came to, as far as twin and floor have it in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Frames on the bus.
+    pub frames: u64,
+    /// Flash operations begun.
+    pub flash_operations: u64,
+    /// Pumps whose flash holds the package's image at the end.
+    pub updated: u8,
+    /// Simulated time in ns.
+    pub simulated: u64,
+    /// The fingerprint; twin and floor record other things, so that theirs differ.
+    pub fingerprint: u128,
+}
+
+impl Outcome {
+    /// Whether both runs did the same job: the same pumps updated with the same flash operations, frames and simulated
+    /// time within 1 %. The floor has no coolant and no supply, so that single frames differ.
+    #[must_use]
+    pub fn same_job(&self, other: &Self) -> bool {
+        let near = |a: u64, b: u64| a.abs_diff(b) * 100 <= a;
+        (self.updated, self.flash_operations) == (other.updated, other.flash_operations)
+            && near(self.frames, other.frames)
+            && near(self.simulated, other.simulated)
+    }
+}
+
+struct Disk;
+
+impl FileSource for Disk {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        fs::read(path).map_err(|error| error.to_string())
+    }
+}
+
+/// The nominal scenario with 14 pumps and an image of `length`, for instance `385KiB`.
+///
+/// # Panics
+/// If the shipped scenario does not load.
+#[must_use]
+pub fn scenario(length: &str) -> Scenario {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/nominal-14.ron");
+    let length = format!("package.image.length={length}");
+    let Loaded { scenario, .. } = load(&Disk, &path, &[length]).expect("a shipped scenario is valid");
+    scenario
+}
+
+/// The length of every frame on the wire, summed up in bits.
+#[must_use]
+pub fn lengths(frames: &[Frame]) -> u64 {
+    frames.iter().map(|frame| u64::from(wire::frame_bits(frame))).sum()
+}
