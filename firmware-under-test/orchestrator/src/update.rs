@@ -160,10 +160,12 @@ impl Try {
         }
     }
 
-    /// A try that failed while the supply was low failed for that (FW003); a bad image stays a bad image.
+    /// A try that ended without a word of what is wrong while the supply was low failed for that (FW003). A failure of
+    /// flash, check or version stays one: a supply that dips now and then must not excuse a broken pump for ever.
     fn blame(&self, cause: Cause, unit: &Unit, ports: &Ports<'_>) -> Cause {
         let low = unit.supply.dipped() || unit.view(self.pump).is_short_of_supply(ports.now);
-        if low && cause != Cause::ImageRejected { Cause::LowSupply } else { cause }
+        let excusable = matches!(cause, Cause::Timeout | Cause::Refused | Cause::NoGoodStatus);
+        if low && excusable { Cause::LowSupply } else { cause }
     }
 
     /// When time alone moves this try on.
