@@ -108,7 +108,7 @@ fn log(run: &Run) -> String {
         let _ = writeln!(text, "{domain} {fingerprint}");
     }
     let mut thinner = Thinner { progress: None, counters: BTreeMap::new(), repeats: BTreeMap::new() };
-    for (time, record) in run.twin.world.resource::<Measures>().journal.iter() {
+    for (time, record, _) in run.twin.world.resource::<Measures>().journal.iter() {
         let (node, kind, data) = run::event_of(record);
         if thinner.keeps(&node, kind, &data) {
             let ms = time.as_nanos() / 1_000;
