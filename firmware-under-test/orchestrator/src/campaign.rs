@@ -282,6 +282,10 @@ impl Campaign {
                 end_good(pump, version, unit, ports);
                 self.stage = Stage::Choose;
             }
+            Step::OtherModel => {
+                reject(pump, unit, ports);
+                self.stage = Stage::Choose;
+            }
             Step::Failed(cause) => {
                 self.on_failure(pump, cause, unit, ports);
                 if cause == Cause::ImageRejected {
@@ -414,6 +418,23 @@ fn end_good(pump: PumpNumber, version: Version, unit: &mut Unit, ports: &mut Por
     unit.clear(Alarm::PumpMissing(pump));
     unit.set_outcome(pump, Outcome::Updated);
     unit.progress.pump_done(ports.now);
+    unit.in_hand = None;
+}
+
+/// Another pump is there than the search found, and the image is not for it: nothing was written, no try is charged.
+fn reject(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
+    let cause = Cause::ImageRejected;
+    let entry = *unit.pump_record(pump);
+    let error = Draft::new(Event::UpdateError).of(pump).attempt(entry.tries).because(cause);
+    let rejected = Draft::new(Event::PumpRejected).of(pump).because(cause);
+    unit.commit(ports, &[error, rejected], |record| {
+        record.open = None;
+        let counted = entry.counted.saturating_sub(1);
+        *record.pump_mut(pump) = PumpRecord { mark: Mark::None, counted, cause: Some(cause), ..entry };
+    });
+    unit.raise(Alarm::PumpRejected(pump));
+    unit.set_outcome(pump, Outcome::Rejected);
+    unit.progress.pump_given_up();
     unit.in_hand = None;
 }
 

@@ -675,3 +675,31 @@ fn a_pump_that_never_has_the_supply_is_set_aside_after_ten_excused_tries() {
     assert_eq!(world.cioc.status().activity, Activity::FinishedWithErrors);
     assert_log_is_whole(&world.log());
 }
+
+#[test]
+fn a_pump_exchanged_for_another_model_during_the_campaign_is_rejected_untouched() {
+    let mut world = World::new(2, 320);
+    begun(&mut world);
+    world.pumps[1].model = protocol::header::ModelId(8);
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!((world.pumps[1].erases, world.pumps[1].speed_at_entry.len()), (0, 0));
+    assert_eq!(world.alarms(), [Alarm::PumpRejected(pump(2))]);
+    let status = world.cioc.status();
+    assert_eq!((status.pumps[1].outcome, status.pumps[1].counted), (Outcome::Rejected, 0));
+    assert_eq!(world.events(Event::PumpRejected)[0].cause, Some(Cause::ImageRejected));
+    assert_eq!(world.mode(2), Some(Mode::Automatic));
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn a_pump_exchanged_for_one_of_the_images_version_is_not_written() {
+    let mut world = World::new(2, 320);
+    begun(&mut world);
+    world.pumps[1].version = NEW;
+    world.run_to_rest();
+    assert_eq!([world.pumps[0].erases, world.pumps[1].erases], [1, 0]);
+    assert_eq!(world.alarms(), []);
+    assert_eq!(world.cioc.status().percent, 100);
+    assert_log_is_whole(&world.log());
+}
