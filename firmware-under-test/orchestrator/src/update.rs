@@ -1,6 +1,7 @@
 //! One try: from the request to enter the bootloader to the good status after the reboot.
 //!
 //! ```text
+//!   either:      22 F191 = the image's model; a running application of the image's version needs nothing
 //!   application: 10 02 -> status "bootloader"
 //!   bootloader:  10 02 -> 27 01, 27 02 -> 31 FF00 (78 .. 78) -> 34 -> 36 x n -> 37 -> 31 FF01 -> 11 01
 //!   application: status -> 22 F195 = the image's version, no faults
@@ -20,7 +21,7 @@ use crate::config::APPLICATION_START;
 use crate::log::Cause;
 use crate::notice::{Notice, Phase};
 use crate::package::Image;
-use crate::unit::{Ports, Unit, in_bootloader};
+use crate::unit::{Ports, Unit, View, in_bootloader};
 
 /// Repetitions of a block (can-notes: the client repeats 0x36 with the same counter).
 const BLOCK_REPEATS: u8 = 3;
@@ -49,6 +50,9 @@ mod code {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    /// Is it still the pump that was searched?
+    Model,
+    Version,
     Enter,
     AwaitBootloader {
         until: Instant,
@@ -75,6 +79,8 @@ enum Stage {
 pub(crate) enum Step {
     Running,
     Good(Version),
+    /// The image is for another model than the pump that is there now; nothing was written.
+    OtherModel,
     Failed(Cause),
 }
 
@@ -97,6 +103,7 @@ pub(crate) struct Try {
     /// Whether the running request got no answer before.
     asked_again: bool,
     lock_out_met: bool,
+    other_model: bool,
     block_len: u32,
     blocks: u32,
     block: u32,
@@ -118,7 +125,7 @@ impl Try {
             pump,
             attempt,
             image,
-            stage: Stage::Enter,
+            stage: Stage::Model,
             since: ports.now,
             read_at: ports.now,
             shown: None,
@@ -127,15 +134,22 @@ impl Try {
             lost: false,
             asked_again: false,
             lock_out_met: false,
+            other_model: false,
             block_len: 0,
             blocks: 0,
             block: 0,
         };
         unit.supply.forget_dips();
         client.turn_to(pump);
-        let inside = unit.view(pump).reported.is_some_and(|status| in_bootloader(status.state));
-        this.enter(if inside { Stage::Session } else { Stage::Enter }, unit, client, ports);
+        // A pump may have been exchanged while the campaign waited: it must not be erased for an image it refuses.
+        this.enter(Stage::Model, unit, client, ports);
         this
+    }
+
+    /// Where the update itself begins; only a first try may find that there is nothing to do.
+    fn way_in(&self, unit: &Unit) -> Stage {
+        let inside = unit.view(self.pump).reported.is_some_and(|status| in_bootloader(status.state));
+        if inside { Stage::Session } else { Stage::Enter }
     }
 
     /// Goes on after `reply`, a status of the pump, or time.
@@ -151,6 +165,10 @@ impl Try {
             None => self.on_time(unit, client, ports),
         };
         match flow {
+            _ if self.other_model => {
+                client.stop();
+                Step::OtherModel
+            }
             Ok(Some(version)) => Step::Good(version),
             Ok(None) => Step::Running,
             Err(cause) => {
@@ -160,10 +178,12 @@ impl Try {
         }
     }
 
-    /// A try that failed while the supply was low failed for that (FW003); a bad image stays a bad image.
+    /// A try that ended without a word of what is wrong while the supply was low failed for that (FW003). A failure of
+    /// flash, check or version stays one: a supply that dips now and then must not excuse a broken pump for ever.
     fn blame(&self, cause: Cause, unit: &Unit, ports: &Ports<'_>) -> Cause {
         let low = unit.supply.dipped() || unit.view(self.pump).is_short_of_supply(ports.now);
-        if low && cause != Cause::ImageRejected { Cause::LowSupply } else { cause }
+        let excusable = matches!(cause, Cause::Timeout | Cause::Refused | Cause::NoGoodStatus);
+        if low && excusable { Cause::LowSupply } else { cause }
     }
 
     /// When time alone moves this try on.
@@ -184,7 +204,7 @@ impl Try {
 
     /// Repetitions are counted by phase, so that two stages cannot send each other round for ever.
     fn show_phase(&mut self, unit: &mut Unit) {
-        let phase = phase_of(self.stage);
+        let Some(phase) = phase_of(self.stage) else { return };
         // After a lock-out the try goes back to the session, what is shown does not.
         if self.shown.is_none_or(|shown| shown < phase) {
             self.shown = Some(phase);
@@ -195,6 +215,8 @@ impl Try {
 
     fn ask(&mut self, client: &mut Client, ports: &Ports<'_>) {
         let request = match self.stage {
+            Stage::Model => Request::Read(Identifier::Model),
+            Stage::Version => Request::Read(Identifier::Version),
             Stage::Enter | Stage::Session => Request::Session(Session::Programming),
             Stage::Seed => Request::RequestSeed,
             Stage::Key => Request::SendKey(key_for(self.seed)),
@@ -215,7 +237,8 @@ impl Try {
             self.since = ports.now;
         }
         // A pump stalls for seconds in an erase and may check for long: what it says next comes within P2*, not P2.
-        let may_work = matches!(self.stage, Stage::Session | Stage::Erase | Stage::Check);
+        // One whose version, the only answer of several frames, lost its first frame holds the next back for N_Bs.
+        let may_work = matches!(self.stage, Stage::Version | Stage::Session | Stage::Erase | Stage::Check);
         if may_work && self.repeats > 0 { client.ask_patiently(&request) } else { client.ask(&request) }
     }
 
@@ -241,6 +264,21 @@ impl Try {
         ports: &Ports<'_>,
     ) -> Result<Option<Version>, Cause> {
         let next = match (self.stage, response) {
+            (Stage::Model, Response::Model(model)) if model == self.image.header.model => {
+                let runs = self.way_in(unit) == Stage::Enter && self.attempt == 1;
+                if runs { Stage::Version } else { self.way_in(unit) }
+            }
+            (Stage::Model, Response::Model(model)) => {
+                unit.view_mut(self.pump).model = Some(model);
+                self.other_model = true;
+                return Ok(None);
+            }
+            (Stage::Version, Response::Version(version))
+                if version == self.image.header.version && runs_well(unit.view(self.pump), ports.now) =>
+            {
+                return Ok(Some(version));
+            }
+            (Stage::Version, Response::Version(_)) => self.way_in(unit),
             (Stage::Enter, Response::Session { .. }) => self.await_bootloader(unit, ports),
             (Stage::Session, Response::Session { .. }) => Stage::Seed,
             (Stage::Seed, Response::Seed(0)) | (Stage::Seed | Stage::Key, Response::Unlocked) => Stage::Erase,
@@ -456,8 +494,10 @@ impl Try {
     }
 }
 
-const fn phase_of(stage: Stage) -> Phase {
-    match stage {
+/// What is shown of a stage; looking before anything is asked of the pump is not.
+const fn phase_of(stage: Stage) -> Option<Phase> {
+    Some(match stage {
+        Stage::Model | Stage::Version => return None,
         Stage::Enter | Stage::AwaitBootloader { .. } => Phase::EnterBootloader,
         Stage::Session => Phase::Session,
         Stage::Seed | Stage::Key | Stage::LockOut { .. } => Phase::Security,
@@ -468,7 +508,12 @@ const fn phase_of(stage: Stage) -> Phase {
         Stage::Check => Phase::Check,
         Stage::Reset => Phase::Reset,
         Stage::AwaitStatus | Stage::ReadVersion => Phase::StatusCheck,
-    }
+    })
+}
+
+/// Whether a pump, heard lately, has an application without faults.
+fn runs_well(view: &View, now: Instant) -> bool {
+    view.fresh(now).is_some_and(|status| status.state.is_application() && status.faults.0 == 0)
 }
 
 /// Whether a pump's status says that its motor stands or that it runs its bootloader.

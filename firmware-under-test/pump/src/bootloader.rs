@@ -122,6 +122,11 @@ impl Bootloader {
         self.quiet_since = now;
     }
 
+    /// A request is coming in: neither session nor bootloader ends under it (ISO 14229-2: S3 stops at its first frame).
+    pub(crate) fn hold_off(&mut self, now: Instant) {
+        self.quiet_since = now;
+    }
+
     /// Ends what has waited too long for a request; `true` if the application shall be started.
     pub(crate) fn expire(&mut self, now: Instant, security: &mut Security) -> bool {
         if self.is_busy() {
@@ -255,6 +260,13 @@ impl Bootloader {
         }
         match self.programming.next(link.message(), flash) {
             Todo::Wait => Wishes::default(),
+            // The first sector's supply was checked with the request; it may fall before a later one.
+            Todo::Announce if around.inputs.supply < around.config.update_supply_min => {
+                self.programming.abandon();
+                self.ready(around.now);
+                link.answer(Response::refuse(busy.service, Refusal::VoltageTooLow), Sequel::None);
+                Wishes::default()
+            }
             Todo::Announce => {
                 self.say_pending(around, busy, Sequel::Erase, link);
                 Wishes::default()
@@ -604,20 +616,59 @@ mod tests {
     }
 
     #[test]
-    fn a_session_without_requests_ends_after_5_s_and_the_update_with_it() {
+    fn a_session_without_requests_ends_after_10_s_and_the_update_with_it() {
         let new = image(MODEL, 2, 200);
         let mut bench = Bench::empty();
         bench.download(new.len()).unwrap();
         bench.transfer(&new[..128], 128).unwrap();
         assert_eq!(bench.pump.state(), PumpState::Updating);
-        bench.run_for(Duration::from_millis(4_900));
+        bench.run_for(Duration::from_millis(9_900));
         bench.expect("> 3E 00 \n < 7E 00");
-        bench.run_for(Duration::from_millis(5_000));
+        bench.run_for(Duration::from_millis(10_000));
         assert_eq!(bench.pump.state(), PumpState::Bootloader);
         bench.expect("> 36 02 00 \n < 7F 36 7F");
         bench.unlock().unwrap();
         bench.expect("> 36 02 00 \n < 7F 36 24 \n > 34 00 44 08 02 00 00 00 00 10 00 \n < 7F 34 24");
         bench.update(&new, 128).unwrap();
+    }
+
+    #[test]
+    fn a_session_does_not_end_while_a_request_is_coming_in() {
+        let new = image(MODEL, 2, 1_200);
+        let mut bench = Bench::empty();
+        bench.download(new.len()).unwrap();
+        let block = [&[0x36, 1][..], &new[..1_024]].concat();
+        // 147 frames take longer than the 10 ms that are left of the session.
+        bench.run_for(Duration::from_millis(9_980));
+        let begun = bench.now;
+        assert_eq!(bench.ask(&block).unwrap(), [0x76, 1]);
+        assert!(bench.now.since(begun) > Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_last_answer_lost_after_response_pending_leaves_the_session_open_for_the_repeat() {
+        let mut bench = Bench::empty();
+        bench.unlock().unwrap();
+        bench.expect("> 31 01 FF 00 \n < 71 01 FF 00 00");
+        // P2* of the client and the link's delay.
+        bench.run_for(Duration::from_millis(5_100));
+        bench.expect("> 31 01 FF 00 \n < 71 01 FF 00 00");
+    }
+
+    #[test]
+    fn supply_that_falls_between_two_sectors_ends_the_erase() {
+        let mut bench = Bench::empty();
+        bench.unlock().unwrap();
+        bench.post(&[0x31, 1, 0xFF, 0]);
+        while bench.flash.operations == 0 {
+            bench.run_for(Duration::from_millis(1));
+        }
+        bench.supply = Millivolts::new(19_999);
+        bench.run_for(SECOND.times(10));
+        assert_eq!(bench.flash.operations, 1, "the sector that was begun, and no other");
+        bench.expect("> 34 00 44 08 02 00 00 00 00 10 00 \n < 7F 34 24");
+        bench.supply = Millivolts::new(24_000);
+        bench.expect("> 31 01 FF 00 \n < 71 01 FF 00 00");
     }
 
     #[test]

@@ -6,7 +6,10 @@ use protocol::isotp;
 use units::{DeciCelsius, Duration, Millivolts, Permille};
 
 /// The session falls back to default after this long without a request (S3 of ISO 14229-2).
-pub const SESSION_TIMEOUT: Duration = Duration::from_secs(5);
+///
+/// Own number: longer than the 5 s of the standard, because a client that has lost the last answer after "response
+/// pending" waits for P2* (5 s) and the delay of the link before it asks again, and must find its session open.
+pub const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// A bootloader with a valid application starts it after this long without a request (own number).
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long security access is refused after [`KEY_FAILURES_MOST`] wrong keys (own number).

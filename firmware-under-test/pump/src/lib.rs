@@ -313,6 +313,9 @@ impl Pump {
                 return wishes;
             }
         }
+        if self.request_waits || self.link.is_receiving() {
+            bootloader.hold_off(now);
+        }
         if bootloader.expire(now, &mut self.security) {
             return Wishes { reset: true, ..Wishes::default() };
         }

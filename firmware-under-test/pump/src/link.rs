@@ -85,6 +85,11 @@ impl Link {
         frame.has_id(self.channel.rx_id()) && frame.data().first().is_some_and(|head| head >> 4 != 3)
     }
 
+    /// Whether a request is coming in.
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.channel.is_receiving()
+    }
+
     /// Whether a response waits for the one before it.
     pub(crate) const fn has_response(&self) -> bool {
         self.response.is_some()

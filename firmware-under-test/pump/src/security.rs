@@ -25,9 +25,11 @@ impl Security {
     /// Locked, with what the last reset left.
     pub(crate) fn new(number: PumpNumber, retained: &Retained) -> Self {
         let rest = retained.lock_out_rest;
+        // A lock-out that ended as the pump was reset leaves three new tries, like one that ends later.
+        let over = rest == Duration::ZERO && retained.key_failures >= KEY_FAILURES_MOST;
         Self {
             number,
-            failures: retained.key_failures,
+            failures: if over { 0 } else { retained.key_failures },
             locked_until: (rest > Duration::ZERO).then(|| Instant::ZERO.after(rest)),
             seed_state: retained.seed_state,
             seed: None,
@@ -110,5 +112,20 @@ impl Security {
         x = (x ^ x >> 16).wrapping_mul(0x85EB_CA6B);
         x = (x ^ x >> 13).wrapping_mul(0xC2B2_AE35);
         x ^ x >> 16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_at_the_end_of_a_lock_out_leaves_three_tries() {
+        let retained = Retained { boot_request: true, key_failures: 3, lock_out_rest: Duration::ZERO, seed_state: 1 };
+        let mut security = Security::new(PumpNumber::new(1).unwrap(), &retained);
+        for expected in [Refusal::InvalidKey, Refusal::InvalidKey, Refusal::ExceedNumberOfAttempts] {
+            let seed = security.request_seed(Instant::ZERO).unwrap();
+            assert_eq!(security.send_key(Instant::ZERO, key_for(seed) ^ 1), Err(expected));
+        }
     }
 }

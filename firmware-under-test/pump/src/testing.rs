@@ -481,10 +481,7 @@ impl Bench {
 
     /// Sends `message` and waits 2 s for an answer, 6 s after each "response pending".
     pub(crate) fn ask(&mut self, message: &[u8]) -> Option<Vec<u8>> {
-        self.answers.clear();
-        self.client.reset();
-        self.client_frame = None;
-        self.client.send(message).expect("the client can always send");
+        self.post(message);
         let mut patience = self.now.after(Duration::from_secs(2));
         while self.now < patience && self.powered {
             if !self.advance(patience) {
@@ -504,6 +501,14 @@ impl Bench {
             }
         }
         None
+    }
+
+    /// Sends a request and does not wait for its answer.
+    pub(crate) fn post(&mut self, message: &[u8]) {
+        self.answers.clear();
+        self.client.reset();
+        self.client_frame = None;
+        self.client.send(message).expect("the client can always send");
     }
 
     pub(crate) fn request(&mut self, request: &Request<'_>) -> Option<Response> {

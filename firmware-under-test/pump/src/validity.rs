@@ -1,7 +1,7 @@
 //! Whether the slot holds an image that may be started, found out in slices.
 //!
 //! A check reads the marker and the header in its first step and up to [`SLICE_LEN`] bytes of payload in each further
-//! one, so that the CPU can serve the bus in between and the host can charge the time. It runs at every boot (bit flips
+//! one, so that the CPU can serve the bus in between. It runs at every boot (bit flips
 //! at rest are found, PFU-021) and before the marker is programmed.
 
 use core::fmt;
