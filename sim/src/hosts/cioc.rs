@@ -201,8 +201,8 @@ impl Board<'_> {
     /// The boot time has passed: starts the firmware.
     pub(super) fn start(&mut self, context: &mut Context<'_>) -> Result<(), Defect> {
         let host = &self.host;
-        let booted = catch_unwind(AssertUnwindSafe(|| Orchestrator::boot(host.config, &host.fram)));
-        self.host.firmware = Some(booted.map_err(|panic| Defect::panicked(NodeId::CIOC, &*panic))?);
+        let booted = Defect::guard(NodeId::CIOC, || Orchestrator::boot(host.config, &host.fram));
+        self.host.firmware = Some(booted?);
         self.host.sampled_at = SimTime::NEVER;
         context.record(OrchestratorRecord::Started.into());
         self.run(context, None)

@@ -112,7 +112,7 @@ impl Defect {
         Self { node, what: what.to_owned() }
     }
 
-    /// Lets the firmware of `node` do a step; its panic becomes a defect of that node.
+    /// Lets the firmware of `node` boot or do a step; its panic becomes a defect of that node.
     fn guard<T>(node: NodeId, step: impl FnOnce() -> T) -> Result<T, Self> {
         // What the firmware left half done is never looked at again: the run ends.
         catch_unwind(AssertUnwindSafe(step))

@@ -135,8 +135,8 @@ impl Board<'_> {
     /// The boot time has passed: starts the firmware.
     pub(super) fn start(&mut self, context: &mut Context<'_>, cause: ResetCause) -> Result<(), Defect> {
         let (config, retained) = (self.host.config, self.host.retained);
-        let booted = catch_unwind(AssertUnwindSafe(|| Pump::boot(config, cause, retained)));
-        self.host.firmware = Some(booted.map_err(|panic| Defect::panicked(self.node, &*panic))?);
+        let booted = Defect::guard(self.node, || Pump::boot(config, cause, retained));
+        self.host.firmware = Some(booted?);
         self.host.disguising = false;
         self.host.sampled_at = SimTime::NEVER;
         context.record(PumpRecord::Started { node: self.node, cause }.into());
