@@ -11,6 +11,7 @@
 //! few waits: the campaign ends without it, with an alarm, and the pump is not dead. A bus on which nobody is heard is
 //! waited for like a missing supply.
 
+use protocol::cyclic::PumpState;
 use protocol::header::Version;
 use protocol::ids::PumpNumber;
 use units::{Duration, Instant};
@@ -28,6 +29,8 @@ use crate::update::{Step, Try, is_stopped};
 const LOOK: Duration = Duration::from_millis(100);
 /// Time left is shown anew this often.
 const SHOW: Duration = Duration::from_secs(1);
+/// A pump that was given up leaves its programming session within this: S3 of 5 s and a margin (PFU-046, own number).
+const SETTLE: Duration = Duration::from_millis(6_500);
 /// Waits for one pump's standby before it is set aside (own number).
 const WAITS_MOST: u8 = 3;
 /// Tries of one pump that may fail for lack of supply before it is set aside (own number).
@@ -53,6 +56,8 @@ pub(crate) struct Campaign {
     without_supply: u8,
     /// Waits for the standby of the pump in hand that were in vain.
     waits: u8,
+    /// Until when a pump that was given up may still report an update before the next is begun.
+    settle_until: Instant,
 }
 
 /// What a step of a campaign has come to.
@@ -105,7 +110,7 @@ impl Campaign {
         let percent = unit.record().percent;
         unit.progress.begin(left.saturating_add(done).saturating_add(dead), done, left, percent);
         unit.notice(Notice::CampaignStarted { pumps: left, resumed });
-        Self { image, stage: Stage::Choose, show_at: ports.now, without_supply: 0, waits: 0 }
+        Self { image, stage: Stage::Choose, show_at: ports.now, without_supply: 0, waits: 0, settle_until: ports.now }
     }
 
     /// The pump that is next or in hand, its try if one runs, and whether the campaign waits for the supply.
@@ -163,6 +168,7 @@ impl Campaign {
         unit.regulates = false;
         self.without_supply = 0;
         self.waits = 0;
+        self.settle_until = ports.now.after(SETTLE);
         let Some(pump) = next_pending(unit, ports.now) else { return finish(unit, ports) };
         if unit.pump_record(pump).counted >= TRIES_MOST {
             // The third try was interrupted: its error entry is written, the pump's end is not.
@@ -183,6 +189,9 @@ impl Campaign {
     ) -> Course {
         if unit.supply.is_good() && !unit.hears_anyone(ports.now) {
             return self.await_anyone(pump, unit);
+        }
+        if ports.now < self.settle_until && another_updates(pump, unit, ports.now) {
+            return Course::Running;
         }
         let short = unit.view(pump).is_short_of_supply(ports.now);
         if short || !unit.supply.is_steady(ports.now, unit.config.supply_steady) {
@@ -259,7 +268,10 @@ impl Campaign {
         let anyone = unit.hears_anyone(ports.now);
         self.waits = self.waits.saturating_add(u8::from(anyone));
         let cause = if unit.view(pump).heard_after(since).is_some() { Cause::Refused } else { Cause::Timeout };
-        if self.waits >= WAITS_MOST {
+        // A pump that sends a status every 100 ms and was silent for the whole wait is gone: the others shall not stay at
+        // the campaign's speed for it (PFU-030).
+        let silent = anyone && cause == Cause::Timeout;
+        if silent || self.waits >= WAITS_MOST {
             set_aside(pump, cause, &[], unit, ports);
             self.stage = Stage::Choose;
             return;
@@ -381,6 +393,14 @@ fn reconcile(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
 }
 
 /// Ends the campaign for a pump that could not be tried: not dead, but not updated either. `error` ends a try.
+/// Whether another pump still reports an update, after its try was given up.
+fn another_updates(pump: PumpNumber, unit: &Unit, now: Instant) -> bool {
+    unit.pumps().any(|other| {
+        let status = unit.view(other).fresh(now);
+        other != pump && status.is_some_and(|status| status.state == PumpState::Updating)
+    })
+}
+
 fn set_aside(pump: PumpNumber, cause: Cause, error: &[Draft], unit: &mut Unit, ports: &mut Ports<'_>) {
     let missing = Draft::new(Event::PumpMissing).of(pump).because(cause);
     let drafts = error.iter().copied().chain([missing]).collect::<heapless::Vec<_, 2>>();

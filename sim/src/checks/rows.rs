@@ -297,6 +297,7 @@ impl Checks {
                 }
             }
             Notice::CampaignFinished { errors } => self.finished(now, errors),
+            Notice::AlarmRaised(Alarm::PumpMissing(_)) => self.memory.disturbed = true,
             Notice::AlarmRaised(Alarm::PumpDead(pump)) => self.dead_alarm(now, pump.index()),
             Notice::Outcome { pump, outcome: orchestrator::Outcome::Dead } => {
                 if let Some(dead) = self.memory.dead.get_mut(pump.index()) {
