@@ -7,8 +7,9 @@
 //!   finished                                                         (lack of supply is not one of the three)
 //! ```
 //! A try is counted in the record before the pump is asked to enter its bootloader, so that power loss cannot lose one
-//! (PFU-022). A pump that does not reach standby in time is counted too, although nothing was asked of it: else the
-//! campaign could wait for it for ever.
+//! (PFU-022). A pump that is silent or does not reach standby was not tried: nothing is counted. It is *set aside* after a
+//! few waits: the campaign ends without it, with an alarm, and the pump is not dead. A bus on which nobody is heard is
+//! waited for like a missing supply.
 
 use protocol::header::Version;
 use protocol::ids::PumpNumber;
@@ -27,6 +28,10 @@ use crate::update::{Step, Try, is_stopped};
 const LOOK: Duration = Duration::from_millis(100);
 /// Time left is shown anew this often.
 const SHOW: Duration = Duration::from_secs(1);
+/// Waits for one pump's standby before it is set aside (own number).
+const WAITS_MOST: u8 = 3;
+/// Tries of one pump that may fail for lack of supply before it is set aside (own number).
+const EXCUSED_MOST: u8 = 10;
 /// The pause after repeated tries without supply doubles up to 2^5 times the first.
 const BACK_OFF_MOST: u8 = 5;
 
@@ -46,6 +51,8 @@ pub(crate) struct Campaign {
     stage: Stage,
     show_at: Instant,
     without_supply: u8,
+    /// Waits for the standby of the pump in hand that were in vain.
+    waits: u8,
 }
 
 /// What a step of a campaign has come to.
@@ -82,11 +89,7 @@ impl Campaign {
     /// Goes on after a reboot with what the search has found; the consent is the stored one.
     pub(crate) fn resume(image: Image, unit: &mut Unit, ports: &mut Ports<'_>) -> Self {
         for pump in unit.pumps() {
-            if unit.pump_record(pump).mark == Mark::Pending {
-                reconcile(pump, unit, ports);
-            } else if unit.pump_record(pump).mark == Mark::Done && unit.view(pump).outcome == Outcome::UpToDate {
-                unit.set_outcome(pump, Outcome::Updated);
-            }
+            reconcile(pump, unit, ports);
         }
         unit.log(ports, Draft::new(Event::CampaignResumed));
         unit.notice(Notice::Pause);
@@ -102,7 +105,7 @@ impl Campaign {
         let percent = unit.record().percent;
         unit.progress.begin(left.saturating_add(done).saturating_add(dead), done, left, percent);
         unit.notice(Notice::CampaignStarted { pumps: left, resumed });
-        Self { image, stage: Stage::Choose, show_at: ports.now, without_supply: 0 }
+        Self { image, stage: Stage::Choose, show_at: ports.now, without_supply: 0, waits: 0 }
     }
 
     /// The pump that is next or in hand, its try if one runs, and whether the campaign waits for the supply.
@@ -157,7 +160,9 @@ impl Campaign {
     fn choose(&mut self, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
         unit.in_hand = None;
         client.stop();
+        unit.regulates = false;
         self.without_supply = 0;
+        self.waits = 0;
         let Some(pump) = next_pending(unit, ports.now) else { return finish(unit, ports) };
         if unit.pump_record(pump).counted >= TRIES_MOST {
             // The third try was interrupted: its error entry is written, the pump's end is not.
@@ -176,17 +181,24 @@ impl Campaign {
         client: &mut Client,
         ports: &mut Ports<'_>,
     ) -> Course {
+        if unit.supply.is_good() && !unit.hears_anyone(ports.now) {
+            return self.await_anyone(pump, unit);
+        }
         let short = unit.view(pump).is_short_of_supply(ports.now);
         if short || !unit.supply.is_steady(ports.now, unit.config.supply_steady) {
             if short || !unit.supply.is_good() {
                 unit.raise(Alarm::LowSupply);
                 unit.progress.wait(Cause::LowSupply);
             }
-            if unit.pump_record(pump).tries == 0 && next_pending(unit, ports.now) != Some(pump) {
+            unit.in_hand = None;
+            // The unit's own supply is good: the others need not run at 80 % for as long as one pump's stays low.
+            unit.regulates = short && unit.supply.is_good();
+            if next_pending(unit, ports.now) != Some(pump) {
                 self.stage = Stage::Choose;
             }
             return Course::Running;
         }
+        unit.regulates = false;
         unit.clear(Alarm::LowSupply);
         match read_image(ports.package) {
             Ok(Some(image)) if image == self.image => {}
@@ -199,6 +211,20 @@ impl Campaign {
         unit.progress.begin_pump(ports.now, unit.pump_record(pump).tries == 0);
         self.stage = Stage::Stop { pump, since: ports.now };
         Course::Running
+    }
+
+    /// No pump at all is heard: bus or feed is gone, not a pump.
+    fn await_anyone(&mut self, pump: PumpNumber, unit: &mut Unit) -> Course {
+        unit.raise(Alarm::PumpMissing(pump));
+        unit.progress.wait(Cause::Timeout);
+        unit.in_hand = None;
+        unit.regulates = true;
+        Course::Running
+    }
+
+    /// Whether the campaign waits for something outside, no pump in hand: a search by hand may come between.
+    pub(crate) const fn is_waiting(&self, unit: &Unit) -> bool {
+        matches!(self.stage, Stage::Supply { .. }) && unit.in_hand.is_none()
     }
 
     fn await_stop(
@@ -216,16 +242,30 @@ impl Campaign {
             return Course::Running;
         }
         if unit.view(pump).heard_after(since).is_some_and(is_stopped) {
+            self.waits = 0;
+            unit.clear(Alarm::PumpMissing(pump));
             let number = count_try(pump, unit, ports);
             let attempt = Try::begin(pump, number, self.image, unit, client, ports);
             self.stage = Stage::Try { pump, attempt };
         } else if ports.now >= since.after(unit.config.standby_timeout) {
-            count_try(pump, unit, ports);
-            let heard = unit.view(pump).heard_after(since).is_some();
-            let cause = if heard { Cause::Refused } else { Cause::Timeout };
-            return self.on_step(pump, Step::Failed(cause), unit, client, ports);
+            self.wait_in_vain(pump, since, unit, ports);
         }
         Course::Running
+    }
+
+    /// The pump did not stop in time. Nothing was asked of it, so no try is counted.
+    fn wait_in_vain(&mut self, pump: PumpNumber, since: Instant, unit: &mut Unit, ports: &mut Ports<'_>) {
+        unit.in_hand = None;
+        let anyone = unit.hears_anyone(ports.now);
+        self.waits = self.waits.saturating_add(u8::from(anyone));
+        let cause = if unit.view(pump).heard_after(since).is_some() { Cause::Refused } else { Cause::Timeout };
+        if self.waits >= WAITS_MOST {
+            set_aside(pump, cause, &[], unit, ports);
+            self.stage = Stage::Choose;
+            return;
+        }
+        unit.progress.try_failed(cause);
+        self.stage = Stage::Pause { pump, until: ports.now.after(unit.config.retry_pause) };
     }
 
     fn on_step(
@@ -258,6 +298,14 @@ impl Campaign {
         let counted = if excused { entry.counted.saturating_sub(1) } else { entry.counted };
         let dead = counted >= TRIES_MOST;
         let error = Draft::new(Event::UpdateError).of(pump).attempt(entry.tries).because(cause);
+        if excused && entry.tries.saturating_sub(counted) >= EXCUSED_MOST {
+            unit.commit(ports, &[], |record| {
+                *record.pump_mut(pump) = PumpRecord { counted, cause: Some(cause), ..entry };
+            });
+            set_aside(pump, cause, &[error], unit, ports);
+            self.stage = Stage::Choose;
+            return;
+        }
         let drafts = [error, Draft::new(Event::PumpDead).of(pump).attempt(entry.tries).because(cause)];
         let written = if dead { &drafts[..] } else { &drafts[..1] };
         unit.commit(ports, written, |record| {
@@ -304,22 +352,42 @@ fn show_progress(unit: &mut Unit, ports: &mut Ports<'_>) {
     unit.notice(Notice::Progress { percent, remaining, cause });
 }
 
-/// What the search found of a pump that an interrupted campaign had still to update.
+/// What the search found of a pump of an interrupted campaign. The consent is for the image, so that a pump that needs
+/// it and was not seen before is updated too.
 fn reconcile(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
-    let tried = unit.pump_record(pump).tries > 0;
-    let mark = match unit.view(pump).outcome {
+    let entry = *unit.pump_record(pump);
+    let next = match (entry.mark, unit.view(pump).outcome) {
         // The interrupted try had done its work: another one would only wear the pump.
-        Outcome::UpToDate => Mark::Done,
-        Outcome::Rejected => Mark::None,
-        Outcome::Missing if !tried => Mark::None,
-        _ => Mark::Pending,
+        (Mark::Pending | Mark::Aside | Mark::Done, Outcome::UpToDate) => PumpRecord { mark: Mark::Done, ..entry },
+        (Mark::Pending | Mark::Aside, Outcome::Rejected) => PumpRecord { mark: Mark::None, ..entry },
+        // One that boots late is waited for at its turn.
+        (Mark::Pending | Mark::Aside, _) => PumpRecord { mark: Mark::Pending, ..entry },
+        // It was updated, and needs it again: exchanged, or its application is gone.
+        (Mark::Done | Mark::None, Outcome::Pending) => PumpRecord { mark: Mark::Pending, ..PumpRecord::default() },
+        _ => entry,
     };
-    match mark {
-        Mark::Pending => return unit.set_outcome(pump, Outcome::Pending),
-        Mark::Done => unit.set_outcome(pump, Outcome::Updated),
-        Mark::None | Mark::Dead => {}
+    match next.mark {
+        Mark::Pending => unit.set_outcome(pump, Outcome::Pending),
+        Mark::Done if unit.view(pump).outcome == Outcome::UpToDate => unit.set_outcome(pump, Outcome::Updated),
+        Mark::None | Mark::Done | Mark::Dead | Mark::Aside => {}
     }
-    unit.commit(ports, &[], |record| record.pump_mut(pump).mark = mark);
+    if next != entry {
+        unit.commit(ports, &[], |record| *record.pump_mut(pump) = next);
+    }
+}
+
+/// Ends the campaign for a pump that could not be tried: not dead, but not updated either. `error` ends a try.
+fn set_aside(pump: PumpNumber, cause: Cause, error: &[Draft], unit: &mut Unit, ports: &mut Ports<'_>) {
+    let missing = Draft::new(Event::PumpMissing).of(pump).because(cause);
+    let drafts = error.iter().copied().chain([missing]).collect::<heapless::Vec<_, 2>>();
+    unit.commit(ports, &drafts, |record| {
+        record.open = None;
+        record.pump_mut(pump).mark = Mark::Aside;
+    });
+    unit.raise(Alarm::PumpMissing(pump));
+    unit.set_outcome(pump, Outcome::Missing);
+    unit.progress.pump_given_up();
+    unit.in_hand = None;
 }
 
 /// Counts a try before it begins; returns its number.
@@ -364,7 +432,7 @@ fn bury(pump: PumpNumber, unit: &mut Unit) {
 }
 
 fn finish(unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
-    let errors = unit.pumps().any(|pump| unit.is_dead(pump));
+    let errors = unit.pumps().any(|pump| matches!(unit.pump_record(pump).mark, Mark::Dead | Mark::Aside));
     let event = if errors { Event::CampaignFinishedWithErrors } else { Event::CampaignFinished };
     unit.progress.end(errors);
     let percent = unit.progress.percent();

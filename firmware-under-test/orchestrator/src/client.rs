@@ -44,6 +44,10 @@ pub(crate) struct Client {
     p2_star: Duration,
     request_limit: Duration,
     state: State,
+    /// How long the running request waits for its first answer.
+    patience: Duration,
+    /// The wait that the last answer ended.
+    waited: Option<(Instant, Instant)>,
     service: u8,
     abort: Option<StandardId>,
 }
@@ -57,6 +61,8 @@ impl Client {
             p2_star: config.p2_star.plus(config.link_delay),
             request_limit: config.request_limit,
             state: State::Idle,
+            patience: config.p2.plus(config.link_delay),
+            waited: None,
             service: 0,
             abort: None,
         }
@@ -77,6 +83,7 @@ impl Client {
         }
         self.channel.reset();
         self.state = State::Idle;
+        self.waited = None;
     }
 
     /// Sends a request; a running one ends.
@@ -86,10 +93,27 @@ impl Client {
         }
     }
 
+    /// Repeats a request to a pump that may work on the first one, deaf and without P2: its next "response pending" or
+    /// its answer comes within P2*.
+    pub(crate) fn ask_patiently(&mut self, request: &Request<'_>) {
+        self.ask(request);
+        self.patience = self.p2_star;
+    }
+
+    /// The last answer was none to the running request: waits on for as long as it would have.
+    pub(crate) fn wait_on(&mut self) {
+        if self.state == State::Idle
+            && let Some((since, until)) = self.waited.take()
+        {
+            self.state = State::Waiting { since, until };
+        }
+    }
+
     /// Sends a message of the given service.
     pub(crate) fn send(&mut self, service: u8, message: &[u8]) {
         self.stop();
         self.service = service;
+        self.patience = self.p2;
         // The channel is idle and no message is longer than its buffer; were it refused, the caller's time-out acts.
         if self.channel.send(message).is_ok() {
             self.state = State::Sending;
@@ -108,7 +132,7 @@ impl Client {
 
     pub(crate) fn on_sent(&mut self, now: Instant, id: StandardId) {
         if self.channel.on_sent(now, id) == Some(Event::Sent) && self.state == State::Sending {
-            self.state = State::Waiting { since: now, until: now.after(self.p2) };
+            self.state = State::Waiting { since: now, until: now.after(self.patience) };
         }
     }
 
@@ -121,7 +145,7 @@ impl Client {
     }
 
     fn on_message(&mut self, now: Instant) -> Option<Reply> {
-        let State::Waiting { since, .. } = self.state else { return None };
+        let State::Waiting { since, until } = self.state else { return None };
         let message = self.channel.message();
         let response = Response::decode(message)?;
         if response.is_pending(self.service) {
@@ -136,6 +160,7 @@ impl Client {
             _ => return None,
         };
         self.state = State::Idle;
+        self.waited = Some((since, until));
         Some(reply)
     }
 

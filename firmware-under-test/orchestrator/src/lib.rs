@@ -261,17 +261,19 @@ impl Orchestrator {
         }
     }
 
-    /// A search by hand waits until a running campaign has ended and takes the place of everything else.
+    /// A search by hand waits until a running campaign has ended or waits itself, and takes the place of everything else.
     fn begin_manual_search(&mut self, ports: &mut Ports<'_>) {
-        if self.manual_search && self.unit.record().campaign.is_none() {
+        let waits = matches!(&self.work, Work::Campaign(campaign) if campaign.is_waiting(&self.unit));
+        if self.manual_search && (waits || self.unit.record().campaign.is_none()) {
             self.manual_search = false;
+            self.unit.regulates = false;
             self.client.stop();
             self.work = Work::Search(Search::begin(true, &mut self.unit, ports));
         }
     }
 
     fn command(&mut self, now: Instant, coolant: DeciCelsius) {
-        if self.schedule.begins_round() && self.unit.record().campaign.is_none() {
+        if self.schedule.begins_round() && !self.unit.holds_speed() {
             self.set_point = self.regulator.step(&self.unit.config.regulation, coolant);
         }
         // Bounded: a late step sends at most one round.
@@ -286,7 +288,7 @@ impl Orchestrator {
     fn order(&self, pump: PumpNumber) -> (Mode, Permille) {
         if self.unit.is_dead(pump) || self.unit.in_hand == Some(pump) {
             (Mode::Standby, Permille::new(0))
-        } else if self.unit.record().campaign.is_some() {
+        } else if self.unit.holds_speed() {
             (Mode::Fixed, self.unit.config.update_speed)
         } else {
             (Mode::Automatic, self.set_point)

@@ -50,6 +50,8 @@ pub(crate) enum Mark {
     Done = 2,
     /// Out of service until a search by hand (PFU-026).
     Dead = 3,
+    /// The campaign ended without it: silent, would not stop, or no supply; not dead.
+    Aside = 4,
 }
 
 /// One pump's part of the record.
@@ -251,6 +253,7 @@ fn decode_pump([mark, counted, tries, cause]: [u8; 4]) -> PumpRecord {
         1 => Mark::Pending,
         2 => Mark::Done,
         3 => Mark::Dead,
+        4 => Mark::Aside,
         _ => Mark::None,
     };
     PumpRecord { mark, counted, tries, cause: Cause::from_code(u16::from(cause)) }

@@ -22,6 +22,9 @@ const NOTICES_MOST: usize = 96;
 /// A status older than this says nothing of now (ten periods).
 pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
+/// Millivolts above the limit at which a supply that was too low is good again (own number).
+const HYSTERESIS: u16 = 500;
+
 /// What a step may use besides the firmware's own state.
 pub(crate) struct Ports<'a> {
     pub(crate) now: Instant,
@@ -64,12 +67,16 @@ pub(crate) const fn in_bootloader(state: PumpState) -> bool {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Supply {
     good_since: Option<Instant>,
+    /// It was too low since it was last good: it must rise above the limit by [`HYSTERESIS`].
+    low: bool,
     dipped: bool,
 }
 
 impl Supply {
     pub(crate) fn watch(&mut self, now: Instant, lower: Millivolts, least: Millivolts) {
-        if lower >= least {
+        let least = if self.low { Millivolts::new(least.get().saturating_add(HYSTERESIS)) } else { least };
+        self.low = lower < least;
+        if !self.low {
             self.good_since = self.good_since.or(Some(now));
         } else {
             self.good_since = None;
@@ -104,6 +111,8 @@ pub(crate) struct Unit {
     pub(crate) image: Option<Image>,
     /// The pump that is held in standby for its update.
     pub(crate) in_hand: Option<PumpNumber>,
+    /// The campaign waits for one pump or the bus: the others follow the regulation meanwhile.
+    pub(crate) regulates: bool,
     pub(crate) progress: Progress,
     views: [View; PUMPS],
     alarms: Vec<Alarm, 50>,
@@ -119,6 +128,7 @@ impl Unit {
             supply: Supply::default(),
             image: None,
             in_hand: None,
+            regulates: false,
             progress,
             views: [View::default(); PUMPS],
             alarms: Vec::new(),
@@ -136,6 +146,16 @@ impl Unit {
 
     pub(crate) fn view_mut(&mut self, pump: PumpNumber) -> &mut View {
         &mut self.views[pump.index() % PUMPS]
+    }
+
+    /// Whether any pump was heard lately.
+    pub(crate) fn hears_anyone(&self, now: Instant) -> bool {
+        self.pumps().any(|pump| self.view(pump).fresh(now).is_some())
+    }
+
+    /// Whether the pumps run at the campaign's fixed speed (PFU-047).
+    pub(crate) fn holds_speed(&self) -> bool {
+        self.record().campaign.is_some() && !self.regulates
     }
 
     pub(crate) fn record(&self) -> &Record {

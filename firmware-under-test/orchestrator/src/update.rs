@@ -13,7 +13,7 @@ use protocol::cyclic::PumpState;
 use protocol::header::Version;
 use protocol::ids::PumpNumber;
 use protocol::uds::{BLOCK_LEN, Identifier, MESSAGE_LEN, Request, Response, Routine, Session, key_for};
-use units::Instant;
+use units::{Duration, Instant};
 
 use crate::client::{Client, Reply};
 use crate::config::APPLICATION_START;
@@ -27,6 +27,11 @@ const BLOCK_REPEATS: u8 = 3;
 /// Repetitions of another request (own number).
 const REQUEST_REPEATS: u8 = 2;
 
+/// Repetitions of seed and key together (own number): two for each.
+const SECURITY_REPEATS: u8 = 4;
+/// The wait for the lock-out of a pump that has seen wrong keys: its 10 s and a second more.
+const LOCK_OUT_WAIT: Duration = Duration::from_secs(11);
+
 /// Bytes of a flash word.
 const WORD_LEN: u32 = 4;
 
@@ -35,6 +40,9 @@ mod code {
     pub(super) const SEQUENCE_ERROR: u8 = 0x24;
     pub(super) const ACCESS_DENIED: u8 = 0x33;
     pub(super) const NOT_IN_THIS_SESSION: [u8; 2] = [0x7E, 0x7F];
+    pub(super) const INVALID_KEY: u8 = 0x35;
+    pub(super) const TOO_MANY_KEYS: u8 = 0x36;
+    pub(super) const DELAY_NOT_EXPIRED: u8 = 0x37;
     pub(super) const PROGRAMMING_FAILURE: u8 = 0x72;
     pub(super) const VOLTAGE_TOO_LOW: u8 = 0x93;
 }
@@ -42,10 +50,16 @@ mod code {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Enter,
-    AwaitBootloader { until: Instant },
+    AwaitBootloader {
+        until: Instant,
+    },
     Session,
     Seed,
     Key,
+    /// Security access is locked out: the pump's own time must pass.
+    LockOut {
+        until: Instant,
+    },
     Erase,
     Download,
     Transfer,
@@ -82,6 +96,7 @@ pub(crate) struct Try {
     lost: bool,
     /// Whether the running request got no answer before.
     asked_again: bool,
+    lock_out_met: bool,
     block_len: u32,
     blocks: u32,
     block: u32,
@@ -111,6 +126,7 @@ impl Try {
             repeats: 0,
             lost: false,
             asked_again: false,
+            lock_out_met: false,
             block_len: 0,
             blocks: 0,
             block: 0,
@@ -144,16 +160,18 @@ impl Try {
         }
     }
 
-    /// A try that failed while the supply was low failed for that (FW003); a bad image stays a bad image.
+    /// A try that ended without a word of what is wrong while the supply was low failed for that (FW003). A failure of
+    /// flash, check or version stays one: a supply that dips now and then must not excuse a broken pump for ever.
     fn blame(&self, cause: Cause, unit: &Unit, ports: &Ports<'_>) -> Cause {
         let low = unit.supply.dipped() || unit.view(self.pump).is_short_of_supply(ports.now);
-        if low && cause != Cause::ImageRejected { Cause::LowSupply } else { cause }
+        let excusable = matches!(cause, Cause::Timeout | Cause::Refused | Cause::NoGoodStatus);
+        if low && excusable { Cause::LowSupply } else { cause }
     }
 
     /// When time alone moves this try on.
     pub(crate) fn wake_at(&self, unit: &Unit) -> Option<Instant> {
         match self.stage {
-            Stage::AwaitBootloader { until } => Some(until),
+            Stage::AwaitBootloader { until } | Stage::LockOut { until } => Some(until),
             Stage::AwaitStatus => Some(self.since.after(unit.config.status_timeout)),
             _ => None,
         }
@@ -169,7 +187,8 @@ impl Try {
     /// Repetitions are counted by phase, so that two stages cannot send each other round for ever.
     fn show_phase(&mut self, unit: &mut Unit) {
         let phase = phase_of(self.stage);
-        if self.shown != Some(phase) {
+        // After a lock-out the try goes back to the session, what is shown does not.
+        if self.shown.is_none_or(|shown| shown < phase) {
             self.shown = Some(phase);
             self.repeats = 0;
             unit.phase(self.pump, self.attempt, phase);
@@ -189,7 +208,7 @@ impl Try {
             Stage::Check => Request::Start(Routine::CheckProgrammingDependencies),
             Stage::Reset => Request::Reset,
             Stage::ReadVersion => Request::Read(Identifier::Version),
-            Stage::Transfer | Stage::AwaitBootloader { .. } | Stage::AwaitStatus => return,
+            Stage::Transfer | Stage::AwaitBootloader { .. } | Stage::LockOut { .. } | Stage::AwaitStatus => return,
         };
         // The status check's time runs from the reset, not from its reads.
         if self.stage == Stage::ReadVersion {
@@ -197,7 +216,9 @@ impl Try {
         } else {
             self.since = ports.now;
         }
-        client.ask(&request);
+        // A pump stalls for seconds in an erase and may check for long: what it says next comes within P2*, not P2.
+        let may_work = matches!(self.stage, Stage::Session | Stage::Erase | Stage::Check);
+        if may_work && self.repeats > 0 { client.ask_patiently(&request) } else { client.ask(&request) }
     }
 
     fn on_reply(
@@ -224,13 +245,13 @@ impl Try {
         let next = match (self.stage, response) {
             (Stage::Enter, Response::Session { .. }) => self.await_bootloader(unit, ports),
             (Stage::Session, Response::Session { .. }) => Stage::Seed,
-            (Stage::Seed, Response::Seed(0)) | (Stage::Key, Response::Unlocked) => Stage::Erase,
+            (Stage::Seed, Response::Seed(0)) | (Stage::Seed | Stage::Key, Response::Unlocked) => Stage::Erase,
             (Stage::Seed, Response::Seed(seed)) => {
                 self.seed = seed;
                 Stage::Key
             }
             (Stage::Erase, Response::Routine { routine: Routine::Erase, result: 0 }) => Stage::Download,
-            (Stage::Erase, Response::Routine { .. }) => return Err(Cause::FlashFailure),
+            (Stage::Erase, Response::Routine { routine: Routine::Erase, .. }) => return Err(Cause::FlashFailure),
             (Stage::Download, Response::Download { block_message_len }) => {
                 return self.begin_blocks(block_message_len, unit, client, ports).map(|()| None);
             }
@@ -241,11 +262,16 @@ impl Try {
             (Stage::Check, Response::Routine { routine: Routine::CheckProgrammingDependencies, result: 0 }) => {
                 Stage::Reset
             }
-            (Stage::Check, Response::Routine { .. }) => return Err(Cause::CheckFailed),
+            (Stage::Check, Response::Routine { routine: Routine::CheckProgrammingDependencies, .. }) => {
+                return Err(Cause::CheckFailed);
+            }
             (Stage::Reset, Response::Reset) => Stage::AwaitStatus,
             (Stage::ReadVersion, Response::Version(version)) => return self.on_version(version, unit, ports),
-            // The service was right but what it says is not what was asked.
-            _ => return Err(Cause::Refused),
+            // The right service with other content answers an earlier request that was repeated.
+            _ => {
+                client.wait_on();
+                return Ok(None);
+            }
         };
         self.enter(next, unit, client, ports);
         Ok(None)
@@ -263,6 +289,17 @@ impl Try {
             (Stage::Reset, _) if self.repeats > 0 => self.enter(Stage::AwaitStatus, unit, client, ports),
             // A pump that has just booted may not answer reads yet: the time limit decides.
             (Stage::ReadVersion, _) => self.stage = Stage::AwaitStatus,
+            // The seed was asked for twice and this key fits the first one; a new seed is asked for.
+            (Stage::Key, code::INVALID_KEY | code::SEQUENCE_ERROR) if self.repeats > 0 => {
+                return self.on_silent(unit, client, ports);
+            }
+            // The late answer to such a key.
+            (Stage::Seed, code::INVALID_KEY | code::SEQUENCE_ERROR) if self.repeats > 0 => client.wait_on(),
+            (Stage::Seed | Stage::Key, code::TOO_MANY_KEYS | code::DELAY_NOT_EXPIRED) if !self.lock_out_met => {
+                self.lock_out_met = true;
+                self.repeats = 0;
+                self.stage = Stage::LockOut { until: ports.now.after(LOCK_OUT_WAIT) };
+            }
             (_, code::VOLTAGE_TOO_LOW) => return Err(Cause::LowSupply),
             (_, code::PROGRAMMING_FAILURE) => return Err(Cause::FlashFailure),
             _ if self.follows_a_loss(code) => return Err(Cause::Timeout),
@@ -294,7 +331,7 @@ impl Try {
                 return self.send_block(client, ports);
             }
             // A key may have been taken although its answer was lost; a new seed tells (0: unlocked).
-            Stage::Key if self.repeats < REQUEST_REPEATS => {
+            Stage::Key if self.repeats < SECURITY_REPEATS => {
                 self.repeats = self.repeats.saturating_add(1);
                 self.enter(Stage::Seed, unit, client, ports);
             }
@@ -305,7 +342,8 @@ impl Try {
     }
 
     fn repeat(&mut self, client: &mut Client, ports: &Ports<'_>) -> Flow {
-        if self.repeats >= REQUEST_REPEATS {
+        let most = if self.stage == Stage::Seed { SECURITY_REPEATS } else { REQUEST_REPEATS };
+        if self.repeats >= most {
             return Err(Cause::Timeout);
         }
         self.repeats = self.repeats.saturating_add(1);
@@ -324,6 +362,8 @@ impl Try {
                     return self.repeat(client, ports).map(|()| None);
                 }
             }
+            // The pump's session has ended meanwhile.
+            Stage::LockOut { until } if ports.now >= until => self.enter(Stage::Session, unit, client, ports),
             Stage::AwaitStatus | Stage::ReadVersion if ports.now >= self.since.after(unit.config.status_timeout) => {
                 return Err(Cause::NoGoodStatus);
             }
@@ -393,7 +433,9 @@ impl Try {
 
     fn on_block(&mut self, counter: u8, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) -> Flow {
         if counter != self.counter() {
-            return self.on_silent(unit, client, ports);
+            // The late answer to a block that was repeated.
+            client.wait_on();
+            return Ok(());
         }
         let before = self.block;
         self.block = self.block.saturating_add(1);
@@ -420,7 +462,7 @@ const fn phase_of(stage: Stage) -> Phase {
     match stage {
         Stage::Enter | Stage::AwaitBootloader { .. } => Phase::EnterBootloader,
         Stage::Session => Phase::Session,
-        Stage::Seed | Stage::Key => Phase::Security,
+        Stage::Seed | Stage::Key | Stage::LockOut { .. } => Phase::Security,
         Stage::Erase => Phase::Erase,
         Stage::Download => Phase::Download,
         Stage::Transfer => Phase::Transfer,

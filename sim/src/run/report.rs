@@ -267,7 +267,7 @@ fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
     let mut rows: Vec<Check> = run.twin.world.resource::<Checks>().rows().map(check_row).collect();
     rows.push(versions_row(run, measures));
     rows.push(stated_row(scenario, run, measures));
-    rows.push(budgets_row(scenario));
+    rows.push(budgets_row(scenario, measures));
     rows.push(ending_row(run));
     rows
 }
@@ -348,8 +348,8 @@ fn stated_row(scenario: &Scenario, run: &Run, measures: &Measures) -> Check {
     final_row("every_pump_ends_as_stated", &["PFU-030"], measures.timeline.pumps.len(), applicable, &broken)
 }
 
-/// A campaign is judged by the required budgets, or by tighter ones; a scenario that breaks one says `BudgetFails`.
-fn budgets_row(scenario: &Scenario) -> Check {
+/// A run that wrote to any pump is judged by the required budgets, or by tighter ones; a scenario that breaks one says `BudgetFails`.
+fn budgets_row(scenario: &Scenario, measures: &Measures) -> Check {
     use scenario::{Measure, Relation as Needed, words::Limit};
     let judged = |measure: fn(&Measure) -> bool, most: Span| {
         scenario.budgets.iter().any(|budget| {
@@ -364,8 +364,9 @@ fn budgets_row(scenario: &Scenario) -> Check {
     if !judged(|measure| matches!(measure, Measure::BackToAutomatic), Span::from_secs(60)) {
         broken.push("no budget judges the return to automatic below 60 s".to_owned());
     }
-    let broken = if scenario.campaign { broken } else { Vec::new() };
-    final_row("required_budgets_are_judged", &["PFU-041", "PFU-042"], 2, scenario.campaign, &broken)
+    let wrote = measures.flash_operations.iter().any(|operations| *operations > 0);
+    let broken = if wrote { broken } else { Vec::new() };
+    final_row("required_budgets_are_judged", &["PFU-041", "PFU-042"], 2, wrote, &broken)
 }
 
 fn ending_row(run: &Run) -> Check {

@@ -205,3 +205,58 @@ fn consent_for_one_image_does_not_hold_for_another() {
     assert_eq!(world.asked, 2);
     assert!(world.is_updated(1) && world.is_updated(2));
 }
+
+#[test]
+fn a_pump_that_boots_late_stays_in_a_resumed_campaign() {
+    let mut world = World::new(3, 320);
+    while world.pumps[0].blocks < 3 {
+        world.step();
+    }
+    world.pumps[1].troubles.silent = true;
+    world.reboot();
+    while world.events(Event::CampaignResumed).is_empty() {
+        world.step();
+    }
+    world.run(ms(5_000));
+    world.pumps[1].troubles.silent = false;
+    let t = world.t;
+    world.pumps[1].power_cycle(t);
+    world.run_to_rest();
+    assert!((1..=3).all(|number| world.is_updated(number)));
+    assert_eq!(world.alarms(), []);
+    assert_eq!(world.cioc.status().percent, 100);
+}
+
+#[test]
+fn a_pump_set_aside_before_a_reboot_still_counts_as_an_error() {
+    let mut world = World::new(2, 3_200);
+    while world.events(Event::CampaignStarted).is_empty() {
+        world.step();
+    }
+    world.pumps[0].troubles.silent = true;
+    while world.pumps[1].blocks < 3 {
+        world.step();
+    }
+    assert_eq!(Store::load(&world.nvm).record().pump(pump(1)).mark, Mark::Aside);
+    world.reboot();
+    world.run_to_rest();
+    assert!(world.is_updated(2));
+    assert_eq!(world.cioc.status().activity, crate::Activity::FinishedWithErrors);
+    assert!(world.cioc.status().percent < 100);
+}
+
+#[test]
+fn a_pump_that_lost_its_application_after_it_was_done_is_updated_again() {
+    let mut world = World::new(2, 3_200);
+    while world.pumps[1].blocks < 3 {
+        world.step();
+    }
+    world.pumps[0].valid = false;
+    let t = world.t;
+    world.pumps[0].power_cycle(t);
+    world.reboot();
+    world.run_to_rest();
+    assert!(world.is_updated(1) && world.is_updated(2));
+    assert_eq!((world.asked, world.pumps[0].erases), (1, 2));
+    assert_eq!(world.cioc.status().percent, 100);
+}

@@ -112,7 +112,19 @@ pub(crate) struct Troubles {
     pub(crate) never_enters: u8,
     pub(crate) refuses_standby: bool,
     pub(crate) silent: bool,
+    /// An erase takes 4 s in which the pump is deaf but for a moment per sector.
+    pub(crate) slow_erase: bool,
+    /// Security access is refused with 0x37 until then.
+    pub(crate) locked_out_until: u64,
+    /// Answers to seed and key come after this many microseconds instead of one millisecond.
+    pub(crate) late_security: u64,
 }
+
+/// Sectors of a slow erase, and how long the core stalls for each.
+const SLOW_SECTORS: u64 = 4;
+const SLOW_SECTOR_US: u64 = 1_000_000;
+/// The moment before each sector in which the pump says "response pending".
+const SLOW_GAP_US: u64 = 3_000;
 
 #[derive(Clone)]
 pub(crate) struct FakePump {
@@ -135,6 +147,9 @@ pub(crate) struct FakePump {
     answers: VecDeque<(u64, Vec<u8>)>,
     reset_at: Option<(u64, bool)>,
     up_at: u64,
+    erase_begun: Option<u64>,
+    seed: Option<u32>,
+    seeds: u32,
     status_due: u64,
     counter: u8,
     pub(crate) erases: u32,
@@ -166,6 +181,9 @@ impl FakePump {
             answers: VecDeque::new(),
             reset_at: None,
             up_at: 0,
+            erase_begun: None,
+            seed: None,
+            seeds: 0,
             status_due: u64::from(number.get()) * 3_100,
             counter: 0,
             erases: 0,
@@ -177,7 +195,14 @@ impl FakePump {
     }
 
     fn is_up(&self, t: u64) -> bool {
-        t >= self.up_at && !self.troubles.silent
+        t >= self.up_at && !self.troubles.silent && self.stalled_until(t).is_none()
+    }
+
+    /// The end of the sector whose erase stalls the core at `t`.
+    fn stalled_until(&self, t: u64) -> Option<u64> {
+        let run = t.checked_sub(self.erase_begun?)?;
+        let stalls = run < SLOW_SECTORS * SLOW_SECTOR_US && run % SLOW_SECTOR_US >= SLOW_GAP_US;
+        stalls.then(|| t - run + (run / SLOW_SECTOR_US + 1) * SLOW_SECTOR_US)
     }
 
     /// The feed was off: the pump starts again, with its bootloader if there is no valid application.
@@ -191,6 +216,7 @@ impl FakePump {
         self.bootloader = bootloader;
         (self.session, self.unlocked, self.download, self.last_counter) = (false, false, None, None);
         self.reset_at = None;
+        self.erase_begun = None;
         self.speed = 0;
         self.up_at = t + ms(20);
         self.status_due = self.up_at + ms(5);
@@ -275,13 +301,28 @@ impl FakePump {
                 };
                 self.answer(soon, Response::State(state));
             }
+            Request::RequestSeed | Request::SendKey(_) if self.session && t < self.troubles.locked_out_until => {
+                self.answer(soon, Response::Negative { service: request.service(), code: 0x37 });
+            }
             Request::RequestSeed if self.session => {
-                self.answer(soon, Response::Seed(if self.unlocked { 0 } else { SEED }));
+                self.seeds += 1;
+                let seed = SEED ^ self.seeds;
+                self.seed = Some(seed).filter(|_| !self.unlocked);
+                let late = core::mem::take(&mut self.troubles.late_security);
+                self.answer(soon + late, Response::Seed(self.seed.unwrap_or(0)));
             }
             Request::SendKey(key) if self.session && !self.unlocked => {
-                assert_eq!(key, key_for(SEED));
-                self.unlocked = true;
-                self.answer(soon, Response::Unlocked);
+                let late = core::mem::take(&mut self.troubles.late_security);
+                let negative = |code| Response::Negative { service: request.service(), code };
+                let response = match self.seed.take() {
+                    Some(seed) if key == key_for(seed) => {
+                        self.unlocked = true;
+                        Response::Unlocked
+                    }
+                    Some(_) => negative(0x35),
+                    None => negative(0x24),
+                };
+                self.answer(soon + late, response);
             }
             Request::Start(Routine::Erase) if self.unlocked => self.serve_erase(t),
             Request::RequestDownload { address, length } if self.unlocked && self.flash.is_empty() => {
@@ -338,6 +379,14 @@ impl FakePump {
         self.valid = false;
         self.flash.clear();
         self.faults = PumpFaults::NO_APPLICATION;
+        if self.troubles.slow_erase {
+            self.erase_begun = Some(t);
+            for sector in 0..SLOW_SECTORS {
+                self.answer(t + sector * SLOW_SECTOR_US + ms(1), Response::pending(service));
+            }
+            let end = t + SLOW_SECTORS * SLOW_SECTOR_US + ms(1);
+            return self.answer(end, Response::Routine { routine: Routine::Erase, result: 0 });
+        }
         self.answer(t + ms(1), Response::pending(service));
         self.answer(t + ms(400), Response::Routine { routine: Routine::Erase, result: 0 });
     }
@@ -370,6 +419,9 @@ impl FakePump {
     fn wake_at(&self, t: u64) -> u64 {
         if self.troubles.silent {
             return u64::MAX;
+        }
+        if let Some(until) = self.stalled_until(t) {
+            return until;
         }
         let link = self.channel.wake_at().map_or(u64::MAX, Instant::as_micros);
         let answer =
