@@ -6,6 +6,8 @@ use protocol::cyclic::PumpState;
 use pump::FlashCommand;
 
 use super::Truth;
+use crate::bus::BusRecord;
+use crate::faults::Faults;
 use crate::hosts::cioc::CiocHost;
 use crate::hosts::flash::Flash;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
@@ -28,6 +30,8 @@ const FAIL_SAFE_WITHIN: Span = Span::from_millis(1_300);
 const STATUS_LAG: Span = Span::from_secs(1);
 /// A question for consent stands this long (own number of PFU-019).
 const CONSENT_WITHIN: Span = Span::from_secs(600);
+/// A pump whose last flash operation is no older is being written to: longer than any sector erase but the slowest.
+const WRITTEN_LATELY: Span = Span::from_secs(1);
 /// The time left may be off by a tenth or by this (own number of PFU-031).
 const REMAINING_BAND_MS: u64 = 10_000;
 /// The log's update times may differ from those on the bus by this: a status period and a look, with margin (own number).
@@ -129,6 +133,8 @@ struct Memory {
     paused: bool,
     /// Whether each pump has restarted since it was last written to.
     restarted: Vec<bool>,
+    /// When the last flash operation of each pump began.
+    written: Vec<Option<SimTime>>,
     remaining: Option<u64>,
     /// Every time left that was shown in the campaign, in ms, with the instant.
     shown: Vec<(SimTime, u64)>,
@@ -162,6 +168,7 @@ impl Memory {
             asked: None,
             paused: false,
             restarted: vec![true; count],
+            written: vec![None; count],
             remaining: None,
             shown: Vec::new(),
             disturbed: false,
@@ -225,6 +232,7 @@ impl Checks {
                 self.no_write_to_unerased_flash.n += 1;
                 if let Some(pump) = pump_index(*node) {
                     self.memory.restarted[pump] = false;
+                    self.memory.written[pump] = Some(now);
                 }
             }
             _ => return false,
@@ -242,12 +250,14 @@ impl Checks {
     }
 
     /// Notes commands that left the CIOC well, as the pump's controller would take them.
-    fn see_bus(&mut self, now: SimTime, record: &crate::bus::BusRecord) {
-        let crate::bus::BusRecord::Frame { frame, sender, .. } = record else { return };
-        if *sender != NodeId::CIOC {
-            return;
-        }
-        let embedded_can::Id::Standard(id) = frame.id() else { return };
+    fn see_bus(&mut self, now: SimTime, record: &BusRecord) {
+        let id = match record {
+            BusRecord::Frame { frame, sender: NodeId::CIOC, .. } => frame.id(),
+            // A frame that its sender takes for broken at its very end may have been taken by some receivers.
+            BusRecord::Error { sender: Some(NodeId::CIOC), id: Some(id), .. } => *id,
+            _ => return,
+        };
+        let embedded_can::Id::Standard(id) = id else { return };
         let number = id.as_raw().checked_sub(0x101).map(usize::from);
         if let Some(last) = number.and_then(|index| self.memory.last_command.get_mut(index)) {
             *last = Some(now);
@@ -296,7 +306,7 @@ impl Checks {
                     self.memory.shown.clear();
                 }
             }
-            Notice::CampaignFinished { errors } => self.finished(now, errors),
+            Notice::CampaignFinished { errors } => self.finished(world, now, errors),
             Notice::AlarmRaised(Alarm::PumpMissing(_)) => self.memory.disturbed = true,
             Notice::AlarmRaised(Alarm::PumpDead(pump)) => self.dead_alarm(now, pump.index()),
             Notice::Outcome { pump, outcome: orchestrator::Outcome::Dead } => {
@@ -349,11 +359,12 @@ impl Checks {
         }
     }
 
-    fn finished(&mut self, now: SimTime, errors: bool) {
+    fn finished(&mut self, world: &World, now: SimTime, errors: bool) {
         self.memory.campaign = false;
         // Consent holds for one campaign, and the next one is told anew.
         self.memory.said_yes = false;
         self.memory.paused = false;
+        self.memory.disturbed |= errors || !world.resource::<Faults>().list.is_empty();
         if !self.memory.disturbed {
             self.finish_remaining(now);
         }
@@ -478,10 +489,12 @@ impl Checks {
         self.motor_stands_before_flash_is_written
             .judge(now, speed == 0, || format!("{node} is erased while it runs at {speed} permille"));
         let others = self.memory.state.iter().enumerate();
-        // A dead pump may stay in its bootloader, but nobody updates it any more.
-        let dead = &self.memory.dead;
+        // A pump that is dead or set aside may stay in its bootloader: it counts while its try is open or it is written to.
+        let memory = &self.memory;
+        let recent = |other: usize| memory.written[other].is_some_and(|at| now.since(at) < WRITTEN_LATELY);
         let others = others
-            .filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating) && !dead[*other])
+            .filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating))
+            .filter(|(other, _)| memory.try_open[*other] || recent(*other))
             .count();
         self.one_pump_at_a_time.judge(now, others == 0, || format!("{others} other pumps are being updated, too"));
         self.memory.wrote_any = true;
