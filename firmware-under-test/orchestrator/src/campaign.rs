@@ -20,12 +20,14 @@ use crate::config::TRIES_MOST;
 use crate::log::{Cause, Draft, Event};
 use crate::notice::{Alarm, Notice, Outcome, Phase};
 use crate::nvm::{Mark, PumpRecord};
-use crate::package::{Image, read_image};
+use crate::package::{Image, ImageCheck, Verdict, read_image};
 use crate::unit::{Ports, Unit};
 use crate::update::{Step, Try, is_stopped};
 
 /// How often a condition is looked at while the campaign waits for it.
 const LOOK: Duration = Duration::from_millis(100);
+/// Pause between two slices of the image check (own number).
+const SLICE_PAUSE: Duration = Duration::from_millis(1);
 /// Time left is shown anew this often.
 const SHOW: Duration = Duration::from_secs(1);
 /// Waits for one pump's standby before it is set aside (own number).
@@ -38,16 +40,32 @@ const BACK_OFF_MOST: u8 = 5;
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Choose,
-    Supply { pump: PumpNumber },
-    Stop { pump: PumpNumber, since: Instant },
-    Try { pump: PumpNumber, attempt: Try },
-    Pause { pump: PumpNumber, until: Instant },
+    Supply {
+        pump: PumpNumber,
+    },
+    /// The whole image is checked again before every try: the store may have gone bad since the search (PFU-015).
+    Verify {
+        pump: PumpNumber,
+    },
+    Stop {
+        pump: PumpNumber,
+        since: Instant,
+    },
+    Try {
+        pump: PumpNumber,
+        attempt: Try,
+    },
+    Pause {
+        pump: PumpNumber,
+        until: Instant,
+    },
 }
 
 /// A running campaign.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(crate) struct Campaign {
     image: Image,
+    check: ImageCheck,
     stage: Stage,
     show_at: Instant,
     without_supply: u8,
@@ -105,7 +123,14 @@ impl Campaign {
         let percent = unit.record().percent;
         unit.progress.begin(left.saturating_add(done).saturating_add(dead), done, left, percent);
         unit.notice(Notice::CampaignStarted { pumps: left, resumed });
-        Self { image, stage: Stage::Choose, show_at: ports.now, without_supply: 0, waits: 0 }
+        Self {
+            image,
+            check: ImageCheck::new(image),
+            stage: Stage::Choose,
+            show_at: ports.now,
+            without_supply: 0,
+            waits: 0,
+        }
     }
 
     /// The pump that is next or in hand, its try if one runs, and whether the campaign waits for the supply.
@@ -113,13 +138,16 @@ impl Campaign {
         match self.stage {
             Stage::Choose => None,
             Stage::Supply { pump } => Some((pump, true)),
-            Stage::Stop { pump, .. } | Stage::Try { pump, .. } | Stage::Pause { pump, .. } => Some((pump, false)),
+            Stage::Verify { pump } | Stage::Stop { pump, .. } | Stage::Try { pump, .. } | Stage::Pause { pump, .. } => {
+                Some((pump, false))
+            }
         }
     }
 
     pub(crate) fn wake_at(&self, now: Instant, unit: &Unit) -> Instant {
         let stage = match &self.stage {
             Stage::Choose => Some(now),
+            Stage::Verify { .. } => Some(now.after(SLICE_PAUSE)),
             Stage::Supply { .. } | Stage::Stop { .. } => Some(now.after(LOOK)),
             Stage::Try { attempt, .. } => attempt.wake_at(unit),
             Stage::Pause { until, .. } => Some(*until),
@@ -138,6 +166,7 @@ impl Campaign {
         let course = match self.stage {
             Stage::Choose => self.choose(unit, client, ports),
             Stage::Supply { pump } => self.await_supply(pump, unit, client, ports),
+            Stage::Verify { pump } => self.verify(pump, unit, client, ports),
             Stage::Stop { pump, since } => self.await_stop(pump, since, unit, client, ports),
             Stage::Try { pump, mut attempt } => {
                 let step = attempt.advance(unit, client, ports, reply);
@@ -204,6 +233,18 @@ impl Campaign {
             Ok(Some(image)) if image == self.image => {}
             Err(Cause::FileNotFound) | Ok(None) => return abandon(Cause::FileNotFound, unit, client, ports),
             _ => return abandon(Cause::ImageRejected, unit, client, ports),
+        }
+        self.check = ImageCheck::new(self.image);
+        self.stage = Stage::Verify { pump };
+        Course::Running
+    }
+
+    /// Checks the next slice of the image; after the last the pump is taken in hand.
+    fn verify(&mut self, pump: PumpNumber, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
+        match self.check.slice(ports.package) {
+            Verdict::Unfinished => return Course::Running,
+            Verdict::Bad(cause) => return abandon(cause, unit, client, ports),
+            Verdict::Good(_) => {}
         }
         unit.in_hand = Some(pump);
         unit.set_outcome(pump, Outcome::Updating);

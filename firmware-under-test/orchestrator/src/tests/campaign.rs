@@ -664,3 +664,21 @@ fn a_pump_exchanged_for_one_of_the_images_version_is_not_written() {
     assert_eq!(world.cioc.status().percent, 100);
     assert_log_is_whole(&world.log());
 }
+
+#[test]
+fn an_image_that_goes_bad_in_the_store_ends_the_campaign_and_kills_no_pump() {
+    let mut world = World::new(2, 320);
+    while world.pumps[0].blocks < 2 {
+        world.step();
+    }
+    let super::world::Store::Image(bytes) = &mut world.package else { panic!("there is an image") };
+    bytes[200] ^= 1;
+    world.pumps[0].troubles.check_fails = 1;
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::CheckFailed]);
+    assert_eq!([world.pumps[0].erases, world.pumps[1].erases], [1, 0]);
+    assert_eq!(world.events(Event::CampaignAbandoned)[0].cause, Some(Cause::ImageRejected));
+    assert_eq!(world.events(Event::PumpDead), []);
+    assert_eq!(world.alarms(), [Alarm::Image(Cause::ImageRejected)]);
+    assert_log_is_whole(&world.log());
+}
