@@ -11,6 +11,7 @@
 //! few waits: the campaign ends without it, with an alarm, and the pump is not dead. A bus on which nobody is heard is
 //! waited for like a missing supply.
 
+use protocol::cyclic::PumpState;
 use protocol::header::Version;
 use protocol::ids::PumpNumber;
 use units::{Duration, Instant};
@@ -26,6 +27,8 @@ use crate::update::{Step, Try, is_stopped};
 
 /// How often a condition is looked at while the campaign waits for it.
 const LOOK: Duration = Duration::from_millis(100);
+/// The longest time that a pump left alone stays in its programming session: its S3 of 10 s and a second more.
+const SETTLE: Duration = Duration::from_secs(11);
 /// Pause between two slices of the image check (own number).
 const SLICE_PAUSE: Duration = Duration::from_millis(1);
 /// Time left is shown anew this often.
@@ -71,6 +74,8 @@ pub(crate) struct Campaign {
     without_supply: u8,
     /// Waits for the standby of the pump in hand that were in vain.
     waits: u8,
+    /// A pump that fell silent in its last try may still update: until when it is waited for.
+    settle: Option<(PumpNumber, Instant)>,
 }
 
 /// What a step of a campaign has come to.
@@ -89,6 +94,7 @@ impl Campaign {
             *flag = unit.view(pump).outcome == Outcome::Pending;
         }
         let drafts = [Draft::new(Event::ConsentGiven), Draft::new(Event::CampaignStarted)];
+        unit.clear_where(|alarm| matches!(alarm, Alarm::Image(_)));
         unit.notice(Notice::Pause);
         unit.commit(ports, &drafts, |record| {
             record.campaign = Some(image.hash);
@@ -130,6 +136,7 @@ impl Campaign {
             show_at: ports.now,
             without_supply: 0,
             waits: 0,
+            settle: None,
         }
     }
 
@@ -146,7 +153,7 @@ impl Campaign {
 
     pub(crate) fn wake_at(&self, now: Instant, unit: &Unit) -> Instant {
         let stage = match &self.stage {
-            Stage::Choose => Some(now),
+            Stage::Choose => Some(if self.settle.is_some() { now.after(LOOK) } else { now }),
             Stage::Verify { .. } => Some(now.after(SLICE_PAUSE)),
             Stage::Supply { .. } | Stage::Stop { .. } => Some(now.after(LOOK)),
             Stage::Try { attempt, .. } => attempt.wake_at(unit),
@@ -192,6 +199,13 @@ impl Campaign {
         unit.regulates = false;
         self.without_supply = 0;
         self.waits = 0;
+        if let Some((dead, until)) = self.settle {
+            let updating = unit.view(dead).reported.is_some_and(|status| status.state == PumpState::Updating);
+            if updating && ports.now < until {
+                return Course::Running;
+            }
+            self.settle = None;
+        }
         let Some(pump) = next_pending(unit, ports.now) else { return finish(unit, ports) };
         if unit.pump_record(pump).counted >= TRIES_MOST {
             // The third try was interrupted: its error entry is written, the pump's end is not.
@@ -231,8 +245,8 @@ impl Campaign {
         unit.clear(Alarm::LowSupply);
         match read_image(ports.package) {
             Ok(Some(image)) if image == self.image => {}
-            Err(Cause::FileNotFound) | Ok(None) => return abandon(Cause::FileNotFound, unit, client, ports),
-            _ => return abandon(Cause::ImageRejected, unit, client, ports),
+            Err(Cause::FileNotFound) | Ok(None) => return give_up(Cause::FileNotFound, unit, client, ports),
+            _ => return give_up(Cause::ImageRejected, unit, client, ports),
         }
         self.check = ImageCheck::new(self.image);
         self.stage = Stage::Verify { pump };
@@ -243,7 +257,7 @@ impl Campaign {
     fn verify(&mut self, pump: PumpNumber, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
         match self.check.slice(ports.package) {
             Verdict::Unfinished => return Course::Running,
-            Verdict::Bad(cause) => return abandon(cause, unit, client, ports),
+            Verdict::Bad(cause) => return give_up(cause, unit, client, ports),
             Verdict::Good(_) => {}
         }
         unit.in_hand = Some(pump);
@@ -330,7 +344,7 @@ impl Campaign {
             Step::Failed(cause) => {
                 self.on_failure(pump, cause, unit, ports);
                 if cause == Cause::ImageRejected {
-                    return abandon(cause, unit, client, ports);
+                    return give_up(cause, unit, client, ports);
                 }
             }
         }
@@ -361,6 +375,8 @@ impl Campaign {
         unit.progress.try_failed(cause);
         if dead {
             bury(pump, unit);
+            // Never two pumps in an update at once (PFU-046).
+            self.settle = (cause == Cause::Timeout).then(|| (pump, ports.now.after(SETTLE)));
             self.stage = Stage::Choose;
             return;
         }
@@ -506,6 +522,17 @@ fn finish(unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
     Course::Ended { errors }
 }
 
+/// Gives the running campaign up: the image that the search found is no longer there.
+fn give_up(cause: Cause, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
+    unit.image = None;
+    for pump in unit.pumps() {
+        if matches!(unit.view(pump).outcome, Outcome::Updating | Outcome::Pending) {
+            unit.set_outcome(pump, Outcome::Unknown);
+        }
+    }
+    abandon(cause, unit, client, ports)
+}
+
 /// Gives a campaign up whose image is gone or another: nothing more is written to any pump.
 pub(crate) fn abandon(cause: Cause, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
     client.stop();
@@ -519,7 +546,10 @@ pub(crate) fn abandon(cause: Cause, unit: &mut Unit, client: &mut Client, ports:
             }
         }
     });
-    unit.raise(Alarm::Image(cause));
+    // After a reboot another image may be there and good: the search has said what is wrong, if anything is.
+    if unit.image.is_none() {
+        unit.raise(Alarm::Image(cause));
+    }
     unit.clear(Alarm::LowSupply);
     unit.progress.end(true);
     tell_end(true, Some(cause), unit);
