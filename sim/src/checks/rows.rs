@@ -133,8 +133,8 @@ struct Memory {
     paused: bool,
     /// Whether each pump has restarted since it was last written to.
     restarted: Vec<bool>,
-    /// When the last flash operation of each pump began.
-    written: Vec<Option<SimTime>>,
+    /// How many flash operations each pump had begun at the last look, and when that last changed.
+    written: Vec<(u64, Option<SimTime>)>,
     remaining: Option<u64>,
     /// Every time left that was shown in the campaign, in ms, with the instant.
     shown: Vec<(SimTime, u64)>,
@@ -168,7 +168,7 @@ impl Memory {
             asked: None,
             paused: false,
             restarted: vec![true; count],
-            written: vec![None; count],
+            written: vec![(0, None); count],
             remaining: None,
             shown: Vec::new(),
             disturbed: false,
@@ -232,7 +232,6 @@ impl Checks {
                 self.no_write_to_unerased_flash.n += 1;
                 if let Some(pump) = pump_index(*node) {
                     self.memory.restarted[pump] = false;
-                    self.memory.written[pump] = Some(now);
                 }
             }
             _ => return false,
@@ -474,6 +473,7 @@ impl Checks {
     fn erase_begun(&mut self, world: &mut World, now: SimTime, pump: usize) {
         self.no_write_to_unerased_flash.n += 1;
         self.memory.restarted[pump] = false;
+        self.memory.written[pump].1 = Some(now);
         let node = node_of(pump);
         let truth = world.resource::<Truth>();
         let sound = truth.sound && truth.models.get(pump) == Some(&truth.image_model);
@@ -491,7 +491,7 @@ impl Checks {
         let others = self.memory.state.iter().enumerate();
         // A pump that is dead or set aside may stay in its bootloader: it counts while its try is open or it is written to.
         let memory = &self.memory;
-        let recent = |other: usize| memory.written[other].is_some_and(|at| now.since(at) < WRITTEN_LATELY);
+        let recent = |other: usize| memory.written[other].1.is_some_and(|at| now.since(at) < WRITTEN_LATELY);
         let others = others
             .filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating))
             .filter(|(other, _)| memory.try_open[*other] || recent(*other))
@@ -513,6 +513,17 @@ impl Checks {
             .judge(now, old || new, || format!("{node} runs an application that is neither the old nor the new image"));
     }
 
+    /// Notes which pumps are being written to, by their flash itself.
+    fn look_at_flash(&mut self, world: &World, now: SimTime) {
+        for pump in 0..self.memory.written.len() {
+            let entity = world.resource::<Nodes>().entity(node_of(pump));
+            let operations = world.get::<Flash>(entity).map_or(0, |flash| flash.operations);
+            if operations != self.memory.written[pump].0 {
+                self.memory.written[pump] = (operations, Some(now));
+            }
+        }
+    }
+
     /// A dead pump that hears the CIOC stands still.
     fn look_at_dead(&mut self, world: &mut World, now: SimTime) {
         for pump in 0..self.memory.state.len() {
@@ -529,6 +540,7 @@ impl Checks {
 
     /// Looks at the world, every [`super::LOOK_PERIOD`].
     pub fn look(&mut self, world: &mut World, now: SimTime) {
+        self.look_at_flash(world, now);
         self.look_at_speeds(world, now);
         self.look_at_dead(world, now);
         self.look_at_fail_safe(world, now);
