@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bevy_ecs::prelude::World;
 use protocol::header::{CRC32, HEADER_LEN, ImageHeader, ModelId, Version};
 use protocol::ids::{self, PumpNumber};
 use protocol::isotp;
@@ -34,8 +35,8 @@ pub fn build(scenario: &Scenario, image_file: Option<&[u8]>) -> Twin {
     build_recorded(scenario, image_file, None)
 }
 
-/// Is shown every record; keeps no state that acts back on the twin.
-pub type Recorder = Box<dyn FnMut(SimTime, &Record) + Send>;
+/// Is shown every record and the world after the event that it comes from; cannot act back on the twin.
+pub type Recorder = Box<dyn FnMut(&World, SimTime, &Record) + Send>;
 
 /// [`build`], with a recorder that is shown every record.
 #[must_use]
@@ -51,7 +52,7 @@ pub fn build_recorded(scenario: &Scenario, image_file: Option<&[u8]>, recorder: 
     attach_further(&mut builder, scenario);
     install_watchers(&mut builder, scenario, &images);
     if let Some(mut recorder) = recorder {
-        builder.observe(move |_, _, time, record| recorder(time, record));
+        builder.observe(move |world, _, time, record| recorder(world, time, record));
     }
     builder.build()
 }

@@ -1,87 +1,148 @@
-//! Same scenario, seed and build: the same bytes, in any directory, locale and time zone.
+//! The same scenario, seed and build give the same bytes: wherever, however and how often they are run.
 
 mod common;
 
-use std::fs;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use common::root;
+use common::{code, copy_data, folder, json, output, text};
+use cooltwin::run::run;
+use serde_json::Value;
 
-const SHORT: [&str; 4] = ["--set", "pumps.count=3", "--set", "package.image.length=32KiB"];
+const FILES: [&str; 2] = ["small.ron", "faulty.ron"];
 
-/// Runs the program in `folder` and gives result.json and events.jsonl.
-fn outputs(
-    program: &Path,
-    folder: &Path,
-    scenario: &str,
-    extra: &[&str],
-    environment: &[(&str, &str)],
-) -> (Vec<u8>, Vec<u8>) {
-    fs::create_dir_all(folder).expect("a folder for the test");
-    let out = folder.join("results");
-    let mut command = Command::new(program);
-    command.current_dir(root()).args(["run", scenario, "--json", "--out"]).arg(&out).args(SHORT).args(extra);
-    command.envs(environment.iter().copied());
-    let output = command.output().expect("the program starts");
-    assert!(
-        output.status.code().is_some_and(|code| code < 2 || code == 5),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let read = |file: &str| fs::read(out.join(file)).expect("a result file");
-    let (result, events) = (read("result.json"), read("events.jsonl"));
-    assert_eq!(output.stdout, result, "--json prints what is written");
-    (result, events)
+/// result.json and events.jsonl of a run in `place`, and the folder they are in.
+fn results(place: &Path, out: &str) -> (String, String) {
+    let out = place.join(out);
+    (text(&out.join("result.json")), text(&out.join("events.jsonl")))
 }
 
-fn debug() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_cooltwin"))
-}
-
-fn scratch(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("determinism").join(name)
+fn place(name: &str) -> PathBuf {
+    let place = folder(name);
+    copy_data(&place, &FILES);
+    place
 }
 
 #[test]
-fn directory_locale_time_zone_and_recording_change_no_byte() {
-    let scenario = "scenarios/noisy-bus.ron";
-    let plain = outputs(&debug(), &scratch("plain"), scenario, &[], &[]);
-    let german = [("LC_ALL", "de_DE.UTF-8"), ("LANG", "tr_TR.UTF-8"), ("TZ", "Asia/Kathmandu"), ("COLUMNS", "40")];
-    assert!(plain == outputs(&debug(), &scratch("other place"), scenario, &[], &german), "place or locale shows");
-    assert!(plain == outputs(&debug(), &scratch("recorded"), scenario, &["--record"], &[]), "recording shows");
+fn directory_locale_time_zone_and_kind_of_stdout_do_not_matter() {
+    let (here, there) = (place("determinism-here"), place("determinism-a folder, ünd elsewhere"));
+    for file in FILES {
+        let first = common::cooltwin(&here, &["run", file, "--out", "out"])
+            .envs([("LANG", "C"), ("LC_ALL", "C"), ("TZ", "UTC")])
+            .stdout(Stdio::piped())
+            .output()
+            .expect("the program starts");
+        let to = File::create(there.join("stdout")).expect("a file");
+        let second = common::cooltwin(&there, &["run", file, "--out", "out", "-vv", "--color", "always"])
+            .envs([("LANG", "de_DE.UTF-8"), ("LC_ALL", "tr_TR.UTF-8"), ("TZ", "Asia/Kathmandu"), ("HOME", "/nowhere")])
+            .stdout(to)
+            .output()
+            .expect("the program starts");
+        assert_eq!((code(&first), code(&second)), (Some(0), Some(0)), "{file}");
+        assert!(results(&here, "out") == results(&there, "out"), "{file}");
+    }
+}
+
+#[test]
+fn recording_a_run_does_not_change_it() {
+    let place = place("determinism-record");
+    for file in FILES {
+        assert_eq!(code(&output(&place, &["run", file, "--out", "plain", "-q"])), Some(0));
+        assert_eq!(code(&output(&place, &["run", file, "--out", "recorded", "--record", "-q"])), Some(0));
+        assert_eq!(code(&output(&place, &["run", file, "--out", "again", "--record", "-q"])), Some(0));
+        assert!(results(&place, "plain") == results(&place, "recorded"), "{file}");
+        let recording = |out: &str| text(&place.join(out).join("recording.jsonl"));
+        assert!(recording("recorded") == recording("again"), "{file}");
+    }
+}
+
+/// Everything in a result that is not about which program made it.
+fn without_build(result: &str) -> Value {
+    let mut result = json(result);
+    result.as_object_mut().expect("an object").remove("build").expect("a build");
+    result
+}
+
+#[test]
+fn the_program_and_the_library_give_the_same_result() {
+    let place = place("determinism-library");
+    for file in FILES {
+        assert_eq!(code(&output(&place, &["run", file, "--out", "out", "-q"])), Some(0));
+        let loaded = common::loaded(&place.join(file), &[]);
+        let ended = run(&loaded.scenario, loaded.image.as_deref(), |_| {});
+        let mut library = without_build(&common::result_of(&loaded, &ended));
+        let mut program = without_build(&results(&place, "out").0);
+        // The library was given another path.
+        for result in [&mut library, &mut program] {
+            result.as_object_mut().expect("an object").remove("inputs").expect("inputs");
+        }
+        assert!(library == program, "{file}");
+    }
+}
+
+/// The program of the other profile beside this one, if it was built from the same, unchanged sources.
+fn other_profile(own: &Value) -> Result<PathBuf, String> {
+    let own_path = Path::new(env!("CARGO_BIN_EXE_cooltwin"));
+    let profile = if own_path.parent().is_some_and(|folder| folder.ends_with("debug")) { "release" } else { "debug" };
+    let name = own_path.file_name().expect("a name");
+    let other = own_path.parent().and_then(Path::parent).expect("a target folder").join(profile).join(name);
+    let commit = own["build"]["commit"].as_str().expect("a commit");
+    if !other.is_file() {
+        return Err(format!("there is no {profile} build"));
+    }
+    if commit.ends_with("-dirty") || commit == "unknown" {
+        return Err("this build is not of a commit".to_owned());
+    }
+    Ok(other)
+}
+
+/// Proves it where both builds are there, as after `.ci/run`; says so where they are not.
+#[test]
+fn debug_and_release_give_the_same_bytes() {
+    let place = place("determinism-profiles");
+    for file in FILES {
+        assert_eq!(code(&output(&place, &["run", file, "--out", "own", "-q"])), Some(0));
+        let own = results(&place, "own");
+        let other = match other_profile(&json(&own.0)) {
+            Ok(other) => other,
+            Err(why) => return eprintln!("NOT CHECKED: debug against release: {why}"),
+        };
+        let ended = Command::new(other).current_dir(&place).args(["run", file, "--out", "other", "-q"]).output();
+        assert_eq!(code(&ended.expect("the program starts")), Some(0));
+        let other = results(&place, "other");
+        if json(&own.0)["build"] != json(&other.0)["build"] {
+            return eprintln!("NOT CHECKED: debug against release: the other build is of another commit");
+        }
+        assert!(own == other, "{file}");
+    }
 }
 
 #[test]
 fn another_seed_changes_a_run_with_random_faults() {
-    let scenario = "scenarios/noisy-bus.ron";
-    let first = outputs(&debug(), &scratch("seed 1"), scenario, &["--seed", "1"], &[]);
-    let second = outputs(&debug(), &scratch("seed 2"), scenario, &["--seed", "2"], &[]);
-    assert!(first.1 != second.1);
+    let place = place("determinism-seed");
+    for seed in ["1", "2"] {
+        assert_eq!(code(&output(&place, &["run", "faulty.ron", "--out", seed, "--seed", seed, "-q"])), Some(0));
+    }
+    let fingerprint = |seed: &str| json(&results(&place, seed).0)["fingerprint"].clone();
+    let (one, two) = (fingerprint("1"), fingerprint("2"));
+    assert_ne!(one["all"], two["all"]);
+    assert_ne!(one["bus"], two["bus"]);
 }
 
-/// The release build of the same sources, where there is one, agrees with the debug build in everything but nothing:
-/// also in the build identity, because both name the same commit and compiler.
 #[test]
-fn debug_and_release_agree() {
-    let release = root().join("target/release").join(debug().file_name().expect("a file name"));
-    if !release.is_file() {
-        eprintln!("not compared: {} is not built", release.display());
-        return;
+fn a_file_that_was_named_relatively_stays_so_in_the_result() {
+    let place = place("determinism-paths");
+    assert_eq!(code(&output(&place, &["run", "faulty.ron", "--out", "out", "--record", "-q"])), Some(0));
+    let absolute = place.display().to_string();
+    let (result, events) = results(&place, "out");
+    for (name, text) in
+        [("result", &result), ("events", &events), ("recording", &text(&place.join("out/recording.jsonl")))]
+    {
+        assert!(!text.contains(&absolute), "{name} names the directory");
     }
-    for scenario in ["scenarios/noisy-bus.ron", "scenarios/sag-during-erase.ron"] {
-        let of = |program: &Path, place: &str| {
-            let (result, events) = outputs(program, &scratch(place), scenario, &[], &[]);
-            let mut value: serde_json::Value = serde_json::from_slice(&result).expect("JSON");
-            let build = value["build"].take();
-            (value, events, build)
-        };
-        let (debug, release) = (of(&debug(), "debug"), of(&release, "release"));
-        if debug.2 != release.2 {
-            eprintln!("not compared: the release build is of other sources ({} / {})", debug.2, release.2);
-            return;
-        }
-        assert_eq!(debug.0, release.0, "{scenario}");
-        assert!(debug.1 == release.1, "{scenario}: events differ");
-    }
+    let inputs = json(&result)["inputs"].clone();
+    let paths: Vec<&str> =
+        inputs.as_array().expect("a list").iter().filter_map(|input| input["path"].as_str()).collect();
+    assert_eq!(paths, ["faulty.ron", "small.ron"]);
 }

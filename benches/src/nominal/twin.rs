@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use bevy_ecs::prelude::World;
 use cooltwin::bus::BusRecord;
 use cooltwin::event::Twin;
 use cooltwin::hosts::flash::Flash;
@@ -54,7 +55,7 @@ fn updated(twin: &Twin, scenario: &Scenario) -> u8 {
 pub fn frames(scenario: &Scenario) -> Vec<Frame> {
     let frames = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&frames);
-    let recorder = Box::new(move |_: SimTime, record: &Record| {
+    let recorder = Box::new(move |_: &World, _: SimTime, record: &Record| {
         if let Record::Bus(BusRecord::Frame { frame, .. }) = record {
             sink.lock().expect("one thread").push(*frame);
         }

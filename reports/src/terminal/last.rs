@@ -124,7 +124,8 @@ fn all_held(report: &Report) -> String {
 pub fn reproduce_command(report: &Report) -> String {
     let file = report.inputs.first().map_or("FILE", |input| input.path.as_str());
     let mut command = format!("cooltwin run {} --seed {}", quoted(file), report.seed);
-    for change in &report.scenario.overrides {
+    // The seed is told already, whatever set it.
+    for change in report.scenario.overrides.iter().filter(|change| !change.trim_start().starts_with("seed=")) {
         command.push_str(&format!(" --set {}", quoted(change)));
     }
     command

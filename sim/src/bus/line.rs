@@ -77,6 +77,8 @@ pub(super) struct Segment {
     pub(super) attempt: Option<Attempt>,
     start: SimTime,
     disturbed: Option<Box<Disturbed>>,
+    /// Nodes that took the present attempt's frame so far.
+    taken: u32,
     pub(super) noise: Noise,
     epoch: u32,
 }
@@ -109,6 +111,7 @@ pub struct Bus {
     /// Nodes with a counter above zero.
     counting: u32,
     waiting: u32,
+    receivers: u32,
     pub(super) medium: Medium,
     pub(super) acceptance: super::acceptance::Acceptance,
     pub(super) losses: super::Losses,
@@ -140,6 +143,7 @@ impl Segment {
             attempt: None,
             start: SimTime::ZERO,
             disturbed: None,
+            taken: 0,
             noise: Noise::default(),
             epoch: 0,
         }
@@ -208,6 +212,7 @@ impl Bus {
             pending: 0,
             counting: 0,
             waiting: 0,
+            receivers: 0,
             medium: Medium::default(),
             acceptance: super::acceptance::Acceptance::default(),
             losses: super::Losses::default(),
@@ -269,6 +274,7 @@ impl Bus {
         let segment = &mut self.segments[s];
         segment.attempt = attempt;
         segment.disturbed = None;
+        segment.taken = 0;
         let Some(attempt) = attempt else {
             self.epochs += 1;
             self.segments[s].epoch = self.epochs;
@@ -786,6 +792,21 @@ impl Bus {
     #[must_use]
     pub fn state(&self, node: NodeId) -> LinkState {
         self.links[node.index()].state
+    }
+
+    /// Keeps who took the frame, for those who ask when its record is shown: the line has gone on by then.
+    pub(super) fn note_receivers(&mut self, s: usize, outcome: &Outcome) {
+        let segment = &mut self.segments[s];
+        segment.taken |= outcome.accepted;
+        if outcome.sent != 0 {
+            self.receivers = segment.taken;
+        }
+    }
+
+    /// Mask of the nodes whose controllers took the frame that was last sent well, overruns and planned losses included.
+    #[must_use]
+    pub fn receivers(&self) -> u32 {
+        self.receivers
     }
 
     /// The error counters of the node.

@@ -324,6 +324,7 @@ fn handle(bus: &mut Bus, controllers: &mut Controllers<'_, '_>, ctx: &mut Contex
 
 /// Carries what the line brought to the controllers, and their next offers to the line.
 fn hand_over(bus: &mut Bus, controllers: &mut Controllers<'_, '_>, ctx: &mut Context<'_>, s: usize, outcome: &Outcome) {
+    bus.note_receivers(s, outcome);
     if let Some(frame) = outcome.frame {
         let sender = nodes_of(outcome.sent).next();
         for node in nodes_of(outcome.accepted) {

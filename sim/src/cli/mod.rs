@@ -60,7 +60,7 @@ pub struct RunArgs {
     /// Print the verdict only.
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Print state changes; twice, also every frame.
+    /// Print also tries, phases and checks; twice, also nodes, messages, assumptions and fingerprints.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// How scenarios are read and problems printed.

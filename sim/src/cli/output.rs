@@ -31,31 +31,79 @@ impl fmt::Display for OutputError {
     }
 }
 
-/// A folder that is being filled.
-pub(super) struct Folder {
+/// Where a result folder may stand.
+pub(super) struct Place {
     target: PathBuf,
-    draft: PathBuf,
 }
 
-impl Folder {
-    /// Begins to fill the folder at `target`.
-    pub(super) fn begin(target: &Path) -> Result<Self, OutputError> {
+impl Place {
+    /// Looks whether the folder at `target` may be made or replaced: it is not there, empty, or one of ours.
+    pub(super) fn check(target: &Path) -> Result<Self, OutputError> {
+        if target.file_name().is_none() {
+            return Err(OutputError(format!("{} cannot be replaced by results: name a folder", target.display())));
+        }
         let ours = target.join(MARK).is_file();
-        let empty = std::fs::read_dir(target).map_or(true, |mut entries| entries.next().is_none());
-        if target.exists() && !ours && (!target.is_dir() || !empty) {
+        let empty = || std::fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
+        if target.symlink_metadata().is_ok() && !ours && !empty() {
             return Err(OutputError(format!(
                 "{} exists and is not a result folder of cooltwin: choose another with --out, or remove it",
                 target.display()
             )));
         }
-        let name = target.file_name().unwrap_or_default().to_string_lossy();
-        let draft = target.with_file_name(format!(".{name}.draft-{}", std::process::id()));
+        Ok(Self { target: target.to_owned() })
+    }
+
+    /// A folder beside it, to be filled. Drafts that killed runs left there are removed.
+    pub(super) fn draft(&self) -> Result<Folder, OutputError> {
+        self.remove_leftovers();
+        let draft = self.beside("draft");
         std::fs::create_dir_all(&draft).map_err(|error| OutputError::new(&draft, &error))?;
-        let folder = Self { target: target.to_owned(), draft };
+        let folder = Folder { place: Self { target: self.target.clone() }, draft };
         folder.write(MARK, MARK_TEXT)?;
         Ok(folder)
     }
 
+    /// A hidden name beside the target; the process in it tells whether a run still needs it.
+    fn beside(&self, what: &str) -> PathBuf {
+        self.target.with_file_name(format!("{}{}", self.hidden(what), std::process::id()))
+    }
+
+    fn hidden(&self, what: &str) -> String {
+        format!(".{}.{what}-", self.target.file_name().unwrap_or_default().to_string_lossy())
+    }
+
+    fn remove_leftovers(&self) {
+        let Some(Ok(entries)) = self.target.parent().map(|parent| std::fs::read_dir(or_here(parent))) else { return };
+        let hidden = [self.hidden("draft"), self.hidden("old")];
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let process = hidden.iter().find_map(|hidden| name.strip_prefix(hidden)?.parse::<u32>().ok());
+            if process.is_some_and(|process| !is_running(process)) {
+                // One that stays does no harm.
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+}
+
+/// The parent of a bare name is empty, and means the present folder.
+fn or_here(parent: &Path) -> &Path {
+    if parent.as_os_str().is_empty() { Path::new(".") } else { parent }
+}
+
+/// Whether another process of this number runs; where nothing tells, no.
+fn is_running(process: u32) -> bool {
+    process != std::process::id() && Path::new("/proc").join(process.to_string()).exists()
+}
+
+/// A folder that is being filled.
+pub(super) struct Folder {
+    place: Place,
+    draft: PathBuf,
+}
+
+impl Folder {
     /// Where a file of this folder is while it is filled.
     pub(super) fn path(&self, file: &str) -> PathBuf {
         self.draft.join(file)
@@ -67,12 +115,24 @@ impl Folder {
         std::fs::write(&path, text).map_err(|error| OutputError::new(&path, &error))
     }
 
-    /// Puts the filled folder in its place.
+    /// Puts the filled folder in its place. What was there goes only when the new one stands.
     pub(super) fn commit(self) -> Result<(), OutputError> {
-        if self.target.exists() {
-            std::fs::remove_dir_all(&self.target).map_err(|error| OutputError::new(&self.target, &error))?;
+        // Looks again: a run takes long enough for someone to put something there.
+        let Place { target } = Place::check(&self.place.target)?;
+        let wrong = |error: std::io::Error| OutputError::new(&target, &error);
+        let old = self.place.beside("old");
+        let replaces = target.symlink_metadata().is_ok();
+        if replaces {
+            std::fs::rename(&target, &old).map_err(wrong)?;
         }
-        std::fs::rename(&self.draft, &self.target).map_err(|error| OutputError::new(&self.target, &error))
+        if let Err(error) = std::fs::rename(&self.draft, &target) {
+            let _ = std::fs::rename(&old, &target);
+            return Err(wrong(error));
+        }
+        if replaces {
+            std::fs::remove_dir_all(&old).map_err(|error| OutputError::new(&old, &error))?;
+        }
+        Ok(())
     }
 }
 

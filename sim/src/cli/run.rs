@@ -1,13 +1,13 @@
 //! `cooltwin run`: loads the scenarios, runs them, reports.
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use reports::{Report, Verbosity, Verdict};
 
-use super::output::{Folder, OutputError};
+use super::output::{Folder, OutputError, Place};
 use super::{RunArgs, Terminal, exit, load_all};
 use crate::event::Twin;
 use crate::measure::Measures;
@@ -24,23 +24,34 @@ pub fn run(arguments: &RunArgs) -> ExitCode {
         Ok(loaded) => loaded,
         Err(code) => return code.into(),
     };
-    if let Some(twice) = written_twice(arguments, &loaded) {
+    let folders: Vec<PathBuf> = loaded.iter().map(|loaded| out_folder(arguments, loaded)).collect();
+    if let Some(folder) = shared(&folders) {
         terminal.diagnostic(&format!(
-            "error: two scenarios would write to {}\nhelp: give them other names or seeds\n",
-            twice.display()
+            "error: two scenarios would write to {}\nhelp: give one of them another name or seed\n",
+            folder.display()
         ));
         return exit::USAGE.into();
     }
+    run_all(arguments, terminal, &loaded, &folders).into()
+}
+
+/// The first folder that stands in the list twice.
+fn shared(folders: &[PathBuf]) -> Option<&PathBuf> {
+    folders.iter().enumerate().find(|(index, folder)| folders[..*index].contains(folder)).map(|(_, folder)| folder)
+}
+
+/// Runs all; the worst exit code. When nobody reads the reports any more, the results are still written.
+fn run_all(arguments: &RunArgs, terminal: Terminal, loaded: &[Loaded], folders: &[PathBuf]) -> u8 {
     let mut code = exit::PASS;
-    let mut read = true;
-    for scenario in &loaded {
-        match run_one(arguments, terminal, scenario) {
+    let mut heard = true;
+    for (scenario, folder) in loaded.iter().zip(folders) {
+        match run_one(arguments, terminal, scenario, folder) {
             Ok(report) => {
                 code = worse(code, exit_code(report.verdict));
-                if read {
+                if heard {
                     match terminal.result(&shown(arguments, terminal, &report)) {
-                        Ok(still) => read = still,
-                        Err(code) => return code,
+                        Ok(still) => heard = still,
+                        Err(unheard) => (heard, code) = (false, worse(code, unheard)),
                     }
                 }
             }
@@ -50,7 +61,7 @@ pub fn run(arguments: &RunArgs) -> ExitCode {
             }
         }
     }
-    code.into()
+    code
 }
 
 /// A failure outweighs an inconclusive run, a file that cannot be written outweighs both.
@@ -72,22 +83,22 @@ fn exit_code(verdict: Verdict) -> u8 {
     }
 }
 
-fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded) -> Result<Report, OutputError> {
-    let folder = Folder::begin(&out_folder(arguments, loaded))?;
-    let recording = arguments.record.then(|| folder.path("recording.jsonl"));
+fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, target: &Path) -> Result<Report, OutputError> {
+    let place = Place::check(target)?;
+    // Made before the run, so that a place that cannot be written to shows at once; kept only for a recording.
+    let early = Some(place.draft()?).filter(|_| arguments.record);
     let mut progress = Progress::new(terminal, arguments, loaded);
-    let ended = run_recorded(loaded, recording.as_deref(), |twin| progress.tell(twin))?;
+    let ended = match &early {
+        Some(folder) => run_recorded(loaded, &folder.path("recording.jsonl"), |twin| progress.tell(twin)),
+        None => Ok(run::run(&loaded.scenario, loaded.image.as_deref(), |twin| progress.tell(twin))),
+    };
     progress.done();
+    let ended = ended?;
     let report = run::report(loaded, &ended, &identity());
+    let folder = early.map_or_else(|| place.draft(), Ok)?;
     write_files(&folder, &report, &ended)?;
     folder.commit()?;
     Ok(report)
-}
-
-/// The folder that two of the scenarios would both write to, if any.
-fn written_twice(arguments: &RunArgs, loaded: &[Loaded]) -> Option<PathBuf> {
-    let mut folders = std::collections::BTreeSet::new();
-    loaded.iter().map(|loaded| out_folder(arguments, loaded)).find(|folder| !folders.insert(folder.clone()))
 }
 
 fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
@@ -99,17 +110,13 @@ fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
     }
 }
 
-/// Runs, and writes every record to `recording` while it does.
-fn run_recorded(loaded: &Loaded, recording: Option<&Path>, progress: impl FnMut(&Twin)) -> Result<Run, OutputError> {
-    let sink = match recording {
-        None => None,
-        Some(path) => {
-            let file = std::fs::File::create(path).map_err(|error| OutputError::new(path, &error))?;
-            Some(Box::new(BufWriter::new(file)) as Box<dyn Write + Send>)
-        }
-    };
-    run::run_recorded(&loaded.scenario, loaded.image.as_deref(), sink, progress)
-        .map_err(|error| OutputError::new(recording.unwrap_or(Path::new("recording")), &error))
+/// Runs, and writes the recording to `path` while it does.
+fn run_recorded(loaded: &Loaded, path: &Path, progress: impl FnMut(&Twin)) -> Result<Run, OutputError> {
+    let wrong = |error: std::io::Error| OutputError::new(path, &error);
+    let sink = BufWriter::new(std::fs::File::create(path).map_err(wrong)?);
+    let (ended, written) = run::run_recorded(&loaded.scenario, loaded.image.as_deref(), sink, progress);
+    written.map_err(wrong)?;
+    Ok(ended)
 }
 
 fn write_files(folder: &Folder, report: &Report, ended: &Run) -> Result<(), OutputError> {
@@ -164,9 +171,9 @@ impl Progress {
         let silent = arguments.quiet || arguments.json;
         let on_terminal = std::io::stderr().is_terminal();
         let bar = (on_terminal && !silent).then(|| {
-            let style = ProgressStyle::with_template("{msg} [{bar:40}] {pos}/{len} pumps")
+            let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} pumps, {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(pumps).with_style(style).with_message(loaded.scenario.name.clone())
+            ProgressBar::new(pumps).with_style(style).with_prefix(loaded.scenario.name.clone())
         });
         let plain = (!on_terminal && !silent).then_some(terminal);
         Self { bar, plain, name: loaded.scenario.name.clone(), told: 0 }
@@ -175,11 +182,12 @@ impl Progress {
     fn tell(&mut self, twin: &Twin) {
         let timeline = &twin.world.resource::<Measures>().timeline;
         let ended = timeline.pumps.iter().filter(|pump| pump.tries.last().is_some_and(|last| last.has_ended())).count();
+        let seconds = twin.agenda.now().as_nanos() / 1_000_000_000;
         if let Some(bar) = &self.bar {
             bar.set_position(ended as u64);
+            bar.set_message(format!("{seconds} s simulated"));
         }
         if let Some(terminal) = self.plain.filter(|_| ended > self.told) {
-            let seconds = twin.agenda.now().as_nanos() / 1_000_000_000;
             let of = timeline.pumps.len();
             terminal.diagnostic(&format!("{}: {ended} of {of} pumps after {seconds} s simulated\n", self.name));
             self.told = ended;

@@ -63,14 +63,14 @@ impl Terminal {
     ///
     /// # Errors
     /// The exit code to end with when stdout cannot be written.
-    pub fn result(self, text: &str) -> Result<bool, ExitCode> {
+    pub fn result(self, text: &str) -> Result<bool, u8> {
         let mut stdout = std::io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
             Err(error) => {
                 self.diagnostic(&format!("error: cannot write to stdout: {error}\n"));
-                Err(exit::USAGE.into())
+                Err(exit::USAGE)
             }
         }
     }
@@ -83,6 +83,6 @@ impl Terminal {
     /// Prints a result and gives the exit code for it.
     #[must_use]
     pub fn finish(self, text: &str, code: u8) -> ExitCode {
-        self.result(text).err().unwrap_or_else(|| code.into())
+        self.result(text).err().unwrap_or(code).into()
     }
 }

@@ -1,6 +1,5 @@
 //! The CIOC board: runs the orchestrator firmware; package store, FRAM, and the person in front of it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::{Component, Query, Res, ResMut, World};
@@ -202,8 +201,8 @@ impl Board<'_> {
     /// The boot time has passed: starts the firmware.
     pub(super) fn start(&mut self, context: &mut Context<'_>) -> Result<(), Defect> {
         let host = &self.host;
-        let booted = catch_unwind(AssertUnwindSafe(|| Orchestrator::boot(host.config, &host.fram)));
-        self.host.firmware = Some(booted.map_err(|panic| Defect::panicked(NodeId::CIOC, &*panic))?);
+        let booted = Defect::guard(NodeId::CIOC, || Orchestrator::boot(host.config, &host.fram));
+        self.host.firmware = Some(booted?);
         self.host.sampled_at = SimTime::NEVER;
         context.record(OrchestratorRecord::Started.into());
         self.run(context, None)
@@ -318,14 +317,14 @@ impl Board<'_> {
         let CiocHost { firmware, store, fram, .. } = &mut *self.host;
         let reader = StoreReader { store, bytes: std::cell::Cell::new(0) };
         let Some(firmware) = firmware.as_mut() else { return Ok(None) };
-        let outputs = catch_unwind(AssertUnwindSafe(|| firmware.step(now, inputs, &reader, fram)));
+        let outputs = Defect::guard(NodeId::CIOC, || firmware.step(now, inputs, &reader, fram));
         let bytes = reader.bytes.get();
         self.host.read_bytes += bytes;
         let cost = self.cpu.options.read_cost.times(bytes);
         if cost > Span::ZERO {
             self.cpu.busy_until = context.now + cost;
         }
-        outputs.map(Some).map_err(|panic| Defect::panicked(NodeId::CIOC, &*panic))
+        outputs.map(Some)
     }
 
     /// Carries out what the firmware asked for.

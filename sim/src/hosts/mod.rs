@@ -10,6 +10,7 @@
 //! panic, or a breach of the interface, ends the run with an error that names the node.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ::pump::ResetCause;
 use bevy_ecs::prelude::{Resource, World};
@@ -111,8 +112,11 @@ impl Defect {
         Self { node, what: what.to_owned() }
     }
 
-    fn panicked(node: NodeId, panic: &(dyn Any + Send)) -> Self {
-        Self { node, what: format!("panicked: {}", panic_text(panic)) }
+    /// Lets the firmware of `node` boot or do a step; its panic becomes a defect of that node.
+    fn guard<T>(node: NodeId, step: impl FnOnce() -> T) -> Result<T, Self> {
+        // What the firmware left half done is never looked at again: the run ends.
+        catch_unwind(AssertUnwindSafe(step))
+            .map_err(|panic| Self { node, what: format!("panicked: {}", panic_text(&*panic)) })
     }
 }
 
@@ -272,4 +276,22 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("without a message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guarded(step: fn() -> u32) -> Result<u32, (NodeId, String)> {
+        Defect::guard(NodeId::new(5), step).map_err(|defect| (defect.node, defect.what))
+    }
+
+    #[test]
+    fn a_panic_of_the_firmware_names_its_node_and_its_message() {
+        let said = |what: &str| Err((NodeId::new(5), what.to_owned()));
+        assert_eq!(guarded(|| 7), Ok(7));
+        assert_eq!(guarded(|| panic!("plain")), said("panicked: plain"));
+        assert_eq!(guarded(|| panic!("with {}", 1)), said("panicked: with 1"));
+        assert_eq!(guarded(|| std::panic::panic_any(1)), said("panicked: without a message"));
+    }
 }

@@ -1,7 +1,5 @@
 //! A pump's controller board: runs the pump firmware on its CPU, flash, motor and CAN controller.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use bevy_ecs::prelude::{Component, Query, Res, ResMut, World};
 use bevy_ecs::system::SystemState;
 use embedded_can::{Id, StandardId};
@@ -137,8 +135,8 @@ impl Board<'_> {
     /// The boot time has passed: starts the firmware.
     pub(super) fn start(&mut self, context: &mut Context<'_>, cause: ResetCause) -> Result<(), Defect> {
         let (config, retained) = (self.host.config, self.host.retained);
-        let booted = catch_unwind(AssertUnwindSafe(|| Pump::boot(config, cause, retained)));
-        self.host.firmware = Some(booted.map_err(|panic| Defect::panicked(self.node, &*panic))?);
+        let booted = Defect::guard(self.node, || Pump::boot(config, cause, retained));
+        self.host.firmware = Some(booted?);
         self.host.disguising = false;
         self.host.sampled_at = SimTime::NEVER;
         context.record(PumpRecord::Started { node: self.node, cause }.into());
@@ -250,7 +248,7 @@ impl Board<'_> {
         let reader = FlashReader::new(self.flash);
         let now = self.cpu.clock(context.now);
         let Some(firmware) = self.host.firmware.as_mut() else { return Ok(None) };
-        let outputs = catch_unwind(AssertUnwindSafe(|| firmware.step(now, inputs, &reader)));
+        let outputs = Defect::guard(node, || firmware.step(now, inputs, &reader));
         let cost = self.cpu.options.read_cost.times(reader.bytes.get());
         if cost > Span::ZERO {
             self.cpu.busy_until = context.now + cost;
@@ -260,7 +258,7 @@ impl Board<'_> {
             self.host.state = Some(state);
             context.record(PumpRecord::State { node, state }.into());
         }
-        outputs.map(Some).map_err(|panic| Defect::panicked(node, &*panic))
+        outputs.map(Some)
     }
 
     /// Carries out what the firmware asked for; whether the core can go on at this instant.

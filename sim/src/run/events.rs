@@ -80,7 +80,8 @@ fn bus(record: &BusRecord) -> (String, &'static str, Value) {
     }
 }
 
-fn nodes(mask: u32) -> Value {
+/// Names of the nodes in a mask.
+pub(super) fn nodes(mask: u32) -> Value {
     if mask == u32::MAX {
         return json!("all");
     }

@@ -9,7 +9,8 @@ mod expectations;
 pub mod recording;
 mod report;
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checks::Checks;
 use crate::event::Twin;
@@ -18,7 +19,6 @@ use crate::kernel::{Halt, SimTime};
 use crate::measure::Measures;
 use crate::scenario::Scenario;
 use crate::twin;
-use recording::Recording;
 
 pub use events::event_of;
 pub use report::{Identity, report};
@@ -51,21 +51,24 @@ pub fn run(scenario: &Scenario, image_file: Option<&[u8]>, progress: impl FnMut(
     finish(twin::build(scenario, image_file), scenario, progress)
 }
 
-/// [`run`], with every record written to `sink`; see [`recording`].
+/// [`run`], with a recording of it written to `sink`; give it a buffered one.
 ///
 /// # Errors
-/// The sink could not be written: the recording is not whole.
+/// Beside the run: why its recording is not whole.
 pub fn run_recorded(
     scenario: &Scenario,
     image_file: Option<&[u8]>,
-    sink: Option<Box<dyn Write + Send>>,
+    sink: impl Write + Send + 'static,
     progress: impl FnMut(&Twin),
-) -> std::io::Result<Run> {
-    let recording = sink.map(|sink| Recording::begin(sink, &scenario.sha256()));
-    let recorder = recording.as_ref().map(Recording::recorder);
-    let run = finish(twin::build_recorded(scenario, image_file, recorder), scenario, progress);
-    recording.map_or(Ok(()), |recording| recording.end())?;
-    Ok(run)
+) -> (Run, io::Result<()>) {
+    let writer = Arc::new(Mutex::new(recording::Writer::new(sink, scenario)));
+    let observer = Arc::clone(&writer);
+    let recorder: twin::Recorder = Box::new(move |world, time, record| {
+        observer.lock().unwrap_or_else(PoisonError::into_inner).record(world, time, record);
+    });
+    let run = finish(twin::build_recorded(scenario, image_file, Some(recorder)), scenario, progress);
+    let written = writer.lock().unwrap_or_else(PoisonError::into_inner).finish(run.end);
+    (run, written)
 }
 
 /// How much simulated time passes between two calls of `progress`.

@@ -1,142 +1,257 @@
-//! Recordings: every record of a run as a line of JSON, readable by later commands.
+//! Recordings: every record of a run as one line, for commands that look again.
 //!
-//! | line  | holds |
-//! |-------|-------|
-//! | first | `{"format":"cooltwin.recording/1","scenario":"<sha256>"}` |
-//! | each  | `{"t_ms":..,"node":..,"kind":..,"data":..}`; a frame's data has start, bits, id and bytes, its end is `t_ms`; an error frame's data has start, bit position, kind and who saw it |
-//! | last  | `{"end":<number of records>}`; a recording without it is incomplete |
+//! A recording is text, one JSON object a line:
+//!
+//! ```text
+//!   {"format":"cooltwin.recording/1","name":..,"sha256":..,"seed":"1","resolved":..}   head: the scenario, whole
+//!   {"t_ms":12.408,"node":"CIOC","kind":"frame","data":{..}}                           one line for each record
+//!   {"end":"cooltwin.recording/1","end_ms":996200,"lines":1180311}                     end mark; lines before it
+//! ```
+//! A line between head and end mark has the fields of events.jsonl. Beyond those it holds each good frame: `start_ms`
+//! of its SOF, `t_ms` the end of its last bit, `bits` from SOF to the end of EOF, `queued_ms`, `id`, `data`, the sender
+//! as `node` and as `receivers` the nodes whose controllers took it. An error frame has the `bit` of the first error
+//! (SOF is 0), the sender as `node` and in `seen_by` who detected it. A file without its end mark is a *cut* one.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::fmt;
+use std::io::{self, BufRead, Write};
+use std::num::ParseIntError;
 
-use serde_json::{Value, json};
+use bevy_ecs::prelude::World;
+use reports::Millis;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::event_of;
+use super::events::{event_of, nodes};
+use crate::bus::{Bus, BusRecord};
 use crate::kernel::SimTime;
 use crate::record::Record;
-use crate::twin;
+use crate::scenario::Scenario;
 
-/// Format of recordings; the first line of each names it.
+/// Name and version of the format; the first line of each recording names it.
 pub const FORMAT: &str = "cooltwin.recording/1";
 
-type Sink = Box<dyn Write + Send>;
-
-/// A recording that is being written.
-#[derive(Clone)]
-pub(super) struct Recording(Arc<Mutex<State>>);
-
-struct State {
-    sink: Sink,
-    records: u64,
-    error: Option<io::Error>,
+/// What was run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// [`FORMAT`].
+    pub format: String,
+    /// Name of the scenario.
+    pub name: String,
+    /// SHA-256 of the scenario's resolved text.
+    pub sha256: String,
+    seed: String,
+    /// The scenario with all its defaults.
+    pub resolved: String,
 }
 
-impl Recording {
-    pub(super) fn begin(sink: Sink, scenario: &str) -> Self {
-        let mut state = State { sink, records: 0, error: None };
-        state.line(&json!({ "format": FORMAT, "scenario": scenario }));
-        Self(Arc::new(Mutex::new(state)))
+impl Head {
+    fn of(scenario: &Scenario) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            name: scenario.name.clone(),
+            sha256: scenario.sha256(),
+            seed: scenario.seed.to_string(),
+            resolved: scenario.resolved_text(),
+        }
     }
 
-    /// What the twin shows its records to.
-    pub(super) fn recorder(&self) -> twin::Recorder {
-        let recording = self.clone();
-        Box::new(move |time: SimTime, record: &Record| {
-            let (node, kind, data) = event_of(record);
-            let t_ms = reports::Millis::from_nanos(time.as_nanos());
-            recording.with(|state| {
-                state.records += 1;
-                state.line(&json!({ "t_ms": t_ms, "node": node, "kind": kind, "data": data }));
-            });
-        })
-    }
-
-    /// Writes the end mark.
+    /// The run's seed.
     ///
     /// # Errors
-    /// The first error of any write: the recording is not whole.
-    pub(super) fn end(&self) -> io::Result<()> {
-        self.with(|state| {
-            let end = json!({ "end": state.records });
-            state.line(&end);
-            match state.error.take() {
-                Some(error) => Err(error),
-                None => state.sink.flush(),
-            }
-        })
-    }
-
-    fn with<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
-        // A poisoned lock means that writing panicked before; the state is still what was written.
-        what(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    /// When what stands there is no number.
+    pub fn seed(&self) -> Result<u64, ParseIntError> {
+        self.seed.parse()
     }
 }
 
-impl State {
-    fn line(&mut self, line: &Value) {
-        if self.error.is_none()
-            && let Err(error) = writeln!(self.sink, "{line}")
-        {
-            self.error = Some(error);
+/// One record.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// When; of a frame, the end of its last bit.
+    pub t_ms: Millis,
+    /// Whose; of a frame, its sender.
+    pub node: String,
+    /// What, such as `frame` or `error-frame`.
+    pub kind: String,
+    /// Its fields.
+    pub data: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndMark {
+    end: String,
+    end_ms: Millis,
+    lines: u64,
+}
+
+/// How every end mark begins, and no other line.
+const END_BEGINS: &str = "{\"end\":";
+
+/// Writes a recording while a run goes on; what goes wrong shows at its end.
+#[derive(Debug)]
+pub struct Writer<W: Write> {
+    to: W,
+    lines: u64,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins a recording; give it a buffered `to`.
+    pub fn new(to: W, scenario: &Scenario) -> Self {
+        let mut writer = Self { to, lines: 0, failed: None };
+        writer.line(&Head::of(scenario));
+        writer
+    }
+
+    /// Writes one record; `world` is as it stands after the event that the record comes from.
+    pub fn record(&mut self, world: &World, time: SimTime, record: &Record) {
+        let (node, kind, mut data) = event_of(record);
+        if let (Record::Bus(BusRecord::Frame { .. }), Some(fields)) = (record, data.as_object_mut()) {
+            fields.insert("receivers".to_owned(), nodes(world.resource::<Bus>().receivers()));
+        }
+        let t_ms = Millis::from_nanos(time.as_nanos());
+        self.line(&reports::Event { t_ms, node: &node, kind, data });
+    }
+
+    fn line(&mut self, line: &impl Serialize) {
+        if self.failed.is_some() {
+            return;
+        }
+        let written = serde_json::to_writer(&mut self.to, line).map_err(io::Error::from);
+        self.failed = written.and_then(|()| self.to.write_all(b"\n")).err();
+        self.lines += 1;
+    }
+
+    /// Writes the end mark of a run that ended at `end`.
+    ///
+    /// # Errors
+    /// The first that came up while writing; the recording is then a cut one.
+    pub fn finish(&mut self, end: SimTime) -> io::Result<()> {
+        let end_ms = Millis::from_nanos(end.as_nanos());
+        self.line(&EndMark { end: FORMAT.to_owned(), end_ms, lines: self.lines });
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.to.flush(),
         }
     }
 }
 
-/// Why a recording cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a file is no whole recording.
+#[derive(Debug)]
 pub enum ReadError {
-    /// The first line does not name the format.
-    #[error("line 1 does not name the format {FORMAT}: this is no recording, or one of another version")]
-    Format,
-    /// A line is no JSON.
-    #[error("line {0} is damaged")]
-    Damaged(usize),
-    /// The end mark is missing or counts other records.
-    #[error("the recording is incomplete: {found} records, the end mark says {said:?}")]
-    Incomplete {
-        /// Records that are there.
-        found: u64,
-        /// What the end mark says, if there is one.
-        said: Option<u64>,
+    /// It cannot be read.
+    Io(io::Error),
+    /// It is no recording of this version.
+    Foreign,
+    /// The line of this number, from 1, is not as it should be.
+    BadLine(u64, serde_json::Error),
+    /// It has no end mark: the run was killed, or the file was cut.
+    Cut {
+        /// Lines that are there.
+        lines: u64,
     },
+    /// Lines are missing, or there are more than the end mark says.
+    Count {
+        /// Lines before the end mark.
+        found: u64,
+        /// Lines that the end mark tells of.
+        told: u64,
+    },
+    /// Something follows the end mark.
+    GoesOn,
 }
 
-/// The records of a recording, in order.
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "cannot read the recording: {error}"),
+            Self::Foreign => write!(f, "no recording: its first line does not name {FORMAT}"),
+            Self::BadLine(line, error) => write!(f, "line {line} of the recording is broken: {error}"),
+            Self::Cut { lines } => write!(f, "the recording is cut: no end mark after {lines} lines"),
+            Self::Count { found, told } => write!(f, "the recording has {found} lines, its end mark tells of {told}"),
+            Self::GoesOn => f.write_str("the recording goes on after its end mark"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Reads a recording line by line; a cut one ends with an error.
+#[derive(Debug)]
+pub struct Reader<R: BufRead> {
+    from: R,
+    head: Head,
+    lines: u64,
+    over: bool,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// Opens a recording.
+    ///
+    /// # Errors
+    /// `from` cannot be read, or is no recording of this version.
+    pub fn new(mut from: R) -> Result<Self, ReadError> {
+        let first = next_line(&mut from)?.ok_or(ReadError::Foreign)?;
+        let head: Head = serde_json::from_str(&first).map_err(|_| ReadError::Foreign)?;
+        if head.format != FORMAT {
+            return Err(ReadError::Foreign);
+        }
+        Ok(Self { from, head, lines: 1, over: false })
+    }
+
+    /// What was run.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn line(&mut self) -> Result<Option<Line>, ReadError> {
+        let text = next_line(&mut self.from)?.ok_or(ReadError::Cut { lines: self.lines })?;
+        if text.starts_with(END_BEGINS) {
+            return self.end(&text).map(|()| None);
+        }
+        self.lines += 1;
+        serde_json::from_str(&text).map(Some).map_err(|error| ReadError::BadLine(self.lines, error))
+    }
+
+    fn end(&mut self, text: &str) -> Result<(), ReadError> {
+        let mark: EndMark = serde_json::from_str(text).map_err(|error| ReadError::BadLine(self.lines + 1, error))?;
+        if mark.lines != self.lines {
+            return Err(ReadError::Count { found: self.lines, told: mark.lines });
+        }
+        next_line(&mut self.from)?.map_or(Ok(()), |_| Err(ReadError::GoesOn))
+    }
+}
+
+impl<R: BufRead> Iterator for Reader<R> {
+    type Item = Result<Line, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let line = self.line();
+        self.over = !matches!(line, Ok(Some(_)));
+        line.transpose()
+    }
+}
+
+/// The next line without its line break. A last line without one was cut in the middle: it counts as missing.
+fn next_line(from: &mut impl BufRead) -> Result<Option<String>, ReadError> {
+    let mut text = String::new();
+    from.read_line(&mut text).map_err(ReadError::Io)?;
+    Ok(text.strip_suffix('\n').map(str::to_owned))
+}
+
+/// Reads a whole recording at once.
 ///
 /// # Errors
-/// [`ReadError`] if it is no recording, damaged, or cut off.
-pub fn read(text: &str) -> Result<Vec<Value>, ReadError> {
-    let mut lines = text
-        .lines()
-        .enumerate()
-        .map(|(index, line)| serde_json::from_str::<Value>(line).map_err(|_| ReadError::Damaged(index + 1)));
-    let first = lines.next().ok_or(ReadError::Format)?.map_err(|_| ReadError::Format)?;
-    if first.get("format").and_then(Value::as_str) != Some(FORMAT) {
-        return Err(ReadError::Format);
-    }
-    let mut records = lines.collect::<Result<Vec<Value>, _>>()?;
-    let said = records.last().and_then(|last| last.get("end")).and_then(Value::as_u64);
-    if said.is_some() {
-        records.pop();
-    }
-    let found = records.len() as u64;
-    if said == Some(found) { Ok(records) } else { Err(ReadError::Incomplete { found, said }) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const WHOLE: &str = "{\"format\":\"cooltwin.recording/1\"}\n{\"t_ms\":1}\n{\"t_ms\":2}\n{\"end\":2}\n";
-
-    #[test]
-    fn a_whole_recording_is_read_and_a_cut_one_is_noticed() {
-        assert_eq!(read(WHOLE).unwrap().len(), 2);
-        let cut = &WHOLE[..WHOLE.len() - "{\"end\":2}\n".len()];
-        assert_eq!(read(cut), Err(ReadError::Incomplete { found: 2, said: None }));
-        assert_eq!(read(&WHOLE.replace("{\"t_ms\":2}\n", "")), Err(ReadError::Incomplete { found: 1, said: Some(2) }));
-        assert_eq!(read(&WHOLE[..40]), Err(ReadError::Damaged(2)));
-        assert_eq!(read("{}\n"), Err(ReadError::Format));
-        assert_eq!(read(""), Err(ReadError::Format));
-    }
+/// It cannot be read, is no recording of this version, or is not whole.
+pub fn read(from: impl BufRead) -> Result<(Head, Vec<Line>), ReadError> {
+    let mut reader = Reader::new(from)?;
+    let lines = reader.by_ref().collect::<Result<Vec<Line>, ReadError>>()?;
+    Ok((reader.head, lines))
 }

@@ -1,0 +1,331 @@
+//! `cooltwin run` as a user meets it: exit codes, what is printed, and which folders are written and spared.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{assert_valid, code, cooltwin, copy_data, entries, folder, json, output, stderr, stdout, text};
+
+/// Documented in `cli/exit.rs`; written out here, since scripts rely on the numbers.
+const FAIL: Option<i32> = Some(1);
+const USAGE: Option<i32> = Some(2);
+const INVALID: Option<i32> = Some(3);
+const NOTHING: Option<i32> = Some(4);
+const INCONCLUSIVE: Option<i32> = Some(5);
+const PASS: Option<i32> = Some(0);
+
+const EXPECTS_WRONG: &str = "expectations=[Outcome(is: Dead)]";
+/// No update, and no expectation that there is none: nothing was measured.
+const REFUSED: [&str; 2] = ["user.consent=Refuse(after: \"1s\")", "expectations=[]"];
+
+fn place(name: &str) -> PathBuf {
+    let place = folder(name);
+    copy_data(&place, &["small.ron", "faulty.ron"]);
+    place
+}
+
+/// Everything in a folder that was not there at first.
+fn new_entries(place: &Path) -> Vec<String> {
+    entries(place).into_iter().filter(|name| !name.ends_with(".ron")).collect()
+}
+
+#[test]
+fn the_exit_code_says_how_it_went() {
+    let place = place("run-codes");
+    let ends = |arguments: &[&str]| code(&output(&place, arguments));
+    assert_eq!(ends(&["run", "small.ron"]), PASS);
+    assert_eq!(ends(&["run", "small.ron", "--set", EXPECTS_WRONG]), FAIL);
+    assert_eq!(ends(&["run", "small.ron", "--set", "time_limit=10s"]), FAIL);
+    assert_eq!(ends(&["run", "small.ron", "--set", REFUSED[0], "--set", REFUSED[1]]), INCONCLUSIVE);
+    assert_eq!(ends(&["run", "no-such-file.ron"]), USAGE);
+    assert_eq!(ends(&["run", "small.ron", "--no-such-option"]), USAGE);
+    assert_eq!(ends(&["run", "small.ron", "-q", "-v"]), USAGE);
+    assert_eq!(ends(&["run", "small.ron", "--set", "pumps.count=99"]), INVALID);
+    assert_eq!(ends(&["run"]), NOTHING);
+    assert_eq!(ends(&["run", "--help"]), PASS);
+}
+
+#[test]
+fn of_several_scenarios_the_worst_exit_code_counts() {
+    let place = place("run-worst");
+    let with = |name: &str, field: &str| {
+        fs::write(place.join(name), format!("(extends: \"small.ron\", {field})")).expect("a scenario");
+    };
+    with("fails.ron", "expectations: [Outcome(is: Dead)]");
+    with("says-nothing.ron", "user: (consent: Refuse(after: \"1s\")), expectations: []");
+    let ends = |files: &[&str]| code(&output(&place, &[&["run", "-q"], files].concat()));
+    assert_eq!(ends(&["small.ron", "says-nothing.ron"]), INCONCLUSIVE);
+    assert_eq!(ends(&["says-nothing.ron", "fails.ron", "small.ron"]), FAIL);
+    assert_eq!(ends(&["fails.ron", "says-nothing.ron", "small.ron"]), FAIL);
+}
+
+#[test]
+fn nothing_is_written_for_an_invalid_scenario() {
+    let place = place("run-invalid");
+    for arguments in [["--set", "pumps.count=99"], ["--set", "no_such_field=1"], ["--out", "out"]] {
+        let arguments = [&["run", "small.ron", "no-such-file.ron"], &arguments[..]].concat();
+        assert_ne!(code(&output(&place, &arguments)), PASS);
+        assert_eq!(new_entries(&place), Vec::<String>::new(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn json_is_one_valid_line_for_each_scenario_and_is_what_is_written() {
+    let place = place("run-json");
+    let ended = output(&place, &["run", "small.ron", "faulty.ron", "--json", "--out", "out"]);
+    assert_eq!((code(&ended), stderr(&ended)), (PASS, ""));
+    let lines: Vec<&str> = stdout(&ended).lines().collect();
+    assert_eq!(lines.len(), 2);
+    for (line, name) in lines.iter().zip(["small", "faulty"]) {
+        assert_valid(line);
+        assert_eq!(json(line)["scenario"]["name"], name);
+        let folder = place.join("out").join(name).join("1");
+        assert_eq!(text(&folder.join("result.json")), format!("{line}\n"));
+        assert_eq!(entries(&folder), [".cooltwin", "events.jsonl", "result.json"]);
+    }
+}
+
+#[test]
+fn results_of_every_verdict_are_valid() {
+    let place = place("run-valid");
+    let wrong = ["--set", EXPECTS_WRONG];
+    let limited = ["--set", "time_limit=10s"];
+    let open = ["--set", REFUSED[0], "--set", REFUSED[1]];
+    for (arguments, verdict) in [(&wrong[..], "fail"), (&limited[..], "error"), (&open[..], "inconclusive")] {
+        let ended = output(&place, &[&["run", "faulty.ron", "--json"], arguments].concat());
+        assert_valid(stdout(&ended).trim_end());
+        assert_eq!(json(stdout(&ended))["verdict"], verdict);
+    }
+}
+
+#[test]
+fn every_event_has_the_four_documented_fields_and_its_place_in_time() {
+    let place = place("run-events");
+    assert_eq!(code(&output(&place, &["run", "faulty.ron", "--out", "out", "-q"])), PASS);
+    let mut last = 0.0;
+    for line in text(&place.join("out/events.jsonl")).lines() {
+        let event = json(line);
+        let mut fields: Vec<&String> = event.as_object().expect("an object").keys().collect();
+        fields.sort();
+        assert_eq!(fields, ["data", "kind", "node", "t_ms"], "{line}");
+        let t_ms = event["t_ms"].as_f64().expect("a time");
+        assert!(t_ms >= last, "{line} comes after {last} ms");
+        last = t_ms;
+    }
+    assert!(last > 0.0);
+}
+
+#[test]
+fn without_out_the_folder_is_named_by_scenario_and_seed() {
+    let place = place("run-default");
+    assert_eq!(code(&output(&place, &["run", "small.ron", "-q"])), PASS);
+    assert_eq!(code(&output(&place, &["run", "small.ron", "-q", "--seed", "42"])), PASS);
+    assert_eq!(new_entries(&place), ["cooltwin-out"]);
+    assert_eq!(entries(&place.join("cooltwin-out")), ["small"]);
+    assert_eq!(entries(&place.join("cooltwin-out/small")), ["1", "42"]);
+}
+
+#[test]
+fn a_folder_that_is_not_ours_is_refused_and_left_alone() {
+    let place = place("run-foreign");
+    fs::create_dir(place.join("theirs")).expect("a folder");
+    fs::write(place.join("theirs/result.json"), "precious").expect("a file");
+    fs::write(place.join("file"), "precious").expect("a file");
+    for out in ["theirs", "file", ".", "..", "theirs/.."] {
+        for more in [&[][..], &["--record"]] {
+            let ended = output(&place, &[&["run", "small.ron", "--out", out], more].concat());
+            assert_eq!((code(&ended), stdout(&ended)), (USAGE, ""), "{out}");
+            assert!(stderr(&ended).starts_with("error: small: "), "{}", stderr(&ended));
+        }
+    }
+    assert_eq!(new_entries(&place), ["file", "theirs"]);
+    assert_eq!(entries(&place.join("theirs")), ["result.json"]);
+    assert_eq!(
+        (text(&place.join("theirs/result.json")), text(&place.join("file"))),
+        ("precious".into(), "precious".into())
+    );
+}
+
+#[test]
+fn a_folder_of_ours_is_replaced_as_a_whole_and_an_empty_one_is_filled() {
+    let place = place("run-replace");
+    fs::create_dir(place.join("out")).expect("a folder");
+    assert_eq!(code(&output(&place, &["run", "small.ron", "--out", "out", "--record", "-q"])), PASS);
+    assert_eq!(entries(&place.join("out")), [".cooltwin", "events.jsonl", "recording.jsonl", "result.json"]);
+    assert_eq!(code(&output(&place, &["run", "faulty.ron", "--out", "out/", "-q"])), PASS);
+    assert_eq!(entries(&place.join("out")), [".cooltwin", "events.jsonl", "result.json"]);
+    assert_eq!(json(&text(&place.join("out/result.json")))["scenario"]["name"], "faulty");
+    assert_eq!(new_entries(&place), ["out"]);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_to_is_an_error_before_the_run() {
+    let place = place("run-unwritable");
+    fs::write(place.join("file"), "").expect("a file");
+    for out in ["file/below", "/proc/cooltwin"] {
+        let ended = output(&place, &["run", "small.ron", "--out", out]);
+        assert_eq!((code(&ended), stdout(&ended)), (USAGE, ""));
+        let said = stderr(&ended);
+        assert!(said.starts_with("error: small: cannot write ") && said.lines().count() == 1, "{said}");
+    }
+}
+
+/// A limit on the size of files makes writing fail in the middle, as a full disk does.
+#[test]
+fn a_failure_in_the_middle_of_writing_leaves_what_was_there() {
+    let place = place("run-full");
+    assert_eq!(code(&output(&place, &["run", "small.ron", "--out", "out", "-q"])), PASS);
+    let before = text(&place.join("out/result.json"));
+    for more in ["", "--record"] {
+        let program = env!("CARGO_BIN_EXE_cooltwin");
+        let line = format!("trap '' XFSZ; ulimit -f 8; exec '{program}' run small.ron --seed 9 -q --out out {more}");
+        let ended = Command::new("sh").current_dir(&place).args(["-c", &line]).output().expect("a shell");
+        assert_eq!(code(&ended), USAGE, "{}", stderr(&ended));
+        assert!(stderr(&ended).contains("cannot write "), "{}", stderr(&ended));
+        assert_eq!(text(&place.join("out/result.json")), before);
+        assert_eq!(new_entries(&place), ["out"]);
+    }
+}
+
+#[test]
+fn two_scenarios_never_write_to_the_same_folder() {
+    let place = place("run-shared");
+    fs::create_dir(place.join("a")).expect("a folder");
+    fs::copy(place.join("small.ron"), place.join("a/small.ron")).expect("a copy");
+    let ended = output(&place, &["run", "small.ron", "a/small.ron"]);
+    assert_eq!((code(&ended), stdout(&ended)), (USAGE, ""));
+    assert!(stderr(&ended).contains("two scenarios would write to cooltwin-out/small/1"), "{}", stderr(&ended));
+    assert_eq!(new_entries(&place), ["a"]);
+}
+
+#[test]
+fn no_name_gets_out_of_the_output_folder() {
+    let place = place("run-names");
+    for name in ["..", "../evil", "a/b", "/evil", ".hidden", "-", "a b", "a\\b", "name\n", "é"] {
+        let ended = output(&place, &["run", "small.ron", "--set", &format!("name=\"{}\"", name.escape_default())]);
+        assert_eq!(code(&ended), INVALID, "{name:?}: {}", stderr(&ended));
+    }
+    assert_eq!(new_entries(&place), Vec::<String>::new());
+    fs::rename(place.join("small.ron"), place.join("with space.ron")).expect("a name");
+    assert_eq!(code(&output(&place, &["run", "with space.ron"])), INVALID);
+    assert_eq!(code(&output(&place, &["run", "with space.ron", "--set", "name=without"])), PASS);
+}
+
+/// A pipe whose reader goes away at once; the results are written all the same, and their exit code stands.
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let place = place("run-pipe");
+    for (more, ends) in [(&["-vv"][..], PASS), (&["--json"], PASS), (&["--set", EXPECTS_WRONG], FAIL)] {
+        let arguments = [&["run", "small.ron", "faulty.ron", "--out", "out"], more].concat();
+        let mut child =
+            cooltwin(&place, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("it ends");
+        assert_eq!(code(&ended), ends, "{}", stderr(&ended));
+        let said = stderr(&ended).lines().filter(|line| !line.ends_with(" s simulated")).count();
+        assert_eq!(said, 0, "{}", stderr(&ended));
+        assert_eq!(entries(&place.join("out")), ["faulty", "small"]);
+        fs::remove_dir_all(place.join("out")).expect("a folder");
+    }
+    let line = format!("'{}' run small.ron --json | head -c 10", env!("CARGO_BIN_EXE_cooltwin"));
+    let ended = Command::new("sh").current_dir(&place).args(["-c", &line]).output().expect("a shell");
+    assert_eq!((stdout(&ended), code(&ended)), ("{\"schema\":", PASS));
+    assert!(!stderr(&ended).contains("error"), "{}", stderr(&ended));
+}
+
+#[test]
+fn quiet_prints_the_verdict_and_verbose_prints_more() {
+    let place = place("run-verbosity");
+    let printed = |more: &[&str]| stdout(&output(&place, &[&["run", "small.ron"], more].concat())).to_owned();
+    let [quiet, normal, verbose, very] = [&["-q"][..], &[], &["-v"], &["-vv"]].map(printed);
+    let last: Vec<&str> = normal.lines().rev().take(2).collect();
+    assert_eq!(quiet.lines().rev().collect::<Vec<_>>(), last);
+    assert!(last[1].starts_with("PASS  small: ") && last[0] == "cooltwin run small.ron --seed 1", "{last:?}");
+    let lengths = [&quiet, &normal, &verbose, &very].map(|text| text.lines().count());
+    assert!(lengths.is_sorted_by(|less, more| less < more), "{lengths:?}");
+    assert!(!normal.contains("transfer") && verbose.contains("transfer"));
+    let fingerprint = json(&text(&place.join("cooltwin-out/small/1/result.json")))["fingerprint"]["all"].clone();
+    let fingerprint = fingerprint.as_str().expect("text");
+    assert!(!verbose.contains(fingerprint) && very.contains(fingerprint));
+}
+
+#[test]
+fn progress_is_plain_lines_on_a_pipe_and_silent_when_not_wanted() {
+    let place = place("run-progress");
+    let ended = output(&place, &["run", "small.ron"]);
+    let lines: Vec<&str> = stderr(&ended).lines().collect();
+    assert!(!lines.is_empty(), "no progress");
+    for line in lines {
+        let told = line.strip_prefix("small: ").and_then(|line| line.split_once(" of 3 pumps after "));
+        let (pumps, time) = told.unwrap_or_else(|| panic!("{line:?}"));
+        assert!(["1", "2", "3"].contains(&pumps) && time.ends_with(" s simulated"), "{line:?}");
+    }
+    for silent in ["-q", "--json"] {
+        assert_eq!(stderr(&output(&place, &["run", "small.ron", silent])), "");
+    }
+}
+
+#[test]
+fn colours_are_as_asked_for() {
+    let place = place("run-color");
+    let coloured = |when: &str, environment: &[(&str, &str)]| {
+        let arguments = ["run", "small.ron", "--color", when];
+        let ended = cooltwin(&place, &arguments).envs(environment.iter().copied()).output().expect("it starts");
+        stdout(&ended).contains('\u{1b}')
+    };
+    assert!(coloured("always", &[]) && coloured("always", &[("NO_COLOR", "1")]));
+    assert!(!coloured("never", &[]) && !coloured("never", &[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured("auto", &[]) && coloured("auto", &[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured("auto", &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+}
+
+#[test]
+fn the_printed_command_runs_the_same_again() {
+    let place = place("run-reproduce");
+    let first = output(
+        &place,
+        &["run", "faulty.ron", "--set", "title=\"it's $HOME\"", "--set", "supply.nominal=22V", "--seed", "77", "-q"],
+    );
+    assert_eq!(code(&first), PASS, "{}", stdout(&first));
+    let command = stdout(&first).lines().last().expect("a command").to_owned();
+    assert_eq!(command, r#"cooltwin run faulty.ron --seed 77 --set 'title="it'\''s $HOME"' --set supply.nominal=22V"#);
+    let result = || json(&text(&place.join("cooltwin-out/faulty/77/result.json")));
+    let expected = result();
+    assert_eq!(expected["seed"], "77");
+    assert_eq!(expected["scenario"]["overrides"].as_array().map(Vec::len), Some(3));
+    fs::remove_dir_all(place.join("cooltwin-out")).expect("a folder");
+    let program = Path::new(env!("CARGO_BIN_EXE_cooltwin")).parent().expect("a folder");
+    let line = format!("PATH='{}':$PATH; {command}", program.display());
+    let again = Command::new("sh").current_dir(&place).args(["-c", &line]).output().expect("a shell");
+    assert_eq!(code(&again), PASS, "{}", stderr(&again));
+    assert_eq!(result()["fingerprint"], expected["fingerprint"]);
+    assert_eq!(result()["scenario"]["sha256"], expected["scenario"]["sha256"]);
+}
+
+/// Ctrl-C in the middle of a run: no result folder, and what a recording left behind goes with the next run.
+#[test]
+fn an_interrupted_run_leaves_no_half_written_folder() {
+    let place = place("run-interrupted");
+    let long = common::shipped("nominal-14.ron").display().to_string();
+    for more in [&[][..], &["--record"]] {
+        let arguments = [&["run", &long, "--out", "out"], more].concat();
+        let mut child =
+            cooltwin(&place, &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        // The first line of progress: the run has begun and is far from its end.
+        let mut line = String::new();
+        let mut errors = BufReader::new(child.stderr.take().expect("a pipe"));
+        errors.read_line(&mut line).expect("a line");
+        assert!(line.contains("1 of 14 pumps"), "{line}");
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+        assert!(sent.success());
+        let ended = child.wait().expect("it ends");
+        assert!(!ended.success());
+        assert!(!place.join("out").exists());
+        assert_eq!(new_entries(&place).len(), more.len(), "{:?}", new_entries(&place));
+    }
+    assert_eq!(code(&output(&place, &["run", "small.ron", "--out", "out", "-q"])), PASS);
+    assert_eq!(new_entries(&place), ["out"]);
+}
