@@ -146,7 +146,11 @@ const CONTROLS: &[(&str, Control)] = &[
         Bench::at(BEFORE).agreed().erase(1).broken("motor_stands_before_flash_is_written")
     }),
     ("one_pump_at_a_time", || {
-        Bench::at(BEFORE).agreed().state(2, PumpState::Updating).erase(1).broken("one_pump_at_a_time")
+        let mut tried = Bench::at(BEFORE);
+        tried.agreed().state(2, PumpState::Updating).log(Event::UpdateStarted, 2, None).erase(1);
+        let mut written = Bench::at(BEFORE);
+        written.agreed().state(2, PumpState::Updating).erase(2).later(10).erase(1);
+        tried.broken("one_pump_at_a_time") && written.broken("one_pump_at_a_time")
     }),
     ("others_run_at_80_percent", || {
         // In automatic mode pump 2 runs at another speed than 80 %.

@@ -308,6 +308,11 @@ const RUNS: &[Group] = &[
     ),
     (
         UPDATE,
+        "faults: [(kind: Exchanged(version: @), place: Pump(1), trigger: At(\"100ms\"), duration: \"300ms\")]",
+        &["\"1.5.0\"", "\"9.9.9\""],
+    ),
+    (
+        UPDATE,
         "faults: [(kind: WrongVersion(version: @), place: Pump(1), trigger: At(\"100ms\"))]",
         &["\"2.0.0\"", "\"9.9.9\""],
     ),

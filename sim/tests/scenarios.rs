@@ -108,12 +108,13 @@ fn log(run: &Run) -> String {
         let _ = writeln!(text, "{domain} {fingerprint}");
     }
     let mut thinner = Thinner { progress: None, counters: BTreeMap::new(), repeats: BTreeMap::new() };
-    for (time, record, _) in run.twin.world.resource::<Measures>().journal.iter() {
+    for (time, record, times) in run.twin.world.resource::<Measures>().journal.iter() {
         let (node, kind, data) = run::event_of(record);
         if thinner.keeps(&node, kind, &data) {
             let ms = time.as_nanos() / 1_000;
             let data = if data.is_null() { String::new() } else { format!(" {data}") };
-            let _ = writeln!(text, "{}.{:03} {node} {kind}{data}", ms / 1_000, ms % 1_000);
+            let times = if *times > 1 { format!(" x{times}") } else { String::new() };
+            let _ = writeln!(text, "{}.{:03} {node} {kind}{data}{times}", ms / 1_000, ms % 1_000);
         }
     }
     let _ = writeln!(text, "end {} ms", run.end.as_nanos() / 1_000_000);
@@ -128,9 +129,16 @@ fn judge(name: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     let wanted = stated(&loaded);
     if report.verdict != wanted {
-        let rows = report.expectations.iter().filter(|row| row.verdict != reports::RowVerdict::Pass);
-        let rows: Vec<&str> = rows.map(|row| row.text.as_str()).collect();
-        complaints.push(format!("{name}: verdict {:?} instead of {wanted:?}; broken: {rows:?}", report.verdict));
+        let fails = |verdict: reports::RowVerdict| {
+            use reports::RowVerdict::{ExpectedFail, Info, NotApplicable, Pass};
+            !matches!(verdict, Pass | ExpectedFail | Info | NotApplicable)
+        };
+        let texts = report.expectations.iter().filter(|row| fails(row.verdict)).map(|row| row.text.clone());
+        let budgets = report.budgets.iter().filter(|row| fails(row.verdict)).map(|row| row.id.clone());
+        let checks = report.checks.iter().filter(|row| fails(row.verdict));
+        let checks = checks.map(|row| format!("{}: {}", row.id, row.detail));
+        let broken: Vec<String> = texts.chain(budgets).chain(checks).collect();
+        complaints.push(format!("{name}: verdict {:?} instead of {wanted:?}; broken: {broken:?}", report.verdict));
     }
     for injection in &report.injections {
         if injection.activations == 0 || injection.effect.is_empty() {

@@ -11,6 +11,7 @@
 //! few waits: the campaign ends without it, with an alarm, and the pump is not dead. A bus on which nobody is heard is
 //! waited for like a missing supply.
 
+use protocol::cyclic::PumpState;
 use protocol::header::Version;
 use protocol::ids::PumpNumber;
 use units::{Duration, Instant};
@@ -20,12 +21,16 @@ use crate::config::TRIES_MOST;
 use crate::log::{Cause, Draft, Event};
 use crate::notice::{Alarm, Notice, Outcome, Phase};
 use crate::nvm::{Mark, PumpRecord};
-use crate::package::{Image, read_image};
+use crate::package::{Image, ImageCheck, Verdict, read_image};
 use crate::unit::{Ports, Unit};
 use crate::update::{Step, Try, is_stopped};
 
 /// How often a condition is looked at while the campaign waits for it.
 const LOOK: Duration = Duration::from_millis(100);
+/// The longest time that a pump left alone stays in its programming session: its S3 of 10 s and a second more.
+const SETTLE: Duration = Duration::from_secs(11);
+/// Pause between two slices of the image check (own number).
+const SLICE_PAUSE: Duration = Duration::from_millis(1);
 /// Time left is shown anew this often.
 const SHOW: Duration = Duration::from_secs(1);
 /// Waits for one pump's standby before it is set aside (own number).
@@ -38,21 +43,39 @@ const BACK_OFF_MOST: u8 = 5;
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Choose,
-    Supply { pump: PumpNumber },
-    Stop { pump: PumpNumber, since: Instant },
-    Try { pump: PumpNumber, attempt: Try },
-    Pause { pump: PumpNumber, until: Instant },
+    Supply {
+        pump: PumpNumber,
+    },
+    /// The whole image is checked again before every try: the store may have gone bad since the search (PFU-015).
+    Verify {
+        pump: PumpNumber,
+    },
+    Stop {
+        pump: PumpNumber,
+        since: Instant,
+    },
+    Try {
+        pump: PumpNumber,
+        attempt: Try,
+    },
+    Pause {
+        pump: PumpNumber,
+        until: Instant,
+    },
 }
 
 /// A running campaign.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(crate) struct Campaign {
     image: Image,
+    check: ImageCheck,
     stage: Stage,
     show_at: Instant,
     without_supply: u8,
     /// Waits for the standby of the pump in hand that were in vain.
     waits: u8,
+    /// Until when a pump that was given up may still report an update before the next is begun.
+    settle_until: Instant,
 }
 
 /// What a step of a campaign has come to.
@@ -71,6 +94,7 @@ impl Campaign {
             *flag = unit.view(pump).outcome == Outcome::Pending;
         }
         let drafts = [Draft::new(Event::ConsentGiven), Draft::new(Event::CampaignStarted)];
+        unit.clear_where(|alarm| matches!(alarm, Alarm::Image(_)));
         unit.notice(Notice::Pause);
         unit.commit(ports, &drafts, |record| {
             record.campaign = Some(image.hash);
@@ -105,7 +129,15 @@ impl Campaign {
         let percent = unit.record().percent;
         unit.progress.begin(left.saturating_add(done).saturating_add(dead), done, left, percent);
         unit.notice(Notice::CampaignStarted { pumps: left, resumed });
-        Self { image, stage: Stage::Choose, show_at: ports.now, without_supply: 0, waits: 0 }
+        Self {
+            image,
+            check: ImageCheck::new(image),
+            stage: Stage::Choose,
+            show_at: ports.now,
+            without_supply: 0,
+            waits: 0,
+            settle_until: ports.now,
+        }
     }
 
     /// The pump that is next or in hand, its try if one runs, and whether the campaign waits for the supply.
@@ -113,13 +145,16 @@ impl Campaign {
         match self.stage {
             Stage::Choose => None,
             Stage::Supply { pump } => Some((pump, true)),
-            Stage::Stop { pump, .. } | Stage::Try { pump, .. } | Stage::Pause { pump, .. } => Some((pump, false)),
+            Stage::Verify { pump } | Stage::Stop { pump, .. } | Stage::Try { pump, .. } | Stage::Pause { pump, .. } => {
+                Some((pump, false))
+            }
         }
     }
 
     pub(crate) fn wake_at(&self, now: Instant, unit: &Unit) -> Instant {
         let stage = match &self.stage {
             Stage::Choose => Some(now),
+            Stage::Verify { .. } => Some(now.after(SLICE_PAUSE)),
             Stage::Supply { .. } | Stage::Stop { .. } => Some(now.after(LOOK)),
             Stage::Try { attempt, .. } => attempt.wake_at(unit),
             Stage::Pause { until, .. } => Some(*until),
@@ -138,6 +173,7 @@ impl Campaign {
         let course = match self.stage {
             Stage::Choose => self.choose(unit, client, ports),
             Stage::Supply { pump } => self.await_supply(pump, unit, client, ports),
+            Stage::Verify { pump } => self.verify(pump, unit, client, ports),
             Stage::Stop { pump, since } => self.await_stop(pump, since, unit, client, ports),
             Stage::Try { pump, mut attempt } => {
                 let step = attempt.advance(unit, client, ports, reply);
@@ -163,6 +199,7 @@ impl Campaign {
         unit.regulates = false;
         self.without_supply = 0;
         self.waits = 0;
+        self.settle_until = ports.now.after(SETTLE);
         let Some(pump) = next_pending(unit, ports.now) else { return finish(unit, ports) };
         if unit.pump_record(pump).counted >= TRIES_MOST {
             // The third try was interrupted: its error entry is written, the pump's end is not.
@@ -184,6 +221,9 @@ impl Campaign {
         if unit.supply.is_good() && !unit.hears_anyone(ports.now) {
             return self.await_anyone(pump, unit);
         }
+        if ports.now < self.settle_until && another_updates(pump, unit) {
+            return Course::Running;
+        }
         let short = unit.view(pump).is_short_of_supply(ports.now);
         if short || !unit.supply.is_steady(ports.now, unit.config.supply_steady) {
             if short || !unit.supply.is_good() {
@@ -202,8 +242,20 @@ impl Campaign {
         unit.clear(Alarm::LowSupply);
         match read_image(ports.package) {
             Ok(Some(image)) if image == self.image => {}
-            Err(Cause::FileNotFound) | Ok(None) => return abandon(Cause::FileNotFound, unit, client, ports),
-            _ => return abandon(Cause::ImageRejected, unit, client, ports),
+            Err(Cause::FileNotFound) | Ok(None) => return give_up(Cause::FileNotFound, unit, client, ports),
+            _ => return give_up(Cause::ImageRejected, unit, client, ports),
+        }
+        self.check = ImageCheck::new(self.image);
+        self.stage = Stage::Verify { pump };
+        Course::Running
+    }
+
+    /// Checks the next slice of the image; after the last the pump is taken in hand.
+    fn verify(&mut self, pump: PumpNumber, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
+        match self.check.slice(ports.package) {
+            Verdict::Unfinished => return Course::Running,
+            Verdict::Bad(cause) => return give_up(cause, unit, client, ports),
+            Verdict::Good(_) => {}
         }
         unit.in_hand = Some(pump);
         unit.set_outcome(pump, Outcome::Updating);
@@ -259,7 +311,10 @@ impl Campaign {
         let anyone = unit.hears_anyone(ports.now);
         self.waits = self.waits.saturating_add(u8::from(anyone));
         let cause = if unit.view(pump).heard_after(since).is_some() { Cause::Refused } else { Cause::Timeout };
-        if self.waits >= WAITS_MOST {
+        // A pump that sends a status every 100 ms and was silent for the whole wait is gone: the others shall not stay at
+        // the campaign's speed for it (PFU-030).
+        let silent = anyone && cause == Cause::Timeout;
+        if silent || self.waits >= WAITS_MOST {
             set_aside(pump, cause, &[], unit, ports);
             self.stage = Stage::Choose;
             return;
@@ -289,7 +344,7 @@ impl Campaign {
             Step::Failed(cause) => {
                 self.on_failure(pump, cause, unit, ports);
                 if cause == Cause::ImageRejected {
-                    return abandon(cause, unit, client, ports);
+                    return give_up(cause, unit, client, ports);
                 }
             }
         }
@@ -320,6 +375,7 @@ impl Campaign {
         unit.progress.try_failed(cause);
         if dead {
             bury(pump, unit);
+            // Never two pumps in an update at once (PFU-046).
             self.stage = Stage::Choose;
             return;
         }
@@ -381,6 +437,14 @@ fn reconcile(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
 }
 
 /// Ends the campaign for a pump that could not be tried: not dead, but not updated either. `error` ends a try.
+/// Whether another pump reported an update last, after its try was given up; one that fell silent may still run it.
+fn another_updates(pump: PumpNumber, unit: &Unit) -> bool {
+    unit.pumps().any(|other| {
+        let last = unit.view(other).reported;
+        other != pump && last.is_some_and(|status| status.state == PumpState::Updating)
+    })
+}
+
 fn set_aside(pump: PumpNumber, cause: Cause, error: &[Draft], unit: &mut Unit, ports: &mut Ports<'_>) {
     let missing = Draft::new(Event::PumpMissing).of(pump).because(cause);
     let drafts = error.iter().copied().chain([missing]).collect::<heapless::Vec<_, 2>>();
@@ -465,6 +529,17 @@ fn finish(unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
     Course::Ended { errors }
 }
 
+/// Gives the running campaign up: the image that the search found is no longer there.
+fn give_up(cause: Cause, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
+    unit.image = None;
+    for pump in unit.pumps() {
+        if matches!(unit.view(pump).outcome, Outcome::Updating | Outcome::Pending) {
+            unit.set_outcome(pump, Outcome::Unknown);
+        }
+    }
+    abandon(cause, unit, client, ports)
+}
+
 /// Gives a campaign up whose image is gone or another: nothing more is written to any pump.
 pub(crate) fn abandon(cause: Cause, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
     client.stop();
@@ -478,7 +553,10 @@ pub(crate) fn abandon(cause: Cause, unit: &mut Unit, client: &mut Client, ports:
             }
         }
     });
-    unit.raise(Alarm::Image(cause));
+    // After a reboot another image may be there and good: the search has said what is wrong, if anything is.
+    if unit.image.is_none() {
+        unit.raise(Alarm::Image(cause));
+    }
     unit.clear(Alarm::LowSupply);
     unit.progress.end(true);
     tell_end(true, Some(cause), unit);

@@ -6,7 +6,7 @@
 //! | bytes  | field                                          |
 //! |--------|------------------------------------------------|
 //! | 0..4   | sequence number, from 1                        |
-//! | 4..8   | milliseconds since this boot                   |
+//! | 4..8   | milliseconds since this boot, 2^32 - 1 from then on |
 //! | 8      | event                                          |
 //! | 9      | pump, 0 for none                               |
 //! | 10     | try, 0 for none                                |

@@ -13,6 +13,9 @@ use units::{DeciCelsius, Permille};
 
 use crate::config::Regulation;
 
+/// Tenths of a degree that the coolant can have; anything else is a broken sensor (own number).
+const PLAUSIBLE: core::ops::RangeInclusive<i16> = -300..=1_200;
+
 /// The controller's state.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Regulator {
@@ -22,6 +25,10 @@ pub(crate) struct Regulator {
 impl Regulator {
     /// The set-point for the next period of 100 ms.
     pub(crate) fn step(&mut self, config: &Regulation, coolant: DeciCelsius) -> Permille {
+        // A broken sensor must not starve the cabinet.
+        if !PLAUSIBLE.contains(&coolant.get()) {
+            return config.high.max(config.low);
+        }
         let low = i32::from(config.low.get()).saturating_mul(1_000);
         let high = i32::from(config.high.get()).saturating_mul(1_000).max(low);
         let error = i32::from(coolant.get()).saturating_sub(i32::from(config.target.get()));
@@ -74,8 +81,15 @@ mod tests {
     #[test]
     fn a_cold_spell_winds_nothing_up() {
         let mut regulator = Regulator::default();
-        assert_eq!(after(&mut regulator, 36_000, -400), 300);
+        assert_eq!(after(&mut regulator, 36_000, -300), 300);
         assert_eq!(after(&mut regulator, 1, 450), 501);
+    }
+
+    #[test]
+    fn an_implausible_sensor_gives_full_speed() {
+        for (coolant, speed) in [(-301, 1_000), (-300, 300), (1_200, 1_000), (1_201, 1_000), (i16::MIN, 1_000)] {
+            assert_eq!(after(&mut Regulator::default(), 1, coolant), speed, "{coolant}");
+        }
     }
 
     proptest! {

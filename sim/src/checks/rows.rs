@@ -6,6 +6,8 @@ use protocol::cyclic::PumpState;
 use pump::FlashCommand;
 
 use super::Truth;
+use crate::bus::BusRecord;
+use crate::faults::Faults;
 use crate::hosts::cioc::CiocHost;
 use crate::hosts::flash::Flash;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
@@ -28,6 +30,8 @@ const FAIL_SAFE_WITHIN: Span = Span::from_millis(1_300);
 const STATUS_LAG: Span = Span::from_secs(1);
 /// A question for consent stands this long (own number of PFU-019).
 const CONSENT_WITHIN: Span = Span::from_secs(600);
+/// A pump whose last flash operation is no older is being written to: longer than any sector erase but the slowest.
+const WRITTEN_LATELY: Span = Span::from_secs(1);
 /// The time left may be off by a tenth or by this (own number of PFU-031).
 const REMAINING_BAND_MS: u64 = 10_000;
 /// The log's update times may differ from those on the bus by this: a status period and a look, with margin (own number).
@@ -129,6 +133,8 @@ struct Memory {
     paused: bool,
     /// Whether each pump has restarted since it was last written to.
     restarted: Vec<bool>,
+    /// How many flash operations each pump had begun at the last look, and when that last changed.
+    written: Vec<(u64, Option<SimTime>)>,
     remaining: Option<u64>,
     /// Every time left that was shown in the campaign, in ms, with the instant.
     shown: Vec<(SimTime, u64)>,
@@ -162,6 +168,7 @@ impl Memory {
             asked: None,
             paused: false,
             restarted: vec![true; count],
+            written: vec![(0, None); count],
             remaining: None,
             shown: Vec::new(),
             disturbed: false,
@@ -242,12 +249,14 @@ impl Checks {
     }
 
     /// Notes commands that left the CIOC well, as the pump's controller would take them.
-    fn see_bus(&mut self, now: SimTime, record: &crate::bus::BusRecord) {
-        let crate::bus::BusRecord::Frame { frame, sender, .. } = record else { return };
-        if *sender != NodeId::CIOC {
-            return;
-        }
-        let embedded_can::Id::Standard(id) = frame.id() else { return };
+    fn see_bus(&mut self, now: SimTime, record: &BusRecord) {
+        let id = match record {
+            BusRecord::Frame { frame, sender: NodeId::CIOC, .. } => frame.id(),
+            // A frame that its sender takes for broken at its very end may have been taken by some receivers.
+            BusRecord::Error { sender: Some(NodeId::CIOC), id: Some(id), .. } => *id,
+            _ => return,
+        };
+        let embedded_can::Id::Standard(id) = id else { return };
         let number = id.as_raw().checked_sub(0x101).map(usize::from);
         if let Some(last) = number.and_then(|index| self.memory.last_command.get_mut(index)) {
             *last = Some(now);
@@ -296,7 +305,8 @@ impl Checks {
                     self.memory.shown.clear();
                 }
             }
-            Notice::CampaignFinished { errors } => self.finished(now, errors),
+            Notice::CampaignFinished { errors } => self.finished(world, now, errors),
+            Notice::AlarmRaised(Alarm::PumpMissing(_)) => self.memory.disturbed = true,
             Notice::AlarmRaised(Alarm::PumpDead(pump)) => self.dead_alarm(now, pump.index()),
             Notice::Outcome { pump, outcome: orchestrator::Outcome::Dead } => {
                 if let Some(dead) = self.memory.dead.get_mut(pump.index()) {
@@ -348,11 +358,12 @@ impl Checks {
         }
     }
 
-    fn finished(&mut self, now: SimTime, errors: bool) {
+    fn finished(&mut self, world: &World, now: SimTime, errors: bool) {
         self.memory.campaign = false;
         // Consent holds for one campaign, and the next one is told anew.
         self.memory.said_yes = false;
         self.memory.paused = false;
+        self.memory.disturbed |= errors || !world.resource::<Faults>().list.is_empty();
         if !self.memory.disturbed {
             self.finish_remaining(now);
         }
@@ -462,6 +473,7 @@ impl Checks {
     fn erase_begun(&mut self, world: &mut World, now: SimTime, pump: usize) {
         self.no_write_to_unerased_flash.n += 1;
         self.memory.restarted[pump] = false;
+        self.memory.written[pump].1 = Some(now);
         let node = node_of(pump);
         let truth = world.resource::<Truth>();
         let sound = truth.sound && truth.models.get(pump) == Some(&truth.image_model);
@@ -477,10 +489,12 @@ impl Checks {
         self.motor_stands_before_flash_is_written
             .judge(now, speed == 0, || format!("{node} is erased while it runs at {speed} permille"));
         let others = self.memory.state.iter().enumerate();
-        // A dead pump may stay in its bootloader, but nobody updates it any more.
-        let dead = &self.memory.dead;
+        // A pump that is dead or set aside may stay in its bootloader: it counts while its try is open or it is written to.
+        let memory = &self.memory;
+        let recent = |other: usize| memory.written[other].1.is_some_and(|at| now.since(at) < WRITTEN_LATELY);
         let others = others
-            .filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating) && !dead[*other])
+            .filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating))
+            .filter(|(other, _)| memory.try_open[*other] || recent(*other))
             .count();
         self.one_pump_at_a_time.judge(now, others == 0, || format!("{others} other pumps are being updated, too"));
         self.memory.wrote_any = true;
@@ -499,6 +513,17 @@ impl Checks {
             .judge(now, old || new, || format!("{node} runs an application that is neither the old nor the new image"));
     }
 
+    /// Notes which pumps are being written to, by their flash itself.
+    fn look_at_flash(&mut self, world: &World, now: SimTime) {
+        for pump in 0..self.memory.written.len() {
+            let entity = world.resource::<Nodes>().entity(node_of(pump));
+            let operations = world.get::<Flash>(entity).map_or(0, |flash| flash.operations);
+            if operations != self.memory.written[pump].0 {
+                self.memory.written[pump] = (operations, Some(now));
+            }
+        }
+    }
+
     /// A dead pump that hears the CIOC stands still.
     fn look_at_dead(&mut self, world: &mut World, now: SimTime) {
         for pump in 0..self.memory.state.len() {
@@ -515,6 +540,7 @@ impl Checks {
 
     /// Looks at the world, every [`super::LOOK_PERIOD`].
     pub fn look(&mut self, world: &mut World, now: SimTime) {
+        self.look_at_flash(world, now);
         self.look_at_speeds(world, now);
         self.look_at_dead(world, now);
         self.look_at_fail_safe(world, now);

@@ -94,7 +94,7 @@ pub struct Timeline {
     pub consented: Option<SimTime>,
     /// When the campaign first began.
     pub started: Option<SimTime>,
-    /// When the last try ended.
+    /// When the last try ended, or the last pump was set aside in the campaign.
     pub last_try_end: Option<SimTime>,
     /// When the campaign was said to be finished, and whether with errors.
     pub finished: Option<(SimTime, bool)>,
@@ -134,6 +134,10 @@ impl Timeline {
             Notice::Outcome { pump, outcome } => {
                 if let Some(history) = self.pumps.get_mut(pump.index()) {
                     history.outcome = outcome;
+                }
+                // A pump that is set aside in the campaign is done with, too, though no try ended.
+                if outcome == Outcome::Missing && self.started.is_some() && self.finished.is_none() {
+                    self.last_try_end = self.last_try_end.max(Some(now));
                 }
             }
             Notice::Progress { percent, .. } => self.percent = percent,

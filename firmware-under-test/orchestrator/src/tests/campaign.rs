@@ -703,3 +703,49 @@ fn a_pump_exchanged_for_one_of_the_images_version_is_not_written() {
     assert_eq!(world.cioc.status().percent, 100);
     assert_log_is_whole(&world.log());
 }
+
+#[test]
+fn an_image_that_goes_bad_in_the_store_ends_the_campaign_and_kills_no_pump() {
+    let mut world = World::new(2, 320);
+    while world.pumps[0].blocks < 2 {
+        world.step();
+    }
+    let super::world::Store::Image(bytes) = &mut world.package else { panic!("there is an image") };
+    bytes[200] ^= 1;
+    world.pumps[0].troubles.check_fails = 1;
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::CheckFailed]);
+    assert_eq!([world.pumps[0].erases, world.pumps[1].erases], [1, 0]);
+    assert_eq!(world.events(Event::CampaignAbandoned)[0].cause, Some(Cause::ImageRejected));
+    assert_eq!(world.events(Event::PumpDead), []);
+    assert_eq!(world.alarms(), [Alarm::Image(Cause::ImageRejected)]);
+    assert!(world.cioc.status().pumps.iter().all(|pump| pump.outcome == Outcome::Unknown));
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn the_next_pump_waits_until_a_pump_dead_by_time_out_has_left_its_session() {
+    let mut world = World::new(2, 32_000);
+    for try_number in 1..=3 {
+        while world.events(Event::UpdateStarted).len() < try_number || world.pumps[0].erases < try_number as u32 {
+            world.step();
+        }
+        world.run(ms(500));
+        world.stuck_bus = true;
+        let stuck = world.t;
+        while world.events(Event::UpdateError).len() < try_number {
+            world.step();
+            assert!(world.t < stuck + ms(60_000));
+        }
+        world.stuck_bus = false;
+    }
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+    let dead = world.t;
+    while world.pumps[1].speed_at_entry.is_empty() {
+        world.step();
+    }
+    // The test pump's session has no end of its own, so that the whole wait is seen.
+    assert!(world.t >= dead + ms(11_000), "{}", world.t - dead);
+    world.run_to_rest();
+    assert!(world.is_updated(2));
+}

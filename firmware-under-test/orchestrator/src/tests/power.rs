@@ -204,6 +204,7 @@ fn consent_for_one_image_does_not_hold_for_another() {
     world.run_to_rest();
     assert_eq!(world.asked, 2);
     assert!(world.is_updated(1) && world.is_updated(2));
+    assert_eq!(world.alarms(), []);
 }
 
 #[test]
