@@ -140,7 +140,7 @@ fn faults_under_way_and_faults_to_come_go_on_in_a_fork() {
     let (_, result, stretches) = unforked(&loaded);
     let injections = common::json(&result)["injections"].clone();
     let acted = injections.as_array().expect("a list").iter().filter(|each| each["activations"] != 0).count();
-    assert_eq!(acted, 3, "every fault acts: {injections}");
+    assert_eq!(acted, 5, "four faults and the reboot amid the question act: {injections}");
     assert!(!stretches.errors.is_empty());
     assert_forks_in_two_models(&loaded);
 }
