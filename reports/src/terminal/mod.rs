@@ -18,7 +18,7 @@ mod words;
 
 use page::{Line, Page, Style};
 
-use crate::report::{Outcome, Report};
+use crate::report::{Build, Outcome, Report};
 
 pub use last::reproduce_command;
 
@@ -74,6 +74,14 @@ pub fn terminal(report: &Report, options: &Options) -> String {
     page.finish()
 }
 
+/// The program, short enough for a line; result.json has its identity in full.
+fn program(build: &Build) -> String {
+    let (commit, dirty) = build.commit.strip_suffix("-dirty").map_or((&*build.commit, ""), |commit| (commit, "-dirty"));
+    let commit: String = commit.chars().take(12).collect();
+    let rustc = build.rustc.split(' ').next().unwrap_or_default();
+    format!("cooltwin {} ({commit}{dirty}, rustc {rustc})", build.version)
+}
+
 /// What ran.
 fn head(page: &mut Page, report: &Report) {
     let mut line = Line::new();
@@ -83,7 +91,6 @@ fn head(page: &mut Page, report: &Report) {
     let mut pieces = vec![format!("seed {}", report.seed), format!("scenario {digest}")];
     pieces.extend(report.scenario.overrides.iter().map(|change| format!("--set {change}")));
     pieces.push(format!("simulated {}", words::duration(report.simulated_ms)));
-    let build = &report.build;
-    pieces.push(format!("cooltwin {} ({}, rustc {})", build.version, build.commit, build.rustc));
+    pieces.push(program(&report.build));
     page.flow_pieces(line, pieces.into_iter().map(|piece| (Style::Dim, piece)), 3);
 }

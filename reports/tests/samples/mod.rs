@@ -94,7 +94,11 @@ fn empty(name: &str) -> Report {
             plant: digest('5', 32),
             faults: digest('6', 32),
         },
-        build: Build { version: "0.1.0".to_owned(), commit: "a1b2c3d".to_owned(), rustc: "1.95.0".to_owned() },
+        build: Build {
+            version: "0.1.0".to_owned(),
+            commit: "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678-dirty".to_owned(),
+            rustc: "1.95.0 (59807616e 2026-04-14)".to_owned(),
+        },
     }
 }
 

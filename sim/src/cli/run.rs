@@ -171,8 +171,12 @@ impl Progress {
         let silent = arguments.quiet || arguments.json;
         let on_terminal = std::io::stderr().is_terminal();
         let bar = (on_terminal && !silent).then(|| {
-            let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} pumps, {msg}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let template = if loaded.scenario.campaign {
+                "{prefix} [{bar:30}] {pos}/{len} pumps, {msg}"
+            } else {
+                "{prefix} {msg}"
+            };
+            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(pumps).with_style(style).with_prefix(loaded.scenario.name.clone())
         });
         let plain = (!on_terminal && !silent).then_some(terminal);
