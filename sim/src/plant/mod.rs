@@ -28,20 +28,14 @@ use thermal::{Coolant, Exchanger};
 
 /// Where the figures of the plant come from: (what, value, source).
 pub const ASSUMPTIONS: &[(&str, &str, &str)] = &[
-    ("flow of 14 pumps at full speed", "280 L/min at 60 kPa", "own number"),
-    ("pump curve", "100 kPa at no flow, less 100 Pa per (L/min)^2", "own number; affinity laws"),
     ("system curve", "0.765 Pa per (L/min)^2", "own number: meets 280 L/min"),
     ("check valves", "ideal: no flow backwards, no loss", "own model"),
     ("pump speed", "0 to 100 % in 2 s, straight; coasts 100 to 0 % in 1 s without power", "own number"),
     ("motor current", "3 A at full speed, with the cube of the speed, at any voltage", "own number; affinity laws"),
-    ("coolant", "200 L, 1040 g/L, 3600 J/(kg K): water with glycol, one well-mixed volume", "own number"),
-    ("heat load", "60 kW", "own number"),
+    ("coolant", "1040 g/L, 3600 J/(kg K): water with glycol, one well-mixed volume", "own number"),
     ("exchanger", "17.2 kW/K (coolant side, with flow^0.8, at 280 L/min) and 9 kW/K in series", "own number"),
-    ("other side of the exchanger", "20 °C at any heat", "own number"),
-    ("regulation's working point", "60 % speed, 168 L/min, 35 °C at 60 kW", "follows from the figures above"),
     ("heat of the pumps, heat lost by the pipes", "neglected", "own model: at most 1 kW of 60 kW"),
     ("coolant", "neither freezes nor boils", "own model"),
-    ("coolant at the start", "35.0 °C", "own number: the run begins in normal operation"),
 ];
 
 /// The loop's figures; the defaults hold 35 °C at 60 kW with all 14 pumps at 60 %.

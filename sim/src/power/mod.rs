@@ -27,14 +27,8 @@ pub use profile::Disturbance;
 use profile::UV_PER_MV;
 pub(crate) use supply::Supply;
 
-/// Where the figures of the supply come from: (what, value, source).
+/// Where the fixed figures of the supply come from: (what, value, source). Those that a scenario sets are not among them.
 pub const ASSUMPTIONS: &[(&str, &str, &str)] = &[
-    ("supply voltage, open circuit", "24.0 V", "own number: usual truck and machine supply"),
-    ("source and cable resistance", "20 mOhm", "own number: 14 pumps at full speed cost 0.8 V"),
-    ("pump brown-out: off below, on from", "8.0 V, 9.0 V", "own number"),
-    ("CIOC brown-out: off below, on from", "7.0 V, 8.0 V", "own number"),
-    ("safety unit brown-out: off below, on from", "5.0 V, 6.0 V", "own number: below the tested limit of 7 V"),
-    ("hold-up of every node", "5 ms, full again as soon as the voltage is back", "own number"),
     ("draw of a pump's electronics, CIOC, safety unit", "50 mA, 300 mA, 200 mA", "own number"),
     ("current of a node", "does not depend on its voltage; none while it has no power", "own model"),
     ("a sag at a branch or node", "limits the voltage there; an over-voltage lifts it", "own model"),

@@ -664,6 +664,32 @@ fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
             "STM32F4 data sheet class figure, settable",
         ),
         row("CPU time to check a byte of flash or file", "60 ns".to_owned(), "own number: ten cycles at 168 MHz"),
+        row("supply, open circuit", format!("{} mV", scenario.supply.nominal.millivolts()), "own number, settable"),
+        row("source and cables", format!("{} mOhm", scenario.supply.resistance.milliohms()), "own number, settable"),
+        row(
+            "brown-out of every node: off below, on from",
+            format!("{} mV, {} mV", scenario.supply.brown_out.millivolts(), scenario.supply.power_good.millivolts()),
+            "own number, settable",
+        ),
+        row("hold-up of every node", format!("{} ms", scenario.supply.hold_up), "own number, settable"),
+        row(
+            "no update is begun below",
+            format!("{} mV", scenario.supply.minimum_for_update.millivolts()),
+            "own number (PFU-051), settable",
+        ),
+        row("heat load", format!("{} W", scenario.plant.heat_load.watts()), "own number, settable"),
+        row("coolant volume", format!("{} mL", scenario.plant.volume.millilitres()), "own number, settable"),
+        row("air at the exchanger", format!("{} mdegC", scenario.plant.ambient.millicelsius()), "own number, settable"),
+        row(
+            "coolant at the start",
+            format!("{} mdegC", scenario.plant.coolant_start.millicelsius()),
+            "own number, settable",
+        ),
+        row(
+            "flow of one pump at full speed against no head",
+            format!("{} mL/min", scenario.plant.pump_flow.millilitres_per_minute()),
+            "own number, settable; affinity laws",
+        ),
         row("STmin runs from", "end of frame to request of the next".to_owned(), "ISO 15765-2"),
         row(
             "tries that fail for lack of supply (FW003)",
