@@ -99,7 +99,6 @@ pub struct CiocHost {
     coolant: DeciCelsius,
     /// Whether its own firmware is being updated.
     pub updating: bool,
-    read_bytes: u64,
 }
 
 impl CiocHost {
@@ -116,7 +115,6 @@ impl CiocHost {
             feed: Millivolts::new(0),
             coolant: DeciCelsius::new(0),
             updating: false,
-            read_bytes: 0,
         }
     }
 
@@ -319,7 +317,6 @@ impl Board<'_> {
         let Some(firmware) = firmware.as_mut() else { return Ok(None) };
         let outputs = Defect::guard(NodeId::CIOC, || firmware.step(now, inputs, &reader, fram));
         let bytes = reader.bytes.get();
-        self.host.read_bytes += bytes;
         let cost = self.cpu.options.read_cost.times(bytes);
         if cost > Span::ZERO {
             self.cpu.busy_until = context.now + cost;

@@ -61,8 +61,6 @@ pub struct PumpHistory {
     pub tries: Vec<Try>,
     /// Causes logged for it, in order of first appearance.
     pub causes: Vec<Cause>,
-    /// Whether it was commanded to stand by for an update since its last try.
-    pub standby_since: Option<SimTime>,
 }
 
 /// What became of the question for consent.
@@ -164,9 +162,9 @@ impl Timeline {
 
     fn see_phase(&mut self, now: SimTime, pump: usize, phase: Phase) {
         let Some(history) = self.pumps.get_mut(pump) else { return };
-        if phase == Phase::Standby {
-            history.standby_since = Some(now);
-        } else if let Some(open) = history.tries.last_mut().filter(|open| open.outcome == TryEnd::Open) {
+        let open = history.tries.last_mut().filter(|open| open.outcome == TryEnd::Open);
+        // Standby comes before a try is counted and belongs to none.
+        if let Some(open) = open.filter(|_| phase != Phase::Standby) {
             open.phases.push((phase, now));
         }
     }

@@ -564,18 +564,8 @@ fn fault_id(number: usize, fault: &scenario::Fault) -> String {
     if fault.id.is_empty() { format!("{}-{}", kind_name(&fault.kind), number + 1) } else { fault.id.clone() }
 }
 
-/// `PowerCut` becomes `power-cut`.
 fn kind_name(kind: &scenario::FaultKind) -> String {
-    let debug = format!("{kind:?}");
-    let name = debug.split(['(', ' ', '{']).next().unwrap_or_default();
-    let mut kebab = String::new();
-    for (index, letter) in name.chars().enumerate() {
-        if letter.is_ascii_uppercase() && index > 0 {
-            kebab.push('-');
-        }
-        kebab.push(letter.to_ascii_lowercase());
-    }
-    kebab
+    super::events::kebab(kind.name())
 }
 
 fn target_name(scenario: &Scenario, place: &scenario::Place) -> String {
