@@ -51,7 +51,7 @@ use units::{DeciCelsius, Instant, Millivolts, Permille};
 
 use campaign::{Campaign, Course};
 use client::{Client, Reply};
-use commands::Schedule;
+use commands::{Mailed, Schedule};
 use consent::{Answer, Dialog};
 use search::Search;
 use unit::{Ports, Unit};
@@ -120,6 +120,7 @@ pub struct Orchestrator {
     client: Client,
     queue: TxQueue<24>,
     schedule: Schedule,
+    mailed: Mailed,
     regulator: regulation::Regulator,
     set_point: Permille,
     work: Work,
@@ -136,6 +137,7 @@ impl Orchestrator {
             client: Client::new(&config),
             queue: TxQueue::new(),
             schedule: Schedule::new(pumps),
+            mailed: Mailed::default(),
             regulator: regulation::Regulator::default(),
             set_point: config.regulation.low,
             unit: Unit::new(config, nvm::Store::load(nvm)),
@@ -157,6 +159,7 @@ impl Orchestrator {
         let lower = inputs.supply.min(inputs.feed);
         self.unit.supply.watch(now, lower, self.unit.config.update_supply_min);
         if let Some(id) = inputs.sent {
+            self.mailed.on_sent(id);
             self.client.on_sent(now, id);
         }
         let (mut reply, heard) = self.receive(now, inputs.received.as_ref());
@@ -281,6 +284,7 @@ impl Orchestrator {
             let Some(pump) = self.schedule.take(now) else { break };
             let order = self.order(pump);
             self.queue.replace(self.schedule.frame(pump, order));
+            self.mailed.renew(pump);
         }
     }
 
@@ -299,19 +303,24 @@ impl Orchestrator {
         let mut outputs = Outputs { abort: self.client.take_abort(), ..Outputs::default() };
         if let Some(id) = outputs.abort {
             self.queue.cancel(id);
+        } else {
+            // The newest command waits in the queue, and stays there.
+            outputs.abort = self.mailed.take_stale();
         }
         if let Some(frame) = self.client.next_frame(now) {
             self.queue.push(frame);
         }
         for _ in 0..mailboxes_free.min(3) {
-            let Some(frame) = self.queue.pop() else { break };
+            let Some(frame) = self.queue.pop_where(|frame| self.mailed.admits(frame)) else { break };
+            self.mailed.put(&frame);
             let _ = outputs.frames.push(frame);
         }
         while !outputs.notices.is_full() {
             let Some(notice) = self.unit.next_notice() else { break };
             let _ = outputs.notices.push(notice);
         }
-        outputs.wake_at = Some(self.wake_at(now));
+        // An abort empties a mailbox, which no event tells of.
+        outputs.wake_at = Some(if outputs.abort.is_some() { now } else { self.wake_at(now) });
         outputs
     }
 
