@@ -79,8 +79,8 @@ fn a_stale_command_waits_its_turn_when_a_request_is_aborted_in_the_same_step() {
     world.pumps[0].troubles.silent = true;
     world.run(ms(4_995));
     world.stuck_bus = true;
-    world.run(ms(1_000));
+    world.run(ms(500));
     assert_eq!(world.mailed(), 2);
-    world.run(ms(10));
+    world.run(ms(510));
     assert_eq!((world.mailed(), world.mailed_set_points().len()), (1, 1));
 }
