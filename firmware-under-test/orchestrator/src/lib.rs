@@ -49,7 +49,7 @@ use protocol::ids::{self, PumpNumber};
 use protocol::txqueue::TxQueue;
 use units::{DeciCelsius, Instant, Millivolts, Permille};
 
-use campaign::{Campaign, Course};
+use campaign::{Campaign, Course, Focus};
 use client::{Client, Reply};
 use commands::{Mailed, Schedule};
 use consent::{Answer, Dialog};
@@ -116,6 +116,8 @@ enum Work {
 /// The firmware's whole state.
 #[derive(Clone)]
 pub struct Orchestrator {
+    /// When it was stepped last.
+    now: Instant,
     unit: Unit,
     client: Client,
     queue: TxQueue<24>,
@@ -134,6 +136,7 @@ impl Orchestrator {
         let pumps = config.pumps.clamp(1, PumpNumber::MOST);
         let config = Config { pumps, ..config };
         Self {
+            now: Instant::ZERO,
             client: Client::new(&config),
             queue: TxQueue::new(),
             schedule: Schedule::new(pumps),
@@ -156,6 +159,7 @@ impl Orchestrator {
         package: &impl Package,
         nvm: &mut impl NonVolatile,
     ) -> Outputs {
+        self.now = now;
         let lower = inputs.supply.min(inputs.feed);
         self.unit.supply.watch(now, lower, self.unit.config.update_supply_min);
         if let Some(id) = inputs.sent {
@@ -337,9 +341,12 @@ impl Orchestrator {
             Work::Boot | Work::Search(_) => Activity::Searching,
             Work::Ask(_) => Activity::Asking,
             Work::Rest(activity) => *activity,
-            Work::Campaign(campaign) => match campaign.focus() {
-                Some((pump, true)) => Activity::WaitingForSupply { pump },
-                Some((pump, false)) => Activity::Updating { pump, attempt: self.unit.pump_record(pump).tries.max(1) },
+            Work::Campaign(campaign) => match campaign.focus(self.now, &self.unit) {
+                Some(Focus::Supply(pump)) => Activity::WaitingForSupply { pump },
+                Some(Focus::Silence(pump)) => Activity::WaitingForPumps { pump },
+                Some(Focus::Pump(pump)) => {
+                    Activity::Updating { pump, attempt: self.unit.pump_record(pump).tries.max(1) }
+                }
                 None => Activity::Searching,
             },
         }

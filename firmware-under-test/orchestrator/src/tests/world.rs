@@ -612,6 +612,7 @@ impl World {
         let next = self.bus_done_at.min(self.wake_at).min(pumps).min(confirmed);
         assert_ne!(next, u64::MAX, "the firmware always says when to come back");
         self.t = next.max(self.t);
+        assert!(self.t < ms(10_000_000), "what a test waits for comes within hours");
         let before = self.nvm.written;
         self.protocol_step = false;
         if self.bus_done_at <= self.t && !self.stuck_bus {
