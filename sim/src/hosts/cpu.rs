@@ -236,4 +236,18 @@ mod tests {
         assert_eq!(cpu.on_wake(t(1_010_000)), (true, None));
         assert_eq!(cpu.on_wake(t(1_020_000)), (false, None));
     }
+
+    #[test]
+    fn a_far_wake_is_scheduled_once_however_many_near_ones_come_before_it() {
+        let mut cpu = cpu(0, 0);
+        let t = SimTime::from_nanos;
+        assert_eq!(cpu.want_wake(t(1_000_000), Some(Instant::from_micros(100))), Some(t(1_100_000)));
+        for near in [10, 20, 30] {
+            let at = t(1_000_000 + near * 1_000);
+            assert_eq!(cpu.want_wake(t(1_000_000), Some(Instant::from_micros(near))), Some(at));
+            assert_eq!(cpu.on_wake(at), (true, None));
+            assert_eq!(cpu.want_wake(at, Some(Instant::from_micros(100))), None);
+        }
+        assert_eq!(cpu.on_wake(t(1_100_000)), (true, None));
+    }
 }
