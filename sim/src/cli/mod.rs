@@ -3,11 +3,13 @@
 //! Results go to stdout, diagnostics to stderr, and a reader that closes the pipe early is no error.
 
 pub mod exit;
+mod export;
 mod files;
 mod output;
 mod run;
 mod scenario;
 mod terminal;
+mod traces;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use files::{Disk, load_all};
 pub use run::run;
 pub use terminal::Terminal;
+pub use traces::TraceArgs;
 
 /// Digital twin of a cooling system: runs scenario files and reports the timing.
 #[derive(Debug, Parser)]
@@ -31,6 +34,8 @@ struct Cli {
 enum Command {
     /// Run scenarios and report their timing.
     Run(RunArgs),
+    /// Write traces of a run for other tools, from its recording or its result.
+    Export(export::ExportArgs),
     /// Check, show, explain and begin scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -57,6 +62,9 @@ pub struct RunArgs {
     /// Write a recording of every frame and record.
     #[arg(long)]
     pub record: bool,
+    /// Traces for other tools.
+    #[command(flatten)]
+    pub traces: TraceArgs,
     /// Print the verdict only.
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -113,6 +121,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Run(arguments) => run(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
     }
 }
