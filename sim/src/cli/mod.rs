@@ -5,6 +5,7 @@
 pub mod exit;
 mod files;
 mod output;
+mod report;
 mod run;
 mod scenario;
 mod terminal;
@@ -31,6 +32,8 @@ struct Cli {
 enum Command {
     /// Run scenarios and report their timing.
     Run(RunArgs),
+    /// Render results again, without simulating: page, figures, JUnit, summary, table.
+    Report(report::ReportArgs),
     /// Check, show, explain and begin scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -113,6 +116,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Run(arguments) => run(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
     }
 }
