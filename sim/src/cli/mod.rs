@@ -6,6 +6,7 @@ pub mod exit;
 mod export;
 mod files;
 mod output;
+mod report;
 mod run;
 mod scenario;
 mod terminal;
@@ -36,6 +37,8 @@ enum Command {
     Run(RunArgs),
     /// Write traces of a run for other tools, from its recording or its result.
     Export(export::ExportArgs),
+    /// Render results again, without simulating: page, figures, JUnit, summary, table.
+    Report(report::ReportArgs),
     /// Check, show, explain and begin scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -122,6 +125,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match cli.command {
         Command::Run(arguments) => run(&arguments),
         Command::Export(arguments) => export::export(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
     }
 }
