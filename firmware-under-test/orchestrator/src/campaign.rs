@@ -259,11 +259,13 @@ impl Campaign {
         client: &mut Client,
         ports: &mut Ports<'_>,
     ) -> Course {
+        // The others stay at their fixed speed for as long as a pump may be in an update (PFU-047), heard or not.
+        if ports.now < self.settle_until && self.another_updates(pump, unit) {
+            unit.regulates = false;
+            return Course::Running;
+        }
         if unit.supply.is_good() && !unit.hears_anyone(ports.now) {
             return self.await_anyone(unit);
-        }
-        if ports.now < self.settle_until && self.another_updates(pump, unit) {
-            return Course::Running;
         }
         let short = unit.view(pump).is_short_of_supply(ports.now);
         if short || !unit.supply.is_steady(ports.now, unit.config.supply_steady) {

@@ -909,6 +909,23 @@ fn a_pump_whose_third_try_the_reset_of_the_cioc_cut_off_is_waited_for_though_not
 }
 
 #[test]
+fn the_others_keep_80_percent_while_a_dead_pump_may_be_in_its_session_on_a_silent_bus() {
+    let mut world = World::new(2, 3_200);
+    world.pumps[0].troubles.check_fails = 2;
+    while world.events(Event::UpdateStarted).len() < 3 || world.pumps[0].blocks < 202 {
+        world.step();
+    }
+    world.stuck_bus = true;
+    while world.events(Event::PumpDead).is_empty() {
+        world.step();
+    }
+    for (after, mode) in [(1_500, Mode::Fixed), (9_400, Mode::Fixed), (300, Mode::Automatic)] {
+        world.run(ms(after));
+        assert_eq!(world.cioc.status().pumps[1].mode, mode, "{after}");
+    }
+}
+
+#[test]
 fn a_pump_that_says_that_its_update_is_over_is_not_waited_for() {
     let mut world = World::new(2, 320);
     world.pumps[0].troubles.check_fails = 3;
