@@ -724,7 +724,7 @@ fn a_pump_that_needs_nothing_does_not_spoil_the_time_left() {
         Notice::Progress { remaining: Some(left), .. } => Some(left.as_micros()),
         _ => None,
     });
-    let ended = world.notices[known..].iter().any(|notice| *notice == Notice::CampaignFinished { errors: false });
+    let ended = world.notices[known..].contains(&Notice::CampaignFinished { errors: false });
     let finished = world.events(Event::CampaignFinished)[0].at_ms;
     let truth = ms(u64::from(finished)) - at;
     assert!(ended && left.unwrap().abs_diff(truth) < ms(1_500), "{left:?} shown, {truth} true");
