@@ -30,6 +30,19 @@ struct Message {
     replaced: u64,
 }
 
+/// Requests of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requests {
+    /// Who sends it.
+    pub node: NodeId,
+    /// How many there were.
+    pub requested: u64,
+    /// How many were replaced by the next one while they waited.
+    pub replaced: u64,
+    /// Since when one waits for a mailbox.
+    pub waits_since: Option<SimTime>,
+}
+
 /// All periodic messages of a run, and what waits for a mailbox at each node.
 #[derive(Resource, Clone, Default)]
 pub struct TrafficList {
@@ -44,9 +57,15 @@ impl TrafficList {
         self.messages.iter().find(|message| message.spec.name == name).map(|message| message.spec.id.id())
     }
 
-    /// Name, id and how many requests replaced a waiting message, in the order of the scenario.
-    pub fn replaced(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.messages.iter().map(|message| (message.spec.name.as_str(), message.replaced))
+    /// What became of the requests of the message of this name, as far as they came to no mailbox.
+    #[must_use]
+    pub fn requests_of(&self, name: &str) -> Option<Requests> {
+        let message = self.messages.iter().find(|message| message.spec.name == name)?;
+        let waiting = self.waiting.iter().filter(|(node, _)| *node == message.node).flat_map(|(_, waiting)| waiting);
+        let waits_since =
+            waiting.filter(|(frame, _)| frame.id() == message.spec.id.id()).map(|(_, since)| *since).min();
+        let Message { node, requested, replaced, .. } = *message;
+        Some(Requests { node, requested, replaced, waits_since })
     }
 }
 
