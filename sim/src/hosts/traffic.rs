@@ -141,17 +141,18 @@ fn queue(world: &mut World, node: NodeId, index: usize, entry: (Frame, SimTime))
     }
 }
 
-/// A mailbox of a node without a CPU became free: sends what waits, the lowest id first.
+/// A mailbox of a node without a CPU became free: sends what waits, the lowest id first. A message of which one is in a
+/// mailbox waits on, or the least urgent one would fill them all.
 pub(super) fn attend(world: &mut World, context: &mut Context<'_>, node: NodeId) {
     while bus::take_sent(world, node).is_some() {}
     while bus::take_received(world, node).is_some() {}
     while bus::mailboxes_free(world, node) > 0 {
+        let list = world.resource::<TrafficList>();
+        let Some((_, waiting)) = list.waiting.iter().find(|(known, _)| *known == node) else { return };
+        let ready = (0..waiting.len()).filter(|index| !bus::waits_to_send(world, node, waiting[*index].0.id()));
+        let Some(next) = ready.min_by_key(|index| bus::wire::arbitration_key(waiting[*index].0.id())) else { return };
         let mut list = world.resource_mut::<TrafficList>();
         let Some((_, waiting)) = list.waiting.iter_mut().find(|(known, _)| *known == node) else { return };
-        let Some(next) = (0..waiting.len()).min_by_key(|index| bus::wire::arbitration_key(waiting[*index].0.id()))
-        else {
-            return;
-        };
         let (frame, queued) = waiting.remove(next);
         if bus::request_queued(world, context, node, frame, queued).is_err() {
             return;

@@ -129,10 +129,24 @@ impl Judge<'_> {
 
     /// Whether a budget broke, by a pump that was hit or by something that is no pump's alone.
     fn budget_broke(&self, hit: &Hit) -> bool {
-        let broken =
-            self.budgets.iter().filter(|row| matches!(row.verdict, RowVerdict::Fail | RowVerdict::ExpectedFail));
-        let place = |row: &Budget| row.r#where.as_deref().and_then(pump_of);
-        broken.map(place).any(|pump| pump.is_none_or(|pump| hit.has(pump)))
+        let is_broken = |row: &&Budget| matches!(row.verdict, RowVerdict::Fail | RowVerdict::ExpectedFail);
+        self.budgets.iter().filter(is_broken).any(|row| {
+            let place = row.r#where.as_deref().unwrap_or_default();
+            match pump_of(place) {
+                // The place is that of the worst try; another pump's may be too slow as well.
+                Some(_) if place.contains(", try ") => self.is_slow(row, hit),
+                Some(pump) => hit.has(pump),
+                None => true,
+            }
+        })
+    }
+
+    /// Whether the update of a hit pump broke this budget.
+    fn is_slow(&self, row: &Budget, hit: &Hit) -> bool {
+        let pumps = self.measures.timeline.pumps.iter().enumerate().filter(|(pump, _)| hit.has(*pump));
+        let good = pumps.filter_map(|(_, history)| history.tries.iter().rfind(|each| each.outcome == TryEnd::Updated));
+        let mut times = good.map(|each| super::report::millis(each.duration()).into());
+        times.any(|time| !reports::holds(time, row.relation, row.limit, row.limit_low))
     }
 
     /// The hit pumps, and whether a try of theirs failed since then.
