@@ -18,7 +18,7 @@
 //! with the run without it tells that.
 
 use orchestrator::{Alarm, Cause};
-use reports::{Budget, RowVerdict};
+use reports::{Budget, RowVerdict, Sample};
 
 use super::{Ending, Run};
 use crate::bus::BusRecord;
@@ -130,23 +130,11 @@ impl Judge<'_> {
     /// Whether a budget broke, by a pump that was hit or by something that is no pump's alone.
     fn budget_broke(&self, hit: &Hit) -> bool {
         let is_broken = |row: &&Budget| matches!(row.verdict, RowVerdict::Fail | RowVerdict::ExpectedFail);
-        self.budgets.iter().filter(is_broken).any(|row| {
-            let place = row.r#where.as_deref().unwrap_or_default();
-            match pump_of(place) {
-                // The place is that of the worst try; another pump's may be too slow as well.
-                Some(_) if place.contains(", try ") => self.is_slow(row, hit),
-                Some(pump) => hit.has(pump),
-                None => true,
-            }
-        })
-    }
-
-    /// Whether the update of a hit pump broke this budget.
-    fn is_slow(&self, row: &Budget, hit: &Hit) -> bool {
-        let pumps = self.measures.timeline.pumps.iter().enumerate().filter(|(pump, _)| hit.has(*pump));
-        let good = pumps.filter_map(|(_, history)| history.tries.iter().rfind(|each| each.outcome == TryEnd::Updated));
-        let mut times = good.map(|each| super::report::millis(each.duration()).into());
-        times.any(|time| !reports::holds(time, row.relation, row.limit, row.limit_low))
+        let broke = |row: &Budget, sample: &Sample| {
+            let holds = reports::holds(sample.value, row.relation, row.limit, row.limit_low);
+            !holds && pump_of(&sample.place).is_none_or(|pump| hit.has(pump))
+        };
+        self.budgets.iter().filter(is_broken).any(|row| row.samples.iter().any(|sample| broke(row, sample)))
     }
 
     /// The hit pumps, and whether a try of theirs failed since then.
@@ -195,7 +183,7 @@ impl Judge<'_> {
     }
 }
 
-/// The index of the pump at the beginning of a budget's place, such as `P05, try 2`.
+/// The index of the pump at the beginning of a sample's place, such as `P05, try 2`.
 fn pump_of(place: &str) -> Option<usize> {
     let number: usize = place.strip_prefix('P')?.get(..2)?.parse().ok()?;
     number.checked_sub(1)

@@ -1,9 +1,9 @@
 //! From a run that has ended to its [`Report`].
 
 use reports::{
-    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Fingerprint, Fixed, Injection, Input, Message,
-    Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Standing, Step, Try,
-    TryOutcome, Verdict,
+    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Fingerprint, Fixed, Injection, Input, Level,
+    Message, Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Side, Standing,
+    Step, Try, TryOutcome, Verdict,
 };
 
 use super::{Ending, Run, classes, expectations};
@@ -49,6 +49,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         schema: Schema::Result1,
         scenario: reports::Scenario {
             name: scenario.name.clone(),
+            title: scenario.title.clone(),
             sha256: scenario.sha256(),
             resolved: scenario.resolved_text(),
             overrides: loaded.overrides.clone(),
@@ -70,8 +71,9 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         power: power_report(run),
         plant: plant_report(run),
         injections: injections(scenario, &classes::Judge { run, measures, budgets: &budgets }),
-        series: series(run, measures),
+        series: series(scenario, run, measures),
         assumptions: assumptions(scenario),
+        events: None,
         fingerprint: fingerprint(run),
         build: Build {
             version: identity.version.clone(),
@@ -113,8 +115,7 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     let mut row = Budget::new(&spec.id, relation, limit, low, unit);
     row.requirements = spec.requirements.clone();
     for sample in samples(scenario, run, measures, &spec.measure) {
-        if row.measure(sample.value) {
-            row.r#where = Some(sample.place);
+        if row.measure_at(&sample.place, sample.value) {
             row.decomposition = sample.steps;
         }
     }
@@ -592,7 +593,21 @@ fn target_name(scenario: &Scenario, place: &scenario::Place) -> String {
     }
 }
 
-fn series(run: &Run, measures: &Measures) -> Vec<Series> {
+/// The thresholds of the supply that the figures show.
+fn supply_levels(scenario: &Scenario) -> Vec<Level> {
+    let supply = &scenario.supply;
+    let floor = |name: &str, millivolts: u32| Level {
+        name: name.to_owned(),
+        side: Side::Floor,
+        value: Fixed::scaled(i64::from(millivolts), 0),
+    };
+    vec![
+        floor("nodes switch off below", supply.brown_out.millivolts()),
+        floor("no update is begun below", supply.minimum_for_update.millivolts()),
+    ]
+}
+
+fn series(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Series> {
     let curve = |name: &str, unit: &str, curve: &Curve, places: u32| {
         let points = curve.points(run.end);
         Series {
@@ -601,10 +616,11 @@ fn series(run: &Run, measures: &Measures) -> Vec<Series> {
             t_ms: points.iter().map(|point| at(point.0)).collect(),
             min: points.iter().map(|point| Fixed::scaled(point.1, places)).collect(),
             max: points.iter().map(|point| Fixed::scaled(point.2, places)).collect(),
+            levels: Vec::new(),
         }
     };
     vec![
-        curve("supply", "mV", &measures.supply, 0),
+        Series { levels: supply_levels(scenario), ..curve("supply", "mV", &measures.supply, 0) },
         curve("flow", "L/min", &measures.flow, 1),
         curve("temperature", "degC", &measures.coolant, 1),
         curve("bus-load", "%", &measures.load, 4),
