@@ -8,7 +8,7 @@ use std::path::Path;
 
 use bevy_ecs::prelude::World;
 use cooltwin::bus::{Bus, BusRecord};
-use cooltwin::checks::{Checks, IDS, Row, Truth};
+use cooltwin::checks::{Checks, END_IDS, IDS, Row, Truth};
 use cooltwin::event::Twin;
 use cooltwin::hosts::cpu::Cpu;
 use cooltwin::hosts::flash::{Flash, Operation};
@@ -465,6 +465,49 @@ fn every_check_goes_red_when_what_it_forbids_happens() {
     assert_eq!(named.len(), known.len());
     for (id, control) in CONTROLS {
         assert!(control(), "{id} does not see what it forbids");
+    }
+}
+
+/// The checks that are judged from a report, each with a scenario that must break it.
+const END_CONTROLS: &[(&str, &[&str], RowVerdict)] = &[
+    (
+        "every_pump_ends_as_stated",
+        &["(pumps: (count: 2), package: (image: (length: \"8KiB\")), faults: [(kind: FlashProgramFailure(operations: 0),
+            place: Pump(2), trigger: At(\"1s\"))])"],
+        RowVerdict::Fail,
+    ),
+    (
+        "required_budgets_are_judged",
+        &[
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), budgets: [])",
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), budgets: [
+                (id: \"u\", measure: PumpUpdate, relation: Below, limit: \"71s\"),
+                (id: \"b\", measure: BackToAutomatic, relation: Below, limit: \"60s\")])",
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), budgets: [
+                (id: \"u\", measure: PumpUpdate, relation: Below, limit: \"70s\"),
+                (id: \"b\", measure: BackToAutomatic, relation: Below, limit: \"60s\", information: true)])",
+        ],
+        RowVerdict::Fail,
+    ),
+    (
+        "run_ends_regularly",
+        &["(pumps: (count: 2), package: (image: (length: \"8KiB\")), time_limit: \"20s\")"],
+        RowVerdict::Error,
+    ),
+];
+
+#[test]
+fn every_check_of_the_report_goes_red_when_what_it_forbids_happens() {
+    let named: Vec<&str> = END_CONTROLS.iter().map(|(id, ..)| *id).collect();
+    let known: Vec<&str> = END_IDS.iter().map(|(id, _)| *id).collect();
+    assert_eq!(named, known);
+    let (healthy, _) = judged(SMALL);
+    assert_eq!(healthy.len(), IDS.len() + END_IDS.len(), "the report has a row without a control");
+    for (id, texts, wanted) in END_CONTROLS {
+        assert_eq!(healthy[*id], RowVerdict::Pass, "{id}");
+        for text in *texts {
+            assert_eq!(judged(text).0[*id], *wanted, "{id}: {text}");
+        }
     }
 }
 

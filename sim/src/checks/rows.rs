@@ -12,8 +12,7 @@ use orchestrator::{Activity, Alarm, Event as LogEvent, Notice};
 use protocol::cyclic::PumpState;
 use pump::FlashCommand;
 
-use super::wanted::CONSENT_WITHIN;
-use super::{Truth, Wanted};
+use super::{CONSENT_WITHIN, Truth, Wanted};
 use crate::bus::{BusRecord, ErrorKind};
 use crate::faults::Faults;
 use crate::hosts::cioc::CiocHost;
@@ -357,7 +356,7 @@ impl Checks {
                 self.memory.remaining = None;
                 self.memory.disturbed = true;
             }
-            OrchestratorRecord::UpdateEnded => {}
+            OrchestratorRecord::UpdateEnded | OrchestratorRecord::WriteTorn { .. } => {}
             OrchestratorRecord::Notice(notice) => self.see_notice(world, now, notice),
         }
     }

@@ -116,6 +116,9 @@ fn orchestrator(record: &OrchestratorRecord) -> (String, &'static str, Value) {
         OrchestratorRecord::Started => ("started", Value::Null),
         OrchestratorRecord::Off => ("off", Value::Null),
         OrchestratorRecord::Reset => ("reset", Value::Null),
+        OrchestratorRecord::WriteTorn { offset, kept, length } => {
+            ("write-torn", json!({ "offset": offset, "kept": kept, "length": length }))
+        }
         OrchestratorRecord::UpdateBegun => ("own-update-begun", Value::Null),
         OrchestratorRecord::UpdateEnded => ("own-update-ended", Value::Null),
         OrchestratorRecord::User(action) => ("user", json!(format!("{action:?}"))),
