@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, diagnostics to stderr, and a reader that closes the pipe early is no error.
 
+mod convert;
 pub mod exit;
 mod export;
 mod files;
@@ -36,6 +37,8 @@ enum Command {
     Run(RunArgs),
     /// Write traces of a run for other tools, from its recording or its result.
     Export(export::ExportArgs),
+    /// Report the timing of updates from logs of the bus.
+    Convert(convert::ConvertArgs),
     /// Check, show, explain and begin scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -122,6 +125,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match cli.command {
         Command::Run(arguments) => run(&arguments),
         Command::Export(arguments) => export::export(&arguments),
+        Command::Convert(arguments) => convert::convert(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
     }
 }
