@@ -48,11 +48,19 @@ def line_changes(path):
                 yield time, int(text[0])
 
 
+def first_idle(changes, begin):
+    """The end of the first 11 recessive bits in a row after `begin`: sigrok must not begin amid a frame."""
+    for (time, level), (until, _) in zip(changes, changes[1:], strict=False):
+        if level == 1 and time > begin and until - time >= 11 * BIT_NS:
+            return until - 2 * BIT_NS
+    raise AssertionError("the line is never idle in the window")
+
+
 def cut(run, path, changes=None):
-    """The line alone, from 100 us before the window to its end, at one sample a microsecond."""
-    begin, end = window(run)
-    begin -= 100_000
-    changes = line_changes(run.path("vcd")) if changes is None else changes
+    """The line alone, from its first idle time in the window on, at one sample a microsecond; when that begins."""
+    end = window(run)[1]
+    changes = list(line_changes(run.path("vcd"))) if changes is None else changes
+    begin = first_idle(changes, window(run)[0])
     inside = [(time, level) for time, level in changes if begin <= time <= end]
     text = ["$timescale 1 us $end", "$scope module bus $end", "$var wire 1 ! can0 $end", "$upscope $end"]
     text += ["$enddefinitions $end", "#0", "1!"]
@@ -64,36 +72,32 @@ def cut(run, path, changes=None):
 
 
 def annotations(path):
-    """sigrok's reading of the line: (class, text) in order."""
-    command = ["sigrok-cli", "-i", path, "-I", "vcd", "-P", "can:can_rx=can0:nominal_bitrate=250000", "-A", "can",
-               "--protocol-decoder-ann-class"]
+    """sigrok's reading of the line in order."""
+    command = ["sigrok-cli", "-i", path, "-I", "vcd", "-P", "can:can_rx=can0:nominal_bitrate=250000", "-A", "can=fields:stuff-bit"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     for text in done.stdout.splitlines():
-        found = re.match(r'can-\d+: ([\w-]+): "([^"]*)"', text)
-        assert found, text
-        yield found.groups()
+        yield text.removeprefix("can-1: ")
 
 
 def decode(path):
     """Every frame that sigrok sees to its end: id, data, CRC, stuff bits."""
     frames, now = [], None
-    for kind, text in annotations(path):
-        if kind == "sof":
+    for text in annotations(path):
+        if text == "Start of frame":
             now = {"id": None, "data": [], "crc": None, "stuff": 0, "ack": None}
         if now is None:
             continue
-        number = re.search(r"\((0x[0-9a-fA-F]+)\)", text)
-        if kind in ("id", "full-id") and number:
-            now["id"] = int(number[1], 16)
-        elif kind == "data":
-            now["data"].append(int(re.search(r"0x([0-9a-fA-F]+)", text)[1], 16))
-        elif kind == "crc-sequence":
-            now["crc"] = int(re.search(r"0x([0-9a-fA-F]+)", text)[1], 16)
-        elif kind == "stuff-bit":
+        if found := re.match(r"(?:Full )?[Ii]dentifier: \d+ \((0x[0-9a-f]+)\)", text):
+            now["id"] = int(found[1], 16)
+        elif found := re.match(r"Data byte \d+: (0x[0-9a-f]+)", text):
+            now["data"].append(int(found[1], 16))
+        elif found := re.match(r"CRC-15 sequence: (0x[0-9a-f]+)", text):
+            now["crc"] = int(found[1], 16)
+        elif text in ("0", "1"):
             now["stuff"] += 1
-        elif kind == "ack-slot":
+        elif text.startswith("ACK slot"):
             now["ack"] = text
-        elif kind == "eof":
+        elif text == "End of frame":
             frames.append(now)
             now = None
     return frames
@@ -122,9 +126,9 @@ def wire(can_id, data):
     return crc, stuffed
 
 
-def wanted(run):
-    """The twin's frames that lie in the window as a whole."""
-    begin, end = window(run)
+def wanted(run, begin):
+    """The twin's frames that lie in the window as a whole, from `begin` on."""
+    end = window(run)[1]
     for line in truth.lines(run, "frame"):
         data = line["data"]
         if truth.ns(data["start_ms"]) >= begin and truth.ns(line["t_ms"]) <= end:
@@ -142,27 +146,27 @@ def plain(frame):
 @needs("sigrok-cli")
 def test_sigrok_reads_ids_data_crc_and_stuff_bits(run, tmp_path):
     path = tmp_path / "line.vcd"
-    cut(run, path)
+    begin = cut(run, path)
     found = decode(path)
     assert all("ACK" in frame["ack"] and "NACK" not in frame["ack"] for frame in found)
-    truth.same(map(plain, found), wanted(run))
+    truth.same(map(plain, found), wanted(run, begin))
 
 
 @needs("sigrok-cli")
 def test_control_a_flipped_bit_is_noticed(small_run, tmp_path):
     """One bit of the data of one frame, inverted on the line."""
-    begin, _ = window(small_run)
-    frame = next(line for line in truth.lines(small_run, "frame") if truth.ns(line["data"]["start_ms"]) >= begin)
-    start = truth.ns(frame["data"]["start_ms"])
-    at, until = start + 30 * BIT_NS, start + 31 * BIT_NS
-    changes = list(line_changes(small_run.path("vcd")))
-    level = [level for time, level in changes if time <= at][-1]
-    kept = [(time, bit) for time, bit in changes if not at <= time < until]
-    after = [bit for time, bit in changes if time <= until][-1]
     path = tmp_path / "broken.vcd"
-    cut(small_run, path, sorted(kept + [(at, 1 - level), (until, after)]))
+    changes = list(line_changes(small_run.path("vcd")))
+    begin = cut(small_run, path, changes)
+    truth.same(map(plain, decode(path)), wanted(small_run, begin))
+    frame = next(line for line in truth.lines(small_run, "frame") if truth.ns(line["data"]["start_ms"]) >= begin)
+    at = truth.ns(frame["data"]["start_ms"]) + 30 * BIT_NS
+    level = [bit for time, bit in changes if time <= at][-1]
+    after = [bit for time, bit in changes if time <= at + BIT_NS][-1]
+    kept = [(time, bit) for time, bit in changes if not at <= time <= at + BIT_NS]
+    cut(small_run, path, sorted(kept + [(at, 1 - level), (at + BIT_NS, after)]))
     with pytest.raises(AssertionError):
-        truth.same(map(plain, decode(path)), wanted(small_run))
+        truth.same(map(plain, decode(path)), wanted(small_run, begin))
 
 
 @pytest.fixture(scope="module")

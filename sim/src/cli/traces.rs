@@ -11,7 +11,7 @@ use clap::Args;
 use super::output::OutputError;
 use crate::export::{Exporter, Format, Window, foxglove_layout, plotjuggler_layout};
 use crate::kernel::{SimTime, Span};
-use crate::run::recording::Head;
+use crate::run::recording::{Head, Line};
 use crate::scenario::quantity;
 
 /// Traces to write.
@@ -103,14 +103,16 @@ impl Traces {
         Ok(())
     }
 
-    /// Hands the exporter to whom the lines come to; [`Self::complete`] wants it back.
-    pub(super) fn take_exporter(&mut self) -> Option<Exporter> {
-        self.exporter.take()
+    /// Takes the next line of the recording.
+    pub(super) fn take(&mut self, line: &Line) {
+        if let Some(exporter) = &mut self.exporter {
+            exporter.take(line);
+        }
     }
 
     /// Completes all files of a run that ended at `end` and puts them in their places.
-    pub(super) fn complete(mut self, exporter: Option<Exporter>, end: SimTime) -> Result<(), OutputError> {
-        if let Some(mut exporter) = exporter {
+    pub(super) fn complete(mut self, end: SimTime) -> Result<(), OutputError> {
+        if let Some(exporter) = &mut self.exporter {
             exporter.finish(end).map_err(|(path, error)| OutputError::new(&path, &error))?;
         }
         for (draft, path) in std::mem::take(&mut self.drafts) {

@@ -336,7 +336,8 @@ impl<W: Write + Send> Vcd<W> {
             }
         }
         let whole = [(from, before)].into_iter().chain(inside).chain([(to, true)]);
-        for (time, level) in whole {
+        let mut last = None;
+        for (time, level) in whole.filter(|(_, level)| last.replace(*level) != Some(*level)) {
             self.held.entry(time).or_default().push((line, Change::Bit(level)));
         }
         for (time, is) in [(from, true), (to, false)] {

@@ -161,7 +161,7 @@ impl Message {
 /// Keeps the message until a mailbox is free; a message of the same id that waits is replaced.
 fn queue(world: &mut World, node: NodeId, index: usize, entry: (Frame, SimTime)) {
     let mut list = world.resource_mut::<TrafficList>();
-    let TrafficList { messages, waiting } = &mut *list;
+    let TrafficList { messages, waiting, .. } = &mut *list;
     let Some((_, waiting)) = waiting.iter_mut().find(|(known, _)| *known == node) else { return };
     let replaced = match waiting.iter_mut().find(|old| old.0.id() == entry.0.id()) {
         Some(old) => {
