@@ -2,6 +2,7 @@
 //!
 //! Results go to stdout, diagnostics to stderr, and a reader that closes the pipe early is no error.
 
+mod convert;
 pub mod exit;
 mod export;
 mod files;
@@ -41,6 +42,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Render results again, without simulating: page, figures, JUnit, summary, table.
     Report(report::ReportArgs),
+    /// Report the timing of updates from logs of the bus.
+    Convert(convert::ConvertArgs),
     /// Check, show, explain and begin scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -157,6 +160,7 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Run(arguments) => run(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Report(arguments) => report::report(&arguments),
+        Command::Convert(arguments) => convert::convert(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
     }
 }
