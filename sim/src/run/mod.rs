@@ -20,7 +20,7 @@ use crate::measure::Measures;
 use crate::scenario::Scenario;
 use crate::twin;
 
-pub use events::event_of;
+pub use events::{event_log, event_of};
 pub use report::{Identity, report};
 
 /// How a run ended.
