@@ -1,5 +1,6 @@
 //! `cooltwin run`: loads the scenarios, runs them, reports.
 
+use std::fs::File;
 use std::io::{BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,9 +9,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reports::{Report, Verbosity, Verdict};
 
 use super::output::{Folder, OutputError, Place};
-use super::{RunArgs, Terminal, exit, load_all};
+use super::traces::Traces;
+use super::{RunArgs, Terminal, TraceArgs, exit, load_all};
 use crate::event::Twin;
+use crate::export::Exporter;
 use crate::measure::Measures;
+use crate::run::recording::{Head, Line, Writer};
 use crate::run::{self, Identity, Run};
 use crate::scenario::Loaded;
 
@@ -30,6 +34,10 @@ pub fn run(arguments: &RunArgs) -> ExitCode {
             "error: two scenarios would write to {}\nhelp: give one of them another name or seed\n",
             folder.display()
         ));
+        return exit::USAGE.into();
+    }
+    if loaded.len() > 1 && arguments.traces.any() {
+        terminal.diagnostic("error: traces of several scenarios would go to the same file\nhelp: run one scenario\n");
         return exit::USAGE.into();
     }
     run_all(arguments, terminal, &loaded, &folders).into()
@@ -88,9 +96,11 @@ fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, target: &Pa
     // Made before the run, so that a place that cannot be written to shows at once; kept only for a recording.
     let early = Some(place.draft()?).filter(|_| arguments.record);
     let mut progress = Progress::new(terminal, arguments, loaded);
-    let ended = match &early {
-        Some(folder) => run_recorded(loaded, &folder.path("recording.jsonl"), |twin| progress.tell(twin)),
-        None => Ok(run::run(&loaded.scenario, loaded.image.as_deref(), |twin| progress.tell(twin))),
+    let ended = if early.is_some() || arguments.traces.any() {
+        let path = early.as_ref().map(|folder| folder.path("recording.jsonl"));
+        run_watched(loaded, path.as_deref(), &arguments.traces, |twin| progress.tell(twin))
+    } else {
+        Ok(run::run(&loaded.scenario, loaded.image.as_deref(), |twin| progress.tell(twin)))
     };
     progress.done();
     let ended = ended?;
@@ -110,12 +120,41 @@ fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
     }
 }
 
-/// Runs, and writes the recording to `path` while it does.
-fn run_recorded(loaded: &Loaded, path: &Path, progress: impl FnMut(&Twin)) -> Result<Run, OutputError> {
-    let wrong = |error: std::io::Error| OutputError::new(path, &error);
-    let sink = BufWriter::new(std::fs::File::create(path).map_err(wrong)?);
-    let (ended, written) = run::run_recorded(&loaded.scenario, loaded.image.as_deref(), sink, progress);
-    written.map_err(wrong)?;
+/// What is written while a run goes on.
+struct Watchers {
+    recording: Option<Writer<BufWriter<File>>>,
+    exporter: Option<Exporter>,
+}
+
+impl Watchers {
+    fn see(&mut self, line: &Line) {
+        if let Some(recording) = &mut self.recording {
+            recording.record(line);
+        }
+        if let Some(exporter) = &mut self.exporter {
+            exporter.take(line);
+        }
+    }
+}
+
+/// Runs, and writes the recording to `path` and the traces while it does.
+pub(super) fn run_watched(
+    loaded: &Loaded,
+    path: Option<&Path>,
+    traces: &TraceArgs,
+    progress: impl FnMut(&Twin),
+) -> Result<Run, OutputError> {
+    let wrong = |error: std::io::Error| OutputError::new(path.unwrap_or(Path::new("")), &error);
+    let file = path.map(File::create).transpose().map_err(wrong)?;
+    let recording = file.map(|file| Writer::new(BufWriter::new(file), &loaded.scenario));
+    let mut traces = Traces::open(traces, &Head::of(&loaded.scenario))?;
+    let watchers = Watchers { recording, exporter: traces.take_exporter() };
+    let image = loaded.image.as_deref();
+    let (ended, watchers) = run::run_watched(&loaded.scenario, image, watchers, Watchers::see, progress);
+    if let Some(mut recording) = watchers.recording {
+        recording.finish(ended.end).map_err(wrong)?;
+    }
+    traces.complete(watchers.exporter, ended.end)?;
     Ok(ended)
 }
 
@@ -147,7 +186,7 @@ fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {
 }
 
 /// Which program this is, as the build script found it.
-fn identity() -> Identity {
+pub(super) fn identity() -> Identity {
     Identity {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: env!("COOLTWIN_COMMIT").to_owned(),

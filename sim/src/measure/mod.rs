@@ -153,12 +153,18 @@ impl Measures {
             }
             BusRecord::State { node, state, tec, rec } => self.see_link(*node, *state, *tec, *rec),
             BusRecord::Counters { node, tec, rec } => self.see_counters(*node, *tec, *rec),
-            BusRecord::Hit { .. } | BusRecord::Overrun { .. } | BusRecord::Lost { .. } => {}
+            BusRecord::Hit { .. }
+            | BusRecord::Overrun { .. }
+            | BusRecord::Lost { .. }
+            | BusRecord::Levels { .. }
+            | BusRecord::Wiring { .. } => {}
         }
     }
 
-    /// The run is over: tries still running end here, and so do the windows of the bus load.
-    pub(crate) fn finish(&mut self, end: SimTime) {
+    /// The run is over: tries still running end here, and so do the windows of the bus load. The flashes themselves
+    /// have counted their operations.
+    pub(crate) fn finish(&mut self, end: SimTime, flash_operations: Vec<u64>) {
+        self.flash_operations = flash_operations;
         self.timeline.end_open_tries(end);
         self.bus.finish(end);
         self.flush_load();
@@ -241,8 +247,8 @@ impl Measures {
                 self.fail_safe[pump] |= *state == PumpState::FailSafe;
             }
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => self.states[pump] = (None, now),
-            PumpRecord::FlashBegun { .. } => self.flash_operations[pump] += 1,
-            PumpRecord::Started { .. }
+            PumpRecord::FlashBegun { .. }
+            | PumpRecord::Started { .. }
             | PumpRecord::Motor { .. }
             | PumpRecord::UnerasedWrite { .. }
             | PumpRecord::Disguised { .. } => {}
@@ -254,7 +260,7 @@ impl Measures {
 fn is_transition(record: &Record) -> bool {
     !matches!(
         record,
-        Record::Bus(BusRecord::Frame { .. })
+        Record::Bus(BusRecord::Frame { .. } | BusRecord::Levels { .. } | BusRecord::Wiring { .. })
             | Record::Plant(plant::PlantRecord::State { .. })
             | Record::Pump(PumpRecord::FlashBegun { .. })
             | Record::Orchestrator(OrchestratorRecord::Notice(Notice::Block { .. }))
@@ -265,6 +271,10 @@ fn is_transition(record: &Record) -> bool {
 pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
     builder.resource(Measures::new(scenario));
     builder.observe(|world, _, time, record| {
+        // Every second record is one of these, and the flash counts its operations itself.
+        if matches!(record, Record::Pump(PumpRecord::FlashBegun { .. })) {
+            return;
+        }
         if matches!(record, Record::Power(_) | Record::Plant(_)) {
             draw_curves(world, time, record);
         }

@@ -98,6 +98,16 @@ fn bus(record: &BusRecord) -> (String, &'static str, Value) {
         BusRecord::Lost { injection, node, id: lost } => {
             (node.to_string(), "frame-lost", json!({ "injection": injection, "id": id(*lost) }))
         }
+        BusRecord::Levels { start, members, runs } => (
+            "bus".to_owned(),
+            "levels",
+            json!({ "start_ms": at_ms(*start), "nodes": nodes(*members), "runs": &**runs }),
+        ),
+        BusRecord::Wiring { stretches } => (
+            "bus".to_owned(),
+            "wiring",
+            json!({ "stretches": stretches.iter().map(|nodes_of| nodes(*nodes_of)).collect::<Vec<_>>() }),
+        ),
     }
 }
 
