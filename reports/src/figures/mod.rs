@@ -73,9 +73,9 @@ pub fn figures(report: &Report) -> Vec<Figure> {
     figures
 }
 
-/// Whether a budget's values are worth a figure; the pumps have one of their own.
+/// Whether a budget's values are worth a figure: not the two ends of a curve, and the pumps have one of their own.
 fn has_samples(budget: &Budget) -> bool {
-    budget.samples.len() > 1 && budget.id != BUDGET_PUMP_UPDATE
+    budget.samples.len() > 2 && budget.id != BUDGET_PUMP_UPDATE
 }
 
 /// The anchors of the budgets of a page, in their order, which also name their figures.

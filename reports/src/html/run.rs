@@ -190,7 +190,7 @@ impl Page<'_> {
         if dips.is_empty() {
             html! { p { (curve::title(series)) ": never below a threshold." } }
         } else {
-            table("Dips", &content)
+            table(&format!("Dips of {}", series.name), &content)
         }
     }
 
@@ -365,7 +365,7 @@ fn decomposition(budget: &Budget) -> Markup {
     if rows.is_empty() {
         html! {}
     } else {
-        table("Steps of the worst case", &content)
+        table(&format!("Steps of the worst case of {}", budget.id), &content)
     }
 }
 
