@@ -89,8 +89,9 @@ fn group(name: &str) -> Markup {
     html! { tr.group { th scope="rowgroup" colspan="7" { (name) } } }
 }
 
-fn requirements(ids: &[String]) -> Markup {
-    html! { @for (at, id) in ids.iter().enumerate() { @if at > 0 { ", " } (id) } }
+/// Ids of requirements, each unbroken.
+pub(super) fn requirements(ids: &[String]) -> Markup {
+    html! { @for (at, id) in ids.iter().enumerate() { @if at > 0 { ", " } span.id { (id) } } }
 }
 
 /// An id as a statement: `no_write_without_consent` reads `no write without consent`.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::log::Row;
-use super::rows::{margin, statement};
+use super::rows::{margin, requirements, statement};
 use super::{Log, Page, Section, shape, table};
 use crate::figures::{curve, marks, outcome, timeline};
 use crate::number::{Fixed, Millis};
@@ -134,7 +134,7 @@ impl Page<'_> {
             tbody {
                 @for (budget, anchor) in &rows {
                     tr {
-                        td { (budget.requirements.join(", ")) }
+                        td { (requirements(&budget.requirements)) }
                         th scope="row" { a href={ "#" (anchor) } { (statement(&budget.id)) } }
                         td.number { (words::times(budget.n)) }
                         td.number { (budget.measured.map_or_else(|| "-".to_owned(), |value| words::value(budget, value))) }
