@@ -4,6 +4,7 @@
 //!   Loaded --twin::build--> Twin --run_until--> Measures, Checks, Faults --report--> reports::Report
 //! ```
 
+mod classes;
 mod events;
 mod expectations;
 pub mod recording;
