@@ -159,7 +159,7 @@ pub(super) fn run_watched(
 
 /// Writes the result, the log of events, whose hash enters the result, and everything that is rendered from both.
 fn write_files(folder: &Folder, report: &mut Report, ended: &Run) -> Result<(), OutputError> {
-    let events = events(ended)?;
+    let events = run::event_log(ended).map_err(|error| OutputError::text(&error))?;
     report.events = Some(reports::EventLog::of("events.jsonl", &events));
     folder.write("result.json", &(reports::to_json_line(report) + "\n"))?;
     folder.write("events.jsonl", &events)?;
@@ -168,21 +168,6 @@ fn write_files(folder: &Folder, report: &mut Report, ended: &Run) -> Result<(), 
         folder.write(&file, &text)?;
     }
     Ok(())
-}
-
-/// The log of events as lines.
-fn events(ended: &Run) -> Result<String, OutputError> {
-    let mut writer = reports::EventWriter::new(Vec::new());
-    for (time, record, count) in ended.twin.world.resource::<Measures>().journal.iter() {
-        let (node, kind, mut data) = run::event_of(record);
-        if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
-            fields.insert("count".to_owned(), (*count).into());
-        }
-        let t_ms = reports::Millis::from_nanos(time.as_nanos());
-        writer.write(&reports::Event { t_ms, node: &node, kind, data }).map_err(|error| OutputError::text(&error))?;
-    }
-    let bytes = writer.finish().map_err(|error| OutputError::text(&error))?;
-    String::from_utf8(bytes).map_err(|error| OutputError::text(&error))
 }
 
 fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {
