@@ -149,7 +149,7 @@ fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {
 }
 
 /// Which program this is, as the build script found it.
-fn identity() -> Identity {
+pub(super) fn identity() -> Identity {
     Identity {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: env!("COOLTWIN_COMMIT").to_owned(),
