@@ -85,7 +85,7 @@ impl Hit {
         match alarm {
             Alarm::PumpDead(pump) | Alarm::PumpMissing(pump) | Alarm::PumpRejected(pump) => self.has(pump.index()),
             Alarm::LowSupply => matches!(self, Self::Pumps { supply: true, .. }),
-            Alarm::NoPumpHeard => *self != Self::Image,
+            Alarm::NoPumpHeard => matches!(self, Self::Pumps { pumps: None, .. }),
             Alarm::Image(_) => *self == Self::Image,
         }
     }
