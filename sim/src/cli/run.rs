@@ -72,7 +72,7 @@ fn run_all(arguments: &RunArgs, terminal: Terminal, loaded: &[Loaded], folders: 
 }
 
 /// A failure outweighs an inconclusive run, a file that cannot be written outweighs both.
-fn worse(a: u8, b: u8) -> u8 {
+pub(super) fn worse(a: u8, b: u8) -> u8 {
     let rank = |code: u8| match code {
         exit::PASS => 0,
         exit::INCONCLUSIVE => 1,
@@ -82,7 +82,7 @@ fn worse(a: u8, b: u8) -> u8 {
     if rank(b) > rank(a) { b } else { a }
 }
 
-fn exit_code(verdict: Verdict) -> u8 {
+pub(super) fn exit_code(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Pass => exit::PASS,
         Verdict::Inconclusive => exit::INCONCLUSIVE,
@@ -107,9 +107,9 @@ fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, target: &Pa
     if let Some(traces) = traces {
         traces.complete(ended.end)?;
     }
-    let report = run::report(loaded, &ended, &identity());
+    let mut report = run::report(loaded, &ended, &identity());
     let folder = early.map_or_else(|| place.draft(), Ok)?;
-    write_files(&folder, &report, &ended)?;
+    write_files(&folder, &mut report, &ended)?;
     folder.commit()?;
     Ok(report)
 }
@@ -157,8 +157,21 @@ pub(super) fn run_watched(
     Ok((ended, watchers.traces))
 }
 
-fn write_files(folder: &Folder, report: &Report, ended: &Run) -> Result<(), OutputError> {
+/// Writes the result, the log of events, whose hash enters the result, and everything that is rendered from both.
+fn write_files(folder: &Folder, report: &mut Report, ended: &Run) -> Result<(), OutputError> {
+    let events = events(ended)?;
+    report.events = Some(reports::EventLog::of("events.jsonl", &events));
     folder.write("result.json", &(reports::to_json_line(report) + "\n"))?;
+    folder.write("events.jsonl", &events)?;
+    let rendered = reports::files(report, Some(&events), &reports::Format::ALL);
+    for (file, text) in rendered.map_err(|error| OutputError::text(&error))? {
+        folder.write(&file, &text)?;
+    }
+    Ok(())
+}
+
+/// The log of events as lines.
+fn events(ended: &Run) -> Result<String, OutputError> {
     let mut writer = reports::EventWriter::new(Vec::new());
     for (time, record, count) in ended.twin.world.resource::<Measures>().journal.iter() {
         let (node, kind, mut data) = run::event_of(record);
@@ -169,7 +182,7 @@ fn write_files(folder: &Folder, report: &Report, ended: &Run) -> Result<(), Outp
         writer.write(&reports::Event { t_ms, node: &node, kind, data }).map_err(|error| OutputError::text(&error))?;
     }
     let bytes = writer.finish().map_err(|error| OutputError::text(&error))?;
-    folder.write("events.jsonl", &String::from_utf8_lossy(&bytes))
+    String::from_utf8(bytes).map_err(|error| OutputError::text(&error))
 }
 
 fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {

@@ -4,6 +4,7 @@
 //!   Loaded --twin::build--> Twin --run_until--> Measures, Checks, Faults --report--> reports::Report
 //! ```
 
+mod classes;
 mod events;
 mod expectations;
 pub mod recording;
@@ -12,12 +13,16 @@ mod report;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bevy_ecs::prelude::World;
+
 use crate::bus::Bus;
 use crate::checks::Checks;
 use crate::event::Twin;
 use crate::hosts::FirmwareDefect;
+use crate::hosts::flash::Flash;
 use crate::kernel::{Halt, SimTime};
 use crate::measure::Measures;
+use crate::node::Nodes;
 use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin;
@@ -118,7 +123,14 @@ pub fn finish(mut twin: Twin, scenario: &Scenario, mut progress: impl FnMut(&Twi
         (None, Halt::TimeReached) => Ending::TimeLimit,
         (None, Halt::Livelock) => Ending::Livelock,
     };
-    twin.world.resource_mut::<Measures>().finish(end);
+    let flash_operations = flash_operations(&twin.world);
+    twin.world.resource_mut::<Measures>().finish(end, flash_operations);
     twin.world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| checks.finish(world, end));
     Run { twin, ending, end }
+}
+
+/// Operations that each pump's flash began; index 0 is pump 1.
+fn flash_operations(world: &World) -> Vec<u64> {
+    let pumps = world.resource::<Nodes>().iter().filter(|(node, _)| node.pump().is_some());
+    pumps.map(|(_, entity)| world.get::<Flash>(entity).map_or(0, |flash| flash.operations)).collect()
 }
