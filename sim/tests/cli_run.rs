@@ -76,10 +76,6 @@ fn nothing_is_written_for_an_invalid_scenario() {
     }
 }
 
-/// What a run without a recording leaves in its folder.
-const WRITTEN: [&str; 8] =
-    [".cooltwin", "budgets.csv", "events.jsonl", "figures", "junit.xml", "report.html", "result.json", "summary.md"];
-
 #[test]
 fn json_is_one_valid_line_for_each_scenario_and_is_what_is_written() {
     let place = place("run-json");
