@@ -19,15 +19,18 @@ def micros(time_ns):
 
 def wanted(run):
     for time, channel, can_id, extended, data, error in truth.frames(run):
-        yield (micros(time), channel, error is not None) + (() if error else (can_id, extended, data))
+        yield (micros(time), error is not None) + (() if error else (channel, can_id, extended, data))
 
 
 def found(messages, epoch, channel_of):
     for message in messages:
         time = round((message.timestamp - epoch) * 1e6)
-        yield (time, channel_of(message.channel), message.is_error_frame) + (
-            () if message.is_error_frame else (message.arbitration_id, message.is_extended_id, bytes(message.data))
-        )
+        if message.is_error_frame:
+            # python-can tells no channel of these.
+            yield time, True
+        else:
+            channel = channel_of(message.channel)
+            yield time, False, channel, message.arbitration_id, message.is_extended_id, bytes(message.data)
 
 
 def read_candump(path):

@@ -10,7 +10,8 @@ from conftest import needs
 
 pytestmark = needs("tshark")
 
-FIELDS = ["frame.time_epoch", "frame.interface_id", "can.id", "can.flags.xtd", "can.flags.err", "can.len", "data.data"]
+FIELDS = ["frame.time_epoch", "frame.interface_id", "can.id", "can.flags.xtd", "can.flags.err", "can.len", "data.data",
+          "can.err.prot", "can.err.buserror", "can.err.ack"]
 
 
 def tshark(path, *arguments):
@@ -29,17 +30,16 @@ def fields(path, names, *arguments):
 
 
 def read(path):
-    """Every packet as (time in ns, interface, error, id, 29 bits, data); of an error frame its class bits."""
-    for time, interface, can_id, extended, error, length, data in fields(path, FIELDS):
+    """Every packet as (time in ns, interface, error, id, 29 bits, data); of an error frame its classes."""
+    for time, interface, can_id, extended, error, length, data, *classes in fields(path, FIELDS):
         seconds, fraction = time.split(".")
         stamp = int(seconds) * 10**9 + int(fraction.ljust(9, "0")) - truth.EPOCH_NS
-        number = int(can_id, 0)
         if flag(error):
-            yield (stamp, int(interface), True, number)
+            yield (stamp, int(interface), True, *map(flag, classes))
         else:
             payload = bytes.fromhex(data.replace(":", ""))
             assert len(payload) == int(length)
-            yield (stamp, int(interface), False, number, flag(extended), payload)
+            yield (stamp, int(interface), False, int(can_id, 0), flag(extended), payload)
 
 
 def flag(text):
@@ -50,8 +50,8 @@ def flag(text):
 def wanted(run):
     for time, channel, can_id, extended, data, error in truth.frames(run):
         if error:
-            # include/uapi/linux/can/error.h: protocol violation and bus error; no acknowledgement.
-            yield (time, channel, True, 0x88 | (0x20 if error == "ack" else 0))
+            # Protocol violation and bus error always; no acknowledgement where that is what was missing.
+            yield (time, channel, True, True, True, error == "ack")
         else:
             yield (time, channel, False, can_id, extended, data)
 

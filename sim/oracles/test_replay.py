@@ -8,8 +8,8 @@ import pytest
 import truth
 from conftest import HERE, cooltwin
 
-# Ids of the twin's own cyclic messages, which are on the bus, too.
-OWN = (0x101, 0x201)
+# Ids of the twin's own messages to and from its one pump, which are on the bus, too.
+OWN = (0x101, 0x201, 0x701, 0x781)
 
 
 def made_up(count):

@@ -1,7 +1,8 @@
 """sigrok's CAN decoder reads the bus line of the VCD; vcdvcd reads its states.
 
 sigrok keeps every sample of every signal in memory, so it is given the line alone, over the window, cut out of the VCD
-line by line; nothing in it is changed but the beginning of time.
+line by line. Its decoder knows no error frames and loses the frames after one; attempts that ended in an error are
+therefore left out for it, and their flags are judged here by the rules of the Bosch specification.
 """
 
 import re
@@ -56,10 +57,37 @@ def first_idle(changes, begin):
     raise AssertionError("the line is never idle in the window")
 
 
+def disturbed(run):
+    """Start and bit of the first error of each attempt in the window that ended in an error frame."""
+    begin, end = window(run)
+    for line in truth.lines(run, "error-frame"):
+        start = truth.ns(line["data"]["start_ms"])
+        if begin <= start and truth.ns(line["t_ms"]) <= end:
+            yield start, line["data"]["bit"]
+
+
+def attempt(changes, start):
+    """The changes from a start of frame up to the first 11 recessive bits."""
+    first = changes.index((start, 0))
+    for place in range(first, len(changes) - 1):
+        if changes[place][1] == 1 and changes[place + 1][0] - changes[place][0] >= 11 * BIT_NS:
+            return changes[first:place + 1]
+    return changes[first:]
+
+
+def without_errors(run, changes):
+    """The line without the attempts that ended in an error; those on a line that stays recessive show nothing."""
+    gone = set()
+    for start, _ in disturbed(run):
+        if (start, 0) in changes:
+            gone |= set(attempt(changes, start))
+    return [change for change in changes if change not in gone]
+
+
 def cut(run, path, changes=None):
     """The line alone, from its first idle time in the window on, at one sample a microsecond; when that begins."""
     end = window(run)[1]
-    changes = list(line_changes(run.path("vcd"))) if changes is None else changes
+    changes = without_errors(run, list(line_changes(run.path("vcd")))) if changes is None else changes
     begin = first_idle(changes, window(run)[0])
     inside = [(time, level) for time, level in changes if begin <= time <= end]
     text = ["$timescale 1 us $end", "$scope module bus $end", "$var wire 1 ! can0 $end", "$upscope $end"]
@@ -150,6 +178,25 @@ def test_sigrok_reads_ids_data_crc_and_stuff_bits(run, tmp_path):
     found = decode(path)
     assert all("ACK" in frame["ack"] and "NACK" not in frame["ack"] for frame in found)
     truth.same(map(plain, found), wanted(run, begin))
+
+
+def test_error_flags_are_those_of_the_specification(run):
+    """The flag begins at the bit after the error, or one later for a CRC error: six dominant bits, at most twelve where
+    others answer it, then recessive bits."""
+    changes = list(line_changes(run.path("vcd")))
+    count = 0
+    for start, bit in disturbed(run):
+        if (start, 0) not in changes:
+            continue
+        # The frame's own dominant bits may stand before the flag: only what follows the error is counted.
+        after = start + (bit + 1) * BIT_NS
+        flags = [
+            (until - max(time, after)) // BIT_NS for (time, level), (until, _) in zip(changes, changes[1:], strict=False)
+            if level == 0 and start <= time <= after + BIT_NS and until > after
+        ]
+        assert any(6 <= length <= 12 for length in flags), (start, bit, flags)
+        count += 1
+    assert (count > 0) == (run.name == "disturbed")
 
 
 @needs("sigrok-cli")

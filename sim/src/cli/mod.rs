@@ -45,10 +45,10 @@ enum Command {
     Run(RunArgs),
     /// Write traces of a run for other tools, from its recording or its result.
     Export(export::ExportArgs),
-    /// Render results again, without simulating: page, figures, JUnit, summary, table.
-    Report(report::ReportArgs),
     /// Report the timing of updates from logs of the bus.
     Convert(convert::ConvertArgs),
+    /// Render results again, without simulating: page, figures, JUnit, summary, table.
+    Report(report::ReportArgs),
     /// Check, show, explain and begin scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -173,8 +173,8 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
     match cli.command {
         Command::Run(arguments) => run(&arguments),
         Command::Export(arguments) => export::export(&arguments),
-        Command::Report(arguments) => report::report(&arguments),
         Command::Convert(arguments) => convert::convert(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
         Command::Check(arguments) => check::check(&arguments),
         Command::Baseline(command) => baseline::baseline(&command),

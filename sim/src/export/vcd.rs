@@ -336,7 +336,7 @@ impl<W: Write + Send> Vcd<W> {
             }
         }
         let whole = [(from, before)].into_iter().chain(inside).chain([(to, true)]);
-        let mut last = None;
+        let mut last = Some(true);
         for (time, level) in whole.filter(|(_, level)| last.replace(*level) != Some(*level)) {
             self.held.entry(time).or_default().push((line, Change::Bit(level)));
         }

@@ -94,7 +94,7 @@ impl Value for TrafficSource {
     fn doc(&self) -> Doc {
         match self {
             Self::Messages(messages) => messages.doc(),
-            Self::Log(log) => Doc::word(&format!("Log({:?})", log.file)),
+            Self::Log(log) => Doc::word(format!("Log({:?})", log.file)),
         }
     }
 }
