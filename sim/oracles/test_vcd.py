@@ -84,12 +84,21 @@ def without_errors(run, changes):
     return [change for change in changes if change not in gone]
 
 
+def last_end(changes, end):
+    """The end of the last whole frame: the last 8 recessive bits before `end`, which no frame has inside."""
+    for (time, level), (until, _) in zip(changes[-2::-1], changes[:0:-1], strict=False):
+        if level == 1 and time < end and min(until, end) - time >= 8 * BIT_NS:
+            return time
+    raise AssertionError("no frame ends in the window")
+
+
 def cut(run, path, changes=None):
-    """The line alone, from its first idle time in the window on, at one sample a microsecond; when that begins."""
+    """The line alone, from its first idle time in the window to its last, at one sample a microsecond; when it begins."""
     end = window(run)[1]
     changes = without_errors(run, list(line_changes(run.path("vcd")))) if changes is None else changes
     begin = first_idle(changes, window(run)[0])
-    inside = [(time, level) for time, level in changes if begin <= time <= end]
+    last = last_end([*changes, (end, 1)], end)
+    inside = [(time, level) for time, level in changes if begin <= time <= last]
     text = ["$timescale 1 us $end", "$scope module bus $end", "$var wire 1 ! can0 $end", "$upscope $end"]
     text += ["$enddefinitions $end", "#0", "1!"]
     for time, level in inside:

@@ -330,7 +330,7 @@ impl<W: Write + Send> Vcd<W> {
         let mut inside: Vec<(u64, bool)> = Vec::new();
         for (time, level) in std::mem::take(&mut self.line).into_values().flatten() {
             match time {
-                _ if time < from => before = level,
+                _ if time <= from => before = level,
                 _ if time < to => inside.push((time, level)),
                 _ => {}
             }
