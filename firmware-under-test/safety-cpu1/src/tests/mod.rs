@@ -1,0 +1,3 @@
+//! The whole CPU against its requirements, one file per part; requirement ids stand in the doc of each test.
+
+mod start_up;
