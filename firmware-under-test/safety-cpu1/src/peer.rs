@@ -207,3 +207,37 @@ impl ClockWatch {
         excess > i64::from(DRIFT_EXCESS_NS_MOST)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SSR-020: a full bucket takes one more error after every 15 minutes, not sooner.
+    #[test]
+    fn one_error_drains_in_fifteen_minutes() {
+        let mut rate = ErrorRate::default();
+        rate.missed(C2C_ERRORS_MOST);
+        for _ in 0..3 {
+            for tick in 1..C2C_ERROR_DRAIN_TICKS {
+                assert_eq!(rate.tick(), Ok(()), "{tick}");
+            }
+            let mut early = rate.clone();
+            early.drain = 0;
+            early.missed(1);
+            assert!(early.tick().is_err());
+            assert_eq!(rate.tick(), Ok(()));
+            rate.missed(1);
+        }
+    }
+
+    /// Whatever time stamps and counters say, nothing overflows.
+    #[test]
+    fn extreme_time_stamps_do_not_overflow() {
+        let mut clock = ClockWatch::default();
+        for _ in 0..100 {
+            clock.observe(u64::MAX, 1);
+            clock.observe(0, u32::MAX);
+            let _ = clock.tick();
+        }
+    }
+}

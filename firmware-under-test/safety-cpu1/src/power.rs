@@ -13,6 +13,9 @@ use crate::twice::Twice;
 const SIO_REST_TICKS: u32 = 10;
 /// Scans of its own that a received voltage may belong to.
 const HISTORY: usize = 4;
+/// What a received voltage outside adds to the score; one inside takes 1 away. So a reading that is stuck while its pin toggles
+/// piles up, although every other comparison fits (own number).
+const OUTSIDE: u16 = 4;
 /// Channels that are compared: the pins, supply, `SIO_PWR`.
 const CHANNELS: usize = PINS + 2;
 
@@ -157,14 +160,14 @@ impl Comparison {
         self.history = Some([b, c, d, own]);
         let Some(peer) = peer.map(channels) else { return Ok(()) };
         let limit = settings.mismatch;
-        let most = settings.mismatch_debounce.saturating_mul(2);
+        let most = settings.mismatch_debounce.saturating_mul(OUTSIDE);
         let mut tripped = None;
         let columns = b.iter().zip(&c).zip(&d).zip(&own).zip(&peer).zip(&mut self.scores);
         for (channel, (((((b, c), d), own), peer), score)) in (0..).zip(columns) {
             let lowest = (*b).min(*c).min((*d).min(*own)).saturating_sub(limit);
             let highest = (*b).max(*c).max((*d).max(*own)).saturating_add(limit);
             let is_outside = *peer < lowest || *peer > highest;
-            *score = if is_outside { score.saturating_add(2) } else { score.saturating_sub(1) };
+            *score = if is_outside { score.saturating_add(OUTSIDE) } else { score.saturating_sub(1) };
             if *score >= most {
                 tripped = Some(channel);
             }
