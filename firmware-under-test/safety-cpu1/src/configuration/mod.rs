@@ -17,6 +17,8 @@ use crate::program::Program;
 use crate::sums::{FLASH, FLASH_RESIDUE, FlashDigest};
 
 pub(crate) use network::Network;
+#[cfg(test)]
+pub(crate) use network::Node;
 pub(crate) use safety_common::configuration::Role;
 pub(crate) use section::{Groups, InputGroup, OutputGroup, PinPlan, Pins, Settings};
 

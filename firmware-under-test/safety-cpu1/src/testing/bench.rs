@@ -61,6 +61,8 @@ pub(crate) struct Bench {
     pub(crate) driven: [u16; PINS],
     pub(crate) wiring: [Wiring; PINS],
     pub(crate) relay_feedback: Option<u8>,
+    /// The comparator of this pin says high whatever the voltage.
+    pub(crate) stage_fault: Option<usize>,
     pub(crate) logic_time_ns: u32,
     pub(crate) tick: u32,
     pub(crate) out: TickOutputs,
@@ -116,6 +118,7 @@ impl Bench {
             driven: [0; PINS],
             wiring: [Wiring::Good; PINS],
             relay_feedback: None,
+            stage_fault: None,
             logic_time_ns: 400_000,
             tick: 0,
             out: TickOutputs::default(),
@@ -181,8 +184,11 @@ impl Bench {
     /// One tick.
     pub(crate) fn step(&mut self) {
         self.tick += 1;
-        let (levels, drivers) = self.wires();
+        let (mut levels, drivers) = self.wires();
         let analog = self.analog(&levels);
+        if let Some(pin) = self.stage_fault {
+            levels[pin] = Levels { high: u16::MAX, low: 0 };
+        }
         let c2c = self.link.take().unwrap_or_else(|| self.peer_packet(&analog));
         let (usb, radio, can) = (take(&mut self.usb), take(&mut self.radio), take(&mut self.can));
         let (can_sent, forward) = (take(&mut self.can_sent), take(&mut self.forward));
