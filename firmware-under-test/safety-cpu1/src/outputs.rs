@@ -44,7 +44,8 @@ struct Misses {
     driver_pulses: u8,
     level: u8,
     level_pulses: u8,
-    followed: u8,
+    /// The OSSD output whose dips this one has followed, and how often in a row.
+    followed: Option<(u32, u8)>,
 }
 
 /// One pin of an output group.
@@ -153,6 +154,19 @@ impl OutputPin {
     }
 }
 
+impl OutputPin {
+    /// Counts the dips of one leader; `true` when enough were followed.
+    fn count_follow(&mut self, leader: u32, follows: bool) -> bool {
+        let times = self.misses.followed.filter(|(other, _)| *other == leader).map_or(0, |(_, times)| times);
+        if follows {
+            self.misses.followed = Some((leader, times.saturating_add(1)));
+        } else if times > 0 {
+            self.misses.followed = None;
+        }
+        follows && times.saturating_add(1) == FOLLOWED_MOST
+    }
+}
+
 impl Outputs {
     pub(crate) fn new(pins: &Pins) -> Self {
         let mut ossd = 0u32;
@@ -228,8 +242,7 @@ impl Outputs {
             if at == leader || pin.tables.played != 0 {
                 continue;
             }
-            let follows = pin.follows(&tables, *levels);
-            if count(&mut pin.misses.followed, follows) == FOLLOWED_MOST {
+            if pin.count_follow(leader, pin.follows(&tables, *levels)) {
                 self.failed_pins |= 1 << at | 1 << leader;
                 notes.add(Fault::OssdShort, leader);
                 notes.add(Fault::OssdShort, at);

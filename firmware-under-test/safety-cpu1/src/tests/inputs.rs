@@ -194,8 +194,7 @@ fn a_pulsed_output_feeds_a_pulsed_input_of_its_own_type() {
     section.pins[0] = input_pin(Signal::B, Signal::Low);
     section.pins[1] = input_pin(Signal::C, Signal::Low);
     section.pins[8] = output_pin(Signal::B, Signal::Low);
-    section.blocks =
-        [block(BlockKind::Input, 0, 0, &[], 0), block(BlockKind::Output, 0, 0, &[0x8001], 0)].to_vec();
+    section.blocks = [block(BlockKind::Input, 0, 0, &[], 0), block(BlockKind::Output, 0, 0, &[0x8001], 0)].to_vec();
     let mut bench = Bench::running(&plan.bytes());
     bench.wiring[0] = Wiring::JoinedWith(8);
     bench.wiring[1] = Wiring::JoinedWith(8);

@@ -270,7 +270,9 @@ fn every_combination_of_up_to_eight_inputs_is_recognised() {
 }
 
 fn input(held: &[(u16, usize)]) -> Vec<Moment> {
-    held.iter().flat_map(|(inputs_on, ticks)| vec![Moment { inputs_on: *inputs_on, ..Moment::default() }; *ticks]).collect()
+    held.iter()
+        .flat_map(|(inputs_on, ticks)| vec![Moment { inputs_on: *inputs_on, ..Moment::default() }; *ticks])
+        .collect()
 }
 
 /// The borders of the button's time, and a button that is ON from the start.
@@ -340,12 +342,9 @@ fn blocks_that_break_a_rule_are_refused() {
 #[test]
 fn nothing_is_driven_twice() {
     let network = network();
-    for (kind, index, number) in [
-        (BlockKind::Output, 1, 0),
-        (BlockKind::Relay, 1, 0),
-        (BlockKind::MemorySend, 0, 5),
-        (BlockKind::CanSend, 2, 5),
-    ] {
+    for (kind, index, number) in
+        [(BlockKind::Output, 1, 0), (BlockKind::Relay, 1, 0), (BlockKind::MemorySend, 0, 5), (BlockKind::CanSend, 2, 5)]
+    {
         let mut builder = Builder::new(&network, 3, 2);
         let bytes = block(kind, index, number, &[SIGNAL_ON], 0).bytes();
         assert!(builder.push(&bytes).is_some(), "{kind:?}");

@@ -37,8 +37,7 @@ fn with_on(signal: Signal, on: u16) -> Bench {
     bench
 }
 
-const TYPES: [Signal; 7] =
-    [Signal::High, Signal::Ossd, Signal::A, Signal::B, Signal::C, Signal::D, Signal::InverseA];
+const TYPES: [Signal; 7] = [Signal::High, Signal::Ossd, Signal::A, Signal::B, Signal::C, Signal::D, Signal::InverseA];
 
 /// No false detections: every type, ON, OFF and toggling, for 20 s.
 #[test]
@@ -116,7 +115,10 @@ fn a_broken_transistor_leads_to_the_safe_state() {
                 assert_eq!(trip, None, "a static output shows it when it goes OFF");
             } else {
                 assert!(trip.is_some_and(|ticks| ticks <= 200), "{signal:?} {wiring:?} {on:#x}: {trip:?}");
-                assert_eq!(bench.cpu.safe_cause().map(|cause| (cause.fault, cause.detail)), Some((Fault::OutputDriver, 7)));
+                assert_eq!(
+                    bench.cpu.safe_cause().map(|cause| (cause.fault, cause.detail)),
+                    Some((Fault::OutputDriver, 7))
+                );
             }
         }
     }
