@@ -1,5 +1,7 @@
 //! The whole CPU against its requirements, one file per part; requirement ids stand in the doc of each test.
 
+mod air;
+mod configurations;
 mod inputs;
 mod link;
 mod logic;
