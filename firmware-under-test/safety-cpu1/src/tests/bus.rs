@@ -194,12 +194,11 @@ fn cpu1_sends_only_what_both_want() {
         let bytes = [&frame.id.to_le_bytes()[..], &frame.data].concat();
         bench.forward(Channel::Can, &bytes);
         bench.step();
-        let sent = (0..12).find_map(|_| {
+        (0..12).find_map(|_| {
             let found = bench.out.can.iter().find(|sent| sent.frame.id == 0x040).map(|sent| sent.frame);
             bench.step();
             found
-        });
-        sent
+        })
     };
     let mut bench = Bench::running(&plan.bytes());
     let good = entry(hash, 0, 0b1000, 1);

@@ -20,6 +20,9 @@ fn running() -> Bench {
     Bench::running(&Plan::alone(SectionPlan::empty()).bytes())
 }
 
+/// A fault and what brings it about.
+type Disturbance = (Fault, fn(&mut Bench));
+
 fn is_quiet(out: &TickOutputs) -> bool {
     let nothing_on = out.all_off && out.pins == [0; 14] && out.relays == 0 && out.main == 0;
     nothing_on && out.radio.is_none() && out.can.is_empty() && out.c2c.is_none() && out.flash.is_none()
@@ -28,7 +31,7 @@ fn is_quiet(out: &TickOutputs) -> bool {
 /// SSR-042: every cause leads to the same quiet state in the step that detects it, and it stays when the cause has gone.
 #[test]
 fn every_cause_leads_to_the_same_lasting_state() {
-    let causes: [(Fault, fn(&mut Bench)); 9] = [
+    let causes: [Disturbance; 9] = [
         (Fault::C2cSilent, |bench| bench.peer.silent = true),
         (Fault::LogicTime, |bench| bench.logic_time_ns = 812_600),
         (Fault::SupplyLow, |bench| bench.supply_mv = 9_000),
