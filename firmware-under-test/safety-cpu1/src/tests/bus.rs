@@ -147,6 +147,31 @@ fn damaged_and_foreign_frames_are_dropped() {
     assert!(hears(&mut can_of(&plan), good));
 }
 
+/// Frames of an entry with a bad CRC: 16 are tolerated, one more takes the entry to 0, and only that one.
+#[test]
+fn an_entry_with_many_bad_frames_reads_zero() {
+    let mut plan = plan();
+    plan.nodes[1].can_entries = 0b110;
+    let hash = node_hash(&plan, RELEASE_HASH, 1);
+    let mut can = can_of(&plan);
+    can.begin_tick();
+    let mut sequence = 0;
+    let mut hear_good = |can: &mut Can| {
+        sequence += 1;
+        assert!(hears(can, entry(hash, 1, 5, sequence)) && hears(can, entry(hash, 2, 6, sequence)));
+        (can.values()[1], can.values()[2])
+    };
+    hear_good(&mut can);
+    for bad in 1..=17 {
+        hears(&mut can, entry(hash ^ 1, 1, 9, bad));
+        let expected = if bad <= 16 { 5 } else { 0 };
+        assert_eq!(hear_good(&mut can), (expected, 6), "{bad}");
+    }
+    (0..12_600_000u32).for_each(|_| can.begin_tick());
+    hear_good(&mut can);
+    assert_eq!(hear_good(&mut can), (5, 6), "one of 17 is forgotten after 3.5 h");
+}
+
 /// A good frame with an entry of this unit from outside: the protocol layer forces the safe state.
 #[test]
 fn a_foreign_frame_with_an_own_entry_forces_the_safe_state() {

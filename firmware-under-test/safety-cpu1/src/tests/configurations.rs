@@ -284,7 +284,19 @@ fn pins_are_checked() {
         assert_eq!(with_pin(pin, output_pin(Signal::Ossd, Signal::InverseB)), Ok(()));
         assert_eq!(with_pin(pin, COMBINED), Ok(()));
     }
-    for bad in [(4, 1, 0), (1, 1, 1), (1, 3, 0), (1, 12, 0), (1, 1, 2), (2, 0, 1), (3, 2, 0), (3, 1, 4)] {
+    for bad in [
+        (4, 1, 0),
+        (1, 1, 1),
+        (1, 3, 0),
+        (1, 12, 0),
+        (1, 1, 2),
+        (2, 0, 1),
+        (2, 8, 0),
+        (2, 1, 4),
+        (2, 11, 10),
+        (3, 2, 0),
+        (3, 1, 4),
+    ] {
         assert_eq!(with_pin(3, bad), Err(Defect::Pin), "{bad:?}");
     }
     assert_eq!(with_pin(3, input_pin(Signal::Low, Signal::High)), Err(Defect::InputGroup), "0 V alone as ON");
