@@ -1,4 +1,4 @@
-//! Output groups: from the demand of both CPUs to the transistors, and back through the read-back.
+//! Output groups: from the demand of both CPUs to the pins and back.
 //!
 //! A table computed in step k is played in tick k+1, so the samples that step k sees belong to the table of step k-2. One
 //! slot after each edge is left out of the read-back. A difference at the transistor's own diagnosis is internal; a

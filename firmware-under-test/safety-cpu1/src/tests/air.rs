@@ -1,4 +1,7 @@
-//! Radio against each threat of a black channel (SSR-068 to SSR-079). Packets are made by hand from the layout, with a CRC of
+//! Radio against each threat of a black channel.
+//!
+//! SSR-068 to SSR-079.
+//!
 //! its own; the hash is proven against published vectors where it lives.
 
 use std::vec::Vec;
