@@ -2,7 +2,8 @@
 //!
 //! SSR-068 to SSR-079.
 //!
-//! its own; the hash is proven against published vectors where it lives.
+//! Packets are made by hand from the layout, with a CRC of their own; the hash is proven against published vectors where it
+//! lives.
 
 use std::vec::Vec;
 
