@@ -382,7 +382,7 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
         exchanged: images.exchanged.clone(),
     };
     faults::install(builder, scenario, setting);
-    checks::install(builder, truth);
+    checks::install(builder, scenario, truth);
     measure::install(builder, scenario);
     if let End::At(at) = scenario.end {
         builder.agenda.at(SimTime::ZERO + at, Event::Check(checks::CheckEvent::End));

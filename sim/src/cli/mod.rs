@@ -6,13 +6,16 @@ mod baseline;
 mod check;
 mod diff;
 pub mod exit;
+mod export;
 mod files;
 mod output;
 mod replay;
+mod report;
 mod run;
 mod scenario;
 mod suite;
 mod terminal;
+mod traces;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,6 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use files::{Disk, load_all};
 pub use run::run;
 pub use terminal::Terminal;
+pub use traces::TraceArgs;
 
 /// Digital twin of a cooling system: runs scenario files and reports the timing.
 #[derive(Debug, Parser)]
@@ -36,6 +40,10 @@ struct Cli {
 enum Command {
     /// Run scenarios and report their timing.
     Run(RunArgs),
+    /// Write traces of a run for other tools, from its recording or its result.
+    Export(export::ExportArgs),
+    /// Render results again, without simulating: page, figures, JUnit, summary, table.
+    Report(report::ReportArgs),
     /// Check, show, explain and begin scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -71,6 +79,9 @@ pub struct RunArgs {
     /// Write a recording of every frame and record.
     #[arg(long)]
     pub record: bool,
+    /// Traces for other tools.
+    #[command(flatten)]
+    pub traces: TraceArgs,
     /// Print the verdict only.
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -127,6 +138,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Run(arguments) => run(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
         Command::Check(arguments) => check::check(&arguments),
         Command::Baseline(command) => baseline::baseline(&command),

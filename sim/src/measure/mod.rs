@@ -153,7 +153,11 @@ impl Measures {
             }
             BusRecord::State { node, state, tec, rec } => self.see_link(*node, *state, *tec, *rec),
             BusRecord::Counters { node, tec, rec } => self.see_counters(*node, *tec, *rec),
-            BusRecord::Hit { .. } | BusRecord::Overrun { .. } | BusRecord::Lost { .. } => {}
+            BusRecord::Hit { .. }
+            | BusRecord::Overrun { .. }
+            | BusRecord::Lost { .. }
+            | BusRecord::Levels { .. }
+            | BusRecord::Wiring { .. } => {}
         }
     }
 
@@ -256,7 +260,7 @@ impl Measures {
 fn is_transition(record: &Record) -> bool {
     !matches!(
         record,
-        Record::Bus(BusRecord::Frame { .. })
+        Record::Bus(BusRecord::Frame { .. } | BusRecord::Levels { .. } | BusRecord::Wiring { .. })
             | Record::Plant(plant::PlantRecord::State { .. })
             | Record::Pump(PumpRecord::FlashBegun { .. })
             | Record::Orchestrator(OrchestratorRecord::Notice(Notice::Block { .. }))

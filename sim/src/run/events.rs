@@ -9,9 +9,20 @@ use crate::bus::BusRecord;
 use crate::faults::FaultRecord;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
+use crate::measure::journal::Entry;
 use crate::plant::PlantRecord;
 use crate::power::{Branch, PowerRecord, SupplyPlace};
 use crate::record::Record;
+
+/// An entry of the journal as events.jsonl has it: a record that stands for several says how many.
+#[must_use]
+pub fn event_of_entry((_, record, count): &Entry) -> (String, &'static str, Value) {
+    let (node, kind, mut data) = event_of(record);
+    if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
+        fields.insert("count".to_owned(), (*count).into());
+    }
+    (node, kind, data)
+}
 
 /// A record for readers outside: whose it is, what it is, and its fields.
 #[must_use]
@@ -77,6 +88,16 @@ fn bus(record: &BusRecord) -> (String, &'static str, Value) {
         BusRecord::Lost { injection, node, id: lost } => {
             (node.to_string(), "frame-lost", json!({ "injection": injection, "id": id(*lost) }))
         }
+        BusRecord::Levels { start, members, runs } => (
+            "bus".to_owned(),
+            "levels",
+            json!({ "start_ms": at_ms(*start), "nodes": nodes(*members), "runs": &**runs }),
+        ),
+        BusRecord::Wiring { stretches } => (
+            "bus".to_owned(),
+            "wiring",
+            json!({ "stretches": stretches.iter().map(|nodes_of| nodes(*nodes_of)).collect::<Vec<_>>() }),
+        ),
     }
 }
 

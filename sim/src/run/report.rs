@@ -1,14 +1,14 @@
 //! From a run that has ended to its [`Report`].
 
 use reports::{
-    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Fingerprint, Fixed, Injection, Input, Message,
-    Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Standing, Step, Try,
-    TryOutcome, Verdict,
+    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Fingerprint, Fixed, Injection, Input, Level,
+    Message, Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Side, Standing,
+    Step, Try, TryOutcome, Verdict,
 };
 
 use super::{Ending, Run, expectations};
 use crate::bus;
-use crate::checks::{Checks, Truth};
+use crate::checks::{Checks, Truth, Wanted, promises_no_write};
 use crate::faults::Faults;
 use crate::hosts::flash::Flash;
 use crate::kernel::{SimTime, Span};
@@ -47,6 +47,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         schema: Schema::Result1,
         scenario: reports::Scenario {
             name: scenario.name.clone(),
+            title: scenario.title.clone(),
             sha256: scenario.sha256(),
             resolved: scenario.resolved_text(),
             overrides: loaded.overrides.clone(),
@@ -68,8 +69,9 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         power: power_report(run),
         plant: plant_report(run),
         injections: injections(scenario, run, measures),
-        series: series(run, measures),
+        series: series(scenario, run, measures),
         assumptions: assumptions(scenario),
+        events: None,
         fingerprint: fingerprint(run),
         build: Build {
             version: identity.version.clone(),
@@ -111,8 +113,7 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     let mut row = Budget::new(&spec.id, relation, limit, low, unit);
     row.requirements = spec.requirements.clone();
     for sample in samples(run, measures, &spec.measure) {
-        if row.measure(sample.value) {
-            row.r#where = Some(sample.place);
+        if row.measure_at(&sample.place, sample.value) {
             row.decomposition = sample.steps;
         }
     }
@@ -140,21 +141,13 @@ fn standing(scenario: &Scenario, spec: &scenario::Budget, measures: &Measures) -
     let no_update = measures.timeline.pumps.iter().all(|pump| pump.tries.is_empty());
     if scenario.expectations.iter().any(expected) {
         Standing::ExpectedToFail
-    } else if about_updates && (!scenario.campaign || (no_update && expects_no_update(scenario))) {
+    } else if about_updates && (!scenario.campaign || (no_update && promises_no_write(scenario))) {
         Standing::NotApplicable
     } else if spec.information {
         Standing::Information
     } else {
         Standing::Required
     }
-}
-
-/// Whether the scenario itself says that no pump is to be written to: a promise that its expectations judge.
-fn expects_no_update(scenario: &Scenario) -> bool {
-    scenario
-        .expectations
-        .iter()
-        .any(|expectation| matches!(expectation, scenario::Expectation::NoFlashWrite(scenario::Selection::All)))
 }
 
 fn samples(run: &Run, measures: &Measures, measure: &scenario::Measure) -> Vec<Sample> {
@@ -265,36 +258,29 @@ fn response_samples(run: &Run, measures: &Measures, name: &str) -> Vec<Sample> {
 
 fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
     let mut rows: Vec<Check> = run.twin.world.resource::<Checks>().rows().map(check_row).collect();
-    rows.push(versions_row(run, measures));
     rows.push(stated_row(scenario, run, measures));
-    rows.push(budgets_row(scenario, measures));
+    rows.push(budgets_row(scenario, run, measures));
     rows.push(ending_row(run));
     rows
 }
 
 fn check_row(row: &crate::checks::Row) -> Check {
-    let verdict = match (&row.broken, row.n, row.applicable) {
-        (Some(_), ..) => RowVerdict::Fail,
-        (None, _, false) => RowVerdict::NotApplicable,
-        (None, 0, true) => RowVerdict::Inconclusive,
-        (None, ..) => RowVerdict::Pass,
-    };
     Check {
         id: row.id.to_owned(),
         requirements: row.requirements.iter().map(|id| (*id).to_owned()).collect(),
         n: row.n,
-        verdict,
-        detail: row.broken.as_ref().map_or(String::new(), |(time, why)| format!("at {time} ms: {why}")),
+        verdict: row.verdict(),
+        detail: row.broken.as_ref().map_or_else(|| row.note.clone(), |(time, why)| format!("at {time} ms: {why}")),
     }
 }
 
-/// A row that is judged once, at the end.
-fn final_row(id: &str, requirements: &[&str], n: usize, applicable: bool, broken: &[String]) -> Check {
-    let verdict = match (broken.is_empty(), applicable, n) {
+/// A row that is judged once, at the end: `wanted` as in [`crate::checks::Row`].
+fn final_row(id: &str, requirements: &[&str], n: usize, wanted: bool, broken: &[String]) -> Check {
+    let verdict = match (broken.is_empty(), wanted, n) {
         (false, ..) => RowVerdict::Fail,
-        (true, false, _) => RowVerdict::NotApplicable,
+        (true, false, 0) => RowVerdict::NotApplicable,
         (true, true, 0) => RowVerdict::Inconclusive,
-        (true, true, _) => RowVerdict::Pass,
+        (true, ..) => RowVerdict::Pass,
     };
     Check {
         id: id.to_owned(),
@@ -303,28 +289,6 @@ fn final_row(id: &str, requirements: &[&str], n: usize, applicable: bool, broken
         verdict,
         detail: broken.join("; "),
     }
-}
-
-/// A pump that counts as updated or up to date holds the image of the package, byte for byte.
-fn versions_row(run: &Run, measures: &Measures) -> Check {
-    let truth = run.twin.world.resource::<Truth>();
-    let nodes = run.twin.world.resource::<Nodes>();
-    let mut told = 0;
-    let mut broken = Vec::new();
-    for index in 0..measures.timeline.pumps.len() {
-        if !matches!(outcome(run, measures, index), Outcome::Updated | Outcome::UpToDate) {
-            continue;
-        }
-        told += 1;
-        let flash = NodeId::new(u8::try_from(index + 1).unwrap_or(1));
-        let flash = run.twin.world.get::<Flash>(nodes.entity(flash));
-        let holds = truth.held.as_ref().zip(flash).is_some_and(|(held, flash)| flash.holds(held));
-        if !holds {
-            broken.push(format!("{} does not hold the image of the package", pump_name(index)));
-        }
-    }
-    let applicable = truth.campaign && truth.sound && told > 0;
-    final_row("told_versions_are_true", &["PFU-005", "PFU-008"], told, applicable, &broken)
 }
 
 /// In a run that wrote to any pump, a pump that ends neither updated nor up to date must be one that the scenario says
@@ -343,13 +307,12 @@ fn stated_row(scenario: &Scenario, run: &Run, measures: &Measures) -> Check {
         .filter(|index| !stated(u8::try_from(index + 1).unwrap_or(0)))
         .map(|index| format!("{} ends otherwise than updated, and no expectation says so", pump_name(index)))
         .collect();
-    let applicable = scenario.campaign && wrote;
-    let broken = if applicable { broken } else { Vec::new() };
-    final_row("every_pump_ends_as_stated", &["PFU-030"], measures.timeline.pumps.len(), applicable, &broken)
+    let (broken, n) = if wrote { (broken, measures.timeline.pumps.len()) } else { (Vec::new(), 0) };
+    final_row("every_pump_ends_as_stated", &["PFU-030"], n, run.twin.world.resource::<Wanted>().writes, &broken)
 }
 
 /// A run that wrote to any pump is judged by the required budgets, or by tighter ones; a scenario that breaks one says `BudgetFails`.
-fn budgets_row(scenario: &Scenario, measures: &Measures) -> Check {
+fn budgets_row(scenario: &Scenario, run: &Run, measures: &Measures) -> Check {
     use scenario::{Measure, Relation as Needed, words::Limit};
     let judged = |measure: fn(&Measure) -> bool, most: Span| {
         scenario.budgets.iter().any(|budget| {
@@ -365,8 +328,9 @@ fn budgets_row(scenario: &Scenario, measures: &Measures) -> Check {
         broken.push("no budget judges the return to automatic below 60 s".to_owned());
     }
     let wrote = measures.flash_operations.iter().any(|operations| *operations > 0);
-    let broken = if wrote { broken } else { Vec::new() };
-    final_row("required_budgets_are_judged", &["PFU-041", "PFU-042"], 2, wrote, &broken)
+    let (broken, n) = if wrote { (broken, 2) } else { (Vec::new(), 0) };
+    let wanted = run.twin.world.resource::<Wanted>().writes;
+    final_row("required_budgets_are_judged", &["PFU-041", "PFU-042"], n, wanted, &broken)
 }
 
 fn ending_row(run: &Run) -> Check {
@@ -600,7 +564,21 @@ pub(super) fn class_of(measures: &Measures, first: Option<SimTime>, broken: bool
     }
 }
 
-fn series(run: &Run, measures: &Measures) -> Vec<Series> {
+/// The thresholds of the supply that the figures show.
+fn supply_levels(scenario: &Scenario) -> Vec<Level> {
+    let supply = &scenario.supply;
+    let floor = |name: &str, millivolts: u32| Level {
+        name: name.to_owned(),
+        side: Side::Floor,
+        value: Fixed::scaled(i64::from(millivolts), 0),
+    };
+    vec![
+        floor("nodes switch off below", supply.brown_out.millivolts()),
+        floor("no update is begun below", supply.minimum_for_update.millivolts()),
+    ]
+}
+
+fn series(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Series> {
     let curve = |name: &str, unit: &str, curve: &Curve, places: u32| {
         let points = curve.points(run.end);
         Series {
@@ -609,10 +587,11 @@ fn series(run: &Run, measures: &Measures) -> Vec<Series> {
             t_ms: points.iter().map(|point| at(point.0)).collect(),
             min: points.iter().map(|point| Fixed::scaled(point.1, places)).collect(),
             max: points.iter().map(|point| Fixed::scaled(point.2, places)).collect(),
+            levels: Vec::new(),
         }
     };
     vec![
-        curve("supply", "mV", &measures.supply, 0),
+        Series { levels: supply_levels(scenario), ..curve("supply", "mV", &measures.supply, 0) },
         curve("flow", "L/min", &measures.flow, 1),
         curve("temperature", "degC", &measures.coolant, 1),
         curve("bus-load", "%", &measures.load, 4),
