@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::World;
-use protocol::header::{CRC32, HEADER_LEN, ImageHeader, ModelId, Version};
+use protocol::header::{HEADER_LEN, ImageHeader, ModelId, Version};
 use protocol::ids::{self, PumpNumber};
 use protocol::isotp;
 use units::{DeciCelsius, Duration, Millivolts};
@@ -339,8 +339,8 @@ fn attach_pump(builder: &mut TwinBuilder, scenario: &Scenario, setup: &PumpSetup
 
 /// Nodes that only send traffic: always powered, without firmware.
 fn attach_further(builder: &mut TwinBuilder, scenario: &Scenario) {
-    for name in &scenario.further_nodes {
-        let name = crate::scenario::words::NodeName::Further(name.clone());
+    for name in scenario.further_names() {
+        let name = crate::scenario::words::NodeName::Further(name.to_owned());
         if let Some(node) = scenario.node_id(&name) {
             let options = controller(scenario, &[]);
             bus::attach(builder, node, &options);
@@ -354,7 +354,8 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
         Store::Present(image) => Some(image.clone()),
         Store::NoPumpFirmware | Store::Missing => None,
     };
-    let header = held.as_ref().and_then(|image| sound_header(image));
+    let whole = |image: &Image| image::leading(image).filter(|header| u64::from(header.length) == image.len() as u64);
+    let header = held.as_ref().and_then(whole);
     let setups: Vec<PumpSetup> = scenario.pump_setups().collect();
     let truth = Truth {
         installed: images.installed.values().cloned().collect(),
@@ -372,9 +373,10 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
         latency: scenario.timing.reaction_latency,
         sector_erase: times.sector_erase,
         image_len: images.installed.values().map(|image| image.len() as u64).min().unwrap_or_default(),
-        further_nodes: scenario.further_nodes.clone(),
+        further_nodes: scenario.further_names().map(str::to_owned).collect(),
         senders: scenario
             .traffic
+            .messages()
             .iter()
             .filter_map(|message| Some((message.id.id(), scenario.node_id(&message.node)?)))
             .collect(),
@@ -387,11 +389,4 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
     if let End::At(at) = scenario.end {
         builder.agenda.at(SimTime::ZERO + at, Event::Check(checks::CheckEvent::End));
     }
-}
-
-/// The header of a sound image. Written apart from the orchestrator's image check, on whole bytes in one go.
-fn sound_header(image: &[u8]) -> Option<ImageHeader> {
-    let header = ImageHeader::decode(image.first_chunk::<HEADER_LEN>()?).ok()?;
-    let whole = usize::try_from(header.length).is_ok_and(|length| length == image.len());
-    (whole && CRC32.checksum(&image[HEADER_LEN..]) == header.payload_crc).then_some(header)
 }

@@ -300,3 +300,19 @@ fn no_baseline_is_made_of_a_run_that_does_not_stand_well() {
         assert_eq!(text(&file), before);
     }
 }
+
+/// The workflow that is shipped for others to copy runs here as it stands there.
+#[test]
+fn the_shipped_workflow_runs_and_writes_what_it_keeps() {
+    let workflow = text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/ci/cooltwin.yml"));
+    let (_, step) = workflow.split_once("target/release/cooltwin ").expect("the step");
+    let (command, rest) = step.split_once("\n\n").expect("its end");
+    assert!(rest.contains("path: check-out/\n"), "{rest}");
+    let arguments: Vec<&str> = command.split_whitespace().collect();
+    assert!(arguments.contains(&"--fail-on-regression"), "{command}");
+    let place = place("workflow");
+    update(&place);
+    let ended = output(&place, &arguments);
+    assert_eq!(code(&ended), PASS, "{}{}", stdout(&ended), stderr(&ended));
+    assert_eq!(entries(&place.join("check-out")), ["junit.xml", "summary.md"]);
+}

@@ -17,7 +17,14 @@ use crate::scenario::Scenario;
 
 pub use requirements::{REQUIREMENTS, Requirement, Verification};
 pub use rows::{Checks, IDS, Row};
-pub use wanted::{Wanted, promises_no_write};
+/// Ids and requirements of the checks that are judged once, from the report of a run.
+pub const END_IDS: &[(&str, &[&str])] = &[
+    ("every_pump_ends_as_stated", &["PFU-030"]),
+    ("required_budgets_are_judged", &["PFU-041", "PFU-042"]),
+    ("run_ends_regularly", &[]),
+];
+
+pub use wanted::{CONSENT_WITHIN, Wanted, promises_no_write};
 
 /// Checks look at the world this often.
 pub const LOOK_PERIOD: Span = Span::from_millis(100);

@@ -12,11 +12,11 @@ use orchestrator::{Activity, Alarm, Event as LogEvent, Notice};
 use protocol::cyclic::PumpState;
 use pump::FlashCommand;
 
-use super::wanted::CONSENT_WITHIN;
-use super::{Truth, Wanted};
+use super::{CONSENT_WITHIN, Truth, Wanted};
 use crate::bus::{BusRecord, ErrorKind};
 use crate::faults::Faults;
 use crate::hosts::cioc::CiocHost;
+use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
@@ -28,8 +28,6 @@ use crate::{plant, power};
 const SETTLING: Span = Span::from_secs(4);
 /// The web status may lag behind the truth this long (own number of PFU-003).
 const STATUS_LAG: Span = Span::from_secs(1);
-/// A pump whose last flash operation is no older is being written to: longer than any sector erase but the slowest.
-const WRITTEN_LATELY: Span = Span::from_secs(1);
 /// The time left may be off by a tenth or by this (own number of PFU-031).
 const REMAINING_BAND_MS: u64 = 10_000;
 /// A CIOC that has started begins its search, or goes on with its campaign, within this (own number).
@@ -157,8 +155,10 @@ struct Memory {
     paused: bool,
     /// Whether each pump has restarted since it was last written to.
     restarted: Vec<bool>,
-    /// How many flash operations each pump had begun at the last look, and when that last changed.
-    written: Vec<(u64, Option<SimTime>)>,
+    /// When each pump's last try ended.
+    try_ended: Vec<Option<SimTime>>,
+    /// When each pump's CPU was last seen to stand still.
+    stood_still: Vec<Option<SimTime>>,
     remaining: Option<u64>,
     /// Every time left that was shown in the campaign, in ms, with the instant.
     shown: Vec<(SimTime, u64)>,
@@ -202,7 +202,8 @@ impl Memory {
             asked: None,
             paused: false,
             restarted: vec![true; count],
-            written: vec![(0, None); count],
+            try_ended: vec![None; count],
+            stood_still: vec![None; count],
             remaining: None,
             shown: Vec::new(),
             disturbed: false,
@@ -355,7 +356,7 @@ impl Checks {
                 self.memory.remaining = None;
                 self.memory.disturbed = true;
             }
-            OrchestratorRecord::UpdateEnded => {}
+            OrchestratorRecord::UpdateEnded | OrchestratorRecord::WriteTorn { .. } => {}
             OrchestratorRecord::Notice(notice) => self.see_notice(world, now, notice),
         }
     }
@@ -520,6 +521,7 @@ impl Checks {
             }
             LogEvent::UpdateFinished | LogEvent::UpdateError => {
                 let open = std::mem::replace(&mut self.memory.try_open[pump], false);
+                self.memory.try_ended[pump] = Some(now);
                 self.memory.ended_entries[pump] += 1;
                 self.log_tells_each_try.judge(now, open, || format!("{node} has an end entry without a start"));
                 let error = entry.event == LogEvent::UpdateError;
@@ -596,6 +598,9 @@ impl Checks {
             PumpRecord::State { state, .. } => {
                 let before = self.memory.state[pump].replace(*state);
                 self.memory.changed[pump] = now;
+                if *state == PumpState::Updating {
+                    self.update_entered(world, now, pump);
+                }
                 if state.is_application() && !before.is_some_and(PumpState::is_application) {
                     self.memory.running[pump].started(now);
                 }
@@ -620,7 +625,6 @@ impl Checks {
     fn erase_begun(&mut self, world: &mut World, now: SimTime, pump: usize) {
         self.no_write_to_unerased_flash.n += 1;
         self.memory.restarted[pump] = false;
-        self.memory.written[pump].1 = Some(now);
         let node = node_of(pump);
         let truth = world.resource::<Truth>();
         let sound = truth.sound && truth.models.get(pump) == Some(&truth.image_model);
@@ -635,16 +639,52 @@ impl Checks {
         let speed = plant::speed(world, node).get();
         self.motor_stands_before_flash_is_written
             .judge(now, speed == 0, || format!("{node} is erased while it runs at {speed} permille"));
-        let others = self.memory.state.iter().enumerate();
-        // A pump that is dead or set aside may stay in its bootloader: it counts while its try is open or it is written to.
-        let memory = &self.memory;
-        let recent = |other: usize| memory.written[other].1.is_some_and(|at| now.since(at) < WRITTEN_LATELY);
-        let others = others
-            .filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating))
-            .filter(|(other, _)| memory.try_open[*other] || recent(*other))
-            .count();
-        self.one_pump_at_a_time.judge(now, others == 0, || format!("{others} other pumps are being updated, too"));
         self.memory.wrote_any = true;
+    }
+
+    /// A pump enters an update: no other is in one, by the states that their firmware is in.
+    fn update_entered(&mut self, world: &World, now: SimTime, pump: usize) {
+        self.note_standing_still(world, now);
+        let other = self.updating(now).find(|other| *other != pump);
+        self.one_pump_at_a_time.judge(now, other.is_none(), || {
+            format!("{} enters an update while {} is in one", node_of(pump), node_of(other.unwrap_or(pump)))
+        });
+    }
+
+    /// No two pumps are in an update, also when what excused one of them has passed.
+    fn look_at_updates(&mut self, world: &World, now: SimTime) {
+        self.note_standing_still(world, now);
+        let mut updating = self.updating(now);
+        if let (Some(one), Some(other)) = (updating.next(), updating.next()) {
+            drop(updating);
+            self.one_pump_at_a_time
+                .judge(now, false, || format!("{} and {} are in an update", node_of(one), node_of(other)));
+        }
+    }
+
+    /// The pumps that are in an update. One case is excused, because no CIOC can end it or wait for it: the pump's CPU
+    /// stands still in its update (it hangs, or a flash operation stalls it), the CIOC has given its try up, and has
+    /// waited for as long as any session that hears nothing lasts. A CPU that goes on has one session time to end it.
+    fn updating(&self, now: SimTime) -> impl Iterator<Item = usize> + '_ {
+        let since = move |at: Option<SimTime>| at.map(|at| now.since(at));
+        let micros = |duration: units::Duration| Span::from_micros(duration.as_micros());
+        let memory = &self.memory;
+        (0..memory.state.len()).filter(|pump| memory.state[*pump] == Some(PumpState::Updating)).filter(move |pump| {
+            let left = !memory.try_open[*pump]
+                && since(memory.try_ended[*pump]).is_some_and(|span| span >= micros(orchestrator::config::SETTLE));
+            let still = since(memory.stood_still[*pump])
+                .is_some_and(|span| span <= micros(pump::config::SESSION_TIMEOUT) + super::LOOK_PERIOD);
+            !(left && still)
+        })
+    }
+
+    fn note_standing_still(&mut self, world: &World, now: SimTime) {
+        for pump in 0..self.memory.state.len() {
+            let cpu = world.get::<Cpu>(world.resource::<Nodes>().entity(node_of(pump)));
+            if cpu.is_some_and(|cpu| cpu.hung_until > now || cpu.stalled) {
+                self.memory.stood_still[pump] = Some(now);
+            }
+        }
     }
 
     /// An application runs: its flash must hold one of the two whole images, byte for byte.
@@ -658,17 +698,6 @@ impl Checks {
         let new = truth.held.as_ref().is_some_and(|image| holds(image));
         self.only_whole_images_are_started
             .judge(now, old || new, || format!("{node} runs an application that is neither the old nor the new image"));
-    }
-
-    /// Notes which pumps are being written to, by their flash itself.
-    fn look_at_flash(&mut self, world: &World, now: SimTime) {
-        for pump in 0..self.memory.written.len() {
-            let entity = world.resource::<Nodes>().entity(node_of(pump));
-            let operations = world.get::<Flash>(entity).map_or(0, |flash| flash.operations);
-            if operations != self.memory.written[pump].0 {
-                self.memory.written[pump] = (operations, Some(now));
-            }
-        }
     }
 
     /// A dead pump that hears the CIOC stands still.
@@ -687,7 +716,7 @@ impl Checks {
 
     /// Looks at the world, every [`super::LOOK_PERIOD`].
     pub fn look(&mut self, world: &mut World, now: SimTime) {
-        self.look_at_flash(world, now);
+        self.look_at_updates(world, now);
         self.see_supply(world, now);
         self.look_for_own_reasons(world, now);
         self.look_at_speeds(world, now);

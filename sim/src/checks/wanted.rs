@@ -10,7 +10,7 @@ use crate::kernel::Span;
 use crate::scenario::{Consent, Expectation, Outcome, Scenario, Selection};
 
 /// A question for consent stands this long (own number of PFU-019).
-pub(super) const CONSENT_WITHIN: Span = Span::from_secs(600);
+pub const CONSENT_WITHIN: Span = Span::from_secs(600);
 
 /// What a run owes its checks.
 #[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 
 mod baseline;
 mod check;
+mod convert;
 mod diff;
 pub mod exit;
 mod export;
@@ -18,6 +19,8 @@ mod terminal;
 mod traces;
 
 use std::ffi::OsString;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,6 +45,8 @@ enum Command {
     Run(RunArgs),
     /// Write traces of a run for other tools, from its recording or its result.
     Export(export::ExportArgs),
+    /// Report the timing of updates from logs of the bus.
+    Convert(convert::ConvertArgs),
     /// Render results again, without simulating: page, figures, JUnit, summary, table.
     Report(report::ReportArgs),
     /// Check, show, explain and begin scenario files.
@@ -126,8 +131,37 @@ pub enum MessageFormat {
     Json,
 }
 
-/// Does what `arguments` say, the program's name first.
+/// Does what `arguments` say, the program's name first. A panic on the way, unless it is one of the firmware under test,
+/// is a defect of cooltwin itself: exit code [`exit::OWN_FAULT`] and a request to report the command.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let (code, message) = or_own_fault(&words.join(" "), || dispatch(arguments));
+    if let Some(message) = message {
+        // Nobody listens any more where this fails.
+        let _ = writeln!(std::io::stderr(), "{message}");
+    }
+    code
+}
+
+/// What `act` gives, or the exit code and the words for its panic.
+fn or_own_fault(command: &str, act: impl FnOnce() -> ExitCode) -> (ExitCode, Option<String>) {
+    // What was left half done is not looked at any more: the program ends.
+    match catch_unwind(AssertUnwindSafe(act)) {
+        Ok(code) => (code, None),
+        Err(panic) => {
+            let what = crate::hosts::panic_text(&*panic);
+            let version = env!("CARGO_PKG_VERSION");
+            let message = format!(
+                "error: cooltwin {version} has a defect: {what}\n\
+                 No verdict was reached. Please report this with the scenario and the command:\n  {command}"
+            );
+            (exit::OWN_FAULT.into(), Some(message))
+        }
+    }
+}
+
+fn dispatch(arguments: Vec<OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -139,11 +173,27 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match cli.command {
         Command::Run(arguments) => run(&arguments),
         Command::Export(arguments) => export::export(&arguments),
+        Command::Convert(arguments) => convert::convert(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
         Command::Check(arguments) => check::check(&arguments),
         Command::Baseline(command) => baseline::baseline(&command),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_cooltwin_itself_has_its_own_code_and_asks_for_a_report() {
+        let (code, message) = or_own_fault("cooltwin run a.ron", || panic!("index {} out of range", 7));
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(70)));
+        let message = message.expect("words");
+        assert!(message.contains("index 7 out of range") && message.ends_with("cooltwin run a.ron"), "{message}");
+        let (code, message) = or_own_fault("cooltwin run a.ron", || exit::FAIL.into());
+        assert_eq!((format!("{code:?}"), message), (format!("{:?}", ExitCode::from(1)), None));
     }
 }

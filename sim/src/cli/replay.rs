@@ -13,6 +13,7 @@ use super::diff::stored;
 use super::{Disk, Style, Terminal, exit, files, run};
 use crate::measure::journal::Journal;
 use crate::regression;
+use crate::run::event_log_of;
 use crate::scenario::{FileSource, Loaded, load, sha256_hex};
 
 /// Arguments of `cooltwin replay`.
@@ -66,7 +67,7 @@ fn replayed(path: &Path, terminal: Terminal) -> Result<(String, u8), u8> {
 /// The log of the new run, where the result names one.
 fn log_of(told: &Report, journal: &Journal, terminal: Terminal) -> Result<Option<EventLog>, u8> {
     let Some(log) = &told.events else { return Ok(None) };
-    let text = run::events(journal).map_err(|error| {
+    let text = event_log_of(journal).map_err(|error| {
         terminal.diagnostic(&format!("error: {error}\n"));
         exit::OWN_FAULT
     })?;

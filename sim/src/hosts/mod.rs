@@ -73,6 +73,8 @@ pub enum CpuEvent {
     CiocReset,
     /// A periodic message of the scenario is requested; the index is that of the traffic list.
     Traffic(u16),
+    /// The next frame of the log that is played is due.
+    Replay,
     /// The CIOC's own firmware is being updated: it is silent from now on.
     CiocUpdateBegins,
     /// The CIOC's own update is over: it boots.
@@ -173,6 +175,10 @@ fn handle(boards: &mut Boards, world: &mut World, context: &mut Context<'_>, eve
             traffic::request(world, context, usize::from(index));
             None
         }
+        CpuEvent::Replay => {
+            traffic::replay(world, context);
+            None
+        }
         CpuEvent::CiocUpdateBegins => {
             cioc::with_board(&mut boards.cioc, world, |board| board.update_begins(context)).map(Ok)
         }
@@ -270,7 +276,7 @@ fn wake_is_due(cpu: &mut Cpu, context: &mut Context<'_>, node: NodeId, life: u32
 }
 
 /// The message of a caught panic.
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -1,15 +1,19 @@
 //! Records as events: the node, the kind and the data that events.jsonl and recordings show.
 
+use std::io;
+
 use orchestrator::{Alarm, Notice};
 use protocol::frame::raw_id;
 use pump::FlashCommand;
 use serde_json::{Value, json};
 
+use super::Run;
 use crate::bus::BusRecord;
 use crate::faults::FaultRecord;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
-use crate::measure::journal::Entry;
+use crate::measure::Measures;
+use crate::measure::journal::{Entry, Journal};
 use crate::plant::PlantRecord;
 use crate::power::{Branch, PowerRecord, SupplyPlace};
 use crate::record::Record;
@@ -22,6 +26,28 @@ pub fn event_of_entry((_, record, count): &Entry) -> (String, &'static str, Valu
         fields.insert("count".to_owned(), (*count).into());
     }
     (node, kind, data)
+}
+
+/// The log of a run: events.jsonl, one state transition a line.
+///
+/// # Errors
+/// When an event cannot be written as JSON.
+pub fn event_log(run: &Run) -> io::Result<String> {
+    event_log_of(&run.twin.world.resource::<Measures>().journal)
+}
+
+/// [`event_log`] of a run of which only the journal was kept.
+///
+/// # Errors
+/// When an event cannot be written as JSON.
+pub fn event_log_of(journal: &Journal) -> io::Result<String> {
+    let mut writer = reports::EventWriter::new(Vec::new());
+    for entry in journal.iter() {
+        let (node, kind, data) = event_of_entry(entry);
+        let t_ms = reports::Millis::from_nanos(entry.0.as_nanos());
+        writer.write(&reports::Event { t_ms, node: &node, kind, data })?;
+    }
+    String::from_utf8(writer.finish()?).map_err(io::Error::other)
 }
 
 /// A record for readers outside: whose it is, what it is, and its fields.
@@ -127,6 +153,9 @@ fn orchestrator(record: &OrchestratorRecord) -> (String, &'static str, Value) {
         OrchestratorRecord::Started => ("started", Value::Null),
         OrchestratorRecord::Off => ("off", Value::Null),
         OrchestratorRecord::Reset => ("reset", Value::Null),
+        OrchestratorRecord::WriteTorn { offset, kept, length } => {
+            ("write-torn", json!({ "offset": offset, "kept": kept, "length": length }))
+        }
         OrchestratorRecord::UpdateBegun => ("own-update-begun", Value::Null),
         OrchestratorRecord::UpdateEnded => ("own-update-ended", Value::Null),
         OrchestratorRecord::User(action) => ("user", json!(format!("{action:?}"))),
@@ -187,9 +216,10 @@ fn notice_data(notice: &Notice) -> Value {
 fn alarm_text(alarm: &Alarm) -> String {
     match alarm {
         Alarm::PumpDead(pump) => format!("P{:02} is dead", pump.get()),
-        Alarm::PumpMissing(pump) => format!("P{:02} does not answer", pump.get()),
+        Alarm::PumpMissing(pump) => format!("P{:02} cannot be used", pump.get()),
         Alarm::PumpRejected(pump) => format!("the image is not for P{:02}", pump.get()),
         Alarm::LowSupply => "supply too low for an update".to_owned(),
+        Alarm::NoPumpHeard => "no pump is heard".to_owned(),
         Alarm::Image(cause) => format!("the image cannot be used ({cause})"),
     }
 }

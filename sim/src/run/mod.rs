@@ -4,6 +4,7 @@
 //!   Loaded --twin::build--> Twin --run_until--> Measures, Checks, Faults --report--> reports::Report
 //! ```
 
+mod classes;
 mod events;
 mod expectations;
 pub mod recording;
@@ -26,7 +27,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin;
 
-pub use events::{event_of, event_of_entry};
+pub use events::{event_log, event_log_of, event_of, event_of_entry};
 use recording::Line;
 pub use report::{Identity, report};
 

@@ -20,6 +20,7 @@ pub mod quantity;
 mod reader;
 mod render;
 mod schema;
+mod traffic_log;
 pub mod words;
 
 #[cfg(test)]
@@ -33,3 +34,4 @@ pub use loader::{DEPTH_MOST, FileSource, Input, LoadError, Loaded, Report, load}
 pub use meaning::{FlashTimes, PumpSetup};
 pub use model::*;
 pub use render::Format;
+pub use traffic_log::{LOG_NODE, TrafficLog, TrafficSource};

@@ -9,6 +9,7 @@ use super::quantity::{
     Bitrate, Drift, Factor, Flow, Power, Rate, Resistance, Share, Size, Temperature, Voltage, Volume,
 };
 use super::schema::{choice, section};
+use super::traffic_log::TrafficSource;
 pub use super::words::Limit;
 use super::words::{CanId, Cause, HexBytes, NodeName, Version};
 use crate::kernel::Span;
@@ -50,8 +51,10 @@ section! {
         user: User = "()",
         /// Update of the CIOC itself: its firmware is silent for that time, then boots.
         cioc_update: Option<Outage> = "None" => "PFU-012",
-        /// Periodic messages in addition to the system's own.
-        traffic: Vec<Traffic> = "[]",
+        /// Periodic messages in addition to the system's own; or `Log("file.log")`: the frames of a `candump -L` text,
+        /// relative to the scenario file that names it, requested at their recorded times, the first at time 0, in
+        /// their order, by a further node named `log`. Error frames in it are passed over.
+        traffic: TrafficSource = "[]",
         /// Faults to inject. `faults_add` in a file appends to the list of the file it extends.
         faults: Vec<Fault> = "[]",
         /// Limits that the run is judged by; writing the list replaces the default ones.
@@ -417,9 +420,9 @@ choice! {
         When { When },
         /// Around an operation of a pump's flash.
         FlashOperation { FlashOperation },
-        /// At a step of the protocol with a pump.
+        /// At a step of the protocol with a pump: when the first frame of its message has been sent well.
         ProtocolStep { ProtocolStep },
-        /// When a frame with this id begins.
+        /// When a frame with this id has been sent well: at the end of its last bit.
         Frame { FrameCount },
         /// When the campaign comes to this stage.
         Campaign(CampaignStage),
@@ -633,6 +636,9 @@ choice! {
         ClockDrift { Drifting },
         /// The pump is taken out and another one that holds this version is put in; the duration is how long that takes.
         Exchanged { Reported },
+        /// Power fails in the middle of a write to the CIOC's non-volatile memory (FRAM); the duration is how long it
+        /// stays away, from then on.
+        FramTear { Tear },
     }
 }
 
@@ -795,6 +801,14 @@ section! {
 }
 
 section! {
+    /// A write that power failure ends.
+    Tear {
+        /// How many bytes are still written after the trigger; the write that would go on is torn.
+        bytes: u32 where "0".."65535",
+    }
+}
+
+section! {
     /// A clock that is off.
     Drifting {
         /// How fast it runs against true time.
@@ -831,7 +845,9 @@ choice! {
         BackToAutomatic,
         /// The whole campaign from consent to the last pump done (duration).
         Campaign,
-        /// Response times of the message of this name, queued to end of frame (duration).
+        /// Response times of the message of this name, queued to end of frame (duration): one of `traffic`, or
+        /// `status-P05` and `command-P05`. A request that was replaced before it was sent counts as the whole run, one
+        /// that still waits at the end as long as it has waited.
         Response(String),
         /// Bus load over 100 ms (share).
         BusLoad,
@@ -927,7 +943,7 @@ choice! {
         Dead,
         /// The image was refused for it.
         Rejected,
-        /// No write began.
+        /// No write began; expected of a pump, it fails where flash operations did.
         NotReached,
     }
 }
@@ -999,9 +1015,10 @@ choice! {
         DeadPump(u8),
         /// Any pump is dead.
         AnyDeadPump,
-        /// The pumps' feed is off while a campaign waits for it.
+        /// The pumps' feed is off while a campaign waits for it. The CIOC tells this and `LowSupply` by one alarm, so
+        /// that either word stands for that alarm.
         FeedOff,
-        /// The supply is too low for an update.
+        /// The supply is too low for an update; see `FeedOff`.
         LowSupply,
         /// Any alarm at all.
         Any,

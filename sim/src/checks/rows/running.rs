@@ -232,5 +232,5 @@ fn hears_the_cioc(bus: &Bus, node: NodeId) -> bool {
 /// Whether a fault of this kind acts at the node: now, or at any time so far.
 fn fault_at(world: &World, node: NodeId, is: fn(&FaultKind) -> bool, now: bool) -> bool {
     let mut list = world.resource::<Faults>().list.iter();
-    list.any(|one| one.begun > 0 && (one.active || !now) && one.nodes.contains(&node) && is(&one.fault.kind))
+    list.any(|one| one.begun > 0 && (one.active > 0 || !now) && one.nodes.contains(&node) && is(&one.fault.kind))
 }
