@@ -164,8 +164,8 @@ fn margins_stand_one_a_line_and_sorted() {
 proptest! {
     #[test]
     fn what_is_written_is_read_back(
-        budgets in prop::collection::btree_map("\\PC{1,8}|\\*|[ %\\t\u{a0}é]{1,3}", any::<i64>(), 0..6),
-        tolerances in prop::collection::btree_map("\\PC{1,8}|\\*", 0_i64.., 0..4),
+        budgets in prop::collection::btree_map("\\PC{1,8}|\\*|#|\\[margins\\]|[ %\\t\u{a0}é]{1,3}", any::<i64>(), 0..6),
+        tolerances in prop::collection::btree_map("\\PC{1,8}|\\*|#|\\[margins\\]", 0_i64.., 0..4),
     ) {
         let mut baseline = Baseline::default();
         for (budget, value) in budgets {

@@ -241,9 +241,15 @@ pub fn drift_text(drift: &Drift, all_named: bool, color: bool) -> String {
 }
 
 fn drift_row(margin: &MarginDrift) -> Vec<Cell> {
-    let amount = |amount: Option<&super::Amount>| Cell::plain(amount.map_or("-".to_owned(), ToString::to_string));
-    let unit = margin.new.as_ref().or(margin.old.as_ref()).map_or("", |amount| &amount.unit);
-    let change = margin.change().map_or_else(String::new, |change| signed(change, unit));
+    let change = margin.change();
+    // Where the unit is one, it stands once, at the end.
+    let amount = |amount: Option<&super::Amount>| match amount {
+        None => Cell::plain("-"),
+        Some(amount) if change.is_some() => Cell::plain(amount.value.to_string()),
+        Some(amount) => Cell::plain(amount.to_string()),
+    };
+    let unit = margin.new.as_ref().map_or("", |amount| &amount.unit);
+    let change = change.map_or_else(String::new, |change| signed(change, unit));
     let tolerance = margin.tolerance.map_or_else(String::new, |tolerance| format!("tolerance {tolerance} {unit}"));
     vec![
         Cell(format!("  {}", shown(margin.kind)), tone(margin.kind)),
