@@ -23,7 +23,8 @@ pub fn junit(reports: &[&Report]) -> String {
     document.to_string().expect("a document is written to memory")
 }
 
-fn suite(report: &Report) -> TestSuite {
+/// One run.
+pub(crate) fn suite(report: &Report) -> TestSuite {
     let mut suite = TestSuite::new(report.scenario.name.as_str());
     suite.set_time(duration(report.simulated_ms));
     let properties = [
@@ -154,7 +155,8 @@ fn name(requirements: &[String], id: &str) -> String {
     if requirements.is_empty() { id.to_owned() } else { format!("{} {id}", requirements.join(" ")) }
 }
 
-fn status(verdict: RowVerdict, message: &str) -> TestCaseStatus {
+/// What a verdict is to readers of this format.
+pub(crate) fn status(verdict: RowVerdict, message: &str) -> TestCaseStatus {
     let mut status = match verdict {
         RowVerdict::Pass | RowVerdict::ExpectedFail => TestCaseStatus::success(),
         RowVerdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),

@@ -116,7 +116,7 @@ fn is_exact(time: Millis) -> bool {
 }
 
 /// A budget's margin with its sign.
-pub(crate) fn margin(budget: &Budget) -> String {
+pub fn margin(budget: &Budget) -> String {
     match budget.margin {
         None => "none".to_owned(),
         Some(margin) => {

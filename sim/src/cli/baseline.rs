@@ -11,7 +11,7 @@ use super::check::{self, SuiteArgs};
 use super::output::replace_file;
 use super::suite::{Suite, load_suite};
 use super::{Style, Terminal, exit};
-use crate::regression::{self, Baseline, Case, Standing, Wanted};
+use crate::regression::{self, Baseline, Standing, Wanted};
 
 /// The baseline of the shipped scenarios.
 const DEFAULT_FILE: &str = "reports/baselines/scenarios.txt";
@@ -106,7 +106,7 @@ fn update(arguments: &SuiteArgs, path: &Path, terminal: Terminal) -> Result<(Str
         let text = format!("{why}Nothing was written: a baseline is made of runs that stand well.\n");
         return Ok((text, check::exit_code(standing)));
     }
-    let reports: Vec<&Report> = cases.iter().filter_map(|case: &Case| case.result.as_ref().ok()).collect();
+    let reports = check::reports(&cases);
     let new = renewed(&old, &suite, &reports);
     let changes = changes(&old, &new, &suite, &reports, terminal);
     replace_file(path, &new.text()).map_err(|error| {
@@ -131,6 +131,6 @@ fn changes(old: &Baseline, new: &Baseline, suite: &Suite, reports: &[&Report], t
     let mut drift = regression::drift(old, reports);
     let kept = new.scenarios();
     drift.not_run.retain(|name| !kept.contains(name.as_str()));
-    let text = regression::drift_text(&drift, terminal.result_color());
+    let text = regression::drift_text(&drift, true, terminal.result_color());
     text + &suite.left_out_text() + &format!("{} scenarios, {} margins\n", kept.len(), new.margins.len())
 }

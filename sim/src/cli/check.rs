@@ -9,9 +9,11 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use reports::{Options, Report, Verbosity};
 
+use super::output::{OutputError, replace_file};
+use super::report::{append_job_summary, is_job_summary};
 use super::suite::{Suite, load_suite};
 use super::{Style, Terminal, baseline, exit, run};
-use crate::regression::{self, Case, Drift, Standing, Wanted};
+use crate::regression::{self, Baseline, Case, Drift, Standing, Wanted};
 use crate::scenario::{Loaded, Scenario};
 
 /// Arguments of `cooltwin check`.
@@ -20,6 +22,12 @@ pub(super) struct CheckArgs {
     /// Which scenarios, and how many at a time.
     #[command(flatten)]
     pub(super) suite: SuiteArgs,
+    /// JUnit file to write, with a case for each row of each run and for each question about the suite.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Markdown file to write. Where GITHUB_STEP_SUMMARY names the page of the job, it is appended there in any case.
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
     /// Baseline to hold the margins against; `reports/baselines/scenarios.txt` where that is there.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -65,14 +73,15 @@ fn checked(arguments: &CheckArgs, terminal: Terminal) -> Result<(String, u8), u8
     let found = baseline::find(arguments.baseline.as_deref(), arguments.fail_on_regression, terminal)?;
     let suite = load_suite(&arguments.suite.paths, terminal)?;
     let cases = run_all(&suite, arguments.suite.jobs(), terminal);
-    let reports: Vec<&Report> = cases.iter().filter_map(|case| case.result.as_ref().ok()).collect();
-    let drift = found.as_ref().map(|(_, baseline)| regression::drift(baseline, &reports));
-    let wanted = Wanted { no_retries: arguments.fail_on_retry };
-    let worse = arguments.fail_on_regression && drift.as_ref().is_some_and(Drift::is_worse);
-    let standing = standing(&suite, &cases, wanted).max(if worse { Standing::Worse } else { Standing::Good });
-    let path = found.as_ref().map(|(path, _)| path.as_path());
-    let text = summary(&suite, &cases, wanted, path.zip(drift.as_ref()), standing, terminal);
-    Ok((text, exit_code(standing)))
+    let ended = Ended::new(arguments, &suite, &cases, found.as_ref());
+    let text = ended.summary(terminal);
+    match ended.write_files(arguments) {
+        Ok(()) => Ok((text, exit_code(ended.standing))),
+        Err(error) => {
+            terminal.diagnostic(&format!("error: {error}\n"));
+            Ok((text, exit::USAGE))
+        }
+    }
 }
 
 /// Runs every scenario twice and tells of each when it is done.
@@ -107,24 +116,71 @@ pub(super) const fn exit_code(standing: Standing) -> u8 {
     }
 }
 
-fn summary(
-    suite: &Suite,
-    cases: &[Case],
+/// A suite that has been run, with all that was asked of it.
+struct Ended<'a> {
+    suite: &'a Suite,
+    cases: &'a [Case],
     wanted: Wanted,
-    drift: Option<(&Path, &Drift)>,
+    /// The path of the baseline and how the suite stands to it.
+    drift: Option<(&'a Path, Drift)>,
+    /// Whether the drift decides the exit code.
+    gated: bool,
     standing: Standing,
-    terminal: Terminal,
-) -> String {
-    let color = terminal.result_color();
-    let scenarios: Vec<&Scenario> = suite.scenarios.iter().map(|loaded| &loaded.scenario).collect();
-    let mut text = regression::suite_table(&scenarios, cases, drift.map(|(_, drift)| drift), color);
-    text.push('\n');
-    text.push_str(&complaints(suite, cases, terminal));
-    text.push_str(&suite.left_out_text());
-    if let Some((path, drift)) = drift {
-        text.push_str(&format!("Baseline  {}: {}", path.display(), regression::drift_text(drift, color)));
+}
+
+impl<'a> Ended<'a> {
+    fn new(arguments: &CheckArgs, suite: &'a Suite, cases: &'a [Case], found: Option<&'a (PathBuf, Baseline)>) -> Self {
+        let wanted = Wanted { no_retries: arguments.fail_on_retry };
+        let gated = arguments.fail_on_regression;
+        let drift = found.map(|(path, baseline)| (path.as_path(), regression::drift(baseline, &reports(cases))));
+        let is_worse = gated && drift.as_ref().is_some_and(|(_, drift)| drift.is_worse());
+        let least = if is_worse { Standing::Worse } else { Standing::Good };
+        let standing = standing(suite, cases, wanted).max(least);
+        Self { suite, cases, wanted, drift, gated, standing }
     }
-    text + &regression::suite_line(&scenarios, cases, wanted, standing, color)
+
+    fn scenarios(&self) -> Vec<&'a Scenario> {
+        self.suite.scenarios.iter().map(|loaded| &loaded.scenario).collect()
+    }
+
+    fn last_line(&self, color: bool) -> String {
+        regression::suite_line(&self.scenarios(), self.cases, self.wanted, self.standing, color)
+    }
+
+    fn summary(&self, terminal: Terminal) -> String {
+        let color = terminal.result_color();
+        let drift = self.drift.as_ref().map(|(_, drift)| drift);
+        let mut text = regression::suite_table(&self.scenarios(), self.cases, drift, color);
+        text.push('\n');
+        text.push_str(&complaints(self.suite, self.cases, terminal));
+        text.push_str(&self.suite.left_out_text());
+        if let Some((path, drift)) = &self.drift {
+            // Of scenarios that were picked by hand nobody expects the whole baseline.
+            let all_named = self.gated || self.suite.whole_folder;
+            let drift = regression::drift_text(drift, all_named, color);
+            text.push_str(&format!("Baseline  {}: {drift}", path.display()));
+        }
+        text + &self.last_line(color)
+    }
+
+    fn write_files(&self, arguments: &CheckArgs) -> Result<(), OutputError> {
+        let reports = reports(self.cases);
+        let drift = self.drift.as_ref().map(|(_, drift)| drift);
+        let rows = regression::suite_rows(&self.scenarios(), self.cases, self.wanted, drift, self.gated);
+        if let Some(path) = &arguments.junit {
+            replace_file(path, &reports::junit_of_suite(&reports, &rows))?;
+        }
+        let summary = reports::markdown_of_suite(self.last_line(false).trim_end(), &reports, &rows);
+        if let Some(path) = arguments.summary.as_deref().filter(|path| !is_job_summary(path)) {
+            replace_file(path, &summary)?;
+        }
+        append_job_summary(&summary)
+    }
+}
+
+/// The reports of the cases that have one.
+pub(super) fn reports(cases: &[Case]) -> Vec<&Report> {
+    cases.iter().filter_map(|case| case.result.as_ref().ok()).collect()
 }
 
 /// What is wrong with each case that does not stand well, and how to run it again.

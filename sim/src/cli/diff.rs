@@ -43,7 +43,7 @@ pub(super) fn stored(path: &Path, terminal: Terminal) -> Result<Stored, u8> {
     })?;
     let report = reports::from_json(&text).map_err(|error| {
         terminal.diagnostic(&format!("error: {}: {error}\n", file.display()));
-        exit::INVALID
+        exit::USAGE
     })?;
     Ok(Stored { report, folder: file.parent().unwrap_or(Path::new("")).to_owned() })
 }
@@ -88,7 +88,7 @@ fn events(a: &Stored, b: &Stored, comparison: &Comparison, terminal: Terminal) -
         Err((log, error)) => {
             let file = [a, b][log].folder.join("events.jsonl");
             terminal.diagnostic(&format!("error: {}: {error}\n", file.display()));
-            Err(exit::INVALID)
+            Err(exit::USAGE)
         }
     }
 }

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use reports::{Build, Report};
+use reports::{Build, EventLog, Report};
 
 use super::diff::stored;
 use super::{Disk, Style, Terminal, exit, files, run};
+use crate::measure::journal::Journal;
 use crate::regression;
+use crate::run::event_log_of;
 use crate::scenario::{FileSource, Loaded, load, sha256_hex};
 
 /// Arguments of `cooltwin replay`.
@@ -37,7 +39,9 @@ pub(super) fn replay(arguments: &ReplayArgs) -> ExitCode {
 fn replayed(path: &Path, terminal: Terminal) -> Result<(String, u8), u8> {
     let told = stored(path, terminal)?.report;
     let loaded = inside(&told, terminal)?;
-    let mut again = regression::once(&loaded, &run::identity()).report;
+    let ran = regression::once(&loaded, &run::identity());
+    let mut again = ran.report;
+    again.events = log_of(&told, &ran.journal, terminal)?;
     // How the scenario came about is not what is replayed.
     again.scenario.overrides.clone_from(&told.scenario.overrides);
     again.inputs.clone_from(&told.inputs);
@@ -60,11 +64,21 @@ fn replayed(path: &Path, terminal: Terminal) -> Result<(String, u8), u8> {
     Ok((compared + &builds + &text, code))
 }
 
+/// The log of the new run, where the result names one.
+fn log_of(told: &Report, journal: &Journal, terminal: Terminal) -> Result<Option<EventLog>, u8> {
+    let Some(log) = &told.events else { return Ok(None) };
+    let text = event_log_of(journal).map_err(|error| {
+        terminal.diagnostic(&format!("error: {error}\n"));
+        exit::OWN_FAULT
+    })?;
+    Ok(Some(EventLog::of(&log.file, &text)))
+}
+
 /// The scenario inside a result.
 fn inside(told: &Report, terminal: Terminal) -> Result<Loaded, u8> {
     let refuse = |why: &str| {
         terminal.diagnostic(&format!("error: the result is damaged: {why}\n"));
-        exit::INVALID
+        exit::USAGE
     };
     if sha256_hex(told.scenario.resolved.as_bytes()) != told.scenario.sha256 {
         return Err(refuse("its scenario does not have its SHA-256"));

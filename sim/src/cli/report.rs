@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use reports::{Format, Report};
 
-use super::output::{Folder, MARK, OutputError, Place};
+use super::output::{Folder, MARK, OutputError, Place, replace_file};
 use super::run::{exit_code, worse};
 use super::{Style, Terminal, exit};
 
@@ -230,29 +230,29 @@ fn beside(results: &[Read], formats: &[Format]) -> Result<Vec<PathBuf>, OutputEr
     }
     for result in results {
         for (file, text) in rendered(result, formats)? {
-            replace(&result.folder.join(file), &text)?;
+            replace_file(&result.folder.join(file), &text)?;
         }
     }
     Ok(folders)
 }
 
-fn replace(path: &Path, text: &str) -> Result<(), OutputError> {
-    let wrong = |error: std::io::Error| OutputError::new(path, &error);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    std::fs::create_dir_all(folder).map_err(wrong)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = folder.join(format!(".{name}.draft-{}", std::process::id()));
-    std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path)).map_err(wrong)
+/// The file of the CI job's page, where the environment names one.
+fn job_summary() -> Option<PathBuf> {
+    std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// Whether this is the file of the CI job's page.
+pub(super) fn is_job_summary(path: &Path) -> bool {
+    job_summary().is_some_and(|page| page == path)
 }
 
 /// Appends Markdown to the page of the CI job, where the environment names its file.
 pub(super) fn append_job_summary(markdown: &str) -> Result<(), OutputError> {
-    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return Ok(()) };
-    let path = Path::new(&path);
-    let wrong = |error: std::io::Error| OutputError::new(path, &error);
+    let Some(path) = job_summary() else { return Ok(()) };
+    let wrong = |error: std::io::Error| OutputError::new(&path, &error);
     if markdown.len() > SUMMARY_BYTES_MAX {
         return Err(OutputError::text(&"the summary is too long for the page of a job"));
     }
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(wrong)?;
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(wrong)?;
     file.write_all(markdown.as_bytes()).map_err(wrong)
 }

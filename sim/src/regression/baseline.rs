@@ -11,7 +11,8 @@
 //!   small bus 0f3a..                   scenario, domain of the trace or `scenario` for its SHA-256, value
 //! ```
 //! A budget without a tolerance of its own or of its unit may lose a hundredth of its limit, of a window its width.
-//! White space, `%` and a lone `*` in a budget's name stand as `%` and two hexadecimal digits.
+//! In a budget's name white space, `%`, `#`, `[` and a lone `*` stand as `%` and two hexadecimal digits, so that no name
+//! passes for a comment, a section or all budgets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -208,14 +209,14 @@ fn number(text: &str) -> Result<Fixed, String> {
     text.parse().map_err(|error| format!("`{text}`: {error}"))
 }
 
-/// A name without white space.
+/// A name that stands as one word and begins nothing else.
 fn encoded(name: &str) -> String {
     if name == "*" {
         return "%2A".to_owned();
     }
     let mut out = String::new();
     for letter in name.chars() {
-        if letter.is_whitespace() || letter.is_control() || letter == '%' {
+        if letter.is_whitespace() || letter.is_control() || matches!(letter, '%' | '#' | '[') {
             let mut bytes = [0; 4];
             letter.encode_utf8(&mut bytes).bytes().for_each(|byte| {
                 let _ = write!(out, "%{byte:02X}");

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::measure::journal::{Entry, Journal};
-use crate::run::event_of;
+use crate::run::event_of_entry;
 
 /// A state transition as it is written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -91,10 +91,7 @@ fn first_unequal<T: PartialEq>(
     })?
 }
 
-fn event((time, record, count): &Entry) -> Event {
-    let (node, kind, mut data) = event_of(record);
-    if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
-        fields.insert("count".to_owned(), (*count).into());
-    }
-    Event { t_ms: Millis::from_nanos(time.as_nanos()), node, kind: kind.to_owned(), data }
+fn event(entry: &Entry) -> Event {
+    let (node, kind, data) = event_of_entry(entry);
+    Event { t_ms: Millis::from_nanos(entry.0.as_nanos()), node, kind: kind.to_owned(), data }
 }

@@ -16,6 +16,7 @@ mod compare;
 mod drift;
 mod events;
 mod gate;
+mod rows;
 mod suite;
 mod text;
 
@@ -24,6 +25,7 @@ pub use compare::{Comparison, MarginPair, compare, domains, fields_that_differ, 
 pub use drift::{Drift, IdentityChange, Kind, MarginDrift, drift};
 pub use events::{Divergence, Event, LogError, divergence_of_journals, divergence_of_logs};
 pub use gate::{Standing, Wanted, as_stated, retries, standing_of_case};
+pub use rows::suite_rows;
 pub use suite::{Case, Difference, Ran, once, run_suite};
 pub use text::{
     case_words, comparison_text, difference_text, divergence_text, drift_text, margins_text, suite_line, suite_table,

@@ -1,6 +1,6 @@
 //! Suites, drifts and comparisons as tables for people.
 //!
-//! Numbers stand as they are, unrounded: what is compared is exact, and so is what is shown.
+//! What is compared stands unrounded: a drift of a nanosecond is one.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -109,13 +109,12 @@ pub fn suite_table(scenarios: &[&Scenario], cases: &[Case], drift: Option<&Drift
     for (scenario, case) in scenarios.iter().zip(cases) {
         let report = case.result.as_ref().ok();
         let tightest = report.and_then(tightest);
-        let margin = tightest.and_then(|budget| Some(signed(budget.margin?, &budget.unit)));
         let trace: String = report.map_or("-", |report| report.fingerprint.all.as_str()).chars().take(12).collect();
         let mut row = vec![
             Cell::plain(&scenario.name),
             case_cell(scenario, case),
             Cell::plain(tightest.map_or("-", |budget| &budget.id)),
-            Cell::plain(margin.unwrap_or_else(|| "-".to_owned())),
+            Cell::plain(tightest.map_or_else(|| "-".to_owned(), reports::margin_words)),
         ];
         row.extend(drift.map(|drift| standing_cell(drift, &scenario.name)));
         row.push(Cell::dim(trace));
@@ -206,14 +205,15 @@ const fn tone(kind: Kind) -> Tone {
 }
 
 /// A number with its unit and its sign.
-fn signed(value: Fixed, unit: &str) -> String {
+pub(super) fn signed(value: Fixed, unit: &str) -> String {
     let sign = if value < Fixed::ZERO { "" } else { "+" };
     format!("{sign}{value} {unit}")
 }
 
-/// The drift budget by budget, those that did not move left out, then what changed in the traces.
+/// The drift budget by budget, those that did not move left out, then what changed in the traces. Scenarios of the
+/// baseline that were not run are named, or counted only.
 #[must_use]
-pub fn drift_text(drift: &Drift, color: bool) -> String {
+pub fn drift_text(drift: &Drift, all_named: bool, color: bool) -> String {
     let counts = [Kind::Worse, Kind::Missing, Kind::New, Kind::Better, Kind::Within, Kind::Equal]
         .map(|kind| (drift.of(kind).count(), kind))
         .into_iter()
@@ -230,15 +230,26 @@ pub fn drift_text(drift: &Drift, color: bool) -> String {
             let _ = writeln!(text, "  {}  {}", Cell(what.to_owned(), tone).painted(color), names.join(", "));
         }
     };
-    names("IN THE BASELINE, NOT RUN", &drift.not_run, Tone::Bad);
+    if all_named {
+        names("IN THE BASELINE, NOT RUN", &drift.not_run, Tone::Bad);
+    } else {
+        let count = format!("{} further scenarios of the baseline", drift.not_run.len());
+        names("not run", &[count][..usize::from(!drift.not_run.is_empty())], Tone::Dim);
+    }
     names("not in the baseline", &drift.not_in_baseline, Tone::Warn);
     text + &identities_text(&drift.identities)
 }
 
 fn drift_row(margin: &MarginDrift) -> Vec<Cell> {
-    let amount = |amount: Option<&super::Amount>| Cell::plain(amount.map_or("-".to_owned(), ToString::to_string));
-    let unit = margin.new.as_ref().or(margin.old.as_ref()).map_or("", |amount| &amount.unit);
-    let change = margin.change().map_or_else(String::new, |change| signed(change, unit));
+    let change = margin.change();
+    // Where the unit is one, it stands once, at the end.
+    let amount = |amount: Option<&super::Amount>| match amount {
+        None => Cell::plain("-"),
+        Some(amount) if change.is_some() => Cell::plain(amount.value.to_string()),
+        Some(amount) => Cell::plain(amount.to_string()),
+    };
+    let unit = margin.new.as_ref().map_or("", |amount| &amount.unit);
+    let change = change.map_or_else(String::new, |change| signed(change, unit));
     let tolerance = margin.tolerance.map_or_else(String::new, |tolerance| format!("tolerance {tolerance} {unit}"));
     vec![
         Cell(format!("  {}", shown(margin.kind)), tone(margin.kind)),

@@ -13,22 +13,38 @@ use crate::faults::FaultRecord;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
 use crate::measure::Measures;
+use crate::measure::journal::{Entry, Journal};
 use crate::plant::PlantRecord;
 use crate::power::{Branch, PowerRecord, SupplyPlace};
 use crate::record::Record;
+
+/// An entry of the journal as events.jsonl has it: a record that stands for several says how many.
+#[must_use]
+pub fn event_of_entry((_, record, count): &Entry) -> (String, &'static str, Value) {
+    let (node, kind, mut data) = event_of(record);
+    if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
+        fields.insert("count".to_owned(), (*count).into());
+    }
+    (node, kind, data)
+}
 
 /// The log of a run: events.jsonl, one state transition a line.
 ///
 /// # Errors
 /// When an event cannot be written as JSON.
 pub fn event_log(run: &Run) -> io::Result<String> {
+    event_log_of(&run.twin.world.resource::<Measures>().journal)
+}
+
+/// [`event_log`] of a run of which only the journal was kept.
+///
+/// # Errors
+/// When an event cannot be written as JSON.
+pub fn event_log_of(journal: &Journal) -> io::Result<String> {
     let mut writer = reports::EventWriter::new(Vec::new());
-    for (time, record, count) in run.twin.world.resource::<Measures>().journal.iter() {
-        let (node, kind, mut data) = event_of(record);
-        if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
-            fields.insert("count".to_owned(), (*count).into());
-        }
-        let t_ms = reports::Millis::from_nanos(time.as_nanos());
+    for entry in journal.iter() {
+        let (node, kind, data) = event_of_entry(entry);
+        let t_ms = reports::Millis::from_nanos(entry.0.as_nanos());
         writer.write(&reports::Event { t_ms, node: &node, kind, data })?;
     }
     String::from_utf8(writer.finish()?).map_err(io::Error::other)

@@ -27,7 +27,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin;
 
-pub use events::{event_log, event_of};
+pub use events::{event_log, event_log_of, event_of, event_of_entry};
 use recording::Line;
 pub use report::{Identity, report};
 

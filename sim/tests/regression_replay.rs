@@ -1,0 +1,199 @@
+//! `cooltwin replay` and `diff`: what was tampered with, what differs, and where two runs part.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use common::{code, copy_data, folder, output, stderr, stdout, text};
+
+const PASS: Option<i32> = Some(0);
+const FAIL: Option<i32> = Some(1);
+const USAGE: Option<i32> = Some(2);
+const FINGERPRINT: Option<i32> = Some(6);
+
+/// A folder with the result of `file` in `out`.
+fn place(name: &str, file: &str, more: &[&str]) -> PathBuf {
+    let place = folder(&format!("replay-{name}"));
+    copy_data(&place, &["small.ron", "faulty.ron"]);
+    ran(&place, file, "out", more);
+    place
+}
+
+fn ran(place: &Path, file: &str, out: &str, more: &[&str]) {
+    let ended = output(place, &[&["run", file, "-q", "--out", out], more].concat());
+    assert_eq!(code(&ended), PASS, "{}{}", stdout(&ended), stderr(&ended));
+}
+
+/// Replays after `change` of the text of result.json, and puts it back.
+fn tampered(place: &Path, change: impl Fn(&str) -> String) -> Output {
+    let file = place.join("out/result.json");
+    let before = text(&file);
+    let after = change(&before);
+    assert_ne!(after, before, "nothing was tampered with");
+    fs::write(&file, after).expect("a result");
+    let ended = output(place, &["replay", "out"]);
+    fs::write(&file, before).expect("a result");
+    ended
+}
+
+/// The value of a field that stands once in the text.
+fn value<'a>(text: &'a str, field: &str) -> &'a str {
+    let begin = format!("\"{field}\":\"");
+    assert_eq!(text.matches(&begin).count(), 1, "{field}");
+    let (_, rest) = text.split_once(&begin).expect("the field");
+    rest.split_once('"').expect("its end").0
+}
+
+#[test]
+fn a_result_replays_without_its_scenario_files() {
+    let place = place("equal", "faulty.ron", &["--seed", "7", "--set", "supply.nominal=23V"]);
+    fs::remove_file(place.join("faulty.ron")).expect("a file");
+    fs::remove_file(place.join("small.ron")).expect("a file");
+    for result in ["out", "out/result.json"] {
+        let ended = output(&place, &["replay", result]);
+        assert_eq!((code(&ended), stderr(&ended)), (PASS, ""), "{}", stdout(&ended));
+        let fingerprint = value(&text(&place.join("out/result.json")), "all").to_owned();
+        assert_eq!(stdout(&ended), format!("EQUAL  faulty, seed 7: trace {fingerprint} again\n"));
+    }
+}
+
+#[test]
+fn a_tampered_fingerprint_ends_with_6_and_the_domain() {
+    let place = place("fingerprint", "small.ron", &[]);
+    for domain in ["bus", "orchestrator", "pumps", "power", "plant", "faults"] {
+        let ended = tampered(&place, |text| {
+            let (_, fingerprint) = text.split_once("\"fingerprint\":").expect("fingerprints");
+            let old = value(fingerprint, domain);
+            text.replace(&format!("\"{domain}\":\"{old}\""), &format!("\"{domain}\":\"{}\"", "0".repeat(32)))
+        });
+        assert_eq!(code(&ended), FINGERPRINT, "{domain}");
+        let last = format!("DIFFERENT TRACE  small, seed 1: in {domain}\n");
+        assert!(stdout(&ended).ends_with(&last), "{}", stdout(&ended));
+    }
+    let ended = tampered(&place, |text| text.replace(value(text, "all"), &"0".repeat(32)));
+    assert_eq!(code(&ended), FINGERPRINT);
+    assert!(stdout(&ended).ends_with(": in order\n"), "{}", stdout(&ended));
+}
+
+#[test]
+fn a_tampered_result_is_no_replay_though_its_fingerprints_are_right() {
+    let place = place("result", "faulty.ron", &[]);
+    let cases: [(&str, &str, &str); 3] = [
+        ("\"attempts\":2", "\"attempts\":1", "pumps"),
+        ("\"brownouts\":", "\"brownouts\":1", "power"),
+        ("\"lines\":", "\"lines\":1", "events"),
+    ];
+    for (old, new, field) in cases {
+        let ended = tampered(&place, |text| text.replacen(old, new, 1));
+        assert_eq!(code(&ended), FAIL, "{field}: {}{}", stdout(&ended), stderr(&ended));
+        let last = format!("DIFFERENT RESULT  faulty, seed 1: the trace is the same, but not {field}\n");
+        assert!(stdout(&ended).ends_with(&last), "{}", stdout(&ended));
+    }
+}
+
+#[test]
+fn a_result_whose_scenario_is_not_its_own_is_refused() {
+    let place = place("damaged", "small.ron", &[]);
+    let damages: [&dyn Fn(&str) -> String; 4] = [
+        &|text| text.replacen("count: 3", "count: 2", 1),
+        &|text| text.replacen("\"seed\":\"1\"", "\"seed\":\"2\"", 1),
+        &|text| text.replacen("\"name\":\"small\"", "\"name\":\"other\"", 1),
+        &|text| text.replacen("\"schema\"", "\"shema\"", 1),
+    ];
+    for (number, damage) in damages.iter().enumerate() {
+        let ended = tampered(&place, damage);
+        assert_eq!((code(&ended), stdout(&ended)), (USAGE, ""), "damage {number}");
+        assert!(stderr(&ended).starts_with("error: "), "{}", stderr(&ended));
+    }
+    assert_eq!(code(&output(&place, &["replay", "no-such-folder"])), USAGE);
+}
+
+#[test]
+fn another_build_is_told_of() {
+    let place = place("build", "small.ron", &[]);
+    let commit = "c0ffee".repeat(6);
+    let ended = tampered(&place, |text| text.replace(value(text, "commit"), &commit));
+    assert_eq!(code(&ended), PASS, "{}", stdout(&ended));
+    assert!(stdout(&ended).starts_with("another build made the result: "), "{}", stdout(&ended));
+    assert!(stdout(&ended).contains(&commit) && stdout(&ended).contains("\nEQUAL  small"), "{}", stdout(&ended));
+}
+
+#[test]
+fn an_image_file_must_be_that_of_the_run() {
+    let place = folder("replay-image");
+    fs::create_dir(place.join("images")).expect("a folder");
+    copy_data(&place.join("images"), &["small.ron"]);
+    let file = "(extends: \"images/with.ron\")";
+    fs::write(place.join("top.ron"), file).expect("a scenario");
+    let with =
+        "(extends: \"small.ron\", package: (image: (source: File(\"image.bin\"))), expectations: [Verdict(Fail)])";
+    fs::write(place.join("images/with.ron"), with).expect("a scenario");
+    // No pump takes it: its header is no header. What counts here is that it is read.
+    fs::write(place.join("images/image.bin"), [7; 4096]).expect("an image");
+    let ended = output(&place, &["run", "top.ron", "-q", "--out", "out"]);
+    assert!(place.join("out/result.json").is_file(), "{}{}", stdout(&ended), stderr(&ended));
+    let again = output(&place, &["replay", "out"]);
+    assert_eq!(code(&again), PASS, "{}{}", stdout(&again), stderr(&again));
+    fs::write(place.join("images/image.bin"), [8; 4096]).expect("an image");
+    let other = output(&place, &["replay", "out"]);
+    assert_ne!(code(&other), PASS);
+    assert!(stderr(&other).contains("it is not the file of the run"), "{}", stderr(&other));
+}
+
+#[test]
+fn equal_results_have_no_difference() {
+    let place = place("same", "faulty.ron", &[]);
+    ran(&place, "faulty.ron", "again", &[]);
+    let ended = output(&place, &["diff", "out", "again/result.json"]);
+    assert_eq!(code(&ended), PASS, "{}", stdout(&ended));
+    assert!(stdout(&ended).contains("\nthe traces are equal\nthe event logs are equal\n"), "{}", stdout(&ended));
+}
+
+#[test]
+fn diff_shows_margins_side_by_side_and_the_first_event_that_differs() {
+    let place = place("diff", "small.ron", &[]);
+    ran(&place, "small.ron", "slow", &["--set", "flash.slow_factor=2x"]);
+    let ended = output(&place, &["diff", "out", "slow"]);
+    assert_eq!(code(&ended), FINGERPRINT);
+    let told = stdout(&ended);
+    let margin = |out: &str| {
+        let result = common::json(&text(&place.join(out).join("result.json")));
+        let budgets = result["budgets"].as_array().expect("budgets").clone();
+        let budget = budgets.into_iter().find(|budget| budget["id"] == "pump-update").expect("the budget");
+        format!("+{} ms", budget["margin"])
+    };
+    let line = told.lines().find(|line| line.starts_with("pump-update")).unwrap_or_else(|| panic!("{told}"));
+    assert!(line.contains(&margin("out")) && line.contains(&margin("slow")), "{line}");
+
+    // The first lines that differ, found here by hand.
+    let logs = ["out", "slow"].map(|out| text(&place.join(out).join("events.jsonl")));
+    let number = logs[0].lines().zip(logs[1].lines()).position(|(a, b)| a != b).expect("they differ");
+    assert!(told.contains(&format!("first event that differs: number {}\n", number + 1)), "{told}");
+    for (log, side) in logs.iter().zip(["A", "B"]) {
+        let event = common::json(log.lines().nth(number).expect("a line"));
+        let [node, kind] = ["node", "kind"].map(|field| event[field].as_str().expect("text").to_owned());
+        let shown = format!("  {side}  {} ms  {node}  {kind}  {}\n", event["t_ms"], event["data"]);
+        assert!(told.contains(&shown), "{shown} is not in {told}");
+    }
+}
+
+#[test]
+fn a_log_that_ends_early_and_one_that_is_no_log_are_told_of() {
+    let place = place("cut", "small.ron", &[]);
+    ran(&place, "small.ron", "cut", &[]);
+    let file = place.join("cut/events.jsonl");
+    let whole = text(&file);
+    let lines: Vec<&str> = whole.lines().collect();
+    fs::write(&file, lines[..5].join("\n") + "\n").expect("a log");
+    let ended = output(&place, &["diff", "out", "cut"]);
+    assert!(stdout(&ended).contains("number 6\n") && stdout(&ended).contains("  B  the log has ended\n"));
+    fs::write(&file, "no event\n").expect("a log");
+    let ended = output(&place, &["diff", "out", "cut"]);
+    assert_eq!(code(&ended), USAGE);
+    assert!(stderr(&ended).contains("cut/events.jsonl: line 1 is no event"), "{}", stderr(&ended));
+    fs::remove_file(&file).expect("a log");
+    let ended = output(&place, &["diff", "out", "cut"]);
+    assert!(stdout(&ended).contains("the events are not compared: cut/events.jsonl"), "{}", stdout(&ended));
+}
