@@ -1,0 +1,49 @@
+//! SimpleCAN: identifiers, frame layout, slots and times.
+//!
+//! The public rules are kept (safe value 0, no acknowledgement, seeded CRC-32, slots, sync, ages, master); identifiers,
+//! layout, cycle and sequence rule are this project's own design. `SAFETY.md` lists both.
+
+/// Sync frame of the node with CAN index 0; the index is added. Data: index (u8), cycle number (u8).
+pub const SYNC_ID: u16 = 0x010;
+/// Data frame of entry 0; the entry is added.
+pub const ENTRY_ID: u16 = 0x040;
+/// Tool messages to the units, cut in frames.
+pub const TOOL_REQUEST_ID: u16 = 0x0F0;
+/// Tool answers, cut in frames.
+pub const TOOL_ANSWER_ID: u16 = 0x0F8;
+/// Entries mapped to identifiers.
+pub const ENTRIES: usize = 16;
+/// Entries that own a slot: the last two slots of a cycle stay empty.
+pub const ENTRIES_USABLE: usize = 14;
+/// Slots of a cycle; entry `e` is sent in slot `e`.
+pub const CYCLE_SLOTS: u32 = 16;
+/// A cycle in tick slots of 62.5 us: 10 ms.
+pub const CYCLE_TICK_SLOTS: u32 = 160;
+/// One slot of the cycle in tick slots: 625 us.
+pub const SLOT_TICK_SLOTS: u32 = 10;
+/// A sync is sent in the next cycle once this many ticks have passed since the last.
+pub const SYNC_TICKS: u32 = 200;
+/// A sync that has not left after this many ticks is aborted (own number).
+pub const SYNC_ABORT_TICKS: u32 = 5;
+/// A node takes over as master after this many ticks without a sync from a lower index.
+pub const MASTER_TICKS: u32 = 2_000;
+/// The protocol layer forces the safe state within this many ticks of the frame that asks for it.
+pub const FORCED_SAFE_TICKS: u32 = 2;
+/// Polynomial of the frame's CRC-32: not reflected, final XOR 0, initial value is the sender's node hash.
+pub const CRC_POLYNOMIAL: u32 = 0x04C1_1DB7;
+/// First byte of the block that the node hash is made over; see `SAFETY.md`.
+pub const NODE_HASH_TAG: u8 = 0xCA;
+/// Bit 7 of a tool frame's first byte marks the last frame of a message; bits 0 to 5 hold its index.
+pub const TOOL_LAST: u8 = 0x80;
+
+/// Offsets in a data frame of 8 bytes.
+pub mod at {
+    /// u16, the sixteen bits of the entry; 0 is the safe value.
+    pub const DATA: usize = 0;
+    /// u8, goes up by one with each frame of the entry.
+    pub const SEQUENCE: usize = 2;
+    /// u8, the entry.
+    pub const ENTRY: usize = 3;
+    /// u32, CRC over the bytes before.
+    pub const CRC: usize = 4;
+}
