@@ -18,5 +18,6 @@ pub mod plant;
 pub mod power;
 pub mod record;
 pub mod run;
+pub mod safety;
 pub mod scenario;
 pub mod twin;

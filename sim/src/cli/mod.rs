@@ -8,6 +8,7 @@ mod files;
 mod output;
 mod report;
 mod run;
+mod safety;
 mod scenario;
 mod terminal;
 mod traces;
@@ -42,6 +43,9 @@ enum Command {
     /// Check, show, explain and begin scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
+    /// Compile and show configurations of safety units.
+    #[command(subcommand)]
+    Safety(safety::SafetyCommand),
 }
 
 /// Arguments of `cooltwin run`.
@@ -127,5 +131,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Export(arguments) => export::export(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
+        Command::Safety(command) => safety::safety(&command),
     }
 }
