@@ -105,8 +105,8 @@ fn all_that_is_wrong_is_told_at_once_with_its_place() {
     let report = refused(&text);
     let lines: Vec<&str> = report.lines().collect();
     assert_eq!(lines.len(), 4, "{report}");
-    assert!(lines[0].starts_with("f.ron:9:") && lines[0].contains("(must be at least 12ms)"), "{report}");
-    assert!(lines[1].starts_with("f.ron:17:") && lines[1].contains("ON and OFF look the same"), "{report}");
-    assert!(lines[2].starts_with("f.ron:17:") && lines[2].contains("ON cannot be Low"), "{report}");
-    assert!(lines[3].starts_with("f.ron:25:") && lines[3].contains("did you mean `\"released\"`?"), "{report}");
+    assert!(lines[0].starts_with("f.ron:10:") && lines[0].contains("(must be at least 12ms)"), "{report}");
+    assert!(lines[1].starts_with("f.ron:19:") && lines[1].contains("ON and OFF look the same"), "{report}");
+    assert!(lines[2].starts_with("f.ron:19:") && lines[2].contains("ON cannot be Low"), "{report}");
+    assert!(lines[3].starts_with("f.ron:27:") && lines[3].contains("did you mean `\"released\"`?"), "{report}");
 }

@@ -12,6 +12,7 @@
 mod axis;
 pub(crate) mod canvas;
 pub(crate) mod curve;
+pub(crate) mod diagram;
 pub(crate) mod marks;
 pub(crate) mod timeline;
 

@@ -1,4 +1,4 @@
-//! `cooltwin safety compile`: from a drawn configuration to the binary that units store.
+//! `cooltwin safety compile|show`: from a drawn configuration to the binary that units store, and to a picture.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use clap::Subcommand;
 
 use super::{Disk, Style, Terminal, exit, files};
 use crate::safety::binary::section_length;
-use crate::safety::{CanLoad, Compiled, load};
+use crate::safety::{CanLoad, Compiled, load, picture};
+use crate::scenario::diagnostic::nearest;
 use crate::scenario::quantity::{self, Bitrate, Quantity};
 
 /// From this share of the bus on, safety frames are likely to keep a pump's update from its 70 s (own number).
@@ -34,6 +35,20 @@ pub(super) enum SafetyCommand {
         #[command(flatten)]
         style: Style,
     },
+    /// Show a configuration: its pins, groups and blocks as text, and as a drawing.
+    Show {
+        /// Configuration file.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Show one node only.
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
+        /// Write the block diagrams to this SVG file.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+        #[command(flatten)]
+        style: Style,
+    },
 }
 
 /// Does what `command` says.
@@ -41,6 +56,9 @@ pub(super) fn safety(command: &SafetyCommand) -> ExitCode {
     match command {
         SafetyCommand::Compile { file, out, json, bitrate, style } => {
             compile(file, out.as_deref(), *json, *bitrate, Terminal::new(style))
+        }
+        SafetyCommand::Show { file, node, svg, style } => {
+            show(file, node.as_deref(), svg.as_deref(), Terminal::new(style))
         }
     }
 }
@@ -55,11 +73,8 @@ fn compile(file: &Path, out: Option<&Path>, json: bool, bitrate: Bitrate, termin
         Ok(compiled) => compiled,
         Err(error) => return files::print(&error, terminal).into(),
     };
-    if let Some(out) = out
-        && let Err(error) = write(out, &compiled.bytes)
-    {
-        terminal.diagnostic(&format!("error: cannot write {}: {error}\n", out.display()));
-        return exit::USAGE.into();
+    if let Some(code) = out.and_then(|out| write(out, &compiled.bytes, terminal)) {
+        return code;
     }
     let mut notes = compiled.notes();
     notes.extend(load_note(compiled.can_load(), bitrate));
@@ -67,8 +82,39 @@ fn compile(file: &Path, out: Option<&Path>, json: bool, bitrate: Bitrate, termin
     terminal.finish(&result, exit::PASS)
 }
 
-/// Writes beside the place and renames, so that there is never half a binary.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn show(file: &Path, node: Option<&str>, svg: Option<&Path>, terminal: Terminal) -> ExitCode {
+    let compiled = match load(&Disk, file) {
+        Ok(compiled) => compiled,
+        Err(error) => return files::print(&error, terminal).into(),
+    };
+    let known: Vec<&str> = compiled.diagram.nodes.iter().map(|node| node.name.as_str()).collect();
+    if let Some(name) = node.filter(|name| !known.contains(name)) {
+        let near = nearest(name, known.iter().copied());
+        let near = near.map_or(String::new(), |near| format!("help: did you mean `{near}`?\n"));
+        let text = format!("error: there is no node `{name}`\n{near}help: there is: {}\n", known.join(", "));
+        terminal.diagnostic(&text);
+        return exit::USAGE.into();
+    }
+    let mut text = picture::text(&compiled, node);
+    if let Some(svg) = svg {
+        let drawing = reports::diagram(&picture::drawing(&compiled, node)).document();
+        if let Some(code) = write(svg, drawing.as_bytes(), terminal) {
+            return code;
+        }
+        text.push_str(&format!("\nwritten to {}\n", svg.display()));
+    }
+    terminal.finish(&text, exit::PASS)
+}
+
+/// The exit code, if the file could not be written, which is then told.
+fn write(path: &Path, bytes: &[u8], terminal: Terminal) -> Option<ExitCode> {
+    let error = write_whole(path, bytes).err()?;
+    terminal.diagnostic(&format!("error: cannot write {}: {error}\n", path.display()));
+    Some(exit::USAGE.into())
+}
+
+/// Writes beside the place and renames, so that there is never half a file.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = path.with_file_name(format!(".{name}.draft-{}", std::process::id()));
     let written = std::fs::write(&draft, bytes).and_then(|()| std::fs::rename(&draft, path));

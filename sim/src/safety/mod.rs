@@ -14,5 +14,7 @@ mod check;
 mod compile;
 pub mod diagram;
 mod order;
+pub mod picture;
+pub mod reference;
 
 pub use compile::{CanLoad, Compiled, NodeNames, PathPart, Response, compile, load};
