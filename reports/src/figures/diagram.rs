@@ -111,6 +111,11 @@ const WIRES: [Ink; 5] = [Ink::Erase, Ink::Load, Ink::Flow, Ink::Finish, Ink::Tem
 /// Sweeps of each kind; the layouts of diagrams of a hundred boxes rest long before.
 const SWEEPS: usize = 24;
 
+/// Most wires of a channel that are moved out of each other's way.
+const ROUNDS: usize = 16;
+/// By how many pixels.
+const NUDGE: i32 = 3;
+
 /// Draws it.
 #[must_use]
 pub fn diagram(diagram: &Diagram) -> Figure {
@@ -164,6 +169,8 @@ struct Layout<'a> {
     middles: Vec<BTreeMap<Place, i32>>,
     /// Left edge and width of each layer.
     columns: Vec<(i32, i32)>,
+    /// For each box the port of each of its feeds, counted from the top.
+    slots: Vec<Vec<usize>>,
     /// Upright pieces of each channel: wire to track.
     tracks: Vec<BTreeMap<usize, i32>>,
     width: i32,
@@ -195,6 +202,7 @@ impl<'a> Layout<'a> {
             panel,
             layers: places(&panel.shapes, &layer_of),
             layer_of,
+            slots: panel.shapes.iter().map(|shape| (0..shape.feeds.len()).collect()).collect(),
             middles: Vec::new(),
             columns: Vec::new(),
             tracks: Vec::new(),
@@ -204,7 +212,10 @@ impl<'a> Layout<'a> {
         layout.order();
         layout.stack();
         layout.straighten();
+        layout.sort_ports();
+        layout.straighten();
         layout.assign_tracks();
+        layout.move_to_top();
         layout.assign_columns();
         layout
     }
@@ -324,11 +335,33 @@ impl<'a> Layout<'a> {
                 self.settle(layer, &wishes);
             }
         }
-        let top = |this: &Self| {
-            let edges = this.middles.iter().flatten().map(|(place, y)| y - this.height_of(*place) / 2);
-            edges.min().unwrap_or(0)
-        };
-        let shift = top(self);
+    }
+
+    /// Where the order of a box's inputs means nothing, takes them in the order in which they come.
+    fn sort_ports(&mut self) {
+        for (index, shape) in self.panel.shapes.iter().enumerate() {
+            let Some(before) = self.layer_of[index].checked_sub(1) else { continue };
+            if shape.feeds.iter().any(|feed| !feed.port.is_empty()) {
+                continue;
+            }
+            let height = |feed: &Feed| match feed.from {
+                FeedFrom::Word(_) => None,
+                FeedFrom::Shape(wire) => {
+                    self.middles[before].iter().find(|(place, _)| place.wire() == wire).map(|(_, y)| *y)
+                }
+            };
+            let mut order: Vec<usize> = (0..shape.feeds.len()).collect();
+            order.sort_by_key(|feed| height(&shape.feeds[*feed]));
+            for (slot, feed) in order.into_iter().enumerate() {
+                self.slots[index][feed] = slot;
+            }
+        }
+    }
+
+    /// Lets the uppermost place touch the top.
+    fn move_to_top(&mut self) {
+        let edges = self.middles.iter().flatten().map(|(place, y)| y - self.height_of(*place) / 2);
+        let shift = edges.min().unwrap_or(0);
         self.middles.iter_mut().flat_map(BTreeMap::values_mut).for_each(|y| *y -= shift);
         let bottoms = self.middles.iter().flatten().map(|(place, y)| y + self.height_of(*place) / 2);
         self.height = bottoms.max().unwrap_or(0) + HEAD + 2 * PAD + MARGIN;
@@ -363,10 +396,11 @@ impl<'a> Layout<'a> {
     fn ports_of(&self, place: Place, wire: usize) -> Vec<i32> {
         match place {
             Place::Passage(_) => vec![0],
-            Place::Box(shape) => {
-                let shape = self.shape(shape);
-                let own = shape.feeds.iter().enumerate().filter(|(_, feed)| feed.from == FeedFrom::Shape(wire));
-                own.map(|(port, _)| port_offset(shape, port)).collect()
+            Place::Box(index) => {
+                let shape = self.shape(index);
+                let own = shape.feeds.iter().zip(&self.slots[index]);
+                let own = own.filter(|(feed, _)| feed.from == FeedFrom::Shape(wire));
+                own.map(|(_, slot)| port_offset(shape, *slot)).collect()
             }
         }
     }
@@ -417,8 +451,21 @@ impl<'a> Layout<'a> {
     }
 
     fn assign_tracks(&mut self) {
-        let count = self.layers.len();
-        self.tracks = (0..count).map(|layer| tracks(&self.runs(layer))).collect();
+        for layer in 0..self.layers.len() {
+            let mut routed = tracks(&self.runs(layer));
+            for _ in 0..ROUNDS {
+                let Some(wire) = routed.1 else { break };
+                self.nudge(layer, wire);
+                routed = tracks(&self.runs(layer));
+            }
+            self.tracks.push(routed.0);
+        }
+    }
+
+    /// Moves the place that a wire leaves by less than any gap; in the channel before it, that makes a bend and no circle.
+    fn nudge(&mut self, layer: usize, wire: usize) {
+        let places = self.middles[layer].iter_mut().filter(|(place, _)| place.wire() == wire);
+        places.for_each(|(_, y)| *y += NUDGE);
     }
 
     fn assign_columns(&mut self) {
@@ -442,50 +489,81 @@ impl<'a> Layout<'a> {
         let subtitle = Lettering::new(Ink::Muted, Anchor::End);
         canvas.text((at.0 + width - 16, at.1 + 22), &self.panel.subtitle, subtitle);
         let origin = (at.0, at.1 + HEAD + PAD);
-        for layer in 0..self.layers.len() {
-            self.draw_passages(canvas, origin, layer);
-            self.draw_runs(canvas, origin, layer);
+        let moved = |(x, y): Point| (origin.0 + x, origin.1 + y);
+        for Piece { wire, from, to } in self.pieces() {
+            canvas.line(moved(from), moved(to), wire_ink(wire), 2);
         }
-        for (shape, layer) in self.layer_of.iter().enumerate() {
+        for (wire, at) in self.dots() {
+            canvas.dot(moved(at), 4, wire_ink(wire));
+        }
+        for (shape, (left, middle), width) in self.boxes() {
+            draw_box(canvas, self.shape(shape), &self.slots[shape], moved((left, middle)), width);
+        }
+    }
+
+    /// Each box with the middle of its left edge, and its width.
+    fn boxes(&self) -> impl Iterator<Item = (usize, Point, i32)> {
+        self.layer_of.iter().enumerate().map(|(shape, layer)| {
             let (x, width) = self.columns[*layer];
-            let middle = (origin.0 + x, origin.1 + self.middles[*layer][&Place::Box(shape)]);
-            draw_box(canvas, self.shape(shape), middle, width);
-        }
+            (shape, (x, self.middles[*layer][&Place::Box(shape)]), width)
+        })
     }
 
-    /// Wires that only pass a layer.
-    fn draw_passages(&self, canvas: &mut Canvas, origin: Point, layer: usize) {
-        let (x, width) = self.columns[layer];
-        for place in &self.layers[layer] {
-            if let Place::Passage(wire) = place {
-                let y = origin.1 + self.middles[layer][place];
-                canvas.line((origin.0 + x, y), (origin.0 + x + width, y), wire_ink(*wire), 2);
+    /// All straight pieces of all wires.
+    fn pieces(&self) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for layer in 0..self.layers.len() {
+            let (x, width) = self.columns[layer];
+            for place in &self.layers[layer] {
+                if let Place::Passage(wire) = *place {
+                    let y = self.middles[layer][place];
+                    pieces.push(Piece { wire, from: (x, y), to: (x + width, y) });
+                }
+            }
+            for run in self.runs(layer) {
+                self.run_pieces(layer, &run, &mut pieces);
             }
         }
+        pieces
     }
 
-    fn draw_runs(&self, canvas: &mut Canvas, origin: Point, layer: usize) {
+    fn run_pieces(&self, layer: usize, run: &Run, pieces: &mut Vec<Piece>) {
+        let (left, x, right) = self.channel(layer, run);
+        let (wire, (top, bottom)) = (run.wire, run.span());
+        pieces.push(Piece { wire, from: (left, run.from), to: (x, run.from) });
+        if bottom > top {
+            pieces.push(Piece { wire, from: (x, top), to: (x, bottom) });
+        }
+        for to in run.to.iter().filter(|_| x < right) {
+            pieces.push(Piece { wire, from: (x, *to), to: (right, *to) });
+        }
+    }
+
+    /// Where the channel behind `layer` begins, where the wire turns in it, and where it ends.
+    fn channel(&self, layer: usize, run: &Run) -> (i32, i32, i32) {
         let (column, width) = self.columns[layer];
-        let left = origin.0 + column + width;
-        let right = self.columns.get(layer + 1).map_or(left, |(next, _)| origin.0 + next);
-        for run in self.runs(layer) {
-            let track = self.tracks[layer].get(&run.wire).copied();
-            let x = track.map_or(right, |track| left + CHANNEL_EDGE + TRACK * track);
-            let ink = wire_ink(run.wire);
-            let from = origin.1 + run.from;
-            canvas.line((left, from), (x, from), ink, 2);
-            let (top, bottom) = run.span();
-            if track.is_some() {
-                canvas.line((x, origin.1 + top), (x, origin.1 + bottom), ink, 2);
-            }
-            for to in &run.to {
-                canvas.line((x, origin.1 + to), (right, origin.1 + to), ink, 2);
-            }
-            for y in junctions(&run) {
-                canvas.dot((x, origin.1 + y), 4, ink);
-            }
-        }
+        let left = column + width;
+        let right = self.columns.get(layer + 1).map_or(left, |(next, _)| *next);
+        let track = self.tracks[layer].get(&run.wire);
+        (left, track.map_or(right, |track| left + CHANNEL_EDGE + TRACK * track), right)
     }
+
+    /// Where more than two pieces of a wire meet.
+    fn dots(&self) -> Vec<(usize, Point)> {
+        let runs = (0..self.layers.len()).flat_map(|layer| self.runs(layer).into_iter().map(move |run| (layer, run)));
+        let at = |(layer, run): (usize, Run)| {
+            let (_, x, _) = self.channel(layer, &run);
+            junctions(&run).into_iter().map(move |y| (run.wire, (x, y)))
+        };
+        runs.flat_map(at).collect()
+    }
+}
+
+/// A straight piece of a wire; `from` is left of `to` or above it.
+struct Piece {
+    wire: usize,
+    from: Point,
+    to: Point,
 }
 
 /// Heights at which more than two pieces of a wire meet on its upright piece.
@@ -511,7 +589,7 @@ fn bold() -> Lettering {
     Lettering::new(Ink::Text, Anchor::Start).bold()
 }
 
-/// The layer of each box: sources first, sinks last, everything else one behind its last input.
+/// The layer of each box: sources first, sinks that nothing takes from last, everything else one behind its last input.
 fn layers_of(shapes: &[Shape]) -> Vec<usize> {
     let mut layers: Vec<usize> = Vec::new();
     for shape in shapes {
@@ -522,9 +600,10 @@ fn layers_of(shapes: &[Shape]) -> Vec<usize> {
         layers.push(if shape.class == ShapeClass::Source { 0 } else { behind.max().unwrap_or(0) });
     }
     let last = layers.iter().copied().max().unwrap_or(0);
-    for (layer, shape) in layers.iter_mut().zip(shapes) {
-        if shape.class == ShapeClass::Sink {
-            *layer = last;
+    for (index, shape) in shapes.iter().enumerate() {
+        let goes_on = shapes.iter().any(|other| feeds_from(other, index));
+        if shape.class == ShapeClass::Sink && !goes_on {
+            layers[index] = last;
         }
     }
     layers
@@ -544,8 +623,9 @@ fn places(shapes: &[Shape], layer_of: &[usize]) -> Vec<Vec<Place>> {
     layers
 }
 
-/// The track of each wire that needs an upright piece; no two that overlap share one.
-fn tracks(runs: &[Run]) -> BTreeMap<usize, i32> {
+/// The track of each wire that needs an upright piece; no two that overlap share one. Besides, a wire that would lie on
+/// another whatever the order of tracks, if there is one.
+fn tracks(runs: &[Run]) -> (BTreeMap<usize, i32>, Option<usize>) {
     let mut bent: Vec<&Run> = runs.iter().filter(|run| !run.is_straight()).collect();
     // Wires that rise turn first at the top, those that fall turn first at the bottom: so they do not cross each other.
     bent.sort_by_key(|run| {
@@ -553,11 +633,15 @@ fn tracks(runs: &[Run]) -> BTreeMap<usize, i32> {
         if mean < run.from { (0, run.from) } else { (1, -run.from) }
     });
     let mut placed: Vec<(&Run, i32)> = Vec::new();
+    let mut in_circle = None;
     while !bent.is_empty() {
         // A wire that comes in where another goes out must turn before that other one.
         let blocked = |run: &&Run| bent.iter().any(|other| other.wire != run.wire && run.to.contains(&other.from));
-        let next = bent.iter().position(|run| !blocked(run)).unwrap_or(0);
-        let run = bent.remove(next);
+        let free = bent.iter().position(|run| !blocked(run));
+        let run = bent.remove(free.unwrap_or(0));
+        if free.is_none() {
+            in_circle = in_circle.or(Some(run.wire));
+        }
         let meets = |other: &Run| {
             let ((top, bottom), (other_top, other_bottom)) = (run.span(), other.span());
             top <= other_bottom + 4 && other_top <= bottom + 4
@@ -565,7 +649,7 @@ fn tracks(runs: &[Run]) -> BTreeMap<usize, i32> {
         let track = placed.iter().filter(|(other, _)| meets(other)).map(|(_, track)| track + 1).max().unwrap_or(0);
         placed.push((run, track));
     }
-    placed.into_iter().map(|(run, track)| (run.wire, track)).collect()
+    (placed.into_iter().map(|(run, track)| (run.wire, track)).collect(), in_circle)
 }
 
 /// Room in front of a layer for the words of inputs that never change.
@@ -607,7 +691,7 @@ fn port_offset(shape: &Shape, port: usize) -> i32 {
     LINE * port - LINE * (count - 1) / 2
 }
 
-fn draw_box(canvas: &mut Canvas, shape: &Shape, (left, middle): Point, width: i32) {
+fn draw_box(canvas: &mut Canvas, shape: &Shape, slots: &[usize], (left, middle): Point, width: i32) {
     let half = box_height(shape) / 2;
     let (top, bottom, right) = (middle - half, middle + half, left + width);
     let ink = shape.class.ink();
@@ -621,12 +705,142 @@ fn draw_box(canvas: &mut Canvas, shape: &Shape, (left, middle): Point, width: i3
     for (row, line) in (1..).zip(&shape.lines) {
         canvas.text((text_left, first + LINE * row), line, Lettering::new(Ink::Muted, Anchor::Start).small());
     }
-    for (port, feed) in shape.feeds.iter().enumerate() {
-        let y = middle + port_offset(shape, port);
+    for (slot, feed) in slots.iter().zip(&shape.feeds) {
+        let y = middle + port_offset(shape, *slot);
         canvas.text((left + 13, y), &feed.port, Lettering::new(Ink::Text, Anchor::Start).small());
         if let FeedFrom::Word(word) = &feed.from {
             canvas.line((left - 14, y), (left, y), Ink::Muted, 2);
             canvas.text((left - 18, y), word, Lettering::new(Ink::Muted, Anchor::End).small());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Feed, FeedFrom, Layout, Panel, Piece, Shape, ShapeClass, box_height};
+
+    /// A made-up diagram: sources, then boxes that take earlier ones. The numbers come from a small generator
+    /// (x := 1103515245 x + 12345, the upper bits), so that each seed is the same diagram for ever.
+    fn made_up(seed: u32) -> Panel {
+        let mut state = seed;
+        let mut below = |limit: usize| {
+            state = state.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+            (state >> 16) as usize % limit
+        };
+        let count = 4 + below(30);
+        let mut shapes: Vec<Shape> = Vec::new();
+        for index in 0..count {
+            let class = match index {
+                0..3 => ShapeClass::Source,
+                _ => [ShapeClass::Gate, ShapeClass::Memory, ShapeClass::Sink, ShapeClass::Source][below(4)],
+            };
+            let takes = if class == ShapeClass::Source { 0 } else { 1 + below(4) };
+            let port = if class == ShapeClass::Memory { "port" } else { "" };
+            let mut feed = || Feed { port: port.to_owned(), from: FeedFrom::Shape(below(index)) };
+            let feeds = (0..takes).map(|_| feed()).collect();
+            shapes.push(Shape {
+                label: format!("box_{index}"),
+                lines: vec!["line".to_owned(); index % 4],
+                class,
+                feeds,
+            });
+        }
+        Panel { title: String::new(), subtitle: String::new(), shapes }
+    }
+
+    fn overlap((a, b): (i32, i32), (c, d): (i32, i32)) -> bool {
+        a < d && c < b
+    }
+
+    /// Whether two pieces of different wires lie on each other; crossing at a right angle is no such thing.
+    fn lie_on_each_other(a: &Piece, b: &Piece) -> bool {
+        let upright = |piece: &Piece| piece.from.0 == piece.to.0 && piece.from.1 != piece.to.1;
+        let level = |piece: &Piece| piece.from.1 == piece.to.1;
+        let x = |piece: &Piece| (piece.from.0, piece.to.0);
+        let y = |piece: &Piece| (piece.from.1, piece.to.1);
+        (upright(a) && upright(b) && a.from.0 == b.from.0 && overlap(y(a), y(b)))
+            || (level(a) && level(b) && a.from.1 == b.from.1 && overlap(x(a), x(b)))
+    }
+
+    #[test]
+    fn boxes_and_wires_of_any_diagram_keep_clear_of_each_other() {
+        for seed in 0..400 {
+            let panel = made_up(seed);
+            let layout = Layout::new(&panel);
+            let boxes: Vec<((i32, i32), (i32, i32))> = layout
+                .boxes()
+                .map(|(shape, (left, middle), width)| {
+                    let half = box_height(&panel.shapes[shape]) / 2;
+                    ((left, left + width), (middle - half, middle + half))
+                })
+                .collect();
+            for (at, a) in boxes.iter().enumerate() {
+                assert!(
+                    boxes[at + 1..].iter().all(|b| !(overlap(a.0, b.0) && overlap(a.1, b.1))),
+                    "seed {seed}: boxes"
+                );
+                assert!(a.1.0 >= 0 && a.0.1 < layout.width && a.1.1 < layout.height, "seed {seed}: outside");
+            }
+            let pieces = layout.pieces();
+            for piece in &pieces {
+                assert!(piece.from.0 == piece.to.0 || piece.from.1 == piece.to.1, "seed {seed}: a slant");
+                let (x, y) = ((piece.from.0, piece.to.0 + 1), (piece.from.1, piece.to.1 + 1));
+                let inside = |((left, right), (top, bottom)): &((i32, i32), (i32, i32))| {
+                    overlap(x, (left + 1, right - 1)) && overlap(y, (*top, *bottom))
+                };
+                assert!(!boxes.iter().any(inside), "seed {seed}: wire {} goes through a box", piece.wire);
+            }
+            for (at, a) in pieces.iter().enumerate() {
+                let on = pieces[at + 1..].iter().find(|b| a.wire != b.wire && lie_on_each_other(a, b));
+                assert!(on.is_none(), "seed {seed}: wire {} lies on {:?}", a.wire, on.map(|b| b.wire));
+            }
+        }
+    }
+
+    #[test]
+    fn every_input_is_joined_to_the_box_it_comes_from() {
+        for seed in 0..100 {
+            let panel = made_up(seed);
+            let layout = Layout::new(&panel);
+            let pieces = layout.pieces();
+            for (shape, (left, middle), _) in layout.boxes() {
+                for (feed, slot) in panel.shapes[shape].feeds.iter().zip(&layout.slots[shape]) {
+                    let FeedFrom::Shape(from) = feed.from else { continue };
+                    let port = (left, middle + super::port_offset(&panel.shapes[shape], *slot));
+                    assert!(reaches(&pieces, from, port, source_of(&layout, from)), "seed {seed}: {from} to {shape}");
+                }
+            }
+        }
+    }
+
+    fn source_of(layout: &Layout<'_>, shape: usize) -> (i32, i32) {
+        layout
+            .boxes()
+            .find(|(index, ..)| *index == shape)
+            .map(|(_, (left, y), width)| (left + width, y))
+            .expect("a box")
+    }
+
+    /// Whether the pieces of one wire lead from its port back to where it leaves.
+    fn reaches(pieces: &[Piece], wire: usize, port: (i32, i32), source: (i32, i32)) -> bool {
+        let mut points = vec![port];
+        let mut left: Vec<&Piece> = pieces.iter().filter(|piece| piece.wire == wire).collect();
+        let on = |piece: &Piece, (x, y): (i32, i32)| {
+            (piece.from.0..=piece.to.0).contains(&x) && (piece.from.1..=piece.to.1).contains(&y)
+        };
+        let touches = |piece: &Piece, point: (i32, i32)| on(piece, point);
+        while let Some(at) = left.iter().position(|piece| {
+            points.iter().any(|point| touches(piece, *point))
+                || pieces.iter().any(|other| {
+                    other.wire == wire
+                        && points.contains(&other.from)
+                        && points.contains(&other.to)
+                        && (on(other, piece.from) || on(other, piece.to))
+                })
+        }) {
+            let piece = left.remove(at);
+            points.extend([piece.from, piece.to]);
+        }
+        points.contains(&source)
     }
 }

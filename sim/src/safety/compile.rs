@@ -287,7 +287,7 @@ pub struct PathPart {
     pub ms: u64,
 }
 
-/// The path from a stop condition to the outputs of one node (`SAFETY.md`, section 11).
+/// The path from a stop condition to the outputs of one node: at least what `SAFETY.md`, section 11, asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// Its parts; none is left out for being short.
@@ -299,9 +299,15 @@ impl Response {
     #[must_use]
     pub fn of(configuration: &Configuration, node: &Node) -> Self {
         let mut parts = vec![PathPart { what: "sample, logic and output".to_owned(), ms: 3 }];
+        // A memory or a bit is as late as the inputs behind it are; a unit alone cannot see that, so it asks for less.
+        let others = configuration.nodes.iter().filter(|other| hears(node, other));
+        let inputs = std::iter::once(node).chain(others).flat_map(|one| one.pins.iter().map(move |pin| (one, pin)));
+        let inputs: Vec<(u64, String)> = inputs
+            .filter(|(_, pin)| pin.role != PinRole::Output)
+            .map(|(one, pin)| evaluation(node, one, pin))
+            .collect();
         // The first of the slowest, so that the text is always the same.
-        let slowest = node.pins.iter().filter(|pin| pin.role != PinRole::Output).map(evaluation).rev();
-        if let Some((ms, what)) = slowest.max_by_key(|(ms, _)| *ms) {
+        if let Some((ms, what)) = inputs.into_iter().rev().max_by_key(|(ms, _)| *ms) {
             parts.push(PathPart { what, ms });
         }
         if node.blocks.iter().any(|block| matches!(block.kind, BlockKind::MemoryReceive(_))) {
@@ -329,8 +335,17 @@ impl fmt::Display for Response {
     }
 }
 
+/// Whether a node takes memories or bits of another.
+fn hears(node: &Node, other: &Node) -> bool {
+    node.blocks.iter().any(|block| match &block.kind {
+        BlockKind::MemoryReceive(from) => from.node == other.name,
+        BlockKind::CanReceive(from) => from.node == other.name,
+        _ => false,
+    })
+}
+
 /// How long the evaluation of a pin's signal takes in ms, and how to call it.
-fn evaluation(pin: &Pin) -> (u64, String) {
+fn evaluation(reader: &Node, owner: &Node, pin: &Pin) -> (u64, String) {
     let either = |wanted: fn(&SignalType) -> bool| wanted(&pin.on) || wanted(&pin.off);
     let is_static = |signal: &SignalType| matches!(signal, SignalType::Low | SignalType::High);
     let (ms, what) = match pin.role {
@@ -339,7 +354,8 @@ fn evaluation(pin: &Pin) -> (u64, String) {
         _ if is_static(&pin.on) && is_static(&pin.off) => (1, "static"),
         _ => (9, "pulsed"),
     };
-    (ms, format!("{what} input `{}`", pin.name))
+    let owner = if owner.name == reader.name { String::new() } else { format!(" of `{}`", owner.name) };
+    (ms, format!("{what} input `{}`{owner}", pin.name))
 }
 
 /// What the units' CAN frames add to the bus, in bits per second.

@@ -16,5 +16,6 @@ pub mod diagram;
 mod order;
 pub mod picture;
 pub mod reference;
+pub mod rules;
 
 pub use compile::{CanLoad, Compiled, NodeNames, PathPart, Response, compile, load};
