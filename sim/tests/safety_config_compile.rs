@@ -214,7 +214,7 @@ const EDITS: [(&str, &str, &str); 85] = [
     ("\"p\"", "\"123456789012345678901234567890123\"", "the password has 33 bytes"),
     ("\"400ms\"", "\"400.5ms\"", "a unit counts whole milliseconds"),
     ("\"400ms\"", "\"121s\"", "`response_time` is out of range"),
-    ("\"400ms\"", "\"143ms\"", "node `b` needs 145 ms to respond"),
+    ("\"400ms\"", "\"146ms\"", "node `b` needs 147 ms to respond"),
     // Radio (SSR-074, SSR-077).
     ("timeout: \"100ms\", period: \"20ms\"", "timeout: \"3ms\", period: \"2ms\"", "`timeout` is out of range"),
     ("timeout: \"100ms\", period: \"20ms\"", "timeout: \"4ms\", period: \"2ms\"", ""),
@@ -304,17 +304,25 @@ const EDITS: [(&str, &str, &str); 85] = [
 
 #[test]
 fn every_rule_is_told_at_its_place_and_what_is_allowed_suits_the_units() {
+    let mut wrong = Vec::new();
     for (old, new, said) in EDITS {
         assert_eq!(BASE.matches(old).count(), 1, "`{old}` is edited at one place");
-        let text = BASE.replace(old, new);
-        if said.is_empty() {
-            let one = compiled(&text);
-            assert!(one.network.nodes.iter().all(|node| sound(&one.network, node.serial).is_ok()), "{new}");
-        } else {
-            let told = refused(&text);
-            assert!(told.contains(said), "{new}: wanted `{said}`, told:\n{told}");
+        match load(&Text(&BASE.replace(old, new)), Path::new("f.ron")) {
+            Ok(one) => {
+                let suits = one.network.nodes.iter().all(|node| sound(&one.network, node.serial).is_ok());
+                wrong.extend((!said.is_empty() || !suits).then(|| format!("{new}: accepted")));
+            }
+            Err(LoadError::Invalid(report)) => {
+                let told = report.render(Format::Short, false);
+                // One edit is told at one place, or at what it contradicts: never at the top of the file.
+                let placed = report.diagnostics.iter().all(|one| one.place.span.start > 0);
+                let good = !said.is_empty() && told.contains(said) && placed;
+                wrong.extend((!good).then(|| format!("{new}: wanted `{said}`, told:\n{told}")));
+            }
+            Err(LoadError::Unreadable(path, why)) => panic!("{path}: {why}"),
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -399,7 +407,7 @@ fn defects_are_told_in_the_order_of_the_document() {
     assert_eq!(judge(&bytes, 1).map(|_| ()), Ok(()));
     assert_eq!(judge(&[0xFF; 1_024], 1), Err(Defect::Missing), "erased flash");
     assert_eq!(judge(&with(header::FORMAT, 2), 1), Err(Defect::Format));
-    assert_eq!(judge(&with(header::LENGTH, 0), 1), Err(Defect::Length));
+    assert_eq!(judge(&with(header::LENGTH, bytes[header::LENGTH] ^ 1), 1), Err(Defect::Length));
     assert_eq!(judge(&with(header::NETWORK_ID, 9), 1), Err(Defect::Crc));
     let mut wrong_hash = with(header::HASH, bytes[header::HASH] ^ 1);
     wrong_hash.truncate(bytes.len() - 4);
@@ -415,7 +423,10 @@ fn defects_are_told_in_the_order_of_the_document() {
     assert_eq!(judge(&resealed(header::NETWORK_ID, 0), 1), Err(Defect::NetworkId));
     assert_eq!(judge(&resealed(header::RADIO_TIMEOUT, 3), 1), Err(Defect::Radio));
     assert_eq!(judge(&resealed(header::CAN_AGE, 19), 1), Err(Defect::Can));
-    assert_eq!(judge(&resealed(header::RESPONSE, 0), 1), Err(Defect::Response));
+    assert_eq!(judge(&resealed(header::RESPONSE + 2, 0xFF), 1), Err(Defect::Response), "beyond 120 s");
+    // Node 2 has no input of its own: 3 + time-out 100 + 2 + age 35 + 2.
+    let responding = |response_ms| sound(&Network { response_ms, ..compiled(BASE).network }, 2);
+    assert_eq!((responding(141), responding(142)), (Err(Defect::Response), Ok(())));
     assert_eq!(judge(&bytes, 3), Err(Defect::NotForThisUnit));
 }
 
