@@ -616,9 +616,8 @@ fn places(shapes: &[Shape], layer_of: &[usize]) -> Vec<Vec<Place>> {
     for (shape, layer) in layer_of.iter().enumerate() {
         layers[*layer].push(Place::Box(shape));
         let takers = (0..shapes.len()).filter(|taker| feeds_from(&shapes[*taker], shape)).map(|taker| layer_of[taker]);
-        for passed in layer + 1..takers.max().unwrap_or(0) {
-            layers[passed].push(Place::Passage(shape));
-        }
+        let last = takers.max().unwrap_or(0);
+        layers.iter_mut().take(last).skip(layer + 1).for_each(|passed| passed.push(Place::Passage(shape)));
     }
     layers
 }

@@ -220,8 +220,11 @@ fn node_record(one: &Node, offset: usize, len: usize) -> Record {
     out
 }
 
+/// Leads to one voltage or time of a section.
+type Limit = fn(&mut Section) -> &mut u16;
+
 /// The voltages and times of a section with their places, for both directions.
-const LIMITS: [(usize, fn(&mut Section) -> &mut u16); 10] = [
+const LIMITS: [(usize, Limit); 10] = [
     (section::SUPPLY_MIN, |one| &mut one.supply_min),
     (section::SUPPLY_MAX, |one| &mut one.supply_max),
     (section::RAIL_MIN, |one| &mut one.rail_min),

@@ -468,12 +468,10 @@ impl<'a> NodeCheck<'_, 'a> {
                 self.from(path, &from.node, "bit", &from.bit, known);
                 self.uses_can(path);
             }
-            BlockKind::MemorySend(ToMemory { memory, .. }) => {
-                if *memory >= self.node.memories {
-                    let message = format!("memory {memory} is beyond the memories of this node");
-                    let label = format!("`memories` is {}", self.node.memories);
-                    self.problem(Code::OutOfRange, &format!("{path}.memory"), message, &label);
-                }
+            BlockKind::MemorySend(ToMemory { memory, .. }) if *memory >= self.node.memories => {
+                let message = format!("memory {memory} is beyond the memories of this node");
+                let label = format!("`memories` is {}", self.node.memories);
+                self.problem(Code::OutOfRange, &format!("{path}.memory"), message, &label);
             }
             BlockKind::CanSend(ToBit { entry, .. }) => self.own_entry(&format!("{path}.entry"), *entry),
             _ => {}

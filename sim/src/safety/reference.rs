@@ -102,8 +102,8 @@ impl History {
     /// The last tick, `tick` at the latest, in which it was ON and not in the tick before. Tick 0 has no edge.
     fn last_rise(&self, tick: u64) -> Option<u64> {
         let count = self.changes_to(tick);
-        let rises = self.changes[..count].iter().step_by(2);
-        rises.rev().next().copied().filter(|rise| *rise > 0)
+        let mut rises = self.changes[..count].iter().step_by(2);
+        rises.next_back().copied().filter(|rise| *rise > 0)
     }
 
     /// Stretches of ON that ended at `tick` or before: first tick of ON and first tick of OFF; the latest first.
