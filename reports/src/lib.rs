@@ -34,6 +34,7 @@ mod words;
 
 pub use csv::csv;
 pub use events::{Event, EventWriter};
+pub use figures::diagram::{Diagram, Feed, FeedFrom, Panel, Shape, ShapeClass, diagram};
 pub use figures::{Figure, figures};
 pub use files::{Format, files, summary_files};
 pub use hash::sha256;

@@ -19,5 +19,6 @@ pub mod power;
 pub mod record;
 pub mod regression;
 pub mod run;
+pub mod safety;
 pub mod scenario;
 pub mod twin;

@@ -13,6 +13,7 @@ mod output;
 mod replay;
 mod report;
 mod run;
+mod safety;
 mod scenario;
 mod suite;
 mod terminal;
@@ -61,6 +62,9 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Run the scenario inside a result again and compare.
     Replay(replay::ReplayArgs),
+    /// Compile and show configurations of safety units.
+    #[command(subcommand)]
+    Safety(safety::SafetyCommand),
 }
 
 /// Arguments of `cooltwin run`.
@@ -180,6 +184,7 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Baseline(command) => baseline::baseline(&command),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Safety(command) => safety::safety(&command),
     }
 }
 

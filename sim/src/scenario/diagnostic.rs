@@ -136,7 +136,7 @@ impl Diagnostic {
 
 /// The candidate nearest to `found`, if at most 1 + a quarter of its letters differ.
 #[must_use]
-pub(super) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = 1 + found.chars().count() / 4;
     let lower = found.to_lowercase();
     let distance = |candidate: &str| strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());

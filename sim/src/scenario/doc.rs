@@ -8,7 +8,7 @@ const WIDTH: usize = 100;
 
 /// A value's text before it is laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Doc {
+pub(crate) enum Doc {
     /// A text that is never broken.
     Word(String),
     /// Values in brackets.
@@ -21,12 +21,12 @@ pub(super) enum Doc {
 
 impl Doc {
     /// A text that is never broken.
-    pub(super) fn word(text: impl Into<String>) -> Self {
+    pub(crate) fn word(text: impl Into<String>) -> Self {
         Self::Word(text.into())
     }
 
     /// A text in quotes, escaped as RON wants it.
-    pub(super) fn quoted(text: &str) -> Self {
+    pub(crate) fn quoted(text: &str) -> Self {
         let mut out = String::from("\"");
         for c in text.chars() {
             match c {
@@ -42,7 +42,7 @@ impl Doc {
 
     /// The text of a whole file: the outermost fields always stand on lines of their own.
     #[must_use]
-    pub(super) fn file(&self) -> String {
+    pub(crate) fn file(&self) -> String {
         let mut out = String::new();
         self.broken(0, &mut out);
         out.push('\n');
@@ -60,7 +60,7 @@ impl Doc {
 
     /// Everything on one line.
     #[must_use]
-    pub(super) fn inline(&self) -> String {
+    pub(crate) fn inline(&self) -> String {
         match self {
             Self::Word(text) => text.clone(),
             Self::List(items) => format!("[{}]", items.iter().map(Self::inline).collect::<Vec<_>>().join(", ")),

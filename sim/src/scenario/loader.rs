@@ -140,29 +140,63 @@ fn name_faults(raw: &mut RawScenario) {
     }
 }
 
+/// Loads a file of another kind than a scenario, one that extends nothing: what it says and what `check` makes of it.
+///
+/// # Errors
+/// The file cannot be read, or it is wrong; then with all that is wrong: first the values, then what they mean together.
+pub(crate) fn load_alone<T: Section, U>(
+    files: &dyn FileSource,
+    path: &Path,
+    check: impl FnOnce(&T) -> Result<U, Vec<Problem>>,
+) -> Result<(T, U, Input), LoadError> {
+    let bytes = files.read(path).map_err(|why| LoadError::Unreadable(path.display().to_string(), why))?;
+    let mut chain = Chain { sources: Vec::new(), paths: Vec::new(), inputs: Vec::new(), diagnostics: Vec::new() };
+    chain.push(path, &bytes);
+    let Chain { sources, mut inputs, diagnostics, .. } = chain;
+    let mut reader = Reader::default();
+    reader.diagnostics = diagnostics;
+    let read = sources.first().and_then(|source| reader.value::<T>(&Node::whole(&source.text, 0)));
+    if reader.diagnostics.is_empty()
+        && let (Some(read), Some(input)) = (read, inputs.pop())
+    {
+        match check(&read) {
+            Ok(checked) => return Ok((read, checked, input)),
+            Err(problems) => report_all(problems, &mut reader),
+        }
+    }
+    Err(invalid(sources, reader))
+}
+
+fn report_all(problems: Vec<Problem>, reader: &mut Reader) {
+    for problem in problems {
+        let place = reader.place(&problem.path).cloned().unwrap_or(Place { source: 0, span: 0..0 });
+        reader.report(diagnostic(problem, place));
+    }
+}
+
+/// Everything that is wrong, in the order of its places.
+fn invalid(sources: Vec<Source>, reader: Reader) -> LoadError {
+    let mut diagnostics = reader.diagnostics;
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.place.source, diagnostic.place.span.start));
+    LoadError::Invalid(Report { sources, diagnostics })
+}
+
 /// The scenario if nothing is wrong, else everything that is.
 fn judge(
     raw: RawScenario,
     sources: Vec<Source>,
     mut reader: Reader,
 ) -> Result<(Scenario, Vec<Source>, Reader), LoadError> {
-    let whole = || Place { source: 0, span: 0..0 };
     match raw.check() {
         Ok(scenario) if reader.diagnostics.is_empty() => return Ok((scenario, sources, reader)),
         Ok(_) => {}
         Err(problems) => {
             let unread: Vec<Place> = reader.diagnostics.iter().map(|diagnostic| diagnostic.place.clone()).collect();
-            for problem in problems {
-                if !rests_on(&problem, &unread, &reader) {
-                    let place = reader.place(&problem.path).cloned().unwrap_or_else(whole);
-                    reader.report(diagnostic(problem, place));
-                }
-            }
+            let certain = problems.into_iter().filter(|problem| !rests_on(problem, &unread, &reader)).collect();
+            report_all(certain, &mut reader);
         }
     }
-    let mut diagnostics = reader.diagnostics;
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.place.source, diagnostic.place.span.start));
-    Err(LoadError::Invalid(Report { sources, diagnostics }))
+    Err(invalid(sources, reader))
 }
 
 /// Whether a problem depends on a value that could not be read, and so may not be one.

@@ -8,18 +8,18 @@
 //! with a unit. The table in `model` is the only place that knows fields, types, ranges and defaults.
 
 mod check;
-mod diagnostic;
-mod doc;
+pub(crate) mod diagnostic;
+pub(crate) mod doc;
 mod explain;
 pub mod image_file;
 mod leaf;
-mod loader;
+pub(crate) mod loader;
 mod meaning;
 mod model;
 pub mod quantity;
-mod reader;
+pub(crate) mod reader;
 mod render;
-mod schema;
+pub(crate) mod schema;
 mod traffic_log;
 pub mod words;
 

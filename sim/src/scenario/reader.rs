@@ -17,7 +17,7 @@ use super::schema::{Content, Field, Value, Variant};
 
 /// A value as it is written.
 #[derive(Clone, Debug)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     /// Its text without blanks and comments around it.
     pub text: &'a str,
     /// The source it stands in.
@@ -32,7 +32,7 @@ pub(super) struct Node<'a> {
 
 /// A field as it is written.
 #[derive(Clone, Debug)]
-pub(super) struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// Its key.
     pub name: &'a str,
     /// Where the key stands.
@@ -43,7 +43,7 @@ pub(super) struct Entry<'a> {
 
 /// A variant as it is written.
 #[derive(Clone, Debug)]
-pub(super) struct Chosen<'a> {
+pub(crate) struct Chosen<'a> {
     /// Its name.
     pub name: &'static str,
     /// The value in its parentheses; the whole variant, where it holds nothing or fields.
@@ -60,13 +60,13 @@ fn options() -> ron::Options {
 impl<'a> Node<'a> {
     /// A whole source.
     #[must_use]
-    pub(super) fn whole(text: &'a str, source: usize) -> Self {
+    pub(crate) fn whole(text: &'a str, source: usize) -> Self {
         Self { text, source, at: 0, path: String::new(), bare: false }
     }
 
     /// Where it stands.
     #[must_use]
-    pub(super) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place { source: self.source, span: self.at..self.at + self.text.len() }
     }
 
@@ -89,7 +89,7 @@ impl<'a> Node<'a> {
 
     /// What stands in `Some(..)` or by itself; `None` for `None`.
     #[must_use]
-    pub(super) fn optional(&self) -> Option<Self> {
+    pub(crate) fn optional(&self) -> Option<Self> {
         match options().from_str::<Option<&RawValue>>(self.text) {
             Ok(None) => None,
             Ok(Some(raw)) => Some(Self { bare: self.bare, ..self.part(raw, self.path.clone()) }),
@@ -99,7 +99,7 @@ impl<'a> Node<'a> {
 
     /// The text between the quotes; the text itself where quotes may be left out.
     #[must_use]
-    pub(super) fn string(&self) -> Option<String> {
+    pub(crate) fn string(&self) -> Option<String> {
         let quoted = self.text.starts_with(['"', 'r']).then(|| options().from_str::<String>(self.text).ok()).flatten();
         quoted.or_else(|| (self.bare && !self.text.starts_with('"')).then(|| self.text.to_owned()))
     }
@@ -107,7 +107,7 @@ impl<'a> Node<'a> {
 
 /// Collects what is wrong and where each value was written.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     /// What is wrong so far.
     pub diagnostics: Vec<Diagnostic>,
     /// Range of the field that is being read.
@@ -117,13 +117,13 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Notes a problem.
-    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
 
     /// Where the value at `path` was written; where its nearest owner was, if it was left out.
     #[must_use]
-    pub(super) fn place(&self, path: &str) -> Option<&Place> {
+    pub(crate) fn place(&self, path: &str) -> Option<&Place> {
         let mut path = path;
         loop {
             match (self.places.get(path), path.rfind(['.', '['])) {
@@ -135,23 +135,23 @@ impl Reader {
     }
 
     /// Notes where a value stands.
-    pub(super) fn note(&mut self, node: &Node<'_>) {
+    pub(crate) fn note(&mut self, node: &Node<'_>) {
         self.places.insert(node.path.clone(), node.place());
     }
 
     /// Forgets the places of the parts of `path`: it is written anew.
-    pub(super) fn forget(&mut self, path: &str) {
+    pub(crate) fn forget(&mut self, path: &str) {
         self.places.retain(|known, _| !known.strip_prefix(path).is_some_and(|rest| rest.starts_with(['[', '.'])));
     }
 
     /// Reads a value and notes its place.
-    pub(super) fn value<T: Value>(&mut self, node: &Node<'_>) -> Option<T> {
+    pub(crate) fn value<T: Value>(&mut self, node: &Node<'_>) -> Option<T> {
         self.note(node);
         T::read(node, self)
     }
 
     /// Reads the field from the entries, or takes its default.
-    pub(super) fn field<T: Value>(&mut self, owner: &Node<'_>, entries: &[Entry<'_>], field: &Field) -> Option<T> {
+    pub(crate) fn field<T: Value>(&mut self, owner: &Node<'_>, entries: &[Entry<'_>], field: &Field) -> Option<T> {
         if let Some(entry) = entries.iter().find(|entry| entry.name == field.name) {
             self.range = field.range;
             let value = self.value(&entry.node)?;
@@ -167,7 +167,7 @@ impl Reader {
     }
 
     /// Lays the field's entry, if there is one, over `value`.
-    pub(super) fn apply<T: Value>(&mut self, value: &mut T, entries: &[Entry<'_>], field: &Field) {
+    pub(crate) fn apply<T: Value>(&mut self, value: &mut T, entries: &[Entry<'_>], field: &Field) {
         if let Some(entry) = entries.iter().find(|entry| entry.name == field.name) {
             self.range = field.range;
             self.note(&entry.node);
@@ -177,7 +177,7 @@ impl Reader {
     }
 
     /// Reports a value outside the field's range; whether it is inside.
-    pub(super) fn check_range<T: Value>(&mut self, value: &T, node: &Node<'_>, field: &Field) -> bool {
+    pub(crate) fn check_range<T: Value>(&mut self, value: &T, node: &Node<'_>, field: &Field) -> bool {
         let Some((low, high)) = field.range else { return true };
         if value.is_within(low, high) {
             return true;
@@ -189,7 +189,7 @@ impl Reader {
     }
 
     /// The entries that `fields` knows, each once; reports the others.
-    pub(super) fn known_entries<'a>(&mut self, owner: &str, entries: &[Entry<'a>], fields: &[Field]) -> Vec<Entry<'a>> {
+    pub(crate) fn known_entries<'a>(&mut self, owner: &str, entries: &[Entry<'a>], fields: &[Field]) -> Vec<Entry<'a>> {
         let mut known: Vec<Entry<'a>> = Vec::new();
         for entry in entries {
             if !fields.iter().any(|field| field.name == entry.name) {
@@ -206,7 +206,7 @@ impl Reader {
     }
 
     /// The fields of a struct named `name`, or of one without a name.
-    pub(super) fn entries<'a>(&mut self, node: &Node<'a>, name: &'static str) -> Option<Vec<Entry<'a>>> {
+    pub(crate) fn entries<'a>(&mut self, node: &Node<'a>, name: &'static str) -> Option<Vec<Entry<'a>>> {
         let read = options().from_str_seed(node.text, Fields { name });
         match read {
             Ok(pairs) => Some(pairs.into_iter().map(|(key, raw)| entry(node, key, raw)).collect()),
@@ -218,7 +218,7 @@ impl Reader {
     }
 
     /// The items of a list.
-    pub(super) fn items<'a>(&mut self, node: &Node<'a>) -> Option<Vec<Node<'a>>> {
+    pub(crate) fn items<'a>(&mut self, node: &Node<'a>) -> Option<Vec<Node<'a>>> {
         match options().from_str_seed(node.text, Items) {
             Ok(raws) => {
                 let numbered = raws.into_iter().enumerate();
@@ -232,7 +232,7 @@ impl Reader {
     }
 
     /// The variant that is written.
-    pub(super) fn variant<'a>(
+    pub(crate) fn variant<'a>(
         &mut self,
         node: &Node<'a>,
         choice: &'static str,
@@ -256,7 +256,7 @@ impl Reader {
     }
 
     /// Reports that a `--set` path names a part that is not there.
-    pub(super) fn no_such_part(&mut self, node: &Node<'_>, part: &str, fields: &[Field]) {
+    pub(crate) fn no_such_part(&mut self, node: &Node<'_>, part: &str, fields: &[Field]) {
         let message = format!("there is no `{part}` to set");
         let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
         let mut diagnostic = Diagnostic::new(Code::BadOverride, node.place(), message).label("for this value");
@@ -268,14 +268,14 @@ impl Reader {
     }
 
     /// Reports that a `--set` path names an item that a list does not have.
-    pub(super) fn no_such_item(&mut self, node: &Node<'_>, part: &str, len: usize) {
+    pub(crate) fn no_such_item(&mut self, node: &Node<'_>, part: &str, len: usize) {
         let message = format!("there is no item `{part}` to set");
         let help = format!("the list has {len} items, counted from 0: write `faults[0]` for the first of `faults`");
         self.report(Diagnostic::new(Code::BadOverride, node.place(), message).label("for this value").help(help));
     }
 
     /// Reports a value of the wrong type.
-    pub(super) fn wrong_type(&mut self, node: &Node<'_>, expected: &str, help: Option<String>) {
+    pub(crate) fn wrong_type(&mut self, node: &Node<'_>, expected: &str, help: Option<String>) {
         let name = node.path.rsplit('.').next().unwrap_or(&node.path);
         let message = format!("`{name}` must be {expected}");
         let diagnostic = Diagnostic::new(Code::WrongType, node.place(), message).label(format!("expected {expected}"));

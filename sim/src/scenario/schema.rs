@@ -9,7 +9,7 @@ use super::reader::{Node, Reader};
 
 /// One field of a section, as declared.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Field {
+pub(crate) struct Field {
     /// Its key in the file.
     pub name: &'static str,
     /// Its text.
@@ -26,7 +26,7 @@ pub(super) struct Field {
 
 /// One variant of a choice, as declared.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Variant {
+pub(crate) struct Variant {
     /// Its name in the file.
     pub name: &'static str,
     /// Its text.
@@ -37,7 +37,7 @@ pub(super) struct Variant {
 
 /// What a variant of a choice holds.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// Nothing.
     Nothing,
     /// One value in parentheses.
@@ -48,7 +48,7 @@ pub(super) enum Content {
 
 /// What kind of value stands behind a colon.
 #[derive(Clone, Debug)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// A value without parts; with its description.
     Leaf(String),
     /// A section; with name, text and fields.
@@ -62,7 +62,7 @@ pub(super) enum Shape {
 }
 
 /// Something that can stand behind a field's colon.
-pub(super) trait Value: Sized + Clone {
+pub(crate) trait Value: Sized + Clone {
     /// What `scenario explain` prints.
     fn shape() -> Shape;
 
@@ -149,7 +149,7 @@ impl<T: Value> Value for Option<T> {
 }
 
 /// A value that is built from the fields in its parentheses; every section is one.
-pub(super) trait Section: Value {
+pub(crate) trait Section: Value {
     /// Its fields as declared.
     const FIELDS: &'static [Field];
 

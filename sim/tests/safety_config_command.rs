@@ -1,0 +1,118 @@
+//! `cooltwin safety` as a user meets it: text, files written and not written, exit codes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Documented in `cli/exit.rs`; written out here, since scripts rely on the numbers.
+const UNREADABLE: i32 = 2;
+const INVALID: i32 = 3;
+
+fn output(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cooltwin"));
+    command.args(arguments).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command.output().expect("the program starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+fn shipped(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/safety").join(name).display().to_string()
+}
+
+/// A folder of this test's own, empty at first.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).expect("an old folder can be removed");
+    }
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+fn files_in(folder: &Path) -> usize {
+    fs::read_dir(folder).expect("a folder").count()
+}
+
+#[test]
+fn compile_writes_the_binary_it_tells_of() {
+    let folder = folder("safety-compile");
+    let out = folder.join("door.bin");
+    let done =
+        output(&["safety", "compile", &shipped("teach-1-door.ron"), "--json", "--out", &out.display().to_string()]);
+    assert_eq!((done.status.code(), stderr(&done)), (Some(0), String::new()));
+    let told: serde_json::Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+    let bytes = fs::read(&out).expect("the binary");
+    assert_eq!(told["bytes"], bytes.len());
+    // Values of the hand-made binary in `safety_config_compile.rs`.
+    assert_eq!((told["hash"].as_str(), told["crc"].as_str()), (Some("0x1BE8F512"), Some("0x6D1C0717")));
+    assert_eq!(bytes[bytes.len() - 4..], [0x17, 0x07, 0x1C, 0x6D]);
+    assert_eq!(told["nodes"][0]["response_least_ms"], 12);
+    assert_eq!(files_in(&folder), 1, "no draft is left");
+}
+
+#[test]
+fn nothing_is_written_when_anything_is_wrong() {
+    let folder = folder("safety-refused");
+    let text = fs::read_to_string(shipped("teach-1-door.ron")).expect("the configuration");
+    let bad = folder.join("bad.ron");
+    fs::write(&bad, text.replace("\"20ms\",\n    nodes", "\"11ms\",\n    nodes")).expect("a file");
+    let (bad, out) = (bad.display().to_string(), folder.join("out").display().to_string());
+    let refused = output(&["safety", "compile", &bad, "--out", &out]);
+    assert_eq!((refused.status.code(), stdout(&refused)), (Some(INVALID), String::new()));
+    assert!(stderr(&refused).contains("error[S014]: node `door` needs 12 ms to respond"), "{}", stderr(&refused));
+    assert_eq!(output(&["safety", "show", &bad, "--svg", &out]).status.code(), Some(INVALID));
+    assert_eq!(files_in(&folder), 1, "the bad file alone");
+    assert_eq!(output(&["safety", "compile", "no-such-file.ron", "--out", &out]).status.code(), Some(UNREADABLE));
+    let nowhere = folder.join("nowhere/out").display().to_string();
+    let lost = output(&["safety", "compile", &shipped("teach-1-door.ron"), "--out", &nowhere]);
+    assert_eq!(lost.status.code(), Some(UNREADABLE));
+    assert!(stderr(&lost).starts_with("error: cannot write"), "{}", stderr(&lost));
+}
+
+#[test]
+fn a_full_bus_is_warned_of_and_two_frames_are_not() {
+    let text = |name: &str| stdout(&output(&["safety", "compile", &shipped(name)]));
+    assert!(text("fourteen-slots.ron").contains("note: the CAN frames take up to 75.8 % of a bus of 250kbit/s"));
+    let quiet = text("cooling-watch.ron");
+    assert!(
+        quiet.contains("CAN: 2 frames in 10 ms, 9.1 % to 11.0 % of 250kbit/s") && !quiet.contains("note:"),
+        "{quiet}"
+    );
+}
+
+#[test]
+fn show_prints_pins_groups_and_the_blocks_behind_each_output() {
+    let shown = output(&["safety", "show", &shipped("cooling-watch.ron"), "--node", "roof"]);
+    assert_eq!((shown.status.code(), stderr(&shown)), (Some(0), String::new()));
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("safety-show-roof", stdout(&shown));
+    });
+    let wrong = output(&["safety", "show", &shipped("cooling-watch.ron"), "--node", "rof"]);
+    assert_eq!(wrong.status.code(), Some(UNREADABLE));
+    assert!(stderr(&wrong).contains("did you mean `roof`?"), "{}", stderr(&wrong));
+}
+
+#[test]
+fn the_drawing_names_every_block_and_is_the_same_each_time() {
+    let folder = folder("safety-show");
+    let draw = |file: &str| {
+        let svg = folder.join(file);
+        let done = output(&["safety", "show", &shipped("cooling-watch.ron"), "--svg", &svg.display().to_string()]);
+        assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+        fs::read_to_string(svg).expect("the drawing")
+    };
+    let svg = draw("one.svg");
+    assert_eq!(svg, draw("two.svg"));
+    for name in
+        ["no_stop_out", "flow_late", "OnDelay 10s", "fan_may", "pin 8: enable_a, Ossd / Low", "hall: at the pumps"]
+    {
+        assert!(svg.lines().any(|line| line.trim() == name), "{name}");
+    }
+}
