@@ -270,14 +270,15 @@ pub struct TickOutputs {
     pub pins: [u16; PINS],
     /// CPU2: the main transistor's enable in the next tick; bit `s` set: the line toggles in slot `s`.
     pub main: u16,
-    /// CPU2: the slot of the next tick in which `SIO_PWR` is converted for the dip test.
+    /// CPU2: in this slot of the next tick the hardware opens the main transistor for 20 us and converts `SIO_PWR` before its
+    /// buffer; the comparators of the pins (filter 40 us) do not see it.
     pub main_dip: Option<u8>,
     /// This CPU's contact of each relay; bit `r` is relay `r`.
     pub relays: u8,
     /// The C2C packet.
     pub c2c: Option<[u8; c2c::LEN]>,
     /// Messages for the other CPU.
-    pub forward: Vec<Forward, 4>,
+    pub forward: Vec<Forward, 6>,
     /// CPU1: a packet for the radio.
     pub radio: Option<Bytes>,
     /// CPU1: frames for the CAN controller.

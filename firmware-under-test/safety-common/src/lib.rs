@@ -47,10 +47,11 @@ pub const C2C_SILENCE: Duration = Duration::from_millis(20);
 pub const C2C_ERRORS_MOST: u32 = 64;
 /// One tolerated C2C error is forgotten after so many ticks: four an hour keep 2^-32 each below 1e-9 an hour (own number).
 pub const C2C_ERROR_DRAIN_TICKS: u32 = 900_000;
-/// Relative drift of the two clocks that is legal, in microseconds a tick: 0.2 % (SSR-013).
-pub const DRIFT_LEGAL_US: u32 = 2;
-/// Drift beyond the legal rate that has piled up to more than this many microseconds: safe state (own number).
-pub const DRIFT_EXCESS_US_MOST: u32 = 2_000;
+/// Relative drift of the two clocks that is legal, in nanoseconds a tick: 0.2 % (SSR-013) and a little, since clocks at +0.1 %
+/// and -0.1 % differ by 0.2002 % and must never trip.
+pub const DRIFT_LEGAL_NS: u32 = 2_100;
+/// Drift beyond the legal rate that has piled up to more than this many nanoseconds, two ticks: safe state (own number).
+pub const DRIFT_EXCESS_NS_MOST: u32 = 2_000_000;
 /// A CPU waits this long in start-up for its peer's good answer, then enters the safe state (own number, SSR-062).
 pub const PEER_START_TICKS: u32 = 3_000;
 /// The output demands of the two CPUs may differ for this many ticks; longer: safe state (own number).

@@ -27,8 +27,11 @@ pub const OSSD_SLOT: u32 = 8;
 pub const OSSD_SLOTS: u32 = 2;
 /// An OSSD input tolerates dips of up to this many slots.
 pub const OSSD_SLOTS_MOST: u32 = 3;
-/// An OSSD input tolerates one dip in this many slots.
-pub const OSSD_SPACING_SLOTS: u32 = 16;
+/// An OSSD input tolerates one dip in this many slots, 10 ms: more than the longest gap of types A to D.
+pub const OSSD_SPACING_SLOTS: u32 = 160;
+/// `High` and `Low` are recognised after this many whole ticks without a change: more than the longest gap of the pulsed
+/// types, so that none of them passes for a static level. They are lost at once.
+pub const STATIC_TICKS: u32 = 9;
 
 /// A combined pin is released and read once in this many ticks (at least every 4 ms with a tick in hand, SSR-039).
 pub const COMBINED_PERIOD_TICKS: u32 = 3;

@@ -41,7 +41,9 @@ pub mod at {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Command {
-    /// Serial, mode, release id, configuration hash: payload of the answer u8 mode, u32 release id, u32 hash. In every mode.
+    /// Serial, mode, release id, configuration hash: payload of the answer u8 mode, u32 release id, u32 hash. In every mode;
+    /// answered over
+    /// radio and CAN in configuration mode only.
     Who = 0x01,
     /// Light the lamp of this unit (SSR-057). In every mode.
     Identify = 0x02,

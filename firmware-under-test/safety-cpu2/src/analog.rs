@@ -11,7 +11,7 @@ use crate::packet::{CHANNELS, SIO_POWER, SUPPLY};
 use crate::trip::{Outcome, Trip};
 
 const SCANS: usize = 4;
-const OUTSIDE: u16 = 2;
+const OUTSIDE: u16 = 4;
 const INSIDE: u16 = 1;
 
 const fn millivolts(counts: u16, divider_ppm: u32) -> u16 {
@@ -77,7 +77,7 @@ impl Comparison {
         self.next = self.next.saturating_add(1) % SCANS;
     }
 
-    /// Judges a received scan; `debounce` in ms. A channel outside weighs twice as much as one inside.
+    /// Judges a received scan; `debounce` in ms. A channel outside weighs four times as much as one inside.
     pub(crate) fn judge(&mut self, received: &[u16; CHANNELS], limit: u16, debounce: u16) -> Outcome {
         let [first, others @ ..] = &self.scans;
         let (mut low, mut high) = (*first, *first);

@@ -42,6 +42,7 @@ mod chaskey;
 mod configuration;
 mod configuration_mode;
 mod crc;
+mod drift;
 mod flash_test;
 mod flow;
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Supervision of the peer by its packets: silence, losses, clock and mode (SSR-013, SSR-020, SSR-021, SSR-065).
 //!
-//! Diverse bookkeeping: the clock is watched by an envelope. The offset between receive time and peer counter lies
-//! between two rails that may each move by the legal drift; what they stand apart beyond it is the excess. What a peer's
-//! mode means for this CPU stands in a table, one line for each own mode.
+//! Diverse bookkeeping: what a peer's mode means for this CPU stands in a table, one line for each own mode; clocks are
+//! watched by points of windows (`drift`).
 
 use safety_common::fault::Fault;
 use safety_common::io::{C2cReceived, Mode};
-use safety_common::{C2C_ERROR_DRAIN_TICKS, C2C_ERRORS_MOST, C2C_SILENCE, DRIFT_EXCESS_US_MOST, DRIFT_LEGAL_US, TICK};
-use units::{Duration, Instant};
+use safety_common::{C2C_ERROR_DRAIN_TICKS, C2C_ERRORS_MOST, C2C_SILENCE};
+use units::Instant;
 
+use crate::drift::Drift;
 use crate::packet::Packet;
 use crate::trip::{Outcome, Trip};
 
@@ -24,23 +24,16 @@ struct Last {
     at: Instant,
 }
 
-/// Excess drift in either direction, in microseconds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Envelope {
-    /// By how much packets come later than the lower rail allows.
-    late: u64,
-    /// By how much packets come earlier than the upper rail allows.
-    early: u64,
-}
-
 /// What is known of the link.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Link {
     last: Option<Last>,
     silent: bool,
+    /// In normal mode an old counter is bad; before, a peer may have restarted and begins anew.
+    strict: bool,
     errors: u32,
     drain: u32,
-    envelope: Envelope,
+    drift: Drift,
 }
 
 /// The good packets of a tick.
@@ -51,7 +44,7 @@ impl Link {
     pub(crate) fn take(&mut self, received: &[C2cReceived]) -> Good {
         let mut good = Good::new();
         for frame in received.iter().take(PACKETS_A_TICK) {
-            if let Some(packet) = Packet::decode(&frame.bytes).filter(|packet| self.ahead(packet.counter)) {
+            if let Some(packet) = Packet::decode(&frame.bytes).filter(|packet| self.fits(packet.counter)) {
                 self.accept(packet.counter, frame.at);
                 // Cannot be full: no more frames are taken than fit.
                 let _ = good.push(packet);
@@ -72,17 +65,17 @@ impl Link {
     /// Forgets gaps and drift of start-up; from now on [`Self::supervise`] is asked each tick.
     pub(crate) fn begin_supervision(&mut self) {
         self.silent = false;
-        self.envelope = Envelope::default();
+        self.drift = Drift::default();
+        self.strict = true;
     }
 
     /// Silence, losses and drift, in normal mode.
     pub(crate) fn supervise(&self, now: Instant) -> Outcome {
         let silent = self.last.is_none_or(|last| now.since(last.at) >= C2C_SILENCE);
-        let excess = self.envelope.late.max(self.envelope.early);
         let checks = [
             (Fault::C2cSilent, self.silent || silent),
             (Fault::C2cErrorRate, self.errors > C2C_ERRORS_MOST),
-            (Fault::ClockDrift, excess > u64::from(DRIFT_EXCESS_US_MOST)),
+            (Fault::ClockDrift, self.drift.is_excessive()),
         ];
         match checks.into_iter().find(|(_, failed)| *failed) {
             Some((fault, _)) => Err(Trip::new(fault, 0)),
@@ -90,30 +83,21 @@ impl Link {
         }
     }
 
-    fn ahead(&self, counter: u32) -> bool {
+    fn fits(&self, counter: u32) -> bool {
         let ahead = |last: Last| (1..=COUNTER_AHEAD_MOST).contains(&counter.wrapping_sub(last.counter));
-        self.last.is_none_or(ahead)
+        !self.strict || self.last.is_none_or(ahead)
     }
 
     fn accept(&mut self, counter: u32, at: Instant) {
         if let Some(last) = self.last {
             let advance = counter.wrapping_sub(last.counter);
-            let gap = at.since(last.at);
-            self.silent |= gap >= C2C_SILENCE;
-            self.errors = self.errors.saturating_add(advance.saturating_sub(1));
-            self.envelope.follow(advance, gap);
+            self.silent |= at.since(last.at) >= C2C_SILENCE;
+            if (1..=COUNTER_AHEAD_MOST).contains(&advance) {
+                self.errors = self.errors.saturating_add(advance.saturating_sub(1));
+            }
         }
+        self.drift.follow(counter, at);
         self.last = Some(Last { counter, at });
-    }
-}
-
-impl Envelope {
-    fn follow(&mut self, advance: u32, gap: Duration) {
-        let due = TICK.times(u64::from(advance)).as_micros();
-        let legal = u64::from(advance.saturating_mul(DRIFT_LEGAL_US));
-        let taken = gap.as_micros();
-        self.late = self.late.saturating_add(taken).saturating_sub(due.saturating_add(legal));
-        self.early = self.early.saturating_add(due).saturating_sub(taken.saturating_add(legal));
     }
 }
 

@@ -246,7 +246,8 @@ fn legal_drift_never_trips_and_one_percent_does() {
         // The peer at -0.1 % or +0.1 % sends one packet in every 1001 or 999 us of true time.
         drift(&mut bench, 1_002_003, 180_000, 1);
     }
-    for (peer_ns, range) in [(1_010_000u64, 248..270), (990_000, 248..270)] {
+    // 2 ms beyond the legal 0.21 % at 1 % take 253 ticks; the windows of the watch add at most two of 32.
+    for (peer_ns, range) in [(1_010_000u64, 253..319), (990_000, 253..286)] {
         let mut bench = bench();
         let tripped = drift(&mut bench, peer_ns, 1_000, 0);
         assert!(range.contains(&tripped), "1 % trips after {tripped} ms");

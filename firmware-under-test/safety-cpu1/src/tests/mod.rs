@@ -1,0 +1,10 @@
+//! The whole CPU against its requirements, one file per part; requirement ids stand in the doc of each test.
+
+mod inputs;
+mod link;
+mod logic;
+mod outputs;
+mod packets;
+mod signals;
+mod start_up;
+mod supply;

@@ -1,0 +1,255 @@
+//! Outputs in the whole CPU: waveforms, read-back, shorts, failures, relays, disagreement (SSR-024, SSR-029, SSR-035 to SSR-041).
+
+use std::vec::Vec;
+
+use safety_common::configuration::{BlockKind, SIGNAL_ON};
+use safety_common::fault::Fault;
+use safety_common::io::Mode;
+use safety_common::signal::Signal;
+
+use crate::testing::bench::{Bench, Wiring};
+use crate::testing::plan::{Plan, SectionPlan, block, input_pin, output_pin};
+
+/// Input on pin 13; every other pin an output of type `on` in a group of its own, which the input drives.
+fn outputs(on: Signal) -> Plan {
+    let mut plan = Plan::alone(SectionPlan::empty());
+    let section = plan.own();
+    section.pins = [output_pin(on, Signal::Low); 14];
+    section.pins[13] = input_pin(Signal::High, Signal::Low);
+    section.inputs = [(1 << 13, 0, 0, 1, 0)].to_vec();
+    section.outputs = (0..13).map(|pin| (1 << pin, 1)).collect();
+    section.blocks = [block(BlockKind::Input, 0, 0, &[], 0)].to_vec();
+    section.blocks.extend((0..13).map(|group| block(BlockKind::Output, group, 0, &[0], 0)));
+    plan
+}
+
+/// Outputs of which those in `on` are ON.
+fn with_on(signal: Signal, on: u16) -> Bench {
+    let mut plan = outputs(signal);
+    for (group, block) in plan.own().blocks.iter_mut().skip(1).enumerate() {
+        if on >> group & 1 == 1 {
+            block.inputs[0] = SIGNAL_ON;
+        }
+    }
+    let mut bench = Bench::running(&plan.bytes());
+    bench.steps(100);
+    assert!(bench.detections.is_empty(), "{:?}", bench.detections);
+    bench
+}
+
+const TYPES: [Signal; 7] = [Signal::High, Signal::Ossd, Signal::A, Signal::B, Signal::C, Signal::D, Signal::InverseA];
+
+/// No false detections: every type, ON, OFF and toggling, for 20 s.
+#[test]
+fn good_outputs_of_every_type_are_never_suspected() {
+    for signal in TYPES {
+        let mut bench = Bench::running(&outputs(signal).bytes());
+        for tick in 0..20_000u32 {
+            let period = if tick < 10_000 { 400 } else { 26 };
+            bench.driven[13] = if tick % period < period / 2 { u16::MAX } else { 0 };
+            bench.step();
+            assert_eq!(bench.cpu.mode(), Mode::Normal, "{signal:?}: {:?}", bench.cpu.safe_cause());
+        }
+        assert!(bench.detections.is_empty(), "{signal:?}: {:?}", bench.detections);
+    }
+}
+
+/// SSR-036: a short of one output to 24 V or 0 V turns that one off and no other.
+#[test]
+fn an_external_short_turns_off_the_affected_output_only() {
+    for signal in TYPES {
+        for (wiring, on) in [(Wiring::ShortTo0V, 0x1FFF), (Wiring::ShortTo24V, 0x1FFF), (Wiring::ShortTo24V, 0)] {
+            let is_static = matches!(signal, Signal::High);
+            // A static output that is ON does not show a short to 24 V; an inverse pulse is mostly low.
+            if is_static && wiring == Wiring::ShortTo24V && on != 0 {
+                continue;
+            }
+            let mut bench = with_on(signal, on);
+            bench.wiring[4] = wiring;
+            let found = (1..=400).find(|_| {
+                bench.step();
+                !bench.found(Fault::OutputWiring).is_empty()
+            });
+            assert!(found.is_some(), "{signal:?} {wiring:?} {on:#x}");
+            bench.steps(100);
+            assert_eq!(bench.cpu.mode(), Mode::Normal, "{signal:?} {wiring:?}: {:?}", bench.cpu.safe_cause());
+            assert_eq!(bench.found(Fault::OutputWiring), [4], "{signal:?} {wiring:?} {on:#x}");
+            let now_on = bench.out.pins.map(|table| table != 0);
+            for (pin, is_on) in now_on.iter().enumerate().take(13) {
+                let expected = pin != 4 && on != 0;
+                let pulsed_rest = signal == Signal::InverseA && expected;
+                assert!(*is_on == expected || pulsed_rest, "{signal:?} pin {pin}");
+            }
+        }
+    }
+}
+
+/// SSR-036: a failed output stays off until nobody has wanted it for 100 ms, then works again.
+#[test]
+fn a_failed_output_is_free_again_after_it_was_off() {
+    let mut bench = Bench::running(&outputs(Signal::High).bytes());
+    bench.driven[13] = u16::MAX;
+    bench.steps(40);
+    bench.wiring[2] = Wiring::ShortTo0V;
+    bench.steps(60);
+    bench.wiring[2] = Wiring::Good;
+    bench.steps(1_000);
+    assert_eq!((bench.out.pins[2], bench.out.pins[3]), (0, u16::MAX), "held while it is wanted");
+    bench.driven[13] = 0;
+    bench.steps(102);
+    bench.driven[13] = u16::MAX;
+    bench.steps(40);
+    assert_eq!(bench.out.pins[2], u16::MAX);
+}
+
+/// SSR-035: a transistor that conducts always or never, each type, ON and OFF: safe state.
+#[test]
+fn a_broken_transistor_leads_to_the_safe_state() {
+    for signal in TYPES {
+        for (wiring, on) in [(Wiring::StuckOff, 0x1FFF), (Wiring::StuckOn, 0x1FFF), (Wiring::StuckOn, 0)] {
+            let is_hidden = signal == Signal::High && wiring == Wiring::StuckOn && on != 0;
+            let mut bench = with_on(signal, on);
+            bench.wiring[7] = wiring;
+            let trip = bench.steps_to_safe(400);
+            if is_hidden {
+                assert_eq!(trip, None, "a static output shows it when it goes OFF");
+            } else {
+                assert!(trip.is_some_and(|ticks| ticks <= 200), "{signal:?} {wiring:?} {on:#x}: {trip:?}");
+                assert_eq!(
+                    bench.cpu.safe_cause().map(|cause| (cause.fault, cause.detail)),
+                    Some((Fault::OutputDriver, 7))
+                );
+            }
+        }
+    }
+    let mut bench = Bench::running(&outputs(Signal::High).bytes());
+    bench.driven[13] = u16::MAX;
+    bench.steps(40);
+    bench.wiring[7] = Wiring::StuckOn;
+    bench.steps(100);
+    bench.driven[13] = 0;
+    assert!(bench.steps_to_safe(10).is_some(), "found when it must go off");
+}
+
+/// SSR-035: also on pins that are no outputs.
+#[test]
+fn a_conducting_transistor_of_an_input_pin_leads_to_the_safe_state() {
+    let mut bench = with_on(Signal::High, 0);
+    bench.wiring[13] = Wiring::StuckOn;
+    assert!(bench.steps_to_safe(10).is_some());
+    assert_eq!(bench.cause(), Some(Fault::OutputDriver));
+}
+
+/// SSR-040: a short between any two of 14 OSSD outputs, both ON, one ON: both go off, no other does.
+#[test]
+fn a_short_between_any_two_ossd_outputs_is_found() {
+    let mut plan = outputs(Signal::Ossd);
+    let section = plan.own();
+    section.pins[13] = output_pin(Signal::Ossd, Signal::Low);
+    section.inputs.clear();
+    section.outputs.push((1 << 13, 1));
+    section.blocks = (0..14).map(|group| block(BlockKind::Output, group, 0, &[SIGNAL_ON], 0)).collect();
+    for first in 0..14usize {
+        for second in first + 1..14 {
+            for only_first in [false, true] {
+                let mut plan = plan.clone();
+                if only_first {
+                    plan.own().blocks[second].inputs[0] = 0x8000;
+                }
+                let mut bench = Bench::running(&plan.bytes());
+                bench.wiring[first] = Wiring::JoinedWith(second);
+                bench.steps(400);
+                let off: Vec<usize> = (0..14).filter(|pin| bench.out.pins[*pin] == 0).collect();
+                assert_eq!(off, [first, second], "only first on: {only_first}");
+                let mut told = bench.found(Fault::OssdShort);
+                told.sort_unstable();
+                told.dedup();
+                assert_eq!(told, [first as u32, second as u32]);
+                assert_eq!(bench.cpu.mode(), Mode::Normal);
+            }
+        }
+    }
+}
+
+/// SSR-029: one failed pin of a redundant output turns the whole group off.
+#[test]
+fn one_failed_pin_turns_its_whole_group_off() {
+    let mut plan = outputs(Signal::High);
+    let section = plan.own();
+    section.outputs = [(0x00FF, 2), (0x1F00, 2)].to_vec();
+    section.blocks.truncate(3);
+    for block in section.blocks.iter_mut().skip(1) {
+        block.inputs[0] = SIGNAL_ON;
+    }
+    for pin in 0..8 {
+        let mut bench = Bench::running(&plan.bytes());
+        bench.steps(60);
+        bench.wiring[pin] = Wiring::ShortTo0V;
+        bench.steps(60);
+        assert!(bench.out.pins[..8].iter().all(|table| *table == 0));
+        assert!(bench.out.pins[8..13].iter().all(|table| *table == u16::MAX));
+        assert_eq!(bench.cpu.mode(), Mode::Normal);
+    }
+}
+
+/// Section 7 of the architecture: demands that differ for more than a second.
+#[test]
+fn a_lasting_disagreement_of_the_logics_trips() {
+    let mut bench = with_on(Signal::High, 1);
+    bench.peer.agrees = false;
+    bench.peer.outputs_on = 0;
+    bench.step();
+    assert_eq!(bench.out.pins[0], 0, "the peer's stop counts at once");
+    assert_eq!(bench.steps_to_safe(1_100), Some(1_000));
+    assert_eq!(bench.cause(), Some(Fault::Disagreement));
+    let mut bench = with_on(Signal::High, 1);
+    bench.peer.agrees = false;
+    for _ in 0..5 {
+        bench.peer.outputs_on = 0;
+        assert_eq!(bench.steps_to_safe(1_000), None);
+        bench.peer.outputs_on = 1;
+        assert_eq!(bench.steps_to_safe(1), None);
+    }
+}
+
+/// SSR-037: what the peer keeps off stays off, and CPU1 follows within the step.
+#[test]
+fn a_group_that_the_peer_keeps_off_is_off() {
+    let mut bench = with_on(Signal::High, 0x1FFF);
+    bench.peer.outputs_failed = 0b10;
+    bench.step();
+    assert_eq!((bench.out.pins[0], bench.out.pins[1]), (u16::MAX, 0));
+    assert_eq!(bench.out.trace.outputs_error, 0b10);
+}
+
+/// SSR-041: relays follow both logics; a contact that does not move trips.
+#[test]
+fn relays_are_closed_by_both_and_read_back() {
+    let mut plan = outputs(Signal::High);
+    plan.own().blocks.push(block(BlockKind::Relay, 0, 0, &[0], 0));
+    plan.own().blocks.push(block(BlockKind::Relay, 1, 0, &[SIGNAL_ON], 0));
+    let mut bench = Bench::running(&plan.bytes());
+    assert_eq!(bench.out.relays, 0b10);
+    bench.driven[13] = u16::MAX;
+    bench.steps(40);
+    assert_eq!(bench.out.relays, 0b11);
+    bench.peer.agrees = false;
+    bench.peer.relays_on = 0b01;
+    bench.step();
+    assert_eq!(bench.out.relays, 0b01);
+    for (feedback, bit) in [(0b0001, 1), (0b0010, 0), (0b0111, 2), (0b1011, 3), (0b0000, 0)] {
+        let mut bench = Bench::running(&plan.bytes());
+        bench.driven[13] = u16::MAX;
+        bench.steps(40);
+        bench.driven[13] = 0;
+        bench.steps(40);
+        bench.driven[13] = u16::MAX;
+        bench.steps(40);
+        bench.peer.agrees = false;
+        bench.peer.relays_on = 0b01;
+        bench.relay_feedback = Some(feedback);
+        assert!(bench.steps_to_safe(60).is_some(), "{feedback:#06b}");
+        assert_eq!(bench.cpu.safe_cause().map(|cause| (cause.fault, cause.detail)), Some((Fault::Relay, bit)));
+        assert_eq!((bench.out.relays, bench.out.all_off), (0, true));
+    }
+}
