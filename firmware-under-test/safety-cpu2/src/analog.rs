@@ -137,7 +137,6 @@ pub(crate) enum Feed {
     /// The main transistor has changed not long ago.
     Settling,
     On,
-    Off,
 }
 
 /// Supervision of supply, 3V3A and `SIO_PWR`.
@@ -157,7 +156,6 @@ impl Feeds {
         let bad_sio = match feed {
             Feed::Settling => false,
             Feed::On => sio < supply.saturating_sub(limits.sio_drop),
-            Feed::Off => sio > limits.sio_off,
         };
         let bad_rail = !(limits.rail_min..=limits.rail_max).contains(&rail);
         let checks = [

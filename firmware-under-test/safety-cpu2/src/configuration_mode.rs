@@ -12,30 +12,27 @@
 //! }
 //! ```
 
-use safety_common::fault::Fault;
 use safety_common::io::{FlashPort, Mode, RamPort, TickInputs, TickOutputs};
 use units::Instant;
 
 use crate::access::Access;
-use crate::analog::Run;
 use crate::base::{Base, outputs_off};
+use crate::download::{Download, Token};
 use crate::flash_test::{self, Found, Scope};
 use crate::flow::{CONFIGURATION, Flow, Stage};
 use crate::ram_test::{self, RAM_WORDS};
 use crate::safe_state::SafeState;
-use crate::starting::conducting_pins;
-use crate::trip::{Outcome, trip_for_lowest};
-
-/// A driven output or closed contact for this many ticks in a row is no glitch (own number).
-const DRIVEN_TICKS: u32 = 3;
+use crate::starting::AllOff;
+use crate::trip::Outcome;
 
 /// A CPU in configuration mode.
 #[derive(Clone, Debug)]
 pub struct ConfigurationMode {
     base: Base,
     access: Access,
-    drivers: Run,
-    relays: Run,
+    all_off: AllOff,
+    download: Download,
+    token: Token,
     ram_test: ram_test::RunningTest,
     flash_test: flash_test::RunningTest,
 }
@@ -56,8 +53,9 @@ impl ConfigurationMode {
         Self {
             base,
             access,
-            drivers: Run::default(),
-            relays: Run::default(),
+            all_off: AllOff::default(),
+            download: Download::new(found.production.serial),
+            token: Token::for_configuration_mode(),
             ram_test: ram_test::RunningTest::new(RAM_WORDS),
             flash_test: flash_test::RunningTest::new(found.reference, Scope::WithoutConfiguration),
         }
@@ -98,6 +96,8 @@ impl ConfigurationMode {
         let _ = self.base.receive(inputs, &mut flow);
         self.base.measure(inputs, &mut flow);
         self.watch_outputs(inputs, &mut flow)?;
+        flow.pass(Stage::Download);
+        self.download.tick(inputs, flash, &mut outputs, &self.token);
         flow.pass(Stage::Packet);
         outputs.c2c = Some(self.base.packet(Mode::Configuration, inputs.relay_feedback).encode());
         flow.pass(Stage::Ram);
@@ -112,14 +112,6 @@ impl ConfigurationMode {
     /// Read-back of transistors and contacts: all are off in this mode (SSR-049).
     fn watch_outputs(&mut self, inputs: &TickInputs<'_>, flow: &mut Flow) -> Outcome {
         flow.pass(Stage::Outputs);
-        let conducting = conducting_pins(inputs);
-        let closed = u32::from(inputs.relay_feedback);
-        if self.drivers.sample(conducting != 0) >= DRIVEN_TICKS {
-            trip_for_lowest(Fault::OutputDriver, conducting)?;
-        }
-        if self.relays.sample(closed != 0) >= DRIVEN_TICKS {
-            trip_for_lowest(Fault::Relay, closed)?;
-        }
-        Ok(())
+        self.all_off.judge(self.base.steps, inputs)
     }
 }

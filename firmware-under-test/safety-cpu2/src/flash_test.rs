@@ -88,11 +88,6 @@ impl StartCheck {
         }
     }
 
-    /// The release, once the header is known to be good.
-    pub(crate) fn release(&self) -> Release {
-        self.header.map(|header| header.release).unwrap_or_default()
-    }
-
     /// The production data, once known to be good.
     pub(crate) const fn production(&self) -> Option<Production> {
         self.production

@@ -27,13 +27,30 @@ pub(crate) enum Stage {
 }
 
 /// Stages of normal mode.
-pub(crate) const NORMAL: &[Stage] =
-    &[Stage::Count, Stage::Receive, Stage::Measure, Stage::Packet, Stage::Ram, Stage::Flash];
+pub(crate) const NORMAL: &[Stage] = &[
+    Stage::Count,
+    Stage::Receive,
+    Stage::Measure,
+    Stage::Inputs,
+    Stage::Logic,
+    Stage::Outputs,
+    Stage::Packet,
+    Stage::Ram,
+    Stage::Flash,
+];
 /// Stages of start-up.
 pub(crate) const STARTING: &[Stage] = &[Stage::Count, Stage::Receive, Stage::Measure, Stage::SelfTest, Stage::Packet];
 /// Stages of the configuration mode.
-pub(crate) const CONFIGURATION: &[Stage] =
-    &[Stage::Count, Stage::Receive, Stage::Measure, Stage::Outputs, Stage::Packet, Stage::Ram, Stage::Flash];
+pub(crate) const CONFIGURATION: &[Stage] = &[
+    Stage::Count,
+    Stage::Receive,
+    Stage::Measure,
+    Stage::Outputs,
+    Stage::Download,
+    Stage::Packet,
+    Stage::Ram,
+    Stage::Flash,
+];
 
 const MULTIPLIER: u32 = 0x9E37_79B1;
 

@@ -42,17 +42,25 @@ mod chaskey;
 mod configuration;
 mod configuration_mode;
 mod crc;
+mod download;
 mod drift;
 mod flash_test;
 mod flow;
 #[cfg(test)]
 mod fuzz_tests;
+mod inputs;
 mod link;
+mod logic;
 mod normal;
+mod outputs;
 mod packet;
+mod radio;
 mod ram_test;
 mod safe_state;
 mod settings;
+mod signal;
+mod simplecan;
+mod sliced;
 mod starting;
 #[cfg(test)]
 mod startup_tests;

@@ -1,25 +1,33 @@
-//! Normal mode: the stages of a tick, in order (SSR-012, SSR-046).
+//! Normal mode: the stages of a tick, in order (SSR-012, SSR-032, SSR-046).
 //!
 //! Each stage may trip; then nothing of this tick leaves the CPU and the unit goes to the safe state.
 
-use safety_common::io::{FlashPort, Mode, RamPort, TickInputs, TickOutputs};
-use units::{Duration, Instant};
+use safety_common::C2C_SILENCE;
+use safety_common::fault::Fault;
+use safety_common::io::{Bytes, Channel, FlashPort, Forward, LogicTrace, Mode, RamPort, TickInputs, TickOutputs};
+use units::Instant;
 
 use crate::access::Access;
-use crate::analog::{self, Feed, Feeds};
-use crate::base::Base;
+use crate::analog::{self, Feeds};
+use crate::base::{Base, outputs_off};
 use crate::flash_test::{self, Found, Scope};
 use crate::flow::{Flow, NORMAL, Stage};
+use crate::inputs::{Inputs, Seen};
 use crate::link::{Good, Meaning, meaning};
-use crate::packet::Packet;
+use crate::logic::{Logic, Sinks, Sources};
+use crate::outputs::{Demand, Outputs, PeerView};
+use crate::radio::{Radio, network_key};
 use crate::ram_test::{self, RAM_WORDS};
 use crate::settings::Settings;
+use crate::simplecan::SimpleCan;
 use crate::starting::compare;
+use crate::tool::{FORWARDS_A_TICK, requests};
 use crate::trip::{Outcome, Trip};
-use safety_common::fault::Fault;
 
-/// A peer may still say ready for this long after this CPU's change (SSR-065).
-const READY_TOLERATED: Duration = safety_common::C2C_SILENCE;
+/// Radio packets judged in one tick; a flood of more is dropped (own number, SSM-06).
+const RADIO_A_TICK: usize = 6;
+/// CAN frames judged in one tick (own number, SSM-06).
+const CAN_A_TICK: usize = 8;
 
 /// A CPU in normal mode.
 #[derive(Clone, Debug)]
@@ -28,7 +36,13 @@ pub struct NormalMode {
     access: Access,
     settings: Settings,
     since: Instant,
+    peer: PeerView,
     feeds: Feeds,
+    inputs: Inputs,
+    logic: Logic,
+    outputs: Outputs,
+    radio: Radio,
+    can: SimpleCan,
     ram_test: ram_test::RunningTest,
     flash_test: flash_test::RunningTest,
 }
@@ -36,10 +50,17 @@ pub struct NormalMode {
 impl NormalMode {
     pub(crate) fn enter(mut base: Base, found: Found, settings: Settings, now: Instant) -> Self {
         base.link.begin_supervision();
+        let key = network_key(settings.hash, found.release.hash, &settings.network);
         Self {
             access: Access { serial: found.production.serial, password: settings.password },
             since: now,
+            peer: PeerView::default(),
             feeds: Feeds::default(),
+            inputs: Inputs::new(&settings),
+            logic: Logic::new(&settings.blocks),
+            outputs: Outputs::new(),
+            radio: Radio::new(key, &settings.network, base.boot.restarts),
+            can: SimpleCan::new(key, &settings.network),
             ram_test: ram_test::RunningTest::new(RAM_WORDS),
             flash_test: flash_test::RunningTest::new(found.reference, Scope::Whole),
             base,
@@ -63,14 +84,24 @@ impl NormalMode {
         self.base.count(now, inputs, &mut flow)?;
         let good = self.base.receive(inputs, &mut flow);
         self.supervise(now, &good)?;
+        self.take_forwarded(now, inputs, &mut outputs)?;
         self.base.measure(inputs, &mut flow);
         self.judge_voltages(inputs, &good)?;
-        outputs.c2c = Some(self.packet(inputs, &mut flow).encode());
+        let volts = self.base.volts;
+        let seen = self.inputs.read(now, inputs, &volts, &self.settings, &mut outputs, &mut flow)?;
+        let sinks = self.evaluate(now, seen, &mut outputs, &mut flow);
+        let demand = Demand { outputs_on: sinks.outputs_on, relays_on: sinks.relays_on };
+        let supply = analog::supply(&volts);
+        self.outputs.drive(inputs, supply, demand, self.peer, &self.settings, &mut outputs, &mut flow)?;
+        self.send(inputs, seen, &sinks, &mut outputs, &mut flow);
         flow.pass(Stage::Ram);
         self.ram_test.slice(ram)?;
         flow.pass(Stage::Flash);
         self.flash_test.slice(flash)?;
         flow.check(NORMAL)?;
+        if outputs.reset.is_some() {
+            outputs = TickOutputs { reset: outputs.reset, ..outputs_off(Mode::Normal) };
+        }
         outputs.watchdog = true;
         Ok(outputs)
     }
@@ -79,27 +110,88 @@ impl NormalMode {
     fn supervise(&mut self, now: Instant, good: &Good) -> Outcome {
         for packet in good {
             compare(&self.base.identity, packet)?;
-            let at_first = now.since(self.since) <= READY_TOLERATED;
+            let at_first = now.since(self.since) <= C2C_SILENCE;
             match meaning(true, packet.mode) {
                 Meaning::Fits => {}
                 Meaning::FitsAtFirst if at_first => {}
                 _ => return Err(Trip::new(Fault::PeerMode, packet.mode as u32)),
             }
         }
+        self.peer.update(good);
         self.base.link.supervise(now)
+    }
+
+    /// Radio packets, CAN frames and tool messages that CPU1 passed on; of the tool only a right `Enter` has an effect
+    /// (SSR-038, SSR-053, SSR-054).
+    fn take_forwarded(&mut self, now: Instant, inputs: &TickInputs<'_>, outputs: &mut TickOutputs) -> Outcome {
+        let of = |channel| {
+            let messages = inputs.forward.iter().take(FORWARDS_A_TICK);
+            messages.filter(move |message| message.channel == channel).map(|message| &message.bytes)
+        };
+        for bytes in of(Channel::Radio).take(RADIO_A_TICK) {
+            self.radio.receive(now, bytes, &self.settings.network);
+        }
+        for bytes in of(Channel::Can).take(CAN_A_TICK) {
+            let taken = self.can.receive(now, bytes);
+            taken.map_err(|masquerade| Trip::new(Fault::CanMasquerade, masquerade.0))?;
+        }
+        outputs.reset = requests(inputs.forward).find_map(|(_, request)| self.access.enters(&request));
+        Ok(())
     }
 
     fn judge_voltages(&mut self, inputs: &TickInputs<'_>, good: &Good) -> Outcome {
         let rail = analog::rail_millivolts(inputs.analog.rail);
-        self.feeds.judge(&self.base.volts, rail, Feed::Settling, &self.settings.feeds)?;
+        self.feeds.judge(&self.base.volts, rail, self.outputs.feed(), &self.settings.feeds)?;
         for packet in good {
             self.base.comparison.judge(&packet.volts, self.settings.mismatch, self.settings.mismatch_debounce)?;
         }
         Ok(())
     }
 
-    fn packet(&self, inputs: &TickInputs<'_>, flow: &mut Flow) -> Packet {
+    /// The logic believes ON only what both CPUs see (SSR-032).
+    fn evaluate(&mut self, now: Instant, seen: Seen, outputs: &mut TickOutputs, flow: &mut Flow) -> Sinks {
+        flow.pass(Stage::Logic);
+        self.radio.age(now);
+        self.can.age(now);
+        let inputs_on = seen.on & self.peer.inputs_on;
+        let sinks = self.logic.evaluate(&Sources {
+            inputs_on,
+            inputs_error: seen.error,
+            outputs_error: self.peer.outputs_failed,
+            memories: self.radio.memories(),
+            can: self.can.values(),
+        });
+        outputs.trace = LogicTrace {
+            evaluated: true,
+            inputs_on,
+            inputs_error: seen.error,
+            outputs_error: self.peer.outputs_failed,
+            outputs_on: sinks.outputs_on,
+            relays_on: sinks.relays_on,
+            pins_read: outputs.trace.pins_read,
+        };
+        sinks
+    }
+
+    /// The packet to the peer, and what CPU1 shall send on radio and CAN.
+    fn send(&mut self, inputs: &TickInputs<'_>, seen: Seen, sinks: &Sinks, outputs: &mut TickOutputs, flow: &mut Flow) {
         flow.pass(Stage::Packet);
-        self.base.packet(Mode::Normal, inputs.relay_feedback)
+        let mut packet = self.base.packet(Mode::Normal, inputs.relay_feedback);
+        packet.main_on = outputs.main != 0;
+        packet.inputs_on = seen.on;
+        packet.outputs_on = sinks.outputs_on;
+        packet.relays_on = sinks.relays_on;
+        outputs.c2c = Some(packet.encode());
+        let radio = self.radio.send(self.base.steps, &sinks.memories);
+        let can = self.can.send(&sinks.can);
+        forward(outputs, Channel::Radio, radio);
+        forward(outputs, Channel::Can, can);
+    }
+}
+
+/// Room is there: two messages at most are passed on in a tick.
+fn forward(outputs: &mut TickOutputs, channel: Channel, bytes: Option<Bytes>) {
+    if let Some(bytes) = bytes {
+        let _ = outputs.forward.push(Forward { channel, bytes });
     }
 }

@@ -9,7 +9,7 @@ use safety_common::io::{BootInputs, FlashPort, Mode, RamPort, TickInputs, TickOu
 use units::Instant;
 
 use crate::access::{Access, configuration_asked};
-use crate::analog::{Run, sio_power};
+use crate::analog::{FeedLimits, Run, sio_power};
 use crate::base::{Base, outputs_off};
 use crate::configuration::{Check, Refusal};
 use crate::flash_test::{Found, StartCheck};
@@ -22,8 +22,10 @@ use crate::trip::{Outcome, Trip, trip_for_lowest};
 
 /// Outputs must be seen off for this many ticks in a row (own number).
 const PROOF_TICKS: u32 = 10;
-/// A transistor that conducts for this many ticks in a row is no glitch (own number).
-const DRIVER_TICKS: u32 = 3;
+/// A transistor that conducts, or a contact that is closed, for this many ticks in a row is no glitch (own number).
+const DRIVEN_TICKS: u32 = 3;
+/// Contacts have let go of what was before the reset after this many ticks.
+const LET_GO_TICKS: u32 = 100;
 
 /// The steps of start-up, each with what those before it have found.
 #[derive(Clone, Debug)]
@@ -37,13 +39,11 @@ enum Phase {
     Ready(Found, Settings),
 }
 
-/// How long each output has been seen off or on.
+/// How long the feed of the outputs has been seen off or on.
 #[derive(Clone, Copy, Debug, Default)]
 struct Proof {
     off: Run,
     main: Run,
-    drivers: Run,
-    relays: Run,
 }
 
 /// Where start-up leads.
@@ -61,12 +61,13 @@ pub(crate) type Heritage = (Base, Found, Option<Settings>);
 #[derive(Clone, Debug)]
 pub(crate) struct Starting {
     base: Base,
+    all_off: AllOff,
     phase: Phase,
 }
 
 impl Starting {
     pub(crate) fn new(boot: BootInputs) -> Self {
-        Self { base: Base::new(boot), phase: Phase::Ram(StartTest::new(RAM_WORDS)) }
+        Self { base: Base::new(boot), all_off: AllOff::default(), phase: Phase::Ram(StartTest::new(RAM_WORDS)) }
     }
 
     pub(crate) const fn mode(&self) -> Mode {
@@ -110,8 +111,9 @@ impl Starting {
         self.base.count(now, inputs, &mut flow)?;
         let good = self.base.receive(inputs, &mut flow);
         self.base.measure(inputs, &mut flow);
+        self.all_off.judge(self.base.steps, inputs)?;
         let next = self.meet(&good)?;
-        let asked = self.self_test(inputs, ram, flash, &mut flow)?;
+        let asked = self.self_test(ram, flash, &mut flow)?;
         let mut outputs = outputs_off(self.mode());
         outputs.c2c = Some(self.packet(inputs, &mut flow).encode());
         flow.check(STARTING)?;
@@ -140,7 +142,6 @@ impl Starting {
     /// One slice; `true` if the configuration mode is next.
     fn self_test<R: RamPort + ?Sized, F: FlashPort + ?Sized>(
         &mut self,
-        inputs: &TickInputs<'_>,
         ram: &mut R,
         flash: &F,
         flow: &mut Flow,
@@ -160,7 +161,7 @@ impl Starting {
                 Some(Err(Refusal::Rest(trip))) => return Err(trip),
             },
             Phase::Proof(found, settings, proof) => {
-                let off = proof.judge(inputs, sio_power(&self.base.volts), settings)?;
+                let off = proof.judge(sio_power(&self.base.volts), &settings.feeds)?;
                 off.then(|| Phase::Ready(found.clone(), settings.clone()))
             }
             Phase::Ready(..) => None,
@@ -192,26 +193,41 @@ impl Starting {
 }
 
 impl Proof {
-    /// `true` once main transistor, drivers and contacts were seen off long enough; a trip if one stays on.
-    fn judge(&mut self, inputs: &TickInputs<'_>, sio_power: u16, settings: &Settings) -> Outcome<bool> {
-        let main = sio_power > settings.feeds.sio_off;
-        let conducting = conducting_pins(inputs);
-        let closed = u32::from(inputs.relay_feedback);
-        if self.main.sample(main) > u32::from(settings.feeds.debounce) {
+    /// `true` once the main transistor was seen off long enough; a trip if it is stuck on.
+    fn judge(&mut self, sio_power: u16, feeds: &FeedLimits) -> Outcome<bool> {
+        let on = sio_power > feeds.sio_off;
+        if self.main.sample(on) > u32::from(feeds.debounce) {
             return Err(Trip::new(Fault::MainTransistor, 0));
         }
-        if self.drivers.sample(conducting != 0) >= DRIVER_TICKS {
+        Ok(self.off.sample(!on) >= PROOF_TICKS)
+    }
+}
+
+/// Outputs of a mode that has none: no transistor conducts, no contact is closed (SSR-035, SSR-049).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AllOff {
+    drivers: Run,
+    relays: Run,
+}
+
+impl AllOff {
+    /// One tick; `step` counts from reset.
+    pub(crate) fn judge(&mut self, step: u32, inputs: &TickInputs<'_>) -> Outcome {
+        let settled = step > LET_GO_TICKS;
+        let conducting = conducting_pins(inputs);
+        let closed = u32::from(inputs.relay_feedback);
+        if self.drivers.sample(settled && conducting != 0) >= DRIVEN_TICKS {
             trip_for_lowest(Fault::OutputDriver, conducting)?;
         }
-        if self.relays.sample(closed != 0) > settings.relay_move {
+        if self.relays.sample(settled && closed != 0) >= DRIVEN_TICKS {
             trip_for_lowest(Fault::Relay, closed)?;
         }
-        Ok(self.off.sample(!main && conducting == 0 && closed == 0) >= PROOF_TICKS)
+        Ok(())
     }
 }
 
 /// Pins whose transistor conducted at any time of the tick, as bits.
-pub(crate) fn conducting_pins(inputs: &TickInputs<'_>) -> u32 {
+fn conducting_pins(inputs: &TickInputs<'_>) -> u32 {
     inputs.drivers.iter().zip(0u32..).fold(0, |bits, (slots, pin)| bits | u32::from(*slots != 0) << pin)
 }
 
