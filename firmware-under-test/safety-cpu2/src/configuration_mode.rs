@@ -2,6 +2,15 @@
 //!
 //! As in the safe state, [`ConfigurationMode::step`] takes the mode by value. It gives the same mode back, or the safe
 //! state after an internal fault; no type says "normal".
+//! ```
+//! use safety_common::io::{FlashPort, RamPort, TickInputs};
+//! use safety_cpu2::{AfterConfiguration, ConfigurationMode};
+//! fn stay<R: RamPort, F: FlashPort>(
+//!     mode: ConfigurationMode, now: units::Instant, inputs: &TickInputs<'_>, ram: &mut R, flash: &F,
+//! ) -> AfterConfiguration {
+//!     mode.step(now, inputs, ram, flash).0
+//! }
+//! ```
 //! ```compile_fail,E0308
 //! use safety_common::io::{FlashPort, RamPort, TickInputs};
 //! use safety_cpu2::{ConfigurationMode, NormalMode};
@@ -12,10 +21,12 @@
 //! }
 //! ```
 
+use safety_common::fault::Fault;
 use safety_common::io::{FlashPort, Mode, RamPort, TickInputs, TickOutputs};
 use units::Instant;
 
 use crate::access::Access;
+use crate::analog::{Run, sio_power};
 use crate::base::{Base, outputs_off};
 use crate::download::{Download, Token};
 use crate::flash_test::{self, Found, Scope};
@@ -23,7 +34,11 @@ use crate::flow::{CONFIGURATION, Flow, Stage};
 use crate::ram_test::{self, RAM_WORDS};
 use crate::safe_state::SafeState;
 use crate::starting::AllOff;
-use crate::trip::Outcome;
+use crate::trip::{Outcome, Trip};
+
+/// With no configuration to go by, the default limits hold: `SIO_PWR` in millivolts, and bad samples in a row.
+const SIO_OFF_MV: u16 = 2_000;
+const SIO_OFF_TICKS: u32 = 10;
 
 /// A CPU in configuration mode.
 #[derive(Clone, Debug)]
@@ -31,6 +46,7 @@ pub struct ConfigurationMode {
     base: Base,
     access: Access,
     all_off: AllOff,
+    main: Run,
     download: Download,
     token: Token,
     ram_test: ram_test::RunningTest,
@@ -54,6 +70,7 @@ impl ConfigurationMode {
             base,
             access,
             all_off: AllOff::default(),
+            main: Run::default(),
             download: Download::new(found.production.serial),
             token: Token::for_configuration_mode(),
             ram_test: ram_test::RunningTest::new(RAM_WORDS),
@@ -112,6 +129,11 @@ impl ConfigurationMode {
     /// Read-back of transistors and contacts: all are off in this mode (SSR-049).
     fn watch_outputs(&mut self, inputs: &TickInputs<'_>, flow: &mut Flow) -> Outcome {
         flow.pass(Stage::Outputs);
-        self.all_off.judge(self.base.steps, inputs)
+        self.all_off.judge(self.base.steps, inputs)?;
+        let live = sio_power(&self.base.volts) > SIO_OFF_MV;
+        if self.main.sample(live) > SIO_OFF_TICKS {
+            return Err(Trip::new(Fault::MainTransistor, 0));
+        }
+        Ok(())
     }
 }

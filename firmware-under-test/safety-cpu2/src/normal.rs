@@ -15,7 +15,7 @@ use crate::flow::{Flow, NORMAL, Stage};
 use crate::inputs::{Inputs, Seen};
 use crate::link::{Good, Meaning, meaning};
 use crate::logic::{Logic, Sinks, Sources};
-use crate::outputs::{Demand, Outputs, PeerView};
+use crate::outputs::{Demand, Outputs, PeerStates, PeerView};
 use crate::radio::{Radio, network_key};
 use crate::ram_test::{self, RAM_WORDS};
 use crate::settings::Settings;
@@ -36,7 +36,9 @@ pub struct NormalMode {
     access: Access,
     settings: Settings,
     since: Instant,
+    /// The peer's states in this tick.
     peer: PeerView,
+    peer_states: PeerStates,
     feeds: Feeds,
     inputs: Inputs,
     logic: Logic,
@@ -55,6 +57,7 @@ impl NormalMode {
             access: Access { serial: found.production.serial, password: settings.password },
             since: now,
             peer: PeerView::default(),
+            peer_states: PeerStates::default(),
             feeds: Feeds::default(),
             inputs: Inputs::new(&settings),
             logic: Logic::new(&settings.blocks),
@@ -117,7 +120,7 @@ impl NormalMode {
                 _ => return Err(Trip::new(Fault::PeerMode, packet.mode as u32)),
             }
         }
-        self.peer.update(good);
+        self.peer = self.peer_states.update(good);
         self.base.link.supervise(now)
     }
 

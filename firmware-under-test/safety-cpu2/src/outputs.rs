@@ -9,7 +9,7 @@ use safety_common::io::{Levels, TickInputs, TickOutputs};
 use safety_common::signal::Signal;
 use safety_common::{DISAGREEMENT_TICKS_MOST, OBEY_TICKS_MOST, PINS, RELAYS};
 
-use crate::analog::{Feed, Run, dip_millivolts};
+use crate::analog::{Feed, FeedLimits, Run, dip_millivolts};
 use crate::configuration::driven_pins;
 use crate::flow::{Flow, Stage};
 use crate::packet::Packet;
@@ -42,7 +42,7 @@ const PEER_CONTACT_MS: u32 = 20;
 const RELAY_LANE: u32 = 16;
 const RELAY_DETAIL: u32 = 32;
 
-/// The peer's states of this tick: stop wins among several packets; without one the last states hold.
+/// States of the peer, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PeerView {
     pub(crate) inputs_on: u16,
@@ -52,20 +52,39 @@ pub(crate) struct PeerView {
 }
 
 impl PeerView {
-    pub(crate) fn update(&mut self, good: &[Packet]) {
-        let Some((first, others)) = good.split_first() else { return };
-        let of = |packet: &Packet| Self {
+    fn of(packet: &Packet) -> Self {
+        Self {
             inputs_on: packet.inputs_on,
             outputs_on: packet.outputs_on,
             outputs_failed: packet.outputs_failed,
             relays_on: packet.relays_on,
-        };
-        *self = others.iter().map(of).fold(of(first), |a, b| Self {
-            inputs_on: a.inputs_on & b.inputs_on,
-            outputs_on: a.outputs_on & b.outputs_on,
-            outputs_failed: a.outputs_failed | b.outputs_failed,
-            relays_on: a.relays_on & b.relays_on,
-        });
+        }
+    }
+
+    /// Stop wins.
+    const fn and(self, other: Self) -> Self {
+        Self {
+            inputs_on: self.inputs_on & other.inputs_on,
+            outputs_on: self.outputs_on & other.outputs_on,
+            outputs_failed: self.outputs_failed | other.outputs_failed,
+            relays_on: self.relays_on & other.relays_on,
+        }
+    }
+}
+
+/// The peer's states over time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PeerStates {
+    last: PeerView,
+}
+
+impl PeerStates {
+    /// What holds in this tick: stop wins among its packets; without one the last packet holds.
+    pub(crate) fn update(&mut self, good: &[Packet]) -> PeerView {
+        let views = good.iter().map(PeerView::of);
+        let now = views.clone().reduce(PeerView::and).unwrap_or(self.last);
+        self.last = views.last().unwrap_or(self.last);
+        now
     }
 }
 
@@ -143,7 +162,7 @@ impl Outputs {
     ) -> Outcome {
         flow.pass(Stage::Outputs);
         self.steps = self.steps.saturating_add(1);
-        self.judge_dip(inputs, supply.saturating_sub(settings.feeds.sio_drop))?;
+        self.judge_dip(inputs, supply, &settings.feeds)?;
         self.judge_transistors(inputs, demand, settings)?;
         self.judge_contacts(inputs, demand, peer, settings.relay_move)?;
         self.judge_agreement(demand, peer)?;
@@ -154,10 +173,11 @@ impl Outputs {
         Ok(())
     }
 
-    /// The dip asked for two steps ago must have taken `SIO_PWR` below `most` (main transistor stuck on).
-    fn judge_dip(&mut self, inputs: &TickInputs<'_>, most: u16) -> Outcome {
-        if self.dip.played {
-            let missed = dip_millivolts(inputs.sio_power_in_dip) >= most;
+    /// The dip asked for two steps ago must have taken `SIO_PWR` below the drop (main transistor stuck on). While the
+    /// supply is below its own limit there is no room for a dip to show; that lasts half a second at most.
+    fn judge_dip(&mut self, inputs: &TickInputs<'_>, supply: u16, limits: &FeedLimits) -> Outcome {
+        if self.dip.played && supply >= limits.supply_min {
+            let missed = dip_millivolts(inputs.sio_power_in_dip) >= supply.saturating_sub(limits.sio_drop);
             if self.dip.misses.sample(missed) >= DIP_MISSES {
                 return Err(Trip::new(Fault::MainTransistor, 0));
             }
@@ -183,7 +203,8 @@ impl Outputs {
             wire.sample(Levels { high: *slots, low: !*slots });
             conducting |= u32::from(*slots != 0) << place;
             if has_pattern(pin) {
-                pattern |= u32::from(wire.shows(pin.on)) << place;
+                // A steady OFF level that would also pass for the ON signal obeys.
+                pattern |= u32::from(wire.shows(pin.on) && !wire.shows(pin.off)) << place;
             } else {
                 driven |= u32::from(slots.count_ones() > DRIVEN_SLOTS) << place;
             }

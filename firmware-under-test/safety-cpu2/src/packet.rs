@@ -109,4 +109,4 @@ fn mode(number: u8) -> Option<Mode> {
 const _: () = assert!(at::SUPPLY == at::PINS + 2 * SUPPLY && at::SIO_POWER == at::PINS + 2 * SIO_POWER);
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

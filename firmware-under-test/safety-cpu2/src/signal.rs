@@ -1,8 +1,8 @@
-//! Recognition of signals on a wire, by windows over its last 256 samples (SSR-023 to SSR-026, SSR-039).
+//! Recognition of signals on a wire, by windows over its last 320 samples (SSR-023 to SSR-026, SSR-039).
 //!
-//! Diverse: nothing is counted from tick to tick. The samples of the last 16 ticks stand in two shift registers, one bit a
+//! Diverse: nothing is counted from tick to tick. The samples of the last 20 ticks stand in two shift registers, one bit a
 //! slot, and each tick the whole window is held against the pattern of a signal: runs, starts and gaps are found by
-//! shifting the window against itself. So what a wire shows depends on these 256 samples and on nothing else.
+//! shifting the window against itself. So what a wire shows depends on these 320 samples and on nothing else.
 //!
 //! Words: a wire is at *rest* at the level of a pulsed signal between its pulses, else *away*; a *start* is the first
 //! sample of a run that is away.
@@ -14,40 +14,41 @@ use safety_common::signal::{
     Signal,
 };
 
-const WORDS: usize = 4;
+const WORDS: usize = 5;
 const FRAME: u32 = FRAME_TICKS * SLOTS;
 const NEWEST: u32 = 64 * WORDS as u32 - 1;
 /// A combined pin is judged over so many samples: any phase of the other CPU's release lies whole in it.
 const COMBINED_WINDOW: u32 = 64;
 
-/// 256 samples; the highest bit is the newest.
+/// 320 samples; the highest bit is the newest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Window([u64; WORDS]);
 
 impl Window {
     /// Sixteen newer samples; bit 15 of them is the newest.
     fn push(&mut self, slots: u16) {
-        let Self([a, b, c, d]) = self;
+        let Self([a, b, c, d, e]) = self;
         *a = *a >> 16 | *b << 48;
         *b = *b >> 16 | *c << 48;
         *c = *c >> 16 | *d << 48;
-        *d = *d >> 16 | u64::from(slots) << 48;
+        *d = *d >> 16 | *e << 48;
+        *e = *e >> 16 | u64::from(slots) << 48;
     }
 
     const fn not(self) -> Self {
-        let Self([a, b, c, d]) = self;
-        Self([!a, !b, !c, !d])
+        let Self([a, b, c, d, e]) = self;
+        Self([!a, !b, !c, !d, !e])
     }
 
     const fn and(self, other: Self) -> Self {
-        let (Self([a, b, c, d]), Self([e, f, g, h])) = (self, other);
-        Self([a & e, b & f, c & g, d & h])
+        let (Self([a, b, c, d, e]), Self([v, w, x, y, z])) = (self, other);
+        Self([a & v, b & w, c & x, d & y, e & z])
     }
 
     /// Every sample one slot newer.
     const fn later(self) -> Self {
-        let Self([a, b, c, d]) = self;
-        Self([a << 1, b << 1 | a >> 63, c << 1 | b >> 63, d << 1 | c >> 63])
+        let Self([a, b, c, d, e]) = self;
+        Self([a << 1, b << 1 | a >> 63, c << 1 | b >> 63, d << 1 | c >> 63, e << 1 | d >> 63])
     }
 
     /// The newest `count` samples, the others cleared.
@@ -65,10 +66,6 @@ impl Window {
 
     fn is_clear(self) -> bool {
         self.0 == [0; WORDS]
-    }
-
-    fn count(self) -> u32 {
-        self.0.iter().fold(0, |sum, word| sum.saturating_add(word.count_ones()))
     }
 
     /// First samples of runs.
@@ -105,7 +102,7 @@ impl Window {
     }
 }
 
-/// A wire with its last 256 samples.
+/// A wire with its last 320 samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wire {
     high: Window,
@@ -151,10 +148,18 @@ fn steady(level: Window) -> bool {
     level.not().newest(STATIC_TICKS * SLOTS).is_clear()
 }
 
-/// High but for one short dip in the spacing; a steady high passes, too.
+/// High but for one short dip in the spacing, and none within the spacing before that dip; a steady high passes, too.
 fn ossd(high: Window) -> bool {
-    let away = high.not().newest(OSSD_SPACING_SLOTS);
-    away.starts().count() <= 1 && !away.has_run_over(OSSD_SLOTS_MOST)
+    let away = high.not();
+    // A run that reaches into the spacing from before counts whole.
+    if away.newest(OSSD_SPACING_SLOTS.saturating_add(OSSD_SLOTS_MOST)).has_run_over(OSSD_SLOTS_MOST) {
+        return false;
+    }
+    let starts = away.starts();
+    let recent = starts.newest(OSSD_SPACING_SLOTS);
+    let Some(dip) = recent.highest() else { return true };
+    let too_near = dip.saturating_sub(OSSD_SPACING_SLOTS).saturating_add(1);
+    starts.before(dip).since(too_near).is_clear()
 }
 
 /// The two gaps of a pulsed type, in slots.

@@ -608,7 +608,7 @@ impl Bench {
             let level = if levels.high >> 15 & 1 == 1 { self.supply_mv } else { 0 };
             *place = counts(millivolts.unwrap_or(level));
         }
-        let by_main = if self.before.main != 0 { self.supply_mv - 200 } else { 0 };
+        let by_main = if self.before.main != 0 { self.supply_mv.saturating_sub(200) } else { 0 };
         AnalogCounts {
             pins,
             supply: counts(self.supply_mv),
