@@ -3,6 +3,8 @@
 //! ```text
 //!                        +--> json      result.json, and back
 //!   twin --fills--> Report --> terminal  what a person reads after a run
+//!                        +--> html      one page for reviewers, with the `figures` in it
+//!                        +--> junit, markdown, csv   what machines and spreadsheets read, of one run or of several
 //!                   ^    |
 //!          verdict -+    (a new format is a new module that reads a Report and nothing else)
 //!
@@ -12,15 +14,33 @@
 //! [`Report`] gives the same bytes everywhere. Every decimal in it is an integer inside ([`Millis`], [`Fixed`]);
 //! no number passes through a float on its way to a file.
 
+mod audit;
+mod csv;
 mod events;
+mod figures;
+mod files;
+mod hash;
+mod html;
 mod json;
+mod junit;
+mod limits;
+mod markdown;
 mod number;
 mod report;
 mod terminal;
 mod verdict;
+mod words;
 
+pub use csv::csv;
 pub use events::{Event, EventWriter};
+pub use figures::{Figure, figures};
+pub use files::{Format, files, summary_files};
+pub use hash::sha256;
+pub use html::{EVENTS_SHOWN_MAX, LogError, PageError, html};
 pub use json::{ParseError, SCHEMA_JSON, from_json, to_json_line};
+pub use junit::junit;
+pub use limits::{DEVIATIONS, LIMITS, Limit};
+pub use markdown::markdown;
 pub use number::{Fixed, Millis, NumberError};
 pub use report::*;
 pub use terminal::{Options, Verbosity, reproduce_command, terminal};

@@ -1,8 +1,9 @@
 //! The plain data of one run: what result.json holds, field by field.
 //!
-//! The field names are the specification (schema `cooltwin.result/1`); a change of any of them is a new schema. Times
-//! count from the start of the simulation. Nothing here computes but the constructors that keep related fields
-//! together; the rules of verdicts are in `verdict`.
+//! The field names are the specification (schema `cooltwin.result/1`); a change of any of them is a new schema. A field
+//! that was added later is optional and left out when it holds nothing, so that older results stay readable and keep
+//! their bytes. Times count from the start of the simulation. Nothing here computes but the constructors that keep
+//! related fields together; the rules of verdicts are in `verdict`.
 
 use std::fmt;
 
@@ -61,6 +62,9 @@ pub struct Report {
     pub series: Vec<Series>,
     /// What the model takes for granted.
     pub assumptions: Vec<Assumption>,
+    /// The log of state transitions that was written beside the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventLog>,
     /// Of the trace, for comparing runs.
     pub fingerprint: Fingerprint,
     /// Which program made this; never part of a fingerprint.
@@ -70,12 +74,18 @@ pub struct Report {
 impl Report {
     /// Sets [`Report::verdict`] from the rows and injections and returns it.
     pub fn judge(&mut self) -> Verdict {
+        self.verdict = self.judged();
+        self.verdict
+    }
+
+    /// The verdict that rows and injections make.
+    #[must_use]
+    pub fn judged(&self) -> Verdict {
         let budgets = self.budgets.iter().map(|row| row.verdict);
         let checks = self.checks.iter().map(|row| row.verdict);
         let expectations = self.expectations.iter().map(|row| row.verdict);
         let rows = budgets.chain(checks).chain(expectations);
-        self.verdict = verdict::run_verdict(rows, self.injections.iter().map(|injection| injection.activations));
-        self.verdict
+        verdict::run_verdict(rows, self.injections.iter().map(|injection| injection.activations))
     }
 
     /// The budget of that id.
@@ -100,6 +110,9 @@ pub enum Schema {
 pub struct Scenario {
     /// The scenario's name.
     pub name: String,
+    /// What it is about, in its author's words; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
     /// SHA-256 of `resolved`, 64 lower-case hexadecimal digits.
     pub sha256: String,
     /// The whole scenario as it ran, in canonical form with every default.
@@ -170,6 +183,23 @@ pub struct Budget {
     pub r#where: Option<String>,
     /// The steps that make up the worst value, in order.
     pub decomposition: Vec<Step>,
+    /// The values one by one in the order of measuring, for figures; at most [`SAMPLES_MAX`], and none where they are
+    /// too many to be kept. `n` tells how many there were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Sample>,
+}
+
+/// Samples that a [`Budget`] may keep.
+pub const SAMPLES_MAX: usize = 2000;
+
+/// One measured value of a budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// Where it was measured, such as `P08, try 1` or the name of an injection.
+    pub place: String,
+    /// The value in the budget's unit.
+    pub value: Fixed,
 }
 
 impl Budget {
@@ -189,6 +219,7 @@ impl Budget {
             verdict: RowVerdict::Inconclusive,
             r#where: None,
             decomposition: Vec::new(),
+            samples: Vec::new(),
         }
     }
 
@@ -199,6 +230,18 @@ impl Budget {
         let worse = self.margin.is_none_or(|worst| margin < worst);
         if worse {
             (self.measured, self.margin) = (Some(measured), Some(margin));
+        }
+        worse
+    }
+
+    /// [`Budget::measure`], and keeps the value with its place while there is room; the worst one gives `where`.
+    pub fn measure_at(&mut self, place: &str, measured: Fixed) -> bool {
+        let worse = self.measure(measured);
+        if worse {
+            self.r#where = Some(place.to_owned());
+        }
+        if self.samples.len() < SAMPLES_MAX {
+            self.samples.push(Sample { place: place.to_owned(), value: measured });
         }
         worse
     }
@@ -494,6 +537,52 @@ pub struct Series {
     pub min: Vec<Fixed>,
     /// The greatest value in each interval.
     pub max: Vec<Fixed>,
+    /// Values that mean something, such as a threshold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<Level>,
+}
+
+/// On which side of a [`Level`] a curve should stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The curve should stay above it.
+    Floor,
+    /// The curve should stay below it.
+    Ceiling,
+}
+
+/// A value that means something to a [`Series`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Level {
+    /// What happens beyond it, in few words.
+    pub name: String,
+    /// Where the curve should be.
+    pub side: Side,
+    /// In the unit of the series.
+    pub value: Fixed,
+}
+
+/// The log of state transitions beside a result.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventLog {
+    /// The name of the file, in the folder of the result.
+    pub file: String,
+    /// SHA-256 of it, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Lines in it.
+    pub lines: u64,
+}
+
+impl EventLog {
+    /// The log of that text.
+    #[must_use]
+    pub fn of(file: &str, text: &str) -> Self {
+        let lines = text.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        Self { file: file.to_owned(), sha256: crate::sha256(text.as_bytes()), lines }
+    }
 }
 
 /// Points that a [`Series`] may have.

@@ -137,6 +137,12 @@ impl Verdict {
 }
 
 impl RowVerdict {
+    /// Whether the row counts towards the verdict of its run.
+    #[must_use]
+    pub fn is_judged(self) -> bool {
+        weight(self).is_some()
+    }
+
     /// The word that reports print.
     #[must_use]
     pub fn word(self) -> &'static str {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::World;
-use protocol::header::{CRC32, HEADER_LEN, ImageHeader, ModelId, Version};
+use protocol::header::{HEADER_LEN, ImageHeader, ModelId, Version};
 use protocol::ids::{self, PumpNumber};
 use protocol::isotp;
 use units::{DeciCelsius, Duration, Millivolts};
@@ -354,7 +354,8 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
         Store::Present(image) => Some(image.clone()),
         Store::NoPumpFirmware | Store::Missing => None,
     };
-    let header = held.as_ref().and_then(|image| sound_header(image));
+    let whole = |image: &Image| image::leading(image).filter(|header| u64::from(header.length) == image.len() as u64);
+    let header = held.as_ref().and_then(whole);
     let setups: Vec<PumpSetup> = scenario.pump_setups().collect();
     let truth = Truth {
         installed: images.installed.values().cloned().collect(),
@@ -382,16 +383,9 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
         exchanged: images.exchanged.clone(),
     };
     faults::install(builder, scenario, setting);
-    checks::install(builder, truth);
+    checks::install(builder, scenario, truth);
     measure::install(builder, scenario);
     if let End::At(at) = scenario.end {
         builder.agenda.at(SimTime::ZERO + at, Event::Check(checks::CheckEvent::End));
     }
-}
-
-/// The header of a sound image. Written apart from the orchestrator's image check, on whole bytes in one go.
-fn sound_header(image: &[u8]) -> Option<ImageHeader> {
-    let header = ImageHeader::decode(image.first_chunk::<HEADER_LEN>()?).ok()?;
-    let whole = usize::try_from(header.length).is_ok_and(|length| length == image.len());
-    (whole && CRC32.checksum(&image[HEADER_LEN..]) == header.payload_crc).then_some(header)
 }

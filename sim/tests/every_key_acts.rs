@@ -266,6 +266,11 @@ const RUNS: &[Group] = &[
             "ReceiveOverrun(frames: 3)",
         ],
     ),
+    (
+        UPDATE,
+        "faults: [(kind: FramTear(bytes: @), place: Cioc, trigger: Campaign(Agreed), duration: \"1s\")]",
+        &["0", "5"],
+    ),
     (IDLE, "faults: [(kind: @, place: PumpFeed, trigger: At(\"1s\"), duration: \"100ms\")]", &["FeedOff"]),
     (
         IDLE,

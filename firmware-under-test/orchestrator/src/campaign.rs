@@ -1,15 +1,26 @@
 //! The campaign: one pump after another, up to three tries each, then back to automatic.
 //!
 //! ```text
-//!   choose -> supply good? -> standby, speed 0? -> COUNT -> try -+-> done ----> choose
-//!      |         ^                                               +-> failed --> pause -> supply good?
-//!      v         |  low: wait with an alarm, no try counted      +-> third failure: dead -> choose
-//!   finished                                                         (lack of supply is not one of the three)
+//!   choose -> supply good? -> standby, speed 0? -> look -> COUNT -> try -+-> done ----> choose
+//!      |         ^                                  |                    +-> failed --> pause -> supply good?
+//!      v         |  low: wait with an alarm         +-> equal: choose    +-> third failure: dead -> choose
+//!   finished     +- no try is counted up to here                             (lack of supply is not one of the three)
 //! ```
 //! A try is counted in the record before the pump is asked to enter its bootloader, so that power loss cannot lose one
-//! (PFU-022). A pump that is silent or does not reach standby was not tried: nothing is counted. It is *set aside* after a
-//! few waits: the campaign ends without it, with an alarm, and the pump is not dead. A bus on which nobody is heard is
-//! waited for like a missing supply.
+//! (PFU-022). A pump that is silent, does not reach standby or does not let itself be looked at was not tried: nothing is
+//! counted. It is *set aside* after a few waits: the campaign ends without it, with an alarm, and the pump is not dead.
+//!
+//! A bus on which nobody is heard is waited for like a missing supply, for as long as it takes: the campaign listens, the
+//! status shows it at once, and after [`SILENCE_MOST`] an alarm and a log entry tell of it. With one pump configured this
+//! is the same as that pump's silence, which nothing distinguishes from a cut bus.
+//!
+//! Never two pumps in an update at once (PFU-046): after a try that did not end well the next pump waits until the one
+//! that was left says that its session is over, or until [`SETTLE`] has passed, after which it must be.
+//!
+//! A *dead* pump stands still: after a failed update its application is mostly invalid, and its bootloader never turns
+//! the motor, whatever it hears. One whose application is valid, because it never entered its bootloader or because it
+//! started and reports faults or a wrong version, is held in standby by command for as long as the CIOC lives; while
+//! the CIOC is silent it runs in fail-safe mode like every whole pump (PFU-012): its mark is known to the CIOC alone.
 
 use protocol::cyclic::PumpState;
 use protocol::header::Version;
@@ -17,7 +28,7 @@ use protocol::ids::PumpNumber;
 use units::{Duration, Instant};
 
 use crate::client::{Client, Reply};
-use crate::config::TRIES_MOST;
+use crate::config::{SETTLE, SILENCE_MOST, TRIES_MOST};
 use crate::log::{Cause, Draft, Event};
 use crate::notice::{Alarm, Notice, Outcome, Phase};
 use crate::nvm::{Mark, PumpRecord};
@@ -27,8 +38,6 @@ use crate::update::{Step, Try, is_stopped};
 
 /// How often a condition is looked at while the campaign waits for it.
 const LOOK: Duration = Duration::from_millis(100);
-/// The longest time that a pump left alone stays in its programming session: its S3 of 10 s and a second more.
-const SETTLE: Duration = Duration::from_secs(11);
 /// Pause between two slices of the image check (own number).
 const SLICE_PAUSE: Duration = Duration::from_millis(1);
 /// Time left is shown anew this often.
@@ -54,6 +63,11 @@ enum Stage {
         pump: PumpNumber,
         since: Instant,
     },
+    /// Is it still the pump that was searched, and does it still need the image? Not counted.
+    Look {
+        pump: PumpNumber,
+        attempt: Try,
+    },
     Try {
         pump: PumpNumber,
         attempt: Try,
@@ -74,8 +88,23 @@ pub(crate) struct Campaign {
     without_supply: u8,
     /// Waits for the standby of the pump in hand that were in vain.
     waits: u8,
-    /// Until when a pump that was given up may still report an update before the next is begun.
+    /// When a pump was last left without a good end.
+    left_at: Instant,
+    /// Until when such a pump may still be in an update.
     settle_until: Instant,
+    /// The present silence of all pumps has been told of.
+    silence_told: bool,
+}
+
+/// What a campaign is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Focus {
+    /// A pump is in hand.
+    Pump(PumpNumber),
+    /// This pump is next once there is supply.
+    Supply(PumpNumber),
+    /// This pump is next once any pump is heard.
+    Silence(PumpNumber),
 }
 
 /// What a step of a campaign has come to.
@@ -136,19 +165,25 @@ impl Campaign {
             show_at: ports.now,
             without_supply: 0,
             waits: 0,
-            settle_until: ports.now,
+            left_at: ports.now,
+            // A try may have been cut off by the loss of power, or a pump have heard the search in its session.
+            settle_until: ports.now.after(SETTLE),
+            silence_told: false,
         }
     }
 
-    /// The pump that is next or in hand, its try if one runs, and whether the campaign waits for the supply.
-    pub(crate) fn focus(&self) -> Option<(PumpNumber, bool)> {
-        match self.stage {
-            Stage::Choose => None,
-            Stage::Supply { pump } => Some((pump, true)),
-            Stage::Verify { pump } | Stage::Stop { pump, .. } | Stage::Try { pump, .. } | Stage::Pause { pump, .. } => {
-                Some((pump, false))
-            }
-        }
+    /// What the campaign is at; `None` between two pumps.
+    pub(crate) fn focus(&self, now: Instant, unit: &Unit) -> Option<Focus> {
+        Some(match self.stage {
+            Stage::Choose => return None,
+            Stage::Supply { pump } if unit.supply.is_good() && !unit.hears_anyone(now) => Focus::Silence(pump),
+            Stage::Supply { pump } => Focus::Supply(pump),
+            Stage::Verify { pump }
+            | Stage::Stop { pump, .. }
+            | Stage::Look { pump, .. }
+            | Stage::Try { pump, .. }
+            | Stage::Pause { pump, .. } => Focus::Pump(pump),
+        })
     }
 
     pub(crate) fn wake_at(&self, now: Instant, unit: &Unit) -> Instant {
@@ -156,7 +191,7 @@ impl Campaign {
             Stage::Choose => Some(now),
             Stage::Verify { .. } => Some(now.after(SLICE_PAUSE)),
             Stage::Supply { .. } | Stage::Stop { .. } => Some(now.after(LOOK)),
-            Stage::Try { attempt, .. } => attempt.wake_at(unit),
+            Stage::Look { attempt, .. } | Stage::Try { attempt, .. } => attempt.wake_at(unit),
             Stage::Pause { until, .. } => Some(*until),
         };
         stage.map_or(self.show_at, |stage| stage.min(self.show_at))
@@ -170,11 +205,18 @@ impl Campaign {
         ports: &mut Ports<'_>,
         reply: Option<Reply>,
     ) -> Course {
+        self.watch_for_silence(unit, ports);
         let course = match self.stage {
             Stage::Choose => self.choose(unit, client, ports),
             Stage::Supply { pump } => self.await_supply(pump, unit, client, ports),
             Stage::Verify { pump } => self.verify(pump, unit, client, ports),
             Stage::Stop { pump, since } => self.await_stop(pump, since, unit, client, ports),
+            Stage::Look { pump, mut attempt } => {
+                let step = attempt.advance(unit, client, ports, reply);
+                self.stage = Stage::Look { pump, attempt };
+                self.on_look(pump, attempt, step, unit, client, ports);
+                Course::Running
+            }
             Stage::Try { pump, mut attempt } => {
                 let step = attempt.advance(unit, client, ports, reply);
                 self.stage = Stage::Try { pump, attempt };
@@ -199,7 +241,6 @@ impl Campaign {
         unit.regulates = false;
         self.without_supply = 0;
         self.waits = 0;
-        self.settle_until = ports.now.after(SETTLE);
         let Some(pump) = next_pending(unit, ports.now) else { return finish(unit, ports) };
         if unit.pump_record(pump).counted >= TRIES_MOST {
             // The third try was interrupted: its error entry is written, the pump's end is not.
@@ -218,11 +259,13 @@ impl Campaign {
         client: &mut Client,
         ports: &mut Ports<'_>,
     ) -> Course {
-        if unit.supply.is_good() && !unit.hears_anyone(ports.now) {
-            return self.await_anyone(pump, unit);
-        }
-        if ports.now < self.settle_until && another_updates(pump, unit) {
+        // The others stay at their fixed speed for as long as a pump may be in an update (PFU-047), heard or not.
+        if ports.now < self.settle_until && self.another_updates(pump, unit) {
+            unit.regulates = false;
             return Course::Running;
+        }
+        if unit.supply.is_good() && !unit.hears_anyone(ports.now) {
+            return self.await_anyone(unit);
         }
         let short = unit.view(pump).is_short_of_supply(ports.now);
         if short || !unit.supply.is_steady(ports.now, unit.config.supply_steady) {
@@ -265,9 +308,38 @@ impl Campaign {
         Course::Running
     }
 
+    /// Tells, once, of a silence of all pumps that no supply explains. A pump in a try may be deaf for a while, and its
+    /// time limits end the try.
+    fn watch_for_silence(&mut self, unit: &mut Unit, ports: &mut Ports<'_>) {
+        let silent = unit.silent_since().is_some_and(|since| ports.now >= since.after(SILENCE_MOST));
+        if !silent {
+            self.silence_told = false;
+            unit.clear(Alarm::NoPumpHeard);
+        } else if !self.silence_told && !matches!(self.stage, Stage::Look { .. } | Stage::Try { .. }) {
+            self.silence_told = true;
+            unit.log(ports, Draft::new(Event::NoPumpHeard).because(Cause::Timeout));
+            unit.raise(Alarm::NoPumpHeard);
+        }
+    }
+
+    /// A pump was left without a good end: it may be in an update for a while.
+    fn leave(&mut self, ports: &Ports<'_>) {
+        self.left_at = ports.now;
+        self.settle_until = ports.now.after(SETTLE);
+    }
+
+    /// Whether another pump may be in an update: it says so, or it was in a try and has said nothing since.
+    fn another_updates(&self, pump: PumpNumber, unit: &Unit) -> bool {
+        unit.pumps().filter(|other| *other != pump).any(|other| {
+            let (view, entry) = (unit.view(other), unit.pump_record(other));
+            let says_so = view.reported.is_some_and(|status| status.state == PumpState::Updating);
+            let was_tried = entry.tries > 0 && entry.mark != Mark::Done;
+            says_so || (was_tried && view.heard_after(self.left_at).is_none())
+        })
+    }
+
     /// No pump at all is heard: bus or feed is gone, not a pump.
-    fn await_anyone(&mut self, pump: PumpNumber, unit: &mut Unit) -> Course {
-        unit.raise(Alarm::PumpMissing(pump));
+    fn await_anyone(&mut self, unit: &mut Unit) -> Course {
         unit.progress.wait(Cause::Timeout);
         unit.in_hand = None;
         unit.regulates = true;
@@ -294,27 +366,56 @@ impl Campaign {
             return Course::Running;
         }
         if unit.view(pump).heard_after(since).is_some_and(is_stopped) {
-            self.waits = 0;
             unit.clear(Alarm::PumpMissing(pump));
-            let number = count_try(pump, unit, ports);
-            let attempt = Try::begin(pump, number, self.image, unit, client, ports);
-            self.stage = Stage::Try { pump, attempt };
+            let number = unit.pump_record(pump).tries.saturating_add(1);
+            let attempt = Try::look(pump, number, self.image, unit, client, ports);
+            self.stage = Stage::Look { pump, attempt };
         } else if ports.now >= since.after(unit.config.standby_timeout) {
-            self.wait_in_vain(pump, since, unit, ports);
+            let heard = unit.view(pump).heard_after(since).is_some();
+            let cause = if heard { Cause::Refused } else { Cause::Timeout };
+            // A pump that sends a status every 100 ms and was silent for the whole wait is gone: the others shall not
+            // stay at the campaign's speed for it (PFU-030).
+            self.wait_in_vain(pump, cause, !heard, unit, ports);
         }
         Course::Running
     }
 
-    /// The pump did not stop in time. Nothing was asked of it, so no try is counted.
-    fn wait_in_vain(&mut self, pump: PumpNumber, since: Instant, unit: &mut Unit, ports: &mut Ports<'_>) {
+    fn on_look(
+        &mut self,
+        pump: PumpNumber,
+        mut attempt: Try,
+        step: Step,
+        unit: &mut Unit,
+        client: &mut Client,
+        ports: &mut Ports<'_>,
+    ) {
+        match step {
+            Step::Ready => {
+                self.waits = 0;
+                count_try(pump, unit, ports);
+                attempt.enter_update(unit, client, ports);
+                self.stage = Stage::Try { pump, attempt };
+            }
+            Step::Equal(version) => {
+                leave_alone(pump, version, unit, ports);
+                self.stage = Stage::Choose;
+            }
+            Step::OtherModel => {
+                reject(pump, unit, ports);
+                self.stage = Stage::Choose;
+            }
+            Step::Failed(cause) => self.wait_in_vain(pump, cause, false, unit, ports),
+            Step::Running | Step::Good(_) => {}
+        }
+    }
+
+    /// The pump did not stop in time or did not answer the look: no try is counted.
+    fn wait_in_vain(&mut self, pump: PumpNumber, cause: Cause, gone: bool, unit: &mut Unit, ports: &mut Ports<'_>) {
         unit.in_hand = None;
+        self.leave(ports);
         let anyone = unit.hears_anyone(ports.now);
         self.waits = self.waits.saturating_add(u8::from(anyone));
-        let cause = if unit.view(pump).heard_after(since).is_some() { Cause::Refused } else { Cause::Timeout };
-        // A pump that sends a status every 100 ms and was silent for the whole wait is gone: the others shall not stay at
-        // the campaign's speed for it (PFU-030).
-        let silent = anyone && cause == Cause::Timeout;
-        if silent || self.waits >= WAITS_MOST {
+        if (anyone && gone) || self.waits >= WAITS_MOST {
             set_aside(pump, cause, &[], unit, ports);
             self.stage = Stage::Choose;
             return;
@@ -332,16 +433,13 @@ impl Campaign {
         ports: &mut Ports<'_>,
     ) -> Course {
         match step {
-            Step::Running => {}
+            Step::Running | Step::Ready | Step::Equal(_) | Step::OtherModel => {}
             Step::Good(version) => {
                 end_good(pump, version, unit, ports);
                 self.stage = Stage::Choose;
             }
-            Step::OtherModel => {
-                reject(pump, unit, ports);
-                self.stage = Stage::Choose;
-            }
             Step::Failed(cause) => {
+                self.leave(ports);
                 self.on_failure(pump, cause, unit, ports);
                 if cause == Cause::ImageRejected {
                     return give_up(cause, unit, client, ports);
@@ -375,7 +473,6 @@ impl Campaign {
         unit.progress.try_failed(cause);
         if dead {
             bury(pump, unit);
-            // Never two pumps in an update at once (PFU-046).
             self.stage = Stage::Choose;
             return;
         }
@@ -418,7 +515,11 @@ fn reconcile(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
     let entry = *unit.pump_record(pump);
     let next = match (entry.mark, unit.view(pump).outcome) {
         // The interrupted try had done its work: another one would only wear the pump.
-        (Mark::Pending | Mark::Aside | Mark::Done, Outcome::UpToDate) => PumpRecord { mark: Mark::Done, ..entry },
+        (Mark::Pending, Outcome::UpToDate) if entry.cause == Some(Cause::Interrupted) => {
+            PumpRecord { mark: Mark::Done, ..entry }
+        }
+        // It was exchanged for one that needs nothing.
+        (Mark::Pending | Mark::Aside, Outcome::UpToDate) => PumpRecord { mark: Mark::None, ..entry },
         (Mark::Pending | Mark::Aside, Outcome::Rejected) => PumpRecord { mark: Mark::None, ..entry },
         // One that boots late is waited for at its turn.
         (Mark::Pending | Mark::Aside, _) => PumpRecord { mark: Mark::Pending, ..entry },
@@ -437,14 +538,6 @@ fn reconcile(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
 }
 
 /// Ends the campaign for a pump that could not be tried: not dead, but not updated either. `error` ends a try.
-/// Whether another pump reported an update last, after its try was given up; one that fell silent may still run it.
-fn another_updates(pump: PumpNumber, unit: &Unit) -> bool {
-    unit.pumps().any(|other| {
-        let last = unit.view(other).reported;
-        other != pump && last.is_some_and(|status| status.state == PumpState::Updating)
-    })
-}
-
 fn set_aside(pump: PumpNumber, cause: Cause, error: &[Draft], unit: &mut Unit, ports: &mut Ports<'_>) {
     let missing = Draft::new(Event::PumpMissing).of(pump).because(cause);
     let drafts = error.iter().copied().chain([missing]).collect::<heapless::Vec<_, 2>>();
@@ -458,8 +551,8 @@ fn set_aside(pump: PumpNumber, cause: Cause, error: &[Draft], unit: &mut Unit, p
     unit.in_hand = None;
 }
 
-/// Counts a try before it begins; returns its number.
-fn count_try(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) -> u8 {
+/// Counts a try before it begins.
+fn count_try(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
     let entry = *unit.pump_record(pump);
     let tries = entry.tries.saturating_add(1);
     let counted = entry.counted.saturating_add(1);
@@ -467,7 +560,16 @@ fn count_try(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) -> u8 {
         record.open = Some(pump);
         *record.pump_mut(pump) = PumpRecord { tries, counted, cause: None, ..entry };
     });
-    tries
+}
+
+/// Another pump is there than the search found, and it needs nothing: no try was begun.
+fn leave_alone(pump: PumpNumber, version: Version, unit: &mut Unit, ports: &mut Ports<'_>) {
+    unit.commit(ports, &[], |record| record.pump_mut(pump).mark = Mark::None);
+    unit.view_mut(pump).version = Some(version);
+    unit.clear(Alarm::PumpMissing(pump));
+    unit.set_outcome(pump, Outcome::UpToDate);
+    unit.progress.pump_left_alone();
+    unit.in_hand = None;
 }
 
 fn end_good(pump: PumpNumber, version: Version, unit: &mut Unit, ports: &mut Ports<'_>) {
@@ -485,16 +587,12 @@ fn end_good(pump: PumpNumber, version: Version, unit: &mut Unit, ports: &mut Por
     unit.in_hand = None;
 }
 
-/// Another pump is there than the search found, and the image is not for it: nothing was written, no try is charged.
+/// Another pump is there than the search found, and the image is not for it: no try was begun.
 fn reject(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
     let cause = Cause::ImageRejected;
-    let entry = *unit.pump_record(pump);
-    let error = Draft::new(Event::UpdateError).of(pump).attempt(entry.tries).because(cause);
-    let rejected = Draft::new(Event::PumpRejected).of(pump).because(cause);
-    unit.commit(ports, &[error, rejected], |record| {
-        record.open = None;
-        let counted = entry.counted.saturating_sub(1);
-        *record.pump_mut(pump) = PumpRecord { mark: Mark::None, counted, cause: Some(cause), ..entry };
+    unit.commit(ports, &[Draft::new(Event::PumpRejected).of(pump).because(cause)], |record| {
+        let entry = record.pump_mut(pump);
+        (entry.mark, entry.cause) = (Mark::None, Some(cause));
     });
     unit.raise(Alarm::PumpRejected(pump));
     unit.set_outcome(pump, Outcome::Rejected);
@@ -517,7 +615,9 @@ fn bury(pump: PumpNumber, unit: &mut Unit) {
 }
 
 fn finish(unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
-    let errors = unit.pumps().any(|pump| matches!(unit.pump_record(pump).mark, Mark::Dead | Mark::Aside));
+    let unusable =
+        |pump| matches!(unit.pump_record(pump).mark, Mark::Dead | Mark::Aside) || unit.view(pump).is_of_no_use();
+    let errors = unit.pumps().any(unusable);
     let event = if errors { Event::CampaignFinishedWithErrors } else { Event::CampaignFinished };
     unit.progress.end(errors);
     let percent = unit.progress.percent();
@@ -565,6 +665,7 @@ pub(crate) fn abandon(cause: Cause, unit: &mut Unit, client: &mut Client, ports:
 
 fn tell_end(errors: bool, cause: Option<Cause>, unit: &mut Unit) {
     let (percent, remaining) = (unit.progress.percent(), unit.progress.remaining());
+    unit.clear(Alarm::NoPumpHeard);
     unit.notice(Notice::Progress { percent, remaining, cause });
     unit.notice(Notice::CampaignFinished { errors });
 }

@@ -1,7 +1,13 @@
 //! The cyclic commands: one to each pump every 100 ms, staggered.
+//!
+//! At most one command to a pump is *mailed*, that is in a mailbox of the controller, so that a bus that was blocked does
+//! not deliver a row of stale ones. One that has not left when the next is due is stale: it is aborted, and the newest
+//! takes its place.
 
+use embedded_can::{Id, StandardId};
+use protocol::Frame;
 use protocol::cyclic::{self, Command, Mode};
-use protocol::ids::PumpNumber;
+use protocol::ids::{self, PumpNumber};
 use units::{Duration, Instant, Permille};
 
 /// Whose command is due when.
@@ -53,8 +59,61 @@ impl Schedule {
     }
 
     /// The frame that commands `pump`.
-    pub(crate) fn frame(&self, pump: PumpNumber, (mode, set_point): (Mode, Permille)) -> protocol::Frame {
+    pub(crate) fn frame(&self, pump: PumpNumber, (mode, set_point): (Mode, Permille)) -> Frame {
         Command { mode, set_point, counter: self.counter }.encode(pump)
+    }
+}
+
+/// Whose commands are mailed, one bit for each pump.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Mailed {
+    out: u16,
+    stale: u16,
+}
+
+const fn bit(pump: PumpNumber) -> u16 {
+    1 << (pump.get().saturating_sub(1) % PumpNumber::MOST)
+}
+
+/// Which pump `frame` commands, if it is a command.
+fn commanded(frame: &Frame) -> Option<PumpNumber> {
+    match frame.id() {
+        Id::Standard(id) => ids::command_receiver(id),
+        Id::Extended(_) => None,
+    }
+}
+
+impl Mailed {
+    /// Whether `frame` may go into a mailbox: any but a command to a pump for which one is mailed.
+    pub(crate) fn admits(self, frame: &Frame) -> bool {
+        commanded(frame).is_none_or(|pump| self.out & bit(pump) == 0)
+    }
+
+    /// `frame` goes into a mailbox.
+    pub(crate) fn put(&mut self, frame: &Frame) {
+        self.out |= commanded(frame).map_or(0, bit);
+    }
+
+    /// A frame with this id has left.
+    pub(crate) fn on_sent(&mut self, id: StandardId) {
+        self.take(ids::command_receiver(id).map_or(0, bit));
+    }
+
+    /// A newer command to `pump` waits: a mailed one is stale.
+    pub(crate) const fn renew(&mut self, pump: PumpNumber) {
+        self.stale |= self.out & bit(pump);
+    }
+
+    /// The id of a stale command, which counts as aborted from now on.
+    pub(crate) fn take_stale(&mut self) -> Option<StandardId> {
+        let pump = PumpNumber::first(PumpNumber::MOST).find(|pump| self.stale & bit(*pump) != 0)?;
+        self.take(bit(pump));
+        Some(ids::command(pump))
+    }
+
+    const fn take(&mut self, bits: u16) {
+        self.out &= !bits;
+        self.stale &= !bits;
     }
 }
 
@@ -83,5 +142,28 @@ mod tests {
         let sent = core::iter::from_fn(|| schedule.take(late)).count();
         assert_eq!(sent, 4, "the rest of the round that was missed, and the running one as far as it is due");
         assert_eq!(schedule.due(), Instant::from_micros(1_300_000));
+    }
+
+    #[test]
+    fn one_command_to_a_pump_is_mailed_until_it_is_confirmed_or_found_stale() {
+        let [one, two] = [1, 16].map(|number| PumpNumber::new(number).unwrap());
+        let frame = |pump| Command { mode: Mode::Automatic, set_point: Permille::FULL, counter: 0 }.encode(pump);
+        let mut mailed = Mailed::default();
+        mailed.put(&frame(one));
+        assert!(!mailed.admits(&frame(one)) && mailed.admits(&frame(two)));
+        mailed.renew(two);
+        assert_eq!(mailed.take_stale(), None, "nothing of pump 16 is mailed");
+        mailed.on_sent(ids::status(one));
+        assert!(!mailed.admits(&frame(one)));
+        mailed.on_sent(ids::command(one));
+        assert!(mailed.admits(&frame(one)));
+        mailed.put(&frame(two));
+        mailed.renew(two);
+        assert_eq!(mailed.take_stale(), Some(ids::command(two)));
+        assert_eq!(mailed.take_stale(), None);
+        assert!(mailed.admits(&frame(two)));
+        let request = Frame::with_bytes(ids::uds_request(one), [2, 0x3E, 0]);
+        mailed.put(&request);
+        assert!(mailed.admits(&request));
     }
 }

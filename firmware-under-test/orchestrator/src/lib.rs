@@ -49,9 +49,9 @@ use protocol::ids::{self, PumpNumber};
 use protocol::txqueue::TxQueue;
 use units::{DeciCelsius, Instant, Millivolts, Permille};
 
-use campaign::{Campaign, Course};
+use campaign::{Campaign, Course, Focus};
 use client::{Client, Reply};
-use commands::Schedule;
+use commands::{Mailed, Schedule};
 use consent::{Answer, Dialog};
 use search::Search;
 use unit::{Ports, Unit};
@@ -116,10 +116,13 @@ enum Work {
 /// The firmware's whole state.
 #[derive(Clone)]
 pub struct Orchestrator {
+    /// When it was stepped last.
+    now: Instant,
     unit: Unit,
     client: Client,
     queue: TxQueue<24>,
     schedule: Schedule,
+    mailed: Mailed,
     regulator: regulation::Regulator,
     set_point: Permille,
     work: Work,
@@ -133,9 +136,11 @@ impl Orchestrator {
         let pumps = config.pumps.clamp(1, PumpNumber::MOST);
         let config = Config { pumps, ..config };
         Self {
+            now: Instant::ZERO,
             client: Client::new(&config),
             queue: TxQueue::new(),
             schedule: Schedule::new(pumps),
+            mailed: Mailed::default(),
             regulator: regulation::Regulator::default(),
             set_point: config.regulation.low,
             unit: Unit::new(config, nvm::Store::load(nvm)),
@@ -154,9 +159,11 @@ impl Orchestrator {
         package: &impl Package,
         nvm: &mut impl NonVolatile,
     ) -> Outputs {
+        self.now = now;
         let lower = inputs.supply.min(inputs.feed);
         self.unit.supply.watch(now, lower, self.unit.config.update_supply_min);
         if let Some(id) = inputs.sent {
+            self.mailed.on_sent(id);
             self.client.on_sent(now, id);
         }
         let (mut reply, heard) = self.receive(now, inputs.received.as_ref());
@@ -281,6 +288,7 @@ impl Orchestrator {
             let Some(pump) = self.schedule.take(now) else { break };
             let order = self.order(pump);
             self.queue.replace(self.schedule.frame(pump, order));
+            self.mailed.renew(pump);
         }
     }
 
@@ -299,19 +307,24 @@ impl Orchestrator {
         let mut outputs = Outputs { abort: self.client.take_abort(), ..Outputs::default() };
         if let Some(id) = outputs.abort {
             self.queue.cancel(id);
+        } else {
+            // The newest command waits in the queue, and stays there.
+            outputs.abort = self.mailed.take_stale();
         }
         if let Some(frame) = self.client.next_frame(now) {
             self.queue.push(frame);
         }
         for _ in 0..mailboxes_free.min(3) {
-            let Some(frame) = self.queue.pop() else { break };
+            let Some(frame) = self.queue.pop_where(|frame| self.mailed.admits(frame)) else { break };
+            self.mailed.put(&frame);
             let _ = outputs.frames.push(frame);
         }
         while !outputs.notices.is_full() {
             let Some(notice) = self.unit.next_notice() else { break };
             let _ = outputs.notices.push(notice);
         }
-        outputs.wake_at = Some(self.wake_at(now));
+        // An abort empties a mailbox, which no event tells of.
+        outputs.wake_at = Some(if outputs.abort.is_some() { now } else { self.wake_at(now) });
         outputs
     }
 
@@ -328,9 +341,12 @@ impl Orchestrator {
             Work::Boot | Work::Search(_) => Activity::Searching,
             Work::Ask(_) => Activity::Asking,
             Work::Rest(activity) => *activity,
-            Work::Campaign(campaign) => match campaign.focus() {
-                Some((pump, true)) => Activity::WaitingForSupply { pump },
-                Some((pump, false)) => Activity::Updating { pump, attempt: self.unit.pump_record(pump).tries.max(1) },
+            Work::Campaign(campaign) => match campaign.focus(self.now, &self.unit) {
+                Some(Focus::Supply(pump)) => Activity::WaitingForSupply { pump },
+                Some(Focus::Silence(pump)) => Activity::WaitingForPumps { pump },
+                Some(Focus::Pump(pump)) => {
+                    Activity::Updating { pump, attempt: self.unit.pump_record(pump).tries.max(1) }
+                }
                 None => Activity::Searching,
             },
         }

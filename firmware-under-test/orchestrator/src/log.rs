@@ -109,7 +109,8 @@ pub enum Event {
     Search = 2,
     /// A search by hand began; dead marks were cleared.
     ManualSearch = 3,
-    /// A configured pump does not answer.
+    /// A configured pump cannot be used: it does not answer (FW004), refuses (FW104), never has the supply (FW003), or has
+    /// no valid application and the package none for it (FW102).
     PumpMissing = 4,
     /// The image is not for this pump (cause FW002).
     PumpRejected = 5,
@@ -139,14 +140,16 @@ pub enum Event {
     PumpDead = 17,
     /// All pumps of the campaign are updated.
     CampaignFinished = 18,
-    /// The campaign ended, at least one pump is dead.
+    /// The campaign ended and left a pump that does not run: dead, missing, or without any application.
     CampaignFinishedWithErrors = 19,
     /// The campaign was given up: its image is gone or another.
     CampaignAbandoned = 20,
+    /// The campaign waits: no pump at all is heard (FW004).
+    NoPumpHeard = 21,
 }
 
 impl Event {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::Boot,
         Self::Search,
         Self::ManualSearch,
@@ -167,6 +170,7 @@ impl Event {
         Self::CampaignFinished,
         Self::CampaignFinishedWithErrors,
         Self::CampaignAbandoned,
+        Self::NoPumpHeard,
     ];
 
     fn from_byte(byte: u8) -> Option<Self> {

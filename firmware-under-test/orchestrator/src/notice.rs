@@ -41,15 +41,21 @@ pub enum Phase {
 pub enum Alarm {
     /// The pump will not work (PFU-029).
     PumpDead(PumpNumber),
-    /// A configured pump does not answer.
+    /// A configured pump cannot be used: it does not answer, does not stop for its update, never has the supply for it, or
+    /// has no application and the package none for it.
     PumpMissing(PumpNumber),
     /// The image is not for this pump's model.
     PumpRejected(PumpNumber),
     /// An update waits for the supply of CIOC or pumps.
     LowSupply,
+    /// A campaign waits because no pump at all is heard: bus or feed is gone, not a pump.
+    NoPumpHeard,
     /// The image is absent (FW001) or bad (FW002).
     Image(Cause),
 }
+
+/// Alarms that can stand at once: three kinds of each pump, three others.
+pub const ALARMS_MOST: usize = 3 * PumpNumber::MOST as usize + 3;
 
 /// What has become of a pump in the search or the campaign.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -57,7 +63,7 @@ pub enum Outcome {
     /// Not searched yet.
     #[default]
     Unknown,
-    /// Has the package's version, or there is no package.
+    /// Runs the package's version, or runs and there is no good image to hold it against.
     UpToDate,
     /// Differs; to be updated.
     Pending,
@@ -69,7 +75,7 @@ pub enum Outcome {
     Dead,
     /// The image is for another model.
     Rejected,
-    /// Does not answer.
+    /// Cannot be used, see [`Alarm::PumpMissing`].
     Missing,
 }
 
@@ -142,7 +148,7 @@ pub enum Notice {
     },
     /// All good pumps are back in automatic.
     CampaignFinished {
-        /// A pump is dead or the campaign was given up.
+        /// The campaign was given up or left a pump that does not run: dead, missing, or without any application.
         errors: bool,
     },
 }
@@ -168,9 +174,14 @@ pub enum Activity {
         /// The pump that is next.
         pump: PumpNumber,
     },
+    /// Waits until any pump is heard, and listens.
+    WaitingForPumps {
+        /// The pump that is next.
+        pump: PumpNumber,
+    },
     /// The last campaign ended well.
     Finished,
-    /// The last campaign ended with a dead pump or was given up.
+    /// The last campaign was given up or left a pump that does not run.
     FinishedWithErrors,
 }
 
@@ -211,7 +222,7 @@ pub struct Status {
     /// The image in the package, once checked.
     pub image: Option<ImageHeader>,
     /// Alarms that stand.
-    pub alarms: Vec<Alarm, 50>,
+    pub alarms: Vec<Alarm, ALARMS_MOST>,
     /// The configured pumps.
     pub pumps: Vec<PumpStatus, 16>,
 }

@@ -104,6 +104,12 @@ impl Progress {
         self.leave_pump();
     }
 
+    /// The pump in hand needs no update: it is done with, and says nothing of the pace.
+    pub(crate) fn pump_left_alone(&mut self) {
+        self.pumps_done = self.pumps_done.saturating_add(1);
+        self.leave_pump();
+    }
+
     pub(crate) fn pump_given_up(&mut self) {
         self.leave_pump();
     }

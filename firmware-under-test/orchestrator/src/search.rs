@@ -17,7 +17,7 @@ use crate::log::{Cause, Draft, Event};
 use crate::notice::{Alarm, Notice, Outcome};
 use crate::nvm::{Mark, PumpRecord};
 use crate::package::{Image, ImageCheck, Verdict, read_image};
-use crate::unit::{Ports, Unit};
+use crate::unit::{Application, Ports, Unit};
 
 /// Reads of one identifier before a pump that was never heard counts as missing (own number).
 const READS_MOST: u8 = 3;
@@ -241,7 +241,7 @@ impl Search {
                 return;
             }
             _ => {
-                report_missing(pump, unit, ports);
+                report_missing(pump, Cause::Timeout, unit, ports);
                 return self.next_pump(pump, unit, client, ports.now);
             }
         };
@@ -261,12 +261,14 @@ impl Search {
             self.stage = Stage::Restart { pump, since: ports.now };
             return client.ask(&Request::Reset);
         }
-        let wanted = state != STATE_RUNS;
         let view = unit.view_mut(pump);
         view.model = Some(self.model);
         view.version = Some(self.version);
-        // Until the image is known: Pending stands for "does not run its application", UpToDate for "does".
-        view.outcome = if wanted { Outcome::Pending } else { Outcome::UpToDate };
+        view.application = Some(match state {
+            STATE_RUNS => Application::Runs,
+            STATE_READY => Application::Waits,
+            _ => Application::Invalid,
+        });
         self.next_pump(pump, unit, client, ports.now);
     }
 
@@ -280,35 +282,41 @@ impl Search {
     }
 }
 
-fn report_missing(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
-    unit.log(ports, Draft::new(Event::PumpMissing).of(pump).because(Cause::Timeout));
+fn report_missing(pump: PumpNumber, cause: Cause, unit: &mut Unit, ports: &mut Ports<'_>) {
+    unit.log(ports, Draft::new(Event::PumpMissing).of(pump).because(cause));
     unit.raise(Alarm::PumpMissing(pump));
     unit.set_outcome(pump, Outcome::Missing);
 }
 
 fn judge_all(unit: &mut Unit, ports: &mut Ports<'_>) {
     for pump in unit.pumps() {
-        let found = unit.view(pump).outcome;
-        if matches!(found, Outcome::Missing | Outcome::Dead) {
+        if matches!(unit.view(pump).outcome, Outcome::Missing | Outcome::Dead) {
             continue;
         }
-        let outcome = judge(unit, pump, found == Outcome::Pending);
-        if outcome == Outcome::Rejected {
-            unit.log(ports, Draft::new(Event::PumpRejected).of(pump).because(Cause::ImageRejected));
-            unit.raise(Alarm::PumpRejected(pump));
+        let outcome = judge(unit, pump);
+        match outcome {
+            Outcome::Rejected => {
+                unit.log(ports, Draft::new(Event::PumpRejected).of(pump).because(Cause::ImageRejected));
+                unit.raise(Alarm::PumpRejected(pump));
+            }
+            // Its own check of its application failed.
+            Outcome::Missing => report_missing(pump, Cause::CheckFailed, unit, ports),
+            _ => {}
         }
-        unit.view_mut(pump).outcome = outcome;
-        unit.notice(Notice::Outcome { pump, outcome });
+        unit.set_outcome(pump, outcome);
     }
 }
 
-/// Matchgrade (PFU-005) and model check (PFU-016) of a pump that answered.
-fn judge(unit: &Unit, pump: PumpNumber, stuck: bool) -> Outcome {
+/// Matchgrade (PFU-005) and model check (PFU-016) of a pump that answered. One that does not run its application needs
+/// the image whatever its version; without an image, one whose application is invalid is of no use.
+fn judge(unit: &Unit, pump: PumpNumber) -> Outcome {
     let view = unit.view(pump);
+    let runs = view.application == Some(Application::Runs);
     match unit.image {
+        None if view.application == Some(Application::Invalid) => Outcome::Missing,
         None => Outcome::UpToDate,
         Some(image) if view.model != Some(image.header.model) => Outcome::Rejected,
-        Some(image) if !stuck && view.version == Some(image.header.version) => Outcome::UpToDate,
+        Some(image) if runs && view.version == Some(image.header.version) => Outcome::UpToDate,
         Some(_) => Outcome::Pending,
     }
 }

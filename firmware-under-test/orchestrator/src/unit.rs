@@ -11,7 +11,7 @@ use units::{Duration, Instant, Millivolts};
 
 use crate::config::Config;
 use crate::log::Draft;
-use crate::notice::{Alarm, Notice, Outcome, Phase};
+use crate::notice::{ALARMS_MOST, Alarm, Notice, Outcome, Phase};
 use crate::nvm::{Mark, NonVolatile, PumpRecord, Record, Store};
 use crate::package::{Image, Package};
 use crate::progress::Progress;
@@ -40,6 +40,17 @@ pub(crate) struct View {
     pub(crate) model: Option<ModelId>,
     pub(crate) version: Option<Version>,
     pub(crate) outcome: Outcome,
+    /// What it said of its application in the last search.
+    pub(crate) application: Option<Application>,
+}
+
+/// A pump's application, by the pump's own word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Application {
+    Runs,
+    /// It is valid and does not run: the bootloader starts it by itself after a while.
+    Waits,
+    Invalid,
 }
 
 impl View {
@@ -51,6 +62,17 @@ impl View {
     /// The status if it is not stale.
     pub(crate) fn fresh(&self, now: Instant) -> Option<&cyclic::Status> {
         self.reported.as_ref().filter(|_| now.since(self.heard_at) < FRESH)
+    }
+
+    /// Whether the pump cannot run: it cannot be used at all, or its application is invalid and no image is for it.
+    pub(crate) fn is_of_no_use(&self) -> bool {
+        let says_so = self.reported.is_some_and(|status| status.faults.has(PumpFaults::NO_APPLICATION));
+        let empty = says_so || self.application == Some(Application::Invalid);
+        match self.outcome {
+            Outcome::Missing | Outcome::Dead => true,
+            Outcome::Rejected => empty,
+            _ => false,
+        }
     }
 
     pub(crate) fn is_short_of_supply(&self, now: Instant) -> bool {
@@ -92,6 +114,11 @@ impl Supply {
         self.good_since.is_some_and(|since| now.since(since) >= span)
     }
 
+    /// Since when it is good, if it is.
+    pub(crate) const fn good_since(&self) -> Option<Instant> {
+        self.good_since
+    }
+
     /// From now on [`Self::dipped`] tells of dips after this.
     pub(crate) fn forget_dips(&mut self) {
         self.dipped = !self.is_good();
@@ -115,7 +142,7 @@ pub(crate) struct Unit {
     pub(crate) regulates: bool,
     pub(crate) progress: Progress,
     views: [View; PUMPS],
-    alarms: Vec<Alarm, 50>,
+    alarms: Vec<Alarm, ALARMS_MOST>,
     notices: Deque<Notice, NOTICES_MOST>,
 }
 
@@ -151,6 +178,12 @@ impl Unit {
     /// Whether any pump was heard lately.
     pub(crate) fn hears_anyone(&self, now: Instant) -> bool {
         self.pumps().any(|pump| self.view(pump).fresh(now).is_some())
+    }
+
+    /// Since when no pump was heard though all have supply; `None` without supply. Counts from the boot at the earliest.
+    pub(crate) fn silent_since(&self) -> Option<Instant> {
+        let good = self.supply.good_since()?;
+        Some(self.pumps().map(|pump| self.view(pump).heard_at).fold(good, Instant::max))
     }
 
     /// Whether the pumps run at the campaign's fixed speed (PFU-047).
@@ -206,7 +239,7 @@ impl Unit {
         }
     }
 
-    pub(crate) fn alarms(&self) -> &Vec<Alarm, 50> {
+    pub(crate) fn alarms(&self) -> &Vec<Alarm, ALARMS_MOST> {
         &self.alarms
     }
 

@@ -1,11 +1,14 @@
 //! One try: from the request to enter the bootloader to the good status after the reboot.
 //!
 //! ```text
-//!   either:      22 F191 = the image's model; a running application of the image's version needs nothing
+//!   look:        22 F191 = the image's model; a running application of the image's version needs nothing
+//!   ------------ the try is counted ------------
 //!   application: 10 02 -> status "bootloader"
 //!   bootloader:  10 02 -> 27 01, 27 02 -> 31 FF00 (78 .. 78) -> 34 -> 36 x n -> 37 -> 31 FF01 -> 11 01
 //!   application: status -> 22 F195 = the image's version, no faults
 //! ```
+//! The look comes before the try and is none (PFU-022): the pump may have been exchanged since the search.
+//!
 //! A pump that is in its bootloader already, after a failed try or found so, is not asked to enter it. Requests without
 //! an answer are repeated: a block three times with the same counter, another request twice. ISO-TP repeats nothing by
 //! itself.
@@ -78,6 +81,10 @@ enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Running,
+    /// The look is over: the pump is the one for the image, and needs it. [`Try::enter_update`] goes on.
+    Ready,
+    /// The look is over: the pump runs the image's version.
+    Equal(Version),
     Good(Version),
     /// The image is for another model than the pump that is there now; nothing was written.
     OtherModel,
@@ -103,7 +110,8 @@ pub(crate) struct Try {
     /// Whether the running request got no answer before.
     asked_again: bool,
     lock_out_met: bool,
-    other_model: bool,
+    /// How the look ended, unless the try goes on.
+    looked: Option<Step>,
     block_len: u32,
     blocks: u32,
     block: u32,
@@ -112,8 +120,8 @@ pub(crate) struct Try {
 type Flow = Result<(), Cause>;
 
 impl Try {
-    /// Begins a try; it must be counted in the record already.
-    pub(crate) fn begin(
+    /// Begins the look before try number `attempt`, which is not counted yet.
+    pub(crate) fn look(
         pump: PumpNumber,
         attempt: u8,
         image: Image,
@@ -134,19 +142,24 @@ impl Try {
             lost: false,
             asked_again: false,
             lock_out_met: false,
-            other_model: false,
+            looked: None,
             block_len: 0,
             blocks: 0,
             block: 0,
         };
         unit.supply.forget_dips();
         client.turn_to(pump);
-        // A pump may have been exchanged while the campaign waited: it must not be erased for an image it refuses.
         this.enter(Stage::Model, unit, client, ports);
         this
     }
 
-    /// Where the update itself begins; only a first try may find that there is nothing to do.
+    /// Begins the update itself after [`Step::Ready`]; the try must be counted in the record by now.
+    pub(crate) fn enter_update(&mut self, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) {
+        (self.looked, self.lost, self.repeats) = (None, false, 0);
+        self.enter(self.way_in(unit), unit, client, ports);
+    }
+
+    /// Where the update itself begins.
     fn way_in(&self, unit: &Unit) -> Stage {
         let inside = unit.view(self.pump).reported.is_some_and(|status| in_bootloader(status.state));
         if inside { Stage::Session } else { Stage::Enter }
@@ -165,10 +178,7 @@ impl Try {
             None => self.on_time(unit, client, ports),
         };
         match flow {
-            _ if self.other_model => {
-                client.stop();
-                Step::OtherModel
-            }
+            Ok(None) if let Some(end) = self.looked => end,
             Ok(Some(version)) => Step::Good(version),
             Ok(None) => Step::Running,
             Err(cause) => {
@@ -264,21 +274,20 @@ impl Try {
         ports: &Ports<'_>,
     ) -> Result<Option<Version>, Cause> {
         let next = match (self.stage, response) {
-            (Stage::Model, Response::Model(model)) if model == self.image.header.model => {
-                let runs = self.way_in(unit) == Stage::Enter && self.attempt == 1;
-                if runs { Stage::Version } else { self.way_in(unit) }
-            }
             (Stage::Model, Response::Model(model)) => {
                 unit.view_mut(self.pump).model = Some(model);
-                self.other_model = true;
-                return Ok(None);
+                let fits = model == self.image.header.model;
+                // Only before a first try: what a failed one has left is written anew.
+                if fits && self.attempt == 1 && self.way_in(unit) == Stage::Enter {
+                    Stage::Version
+                } else {
+                    return self.end_look(if fits { Step::Ready } else { Step::OtherModel });
+                }
             }
-            (Stage::Version, Response::Version(version))
-                if version == self.image.header.version && runs_well(unit.view(self.pump), ports.now) =>
-            {
-                return Ok(Some(version));
+            (Stage::Version, Response::Version(version)) => {
+                let equal = version == self.image.header.version && runs_well(unit.view(self.pump), ports.now);
+                return self.end_look(if equal { Step::Equal(version) } else { Step::Ready });
             }
-            (Stage::Version, Response::Version(_)) => self.way_in(unit),
             (Stage::Enter, Response::Session { .. }) => self.await_bootloader(unit, ports),
             (Stage::Session, Response::Session { .. }) => Stage::Seed,
             (Stage::Seed, Response::Seed(0)) | (Stage::Seed | Stage::Key, Response::Unlocked) => Stage::Erase,
@@ -310,6 +319,11 @@ impl Try {
             }
         };
         self.enter(next, unit, client, ports);
+        Ok(None)
+    }
+
+    const fn end_look(&mut self, end: Step) -> Result<Option<Version>, Cause> {
+        self.looked = Some(end);
         Ok(None)
     }
 

@@ -84,6 +84,12 @@ pub const fn uds_response(pump: PumpNumber) -> StandardId {
     id(UDS_RESPONSE, pump)
 }
 
+/// Which pump this command's id is for.
+#[must_use]
+pub fn command_receiver(id: StandardId) -> Option<PumpNumber> {
+    number_in(id, COMMAND)
+}
+
 /// Which pump's status carries this id.
 #[must_use]
 pub fn status_sender(id: StandardId) -> Option<PumpNumber> {
@@ -123,6 +129,8 @@ mod tests {
             assert_eq!(status_sender(status(pump)), Some(pump));
             assert_eq!(uds_responder(uds_response(pump)), Some(pump));
             assert_eq!(status_sender(command(pump)), None);
+            assert_eq!(command_receiver(command(pump)), Some(pump));
+            assert_eq!(command_receiver(status(pump)), None);
         }
         assert_eq!(uds_responder(id(UDS_RESPONSE, PumpNumber(0))), None);
     }

@@ -185,8 +185,8 @@ enum InFlight {
     /// Single, first or consecutive frame.
     Data,
     FlowControl,
-    /// Data of a message that has failed since.
-    Abandoned,
+    /// Data of a message that has failed or was answered since.
+    Settled,
 }
 
 /// Both directions of one pair of ids, with buffers for `TX` and `RX` bytes.
@@ -256,6 +256,27 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
     #[must_use]
     pub fn is_receiving(&self) -> bool {
         self.receiving != Receiving::Idle
+    }
+
+    /// Whether a frame of ours is in a mailbox, as far as confirmations tell.
+    #[must_use]
+    pub const fn awaits_confirmation(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// The peer has answered our message before its last frame was confirmed: it has left. The confirmation is still
+    /// awaited before another frame is handed out, so that it cannot be taken for that frame's.
+    ///
+    /// `false` if a part of the message was not handed out yet, or nothing awaits confirmation: then the answer cannot be
+    /// to this message.
+    pub fn settle(&mut self) -> bool {
+        match &mut self.in_flight {
+            Some((kind @ InFlight::Data, _)) if self.sending == Sending::Idle => {
+                *kind = InFlight::Settled;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn has_in_flight(&self, kind: InFlight) -> bool {
@@ -395,7 +416,7 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
     fn fail_sending(&mut self, failure: Failure) -> Option<Event> {
         self.sending = Sending::Idle;
         if let Some((kind @ InFlight::Data, _)) = &mut self.in_flight {
-            *kind = InFlight::Abandoned;
+            *kind = InFlight::Settled;
         }
         Some(Event::SendFailed(failure))
     }
@@ -417,7 +438,7 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
                 self.restart_n_cr(now);
                 None
             }
-            InFlight::Abandoned => None,
+            InFlight::Settled => None,
         }
     }
 
@@ -495,7 +516,7 @@ impl<const TX: usize, const RX: usize> Channel<TX, RX> {
     fn give_up_transmission(&mut self) -> Option<Event> {
         match self.in_flight.take()?.0 {
             InFlight::FlowControl => self.fail_receiving(Failure::NotTransmitted),
-            InFlight::Data | InFlight::Abandoned => self.fail_sending(Failure::NotTransmitted),
+            InFlight::Data | InFlight::Settled => self.fail_sending(Failure::NotTransmitted),
         }
     }
 
@@ -636,6 +657,7 @@ mod tests {
     //! | in   | a frame arrives |
     //! | poll | time-outs are checked |
     //! | wake | `wake_at` is this many us, or `never` |
+    //! | settle | the peer's answer proves that our message left: `taken` or `refused` |
     //! | hold | the receiver is held, `release` ends it |
     use super::*;
     use std::format;
@@ -685,6 +707,7 @@ mod tests {
                 let wake = channel.wake_at().map_or(String::from("never"), |at| format!("{}", at.as_micros()));
                 assert_eq!(wake, rest[0], "{line}");
             }
+            "settle" => assert_eq!(channel.settle(), rest == ["taken"], "{line}"),
             "hold" => channel.set_hold(true),
             "release" => channel.set_hold(false),
             other => panic!("unknown step {other}"),
@@ -751,6 +774,53 @@ mod tests {
              9 sent => Sent
              9 send 01 02 03 04 05 06 07
              9 out  07 01 02 03 04 05 06 07",
+        );
+    }
+
+    #[test]
+    fn an_answered_message_keeps_the_next_one_back_until_its_confirmation() {
+        play(
+            &mut channel::<64, 64>(NO_PADDING),
+            "0   settle refused
+             0   send 3E 00
+             0   settle refused
+             0   out  02 3E 00
+             900 in   02 7E 00 => Received
+             900 settle taken
+             900 send 11 01
+             900 quiet
+             950 sent
+             950 out  02 11 01
+             990 sent => Sent
+             990 settle refused",
+        );
+    }
+
+    #[test]
+    fn a_message_of_which_frames_are_left_cannot_have_been_answered() {
+        play(
+            &mut channel::<64, 64>(NO_PADDING),
+            "0 send 01 02 03 04 05 06 07 08
+             0 out  10 08 01 02 03 04 05 06
+             1 settle refused
+             2 in   30 00 00
+             3 sent
+             3 settle refused
+             3 out  21 07 08
+             4 settle taken",
+        );
+    }
+
+    #[test]
+    fn an_answered_message_whose_confirmation_never_comes_ends_by_n_as() {
+        play(
+            &mut channel::<64, 64>(NO_PADDING),
+            "0       send 3E 00
+             0       out  02 3E 00
+             900     settle taken
+             900     send 11 01
+             900     wake 1000000
+             1000000 poll => SendFailed(NotTransmitted)",
         );
     }
 

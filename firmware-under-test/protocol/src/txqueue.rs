@@ -39,7 +39,12 @@ impl<const N: usize> TxQueue<N> {
 
     /// Takes the frame with the lowest id; among equals the oldest.
     pub fn pop(&mut self) -> Option<Frame> {
-        let lowest = self.frames.iter().map(Frame::id).min()?;
+        self.pop_where(|_| true)
+    }
+
+    /// [`Self::pop`] among the frames that `may` leave now; the others wait on.
+    pub fn pop_where(&mut self, may: impl Fn(&Frame) -> bool) -> Option<Frame> {
+        let lowest = self.frames.iter().filter(|frame| may(frame)).map(Frame::id).min()?;
         let index = self.frames.iter().position(|frame| frame.id() == lowest)?;
         Some(self.frames.remove(index))
     }
@@ -79,6 +84,19 @@ mod tests {
         queue.push(frame(0x101, 3));
         let order: std::vec::Vec<u8> = std::iter::from_fn(|| queue.pop()).map(|f| f.data()[0]).collect();
         assert_eq!(order, [3, 1, 2]);
+    }
+
+    #[test]
+    fn a_frame_that_may_not_leave_yet_lets_the_next_id_pass_and_keeps_its_place() {
+        let mut queue = TxQueue::<3>::new();
+        queue.push(frame(0x101, 1));
+        queue.push(frame(0x102, 2));
+        queue.push(frame(0x700, 3));
+        let not_the_first = |frame: &Frame| !frame.has_id(StandardId::new(0x101).unwrap());
+        assert_eq!(queue.pop_where(not_the_first), Some(frame(0x102, 2)));
+        assert_eq!(queue.pop(), Some(frame(0x101, 1)));
+        assert_eq!(queue.pop_where(|_| false), None);
+        assert_eq!(queue.pop(), Some(frame(0x700, 3)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 const TARGET: &str = "thumbv7em-none-eabihf";
-const FIRMWARE: [&str; 4] = ["units", "protocol", "pump", "orchestrator"];
+const FIRMWARE: [&str; 6] = ["units", "protocol", "pump", "orchestrator", "safety-common", "safety-cpu1"];
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project's folder")
@@ -38,7 +38,7 @@ fn build_bare(folder: &str, crates: &[&str], more: &str) -> Output {
     for name in crates {
         let path = project().join("firmware-under-test").join(name);
         manifest += &format!("{name} = {{ path = {path:?} }}\n");
-        code += &format!("extern crate {name};\n");
+        code += &format!("extern crate {};\n", name.replace('-', "_"));
     }
     code += "#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}\n";
     code += more;

@@ -13,6 +13,11 @@
 //!        | download, transfer, exit, check, reset   |--- 0x11, or 30 s silence and a good image ---> reset
 //!        +------------------------------------------+
 //! ```
+//! The motor belongs to the application alone. While the boot check runs and in the bootloader it stands, whatever
+//! commands come and however long the CIOC is silent: fail-safe mode (PFU-012) is the application's. So a pump whose
+//! update was given up three times stands still for good once its application is invalid (PFU-026); the pump itself does
+//! not know that it counts as dead, and one with a valid application runs in fail-safe mode while the CIOC is silent.
+//!
 //! [`Pump`] owns everything that a reset clears; what a reset keeps is [`Retained`]. The host calls [`Pump::step`] when
 //! something came in or [`Outputs::wake_at`] has come, and carries out what [`Outputs`] asks for.
 #![no_std]
@@ -381,6 +386,7 @@ mod tests {
     use std::vec::Vec;
 
     use proptest::prelude::*;
+    use protocol::cyclic::Mode;
     use protocol::header::ModelId;
     use protocol::ids;
     use protocol::uds::{Request, Routine, Session};
@@ -578,6 +584,57 @@ mod tests {
                 prop_assert!(!bench.pump.state().is_application() || bench.flash.holds(&good));
             }
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
+        /// Without a valid application the motor never turns: any commands, any silence, any requests, any power cut.
+        #[test]
+        fn the_motor_of_a_pump_in_its_bootloader_never_turns(
+            steps in proptest::collection::vec(
+                prop_oneof![
+                    4 => (0..3u8, 0..=1_000u16).prop_map(Ok),
+                    2 => prop_oneof![(0..40_000u64).prop_map(Move::Wait), Just(Move::PowerCycle)].prop_map(Err),
+                    1 => any_move().prop_map(Err),
+                ],
+                1..60,
+            ),
+        ) {
+            let mut bench = Bench::empty();
+            for step in &steps {
+                match step {
+                    Ok((mode, set_point)) => {
+                        bench.command([Mode::Standby, Mode::Automatic, Mode::Fixed][usize::from(*mode)], *set_point);
+                    }
+                    Err(step) => play(&mut bench, step),
+                }
+                let in_bootloader = matches!(bench.pump.state(), PumpState::Bootloader | PumpState::Updating);
+                prop_assert!(in_bootloader);
+            }
+            prop_assert!(bench.motor.iter().all(|(_, motor)| *motor == Permille::default()), "{:?}", bench.motor);
+        }
+    }
+
+    /// An update takes the motor away from an application in fail-safe mode's reach: it stands through 120 s of silence
+    /// with an erased slot, and the same silence makes the whole application run.
+    #[test]
+    fn silence_moves_the_motor_of_an_application_and_of_no_bootloader() {
+        let mut bench = Bench::with_application();
+        bench.run_for(Duration::from_secs(120));
+        assert_eq!(bench.motor.last().unwrap().1, Permille::new(800));
+        bench.command(Mode::Standby, 0);
+        assert!(bench.request(&Request::Session(Session::Programming)).is_some());
+        assert!(bench.erase().is_some());
+        bench.command(Mode::Automatic, 1_000);
+        let known = bench.motor.len();
+        bench.run_for(Duration::from_secs(120));
+        bench.power_cycle();
+        bench.command(Mode::Fixed, 800);
+        bench.run_for(Duration::from_secs(120));
+        assert_eq!(bench.status().state, PumpState::Bootloader);
+        assert_eq!(bench.status().faults, PumpFaults::NO_APPLICATION);
+        assert!(bench.motor[known - 1..].iter().all(|(_, motor)| *motor == Permille::default()));
     }
 
     /// The moves above reach the end of an update, so that "no image became valid" says something.

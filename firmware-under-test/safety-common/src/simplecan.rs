@@ -31,6 +31,10 @@ pub const MASTER_TICKS: u32 = 2_000;
 pub const FORCED_SAFE_TICKS: u32 = 2;
 /// Polynomial of the frame's CRC-32: not reflected, final XOR 0, initial value is the sender's node hash.
 pub const CRC_POLYNOMIAL: u32 = 0x04C1_1DB7;
+/// Frames of an entry with a bad CRC that are tolerated beside those that drain; one more: the entry reads 0 (own number).
+pub const ENTRY_ERRORS_MOST: u8 = 16;
+/// One tolerated error of each entry is forgotten after so many ticks, 3.5 h: 14 entries x 2^-32 stay below 1e-9 an hour.
+pub const ENTRY_ERROR_DRAIN_TICKS: u32 = 12_600_000;
 /// First byte of the block that the node hash is made over; see `SAFETY.md`.
 pub const NODE_HASH_TAG: u8 = 0xCA;
 /// Bit 7 of a tool frame's first byte marks the last frame of a message; bits 0 to 5 hold its index.

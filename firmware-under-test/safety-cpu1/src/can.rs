@@ -8,8 +8,8 @@ use safety_common::SLOTS;
 use safety_common::fault::Fault;
 use safety_common::io::{CanFrame, CanReceived, CanTransmit};
 use safety_common::simplecan::{
-    self, CYCLE_TICK_SLOTS, ENTRIES, ENTRIES_USABLE, ENTRY_ID, MASTER_TICKS, SLOT_TICK_SLOTS, SYNC_ABORT_TICKS,
-    SYNC_ID, SYNC_TICKS, at,
+    self, CYCLE_TICK_SLOTS, ENTRIES, ENTRIES_USABLE, ENTRY_ERROR_DRAIN_TICKS, ENTRY_ERRORS_MOST, ENTRY_ID,
+    MASTER_TICKS, SLOT_TICK_SLOTS, SYNC_ABORT_TICKS, SYNC_ID, SYNC_TICKS, at,
 };
 use units::Instant;
 
@@ -41,6 +41,19 @@ struct Entry {
 struct Heard {
     sequence: Option<u8>,
     tick: u32,
+    /// Frames with a bad CRC that are not forgotten yet.
+    errors: u8,
+}
+
+impl Heard {
+    /// A silence: the sequence begins anew, errors stay.
+    const fn forget(&mut self) {
+        self.sequence = None;
+    }
+
+    const fn is_trusted(&self) -> bool {
+        self.errors <= ENTRY_ERRORS_MOST
+    }
 }
 
 /// An own entry: the frame that CPU2 made and when it came, and the last sequence number sent.
@@ -64,6 +77,7 @@ pub(crate) struct Can {
     phase: u32,
     cycle: u8,
     heard: [Heard; ENTRIES],
+    error_drain: u32,
     values: [u16; ENTRIES],
     agreed: [Agreed; ENTRIES],
     recent: Recent<ENTRIES>,
@@ -94,6 +108,7 @@ impl Can {
             phase: 0,
             cycle: 0,
             heard: [Heard::default(); ENTRIES],
+            error_drain: 0,
             values: [0; ENTRIES],
             agreed: [Agreed::default(); ENTRIES],
             recent: Recent::new(),
@@ -114,7 +129,30 @@ impl Can {
         self.phase = self.phase.saturating_add(SLOTS) % CYCLE_TICK_SLOTS;
         for (heard, value) in self.heard.iter_mut().zip(&mut self.values) {
             if heard.sequence.is_some() && self.tick.saturating_sub(heard.tick) > self.age_ticks {
-                (*heard, *value) = (Heard::default(), 0);
+                heard.forget();
+                *value = 0;
+            }
+        }
+        self.drain_errors();
+    }
+
+    /// One error of each entry is forgotten from time to time.
+    fn drain_errors(&mut self) {
+        self.error_drain = self.error_drain.saturating_add(1);
+        if self.error_drain >= ENTRY_ERROR_DRAIN_TICKS {
+            self.error_drain = 0;
+            self.heard.iter_mut().for_each(|heard| heard.errors = heard.errors.saturating_sub(1));
+        }
+    }
+
+    /// A frame with the identifier of an entry that is not a good frame of it.
+    fn count_error(&mut self, frame: &CanFrame) {
+        let entry = usize::from(frame.id.saturating_sub(ENTRY_ID));
+        let is_entry = frame.id >= ENTRY_ID;
+        if let (true, Some(heard), Some(value)) = (is_entry, self.heard.get_mut(entry), self.values.get_mut(entry)) {
+            heard.errors = heard.errors.saturating_add(1);
+            if !heard.is_trusted() {
+                *value = 0;
             }
         }
     }
@@ -131,7 +169,10 @@ impl Can {
             }
             return Ok(false);
         }
-        let Some(entry) = self.decode(&received.frame) else { return Ok(false) };
+        let Some(entry) = self.decode(&received.frame) else {
+            self.count_error(&received.frame);
+            return Ok(false);
+        };
         if self.own_entries >> entry.entry & 1 == 1 {
             let detail = u32::try_from(entry.entry).unwrap_or(u32::MAX);
             return Err(Trip::new(Fault::CanMasquerade, detail));
@@ -166,10 +207,10 @@ impl Can {
         };
         match heard.sequence {
             Some(last) if !is_ahead(entry.sequence, last) => return,
-            Some(_) => *value = entry.data,
-            None => {}
+            Some(_) if heard.is_trusted() => *value = entry.data,
+            _ => {}
         }
-        *heard = Heard { sequence: Some(entry.sequence), tick: self.tick };
+        (heard.sequence, heard.tick) = (Some(entry.sequence), self.tick);
     }
 
     /// Takes the frame that CPU2 wants sent for an entry of this unit.

@@ -403,3 +403,11 @@ fn read_row(payload: &[u8], flash: &impl FlashPort) -> Begun {
 
 const _: () = assert!(tool::PAYLOAD_MOST >= 4 + ROW);
 const _: () = assert!(Defect::Reserved as u32 <= 255);
+
+#[cfg(test)]
+impl Configuring {
+    /// This CPU's own answer to the request it works on, once it has one.
+    pub(crate) fn own_answer(&self) -> Option<Bytes> {
+        self.job.as_ref().and_then(|job| job.own.clone())
+    }
+}

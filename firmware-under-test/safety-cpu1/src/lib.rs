@@ -184,3 +184,14 @@ impl From<Exit> for State {
         }
     }
 }
+
+#[cfg(test)]
+impl Cpu1 {
+    /// For tests that play CPU2 in the configuration mode.
+    fn own_answer(&self) -> Option<safety_common::io::Bytes> {
+        match &self.state {
+            State::Configuring(configuring) => configuring.own_answer(),
+            _ => None,
+        }
+    }
+}

@@ -50,6 +50,7 @@ pub struct Starting {
 }
 
 /// Where start-up leads.
+#[expect(clippy::large_enum_variant, reason = "handed on once, and there is no allocator")]
 pub(crate) enum Exit {
     Normal(Normal),
     Configuring(Configuring),

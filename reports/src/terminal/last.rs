@@ -7,7 +7,11 @@ use crate::verdict::{RowVerdict, Verdict};
 
 /// The section at the end.
 pub(super) fn section(page: &mut Page, report: &Report) {
-    if findings(page, report) {
+    let found = findings(report);
+    for (verdict, text) in &found {
+        rows::row(page, *verdict, text);
+    }
+    if !found.is_empty() {
         page.blank();
     }
     let (style, word) = words::run_word(report.verdict);
@@ -27,8 +31,8 @@ fn is_finding(verdict: RowVerdict) -> bool {
     !matches!(verdict, RowVerdict::Pass | RowVerdict::Info | RowVerdict::NotApplicable)
 }
 
-/// Prints the rows that did not simply pass, the gravest first; says whether there were any.
-fn findings(page: &mut Page, report: &Report) -> bool {
+/// The rows that did not simply pass as sentences, the gravest first.
+pub(crate) fn findings(report: &Report) -> Vec<(RowVerdict, String)> {
     let mut found: Vec<(RowVerdict, String)> = Vec::new();
     found.extend(report.budgets.iter().map(|row| (row.verdict, format!("budget {}", rows::budget_words(row)))));
     found.extend(report.checks.iter().map(|row| (row.verdict, format!("check {}", rows::check_words(row)))));
@@ -39,10 +43,7 @@ fn findings(page: &mut Page, report: &Report) -> bool {
     );
     found.retain(|(verdict, _)| is_finding(*verdict));
     found.sort_by_key(|(verdict, _)| gravity(*verdict));
-    for (verdict, text) in &found {
-        rows::row(page, *verdict, text);
-    }
-    !found.is_empty()
+    found
 }
 
 fn gravity(verdict: RowVerdict) -> u8 {
@@ -56,7 +57,7 @@ fn gravity(verdict: RowVerdict) -> u8 {
 }
 
 /// The verdict in one sentence.
-fn summary(report: &Report) -> String {
+pub(crate) fn summary(report: &Report) -> String {
     let name = &report.scenario.name;
     let bad: &[RowVerdict] = match report.verdict {
         Verdict::Pass => return format!("{name}: {}", all_held(report)),

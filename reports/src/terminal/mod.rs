@@ -21,6 +21,7 @@ use page::{Line, Page, Style};
 use crate::report::{Build, Outcome, Report};
 
 pub use last::reproduce_command;
+pub(crate) use last::{findings, summary};
 
 /// The narrowest page; a narrower terminal breaks the lines itself.
 const WIDTH_MIN: usize = 60;

@@ -35,6 +35,7 @@ fn empty(name: &str) -> Report {
         schema: Schema::Result1,
         scenario: Scenario {
             name: name.to_owned(),
+            title: String::new(),
             sha256: digest('4', 64),
             resolved: format!("Scenario(\n    name: \"{name}\",\n)\n"),
             overrides: Vec::new(),
@@ -72,6 +73,7 @@ fn empty(name: &str) -> Report {
             t_ms: vec![ms("0"), ms("531.6")],
             min: vec![fixed("23990"), fixed("23412")],
             max: vec![fixed("24000"), fixed("23998.5")],
+            levels: Vec::new(),
         }],
         assumptions: vec![
             Assumption {
@@ -85,6 +87,7 @@ fn empty(name: &str) -> Report {
                 source: "STM32F405 data sheet, typical".to_owned(),
             },
         ],
+        events: None,
         fingerprint: Fingerprint {
             all: digest('0', 32),
             bus: digest('1', 32),

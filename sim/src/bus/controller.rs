@@ -147,6 +147,19 @@ impl Controller {
         self.mailboxes[..MAILBOXES].iter().flatten().any(|offer| offer.frame.id() == id)
     }
 
+    /// How long after `now` the CPU attends to what came, if it has not done so yet.
+    #[must_use]
+    pub fn attends_after(&self, now: SimTime) -> Option<Span> {
+        (self.attends_at > now).then(|| self.attends_at.since(now))
+    }
+
+    /// Since when a frame with `id` waits in a mailbox, the oldest of them.
+    #[must_use]
+    pub fn waits_since(&self, id: Id) -> Option<SimTime> {
+        let waiting = self.mailboxes[..MAILBOXES].iter().flatten().filter(|offer| offer.frame.id() == id);
+        waiting.map(|offer| offer.queued).min()
+    }
+
     /// Whether the CPU has something to take.
     #[must_use]
     pub fn has_news(&self) -> bool {

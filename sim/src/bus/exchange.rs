@@ -358,13 +358,15 @@ pub(super) struct Exchange {
     at: u64,
     line: Line,
     stations: Vec<Station>,
+    /// The line so far: bits in a row that were recessive, then dominant, and so on.
+    runs: Vec<u32>,
 }
 
 impl Exchange {
     /// An exchange whose first bit comes next, with nobody in it.
     #[must_use]
     pub(super) fn new(line: Line) -> Self {
-        Self { at: 0, line, stations: Vec::new() }
+        Self { at: 0, line, stations: Vec::new(), runs: vec![0] }
     }
 
     /// Adds a station that sends `bits`, or listens.
@@ -384,7 +386,25 @@ impl Exchange {
 
     /// Goes to bit `at` without playing the bits before: for a line that nothing changes any more.
     pub(super) fn skip_to(&mut self, at: u64) {
+        if let Some(run) = self.runs.last_mut() {
+            *run = run.saturating_add(u32::try_from(at.saturating_sub(self.at)).unwrap_or(u32::MAX));
+        }
         self.at = self.at.max(at);
+    }
+
+    /// The levels of the line so far, as [`super::BusRecord::Levels`] has them.
+    #[must_use]
+    pub(super) fn runs(&self) -> &[u32] {
+        &self.runs
+    }
+
+    fn note_level(&mut self, recessive: bool) {
+        // Runs at even places are recessive.
+        let goes_on = recessive == (self.runs.len() % 2 == 1);
+        match self.runs.last_mut().filter(|_| goes_on) {
+            Some(run) => *run += 1,
+            None => self.runs.push(1),
+        }
     }
 
     /// From now on the line behaves so.
@@ -406,6 +426,7 @@ impl Exchange {
             Line::StuckDominant => false,
             Line::StuckRecessive => true,
         };
+        self.note_level(recessive);
         let mut happened = Happened::default();
         for station in &mut self.stations {
             let flip = station.node.bit() & flipped != 0;

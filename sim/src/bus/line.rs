@@ -526,6 +526,9 @@ impl Bus {
 
     /// The end of a disturbed attempt: every station is ready for the next frame.
     fn finish(&mut self, ctx: &mut Context<'_>, s: usize) {
+        if let Some(levels) = self.levels(s) {
+            ctx.note(Record::Bus(levels));
+        }
         let segment = &mut self.segments[s];
         let start = segment.start;
         segment.free_at = ctx.now;
@@ -535,6 +538,27 @@ impl Bus {
         segment.suspended = segment.disturbed.take().map_or(0, |d| d.exchange.suspended());
         segment.attempt = None;
         self.settle_after(ctx, s, start);
+    }
+
+    /// The levels of the disturbed attempt so far.
+    fn levels(&self, s: usize) -> Option<BusRecord> {
+        let segment = &self.segments[s];
+        let runs = segment.disturbed.as_ref()?.exchange.runs().into();
+        Some(BusRecord::Levels { start: segment.start, members: segment.members, runs })
+    }
+
+    /// The levels of what is still disturbed at `now`, the end of the run; of a line that is held for good, all of them.
+    #[must_use]
+    pub fn unfinished_levels(&self, now: SimTime) -> Vec<BusRecord> {
+        let mut bus = self.clone();
+        let busy = |segment: &Segment| segment.disturbed.is_some() && segment.start < now;
+        let open: Vec<usize> = (0..bus.segments.len()).filter(|s| busy(&bus.segments[*s])).collect();
+        open.into_iter()
+            .filter_map(|s| {
+                bus.catch_up(now, s);
+                bus.levels(s)
+            })
+            .collect()
     }
 
     /// `node` takes part after so many sequences of 11 recessive bits from now.
@@ -699,6 +723,8 @@ impl Bus {
         let same = self.segments.iter().map(|segment| segment.members).eq(members.iter().copied());
         if !same {
             self.regroup(ctx, &members);
+            let stretches = self.segments.iter().map(|segment| segment.members).collect();
+            ctx.note(Record::Bus(BusRecord::Wiring { stretches }));
         }
         for s in 0..self.segments.len() {
             self.hold(ctx, s, medium.line(self.segments[s].members));

@@ -19,6 +19,8 @@ mod noise;
 mod tests;
 pub mod wire;
 
+use std::sync::Arc;
+
 use bevy_ecs::prelude::{Query, ResMut, World};
 use bevy_ecs::system::SystemState;
 use embedded_can::Id;
@@ -166,6 +168,20 @@ pub enum BusRecord {
         /// The frame's id.
         id: Id,
     },
+    /// The levels of the line over a disturbed attempt, from its SOF to when the line was free; a note, see below.
+    Levels {
+        /// Start of the first bit.
+        start: SimTime,
+        /// Mask of the nodes on this stretch of line.
+        members: u32,
+        /// How many bits in a row are recessive, then dominant, then recessive and so on; only the first may be none.
+        runs: Arc<[u32]>,
+    },
+    /// The wiring changed: a mask of nodes for each stretch of line; a note. Until the first one there is one stretch.
+    Wiring {
+        /// By stretch.
+        stretches: Arc<[u32]>,
+    },
 }
 
 /// An id as one number; bit 31 marks 29 bits.
@@ -200,6 +216,9 @@ impl BusRecord {
             Self::Overrun { node, id } => put(&[4, node.index() as u64, id_word(*id)]),
             Self::Counters { node, tec, rec } => put(&[6, node.index() as u64, u64::from(*tec), u64::from(*rec)]),
             Self::Lost { injection, node, id } => put(&[5, u64::from(*injection), node.index() as u64, id_word(*id)]),
+            // Notes follow from the other records and are never hashed.
+            Self::Levels { start, members, .. } => put(&[7, start.as_nanos(), u64::from(*members)]),
+            Self::Wiring { stretches } => put(&[8, stretches.len() as u64]),
         }
     }
 }

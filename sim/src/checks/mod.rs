@@ -1,20 +1,30 @@
 //! Checks: statements that must hold in every run, judged from outside the firmware.
 //!
 //! A check looks at the twin's truth (flash contents, motor speeds, supply, what the person did) and holds what the
-//! firmware does and says against it. It counts how often it looked; a check that never looked is inconclusive, never a
-//! pass. Each names the requirements it stands for; `requirements.rs` lists them all, and a test keeps both together.
+//! firmware does and says against it. It counts how often it looked; a check that never looked is inconclusive where the
+//! scenario is about it and not applicable elsewhere, never a pass. Each names the requirements it stands for; `requirements.rs` lists them all, and a test keeps both together.
 
 mod requirements;
 mod rows;
+mod wanted;
 
 use bevy_ecs::prelude::{Mut, Resource, World};
 
 use crate::event::{Context, Event, TwinBuilder};
 use crate::hosts::image::Image;
 use crate::kernel::{SimTime, Span};
+use crate::scenario::Scenario;
 
 pub use requirements::{REQUIREMENTS, Requirement, Verification};
 pub use rows::{Checks, IDS, Row};
+/// Ids and requirements of the checks that are judged once, from the report of a run.
+pub const END_IDS: &[(&str, &[&str])] = &[
+    ("every_pump_ends_as_stated", &["PFU-030"]),
+    ("required_budgets_are_judged", &["PFU-041", "PFU-042"]),
+    ("run_ends_regularly", &[]),
+];
+
+pub use wanted::{CONSENT_WITHIN, Wanted, promises_no_write};
 
 /// Checks look at the world this often.
 pub const LOOK_PERIOD: Span = Span::from_millis(100);
@@ -48,8 +58,9 @@ pub struct Truth {
 }
 
 /// Registers the checks and their looks at the world.
-pub fn install(builder: &mut TwinBuilder, truth: Truth) {
+pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, truth: Truth) {
     builder.resource(Checks::new(truth.pumps));
+    builder.resource(Wanted::of(scenario, &truth));
     builder.resource(truth);
     builder.agenda.at(SimTime::ZERO + LOOK_PERIOD, Event::Check(CheckEvent::Look));
     builder.on(Event::CHECK, |world, context, event| match event {
@@ -58,7 +69,7 @@ pub fn install(builder: &mut TwinBuilder, truth: Truth) {
         _ => {}
     });
     builder.observe(|world, _, time, record| {
-        if !world.resource_mut::<Checks>().see_often(time, record) {
+        if !world.resource_mut::<Checks>().see_often(record) {
             world.resource_scope(|world, mut checks: Mut<'_, Checks>| checks.see(world, time, record));
         }
     });

@@ -40,7 +40,7 @@ pub const REQUIREMENTS: &[Requirement] = &[
     ("PFU-005", "Matchgrade", Verification::Check("equal_version_is_left_alone")),
     ("PFU-006", "Remote update", Verification::Out),
     ("PFU-007", "CIOC update path", Verification::Check("every_boot_searches")),
-    ("PFU-008", "CIOC to pump over CAN", Verification::Check("updated_pump_holds_the_image")),
+    ("PFU-008", "CIOC to pump over CAN", Verification::Check("told_versions_are_true")),
     (
         "PFU-009",
         "CAN only",
@@ -56,7 +56,7 @@ pub const REQUIREMENTS: &[Requirement] = &[
     ("PFU-017", "Safe state first", Verification::Check("motor_stands_before_flash_is_written")),
     ("PFU-018", "Notify pause", Verification::Check("pause_is_told_first")),
     ("PFU-019", "Consent dialog", Verification::Check("no_write_without_consent")),
-    ("PFU-020", "Write flash", Verification::Check("updated_pump_holds_the_image")),
+    ("PFU-020", "Write flash", Verification::Check("told_versions_are_true")),
     ("PFU-021", "Atomic update", Verification::Check("only_whole_images_are_started")),
     ("PFU-022", "Three tries", Verification::Check("at_most_three_tries")),
     ("PFU-023", "Self-check", Verification::Out),

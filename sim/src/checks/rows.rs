@@ -1,41 +1,35 @@
 //! The checks of an update, one function each.
+//!
+//! Each counts how often it had something to look at, and nothing else: a campaign that never wrote keeps "no write
+//! without consent" only if a question was asked and not agreed to. What no run came to is told from what the scenario
+//! wanted: see [`Wanted`].
+
+mod ending;
+mod running;
 
 use bevy_ecs::prelude::{Resource, World};
 use orchestrator::{Activity, Alarm, Event as LogEvent, Notice};
 use protocol::cyclic::PumpState;
 use pump::FlashCommand;
 
-use super::Truth;
-use crate::bus::BusRecord;
+use super::{CONSENT_WITHIN, Truth, Wanted};
+use crate::bus::{BusRecord, ErrorKind};
 use crate::faults::Faults;
 use crate::hosts::cioc::CiocHost;
+use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
-use crate::measure::Measures;
-use crate::measure::timeline::TryEnd;
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
 use crate::{plant, power};
 
-/// The set-point of all other pumps during an update, in permille (PFU-047).
-const UPDATE_SPEED: i32 = 800;
-/// Allowed deviation from it, in permille (own number of PFU-047).
-const UPDATE_SPEED_BAND: i32 = 10;
-/// A motor needs up to 2 s from standstill; a pump is judged this long after its last change of state or command.
+/// A motor needs up to 2 s from standstill, and a pump that hears nothing 1 s before it runs by itself.
 const SETTLING: Span = Span::from_secs(4);
-/// A pump must be in fail-safe mode this long after the last command: 1 s of silence, one status period, one look.
-const FAIL_SAFE_WITHIN: Span = Span::from_millis(1_300);
 /// The web status may lag behind the truth this long (own number of PFU-003).
 const STATUS_LAG: Span = Span::from_secs(1);
-/// A question for consent stands this long (own number of PFU-019).
-const CONSENT_WITHIN: Span = Span::from_secs(600);
-/// A pump whose last flash operation is no older is being written to: longer than any sector erase but the slowest.
-const WRITTEN_LATELY: Span = Span::from_secs(1);
 /// The time left may be off by a tenth or by this (own number of PFU-031).
 const REMAINING_BAND_MS: u64 = 10_000;
-/// The log's update times may differ from those on the bus by this: a status period and a look, with margin (own number).
-const BUS_TIME_BAND: Span = Span::from_millis(500);
 /// A CIOC that has started begins its search, or goes on with its campaign, within this (own number).
 const SEARCH_WITHIN: Span = Span::from_secs(10);
 
@@ -50,15 +44,36 @@ pub struct Row {
     pub n: u64,
     /// When and how it was first broken.
     pub broken: Option<(SimTime, String)>,
-    /// Whether the run gave it anything to look at; if not, it is not applicable instead of inconclusive.
-    pub applicable: bool,
+    /// Whether the scenario is about it: if so and it never looked, it is inconclusive, otherwise not applicable.
+    pub wanted: bool,
+    /// What was left out, and why; empty where nothing was.
+    pub note: String,
 }
 
 impl Row {
+    /// The row's verdict, before any expectation of the scenario: never a pass without a look.
+    #[must_use]
+    pub fn verdict(&self) -> reports::RowVerdict {
+        use reports::{RowVerdict, Standing};
+        if self.n == 0 && self.broken.is_none() && !self.wanted {
+            return RowVerdict::NotApplicable;
+        }
+        reports::row_verdict(Standing::Required, self.n, self.broken.is_none())
+    }
+
     fn judge(&mut self, now: SimTime, holds: bool, why: impl FnOnce() -> String) {
         self.n += 1;
         if !holds && self.broken.is_none() {
             self.broken = Some((now, why()));
+        }
+    }
+
+    /// Notes that a node was not judged, and why.
+    fn leave_out(&mut self, node: NodeId, why: &str) {
+        let left_out = format!("{node} left out: {why}");
+        if !self.note.split("; ").any(|known| known == left_out) {
+            let separator = if self.note.is_empty() { "" } else { "; " };
+            self.note += &format!("{separator}{left_out}");
         }
     }
 }
@@ -88,7 +103,8 @@ macro_rules! checks {
                         requirements: &[$($requirement),+],
                         n: 0,
                         broken: None,
-                        applicable: true,
+                        wanted: true,
+                        note: String::new(),
                     },)+
                     memory: Memory::new(pumps),
                 }
@@ -111,7 +127,7 @@ checks! {
     others_run_at_80_percent: "PFU-047";
     no_write_to_unerased_flash: "PFU-020";
     only_whole_images_are_started: "PFU-002" "PFU-021";
-    updated_pump_holds_the_image: "PFU-008" "PFU-020";
+    told_versions_are_true: "PFU-005" "PFU-008" "PFU-020";
     pump_restarts_before_success: "PFU-024";
     at_most_three_tries: "PFU-002" "PFU-022";
     dead_pumps_stay_dead_and_are_named: "PFU-026" "PFU-029";
@@ -129,29 +145,44 @@ checks! {
 #[derive(Clone, Debug)]
 struct Memory {
     said_yes: bool,
+    /// Whether a question that stood was ever answered with yes.
+    ever_agreed: bool,
+    /// Whether a question ever ended without a yes: a no, no answer in time, or a restart.
+    ever_declined: bool,
+    /// Whether pumps were ever searched.
+    ever_searched: bool,
     asked: Option<SimTime>,
     paused: bool,
     /// Whether each pump has restarted since it was last written to.
     restarted: Vec<bool>,
-    /// How many flash operations each pump had begun at the last look, and when that last changed.
-    written: Vec<(u64, Option<SimTime>)>,
+    /// When each pump's last try ended.
+    try_ended: Vec<Option<SimTime>>,
+    /// When each pump's CPU was last seen to stand still.
+    stood_still: Vec<Option<SimTime>>,
     remaining: Option<u64>,
     /// Every time left that was shown in the campaign, in ms, with the instant.
     shown: Vec<(SimTime, u64)>,
     /// Whether anything but a good try happened to the campaign.
     disturbed: bool,
+    /// Flash operations begun, by the records.
+    operations: Vec<u64>,
     wrote_any: bool,
     try_open: Vec<bool>,
     tries_charged: Vec<u32>,
+    /// Tries as flash and bus show them, whatever the log says.
+    true_tries: Vec<TrueTries>,
     started_entries: Vec<u32>,
     ended_entries: Vec<u32>,
-    /// Whether any try ended well.
-    ended_well: bool,
+    /// What the CIOC last told of each pump.
+    told: Vec<orchestrator::Outcome>,
+    /// Whether each pump's last try failed.
+    failed: Vec<bool>,
     dead: Vec<bool>,
     dead_alarms: Vec<u32>,
     state: Vec<Option<PumpState>>,
     changed: Vec<SimTime>,
-    last_command: Vec<Option<SimTime>>,
+    running: Vec<running::Running>,
+    trying: running::Trying,
     percent: u8,
     campaign: bool,
     campaign_since: SimTime,
@@ -165,24 +196,32 @@ impl Memory {
         let count = usize::from(pumps);
         Self {
             said_yes: false,
+            ever_agreed: false,
+            ever_declined: false,
+            ever_searched: false,
             asked: None,
             paused: false,
             restarted: vec![true; count],
-            written: vec![(0, None); count],
+            try_ended: vec![None; count],
+            stood_still: vec![None; count],
             remaining: None,
             shown: Vec::new(),
             disturbed: false,
+            operations: vec![0; count],
             wrote_any: false,
             try_open: vec![false; count],
             tries_charged: vec![0; count],
+            true_tries: vec![TrueTries::default(); count],
             started_entries: vec![0; count],
             ended_entries: vec![0; count],
-            ended_well: false,
+            told: vec![orchestrator::Outcome::Unknown; count],
+            failed: vec![false; count],
             dead: vec![false; count],
             dead_alarms: vec![0; count],
             state: vec![None; count],
             changed: vec![SimTime::ZERO; count],
-            last_command: vec![None; count],
+            running: vec![running::Running::default(); count],
+            trying: running::Trying::default(),
             percent: 0,
             campaign: false,
             campaign_since: SimTime::ZERO,
@@ -193,12 +232,27 @@ impl Memory {
     }
 }
 
+/// Tries of a pump, counted from what happens to its flash: an erase that follows a new request for the programming
+/// session begins one. Repeated requests and erases of one try count once.
+#[derive(Clone, Copy, Debug, Default)]
+struct TrueTries {
+    /// Since the pump was last updated, or revived by hand.
+    counted: u32,
+    /// A session was asked for, and no erase has followed yet.
+    asked: bool,
+    /// Whether the open try has erased.
+    erased: bool,
+    /// Whether supply was really too low at any time of the open try.
+    short: bool,
+}
+
 impl Memory {
     /// The manual action that ends a pump's death: it has three tries again (PFU-026).
     fn revive(&mut self) {
         for pump in 0..self.dead.len() {
             if std::mem::take(&mut self.dead[pump]) {
                 self.tries_charged[pump] = 0;
+                self.true_tries[pump] = TrueTries::default();
                 self.dead_alarms[pump] = 0;
             }
         }
@@ -210,6 +264,18 @@ fn holds_the_image(world: &World, node: NodeId) -> bool {
     let entity = world.resource::<Nodes>().entity(node);
     let (Some(held), Some(flash)) = (&world.resource::<Truth>().held, world.get::<Flash>(entity)) else { return false };
     flash.valid_header().is_some() && flash.holds(held)
+}
+
+/// Whether the CIOC holds a sound image for a campaign: without one there is no version to be up to date with.
+fn is_offered(world: &World) -> bool {
+    let truth = world.resource::<Truth>();
+    truth.campaign && truth.sound
+}
+
+/// The version of a whole image in the flash of `node`, by its header.
+fn version_of(world: &World, node: NodeId) -> Option<protocol::header::Version> {
+    let entity = world.resource::<Nodes>().entity(node);
+    world.get::<Flash>(entity)?.valid_header().map(|header| header.version)
 }
 
 fn pump_index(node: NodeId) -> Option<usize> {
@@ -224,14 +290,22 @@ impl Checks {
     /// Looks at the records that come by the hundred thousand and need nothing of the world: frames and flash words.
     /// `false` for any other, which [`Self::see`] looks at. Both are apart because taking the checks out of the world
     /// costs more than looking at a frame.
-    pub fn see_often(&mut self, now: SimTime, record: &Record) -> bool {
+    pub fn see_often(&mut self, record: &Record) -> bool {
         match record {
-            Record::Bus(record) => self.see_bus(now, record),
+            Record::Bus(BusRecord::Frame { frame, sender: NodeId::CIOC, .. }) => {
+                if running::commanded(frame.id()).is_some() {
+                    return false;
+                }
+                self.see_session(frame);
+            }
+            Record::Bus(BusRecord::Error { .. } | BusRecord::Lost { .. } | BusRecord::Overrun { .. }) => return false,
+            Record::Bus(_) => {}
             Record::Pump(PumpRecord::FlashBegun { node, operation }) => {
                 let FlashCommand::Program { .. } = operation.command else { return false };
                 self.no_write_to_unerased_flash.n += 1;
                 if let Some(pump) = pump_index(*node) {
                     self.memory.restarted[pump] = false;
+                    self.memory.operations[pump] += 1;
                 }
             }
             _ => return false,
@@ -244,22 +318,20 @@ impl Checks {
         match record {
             Record::Orchestrator(record) => self.see_orchestrator(world, now, record),
             Record::Pump(record) => self.see_pump(world, now, record),
-            Record::Bus(_) | Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
+            Record::Bus(record) => self.see_commands(world, now, record),
+            Record::Power(_) => self.see_supply(world, now),
+            Record::Plant(_) | Record::Fault(_) => {}
         }
     }
 
-    /// Notes commands that left the CIOC well, as the pump's controller would take them.
-    fn see_bus(&mut self, now: SimTime, record: &BusRecord) {
-        let id = match record {
-            BusRecord::Frame { frame, sender: NodeId::CIOC, .. } => frame.id(),
-            // A frame that its sender takes for broken at its very end may have been taken by some receivers.
-            BusRecord::Error { sender: Some(NodeId::CIOC), id: Some(id), .. } => *id,
-            _ => return,
-        };
-        let embedded_can::Id::Standard(id) = id else { return };
-        let number = id.as_raw().checked_sub(0x101).map(usize::from);
-        if let Some(last) = number.and_then(|index| self.memory.last_command.get_mut(index)) {
-            *last = Some(now);
+    /// Notes a request for the programming session (10 02) that left the CIOC.
+    fn see_session(&mut self, frame: &protocol::Frame) {
+        let embedded_can::Id::Standard(id) = frame.id() else { return };
+        let pump = id.as_raw().checked_sub(0x701).map(usize::from);
+        if let Some(tries) = pump.and_then(|pump| self.memory.true_tries.get_mut(pump))
+            && matches!(frame.data(), [0x02, 0x10, 0x02, ..])
+        {
+            tries.asked = true;
         }
     }
 
@@ -269,6 +341,7 @@ impl Checks {
                 // The answer counts only while the question stands; a late or unasked one starts nothing.
                 if self.memory.asked.is_some_and(|asked| now.since(asked) <= CONSENT_WITHIN) {
                     self.memory.said_yes = *yes;
+                    self.memory.ever_agreed |= *yes;
                 }
             }
             OrchestratorRecord::User(orchestrator::UserAction::Search) => self.memory.revive(),
@@ -279,11 +352,11 @@ impl Checks {
             }
             OrchestratorRecord::Off | OrchestratorRecord::UpdateBegun | OrchestratorRecord::Reset => {
                 self.memory.boot_waits_since = None;
-                self.memory.asked = None;
+                self.memory.ever_declined |= self.memory.asked.take().is_some();
                 self.memory.remaining = None;
                 self.memory.disturbed = true;
             }
-            OrchestratorRecord::UpdateEnded => {}
+            OrchestratorRecord::UpdateEnded | OrchestratorRecord::WriteTorn { .. } => {}
             OrchestratorRecord::Notice(notice) => self.see_notice(world, now, notice),
         }
     }
@@ -291,9 +364,19 @@ impl Checks {
     fn see_notice(&mut self, world: &mut World, now: SimTime, notice: &Notice) {
         match *notice {
             Notice::ConsentAsked(_) => self.memory.asked = Some(now),
-            Notice::ConsentAnswered(_) | Notice::ConsentLapsed => self.memory.asked = None,
+            Notice::ConsentAnswered(yes) => {
+                self.memory.asked = None;
+                self.memory.ever_declined |= !yes;
+            }
+            Notice::ConsentLapsed => {
+                self.memory.asked = None;
+                self.memory.ever_declined = true;
+            }
             Notice::Pause => self.memory.paused = true,
-            Notice::Searching { .. } => self.searched(now),
+            Notice::Searching { .. } => {
+                self.memory.ever_searched = true;
+                self.searched(now);
+            }
             Notice::CampaignStarted { resumed, .. } => {
                 self.memory.campaign = true;
                 self.memory.campaign_since = now;
@@ -308,11 +391,7 @@ impl Checks {
             Notice::CampaignFinished { errors } => self.finished(world, now, errors),
             Notice::AlarmRaised(Alarm::PumpMissing(_)) => self.memory.disturbed = true,
             Notice::AlarmRaised(Alarm::PumpDead(pump)) => self.dead_alarm(now, pump.index()),
-            Notice::Outcome { pump, outcome: orchestrator::Outcome::Dead } => {
-                if let Some(dead) = self.memory.dead.get_mut(pump.index()) {
-                    *dead = true;
-                }
-            }
+            Notice::Outcome { pump, outcome } => self.see_outcome(world, now, pump.index(), outcome),
             Notice::Log(entry) => self.see_log(world, now, &entry),
             Notice::Progress { percent, remaining, cause } => {
                 self.remaining_shown(now, remaining.map(|left| left.as_millis()), cause);
@@ -324,6 +403,31 @@ impl Checks {
             }
             _ => {}
         }
+    }
+
+    /// What the CIOC tells of a pump is held against the pump's flash, and a pump that is left alone counts as seen.
+    fn see_outcome(&mut self, world: &World, now: SimTime, pump: usize, outcome: orchestrator::Outcome) {
+        use orchestrator::Outcome;
+        let Some(told) = self.memory.told.get_mut(pump) else { return };
+        *told = outcome;
+        match outcome {
+            Outcome::Dead => self.memory.dead[pump] = true,
+            Outcome::UpToDate if is_offered(world) => {
+                self.judge_told(world, now, pump, "is up to date");
+                self.equal_version_is_left_alone.n += u64::from(holds_the_image(world, node_of(pump)));
+            }
+            _ => {}
+        }
+    }
+
+    /// The pump holds the image of the package: its header, every byte, and the valid marker.
+    fn judge_told(&mut self, world: &World, now: SimTime, pump: usize, words: &str) {
+        let node = node_of(pump);
+        let same = holds_the_image(world, node);
+        self.told_versions_are_true.judge(now, same, || {
+            let found = version_of(world, node).map_or("no valid image".to_owned(), |version| format!("{version}"));
+            format!("the CIOC tells that {node} {words}, its flash holds {found} and not the image of the package")
+        });
     }
 
     fn searched(&mut self, now: SimTime) {
@@ -386,9 +490,7 @@ impl Checks {
     /// A pump is said to be updated: its flash holds the image, and it restarted after the last write and runs it.
     fn see_success(&mut self, world: &mut World, now: SimTime, pump: usize) {
         let node = node_of(pump);
-        let same = holds_the_image(world, node);
-        self.updated_pump_holds_the_image
-            .judge(now, same, || format!("{node} counts as updated, but its flash is not the image"));
+        self.judge_told(world, now, pump, "is updated");
         let runs = self.memory.state[pump].is_some_and(PumpState::is_application);
         let restarted = self.memory.restarted[pump];
         self.pump_restarts_before_success.judge(now, restarted && runs, || {
@@ -406,6 +508,9 @@ impl Checks {
             LogEvent::UpdateStarted => {
                 let open = std::mem::replace(&mut self.memory.try_open[pump], true);
                 self.memory.started_entries[pump] += 1;
+                self.memory.true_tries[pump].erased = false;
+                self.memory.true_tries[pump].short = false;
+                self.memory.trying.begins(pump, now);
                 self.log_tells_each_try.judge(now, !open, || format!("{node} has two started entries in a row"));
                 let (charged, dead) = (self.memory.tries_charged[pump], self.memory.dead[pump]);
                 self.at_most_three_tries
@@ -416,20 +521,24 @@ impl Checks {
             }
             LogEvent::UpdateFinished | LogEvent::UpdateError => {
                 let open = std::mem::replace(&mut self.memory.try_open[pump], false);
+                self.memory.try_ended[pump] = Some(now);
                 self.memory.ended_entries[pump] += 1;
                 self.log_tells_each_try.judge(now, open, || format!("{node} has an end entry without a start"));
                 let error = entry.event == LogEvent::UpdateError;
+                self.memory.failed[pump] = error;
                 if error {
                     let named = entry.cause.is_some();
                     self.log_tells_each_try.judge(now, named, || format!("{node} has an error entry without cause"));
                     // Lack of supply alone makes no pump dead, so such tries are not among the three.
-                    if entry.cause != Some(orchestrator::Cause::LowSupply) {
+                    if entry.cause == Some(orchestrator::Cause::LowSupply) {
+                        self.excuse(pump);
+                    } else {
                         self.memory.tries_charged[pump] += 1;
                     }
                     self.memory.disturbed = true;
                 } else {
                     self.memory.tries_charged[pump] = 0;
-                    self.memory.ended_well = true;
+                    self.memory.true_tries[pump] = TrueTries::default();
                     self.see_success(world, now, pump);
                 }
             }
@@ -442,17 +551,59 @@ impl Checks {
         }
     }
 
+    /// A try that failed for lack of supply is taken back, if supply was really short in it.
+    fn excuse(&mut self, pump: usize) {
+        let tries = &mut self.memory.true_tries[pump];
+        if tries.erased && tries.short {
+            tries.counted = tries.counted.saturating_sub(1);
+        }
+    }
+
+    /// Notes for the open tries whether supply is short now at the pump, at the feed or at the CIOC.
+    fn see_supply(&mut self, world: &World, now: SimTime) {
+        let least = world.resource::<Wanted>().supply_least_mv;
+        for pump in 0..self.memory.try_open.len() {
+            if self.memory.try_open[pump] {
+                let lowest = [NodeId::CIOC, node_of(pump)].map(|node| power::supply_mv(world, node, now));
+                let lowest = lowest.into_iter().chain([power::feed_mv(world, now)]).min();
+                self.memory.true_tries[pump].short |= lowest.is_some_and(|lowest| lowest < least);
+            }
+        }
+    }
+
+    /// An erase after a new request for a session is a new try, whether the log tells it or not.
+    fn count_true_try(&mut self, now: SimTime, pump: usize) {
+        let tries = &mut self.memory.true_tries[pump];
+        tries.erased = true;
+        if std::mem::take(&mut tries.asked) {
+            tries.counted += 1;
+        }
+        let counted = tries.counted;
+        self.at_most_three_tries
+            .judge(now, counted <= 3, || format!("the flash of {} is erased in try {counted}", node_of(pump)));
+    }
+
     fn see_pump(&mut self, world: &mut World, now: SimTime, record: &PumpRecord) {
         let node = record.node();
         let Some(pump) = pump_index(node) else { return };
         match record {
-            PumpRecord::FlashBegun { .. } => self.erase_begun(world, now, pump),
+            PumpRecord::FlashBegun { .. } => {
+                self.memory.operations[pump] += 1;
+                self.count_true_try(now, pump);
+                self.erase_begun(world, now, pump);
+            }
             PumpRecord::UnerasedWrite { .. } => {
                 self.no_write_to_unerased_flash.judge(now, false, || format!("{node} programmed a word twice"));
             }
             PumpRecord::State { state, .. } => {
-                self.memory.state[pump] = Some(*state);
+                let before = self.memory.state[pump].replace(*state);
                 self.memory.changed[pump] = now;
+                if *state == PumpState::Updating {
+                    self.update_entered(world, now, pump);
+                }
+                if state.is_application() && !before.is_some_and(PumpState::is_application) {
+                    self.memory.running[pump].started(now);
+                }
                 if state.is_application() {
                     self.application_runs(world, now, pump);
                 }
@@ -461,6 +612,7 @@ impl Checks {
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => {
                 self.memory.state[pump] = None;
                 self.memory.changed[pump] = now;
+                self.note_own_reason(world, now, pump, record);
             }
             PumpRecord::Started { .. } => {
                 self.memory.changed[pump] = now;
@@ -473,7 +625,6 @@ impl Checks {
     fn erase_begun(&mut self, world: &mut World, now: SimTime, pump: usize) {
         self.no_write_to_unerased_flash.n += 1;
         self.memory.restarted[pump] = false;
-        self.memory.written[pump].1 = Some(now);
         let node = node_of(pump);
         let truth = world.resource::<Truth>();
         let sound = truth.sound && truth.models.get(pump) == Some(&truth.image_model);
@@ -488,16 +639,52 @@ impl Checks {
         let speed = plant::speed(world, node).get();
         self.motor_stands_before_flash_is_written
             .judge(now, speed == 0, || format!("{node} is erased while it runs at {speed} permille"));
-        let others = self.memory.state.iter().enumerate();
-        // A pump that is dead or set aside may stay in its bootloader: it counts while its try is open or it is written to.
-        let memory = &self.memory;
-        let recent = |other: usize| memory.written[other].1.is_some_and(|at| now.since(at) < WRITTEN_LATELY);
-        let others = others
-            .filter(|(other, state)| *other != pump && **state == Some(PumpState::Updating))
-            .filter(|(other, _)| memory.try_open[*other] || recent(*other))
-            .count();
-        self.one_pump_at_a_time.judge(now, others == 0, || format!("{others} other pumps are being updated, too"));
         self.memory.wrote_any = true;
+    }
+
+    /// A pump enters an update: no other is in one, by the states that their firmware is in.
+    fn update_entered(&mut self, world: &World, now: SimTime, pump: usize) {
+        self.note_standing_still(world, now);
+        let other = self.updating(now).find(|other| *other != pump);
+        self.one_pump_at_a_time.judge(now, other.is_none(), || {
+            format!("{} enters an update while {} is in one", node_of(pump), node_of(other.unwrap_or(pump)))
+        });
+    }
+
+    /// No two pumps are in an update, also when what excused one of them has passed.
+    fn look_at_updates(&mut self, world: &World, now: SimTime) {
+        self.note_standing_still(world, now);
+        let mut updating = self.updating(now);
+        if let (Some(one), Some(other)) = (updating.next(), updating.next()) {
+            drop(updating);
+            self.one_pump_at_a_time
+                .judge(now, false, || format!("{} and {} are in an update", node_of(one), node_of(other)));
+        }
+    }
+
+    /// The pumps that are in an update. One case is excused, because no CIOC can end it or wait for it: the pump's CPU
+    /// stands still in its update (it hangs, or a flash operation stalls it), the CIOC has given its try up, and has
+    /// waited for as long as any session that hears nothing lasts. A CPU that goes on has one session time to end it.
+    fn updating(&self, now: SimTime) -> impl Iterator<Item = usize> + '_ {
+        let since = move |at: Option<SimTime>| at.map(|at| now.since(at));
+        let micros = |duration: units::Duration| Span::from_micros(duration.as_micros());
+        let memory = &self.memory;
+        (0..memory.state.len()).filter(|pump| memory.state[*pump] == Some(PumpState::Updating)).filter(move |pump| {
+            let left = !memory.try_open[*pump]
+                && since(memory.try_ended[*pump]).is_some_and(|span| span >= micros(orchestrator::config::SETTLE));
+            let still = since(memory.stood_still[*pump])
+                .is_some_and(|span| span <= micros(pump::config::SESSION_TIMEOUT) + super::LOOK_PERIOD);
+            !(left && still)
+        })
+    }
+
+    fn note_standing_still(&mut self, world: &World, now: SimTime) {
+        for pump in 0..self.memory.state.len() {
+            let cpu = world.get::<Cpu>(world.resource::<Nodes>().entity(node_of(pump)));
+            if cpu.is_some_and(|cpu| cpu.hung_until > now || cpu.stalled) {
+                self.memory.stood_still[pump] = Some(now);
+            }
+        }
     }
 
     /// An application runs: its flash must hold one of the two whole images, byte for byte.
@@ -511,17 +698,6 @@ impl Checks {
         let new = truth.held.as_ref().is_some_and(|image| holds(image));
         self.only_whole_images_are_started
             .judge(now, old || new, || format!("{node} runs an application that is neither the old nor the new image"));
-    }
-
-    /// Notes which pumps are being written to, by their flash itself.
-    fn look_at_flash(&mut self, world: &World, now: SimTime) {
-        for pump in 0..self.memory.written.len() {
-            let entity = world.resource::<Nodes>().entity(node_of(pump));
-            let operations = world.get::<Flash>(entity).map_or(0, |flash| flash.operations);
-            if operations != self.memory.written[pump].0 {
-                self.memory.written[pump] = (operations, Some(now));
-            }
-        }
     }
 
     /// A dead pump that hears the CIOC stands still.
@@ -540,7 +716,9 @@ impl Checks {
 
     /// Looks at the world, every [`super::LOOK_PERIOD`].
     pub fn look(&mut self, world: &mut World, now: SimTime) {
-        self.look_at_flash(world, now);
+        self.look_at_updates(world, now);
+        self.see_supply(world, now);
+        self.look_for_own_reasons(world, now);
         self.look_at_speeds(world, now);
         self.look_at_dead(world, now);
         self.look_at_fail_safe(world, now);
@@ -551,45 +729,6 @@ impl Checks {
             self.memory.boot_waits_since = None;
             self.every_boot_searches
                 .judge(now, false, || "a start of the CIOC was not followed by a search".to_owned());
-        }
-    }
-
-    /// While a pump is written to, all others that work run at 80 %.
-    fn look_at_speeds(&mut self, world: &mut World, now: SimTime) {
-        // The whole try counts, not only the time in the bootloader; a pump between two tries stays in its bootloader.
-        let in_try = self.memory.try_open.iter().position(|open| *open);
-        let in_bootloader = self.memory.state.iter().position(|state| *state == Some(PumpState::Updating));
-        let Some(updating) = in_try.filter(|_| self.memory.campaign).or(in_bootloader) else { return };
-        for pump in (0..self.memory.state.len()).filter(|pump| *pump != updating) {
-            let works = self.memory.state[pump].is_some_and(PumpState::is_application);
-            // One that does not hear the CIOC comes to this speed by its fail-safe mode: a second later, then its ramp.
-            let settled = now.since(self.memory.changed[pump].max(self.memory.campaign_since)) >= SETTLING;
-            if !works || !settled || self.memory.dead[pump] {
-                continue;
-            }
-            let speed = i32::from(plant::speed(world, node_of(pump)).get());
-            self.others_run_at_80_percent.judge(now, (speed - UPDATE_SPEED).abs() <= UPDATE_SPEED_BAND, || {
-                format!("{} runs at {speed} permille while {} is updated", node_of(pump), node_of(updating))
-            });
-        }
-    }
-
-    /// A pump whose commands stopped is in fail-safe mode in time and goes on pumping.
-    fn look_at_fail_safe(&mut self, world: &mut World, now: SimTime) {
-        for pump in 0..self.memory.state.len() {
-            let Some(state) = self.memory.state[pump].filter(|state| state.is_application()) else { continue };
-            let silent_since = self.memory.last_command[pump].unwrap_or_default().max(self.memory.changed[pump]);
-            if now.since(silent_since) < FAIL_SAFE_WITHIN {
-                continue;
-            }
-            let node = node_of(pump);
-            self.silence_means_fail_safe.judge(now, state == PumpState::FailSafe, || {
-                format!("{node} is in {state:?} after {} ms of silence", now.since(silent_since))
-            });
-            if now.since(silent_since) >= SETTLING {
-                let speed = plant::speed(world, node).get();
-                self.silence_means_fail_safe.judge(now, speed > 0, || format!("{node} stands still in fail-safe mode"));
-            }
         }
     }
 
@@ -617,134 +756,5 @@ impl Checks {
         self.status_is_live.judge(now, shown == Some(updating), || {
             format!("{} is being updated, the status shows {shown:?}", node_of(updating))
         });
-    }
-
-    /// The run is over: what can only be judged at its end.
-    pub fn finish(&mut self, world: &mut World, now: SimTime) {
-        self.finish_images(world, now);
-        self.finish_dead(now);
-        self.finish_times(world, now);
-        self.finish_log(world, now);
-        self.finish_applicability(world);
-    }
-
-    /// What counts as updated at the end of the run still holds the image.
-    fn finish_images(&mut self, world: &mut World, now: SimTime) {
-        let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
-        let Some(firmware) = world.get::<CiocHost>(cioc).and_then(CiocHost::firmware) else { return };
-        let status = firmware.status();
-        for shown in status.pumps.iter().filter(|shown| shown.outcome == orchestrator::Outcome::Updated) {
-            let node = node_of(shown.pump.index());
-            let same = holds_the_image(world, node);
-            self.updated_pump_holds_the_image
-                .judge(now, same, || format!("{node} is shown as updated, but its flash is not the image"));
-        }
-    }
-
-    /// Three failed tries end in exactly one alarm that names the pump.
-    fn finish_dead(&mut self, now: SimTime) {
-        for pump in 0..self.memory.dead.len() {
-            let (charged, alarms) = (self.memory.tries_charged[pump], self.memory.dead_alarms[pump]);
-            if charged >= 3 || self.memory.dead[pump] || alarms > 0 {
-                self.dead_pumps_stay_dead_and_are_named.judge(now, charged == 3 && alarms == 1, || {
-                    format!("{} has {charged} failed tries and {alarms} alarms", node_of(pump))
-                });
-            }
-        }
-    }
-
-    /// Each update time of the log against the time that the frames on the bus show.
-    fn finish_times(&mut self, world: &World, now: SimTime) {
-        let measures = world.resource::<Measures>();
-        for (pump, (history, view)) in measures.timeline.pumps.iter().zip(&measures.seen_on_bus).enumerate() {
-            let said: Vec<Span> = history
-                .tries
-                .iter()
-                .filter(|each| each.outcome == TryEnd::Updated)
-                .map(crate::measure::timeline::Try::duration)
-                .collect();
-            let agree = said.len() == view.updates.len()
-                && said.iter().zip(&view.updates).all(|(said, seen)| {
-                    seen.is_some_and(|seen| said.as_nanos().abs_diff(seen.as_nanos()) <= BUS_TIME_BAND.as_nanos())
-                });
-            if !said.is_empty() || !view.updates.is_empty() {
-                self.bus_confirms_update_times.judge(now, agree, || {
-                    format!("{}: the log tells updates of {said:?}, the bus {:?}", node_of(pump), view.updates)
-                });
-            }
-        }
-    }
-
-    /// The log in the FRAM tells the tries that were seen while the run went on.
-    fn finish_log(&mut self, world: &mut World, now: SimTime) {
-        let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
-        let Some(host) = world.get::<CiocHost>(cioc) else { return };
-        let mut started = vec![0_u32; self.memory.started_entries.len()];
-        let mut ended = started.clone();
-        let mut sequence = 0;
-        let mut entries = 0;
-        for entry in orchestrator::Orchestrator::log(&host.fram) {
-            entries += 1;
-            self.log_tells_each_try.judge(now, entry.sequence > sequence, || {
-                format!("log entry {} stands after {sequence}", entry.sequence)
-            });
-            sequence = entry.sequence;
-            let Some(pump) = entry.pump.map(protocol::ids::PumpNumber::index) else { continue };
-            match entry.event {
-                LogEvent::UpdateStarted => started[pump] += 1,
-                LogEvent::UpdateFinished | LogEvent::UpdateError => ended[pump] += 1,
-                _ => {}
-            }
-        }
-        // A full ring has dropped its oldest entries; then only the order can be judged.
-        if entries < usize::from(orchestrator::log::LOG_ENTRIES) {
-            let same = started == self.memory.started_entries && ended == self.memory.ended_entries;
-            self.log_tells_each_try.judge(now, same, || {
-                format!(
-                    "the log holds starts {started:?} and ends {ended:?}, seen were {:?}",
-                    self.memory.started_entries
-                )
-            });
-        }
-    }
-
-    /// A check whose occasion never came in this run, by the twin's truth, is not applicable.
-    fn finish_applicability(&mut self, world: &mut World) {
-        let wrote = self.memory.wrote_any;
-        let Truth { pumps, campaign, .. } = *world.resource::<Truth>();
-        for row in [
-            &mut self.no_write_without_consent,
-            &mut self.no_write_with_a_bad_image,
-            &mut self.equal_version_is_left_alone,
-            &mut self.motor_stands_before_flash_is_written,
-            &mut self.one_pump_at_a_time,
-            &mut self.no_write_to_unerased_flash,
-            &mut self.pause_is_told_first,
-        ] {
-            // No write at all keeps each of these statements, and was looked for in every record of the run.
-            row.applicable = campaign;
-            if !wrote {
-                row.n = row.n.max(1);
-            }
-        }
-        self.others_run_at_80_percent.applicable = wrote && pumps > 1;
-        let updated = self.memory.ended_well;
-        for row in [
-            &mut self.updated_pump_holds_the_image,
-            &mut self.pump_restarts_before_success,
-            &mut self.bus_confirms_update_times,
-        ] {
-            row.applicable = updated;
-        }
-        for row in [&mut self.status_is_live, &mut self.at_most_three_tries, &mut self.progress_is_true] {
-            row.applicable = wrote;
-        }
-        // Its requirement speaks of runs without faults.
-        let measures = world.resource::<Measures>();
-        let finished = measures.timeline.finished.is_some();
-        self.remaining_time_is_right.applicable = updated && finished && !self.memory.disturbed;
-        self.dead_pumps_stay_dead_and_are_named.applicable = self.dead_pumps_stay_dead_and_are_named.n > 0;
-        let fell_silent = self.silence_means_fail_safe.n > 0;
-        self.silence_means_fail_safe.applicable = fell_silent;
     }
 }

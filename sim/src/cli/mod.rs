@@ -3,13 +3,18 @@
 //! Results go to stdout, diagnostics to stderr, and a reader that closes the pipe early is no error.
 
 pub mod exit;
+mod export;
 mod files;
 mod output;
+mod report;
 mod run;
 mod scenario;
 mod terminal;
+mod traces;
 
 use std::ffi::OsString;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -18,6 +23,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use files::{Disk, load_all};
 pub use run::run;
 pub use terminal::Terminal;
+pub use traces::TraceArgs;
 
 /// Digital twin of a cooling system: runs scenario files and reports the timing.
 #[derive(Debug, Parser)]
@@ -31,6 +37,10 @@ struct Cli {
 enum Command {
     /// Run scenarios and report their timing.
     Run(RunArgs),
+    /// Write traces of a run for other tools, from its recording or its result.
+    Export(export::ExportArgs),
+    /// Render results again, without simulating: page, figures, JUnit, summary, table.
+    Report(report::ReportArgs),
     /// Check, show, explain and begin scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -57,6 +67,9 @@ pub struct RunArgs {
     /// Write a recording of every frame and record.
     #[arg(long)]
     pub record: bool,
+    /// Traces for other tools.
+    #[command(flatten)]
+    pub traces: TraceArgs,
     /// Print the verdict only.
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -101,8 +114,37 @@ pub enum MessageFormat {
     Json,
 }
 
-/// Does what `arguments` say, the program's name first.
+/// Does what `arguments` say, the program's name first. A panic on the way, unless it is one of the firmware under test,
+/// is a defect of cooltwin itself: exit code [`exit::OWN_FAULT`] and a request to report the command.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let (code, message) = or_own_fault(&words.join(" "), || dispatch(arguments));
+    if let Some(message) = message {
+        // Nobody listens any more where this fails.
+        let _ = writeln!(std::io::stderr(), "{message}");
+    }
+    code
+}
+
+/// What `act` gives, or the exit code and the words for its panic.
+fn or_own_fault(command: &str, act: impl FnOnce() -> ExitCode) -> (ExitCode, Option<String>) {
+    // What was left half done is not looked at any more: the program ends.
+    match catch_unwind(AssertUnwindSafe(act)) {
+        Ok(code) => (code, None),
+        Err(panic) => {
+            let what = crate::hosts::panic_text(&*panic);
+            let version = env!("CARGO_PKG_VERSION");
+            let message = format!(
+                "error: cooltwin {version} has a defect: {what}\n\
+                 No verdict was reached. Please report this with the scenario and the command:\n  {command}"
+            );
+            (exit::OWN_FAULT.into(), Some(message))
+        }
+    }
+}
+
+fn dispatch(arguments: Vec<OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -113,6 +155,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Run(arguments) => run(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_cooltwin_itself_has_its_own_code_and_asks_for_a_report() {
+        let (code, message) = or_own_fault("cooltwin run a.ron", || panic!("index {} out of range", 7));
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(70)));
+        let message = message.expect("words");
+        assert!(message.contains("index 7 out of range") && message.ends_with("cooltwin run a.ron"), "{message}");
+        let (code, message) = or_own_fault("cooltwin run a.ron", || exit::FAIL.into());
+        assert_eq!((format!("{code:?}"), message), (format!("{:?}", ExitCode::from(1)), None));
     }
 }

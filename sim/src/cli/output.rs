@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Marks a folder as ours.
-const MARK: &str = ".cooltwin";
+pub(super) const MARK: &str = ".cooltwin";
 const MARK_TEXT: &str = "Results of cooltwin; this folder is replaced by the next run.\n";
 
 /// Why results could not be written.
@@ -109,9 +109,11 @@ impl Folder {
         self.draft.join(file)
     }
 
-    /// Writes one file.
+    /// Writes one file, and the folder that its name begins with.
     pub(super) fn write(&self, file: &str, text: &str) -> Result<(), OutputError> {
         let path = self.path(file);
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        folder.map_err(|error| OutputError::new(&path, &error))?;
         std::fs::write(&path, text).map_err(|error| OutputError::new(&path, &error))
     }
 

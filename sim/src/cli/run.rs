@@ -1,5 +1,6 @@
 //! `cooltwin run`: loads the scenarios, runs them, reports.
 
+use std::fs::File;
 use std::io::{BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,9 +9,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reports::{Report, Verbosity, Verdict};
 
 use super::output::{Folder, OutputError, Place};
-use super::{RunArgs, Terminal, exit, load_all};
+use super::traces::Traces;
+use super::{RunArgs, Terminal, TraceArgs, exit, load_all};
 use crate::event::Twin;
+use crate::export::Exporter;
 use crate::measure::Measures;
+use crate::run::recording::{Head, Line, Writer};
 use crate::run::{self, Identity, Run};
 use crate::scenario::Loaded;
 
@@ -30,6 +34,10 @@ pub fn run(arguments: &RunArgs) -> ExitCode {
             "error: two scenarios would write to {}\nhelp: give one of them another name or seed\n",
             folder.display()
         ));
+        return exit::USAGE.into();
+    }
+    if loaded.len() > 1 && arguments.traces.any() {
+        terminal.diagnostic("error: traces of several scenarios would go to the same file\nhelp: run one scenario\n");
         return exit::USAGE.into();
     }
     run_all(arguments, terminal, &loaded, &folders).into()
@@ -65,7 +73,7 @@ fn run_all(arguments: &RunArgs, terminal: Terminal, loaded: &[Loaded], folders: 
 }
 
 /// A failure outweighs an inconclusive run, a file that cannot be written outweighs both.
-fn worse(a: u8, b: u8) -> u8 {
+pub(super) fn worse(a: u8, b: u8) -> u8 {
     let rank = |code: u8| match code {
         exit::PASS => 0,
         exit::INCONCLUSIVE => 1,
@@ -75,7 +83,7 @@ fn worse(a: u8, b: u8) -> u8 {
     if rank(b) > rank(a) { b } else { a }
 }
 
-fn exit_code(verdict: Verdict) -> u8 {
+pub(super) fn exit_code(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Pass => exit::PASS,
         Verdict::Inconclusive => exit::INCONCLUSIVE,
@@ -88,15 +96,17 @@ fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, target: &Pa
     // Made before the run, so that a place that cannot be written to shows at once; kept only for a recording.
     let early = Some(place.draft()?).filter(|_| arguments.record);
     let mut progress = Progress::new(terminal, arguments, loaded);
-    let ended = match &early {
-        Some(folder) => run_recorded(loaded, &folder.path("recording.jsonl"), |twin| progress.tell(twin)),
-        None => Ok(run::run(&loaded.scenario, loaded.image.as_deref(), |twin| progress.tell(twin))),
+    let ended = if early.is_some() || arguments.traces.any() {
+        let path = early.as_ref().map(|folder| folder.path("recording.jsonl"));
+        run_watched(loaded, path.as_deref(), &arguments.traces, |twin| progress.tell(twin))
+    } else {
+        Ok(run::run(&loaded.scenario, loaded.image.as_deref(), |twin| progress.tell(twin)))
     };
     progress.done();
     let ended = ended?;
-    let report = run::report(loaded, &ended, &identity());
+    let mut report = run::report(loaded, &ended, &identity());
     let folder = early.map_or_else(|| place.draft(), Ok)?;
-    write_files(&folder, &report, &ended)?;
+    write_files(&folder, &mut report, &ended)?;
     folder.commit()?;
     Ok(report)
 }
@@ -110,17 +120,59 @@ fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
     }
 }
 
-/// Runs, and writes the recording to `path` while it does.
-fn run_recorded(loaded: &Loaded, path: &Path, progress: impl FnMut(&Twin)) -> Result<Run, OutputError> {
-    let wrong = |error: std::io::Error| OutputError::new(path, &error);
-    let sink = BufWriter::new(std::fs::File::create(path).map_err(wrong)?);
-    let (ended, written) = run::run_recorded(&loaded.scenario, loaded.image.as_deref(), sink, progress);
-    written.map_err(wrong)?;
+/// What is written while a run goes on.
+struct Watchers {
+    recording: Option<Writer<BufWriter<File>>>,
+    exporter: Option<Exporter>,
+}
+
+impl Watchers {
+    fn see(&mut self, line: &Line) {
+        if let Some(recording) = &mut self.recording {
+            recording.record(line);
+        }
+        if let Some(exporter) = &mut self.exporter {
+            exporter.take(line);
+        }
+    }
+}
+
+/// Runs, and writes the recording to `path` and the traces while it does.
+pub(super) fn run_watched(
+    loaded: &Loaded,
+    path: Option<&Path>,
+    traces: &TraceArgs,
+    progress: impl FnMut(&Twin),
+) -> Result<Run, OutputError> {
+    let wrong = |error: std::io::Error| OutputError::new(path.unwrap_or(Path::new("")), &error);
+    let file = path.map(File::create).transpose().map_err(wrong)?;
+    let recording = file.map(|file| Writer::new(BufWriter::new(file), &loaded.scenario));
+    let mut traces = Traces::open(traces, &Head::of(&loaded.scenario))?;
+    let watchers = Watchers { recording, exporter: traces.take_exporter() };
+    let image = loaded.image.as_deref();
+    let (ended, watchers) = run::run_watched(&loaded.scenario, image, watchers, Watchers::see, progress);
+    if let Some(mut recording) = watchers.recording {
+        recording.finish(ended.end).map_err(wrong)?;
+    }
+    traces.complete(watchers.exporter, ended.end)?;
     Ok(ended)
 }
 
-fn write_files(folder: &Folder, report: &Report, ended: &Run) -> Result<(), OutputError> {
+/// Writes the result, the log of events, whose hash enters the result, and everything that is rendered from both.
+fn write_files(folder: &Folder, report: &mut Report, ended: &Run) -> Result<(), OutputError> {
+    let events = events(ended)?;
+    report.events = Some(reports::EventLog::of("events.jsonl", &events));
     folder.write("result.json", &(reports::to_json_line(report) + "\n"))?;
+    folder.write("events.jsonl", &events)?;
+    let rendered = reports::files(report, Some(&events), &reports::Format::ALL);
+    for (file, text) in rendered.map_err(|error| OutputError::text(&error))? {
+        folder.write(&file, &text)?;
+    }
+    Ok(())
+}
+
+/// The log of events as lines.
+fn events(ended: &Run) -> Result<String, OutputError> {
     let mut writer = reports::EventWriter::new(Vec::new());
     for (time, record, count) in ended.twin.world.resource::<Measures>().journal.iter() {
         let (node, kind, mut data) = run::event_of(record);
@@ -131,7 +183,7 @@ fn write_files(folder: &Folder, report: &Report, ended: &Run) -> Result<(), Outp
         writer.write(&reports::Event { t_ms, node: &node, kind, data }).map_err(|error| OutputError::text(&error))?;
     }
     let bytes = writer.finish().map_err(|error| OutputError::text(&error))?;
-    folder.write("events.jsonl", &String::from_utf8_lossy(&bytes))
+    String::from_utf8(bytes).map_err(|error| OutputError::text(&error))
 }
 
 fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {
@@ -149,7 +201,7 @@ fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {
 }
 
 /// Which program this is, as the build script found it.
-fn identity() -> Identity {
+pub(super) fn identity() -> Identity {
     Identity {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: env!("COOLTWIN_COMMIT").to_owned(),

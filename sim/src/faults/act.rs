@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use bevy_ecs::prelude::{Mut, Resource, World};
 use protocol::Frame;
 
-use super::Injection;
+use super::{Injection, Others};
 use crate::bus::{self, ALL_NODES, BusRecord, LinkState, PlannedHit, PlannedLoss, RandomHits};
 use crate::checks::Truth;
 use crate::event::Context;
+use crate::hosts::cioc::CiocHost;
 use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
 use crate::hosts::image::Image;
@@ -18,7 +19,7 @@ use crate::kernel::{SimTime, Span, Stream, stream};
 use crate::node::{NodeId, Nodes};
 use crate::power::{self, Branch, Disturbance, PowerRecord, SupplyPlace};
 use crate::record::Record;
-use crate::scenario::{Direction, FaultKind, Place, Scenario, SeenBy, Trigger};
+use crate::scenario::{Babbling, Direction, FaultKind, Place, Scenario, SeenBy, Trigger};
 
 /// What faults need to know of the scenario around them.
 #[derive(Resource, Clone)]
@@ -84,6 +85,7 @@ pub(super) fn begin(
     context: &mut Context<'_>,
     number: usize,
     injection: &Injection,
+    others: &Others<'_>,
 ) -> Option<String> {
     match &injection.fault.kind {
         FaultKind::PowerCut
@@ -103,9 +105,14 @@ pub(super) fn begin(
         | FaultKind::StuckRecessive
         | FaultKind::Babbling(_)
         | FaultKind::ControllerSlow(_)
-        | FaultKind::ControllerStopped => begin_bus(world, context, number, injection),
+        | FaultKind::ControllerStopped => begin_bus(world, context, number, injection, others),
         FaultKind::Exchanged(_) => exchange(world, context, number, injection),
-        _ => begin_board(world, context, injection),
+        FaultKind::FramTear(tear) => {
+            let mut host = component::<CiocHost>(world, NodeId::CIOC)?;
+            (host.fram.tear_after, host.fram.torn) = (Some(u64::from(tear.bytes)), None);
+            None
+        }
+        _ => begin_board(world, context, injection, others),
     }
 }
 
@@ -131,8 +138,11 @@ fn exchange(world: &mut World, context: &mut Context<'_>, number: usize, injecti
 fn begin_supply(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) -> Option<String> {
     let hold = injection.fault.duration;
     match &injection.fault.kind {
-        FaultKind::PowerCut => cut(world, context, injection),
-        FaultKind::FeedOff => power::switch(world, context, Branch::Pumps(0), false),
+        FaultKind::PowerCut | FaultKind::FeedOff => {
+            let dark = is_dark(world, context.now, injection);
+            cut(world, context, injection);
+            return dark.then(|| "there is no voltage already, and none comes back before its end".to_owned());
+        }
         kind => {
             let what = disturbance(kind, hold)?;
             for place in supply_places(injection) {
@@ -143,24 +153,24 @@ fn begin_supply(world: &mut World, context: &mut Context<'_>, number: usize, inj
     None
 }
 
+/// Whether another fault has cut the supply of the place already.
+fn is_dark(world: &World, now: SimTime, injection: &Injection) -> bool {
+    let mut nodes = injection.nodes.iter();
+    let feed = switched(injection).is_empty() || power::feed_mv(world, now) == 0;
+    feed && nodes.all(|node| power::supply_mv(world, *node, now) == 0)
+}
+
 /// At a flash operation power is gone at that very instant; otherwise the hold-up of the node runs out first.
 fn cut(world: &mut World, context: &mut Context<'_>, injection: &Injection) {
     let at_once = matches!(injection.fault.trigger, Trigger::FlashOperation(_));
-    match injection.fault.place {
-        Place::PumpFeed => power::switch(world, context, Branch::Pumps(0), false),
-        Place::Supply => {
-            for branch in [Branch::Cioc, Branch::Pumps(0)] {
-                power::switch(world, context, branch, false);
-            }
-        }
-        _ => {
-            for node in injection.nodes.iter() {
-                if at_once {
-                    power::cut_at_once(world, context, *node);
-                } else {
-                    power::cut(world, context, *node);
-                }
-            }
+    for branch in switched(injection) {
+        power::switch(world, context, *branch, false);
+    }
+    for node in injection.nodes.iter() {
+        if at_once {
+            power::cut_at_once(world, context, *node);
+        } else {
+            power::cut(world, context, *node);
         }
     }
 }
@@ -188,7 +198,13 @@ fn disturbance(kind: &FaultKind, hold: Option<Span>) -> Option<Disturbance> {
     })
 }
 
-fn begin_bus(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) -> Option<String> {
+fn begin_bus(
+    world: &mut World,
+    context: &mut Context<'_>,
+    number: usize,
+    injection: &Injection,
+    others: &Others<'_>,
+) -> Option<String> {
     let injected = token(number);
     match &injection.fault.kind {
         FaultKind::BitErrors(errors) => {
@@ -209,15 +225,10 @@ fn begin_bus(world: &mut World, context: &mut Context<'_>, number: usize, inject
         }
         FaultKind::FrameLoss(_) | FaultKind::ReceiveOverrun(_) => begin_loss(world, number, injection),
         FaultKind::Babbling(babble) => {
-            let frame = Frame::data_frame(babble.id.id(), &[0; 8][..usize::from(babble.dlc.min(8))]);
-            let frame = frame.map(|frame| (frame, babble.gap));
+            let frame = babbled(babble);
             injection.nodes.iter().for_each(|node| bus::set_babbling(world, context, *node, frame));
         }
-        FaultKind::ControllerSlow(later) => {
-            let latency = world.resource::<Setting>().latency + later.by;
-            injection.nodes.iter().for_each(|node| bus::set_latency(world, *node, latency));
-            return Some(format!("{} attends {latency} ms after a frame", names(injection)));
-        }
+        FaultKind::ControllerSlow(later) => set_latencies(world, injection, later.by, others),
         FaultKind::ControllerStopped => {
             injection.nodes.iter().for_each(|node| bus::set_stopped(world, context, *node, true));
             return read_back_links(world, injection, |state| state == LinkState::Stopped);
@@ -225,6 +236,24 @@ fn begin_bus(world: &mut World, context: &mut Context<'_>, number: usize, inject
         _ => return begin_wiring(world, context, injection),
     }
     None
+}
+
+fn babbled(babble: &Babbling) -> Option<(Frame, Span)> {
+    let frame = Frame::data_frame(babble.id.id(), &[0; 8][..usize::from(babble.dlc.min(8))]);
+    frame.map(|frame| (frame, babble.gap))
+}
+
+/// Sets the latency of the nodes to the greatest that is asked for, `own` or that of another injection.
+fn set_latencies(world: &mut World, injection: &Injection, own: Span, others: &Others<'_>) {
+    let nominal = world.resource::<Setting>().latency;
+    for node in injection.nodes.iter() {
+        let later = others.at(*node).filter_map(|other| match &other.fault.kind {
+            FaultKind::ControllerSlow(later) => Some(later.by),
+            _ => None,
+        });
+        let latency = nominal + later.chain([own]).max().unwrap_or(Span::ZERO);
+        bus::set_latency(world, *node, latency);
+    }
 }
 
 fn add_noise(world: &mut World, context: &mut Context<'_>, injection: u32, begun: u32, to: SimTime, rate: u32) {
@@ -300,7 +329,7 @@ fn begin_loss(world: &mut World, number: usize, injection: &Injection) {
 
 /// Faults of the wiring, read back from the medium.
 fn begin_wiring(world: &mut World, context: &mut Context<'_>, injection: &Injection) -> Option<String> {
-    set_wiring(world, context, injection, true);
+    set_wiring(world, context, &injection.fault.kind, wired(injection), true);
     let medium = world.resource::<bus::Bus>().medium();
     let nodes = mask(injection);
     match injection.fault.kind {
@@ -317,18 +346,25 @@ fn begin_wiring(world: &mut World, context: &mut Context<'_>, injection: &Inject
     }
 }
 
-fn set_wiring(world: &mut World, context: &mut Context<'_>, injection: &Injection, on: bool) {
-    let set = |mask: &mut u32, bits: u32| if on { *mask |= bits } else { *mask &= !bits };
-    let nodes = mask(injection);
-    let first = injection.nodes.first().map_or(0, |node| node.bit());
-    let stuck = if nodes == 0 { NodeId::CIOC.bit() } else { nodes };
-    bus::change_medium(world, context, |medium| match injection.fault.kind {
-        FaultKind::Unplugged => set(&mut medium.unplugged, nodes),
-        FaultKind::OpenBus => set(&mut medium.open_after, first),
-        FaultKind::StuckDominant => set(&mut medium.stuck_dominant, stuck),
-        FaultKind::StuckRecessive => set(&mut medium.stuck_recessive, stuck),
+fn set_wiring(world: &mut World, context: &mut Context<'_>, kind: &FaultKind, bits: u32, on: bool) {
+    let set = |mask: &mut u32| if on { *mask |= bits } else { *mask &= !bits };
+    bus::change_medium(world, context, |medium| match kind {
+        FaultKind::Unplugged => set(&mut medium.unplugged),
+        FaultKind::OpenBus => set(&mut medium.open_after),
+        FaultKind::StuckDominant => set(&mut medium.stuck_dominant),
+        FaultKind::StuckRecessive => set(&mut medium.stuck_recessive),
         _ => {}
     });
+}
+
+/// The bits that a fault of the wiring sets in its mask of the medium.
+fn wired(injection: &Injection) -> u32 {
+    let nodes = mask(injection);
+    match injection.fault.kind {
+        FaultKind::OpenBus => injection.nodes.first().map_or(0, |node| node.bit()),
+        FaultKind::StuckDominant | FaultKind::StuckRecessive if nodes == 0 => NodeId::CIOC.bit(),
+        _ => nodes,
+    }
 }
 
 fn mask(injection: &Injection) -> u32 {
@@ -346,15 +382,26 @@ fn read_back_links(world: &World, injection: &Injection, is: impl Fn(LinkState) 
     all.then(|| format!("controller of {} is {:?}", names(injection), bus.state(injection.nodes[0])))
 }
 
-fn begin_board(world: &mut World, context: &mut Context<'_>, injection: &Injection) -> Option<String> {
+fn begin_board(
+    world: &mut World,
+    context: &mut Context<'_>,
+    injection: &Injection,
+    others: &Others<'_>,
+) -> Option<String> {
     let nodes = injection.nodes.clone();
-    let mut effects = nodes.iter().filter_map(|node| begin_at_board(world, context, injection, *node));
+    let mut effects = nodes.iter().filter_map(|node| begin_at_board(world, context, injection, others, *node));
     let first = effects.next();
     let more = effects.count();
     first.map(|effect| if more == 0 { effect } else { format!("{effect}, and {more} more") })
 }
 
-fn begin_at_board(world: &mut World, context: &mut Context<'_>, injection: &Injection, node: NodeId) -> Option<String> {
+fn begin_at_board(
+    world: &mut World,
+    context: &mut Context<'_>,
+    injection: &Injection,
+    others: &Others<'_>,
+    node: NodeId,
+) -> Option<String> {
     let now = context.now;
     match &injection.fault.kind {
         FaultKind::FlashProgramFailure(failing) => {
@@ -363,15 +410,14 @@ fn begin_at_board(world: &mut World, context: &mut Context<'_>, injection: &Inje
             None
         }
         FaultKind::SlowErase(slower) => {
-            let mut flash = component::<Flash>(world, node)?;
-            flash.times.sector_erase = scaled(flash.times.sector_erase, slower.factor.thousandths());
+            set_erase(world, node, slower.factor.thousandths(), others);
             None
         }
         FaultKind::BitFlipAtRest(flips) => flip_bits(world, node, flips.bits),
         FaultKind::Hang => {
             let until = injection.fault.duration.map_or(SimTime::NEVER, |duration| now + duration);
             let mut cpu = component::<Cpu>(world, node)?;
-            cpu.hung_until = until;
+            cpu.hung_until = cpu.hung_until.max(until);
             cpu.running.then(|| format!("the CPU of {node} stands still"))
         }
         FaultKind::Reset => {
@@ -393,6 +439,19 @@ fn begin_at_board(world: &mut World, context: &mut Context<'_>, injection: &Inje
             Some(format!("the clock of {node} runs {} ppm off", cpu.options.clock_ppm))
         }
         _ => None,
+    }
+}
+
+/// Sets the erase time to its nominal one times the greatest factor that is asked for, in thousandths.
+fn set_erase(world: &mut World, node: NodeId, own: u32, others: &Others<'_>) {
+    let nominal = world.resource::<Setting>().sector_erase;
+    let factors = others.at(node).filter_map(|other| match &other.fault.kind {
+        FaultKind::SlowErase(slower) => Some(slower.factor.thousandths()),
+        _ => None,
+    });
+    let factor = factors.chain([own]).max().unwrap_or(1_000);
+    if let Some(mut flash) = component::<Flash>(world, node) {
+        flash.times.sector_erase = scaled(nominal, factor);
     }
 }
 
@@ -418,86 +477,184 @@ fn flip_bits(world: &mut World, node: NodeId, count: u32) -> Option<String> {
     flipped.map(|first| first + &more)
 }
 
-/// Takes the fault back.
-pub(super) fn end(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) {
+impl<'a> Others<'a> {
+    fn all(&self) -> impl DoubleEndedIterator<Item = &'a Injection> {
+        self.0.iter().map(|(_, other)| *other)
+    }
+
+    /// Those that act at `node`.
+    fn at(&self, node: NodeId) -> impl DoubleEndedIterator<Item = &'a Injection> {
+        self.all().filter(move |other| other.nodes.contains(&node))
+    }
+
+    /// The last that began with something of the kind wanted at `node`.
+    fn last<T>(&self, node: NodeId, wanted: fn(&'a FaultKind) -> Option<T>) -> Option<T> {
+        self.at(node).rev().find_map(|other| wanted(&other.fault.kind))
+    }
+
+    fn any(&self, node: NodeId, is: fn(&FaultKind) -> bool) -> bool {
+        self.at(node).any(|other| is(&other.fault.kind))
+    }
+
+    /// Whether another one holds this branch switched off.
+    fn hold_branch(&self, branch: Branch) -> bool {
+        self.all().any(|other| switched(other).contains(&branch))
+    }
+}
+
+/// The branches that an injection switches off.
+fn switched(injection: &Injection) -> &'static [Branch] {
+    const FEED: Branch = Branch::Pumps(0);
+    match (&injection.fault.kind, &injection.fault.place) {
+        (FaultKind::FeedOff, _) | (FaultKind::PowerCut, Place::PumpFeed) => &[FEED],
+        (FaultKind::PowerCut, Place::Supply) => &[Branch::Cioc, FEED],
+        _ => &[],
+    }
+}
+
+/// Takes the fault back, but nothing that one of the `others` holds.
+pub(super) fn end(
+    world: &mut World,
+    context: &mut Context<'_>,
+    number: usize,
+    injection: &Injection,
+    others: &Others<'_>,
+) {
+    let nodes = injection.nodes.iter();
     match &injection.fault.kind {
-        FaultKind::PowerCut | FaultKind::Exchanged(_) => restore(world, context, injection),
-        FaultKind::FeedOff => power::switch(world, context, Branch::Pumps(0), true),
-        FaultKind::Ramp(_) => {
-            let to_mv = world.resource::<Setting>().nominal_mv;
-            for place in supply_places(injection) {
-                power::disturb(world, context, place, Disturbance::Step { to_mv }, token(number));
+        FaultKind::PowerCut | FaultKind::Exchanged(_) | FaultKind::FeedOff => {
+            restore(world, context, injection, others)
+        }
+        FaultKind::FramTear(_) => {
+            if let Some(mut host) = component::<CiocHost>(world, NodeId::CIOC) {
+                (host.fram.tear_after, host.fram.torn) = (None, None);
             }
+            restore(world, context, injection, others);
+        }
+        FaultKind::Sag(_) | FaultKind::OverVoltage(_) | FaultKind::Ramp(_) => {
+            end_level(world, context, number, injection, others);
         }
         FaultKind::BitErrors(_)
         | FaultKind::Burst(_)
         | FaultKind::FrameHit(_)
         | FaultKind::FrameLoss(_)
         | FaultKind::ReceiveOverrun(_) => bus::end_injection(world, context, token(number)),
-        FaultKind::Unplugged | FaultKind::OpenBus | FaultKind::StuckDominant | FaultKind::StuckRecessive => {
-            set_wiring(world, context, injection, false);
+        kind @ (FaultKind::Unplugged | FaultKind::OpenBus | FaultKind::StuckDominant | FaultKind::StuckRecessive) => {
+            let same = others.all().filter(|other| other.fault.kind == *kind);
+            let held = same.fold(0, |mask, other| mask | wired(other));
+            set_wiring(world, context, kind, wired(injection) & !held, false);
         }
-        FaultKind::Babbling(_) => {
-            injection.nodes.iter().for_each(|node| bus::set_babbling(world, context, *node, None));
-        }
-        FaultKind::ControllerSlow(_) => {
-            let latency = world.resource::<Setting>().latency;
-            injection.nodes.iter().for_each(|node| bus::set_latency(world, *node, latency));
-        }
-        FaultKind::ControllerStopped => {
-            injection.nodes.iter().for_each(|node| bus::set_stopped(world, context, *node, false));
-        }
-        _ => injection.nodes.iter().for_each(|node| end_at_board(world, context.now, injection, *node)),
+        FaultKind::Babbling(_) => nodes.for_each(|node| {
+            let other = others.last(*node, |kind| match kind {
+                FaultKind::Babbling(babble) => babbled(babble),
+                _ => None,
+            });
+            bus::set_babbling(world, context, *node, other);
+        }),
+        FaultKind::ControllerSlow(_) => set_latencies(world, injection, Span::ZERO, others),
+        FaultKind::ControllerStopped => nodes.for_each(|node| {
+            let held = others.any(*node, |kind| matches!(kind, FaultKind::ControllerStopped));
+            bus::set_stopped(world, context, *node, held);
+        }),
+        _ => nodes.for_each(|node| end_at_board(world, context.now, injection, others, *node)),
     }
 }
 
-fn restore(world: &mut World, context: &mut Context<'_>, injection: &Injection) {
-    match injection.fault.place {
-        Place::PumpFeed => power::switch(world, context, Branch::Pumps(0), true),
-        Place::Supply => {
-            for branch in [Branch::Cioc, Branch::Pumps(0)] {
-                power::switch(world, context, branch, true);
+fn restore(world: &mut World, context: &mut Context<'_>, injection: &Injection, others: &Others<'_>) {
+    for branch in switched(injection) {
+        if !others.hold_branch(*branch) {
+            power::switch(world, context, *branch, true);
+        }
+    }
+    for node in injection.nodes.iter() {
+        let cut =
+            |kind: &FaultKind| matches!(kind, FaultKind::PowerCut | FaultKind::Exchanged(_) | FaultKind::FramTear(_));
+        if !others.any(*node, cut) {
+            power::restore(world, context, *node);
+        }
+    }
+}
+
+/// A level ends by itself, a ramp goes back at once; but the last other one at the place takes it over.
+fn end_level(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection, others: &Others<'_>) {
+    for place in supply_places(injection) {
+        let is_same = |other: &Injection| supply_places(other).contains(&place) && is_level(other);
+        let same = others.0.iter().rev().find(|(_, other)| is_same(other));
+        if let Some((other, held)) = same {
+            let left = Some(held.until).filter(|until| *until != SimTime::NEVER).map(|until| until.since(context.now));
+            if let Some(what) = disturbance(&held.fault.kind, left) {
+                power::disturb(world, context, place, what, token(*other));
             }
+        } else if matches!(injection.fault.kind, FaultKind::Ramp(_)) {
+            let to_mv = world.resource::<Setting>().nominal_mv;
+            power::disturb(world, context, place, Disturbance::Step { to_mv }, token(number));
         }
-        _ => injection.nodes.iter().for_each(|node| power::restore(world, context, *node)),
     }
 }
 
-fn end_at_board(world: &mut World, now: SimTime, injection: &Injection, node: NodeId) {
-    let nominal_erase = world.resource::<Setting>().sector_erase;
+fn is_level(injection: &Injection) -> bool {
+    matches!(injection.fault.kind, FaultKind::Sag(_) | FaultKind::OverVoltage(_) | FaultKind::Ramp(_))
+}
+
+fn end_at_board(world: &mut World, now: SimTime, injection: &Injection, others: &Others<'_>, node: NodeId) {
     match &injection.fault.kind {
         FaultKind::FlashProgramFailure(_) => {
-            if let Some(mut host) = component::<PumpHost>(world, node) {
+            let held = others.any(node, |kind| matches!(kind, FaultKind::FlashProgramFailure(_)));
+            if let Some(mut host) = component::<PumpHost>(world, node).filter(|_| !held) {
                 host.failing_programs = 0;
             }
         }
-        FaultKind::SlowErase(_) => {
-            if let Some(mut flash) = component::<Flash>(world, node) {
-                flash.times.sector_erase = nominal_erase;
-            }
-        }
+        FaultKind::SlowErase(_) => set_erase(world, node, 1_000, others),
         FaultKind::SlowBoot(later) => {
             if let Some(mut cpu) = component::<Cpu>(world, node) {
                 cpu.options.boot_time = cpu.options.boot_time - later.by;
             }
         }
         FaultKind::WrongVersion(_) => {
+            let other = others.last(node, |kind| match kind {
+                FaultKind::WrongVersion(reported) => Some(reported.version.to_header()),
+                _ => None,
+            });
             if let Some(mut host) = component::<PumpHost>(world, node) {
-                host.false_version = None;
+                host.false_version = other;
             }
         }
         FaultKind::ClockDrift(_) => {
+            let other = others.last(node, |kind| match kind {
+                FaultKind::ClockDrift(drifting) => Some(drifting.by.ppm()),
+                _ => None,
+            });
             if let Some(mut cpu) = component::<Cpu>(world, node) {
                 let own = cpu.own_ppm;
-                cpu.set_drift(now, own);
+                cpu.set_drift(now, other.unwrap_or(own));
             }
         }
         _ => {}
     }
 }
 
+/// Power fails in the middle of a write to the FRAM: what was to be written is not whole, and the CIOC is off.
+pub(super) fn torn_write(
+    world: &mut World,
+    context: &mut Context<'_>,
+    injection: &Injection,
+    record: &Record,
+) -> Option<String> {
+    let FaultKind::FramTear(_) = injection.fault.kind else { return None };
+    let &Record::Orchestrator(OrchestratorRecord::WriteTorn { offset, kept, length }) = record else { return None };
+    component::<CiocHost>(world, NodeId::CIOC)?.fram.torn = None;
+    power::cut_at_once(world, context, NodeId::CIOC);
+    Some(format!("a write of {length} bytes at {offset:#06x} of the FRAM ended after {kept} bytes"))
+}
+
 /// What in this record shows that the injection acted.
-pub(super) fn proof(world: &World, number: usize, injection: &Injection, record: &Record) -> Option<String> {
+pub(super) fn proof(
+    world: &World,
+    now: SimTime,
+    number: usize,
+    injection: &Injection,
+    record: &Record,
+) -> Option<String> {
     let ours = |token: u32| usize::try_from(token).is_ok_and(|token| token == number);
     let at = |node: &NodeId| injection.nodes.contains(node);
     match (&injection.fault.kind, record) {
@@ -517,12 +674,15 @@ pub(super) fn proof(world: &World, number: usize, injection: &Injection, record:
             Some(format!("supply at {place} goes to {level}"))
         }
         (FaultKind::PowerCut, Record::Power(PowerRecord::Line { node, connected: false }))
-            if injection.active && at(node) =>
+            if injection.active > 0 && at(node) =>
         {
             Some(format!("the line of {node} is cut"))
         }
+        (FaultKind::ControllerSlow(later), Record::Bus(BusRecord::Frame { .. })) if injection.active > 0 => {
+            slow_attention(world, now, injection, later.by)
+        }
         (FaultKind::PowerCut | FaultKind::FeedOff, Record::Power(PowerRecord::Switched { branch, on: false }))
-            if injection.active && injection.nodes.is_empty() =>
+            if injection.active > 0 && injection.nodes.is_empty() =>
         {
             let branch = if matches!(branch, Branch::Pumps(_)) { "the pumps' feed" } else { "the CIOC's branch" };
             Some(format!("{branch} is off"))
@@ -532,13 +692,13 @@ pub(super) fn proof(world: &World, number: usize, injection: &Injection, record:
         {
             Some(format!("{sender} sends {:#05x} back to back", protocol::frame::raw_id(frame.id())))
         }
-        (_, Record::Pump(record)) if injection.active && at(&record.node()) => pump_proof(world, injection, record),
+        (_, Record::Pump(record)) if injection.active > 0 && at(&record.node()) => pump_proof(world, injection, record),
         (FaultKind::SlowBoot(_), Record::Orchestrator(OrchestratorRecord::Reset))
-            if injection.active && at(&NodeId::CIOC) =>
+            if injection.active > 0 && at(&NodeId::CIOC) =>
         {
             boot_read_back(world, NodeId::CIOC)
         }
-        (FaultKind::SlowBoot(_), Record::Power(PowerRecord::Good { node, .. })) if injection.active && at(node) => {
+        (FaultKind::SlowBoot(_), Record::Power(PowerRecord::Good { node, .. })) if injection.active > 0 && at(node) => {
             boot_read_back(world, *node)
         }
         (FaultKind::Reset, Record::Orchestrator(OrchestratorRecord::Reset))
@@ -548,6 +708,16 @@ pub(super) fn proof(world: &World, number: usize, injection: &Injection, record:
         }
         _ => None,
     }
+}
+
+/// A controller of the place took this frame, and its CPU attends to it later than it would by the fault's measure.
+fn slow_attention(world: &World, now: SimTime, injection: &Injection, by: Span) -> Option<String> {
+    let bus = world.resource::<bus::Bus>();
+    let least = world.resource::<Setting>().latency + by;
+    let took = injection.nodes.iter().filter(|node| bus.receivers() & node.bit() != 0);
+    took.filter_map(|node| bus::controller(world, *node).attends_after(now).map(|after| (node, after)))
+        .find(|(_, after)| *after >= least)
+        .map(|(node, after)| format!("the CPU of {node} attends {after} ms after the end of a frame"))
 }
 
 /// A reset is proven once for each time that the fault began; later resets have other causes.

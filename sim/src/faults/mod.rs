@@ -8,7 +8,8 @@
 //! The healthy code of bus, supply and boards holds no fault; each fault reaches them through a port that exists for it
 //! or through what a real fault would move (a switch, a wire, a stored bit). Words: an *injection* is one fault of the
 //! scenario; it *begins* when its trigger comes, *acts* when something is different because of it, and *ends* after its
-//! duration. An injection that never acted makes the run inconclusive.
+//! duration. An injection that never acted makes the run inconclusive. Where two of them act on the same thing, the end
+//! of one leaves what the other holds.
 
 mod act;
 mod trigger;
@@ -21,7 +22,7 @@ use crate::event::{Context, Event, TwinBuilder};
 use crate::kernel::{SimTime, Span, Words};
 use crate::node::NodeId;
 use crate::record::Record;
-use crate::scenario::{Fault, Scenario, Trigger};
+use crate::scenario::{Fault, FaultKind, Scenario, Trigger};
 
 pub use act::Setting;
 
@@ -82,8 +83,12 @@ pub struct Injection {
     pub fault: Arc<Fault>,
     /// Nodes that it acts on, empty where it acts on bus or supply.
     pub nodes: Arc<[NodeId]>,
-    /// Whether it has begun and not ended.
-    pub active: bool,
+    /// How often it has begun and not ended: a condition may come again before the duration is over.
+    pub active: u32,
+    /// When it began last, counted over all injections of the run; 0 before that.
+    order: u64,
+    /// When its latest end comes; [`SimTime::NEVER`] without a duration.
+    until: SimTime,
     /// How often it began.
     pub begun: u32,
     /// How often it acted.
@@ -102,11 +107,24 @@ pub struct Faults {
     /// In the order of the scenario.
     pub list: Vec<Injection>,
     watch: trigger::Watch,
+    begun: u64,
+}
+
+/// Those injections that act beside the one that begins or ends, the one that began last at the end.
+pub(crate) struct Others<'a>(Vec<(usize, &'a Injection)>);
+
+impl<'a> Others<'a> {
+    fn of(faults: &'a Faults, number: usize) -> Self {
+        let others = faults.list.iter().enumerate().filter(|(other, one)| *other != number && one.active > 0);
+        let mut list: Vec<(usize, &Injection)> = others.collect();
+        list.sort_by_key(|(_, one)| one.order);
+        Self(list)
+    }
 }
 
 /// Schedules the faults of a scenario and watches for their conditions.
 pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting) {
-    let mut faults = Faults { list: Vec::new(), watch: trigger::Watch::new(scenario.pumps.count) };
+    let mut faults = Faults { watch: trigger::Watch::new(scenario.pumps.count), ..Faults::default() };
     for (number, fault) in scenario.faults.iter().enumerate() {
         if let Trigger::At(at) = fault.trigger {
             let injection = u16::try_from(number).expect("a scenario has fewer faults");
@@ -115,7 +133,9 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
         faults.list.push(Injection {
             fault: Arc::new(fault.clone()),
             nodes: act::nodes_of(scenario, &fault.place).into(),
-            active: false,
+            active: 0,
+            order: 0,
+            until: SimTime::ZERO,
             begun: 0,
             activations: 0,
             first: None,
@@ -136,27 +156,34 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
     }
 }
 
-/// Runs `what` on injection `number` with the world beside it.
-fn with<T>(world: &mut World, number: usize, what: impl FnOnce(&mut World, &mut Injection) -> T) -> Option<T> {
+fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
     world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
-        faults.list.get_mut(number).map(|injection| what(world, injection))
-    })
+        faults.begun += 1;
+        let order = faults.begun;
+        let Some(injection) = faults.list.get_mut(number) else { return };
+        injection.begun += 1;
+        injection.active += 1;
+        injection.order = order;
+        injection.until = injection.fault.duration.map_or(SimTime::NEVER, |duration| context.now + duration);
+        let mut injection = injection.clone();
+        let injection_number = u16::try_from(number).unwrap_or(u16::MAX);
+        context.record(Record::Fault(FaultRecord::Begun { injection: injection_number }));
+        if let Some(effect) = act::begin(world, context, number, &injection, &Others::of(&faults, number)) {
+            acted(context, number, &mut injection, &effect);
+        }
+        // A torn write cuts the supply when it comes, and the duration counts from there.
+        if !matches!(injection.fault.kind, FaultKind::FramTear(_)) {
+            schedule_end(context, injection_number, &injection);
+        }
+        schedule_repeat(context, injection_number, &injection);
+        faults.list[number] = injection;
+    });
 }
 
-fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
-    let injection_number = u16::try_from(number).unwrap_or(u16::MAX);
-    with(world, number, |world, injection| {
-        injection.begun += 1;
-        injection.active = true;
-        context.record(Record::Fault(FaultRecord::Begun { injection: injection_number }));
-        if let Some(effect) = act::begin(world, context, number, injection) {
-            acted(context, number, injection, &effect);
-        }
-        if let Some(duration) = injection.fault.duration {
-            context.agenda.after(duration, Event::Fault(FaultEvent::End { injection: injection_number }));
-        }
-        schedule_repeat(context, injection_number, injection);
-    });
+fn schedule_end(context: &mut Context<'_>, number: u16, injection: &Injection) {
+    if let Some(duration) = injection.fault.duration {
+        context.agenda.after(duration, Event::Fault(FaultEvent::End { injection: number }));
+    }
 }
 
 /// A fault at a time begins again after its period.
@@ -170,9 +197,13 @@ fn schedule_repeat(context: &mut Context<'_>, number: u16, injection: &Injection
 }
 
 fn end(world: &mut World, context: &mut Context<'_>, number: usize) {
-    with(world, number, |world, injection| {
-        injection.active = false;
-        act::end(world, context, number, injection);
+    world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
+        let Some(injection) = faults.list.get_mut(number) else { return };
+        injection.active = injection.active.saturating_sub(1);
+        // One that began again in the meantime goes on until its last end.
+        if injection.active == 0 {
+            act::end(world, context, number, &faults.list[number], &Others::of(&faults, number));
+        }
         let injection = u16::try_from(number).unwrap_or(u16::MAX);
         context.record(Record::Fault(FaultRecord::Ended { injection }));
     });
@@ -196,7 +227,7 @@ fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Rec
         return;
     }
     world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
-        let Faults { list, watch } = &mut *faults;
+        let Faults { list, watch, .. } = &mut *faults;
         let moment = watch.see(record);
         for (number, injection) in list.iter_mut().enumerate() {
             if may_begin(injection)
@@ -206,9 +237,15 @@ fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Rec
                 context.agenda.at(time + delay, Event::Fault(event));
             }
             if injection.begun > 0
-                && let Some(effect) = act::proof(world, number, injection, record)
+                && let Some(effect) = act::proof(world, time, number, injection, record)
             {
                 acted(context, number, injection, &effect);
+            }
+            if injection.active > 0
+                && let Some(effect) = act::torn_write(world, context, injection, record)
+            {
+                acted(context, number, injection, &effect);
+                schedule_end(context, u16::try_from(number).unwrap_or(u16::MAX), injection);
             }
         }
     });

@@ -43,13 +43,15 @@ pub struct Fram {
     pub writes: u64,
     /// After how many more bytes power fails inside a write, if so planned.
     pub tear_after: Option<u64>,
+    /// The write in which it failed: its offset, the bytes that it left, and those that it should have.
+    pub torn: Option<(u16, u16, u16)>,
 }
 
 impl Fram {
     /// FRAM as delivered: all zero.
     #[must_use]
     pub fn new() -> Self {
-        Self { bytes: Arc::new([0; FRAM_LEN]), writes: 0, tear_after: None }
+        Self { bytes: Arc::new([0; FRAM_LEN]), writes: 0, tear_after: None, torn: None }
     }
 }
 
@@ -72,9 +74,13 @@ impl NonVolatile for Fram {
         self.writes += 1;
         let start = usize::from(offset);
         let Some(cells) = Arc::make_mut(&mut self.bytes).get_mut(start..start + bytes.len()) else { return };
-        for (cell, byte) in cells.iter_mut().zip(bytes) {
+        for (kept, (cell, byte)) in cells.iter_mut().zip(bytes).enumerate() {
             match &mut self.tear_after {
-                Some(0) => return,
+                Some(0) => {
+                    let short = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+                    self.torn.get_or_insert((offset, short(kept), short(bytes.len())));
+                    return;
+                }
                 Some(left) => *left -= 1,
                 None => {}
             }
@@ -270,6 +276,11 @@ impl Board<'_> {
             }
             let inputs = self.inputs(context.now, received, sent, action.take());
             let Some(outputs) = self.step_firmware(context, &inputs)? else { return Ok(()) };
+            if let Some((offset, kept, length)) = self.host.fram.torn {
+                self.tell_what_survives(context, &inputs, &outputs);
+                context.record(OrchestratorRecord::WriteTorn { offset, kept, length }.into());
+                return Ok(());
+            }
             self.apply(context, &outputs)?;
             if self.cpu.availability(context.now) != Availability::Now {
                 return Ok(());
@@ -322,6 +333,25 @@ impl Board<'_> {
             self.cpu.busy_until = context.now + cost;
         }
         outputs.map(Some)
+    }
+
+    /// Supply failed inside a write of this step: the firmware never came to what follows that write. What it told up to
+    /// the first log entry that the next boot will not find has happened; frames of the step were not sent.
+    fn tell_what_survives(&self, context: &mut Context<'_>, inputs: &Inputs, outputs: &Outputs) {
+        let host = &self.host;
+        let mut found = Fram { tear_after: None, torn: None, ..host.fram.clone() };
+        let mut next = Orchestrator::boot(host.config, &found);
+        let reader = StoreReader { store: &host.store, bytes: std::cell::Cell::new(0) };
+        // The first step of a boot repairs the log from the record.
+        let nothing_new = Inputs { received: None, sent: None, user: None, ..*inputs };
+        let _ = next.step(units::Instant::ZERO, &nothing_new, &reader, &mut found);
+        let last = outputs.notices.iter().rposition(|notice| match notice {
+            orchestrator::Notice::Log(entry) => Orchestrator::log(&found).any(|known| known == *entry),
+            _ => false,
+        });
+        for notice in outputs.notices.iter().take(last.map_or(0, |last| last + 1)) {
+            context.record(OrchestratorRecord::Notice(*notice).into());
+        }
     }
 
     /// Carries out what the firmware asked for.

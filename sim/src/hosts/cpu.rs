@@ -46,7 +46,8 @@ pub struct Cpu {
     since: SimTime,
     shown_then: u64,
     wake_wanted: SimTime,
-    wake_scheduled: SimTime,
+    /// The two earliest scheduled wakes, earlier first. Any other is out of date when it comes.
+    wakes_scheduled: [SimTime; 2],
 }
 
 impl Cpu {
@@ -65,7 +66,7 @@ impl Cpu {
             since: SimTime::ZERO,
             shown_then: 0,
             wake_wanted: SimTime::NEVER,
-            wake_scheduled: SimTime::NEVER,
+            wakes_scheduled: [SimTime::NEVER; 2],
         }
     }
 
@@ -79,7 +80,7 @@ impl Cpu {
         self.since = now;
         self.shown_then = 0;
         self.wake_wanted = SimTime::NEVER;
-        self.wake_scheduled = SimTime::NEVER;
+        self.wakes_scheduled = [SimTime::NEVER; 2];
     }
 
     /// What the CPU's own clock shows at `now`.
@@ -126,28 +127,29 @@ impl Cpu {
     /// Notes when the firmware wants to run again; gives the instant to schedule, if none early enough is.
     pub fn want_wake(&mut self, now: SimTime, wake_at: Option<Instant>) -> Option<SimTime> {
         self.wake_wanted = wake_at.map_or(SimTime::NEVER, |instant| self.true_time(instant).max(now));
-        if self.wake_wanted < self.wake_scheduled {
-            self.wake_scheduled = self.wake_wanted;
-            return Some(self.wake_scheduled);
-        }
-        None
+        self.schedule_wake()
     }
 
     /// A scheduled wake came at `now`: whether it is wanted already, and if not, when to schedule the next.
     pub fn on_wake(&mut self, now: SimTime) -> (bool, Option<SimTime>) {
-        if now < self.wake_scheduled {
+        let [first, second] = self.wakes_scheduled;
+        if now < first {
             return (false, None);
         }
-        self.wake_scheduled = SimTime::NEVER;
+        self.wakes_scheduled = [second, SimTime::NEVER];
         if self.wake_wanted <= now {
             self.wake_wanted = SimTime::NEVER;
             return (true, None);
         }
-        if self.wake_wanted == SimTime::NEVER {
-            return (false, None);
-        }
-        self.wake_scheduled = self.wake_wanted;
-        (false, Some(self.wake_wanted))
+        (false, self.schedule_wake())
+    }
+
+    fn schedule_wake(&mut self) -> Option<SimTime> {
+        let [first, _] = self.wakes_scheduled;
+        (self.wake_wanted < first).then(|| {
+            self.wakes_scheduled = [self.wake_wanted, first];
+            self.wake_wanted
+        })
     }
 
     /// Whether firmware can run now; if it only has to wait, until when.
@@ -233,5 +235,19 @@ mod tests {
         assert_eq!(cpu.want_wake(t(1_000_000), Some(Instant::from_micros(10))), Some(t(1_010_000)));
         assert_eq!(cpu.on_wake(t(1_010_000)), (true, None));
         assert_eq!(cpu.on_wake(t(1_020_000)), (false, None));
+    }
+
+    #[test]
+    fn a_far_wake_is_scheduled_once_however_many_near_ones_come_before_it() {
+        let mut cpu = cpu(0, 0);
+        let t = SimTime::from_nanos;
+        assert_eq!(cpu.want_wake(t(1_000_000), Some(Instant::from_micros(100))), Some(t(1_100_000)));
+        for near in [10, 20, 30] {
+            let at = t(1_000_000 + near * 1_000);
+            assert_eq!(cpu.want_wake(t(1_000_000), Some(Instant::from_micros(near))), Some(at));
+            assert_eq!(cpu.on_wake(at), (true, None));
+            assert_eq!(cpu.want_wake(at, Some(Instant::from_micros(100))), None);
+        }
+        assert_eq!(cpu.on_wake(t(1_100_000)), (true, None));
     }
 }

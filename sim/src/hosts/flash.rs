@@ -13,11 +13,12 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
-use protocol::header::{CRC32, HEADER_LEN, ImageHeader};
+use protocol::header::ImageHeader;
 use pump::flash_map::{SECTOR_LEN, SECTORS};
 use pump::{FlashCommand, FlashMemory};
 use rand::Rng;
 
+use super::image;
 use crate::kernel::{SimTime, Span, Stream};
 
 const PAGE: usize = 4_096;
@@ -236,11 +237,7 @@ impl Flash {
         if self.stored_word(marker) != pump::flash_map::MARKER {
             return None;
         }
-        let head = self.dump(0, HEADER_LEN);
-        let header = ImageHeader::decode(head.first_chunk()?).ok()?;
-        let length = usize::try_from(header.length).ok().filter(|length| *length <= marker)?;
-        let payload = self.dump(HEADER_LEN, length.checked_sub(HEADER_LEN)?);
-        (CRC32.checksum(&payload) == header.payload_crc).then_some(header)
+        image::leading(&self.dump(0, marker))
     }
 
     /// The stored bytes from `address` on, as a programmer would read them out.

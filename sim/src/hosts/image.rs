@@ -29,9 +29,32 @@ pub fn made_up(seed: u64, model: ModelId, version: Version, length: usize) -> Im
     bytes.into()
 }
 
+/// The header of the image that `bytes` begin with, if header and checksums are right and all of it is there. Written
+/// apart from the readers of the firmware, on whole bytes in one go.
+#[must_use]
+pub fn leading(bytes: &[u8]) -> Option<ImageHeader> {
+    let header = ImageHeader::decode(bytes.first_chunk()?).ok()?;
+    let payload = bytes.get(HEADER_LEN..usize::try_from(header.length).ok()?)?;
+    (CRC32.checksum(payload) == header.payload_crc).then_some(header)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_is_read_with_whatever_follows_it_and_refused_with_any_byte_changed_or_missing() {
+        let image = made_up(7, ModelId(1), Version { major: 2, minor: 1, patch: 0 }, 300);
+        let followed = [&image[..], &[0xFF; 9]].concat();
+        assert_eq!(leading(&followed), leading(&image));
+        assert_eq!(leading(&image).map(|header| header.length), Some(300));
+        for at in 0..image.len() {
+            let mut bad = image.to_vec();
+            bad[at] ^= 0x40;
+            assert_eq!(leading(&bad), None, "byte {at}");
+            assert_eq!(leading(&image[..at]), None, "{at} bytes");
+        }
+    }
 
     #[test]
     fn a_made_up_image_carries_a_good_header_and_checksum() {

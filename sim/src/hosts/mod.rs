@@ -270,7 +270,7 @@ fn wake_is_due(cpu: &mut Cpu, context: &mut Context<'_>, node: NodeId, life: u32
 }
 
 /// The message of a caught panic.
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

@@ -27,6 +27,15 @@ pub enum OrchestratorRecord {
     UpdateEnded,
     /// It was reset.
     Reset,
+    /// Its supply failed in the middle of a write to its FRAM; nothing that it would have done after that happened.
+    WriteTorn {
+        /// Offset of the write.
+        offset: u16,
+        /// Bytes that were still written.
+        kept: u16,
+        /// Bytes that should have been.
+        length: u16,
+    },
 }
 
 /// Records of a pump.
@@ -120,6 +129,10 @@ impl OrchestratorRecord {
             Self::UpdateBegun => to.put(4),
             Self::UpdateEnded => to.put(5),
             Self::Reset => to.put(6),
+            Self::WriteTorn { offset, kept, length } => {
+                to.put(7);
+                [offset, kept, length].into_iter().for_each(|number| to.put(u64::from(*number)));
+            }
         }
     }
 }

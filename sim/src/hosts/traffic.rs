@@ -30,6 +30,19 @@ struct Message {
     replaced: u64,
 }
 
+/// Requests of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requests {
+    /// Who sends it.
+    pub node: NodeId,
+    /// How many there were.
+    pub requested: u64,
+    /// How many were replaced by the next one while they waited.
+    pub replaced: u64,
+    /// Since when one waits for a mailbox.
+    pub waits_since: Option<SimTime>,
+}
+
 /// All periodic messages of a run, and what waits for a mailbox at each node.
 #[derive(Resource, Clone, Default)]
 pub struct TrafficList {
@@ -44,9 +57,15 @@ impl TrafficList {
         self.messages.iter().find(|message| message.spec.name == name).map(|message| message.spec.id.id())
     }
 
-    /// Name, id and how many requests replaced a waiting message, in the order of the scenario.
-    pub fn replaced(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.messages.iter().map(|message| (message.spec.name.as_str(), message.replaced))
+    /// What became of the requests of the message of this name, as far as they came to no mailbox.
+    #[must_use]
+    pub fn requests_of(&self, name: &str) -> Option<Requests> {
+        let message = self.messages.iter().find(|message| message.spec.name == name)?;
+        let waiting = self.waiting.iter().filter(|(node, _)| *node == message.node).flat_map(|(_, waiting)| waiting);
+        let waits_since =
+            waiting.filter(|(frame, _)| frame.id() == message.spec.id.id()).map(|(_, since)| *since).min();
+        let Message { node, requested, replaced, .. } = *message;
+        Some(Requests { node, requested, replaced, waits_since })
     }
 }
 
@@ -122,17 +141,18 @@ fn queue(world: &mut World, node: NodeId, index: usize, entry: (Frame, SimTime))
     }
 }
 
-/// A mailbox of a node without a CPU became free: sends what waits, the lowest id first.
+/// A mailbox of a node without a CPU became free: sends what waits, the lowest id first. A message of which one is in a
+/// mailbox waits on, or the least urgent one would fill them all.
 pub(super) fn attend(world: &mut World, context: &mut Context<'_>, node: NodeId) {
     while bus::take_sent(world, node).is_some() {}
     while bus::take_received(world, node).is_some() {}
     while bus::mailboxes_free(world, node) > 0 {
+        let list = world.resource::<TrafficList>();
+        let Some((_, waiting)) = list.waiting.iter().find(|(known, _)| *known == node) else { return };
+        let ready = (0..waiting.len()).filter(|index| !bus::waits_to_send(world, node, waiting[*index].0.id()));
+        let Some(next) = ready.min_by_key(|index| bus::wire::arbitration_key(waiting[*index].0.id())) else { return };
         let mut list = world.resource_mut::<TrafficList>();
         let Some((_, waiting)) = list.waiting.iter_mut().find(|(known, _)| *known == node) else { return };
-        let Some(next) = (0..waiting.len()).min_by_key(|index| bus::wire::arbitration_key(waiting[*index].0.id()))
-        else {
-            return;
-        };
         let (frame, queued) = waiting.remove(next);
         if bus::request_queued(world, context, node, frame, queued).is_err() {
             return;

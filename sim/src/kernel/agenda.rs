@@ -51,13 +51,16 @@ impl<E> Ord for Entry<E> {
 #[derive(Clone)]
 pub struct Agenda<E> {
     heap: BinaryHeap<Entry<E>>,
+    /// Whether the first entry was taken already. It keeps its place until the next event is scheduled or taken: most
+    /// handlers schedule one event, and to replace the first entry costs less than to remove it and to add another.
+    taken: bool,
     now: SimTime,
     scheduled: u64,
 }
 
 impl<E: Event> Default for Agenda<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), now: SimTime::ZERO, scheduled: 0 }
+        Self { heap: BinaryHeap::new(), taken: false, now: SimTime::ZERO, scheduled: 0 }
     }
 }
 
@@ -78,7 +81,14 @@ impl<E: Event> Agenda<E> {
         let phase = u128::from(event.phase() & 0xF);
         let key = u128::from(time.as_nanos()) << 64 | phase << 60 | u128::from(self.scheduled);
         self.scheduled += 1;
-        self.heap.push(Entry { key, event });
+        let entry = Entry { key, event };
+        if std::mem::take(&mut self.taken)
+            && let Some(mut first) = self.heap.peek_mut()
+        {
+            *first = entry;
+        } else {
+            self.heap.push(entry);
+        }
     }
 
     /// Schedules `event` a while from now.
@@ -88,27 +98,37 @@ impl<E: Event> Agenda<E> {
 
     /// When the next event happens.
     #[must_use]
-    pub fn next_time(&self) -> Option<SimTime> {
+    pub fn next_time(&mut self) -> Option<SimTime> {
+        self.remove_taken();
         self.heap.peek().map(|entry| time_of(entry.key))
     }
 
     /// Takes the next event and moves the clock to it.
     pub fn pop(&mut self) -> Option<E> {
-        let entry = self.heap.pop()?;
+        self.remove_taken();
+        let entry = self.heap.peek()?;
         self.now = time_of(entry.key);
+        self.taken = true;
         Some(entry.event)
     }
 
     /// How many events wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.len() - usize::from(self.taken)
     }
 
     /// Whether nothing is left to happen.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.len() == 0
+    }
+
+    fn remove_taken(&mut self) {
+        if self.taken {
+            self.heap.pop();
+            self.taken = false;
+        }
     }
 }
 

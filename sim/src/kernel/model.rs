@@ -41,6 +41,11 @@ impl<E: Event, R: Record> Context<'_, E, R> {
         self.trace.write(self.now, record);
     }
 
+    /// Shows observers a detail at the present instant that is in no fingerprint; see [`Trace::note`].
+    pub fn note(&mut self, record: R) {
+        self.trace.note(self.now, record);
+    }
+
     /// Ends the run after this event.
     pub fn halt(&mut self) {
         *self.halt = true;

@@ -90,6 +90,11 @@ impl<R: Record> Trace<R> {
         self.fresh.push((time, record));
     }
 
+    /// Shows observers a record that follows from the others and is therefore in no fingerprint and not counted.
+    pub fn note(&mut self, time: SimTime, record: R) {
+        self.fresh.push((time, record));
+    }
+
     /// How many records there are.
     #[must_use]
     pub fn count(&self) -> u64 {

@@ -15,6 +15,7 @@ use protocol::cyclic::PumpState;
 use crate::bus::{BusRecord, LinkState};
 use crate::event::{Context, TwinBuilder};
 use crate::hosts::cioc::CiocHost;
+use crate::hosts::flash::Flash;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
 use crate::node::{NodeId, Nodes};
@@ -66,6 +67,8 @@ pub struct Measures {
     pub fail_safe: Vec<bool>,
     /// Flash operations begun by each pump.
     pub flash_operations: Vec<u64>,
+    /// Version of the whole application in each pump's flash before the run, none without one.
+    pub versions_before: Vec<Option<protocol::header::Version>>,
     /// When all good pumps were in automatic mode again after the last try; counts anew with each try.
     pub back_to_automatic: Option<SimTime>,
     /// What the first successful frames on the bus say of each update: request of the bootloader, and first status of
@@ -114,6 +117,7 @@ impl Measures {
             states: vec![(None, SimTime::ZERO); pumps],
             fail_safe: vec![false; pumps],
             flash_operations: vec![0; pumps],
+            versions_before: vec![None; pumps],
             back_to_automatic: None,
             seen_on_bus: vec![BusView::default(); pumps],
             ends: match scenario.end {
@@ -153,12 +157,18 @@ impl Measures {
             }
             BusRecord::State { node, state, tec, rec } => self.see_link(*node, *state, *tec, *rec),
             BusRecord::Counters { node, tec, rec } => self.see_counters(*node, *tec, *rec),
-            BusRecord::Hit { .. } | BusRecord::Overrun { .. } | BusRecord::Lost { .. } => {}
+            BusRecord::Hit { .. }
+            | BusRecord::Overrun { .. }
+            | BusRecord::Lost { .. }
+            | BusRecord::Levels { .. }
+            | BusRecord::Wiring { .. } => {}
         }
     }
 
-    /// The run is over: tries still running end here, and so do the windows of the bus load.
-    pub(crate) fn finish(&mut self, end: SimTime) {
+    /// The run is over: tries still running end here, and so do the windows of the bus load. The flashes themselves
+    /// have counted their operations.
+    pub(crate) fn finish(&mut self, end: SimTime, flash_operations: Vec<u64>) {
+        self.flash_operations = flash_operations;
         self.timeline.end_open_tries(end);
         self.bus.finish(end);
         self.flush_load();
@@ -241,8 +251,8 @@ impl Measures {
                 self.fail_safe[pump] |= *state == PumpState::FailSafe;
             }
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => self.states[pump] = (None, now),
-            PumpRecord::FlashBegun { .. } => self.flash_operations[pump] += 1,
-            PumpRecord::Started { .. }
+            PumpRecord::FlashBegun { .. }
+            | PumpRecord::Started { .. }
             | PumpRecord::Motor { .. }
             | PumpRecord::UnerasedWrite { .. }
             | PumpRecord::Disguised { .. } => {}
@@ -254,17 +264,27 @@ impl Measures {
 fn is_transition(record: &Record) -> bool {
     !matches!(
         record,
-        Record::Bus(BusRecord::Frame { .. })
+        Record::Bus(BusRecord::Frame { .. } | BusRecord::Levels { .. } | BusRecord::Wiring { .. })
             | Record::Plant(plant::PlantRecord::State { .. })
             | Record::Pump(PumpRecord::FlashBegun { .. })
             | Record::Orchestrator(OrchestratorRecord::Notice(Notice::Block { .. }))
     )
 }
 
-/// Adds the measures of a run to the twin.
+/// Adds the measures of a run to the twin, after its pumps.
 pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
-    builder.resource(Measures::new(scenario));
+    let mut measures = Measures::new(scenario);
+    for (index, version) in measures.versions_before.iter_mut().enumerate() {
+        let entity = builder.world.resource::<Nodes>().entity(NodeId::new(u8::try_from(index + 1).unwrap_or(1)));
+        let flash = builder.world.get::<Flash>(entity);
+        *version = flash.and_then(Flash::valid_header).map(|header| header.version);
+    }
+    builder.resource(measures);
     builder.observe(|world, _, time, record| {
+        // Every second record is one of these, and the flash counts its operations itself.
+        if matches!(record, Record::Pump(PumpRecord::FlashBegun { .. })) {
+            return;
+        }
         if matches!(record, Record::Power(_) | Record::Plant(_)) {
             draw_curves(world, time, record);
         }

@@ -120,7 +120,10 @@ impl Timeline {
                 self.end_open_tries(now);
             }
             OrchestratorRecord::Notice(notice) => self.see_notice(now, notice),
-            OrchestratorRecord::Started | OrchestratorRecord::User(_) | OrchestratorRecord::UpdateEnded => {}
+            OrchestratorRecord::Started
+            | OrchestratorRecord::User(_)
+            | OrchestratorRecord::UpdateEnded
+            | OrchestratorRecord::WriteTorn { .. } => {}
         }
     }
 

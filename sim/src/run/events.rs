@@ -77,6 +77,16 @@ fn bus(record: &BusRecord) -> (String, &'static str, Value) {
         BusRecord::Lost { injection, node, id: lost } => {
             (node.to_string(), "frame-lost", json!({ "injection": injection, "id": id(*lost) }))
         }
+        BusRecord::Levels { start, members, runs } => (
+            "bus".to_owned(),
+            "levels",
+            json!({ "start_ms": at_ms(*start), "nodes": nodes(*members), "runs": &**runs }),
+        ),
+        BusRecord::Wiring { stretches } => (
+            "bus".to_owned(),
+            "wiring",
+            json!({ "stretches": stretches.iter().map(|nodes_of| nodes(*nodes_of)).collect::<Vec<_>>() }),
+        ),
     }
 }
 
@@ -106,6 +116,9 @@ fn orchestrator(record: &OrchestratorRecord) -> (String, &'static str, Value) {
         OrchestratorRecord::Started => ("started", Value::Null),
         OrchestratorRecord::Off => ("off", Value::Null),
         OrchestratorRecord::Reset => ("reset", Value::Null),
+        OrchestratorRecord::WriteTorn { offset, kept, length } => {
+            ("write-torn", json!({ "offset": offset, "kept": kept, "length": length }))
+        }
         OrchestratorRecord::UpdateBegun => ("own-update-begun", Value::Null),
         OrchestratorRecord::UpdateEnded => ("own-update-ended", Value::Null),
         OrchestratorRecord::User(action) => ("user", json!(format!("{action:?}"))),
@@ -166,9 +179,10 @@ fn notice_data(notice: &Notice) -> Value {
 fn alarm_text(alarm: &Alarm) -> String {
     match alarm {
         Alarm::PumpDead(pump) => format!("P{:02} is dead", pump.get()),
-        Alarm::PumpMissing(pump) => format!("P{:02} does not answer", pump.get()),
+        Alarm::PumpMissing(pump) => format!("P{:02} cannot be used", pump.get()),
         Alarm::PumpRejected(pump) => format!("the image is not for P{:02}", pump.get()),
         Alarm::LowSupply => "supply too low for an update".to_owned(),
+        Alarm::NoPumpHeard => "no pump is heard".to_owned(),
         Alarm::Image(cause) => format!("the image cannot be used ({cause})"),
     }
 }

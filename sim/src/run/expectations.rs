@@ -4,8 +4,8 @@ use orchestrator::Cause;
 use reports::{Expectation as Row, Injection, Millis, Outcome, Report, RowVerdict, Standing, Verdict};
 
 use super::Run;
-use super::report::class_of;
-use crate::checks::Checks;
+use super::classes::{Hit, Judge};
+use crate::checks;
 use crate::hosts::OrchestratorRecord;
 use crate::kernel::SimTime;
 use crate::measure::Measures;
@@ -26,6 +26,9 @@ pub(super) fn judge(scenario: &Scenario, run: &Run, report: &mut Report) {
         .expectations
         .iter()
         .map(|expectation| {
+            if let Some(why) = written_all_the_same(scenario, run, expectation) {
+                return Row { text: format!("{}, but {why}", text(expectation)), verdict: RowVerdict::Fail };
+            }
             let held = holds(scenario, run, report, before, expectation);
             let verdict = if held { RowVerdict::Pass } else { RowVerdict::Fail };
             Row { text: text(expectation), verdict }
@@ -41,6 +44,20 @@ pub(super) fn judge(scenario: &Scenario, run: &Run, report: &mut Report) {
     if said == Some(before) && report.verdict == Verdict::Pass {
         report.verdict = before;
     }
+}
+
+/// Pumps that are expected not to have been reached, and whose flash says otherwise.
+fn written_all_the_same(scenario: &Scenario, run: &Run, expectation: &Expectation) -> Option<String> {
+    let Expectation::Outcome(wanted) = expectation else { return None };
+    if wanted.is != scenario::Outcome::NotReached {
+        return None;
+    }
+    let operations = &run.twin.world.resource::<Measures>().flash_operations;
+    let pumps = scenario.selected(&wanted.pumps).into_iter();
+    let written = pumps.map(|pump| (pump, operations[usize::from(pump) - 1])).filter(|(_, count)| *count > 0);
+    let words: Vec<String> =
+        written.map(|(pump, count)| format!("P{pump:02} began {count} flash operations")).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// A check that the scenario expects to fail reads expected-fail; if it does not fail, that fails the run.
@@ -224,35 +241,40 @@ fn alarm_words(alarm: &Alarm) -> String {
 }
 
 /// Image defects, unusual answers, searches by hand and the CIOC's own update are disturbances, too: each with its proof.
-pub(super) fn injections_outside_the_list(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Injection> {
+pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>) -> Vec<Injection> {
     let mut list = Vec::new();
-    let mut add = |id: &str, kind: &str, target: &str, seen: Option<(SimTime, String)>, activations: u64| {
-        let broken = run.twin.world.resource::<Checks>().rows().any(|row| row.broken.is_some());
+    let measures = judge.measures;
+    let mut add = |kind: &str, target: &str, seen: Option<(SimTime, String)>, activations: u64, hit: Hit| {
         let first = seen.as_ref().map(|(time, _)| *time);
         list.push(Injection {
-            id: id.to_owned(),
+            id: if kind == "image-defect" { "image" } else { kind }.to_owned(),
             kind: kind.to_owned(),
             target: target.to_owned(),
             at_ms: first.map(|time| Millis::from_nanos(time.as_nanos())),
             activations: if seen.is_some() { activations.max(1) } else { 0 },
             effect: seen.map(|(_, effect)| effect).unwrap_or_default(),
-            class: class_of(measures, first, broken).to_owned(),
+            class: judge.class(first, &hit).to_owned(),
         });
     };
     if scenario.campaign && scenario.package.image.defect.is_some() {
-        add("image", "image-defect", "package", image_proof(scenario, measures), 1);
+        add("image-defect", "package", image_proof(scenario, measures), 1, Hit::Image);
     }
-    if scenario.campaign && !matches!(scenario.user.consent, Consent::Agree(_)) {
-        add("consent", "consent", "person at the CIOC", first_notice(measures, is_question), 1);
+    if scenario.campaign && is_unusual(&scenario.user.consent) {
+        add("consent", "person at the CIOC", first_notice(measures, is_question), 1, Hit::Consent);
     }
     if !scenario.user.manual_searches.is_empty() {
-        let searches = count(measures, is_manual_search);
-        add("manual-search", "manual-search", "person at the CIOC", first_notice(measures, is_manual_search), searches);
+        let (seen, searches) = (first_notice(measures, is_manual_search), count(measures, is_manual_search));
+        add("manual-search", "person at the CIOC", seen, searches, Hit::Search);
     }
     if scenario.cioc_update.is_some() {
-        add("cioc-update", "cioc-update", "CIOC", first_notice(measures, is_update), 1);
+        add("cioc-update", "CIOC", first_notice(measures, is_update), 1, Hit::CiocUpdate);
     }
     list
+}
+
+/// Whether the answer is any other than a yes while the question stands.
+fn is_unusual(consent: &Consent) -> bool {
+    !matches!(consent, Consent::Agree(answer) if answer.after <= checks::CONSENT_WITHIN)
 }
 
 /// What the store really holds, and that the CIOC read it: its image alarm, its rejections or its search.

@@ -4,6 +4,7 @@
 //!   Loaded --twin::build--> Twin --run_until--> Measures, Checks, Faults --report--> reports::Report
 //! ```
 
+mod classes;
 mod events;
 mod expectations;
 pub mod recording;
@@ -12,15 +13,22 @@ mod report;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bevy_ecs::prelude::World;
+
+use crate::bus::Bus;
 use crate::checks::Checks;
 use crate::event::Twin;
 use crate::hosts::FirmwareDefect;
+use crate::hosts::flash::Flash;
 use crate::kernel::{Halt, SimTime};
 use crate::measure::Measures;
+use crate::node::Nodes;
+use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin;
 
 pub use events::event_of;
+use recording::Line;
 pub use report::{Identity, report};
 
 /// How a run ended.
@@ -61,14 +69,33 @@ pub fn run_recorded(
     sink: impl Write + Send + 'static,
     progress: impl FnMut(&Twin),
 ) -> (Run, io::Result<()>) {
-    let writer = Arc::new(Mutex::new(recording::Writer::new(sink, scenario)));
-    let observer = Arc::clone(&writer);
+    let (run, mut writer) =
+        run_watched(scenario, image_file, recording::Writer::new(sink, scenario), recording::Writer::record, progress);
+    let written = writer.finish(run.end);
+    (run, written)
+}
+
+/// [`run`], with every line of its recording shown to `watch` in order; gives back the watcher's `state`.
+pub fn run_watched<T: Send + 'static>(
+    scenario: &Scenario,
+    image_file: Option<&[u8]>,
+    state: T,
+    watch: fn(&mut T, &Line),
+    progress: impl FnMut(&Twin),
+) -> (Run, T) {
+    let state = Arc::new(Mutex::new(Some(state)));
+    let shown = Arc::clone(&state);
     let recorder: twin::Recorder = Box::new(move |world, time, record| {
-        observer.lock().unwrap_or_else(PoisonError::into_inner).record(world, time, record);
+        if let Some(state) = &mut *shown.lock().unwrap_or_else(PoisonError::into_inner) {
+            watch(state, &Line::of(world, time, record));
+        }
     });
     let run = finish(twin::build_recorded(scenario, image_file, Some(recorder)), scenario, progress);
-    let written = writer.lock().unwrap_or_else(PoisonError::into_inner).finish(run.end);
-    (run, written)
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner).take().expect("nobody else takes it");
+    for record in run.twin.world.resource::<Bus>().unfinished_levels(run.end) {
+        watch(&mut state, &Line::of(&run.twin.world, run.end, &Record::Bus(record)));
+    }
+    (run, state)
 }
 
 /// How much simulated time passes between two calls of `progress`.
@@ -96,7 +123,14 @@ pub fn finish(mut twin: Twin, scenario: &Scenario, mut progress: impl FnMut(&Twi
         (None, Halt::TimeReached) => Ending::TimeLimit,
         (None, Halt::Livelock) => Ending::Livelock,
     };
-    twin.world.resource_mut::<Measures>().finish(end);
+    let flash_operations = flash_operations(&twin.world);
+    twin.world.resource_mut::<Measures>().finish(end, flash_operations);
     twin.world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| checks.finish(world, end));
     Run { twin, ending, end }
+}
+
+/// Operations that each pump's flash began; index 0 is pump 1.
+fn flash_operations(world: &World) -> Vec<u64> {
+    let pumps = world.resource::<Nodes>().iter().filter(|(node, _)| node.pump().is_some());
+    pumps.map(|(_, entity)| world.get::<Flash>(entity).map_or(0, |flash| flash.operations)).collect()
 }

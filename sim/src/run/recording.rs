@@ -3,14 +3,18 @@
 //! A recording is text, one JSON object a line:
 //!
 //! ```text
-//!   {"format":"cooltwin.recording/1","name":..,"sha256":..,"seed":"1","resolved":..}   head: the scenario, whole
+//!   {"format":"cooltwin.recording/2","name":..,"sha256":..,"seed":"1","bitrate":250000,"nodes":[..],"resolved":..}   head
 //!   {"t_ms":12.408,"node":"CIOC","kind":"frame","data":{..}}                           one line for each record
-//!   {"end":"cooltwin.recording/1","end_ms":996200,"lines":1180311}                     end mark; lines before it
+//!   {"end":"cooltwin.recording/2","end_ms":996200,"lines":1180311}                     end mark; lines before it
 //! ```
 //! A line between head and end mark has the fields of events.jsonl. Beyond those it holds each good frame: `start_ms`
 //! of its SOF, `t_ms` the end of its last bit, `bits` from SOF to the end of EOF, `queued_ms`, `id`, `data`, the sender
 //! as `node` and as `receivers` the nodes whose controllers took it. An error frame has the `bit` of the first error
 //! (SOF is 0), the sender as `node` and in `seen_by` who detected it. A file without its end mark is a *cut* one.
+//!
+//! Two kinds of line tell what the records of a run leave out. `levels` has the line bit by bit over each attempt that
+//! was disturbed: from `start_ms` on, on the stretch of line with `nodes`, in `runs` how many bits in a row were
+//! recessive, then dominant, then recessive and so on. `wiring` has the nodes of each stretch since the wiring changed.
 
 use std::fmt;
 use std::io::{self, BufRead, Write};
@@ -28,7 +32,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 
 /// Name and version of the format; the first line of each recording names it.
-pub const FORMAT: &str = "cooltwin.recording/1";
+pub const FORMAT: &str = "cooltwin.recording/2";
 
 /// What was run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,17 +45,25 @@ pub struct Head {
     /// SHA-256 of the scenario's resolved text.
     pub sha256: String,
     seed: String,
+    /// Bits per second.
+    pub bitrate: u32,
+    /// Every node, as its lines name it.
+    pub nodes: Vec<String>,
     /// The scenario with all its defaults.
     pub resolved: String,
 }
 
 impl Head {
-    fn of(scenario: &Scenario) -> Self {
+    /// The head of a run of `scenario`.
+    #[must_use]
+    pub fn of(scenario: &Scenario) -> Self {
         Self {
             format: FORMAT.to_owned(),
             name: scenario.name.clone(),
             sha256: scenario.sha256(),
             seed: scenario.seed.to_string(),
+            bitrate: scenario.bus.bitrate.bits_per_second(),
+            nodes: node_names(scenario),
             resolved: scenario.resolved_text(),
         }
     }
@@ -65,8 +77,13 @@ impl Head {
     }
 }
 
+/// The nodes of a scenario by their numbers' names.
+fn node_names(scenario: &Scenario) -> Vec<String> {
+    scenario.nodes().iter().filter_map(|name| scenario.node_id(name)).map(|node| node.to_string()).collect()
+}
+
 /// One record.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// When; of a frame, the end of its last bit.
@@ -77,6 +94,18 @@ pub struct Line {
     pub kind: String,
     /// Its fields.
     pub data: Value,
+}
+
+impl Line {
+    /// The line of a record; `world` is as it stands after the event that the record comes from.
+    #[must_use]
+    pub fn of(world: &World, time: SimTime, record: &Record) -> Self {
+        let (node, kind, mut data) = event_of(record);
+        if let (Record::Bus(BusRecord::Frame { .. }), Some(fields)) = (record, data.as_object_mut()) {
+            fields.insert("receivers".to_owned(), nodes(world.resource::<Bus>().receivers()));
+        }
+        Self { t_ms: Millis::from_nanos(time.as_nanos()), node, kind: kind.to_owned(), data }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,14 +135,9 @@ impl<W: Write> Writer<W> {
         writer
     }
 
-    /// Writes one record; `world` is as it stands after the event that the record comes from.
-    pub fn record(&mut self, world: &World, time: SimTime, record: &Record) {
-        let (node, kind, mut data) = event_of(record);
-        if let (Record::Bus(BusRecord::Frame { .. }), Some(fields)) = (record, data.as_object_mut()) {
-            fields.insert("receivers".to_owned(), nodes(world.resource::<Bus>().receivers()));
-        }
-        let t_ms = Millis::from_nanos(time.as_nanos());
-        self.line(&reports::Event { t_ms, node: &node, kind, data });
+    /// Writes one record.
+    pub fn record(&mut self, line: &Line) {
+        self.line(line);
     }
 
     fn line(&mut self, line: &impl Serialize) {
@@ -185,6 +209,7 @@ pub struct Reader<R: BufRead> {
     from: R,
     head: Head,
     lines: u64,
+    end: Option<SimTime>,
     over: bool,
 }
 
@@ -199,7 +224,13 @@ impl<R: BufRead> Reader<R> {
         if head.format != FORMAT {
             return Err(ReadError::Foreign);
         }
-        Ok(Self { from, head, lines: 1, over: false })
+        Ok(Self { from, head, lines: 1, end: None, over: false })
+    }
+
+    /// When the run ended; known once the last line was read.
+    #[must_use]
+    pub fn end(&self) -> Option<SimTime> {
+        self.end
     }
 
     /// What was run.
@@ -211,17 +242,18 @@ impl<R: BufRead> Reader<R> {
     fn line(&mut self) -> Result<Option<Line>, ReadError> {
         let text = next_line(&mut self.from)?.ok_or(ReadError::Cut { lines: self.lines })?;
         if text.starts_with(END_BEGINS) {
-            return self.end(&text).map(|()| None);
+            return self.read_end(&text).map(|()| None);
         }
         self.lines += 1;
         serde_json::from_str(&text).map(Some).map_err(|error| ReadError::BadLine(self.lines, error))
     }
 
-    fn end(&mut self, text: &str) -> Result<(), ReadError> {
+    fn read_end(&mut self, text: &str) -> Result<(), ReadError> {
         let mark: EndMark = serde_json::from_str(text).map_err(|error| ReadError::BadLine(self.lines + 1, error))?;
         if mark.lines != self.lines {
             return Err(ReadError::Count { found: self.lines, told: mark.lines });
         }
+        self.end = u64::try_from(mark.end_ms.as_nanos()).ok().map(SimTime::from_nanos);
         next_line(&mut self.from)?.map_or(Ok(()), |_| Err(ReadError::GoesOn))
     }
 }

@@ -1,16 +1,17 @@
 //! From a run that has ended to its [`Report`].
 
 use reports::{
-    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Fingerprint, Fixed, Injection, Input, Message,
-    Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Standing, Step, Try,
-    TryOutcome, Verdict,
+    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Fingerprint, Fixed, Injection, Input, Level,
+    Message, Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Side, Standing,
+    Step, Try, TryOutcome, Verdict,
 };
 
-use super::{Ending, Run, expectations};
+use super::{Ending, Run, classes, expectations};
 use crate::bus;
-use crate::checks::{Checks, Truth};
+use crate::checks::{Checks, END_IDS, Truth, Wanted, promises_no_write};
 use crate::faults::Faults;
 use crate::hosts::flash::Flash;
+use crate::hosts::traffic::TrafficList;
 use crate::kernel::{SimTime, Span};
 use crate::measure::Measures;
 use crate::measure::series::Curve;
@@ -43,10 +44,12 @@ fn at(time: SimTime) -> Millis {
 pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
     let scenario = &loaded.scenario;
     let measures = run.twin.world.resource::<Measures>();
+    let budgets = budgets(scenario, run, measures);
     let mut report = Report {
         schema: Schema::Result1,
         scenario: reports::Scenario {
             name: scenario.name.clone(),
+            title: scenario.title.clone(),
             sha256: scenario.sha256(),
             resolved: scenario.resolved_text(),
             overrides: loaded.overrides.clone(),
@@ -59,7 +62,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         seed: scenario.seed,
         simulated_ms: at(run.end),
         verdict: Verdict::Error,
-        budgets: budgets(scenario, run, measures),
+        budgets: budgets.clone(),
         checks: checks(scenario, run, measures),
         expectations: Vec::new(),
         pumps: pumps(scenario, run, measures),
@@ -67,9 +70,10 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         bus: bus_report(scenario, run, measures),
         power: power_report(run),
         plant: plant_report(run),
-        injections: injections(scenario, run, measures),
-        series: series(run, measures),
+        injections: injections(scenario, &classes::Judge { run, measures, budgets: &budgets }),
+        series: series(scenario, run, measures),
         assumptions: assumptions(scenario),
+        events: None,
         fingerprint: fingerprint(run),
         build: Build {
             version: identity.version.clone(),
@@ -110,9 +114,8 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     let low = spec.limit_low.as_ref().map(|low| limit_value(low).0);
     let mut row = Budget::new(&spec.id, relation, limit, low, unit);
     row.requirements = spec.requirements.clone();
-    for sample in samples(run, measures, &spec.measure) {
-        if row.measure(sample.value) {
-            row.r#where = Some(sample.place);
+    for sample in samples(scenario, run, measures, &spec.measure) {
+        if row.measure_at(&sample.place, sample.value) {
             row.decomposition = sample.steps;
         }
     }
@@ -140,7 +143,7 @@ fn standing(scenario: &Scenario, spec: &scenario::Budget, measures: &Measures) -
     let no_update = measures.timeline.pumps.iter().all(|pump| pump.tries.is_empty());
     if scenario.expectations.iter().any(expected) {
         Standing::ExpectedToFail
-    } else if about_updates && (!scenario.campaign || (no_update && expects_no_update(scenario))) {
+    } else if about_updates && (!scenario.campaign || (no_update && promises_no_write(scenario))) {
         Standing::NotApplicable
     } else if spec.information {
         Standing::Information
@@ -149,15 +152,7 @@ fn standing(scenario: &Scenario, spec: &scenario::Budget, measures: &Measures) -
     }
 }
 
-/// Whether the scenario itself says that no pump is to be written to: a promise that its expectations judge.
-fn expects_no_update(scenario: &Scenario) -> bool {
-    scenario
-        .expectations
-        .iter()
-        .any(|expectation| matches!(expectation, scenario::Expectation::NoFlashWrite(scenario::Selection::All)))
-}
-
-fn samples(run: &Run, measures: &Measures, measure: &scenario::Measure) -> Vec<Sample> {
+fn samples(scenario: &Scenario, run: &Run, measures: &Measures, measure: &scenario::Measure) -> Vec<Sample> {
     use scenario::Measure;
     let timeline = &measures.timeline;
     match measure {
@@ -172,10 +167,8 @@ fn samples(run: &Run, measures: &Measures, measure: &scenario::Measure) -> Vec<S
         Measure::Response(name) => response_samples(run, measures, name),
         Measure::BusLoad => vec![Sample::plain(percent(measures.bus.peak_ppm), "worst 100 ms")],
         Measure::Supply => {
-            let extremes = power::source_extremes(&run.twin.world);
-            [(extremes.min_mv, "lowest"), (extremes.max_mv, "highest")]
-                .map(|(mv, place)| Sample::plain(Fixed::scaled(i64::from(mv), 0), place))
-                .into()
+            let nodes = run.twin.world.resource::<Nodes>();
+            nodes.iter().flat_map(|(node, _)| supply_samples(scenario, run, node)).collect()
         }
         Measure::Flow => {
             let extremes = plant::extremes(&run.twin.world);
@@ -190,6 +183,14 @@ fn samples(run: &Run, measures: &Measures, measure: &scenario::Measure) -> Vec<S
                 .into()
         }
     }
+}
+
+/// The lowest and the highest voltage at the node's terminals.
+fn supply_samples(scenario: &Scenario, run: &Run, node: NodeId) -> [Sample; 2] {
+    let extremes = power::node_extremes(&run.twin.world, node);
+    let name = node_name(scenario, node);
+    [(extremes.min_mv, "lowest"), (extremes.max_mv, "highest")]
+        .map(|(mv, which)| Sample::plain(Fixed::scaled(i64::from(mv), 0), &format!("{name}, {which}")))
 }
 
 fn percent(ppm: u64) -> Fixed {
@@ -255,46 +256,76 @@ fn campaign_sample(measures: &Measures, span: Span) -> Sample {
     Sample { value: millis(span).into(), place: "campaign".to_owned(), steps: steps.into_iter().flatten().collect() }
 }
 
-/// The worst response time of the message of this name, the requests that never got out included.
+/// The worst response time of the message of this name; beside it the requests that never got out, as long as the run
+/// was, and one that waits at its end, as long as it has waited.
 fn response_samples(run: &Run, measures: &Measures, name: &str) -> Vec<Sample> {
-    let traffic = run.twin.world.resource::<crate::hosts::traffic::TrafficList>();
-    let Some(id) = traffic.id_of(name) else { return Vec::new() };
-    let worst = measures.bus.responses_of(id).map(|responses| responses.max);
-    worst.map(|worst| Sample::plain(millis(worst).into(), name)).into_iter().collect()
+    let world = &run.twin.world;
+    let traffic = world.resource::<TrafficList>();
+    let requests = traffic.requests_of(name);
+    let own = requests.as_ref().and_then(|requests| Some((traffic.id_of(name)?, requests.node)));
+    let Some((id, node)) = own.or_else(|| system_message(name)) else { return Vec::new() };
+    let responses = measures.bus.responses_of(id);
+    let mailbox = bus::controller(world, node).waits_since(id);
+    let queue = requests.and_then(|requests| requests.waits_since);
+    let mut samples = Vec::new();
+    if let Some(responses) = responses {
+        samples.push(Sample::plain(millis(responses.max).into(), name));
+    }
+    if let Some(since) = mailbox.into_iter().chain(queue).min() {
+        samples.push(Sample::plain(millis(run.end.since(since)).into(), &format!("{name}, still waiting at the end")));
+    }
+    if let Some(requests) = requests {
+        let accounted = responses.map_or(0, |responses| responses.frames)
+            + u64::from(mailbox.is_some())
+            + u64::from(queue.is_some());
+        let never = requests.requested.saturating_sub(accounted).max(requests.replaced);
+        if never > 0 {
+            samples.push(Sample::plain(at(run.end).into(), &format!("{name}, {never} requests never sent")));
+        }
+    }
+    samples
+}
+
+/// Id and sender of a cyclic message of the system: `status-P05` or `command-P05`.
+fn system_message(name: &str) -> Option<(embedded_can::Id, NodeId)> {
+    use protocol::ids;
+    let (kind, pump) = name.split_once('-')?;
+    let scenario::words::NodeName::Pump(pump) = scenario::words::NodeName::parse(pump) else { return None };
+    let number = ids::PumpNumber::new(pump)?;
+    match kind {
+        "status" => Some((ids::status(number).into(), NodeId::new(pump))),
+        "command" => Some((ids::command(number).into(), NodeId::CIOC)),
+        _ => None,
+    }
 }
 
 fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
     let mut rows: Vec<Check> = run.twin.world.resource::<Checks>().rows().map(check_row).collect();
-    rows.push(versions_row(run, measures));
     rows.push(stated_row(scenario, run, measures));
-    rows.push(budgets_row(scenario, measures));
+    rows.push(budgets_row(scenario, run, measures));
     rows.push(ending_row(run));
     rows
 }
 
 fn check_row(row: &crate::checks::Row) -> Check {
-    let verdict = match (&row.broken, row.n, row.applicable) {
-        (Some(_), ..) => RowVerdict::Fail,
-        (None, _, false) => RowVerdict::NotApplicable,
-        (None, 0, true) => RowVerdict::Inconclusive,
-        (None, ..) => RowVerdict::Pass,
-    };
     Check {
         id: row.id.to_owned(),
         requirements: row.requirements.iter().map(|id| (*id).to_owned()).collect(),
         n: row.n,
-        verdict,
-        detail: row.broken.as_ref().map_or(String::new(), |(time, why)| format!("at {time} ms: {why}")),
+        verdict: row.verdict(),
+        detail: row.broken.as_ref().map_or_else(|| row.note.clone(), |(time, why)| format!("at {time} ms: {why}")),
     }
 }
 
-/// A row that is judged once, at the end.
-fn final_row(id: &str, requirements: &[&str], n: usize, applicable: bool, broken: &[String]) -> Check {
-    let verdict = match (broken.is_empty(), applicable, n) {
+/// A row that is judged once, at the end: `wanted` as in [`crate::checks::Row`].
+fn final_row(id: &str, n: usize, wanted: bool, broken: &[String]) -> Check {
+    let requirements =
+        END_IDS.iter().find(|(known, _)| *known == id).map_or(&[][..], |(_, requirements)| *requirements);
+    let verdict = match (broken.is_empty(), wanted, n) {
         (false, ..) => RowVerdict::Fail,
-        (true, false, _) => RowVerdict::NotApplicable,
+        (true, false, 0) => RowVerdict::NotApplicable,
         (true, true, 0) => RowVerdict::Inconclusive,
-        (true, true, _) => RowVerdict::Pass,
+        (true, ..) => RowVerdict::Pass,
     };
     Check {
         id: id.to_owned(),
@@ -305,35 +336,16 @@ fn final_row(id: &str, requirements: &[&str], n: usize, applicable: bool, broken
     }
 }
 
-/// A pump that counts as updated or up to date holds the image of the package, byte for byte.
-fn versions_row(run: &Run, measures: &Measures) -> Check {
-    let truth = run.twin.world.resource::<Truth>();
-    let nodes = run.twin.world.resource::<Nodes>();
-    let mut told = 0;
-    let mut broken = Vec::new();
-    for index in 0..measures.timeline.pumps.len() {
-        if !matches!(outcome(run, measures, index), Outcome::Updated | Outcome::UpToDate) {
-            continue;
-        }
-        told += 1;
-        let flash = NodeId::new(u8::try_from(index + 1).unwrap_or(1));
-        let flash = run.twin.world.get::<Flash>(nodes.entity(flash));
-        let holds = truth.held.as_ref().zip(flash).is_some_and(|(held, flash)| flash.holds(held));
-        if !holds {
-            broken.push(format!("{} does not hold the image of the package", pump_name(index)));
-        }
-    }
-    let applicable = truth.campaign && truth.sound && told > 0;
-    final_row("told_versions_are_true", &["PFU-005", "PFU-008"], told, applicable, &broken)
-}
-
 /// In a run that wrote to any pump, a pump that ends neither updated nor up to date must be one that the scenario says
 /// so of: a pump that is lost without a word is no pass.
 fn stated_row(scenario: &Scenario, run: &Run, measures: &Measures) -> Check {
     let wrote = measures.flash_operations.iter().any(|operations| *operations > 0);
     let stated = |pump: u8| {
+        let under_way = measures.flash_operations.get(usize::from(pump) - 1).is_some_and(|count| *count > 0);
         scenario.expectations.iter().any(|expectation| match expectation {
             scenario::Expectation::Outcome(wanted) => scenario.selected(&wanted.pumps).contains(&pump),
+            // No outcome fits a pump that is being written to when the run ends.
+            scenario::Expectation::Campaign(scenario::CampaignEnd::Unfinished) => under_way,
             _ => false,
         })
     };
@@ -343,13 +355,12 @@ fn stated_row(scenario: &Scenario, run: &Run, measures: &Measures) -> Check {
         .filter(|index| !stated(u8::try_from(index + 1).unwrap_or(0)))
         .map(|index| format!("{} ends otherwise than updated, and no expectation says so", pump_name(index)))
         .collect();
-    let applicable = scenario.campaign && wrote;
-    let broken = if applicable { broken } else { Vec::new() };
-    final_row("every_pump_ends_as_stated", &["PFU-030"], measures.timeline.pumps.len(), applicable, &broken)
+    let (broken, n) = if wrote { (broken, measures.timeline.pumps.len()) } else { (Vec::new(), 0) };
+    final_row("every_pump_ends_as_stated", n, run.twin.world.resource::<Wanted>().writes, &broken)
 }
 
 /// A run that wrote to any pump is judged by the required budgets, or by tighter ones; a scenario that breaks one says `BudgetFails`.
-fn budgets_row(scenario: &Scenario, measures: &Measures) -> Check {
+fn budgets_row(scenario: &Scenario, run: &Run, measures: &Measures) -> Check {
     use scenario::{Measure, Relation as Needed, words::Limit};
     let judged = |measure: fn(&Measure) -> bool, most: Span| {
         scenario.budgets.iter().any(|budget| {
@@ -365,8 +376,9 @@ fn budgets_row(scenario: &Scenario, measures: &Measures) -> Check {
         broken.push("no budget judges the return to automatic below 60 s".to_owned());
     }
     let wrote = measures.flash_operations.iter().any(|operations| *operations > 0);
-    let broken = if wrote { broken } else { Vec::new() };
-    final_row("required_budgets_are_judged", &["PFU-041", "PFU-042"], 2, wrote, &broken)
+    let (broken, n) = if wrote { (broken, 2) } else { (Vec::new(), 0) };
+    let wanted = run.twin.world.resource::<Wanted>().writes;
+    final_row("required_budgets_are_judged", n, wanted, &broken)
 }
 
 fn ending_row(run: &Run) -> Check {
@@ -380,21 +392,20 @@ fn ending_row(run: &Run) -> Check {
 }
 
 fn pumps(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Pump> {
-    (0..usize::from(scenario.pumps.count)).map(|index| pump(scenario, run, measures, index)).collect()
+    (0..usize::from(scenario.pumps.count)).map(|index| pump(run, measures, index)).collect()
 }
 
-fn pump(scenario: &Scenario, run: &Run, measures: &Measures, index: usize) -> Pump {
+fn pump(run: &Run, measures: &Measures, index: usize) -> Pump {
     let history = &measures.timeline.pumps[index];
     let good = history.tries.iter().rfind(|each| each.outcome == TryEnd::Updated);
     let total = history.tries.first().zip(history.tries.last()).map(|(first, last)| last.end.since(first.start));
-    let setup = scenario.pump_setups().nth(index);
     Pump {
         id: pump_name(index),
         outcome: outcome(run, measures, index),
         attempts: u32::try_from(history.tries.len()).unwrap_or(u32::MAX),
         update_ms: good.map(|good| millis(good.duration())),
         total_ms: millis(total.unwrap_or(Span::ZERO)),
-        version_before: setup.map(|setup| setup.version.to_string()),
+        version_before: measures.versions_before[index].map(|version| version.to_string()),
         version_after: version_in_flash(run, index),
         causes: history.causes.iter().map(orchestrator::Cause::to_string).collect(),
         tries: history.tries.iter().map(try_of).collect(),
@@ -539,9 +550,8 @@ fn plant_report(run: &Run) -> Plant {
     }
 }
 
-fn injections(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Injection> {
-    let faults = run.twin.world.resource::<Faults>();
-    let broken = run.twin.world.resource::<Checks>().rows().any(|row| row.broken.is_some());
+fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection> {
+    let faults = judge.run.twin.world.resource::<Faults>();
     let mut list: Vec<Injection> = faults
         .list
         .iter()
@@ -553,10 +563,10 @@ fn injections(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Inject
             at_ms: injection.first.map(at),
             activations: injection.activations,
             effect: injection.effect.to_string(),
-            class: class_of(measures, injection.first, broken).to_owned(),
+            class: judge.class(injection.first, &classes::Hit::of(injection)).to_owned(),
         })
         .collect();
-    list.extend(expectations::injections_outside_the_list(scenario, run, measures));
+    list.extend(expectations::injections_outside_the_list(scenario, judge));
     list
 }
 
@@ -583,24 +593,21 @@ fn target_name(scenario: &Scenario, place: &scenario::Place) -> String {
     }
 }
 
-/// What became of an injected fault: a broken check after it makes it undetected, a cause logged from then on detected.
-pub(super) fn class_of(measures: &Measures, first: Option<SimTime>, broken: bool) -> &'static str {
-    let Some(first) = first else { return "invalid" };
-    let failed_since = measures
-        .timeline
-        .pumps
-        .iter()
-        .flat_map(|pump| &pump.tries)
-        .any(|each| each.end >= first && matches!(each.outcome, TryEnd::Failed(_) | TryEnd::Interrupted));
-    let alarm_since = measures.timeline.alarms.iter().any(|(time, _)| *time >= first);
-    match (broken, failed_since || alarm_since) {
-        (true, _) => "undetected-dangerous",
-        (false, true) => "detected-safe",
-        (false, false) => "tolerated",
-    }
+/// The thresholds of the supply that the figures show.
+fn supply_levels(scenario: &Scenario) -> Vec<Level> {
+    let supply = &scenario.supply;
+    let floor = |name: &str, millivolts: u32| Level {
+        name: name.to_owned(),
+        side: Side::Floor,
+        value: Fixed::scaled(i64::from(millivolts), 0),
+    };
+    vec![
+        floor("nodes switch off below", supply.brown_out.millivolts()),
+        floor("no update is begun below", supply.minimum_for_update.millivolts()),
+    ]
 }
 
-fn series(run: &Run, measures: &Measures) -> Vec<Series> {
+fn series(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Series> {
     let curve = |name: &str, unit: &str, curve: &Curve, places: u32| {
         let points = curve.points(run.end);
         Series {
@@ -609,10 +616,11 @@ fn series(run: &Run, measures: &Measures) -> Vec<Series> {
             t_ms: points.iter().map(|point| at(point.0)).collect(),
             min: points.iter().map(|point| Fixed::scaled(point.1, places)).collect(),
             max: points.iter().map(|point| Fixed::scaled(point.2, places)).collect(),
+            levels: Vec::new(),
         }
     };
     vec![
-        curve("supply", "mV", &measures.supply, 0),
+        Series { levels: supply_levels(scenario), ..curve("supply", "mV", &measures.supply, 0) },
         curve("flow", "L/min", &measures.flow, 1),
         curve("temperature", "degC", &measures.coolant, 1),
         curve("bus-load", "%", &measures.load, 4),

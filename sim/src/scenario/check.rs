@@ -13,6 +13,7 @@ use super::model::{
 };
 use super::words::NodeName;
 use crate::bus::bit_time;
+use crate::checks;
 use crate::kernel::Span;
 use crate::node::NodeId;
 
@@ -203,6 +204,10 @@ impl Check<'_> {
                 self.problem(Code::Contradiction, path, message, "for made-up images only").help =
                     Some("put a file for that model, or leave `package.image.source` at `Seeded`".to_owned());
             }
+            ImageDefect::ForModel(model) if self.scenario.pump_setups().all(|pump| pump.model == *model) => {
+                let message = format!("every pump is of model `{model}`, so this image is right for them");
+                self.problem(Code::Contradiction, path, message, "no defect").roots = vec!["pumps"];
+            }
             ImageDefect::ForModel(model) => self.model(path, model),
             _ => {}
         }
@@ -278,6 +283,7 @@ impl Check<'_> {
         self.place(&format!("{path}.place"), &fault.place);
         self.kind_fits_place(path, fault);
         self.level_makes_sense(path, fault);
+        self.measure_makes_sense(path, fault);
         self.trigger(&format!("{path}.trigger"), fault);
         self.repetition(path, fault);
         if fault.duration.is_some() && fault.kind.is_momentary() {
@@ -317,6 +323,7 @@ impl Check<'_> {
             ActsOn::Supply => (fault.place.is_nodes() || fault.place == Place::Supply, "nodes or `Supply`"),
             ActsOn::Feed => (fault.place == Place::PumpFeed, "`PumpFeed`"),
             ActsOn::Pumps => (fault.place.is_pumps(), "a pump or all pumps"),
+            ActsOn::Cioc => (fault.place.is_cioc(), "the CIOC"),
             ActsOn::Bus => (fault.place == Place::Bus, "`Bus`"),
             ActsOn::Gap => (matches!(fault.place, Place::Between(_)), "`Between(a: .., b: ..)`"),
         };
@@ -338,6 +345,19 @@ impl Check<'_> {
             let label = format!("`supply.nominal` is {nominal}");
             self.problem(Code::ImpossibleFault, format!("{path}.kind.to"), message, &label).roots = vec!["supply"];
         }
+    }
+
+    /// A fault whose measure is nothing changes nothing, however often it comes.
+    fn measure_makes_sense(&mut self, path: &str, fault: &Fault) {
+        let wrong = match &fault.kind {
+            FaultKind::ClockDrift(drifting) if drifting.by.ppm() == 0 => ("by", "a clock drift of 0 ppm is none"),
+            FaultKind::SlowErase(slower) if slower.factor.thousandths() == 1_000 => ("factor", "1x is the usual time"),
+            FaultKind::BitErrors(errors) if errors.rate.ppb() == 0 => ("rate", "at this rate no bit is ever wrong"),
+            FaultKind::FrameLoss(loss) if loss.rate.ppb() == 0 => ("rate", "at this rate no frame is ever lost"),
+            _ => return,
+        };
+        let (field, message) = wrong;
+        self.problem(Code::ImpossibleFault, format!("{path}.kind.{field}"), message, "changes nothing");
     }
 
     fn trigger(&mut self, path: &str, fault: &Fault) {
@@ -453,15 +473,13 @@ impl Check<'_> {
                 }
             }
             Expectation::BudgetFails(id) => self.budget_exists(path, id),
+            Expectation::CheckFails(id) => self.check_exists(path, id),
             Expectation::BusOff(nodes) | Expectation::ErrorPassive(nodes) => {
                 for node in nodes {
                     self.node_exists(path, node);
                 }
             }
-            Expectation::CheckFails(_)
-            | Expectation::Consent(_)
-            | Expectation::Campaign(_)
-            | Expectation::Verdict(_) => {}
+            Expectation::Consent(_) | Expectation::Campaign(_) | Expectation::Verdict(_) => {}
         }
         let needs_campaign =
             matches!(expectation, Expectation::Outcome(_) | Expectation::Attempts(_) | Expectation::Campaign(_));
@@ -502,6 +520,18 @@ impl Check<'_> {
                 problem.roots = vec!["budgets"];
             }
         }
+    }
+
+    fn check_exists(&mut self, path: &str, id: &str) {
+        let ids: Vec<&str> = checks::IDS.iter().chain(checks::END_IDS).map(|(id, _)| *id).collect();
+        if ids.contains(&id) {
+            return;
+        }
+        let near = nearest(id, ids.iter().copied()).map(|near| format!("\"{near}\""));
+        let label = near.as_ref().map_or("no such check".to_owned(), |near| format!("did you mean `{near}`?"));
+        let problem = self.problem(Code::NoSuchThing, path, format!("there is no check `{id}`"), &label);
+        problem.help = Some(format!("checks: {}", ids.join(", ")));
+        problem.replacement = near;
     }
 
     /// No pump is expected to have two outcomes.
@@ -562,6 +592,7 @@ enum ActsOn {
     Supply,
     Feed,
     Pumps,
+    Cioc,
     Bus,
     Gap,
 }
@@ -575,6 +606,7 @@ impl FaultKind {
                 ActsOn::Bus
             }
             Self::OpenBus => ActsOn::Gap,
+            Self::FramTear(_) => ActsOn::Cioc,
             Self::FlashProgramFailure(_)
             | Self::SlowErase(_)
             | Self::BitFlipAtRest(_)
@@ -611,6 +643,10 @@ impl FaultKind {
 impl Place {
     const fn is_pumps(&self) -> bool {
         matches!(self, Self::Pump(_) | Self::AllPumps | Self::Node(NodeName::Pump(_)))
+    }
+
+    const fn is_cioc(&self) -> bool {
+        matches!(self, Self::Cioc | Self::Node(NodeName::Cioc))
     }
 
     const fn is_nodes(&self) -> bool {

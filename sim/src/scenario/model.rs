@@ -417,9 +417,9 @@ choice! {
         When { When },
         /// Around an operation of a pump's flash.
         FlashOperation { FlashOperation },
-        /// At a step of the protocol with a pump.
+        /// At a step of the protocol with a pump: when the first frame of its message has been sent well.
         ProtocolStep { ProtocolStep },
-        /// When a frame with this id begins.
+        /// When a frame with this id has been sent well: at the end of its last bit.
         Frame { FrameCount },
         /// When the campaign comes to this stage.
         Campaign(CampaignStage),
@@ -633,6 +633,9 @@ choice! {
         ClockDrift { Drifting },
         /// The pump is taken out and another one that holds this version is put in; the duration is how long that takes.
         Exchanged { Reported },
+        /// Power fails in the middle of a write to the CIOC's non-volatile memory (FRAM); the duration is how long it
+        /// stays away, from then on.
+        FramTear { Tear },
     }
 }
 
@@ -795,6 +798,14 @@ section! {
 }
 
 section! {
+    /// A write that power failure ends.
+    Tear {
+        /// How many bytes are still written after the trigger; the write that would go on is torn.
+        bytes: u32 where "0".."65535",
+    }
+}
+
+section! {
     /// A clock that is off.
     Drifting {
         /// How fast it runs against true time.
@@ -831,7 +842,9 @@ choice! {
         BackToAutomatic,
         /// The whole campaign from consent to the last pump done (duration).
         Campaign,
-        /// Response times of the message of this name, queued to end of frame (duration).
+        /// Response times of the message of this name, queued to end of frame (duration): one of `traffic`, or
+        /// `status-P05` and `command-P05`. A request that was replaced before it was sent counts as the whole run, one
+        /// that still waits at the end as long as it has waited.
         Response(String),
         /// Bus load over 100 ms (share).
         BusLoad,
@@ -927,7 +940,7 @@ choice! {
         Dead,
         /// The image was refused for it.
         Rejected,
-        /// No write began.
+        /// No write began; expected of a pump, it fails where flash operations did.
         NotReached,
     }
 }
@@ -999,9 +1012,10 @@ choice! {
         DeadPump(u8),
         /// Any pump is dead.
         AnyDeadPump,
-        /// The pumps' feed is off while a campaign waits for it.
+        /// The pumps' feed is off while a campaign waits for it. The CIOC tells this and `LowSupply` by one alarm, so
+        /// that either word stands for that alarm.
         FeedOff,
-        /// The supply is too low for an update.
+        /// The supply is too low for an update; see `FeedOff`.
         LowSupply,
         /// Any alarm at all.
         Any,

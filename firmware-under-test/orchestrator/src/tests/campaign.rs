@@ -2,12 +2,12 @@
 
 use std::vec::Vec;
 
-use protocol::cyclic::{Mode, PumpFaults};
+use protocol::cyclic::{Mode, PumpFaults, PumpState};
 use protocol::header::Version;
 use protocol::ids;
 
 use super::world::{Loss, NEW, OLD, World, assert_log_is_whole, assert_tries_are_counted_first, ms, pump, secs};
-use crate::{Activity, Alarm, Cause, Event, Notice, Outcome, Phase, UserAction};
+use crate::{Activity, Alarm, Cause, Config, Event, Notice, Outcome, Phase, UserAction};
 
 fn phases(world: &World, number: u8) -> Vec<(u8, Phase)> {
     let of = |notice: &Notice| match notice {
@@ -602,7 +602,8 @@ fn a_bus_on_which_nobody_is_heard_is_waited_for_and_no_pump_dies() {
     world.stuck_bus = true;
     world.run(ms(120_000));
     assert_eq!(world.events(Event::PumpDead), []);
-    assert_eq!(world.alarms(), [Alarm::PumpMissing(pump(1))]);
+    assert_eq!(world.alarms(), [Alarm::NoPumpHeard]);
+    assert_eq!(world.cioc.status().activity, Activity::WaitingForPumps { pump: pump(1) });
     let modes = world.cioc.status().pumps.iter().map(|pump| pump.mode).collect::<Vec<_>>();
     assert_eq!(modes, [Mode::Automatic; 3], "no pump is kept in standby");
     world.stuck_bus = false;
@@ -700,8 +701,243 @@ fn a_pump_exchanged_for_one_of_the_images_version_is_not_written() {
     world.run_to_rest();
     assert_eq!([world.pumps[0].erases, world.pumps[1].erases], [1, 0]);
     assert_eq!(world.alarms(), []);
-    assert_eq!(world.cioc.status().percent, 100);
+    let status = world.cioc.status();
+    assert_eq!((status.percent, status.activity), (100, Activity::Finished));
+    assert_eq!([0, 1].map(|pump| status.pumps[pump].outcome), [Outcome::Updated, Outcome::UpToDate]);
+    assert_eq!((status.pumps[1].tries, status.pumps[1].counted), (0, 0), "the look before a try is none");
+    assert!(world.events(Event::UpdateStarted).iter().all(|entry| entry.pump == Some(pump(1))));
     assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn a_pump_that_needs_nothing_does_not_spoil_the_time_left() {
+    let mut world = World::new(4, 32_000);
+    begun(&mut world);
+    world.pumps[1].version = NEW;
+    world.pumps[2].version = NEW;
+    while world.cioc.status().pumps[2].outcome != Outcome::UpToDate {
+        world.step();
+    }
+    let (at, known) = (world.t, world.notices.len());
+    world.run_to_rest();
+    let left = world.notices[known..].iter().find_map(|notice| match notice {
+        Notice::Progress { remaining: Some(left), .. } => Some(left.as_micros()),
+        _ => None,
+    });
+    let ended = world.notices[known..].contains(&Notice::CampaignFinished { errors: false });
+    let finished = world.events(Event::CampaignFinished)[0].at_ms;
+    let truth = ms(u64::from(finished)) - at;
+    assert!(ended && left.unwrap().abs_diff(truth) < ms(1_500), "{left:?} shown, {truth} true");
+}
+
+#[test]
+fn pumps_exchanged_for_equal_ones_and_found_by_hand_are_up_to_date_not_updated() {
+    let mut world = World::new(4, 320);
+    world.pumps[2].troubles.check_fails = 1;
+    while world.events(Event::UpdateError).is_empty() {
+        // Pump 1 is done, pump 2 is silent and set aside, pump 3 has a failed try.
+        world.pumps[1].troubles.silent = !world.events(Event::UpdateStarted).is_empty();
+        world.step();
+    }
+    world.pumps[2].faults = PumpFaults::LOW_SUPPLY;
+    world.pumps[3].faults = PumpFaults::LOW_SUPPLY;
+    world.run(ms(30_000));
+    assert_eq!(world.cioc.status().activity, Activity::WaitingForSupply { pump: pump(3) });
+    for pump in &mut world.pumps[1..3] {
+        (pump.version, pump.valid, pump.troubles.silent) = (NEW, true, false);
+        pump.faults = PumpFaults::default();
+        pump.power_cycle(world.t);
+    }
+    world.act(UserAction::Search);
+    world.run(ms(30_000));
+    world.pumps[3].faults = PumpFaults::default();
+    world.run_to_rest();
+    let status = world.cioc.status();
+    let outcomes = status.pumps.iter().map(|pump| pump.outcome).collect::<Vec<_>>();
+    assert_eq!(outcomes, [Outcome::Updated, Outcome::UpToDate, Outcome::UpToDate, Outcome::Updated]);
+    assert_eq!((status.percent, status.activity), (100, Activity::Finished));
+    assert_eq!([1, 2].map(|index| world.pumps[index].erases), [0, 1]);
+    assert_eq!(world.alarms(), []);
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn a_pump_that_answers_no_look_is_set_aside_without_a_try() {
+    let mut world = World::new(2, 320);
+    begun(&mut world);
+    // Every frame of the pump but its status is lost.
+    world.losses = (1..100).map(|nth| Loss { id: ids::uds_response(pump(1)), nth }).collect();
+    world.run_to_rest();
+    assert_eq!(world.events(Event::UpdateStarted).len(), 1, "pump 2 alone");
+    assert_eq!(world.events(Event::PumpMissing)[0].cause, Some(Cause::Timeout));
+    assert_eq!((world.pumps[0].erases, world.is_updated(2)), (0, true));
+    assert_eq!(world.alarms(), [Alarm::PumpMissing(pump(1))]);
+    assert_eq!(world.cioc.status().activity, Activity::FinishedWithErrors);
+}
+
+#[test]
+fn the_only_pump_s_silence_is_told_of_after_five_seconds_and_listened_to() {
+    let mut world = World::new(1, 320);
+    begun(&mut world);
+    world.pumps[0].troubles.silent = true;
+    let silent = world.t;
+    world.run(ms(4_800));
+    assert_eq!((world.alarms(), world.events(Event::NoPumpHeard)), (std::vec![], std::vec![]));
+    world.run(ms(500));
+    assert_eq!(world.alarms(), [Alarm::NoPumpHeard], "{} us", world.t - silent);
+    assert_eq!(world.events(Event::NoPumpHeard)[0].cause, Some(Cause::Timeout));
+    world.run(ms(3_600_000));
+    assert_eq!(world.cioc.status().activity, Activity::WaitingForPumps { pump: pump(1) });
+    assert_eq!((world.events(Event::NoPumpHeard).len(), world.events(Event::UpdateStarted).len()), (1, 0));
+    world.pumps[0].troubles.silent = false;
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.alarms(), []);
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn each_silence_is_told_of_and_one_for_lack_of_supply_is_not() {
+    let mut world = World::new(2, 320);
+    world.pumps[0].faults = PumpFaults::LOW_SUPPLY;
+    world.pumps[1].faults = PumpFaults::LOW_SUPPLY;
+    begun(&mut world);
+    for _ in 0..2 {
+        world.run(ms(1_000));
+        world.stuck_bus = true;
+        world.run(ms(10_000));
+        assert!(world.alarms().contains(&Alarm::NoPumpHeard));
+        world.stuck_bus = false;
+        world.run(ms(1_000));
+        assert_eq!(world.alarms(), [Alarm::LowSupply]);
+    }
+    assert_eq!(world.events(Event::NoPumpHeard).len(), 2);
+    world.feed = 0;
+    world.pumps.iter_mut().for_each(|pump| pump.troubles.silent = true);
+    world.run(ms(60_000));
+    world.feed = 24_000;
+    world.run(ms(4_000));
+    world.pumps.iter_mut().for_each(|pump| pump.troubles.silent = false);
+    world.run(ms(10_000));
+    assert_eq!(world.events(Event::NoPumpHeard).len(), 2);
+}
+
+#[test]
+fn the_start_of_a_campaign_clears_the_image_alarm_and_leaves_those_of_pumps() {
+    let package = super::world::Store::Image(super::world::image(super::world::MODEL, NEW, 320));
+    let image = crate::package::read_image(&package).unwrap().unwrap();
+    let mut nvm = super::world::Fram::new();
+    let mut unit = crate::unit::Unit::new(Config { pumps: 3, ..Config::DEFAULT }, crate::nvm::Store::load(&nvm));
+    let mut ports = crate::unit::Ports { now: units::Instant::ZERO, package: &package, nvm: &mut nvm };
+    unit.commit(&mut ports, &[], |record| record.pump_mut(pump(2)).mark = crate::nvm::Mark::Dead);
+    let alarms = [Alarm::Image(Cause::FileNotFound), Alarm::PumpDead(pump(2)), Alarm::Image(Cause::ImageRejected)];
+    alarms.into_iter().chain([Alarm::PumpMissing(pump(3))]).for_each(|alarm| unit.raise(alarm));
+    let _ = crate::campaign::Campaign::start(image, &mut unit, &mut ports);
+    assert_eq!(*unit.alarms(), [Alarm::PumpDead(pump(2)), Alarm::PumpMissing(pump(3))]);
+    assert_eq!(unit.pump_record(pump(2)).mark, crate::nvm::Mark::Dead);
+}
+
+#[test]
+fn a_new_campaign_is_rid_of_the_abandoned_one_s_alarm_and_keeps_the_dead_pump_s() {
+    let mut world = World::new(3, 320);
+    world.pumps[0].troubles.check_fails = 3;
+    while world.pumps[1].blocks < 2 {
+        world.step();
+    }
+    // A byte of the header, which pump 2 has by now: its own update is good, and pump 3 is not begun.
+    let super::world::Store::Image(bytes) = &mut world.package else { panic!("there is an image") };
+    bytes[40] ^= 1;
+    world.run_to_rest();
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1)), Alarm::Image(Cause::ImageRejected)]);
+    let super::world::Store::Image(bytes) = &mut world.package else { panic!("there is an image") };
+    bytes[40] ^= 1;
+    world.reboot();
+    world.notices.clear();
+    begun(&mut world);
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+    world.run_to_rest();
+    assert!(world.is_updated(2) && world.is_updated(3));
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+    assert_eq!(world.cioc.status().activity, Activity::FinishedWithErrors);
+    assert_eq!(world.pumps[0].erases, 3, "dead until a search by hand");
+}
+
+#[test]
+fn the_next_pump_waits_for_a_pump_that_entered_its_session_unheard() {
+    let mut world = World::new(2, 3_200);
+    world.pumps[0].troubles.check_fails = 2;
+    while world.events(Event::UpdateError).len() < 2 {
+        world.step();
+    }
+    // It starts anew in its bootloader, so that its status tells of no update until the third try.
+    let now = world.t;
+    world.pumps[0].power_cycle(now);
+    while !phases(&world, 1).contains(&(3, Phase::Security)) {
+        world.step();
+    }
+    world.pumps[0].troubles.silent = true;
+    assert_eq!(world.cioc.status().pumps[0].reported.unwrap().state, PumpState::Bootloader);
+    while world.events(Event::PumpDead).is_empty() {
+        world.step();
+    }
+    let dead = world.t;
+    while world.pumps[1].speed_at_entry.is_empty() {
+        world.step();
+    }
+    assert!(world.t >= dead + ms(11_000), "{}", world.t - dead);
+    world.run_to_rest();
+    assert!(world.is_updated(2));
+}
+
+#[test]
+fn a_pump_whose_third_try_the_reset_of_the_cioc_cut_off_is_waited_for_though_nothing_is_heard_of_it() {
+    let mut world = World::new(2, 3_200);
+    world.pumps[0].troubles.check_fails = 2;
+    while world.events(Event::UpdateStarted).len() < 3 || world.pumps[0].blocks < 202 {
+        world.step();
+    }
+    world.pumps[0].troubles.silent = true;
+    world.reboot();
+    while world.events(Event::PumpDead).is_empty() {
+        world.step();
+    }
+    let dead = world.t;
+    while world.pumps[1].speed_at_entry.is_empty() {
+        world.step();
+    }
+    assert!(world.t >= dead + ms(11_000), "{}", world.t - dead);
+}
+
+#[test]
+fn the_others_keep_80_percent_while_a_dead_pump_may_be_in_its_session_on_a_silent_bus() {
+    let mut world = World::new(2, 3_200);
+    world.pumps[0].troubles.check_fails = 2;
+    while world.events(Event::UpdateStarted).len() < 3 || world.pumps[0].blocks < 202 {
+        world.step();
+    }
+    world.stuck_bus = true;
+    while world.events(Event::PumpDead).is_empty() {
+        world.step();
+    }
+    for (after, mode) in [(1_500, Mode::Fixed), (9_400, Mode::Fixed), (300, Mode::Automatic)] {
+        world.run(ms(after));
+        assert_eq!(world.cioc.status().pumps[1].mode, mode, "{after}");
+    }
+}
+
+#[test]
+fn a_pump_that_says_that_its_update_is_over_is_not_waited_for() {
+    let mut world = World::new(2, 320);
+    world.pumps[0].troubles.check_fails = 3;
+    while world.events(Event::PumpDead).is_empty() {
+        world.step();
+    }
+    let dead = world.t;
+    world.pumps[0].power_cycle(dead);
+    while world.pumps[1].speed_at_entry.is_empty() {
+        world.step();
+    }
+    assert!(world.t < dead + ms(3_000), "{}", world.t - dead);
 }
 
 #[test]

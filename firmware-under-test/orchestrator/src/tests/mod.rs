@@ -1,5 +1,6 @@
 //! Transcripts of the whole firmware against fake pumps.
 
+mod bus;
 mod campaign;
 mod consent;
 mod power;

@@ -81,8 +81,43 @@ fn a_pump_of_another_model_is_rejected_and_the_others_are_updated() {
     assert_eq!(world.pumps[1].erases, 0);
     assert_eq!(world.alarms(), [Alarm::PumpRejected(pump(2))]);
     assert_eq!(world.cioc.status().pumps[1].outcome, Outcome::Rejected);
+    assert_eq!(world.cioc.status().activity, Activity::Finished, "it runs what it has");
     assert_eq!(world.events(Event::PumpRejected)[0].cause, Some(Cause::ImageRejected));
     assert_eq!(world.mode(2), Some(Mode::Automatic));
+}
+
+#[test]
+fn a_pump_without_application_and_without_an_image_for_it_is_of_no_use_and_named() {
+    for (package, image) in [
+        (Store::None, None),
+        (Store::Missing, Some(Alarm::Image(Cause::FileNotFound))),
+        (Store::Image(std::vec![0; 320]), Some(Alarm::Image(Cause::ImageRejected))),
+    ] {
+        let mut world = World::new(2, 320);
+        world.package = package;
+        (world.pumps[1].bootloader, world.pumps[1].valid) = (true, false);
+        world.run_to_rest();
+        assert_nothing_written(&world);
+        let outcomes = world.cioc.status().pumps.iter().map(|pump| pump.outcome).collect::<std::vec::Vec<_>>();
+        assert_eq!(outcomes, [Outcome::UpToDate, Outcome::Missing]);
+        let alarms = image.into_iter().chain([Alarm::PumpMissing(pump(2))]).collect::<std::vec::Vec<_>>();
+        assert_eq!(world.alarms(), alarms);
+        let entry = &world.events(Event::PumpMissing)[..];
+        assert_eq!((entry.len(), entry[0].pump, entry[0].cause), (1, Some(pump(2)), Some(Cause::CheckFailed)));
+    }
+}
+
+#[test]
+fn a_campaign_that_leaves_a_pump_without_application_has_no_good_end() {
+    let mut world = World::new(2, 320);
+    world.pumps[1].model = ModelId(8);
+    (world.pumps[1].bootloader, world.pumps[1].valid) = (true, false);
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.alarms(), [Alarm::PumpRejected(pump(2))]);
+    assert_eq!(world.cioc.status().activity, Activity::FinishedWithErrors);
+    assert!(world.cioc.status().percent < 100);
+    assert_eq!(world.events(Event::CampaignFinished), []);
 }
 
 #[test]
@@ -93,6 +128,7 @@ fn a_missing_pump_raises_an_alarm_and_the_others_are_updated() {
     assert!(world.is_updated(2) && world.is_updated(3));
     assert_eq!(world.alarms(), [Alarm::PumpMissing(pump(1))]);
     assert_eq!(world.events(Event::PumpMissing).len(), 1);
+    assert_eq!(world.cioc.status().activity, Activity::FinishedWithErrors, "no good end without a configured pump");
     world.pumps[0].troubles.silent = false;
     world.act(UserAction::Search);
     world.run(ms(100));

@@ -499,6 +499,9 @@ pub(crate) struct World {
     pub(crate) asked: u32,
     /// No frame gets through: mailboxes stay full until their frames are aborted.
     pub(crate) stuck_bus: bool,
+    /// Confirmations are read this many microseconds after their frames have left.
+    pub(crate) confirm_late: u64,
+    confirmations: VecDeque<(u64, StandardId)>,
     /// Requests that change flash, in order, with whether consent was stored when they left.
     pub(crate) flash_requests: Vec<bool>,
     /// Requests for the bootloader, in order, with the try that memory said was open and its count as they left.
@@ -531,6 +534,8 @@ impl World {
             notices: Vec::new(),
             asked: 0,
             stuck_bus: false,
+            confirm_late: 0,
+            confirmations: VecDeque::new(),
             flash_requests: Vec::new(),
             entry_requests: Vec::new(),
             protocol_step: false,
@@ -550,6 +555,7 @@ impl World {
         self.booted_at = self.t;
         self.wake_at = self.t;
         self.answer = None;
+        self.confirmations.clear();
         let on_wire = self.bus.pop_front();
         self.bus.retain(|(from, _)| from.is_some());
         // The frame on the wire is cut off if it was the CIOC's.
@@ -602,13 +608,18 @@ impl World {
         if self.stuck_bus && self.bus_done_at != u64::MAX {
             self.start_frame();
         }
-        let next = self.bus_done_at.min(self.wake_at).min(pumps);
+        let confirmed = self.confirmations.front().map_or(u64::MAX, |(at, _)| *at);
+        let next = self.bus_done_at.min(self.wake_at).min(pumps).min(confirmed);
         assert_ne!(next, u64::MAX, "the firmware always says when to come back");
         self.t = next.max(self.t);
+        assert!(self.t < ms(10_000_000), "what a test waits for comes within hours");
         let before = self.nvm.written;
         self.protocol_step = false;
         if self.bus_done_at <= self.t && !self.stuck_bus {
             self.deliver();
+        } else if confirmed <= self.t {
+            let (_, id) = self.confirmations.pop_front().unwrap();
+            self.step_cioc(None, Some(id));
         } else if self.wake_at <= self.t {
             self.step_cioc(None, None);
         } else {
@@ -657,7 +668,11 @@ impl World {
                     }
                 }
                 self.protocol_step = id.as_raw() >= 0x700;
-                self.step_cioc(None, Some(id));
+                if self.confirm_late > 0 {
+                    self.confirmations.push_back((self.t + self.confirm_late, id));
+                } else {
+                    self.step_cioc(None, Some(id));
+                }
             }
             Some(number) => {
                 let pump = &mut self.pumps[number.index()];
@@ -672,7 +687,7 @@ impl World {
     }
 
     fn step_cioc(&mut self, received: Option<Frame>, sent: Option<StandardId>) {
-        let used = self.bus.iter().filter(|(from, _)| from.is_none()).count();
+        let used = self.mailed();
         let user = self.action.take().or_else(|| self.answer.take());
         let inputs = Inputs {
             received,
@@ -699,6 +714,7 @@ impl World {
             self.watch(frame);
             self.put(None, *frame);
         }
+        self.assert_one_command_each();
         for notice in &outputs.notices {
             if let Notice::ConsentAsked(_) = notice {
                 self.asked += 1;
@@ -714,6 +730,29 @@ impl World {
         if self.answer.is_some() || self.action.is_some() {
             self.wake_at = self.t;
         }
+    }
+
+    /// No two commands to one pump are in mailboxes at once, in any run.
+    fn assert_one_command_each(&self) {
+        let mut seen = BTreeSet::new();
+        for (_, frame) in self.bus.iter().filter(|(from, _)| from.is_none()) {
+            let embedded_can::Id::Standard(id) = frame.id() else { continue };
+            assert!(id.as_raw() > 0x110 || seen.insert(id), "two commands {id:?} are in mailboxes");
+        }
+    }
+
+    /// Frames in the CIOC's mailboxes.
+    pub(crate) fn mailed(&self) -> usize {
+        self.bus.iter().filter(|(from, _)| from.is_none()).count()
+    }
+
+    /// The set-points of the commands in mailboxes.
+    pub(crate) fn mailed_set_points(&self) -> Vec<(PumpNumber, u16)> {
+        let command = |frame: &Frame| {
+            let of = |pump| Some((pump, Command::decode(pump, frame)?.set_point.get()));
+            PumpNumber::first(16).find_map(of)
+        };
+        self.bus.iter().filter(|(from, _)| from.is_none()).filter_map(|(_, frame)| command(frame)).collect()
     }
 
     /// Notes requests that change flash or ask for the bootloader, and what is in memory as they leave.

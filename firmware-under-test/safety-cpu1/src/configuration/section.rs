@@ -177,10 +177,18 @@ fn read_pin(bytes: &[u8; pin::LEN]) -> Option<PinPlan> {
     let differ = plan.on != plan.off && plan.off != Signal::Ossd;
     let fits = match role {
         Role::Unused | Role::Input => true,
-        Role::Output => plan.on != Signal::Low,
+        Role::Output => is_mostly_high(plan.on) && !is_mostly_high(plan.off),
         Role::Combined => plan.on == Signal::High && plan.off == Signal::Low,
     };
     (differ && fits).then_some(plan)
+}
+
+/// Whether a transistor that makes this signal conducts most of the time.
+const fn is_mostly_high(signal: Signal) -> bool {
+    match signal {
+        Signal::High | Signal::Ossd | Signal::A | Signal::B | Signal::C | Signal::D => true,
+        Signal::Low | Signal::InverseA | Signal::InverseB | Signal::InverseC | Signal::InverseD => false,
+    }
 }
 
 fn group_kind(byte: Option<u8>) -> Option<GroupKind> {

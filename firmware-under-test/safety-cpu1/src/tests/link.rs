@@ -152,12 +152,13 @@ fn doubled_and_delayed_packets_are_survived() {
 #[test]
 fn a_lasting_error_rate_trips() {
     let line = Line { period_ns: 1_000_000, phase_us: 500 };
-    let every_second = |n: u64| if n > 10 && n % 2 == 0 { Fate::Corrupt } else { Fate::Good };
+    let every_second = |n: u64| if n > 10 && n.is_multiple_of(2) { Fate::Corrupt } else { Fate::Good };
     let (trip, at, _) = line.run(1_000, every_second).expect("a trip");
     assert_eq!((trip.fault, trip.detail), (Fault::C2cErrorRate, 65));
     assert!((140_000..145_000).contains(&at), "{at}");
-    let spread =
-        |errors: u64| move |n: u64| if n > 10 && n % 10 == 0 && n / 10 <= errors + 1 { Fate::Lost } else { Fate::Good };
+    let spread = |errors: u64| {
+        move |n: u64| if n > 10 && n.is_multiple_of(10) && n / 10 <= errors + 1 { Fate::Lost } else { Fate::Good }
+    };
     assert!(line.run(2_000, spread(64)).is_none());
     assert!(line.run(2_000, spread(65)).is_some());
 }

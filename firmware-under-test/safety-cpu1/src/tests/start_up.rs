@@ -73,10 +73,13 @@ fn any_flipped_bit_of_the_flash_keeps_outputs_off() {
     }
 }
 
+/// A name and what is done to the flash.
+type Breakage = (&'static str, fn(&mut FakeFlash));
+
 /// SSR-061: truncated, erased, wrong CPU, wrong length.
 #[test]
 fn an_image_that_is_not_whole_does_not_start() {
-    let broken: [(&str, fn(&mut FakeFlash)); 5] = [
+    let broken: [Breakage; 5] = [
         ("erased", |flash| flash.bytes[..0x6_0000].fill(0xFF)),
         ("header only", |flash| flash.bytes[32..0x6_0000].fill(0xFF)),
         ("truncated", |flash| flash.bytes[4_000..0x6_0000].fill(0xFF)),

@@ -18,7 +18,7 @@ fn running() -> Bench {
 #[test]
 fn voltages_from_0_to_33_v_come_out_in_millivolts() {
     let of = |counts| power::voltages(&AnalogCounts { supply: counts, ..AnalogCounts::default() }).supply;
-    assert_eq!((of(0), of(1), of(1_945), of(3_864)), (0, 16, 32_989, 65_537u32.min(65_535) as u16));
+    assert_eq!((of(0), of(1), of(1_945), of(3_864)), (0, 16, 32_989, 65_535));
     assert!((0..1_946).all(|counts| of(counts) < of(counts + 1)));
     assert!(of(1_946) > 33_000);
 }

@@ -1,0 +1,73 @@
+//! Marks: what went wrong during a run, numbered by time, so that figures carry numbers and a table the words.
+
+use crate::number::Millis;
+use crate::report::{Pump, Report, Try, TryOutcome};
+use crate::words;
+
+/// What a mark stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum MarkKind {
+    /// An injected fault acted for the first time.
+    Fault,
+    /// A try failed.
+    FailedTry,
+    /// A try was cut off from outside.
+    InterruptedTry,
+}
+
+impl MarkKind {
+    /// The words of the table.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Fault => "fault acts",
+            Self::FailedTry => "try fails",
+            Self::InterruptedTry => "try is interrupted",
+        }
+    }
+}
+
+/// One mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// From 1, in the order of time.
+    pub(crate) number: usize,
+    pub(crate) at: Millis,
+    pub(crate) kind: MarkKind,
+    /// The pump, or where the fault acts.
+    pub(crate) place: String,
+    pub(crate) text: String,
+}
+
+/// All marks of a run in the order of time.
+pub(crate) fn marks(report: &Report) -> Vec<Mark> {
+    let faults = report.injections.iter().filter(|injection| injection.activations > 0).filter_map(|injection| {
+        let text = format!("{} {}, acted {}", injection.id, injection.kind, words::times(injection.activations));
+        Some(mark(injection.at_ms?, MarkKind::Fault, &injection.target, text))
+    });
+    let tries = report.pumps.iter().flat_map(|pump| pump.tries.iter().filter_map(move |one| bad_try(pump, one)));
+    let mut marks: Vec<Mark> = faults.chain(tries).collect();
+    marks.sort_by_key(|mark| (mark.at, mark.kind));
+    for (number, mark) in (1..).zip(&mut marks) {
+        mark.number = number;
+    }
+    marks
+}
+
+fn mark(at: Millis, kind: MarkKind, place: &str, text: String) -> Mark {
+    Mark { number: 0, at, kind, place: place.to_owned(), text }
+}
+
+fn bad_try(pump: &Pump, one: &Try) -> Option<Mark> {
+    let kind = match one.outcome {
+        TryOutcome::Updated => return None,
+        TryOutcome::Failed => MarkKind::FailedTry,
+        TryOutcome::Interrupted => MarkKind::InterruptedTry,
+    };
+    let cause = one.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
+    Some(mark(end_of(one), kind, &pump.id, format!("try {}{cause}", one.n)))
+}
+
+/// When a try ended.
+pub(super) fn end_of(one: &Try) -> Millis {
+    Millis::from_signed_nanos(one.start_ms.as_nanos().saturating_add(one.duration().as_nanos()))
+}

@@ -1,0 +1,219 @@
+//! The campaign: one row per pump with the parts of each try, over strips of supply, flow, temperature and bus load.
+
+use super::axis::{Axis, time_grid, time_unit};
+use super::canvas::{Anchor, Canvas, Ink, Lettering};
+use super::curve::{self, Strip};
+use super::marks::{Mark, MarkKind, end_of, marks};
+use crate::number::Millis;
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Pump, Report, Series, Try, TryOutcome};
+use crate::words;
+
+const WIDTH: i32 = 1200;
+const LEFT: i32 = 60;
+const RIGHT: i32 = 860;
+const HEAD: i32 = 74;
+const ROW: i32 = 22;
+const STRIP: i32 = 84;
+const GAP: i32 = 34;
+/// The columns at the right: time, margin and tries end there, the outcome begins there.
+const COLUMNS: [i32; 4] = [948, 1026, 1068, 1082];
+
+/// A part of a try that the figures tell apart; the phases between are too short to be seen.
+pub(super) const PARTS: [(Ink, &str); 4] =
+    [(Ink::Prepare, "prepare"), (Ink::Erase, "erase"), (Ink::Transfer, "transfer"), (Ink::Finish, "check and restart")];
+
+/// The part that a phase belongs to.
+pub(super) fn part_of(phase: &str) -> Ink {
+    match phase {
+        "erase" => Ink::Erase,
+        "download" | "transfer" | "exit" => Ink::Transfer,
+        "check" | "reset" | "reboot" | "status" => Ink::Finish,
+        _ => Ink::Prepare,
+    }
+}
+
+/// The strips below the pumps: the series' name, its colour, whether zero belongs to its axis.
+const STRIPS: [(&str, Ink, bool); 4] = [
+    ("supply", Ink::Supply, true),
+    ("flow", Ink::Flow, true),
+    ("temperature", Ink::Temperature, false),
+    ("bus-load", Ink::Load, true),
+];
+
+/// Draws the timeline of a run.
+pub(super) fn draw(report: &Report) -> String {
+    let strips: Vec<(&Series, Ink, bool)> = STRIPS
+        .iter()
+        .filter_map(|(name, ink, zero)| Some((report.series.iter().find(|one| one.name == *name)?, *ink, *zero)))
+        .collect();
+    let rows_end = HEAD + ROW * i32::try_from(report.pumps.len()).unwrap_or(0);
+    let bottom = rows_end + i32::try_from(strips.len()).unwrap_or(0) * (STRIP + GAP);
+    let mut canvas = Canvas::new(WIDTH, bottom + 44);
+    let time = Axis::time(report.simulated_ms, (LEFT, RIGHT));
+    let marks = marks(report);
+    legend(&mut canvas, !report.pumps.is_empty());
+    time_grid(&mut canvas, &time, (HEAD, rows_end), strips.is_empty());
+    rows(&mut canvas, report, &time, &marks);
+    for (index, (series, ink, from_zero)) in strips.iter().enumerate() {
+        let top = rows_end + i32::try_from(index).unwrap_or(0) * (STRIP + GAP) + GAP;
+        let place = Strip { top, bottom: top + STRIP, ink: *ink, from_zero: *from_zero };
+        washes(&mut canvas, report, series, &time, &place);
+        time_grid(&mut canvas, &time, (top, top + STRIP), index + 1 == strips.len());
+        curve::draw(&mut canvas, &place, &time, series);
+        side_words(&mut canvas, series, &place);
+        for fault in marks.iter().filter(|mark| mark.kind == MarkKind::Fault) {
+            let x = time.at(fault.at.as_nanos());
+            canvas.dashes((x, top), (x, top + STRIP), Ink::Alarm);
+        }
+    }
+    let unit = format!("simulated time in {}", time_unit(report.simulated_ms.as_nanos()));
+    canvas.text((LEFT.midpoint(RIGHT), bottom + 30), unit, Lettering::new(Ink::Muted, Anchor::Middle).small());
+    canvas.finish()
+}
+
+fn legend(canvas: &mut Canvas, pumps: bool) {
+    let words = Lettering::new(Ink::Text, Anchor::Start).small();
+    let (y, mut x) = (14, LEFT);
+    if pumps {
+        for (ink, word) in PARTS {
+            canvas.fill((x, y - 6), (x + 18, y + 6), ink);
+            canvas.text((x + 24, y), word, words);
+            x += 60 + 7 * i32::try_from(word.len()).unwrap_or(0);
+        }
+        canvas.hatch((x, y - 6), (x + 18, y + 6), Ink::Alarm);
+        canvas.text((x + 24, y), "try that failed", words);
+        x += 136;
+        canvas.line((x, y - 8), (x, y + 8), Ink::Alarm, 2);
+        canvas.text((x + 8, y), "limit of the try", words);
+        x += 122;
+    }
+    fault_shape(canvas, (x, y));
+    canvas.text((x + 12, y), "fault", words);
+}
+
+/// A triangle on its tip.
+fn fault_shape(canvas: &mut Canvas, (x, y): (i32, i32)) {
+    canvas.polygon(vec![(x - 6, y - 6), (x + 6, y - 6), (x, y + 5)], Ink::Alarm);
+}
+
+/// A cross.
+fn failure_shape(canvas: &mut Canvas, (x, y): (i32, i32)) {
+    canvas.line((x - 5, y - 5), (x + 5, y + 5), Ink::Alarm, 2);
+    canvas.line((x - 5, y + 5), (x + 5, y - 5), Ink::Alarm, 2);
+}
+
+fn rows(canvas: &mut Canvas, report: &Report, time: &Axis, marks: &[Mark]) {
+    let heads = Lettering::new(Ink::Muted, Anchor::End).small();
+    if !report.pumps.is_empty() {
+        for (x, word) in COLUMNS.into_iter().zip(["time", "margin", "tries"]) {
+            canvas.text((x, HEAD - 12), word, heads);
+        }
+        canvas.text((COLUMNS[3], HEAD - 12), "outcome", Lettering { anchor: Anchor::Start, ..heads });
+    }
+    let elsewhere = |mark: &&Mark| report.pumps.iter().all(|pump| pump.id != mark.place);
+    draw_marks(canvas, marks.iter().filter(elsewhere), time, HEAD - 14);
+    let budget = report.budget(BUDGET_PUMP_UPDATE);
+    for (index, pump) in (0..).zip(&report.pumps) {
+        let middle = HEAD + index * ROW + ROW / 2;
+        canvas.line((LEFT, middle + ROW / 2), (RIGHT, middle + ROW / 2), Ink::Grid, 1);
+        canvas.text((LEFT - 8, middle), pump.id.as_str(), Lettering::new(Ink::Text, Anchor::End));
+        for one in &pump.tries {
+            try_bar(canvas, one, time, (middle - 7, middle + 7));
+        }
+        if let (Some(budget), Some(last), Some(_)) = (budget, pump.tries.last(), pump.update_ms) {
+            let limit = last.start_ms.as_nanos().saturating_add(Millis::from(budget.limit).as_nanos());
+            if limit <= time.high() {
+                canvas.line((time.at(limit), middle - 10), (time.at(limit), middle + 10), Ink::Alarm, 2);
+            }
+        }
+        draw_marks(canvas, marks.iter().filter(|mark| mark.place == pump.id), time, middle);
+        figures(canvas, pump, budget, middle);
+    }
+}
+
+/// Draws the marks of one line; numbers that would meet move to the right.
+fn draw_marks<'a>(canvas: &mut Canvas, marks: impl Iterator<Item = &'a Mark>, time: &Axis, y: i32) {
+    let mut free = i32::MIN;
+    for mark in marks {
+        let x = time.at(mark.at.as_nanos());
+        match mark.kind {
+            MarkKind::Fault => fault_shape(canvas, (x, y)),
+            MarkKind::FailedTry | MarkKind::InterruptedTry => failure_shape(canvas, (x, y)),
+        }
+        let number = mark.number.to_string();
+        let begin = free.max(x + 9);
+        free = begin + 4 + 8 * i32::try_from(number.len()).unwrap_or(1);
+        canvas.fill((begin - 2, y - 7), (free - 2, y + 7), Ink::Paper);
+        canvas.text((begin, y), number, Lettering::new(Ink::Text, Anchor::Start).small().bold());
+    }
+}
+
+/// The parts of a try beside each other, or a hatched bar when it failed.
+pub(super) fn try_bar(canvas: &mut Canvas, one: &Try, time: &Axis, (top, bottom): (i32, i32)) {
+    let start = one.start_ms.as_nanos();
+    if one.outcome != TryOutcome::Updated {
+        let (from, to) = (time.at(start), time.at(end_of(one).as_nanos()));
+        return canvas.hatch((from, top), (to.max(from + 2), bottom), Ink::Alarm);
+    }
+    let mut parts: Vec<(Ink, i64)> = Vec::new();
+    for phase in &one.phases {
+        let end = phase.start_ms.as_nanos().saturating_add(phase.duration_ms.as_nanos());
+        match parts.last_mut() {
+            Some((ink, last)) if *ink == part_of(&phase.name) => *last = end,
+            _ => parts.push((part_of(&phase.name), end)),
+        }
+    }
+    let mut from = time.at(start);
+    for (ink, end) in parts {
+        let to = time.at(end);
+        if to > from {
+            canvas.fill((from, top), (to, bottom), ink);
+        }
+        from = to;
+    }
+}
+
+/// The columns at the right of a row.
+fn figures(canvas: &mut Canvas, pump: &Pump, budget: Option<&Budget>, y: i32) {
+    let right = Lettering::new(Ink::Text, Anchor::End);
+    let over = margin(pump, budget).is_some_and(|margin| margin.as_nanos() <= 0);
+    let alarm = |bad: bool| if bad { Ink::Alarm } else { Ink::Text };
+    if let Some(time) = pump.update_ms {
+        canvas.text((COLUMNS[0], y), format!("{} s", words::seconds(time)), right);
+    }
+    if let Some(margin) = margin(pump, budget) {
+        let text = format!("{} s", words::signed_seconds(margin));
+        canvas.text((COLUMNS[1], y), text, Lettering { ink: alarm(over), bold: over, ..right });
+    }
+    canvas.text((COLUMNS[2], y), pump.attempts.to_string(), right);
+    let (word, bad) = super::outcome(pump, over);
+    let style = Lettering { ink: alarm(bad), bold: bad, ..Lettering::new(Ink::Text, Anchor::Start) };
+    canvas.text((COLUMNS[3], y), word, style);
+}
+
+/// How far below the limit of its budget a pump's successful try stayed.
+pub(crate) fn margin(pump: &Pump, budget: Option<&Budget>) -> Option<Millis> {
+    let limit = Millis::from(budget?.limit).as_nanos();
+    Some(Millis::from_signed_nanos(limit.saturating_sub(pump.update_ms?.as_nanos())))
+}
+
+/// Grounds under the dips of a series.
+fn washes(canvas: &mut Canvas, report: &Report, series: &Series, time: &Axis, strip: &Strip) {
+    for dip in curve::dips(series, report.simulated_ms) {
+        let (from, to) = (time.at(dip.from.as_nanos()), time.at(dip.to.as_nanos()));
+        canvas.fill((from, strip.top), (to.max(from + 2), strip.bottom), Ink::Wash);
+    }
+}
+
+/// Extremes and thresholds in words, at the right of a strip.
+fn side_words(canvas: &mut Canvas, series: &Series, strip: &Strip) {
+    let Some((low, high)) = curve::extremes(series) else { return };
+    let ends = [("highest", high), ("lowest", low)];
+    let mut lines: Vec<String> =
+        ends.iter().map(|(word, value)| format!("{word} {}", curve::shown(series, *value))).collect();
+    lines.extend(series.levels.iter().map(|level| format!("{} {}", level.name, curve::shown(series, level.value))));
+    for (index, line) in (0..).zip(lines) {
+        let ink = if index < 2 { Ink::Text } else { Ink::Alarm };
+        canvas.text((RIGHT + 12, strip.top + 8 + index * 18), line, Lettering::new(ink, Anchor::Start).small());
+    }
+}

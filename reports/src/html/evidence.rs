@@ -1,0 +1,79 @@
+//! What a reviewer needs beside the results: how to do it again, assumptions, limits of the model.
+
+use maud::{Markup, html};
+
+use super::{Page, table};
+use crate::limits::{DEVIATIONS, LIMITS, Limit};
+use crate::terminal::reproduce_command;
+
+impl Page<'_> {
+    pub(super) fn reproduction(&self) -> Markup {
+        let report = self.report;
+        let prints = &report.fingerprint;
+        let domains = [
+            ("all", &prints.all),
+            ("bus", &prints.bus),
+            ("orchestrator", &prints.orchestrator),
+            ("pumps", &prints.pumps),
+            ("power", &prints.power),
+            ("plant", &prints.plant),
+            ("faults", &prints.faults),
+        ];
+        let files = html! {
+            caption { "Files that were read" }
+            thead { tr { th scope="col" { "File" } th.wide scope="col" { "SHA-256" } } }
+            tbody { @for input in &report.inputs { tr { th scope="row" { (input.path) } td { code { (input.sha256) } } } } }
+        };
+        let prints = html! {
+            caption { "Fingerprints of the trace; equal runs have equal ones" }
+            thead { tr { th scope="col" { "Domain" } th.wide scope="col" { "Fingerprint" } } }
+            tbody { @for (domain, print) in domains { tr { th scope="row" { (domain) } td { code { (print) } } } } }
+        };
+        html! {
+            p { "The same program gives the same bytes from this command, on any host:" }
+            pre tabindex="0" { (reproduce_command(report)) }
+            (table("Files", &files))
+            (table("Fingerprints", &prints))
+            details {
+                summary { "The whole scenario with every default, as it is hashed" }
+                pre tabindex="0" { (report.scenario.resolved) }
+            }
+        }
+    }
+
+    pub(super) fn assumptions(&self) -> Markup {
+        let content = html! {
+            caption { "What the model takes for granted" }
+            thead { tr { th.wide scope="col" { "Assumption" } th scope="col" { "Value" } th.wide scope="col" { "Source" } } }
+            tbody {
+                @for assumption in &self.report.assumptions {
+                    tr { th scope="row" { (assumption.text) } td { (assumption.value) } td { (assumption.source) } }
+                }
+            }
+        };
+        if self.report.assumptions.is_empty() {
+            html! { p { "None." } }
+        } else {
+            table("Assumptions", &content)
+        }
+    }
+}
+
+/// The limits of the model and the known deviations, the same for every run.
+pub(super) fn limits() -> Markup {
+    html! {
+        p { "This report supports a review; it does not replace tests on the target. The simulator cannot put an error \
+             into the product, but an error of the simulator can hide one." }
+        (limit_table("Limits of the model", LIMITS, "Closed by"))
+        (limit_table("Known deviations", DEVIATIONS, "Settled by"))
+    }
+}
+
+fn limit_table(title: &str, limits: &[Limit], closed: &str) -> Markup {
+    let content = html! {
+        caption { (title) }
+        thead { tr { th scope="col" { "Subject" } th.wide scope="col" { "In this program" } th.wide scope="col" { (closed) } } }
+        tbody { @for limit in limits { tr { th scope="row" { (limit.subject) } td { (limit.text) } td { (limit.elsewhere) } } } }
+    };
+    table(title, &content)
+}

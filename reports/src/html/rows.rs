@@ -1,0 +1,127 @@
+//! The table of verdicts: every budget, check and expectation, and where its proof is.
+
+use maud::{Markup, html};
+
+use super::{Page, anchors, shape, table};
+use crate::number::Fixed;
+use crate::report::{Budget, Check};
+use crate::verdict::RowVerdict;
+use crate::words;
+
+impl Page<'_> {
+    pub(super) fn verdicts(&self) -> Markup {
+        let report = self.report;
+        let content = html! {
+            caption { "Worst case of each requirement in this run. A row without a measurement is never a pass." }
+            thead {
+                tr {
+                    th scope="col" { "Requirement" }
+                    th scope="col" { "Criterion" }
+                    th scope="col" { "Verdict" }
+                    th.number scope="col" { "Worst case" }
+                    th.number scope="col" { "Limit" }
+                    th.number scope="col" { "Margin" }
+                    th scope="col" { "Proof" }
+                }
+            }
+            @if !report.budgets.is_empty() { tbody { (group("Budgets")) (self.budget_rows()) } }
+            @if !report.checks.is_empty() { tbody { (group("Checks")) (self.check_rows()) } }
+            @if !report.expectations.is_empty() { tbody { (group("Expectations of the scenario")) (self.expectation_rows()) } }
+        };
+        table("Verdicts", &content)
+    }
+
+    /// The anchors of the budgets, in their order.
+    pub(super) fn budget_anchors(&self) -> Vec<String> {
+        anchors("budget", self.report.budgets.iter().map(|budget| budget.id.as_str()))
+    }
+
+    fn budget_rows(&self) -> Markup {
+        html! {
+            @for (budget, anchor) in self.report.budgets.iter().zip(self.budget_anchors()) {
+                tr {
+                    td { (requirements(&budget.requirements)) }
+                    th.wide scope="row" { (statement(&budget.id)) }
+                    td { (shape::row(budget.verdict)) }
+                    td.number { (budget.measured.map_or_else(|| "not measured".to_owned(), |value| words::value(budget, value))) }
+                    td.number { (words::limit(budget)) }
+                    td.number { (margin(budget)) }
+                    td { a href={ "#" (anchor) } { (proof_of_budget(budget)) } }
+                }
+            }
+        }
+    }
+
+    fn check_rows(&self) -> Markup {
+        let anchors = anchors("check", self.report.checks.iter().map(|check| check.id.as_str()));
+        html! {
+            @for (check, anchor) in self.report.checks.iter().zip(anchors) {
+                tr id=(anchor) {
+                    td { (requirements(&check.requirements)) }
+                    th.wide scope="row" { (statement(&check.id)) }
+                    td { (shape::row(check.verdict)) }
+                    td colspan="3" { (seen(check)) }
+                    td { @if self.has_events() { a href="#events" { "events" } } @else { a href="#reproduce" { "recording" } } }
+                }
+            }
+        }
+    }
+
+    fn expectation_rows(&self) -> Markup {
+        html! {
+            @for expectation in &self.report.expectations {
+                tr {
+                    td {}
+                    th.wide scope="row" { (expectation.text) }
+                    td { (shape::row(expectation.verdict)) }
+                    td colspan="3" {}
+                    td {
+                        @if !self.report.pumps.is_empty() { a href="#updates" { "pumps" } }
+                        @else { a href="#reproduce" { "recording" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn group(name: &str) -> Markup {
+    html! { tr.group { th scope="rowgroup" colspan="7" { (name) } } }
+}
+
+fn requirements(ids: &[String]) -> Markup {
+    html! { @for (at, id) in ids.iter().enumerate() { @if at > 0 { ", " } (id) } }
+}
+
+/// An id as a statement: `no_write_without_consent` reads `no write without consent`.
+pub(super) fn statement(id: &str) -> String {
+    id.replace(['_', '-'], " ")
+}
+
+/// The margin with its share of the limit.
+pub(super) fn margin(budget: &Budget) -> String {
+    let words = words::margin(budget);
+    let (Some(margin), true) = (budget.margin, budget.limit > Fixed::ZERO) else { return words };
+    let share = i128::from(margin.as_millionths()) * 100_000_000 / i128::from(budget.limit.as_millionths());
+    let share = Fixed::from_millionths(i64::try_from(share).unwrap_or(i64::MAX));
+    format!("{words} ({} %)", words::rounded(share, 1))
+}
+
+fn proof_of_budget(budget: &Budget) -> String {
+    match (&budget.r#where, budget.n) {
+        (_, 0) => "why not".to_owned(),
+        (Some(place), 1) => place.clone(),
+        (Some(place), n) => format!("{place}, worst of {}", words::grouped(n)),
+        (None, n) => format!("worst of {}", words::grouped(n)),
+    }
+}
+
+/// How often a check looked, and what it saw.
+fn seen(check: &Check) -> String {
+    let looked = match (check.n, check.verdict) {
+        (_, RowVerdict::NotApplicable) => "has no meaning in this run".to_owned(),
+        (0, _) => "never looked at".to_owned(),
+        (n, _) => format!("looked at {}", words::times(n)),
+    };
+    if check.detail.is_empty() { looked } else { format!("{}; {looked}", check.detail) }
+}

@@ -1,0 +1,485 @@
+//! What happened: timeline, updates, budgets one by one, voltages, bus, faults and events.
+
+use maud::{Markup, html};
+
+use super::log::Row;
+use super::rows::{margin, statement};
+use super::{Log, Page, Section, shape, slug, table};
+use crate::figures::{curve, marks, outcome, timeline};
+use crate::number::{Fixed, Millis};
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Bus, Injection, Message, Pump, Series, Try, TryOutcome};
+use crate::words;
+
+impl Page<'_> {
+    pub(super) fn timeline(&self) -> Option<Section> {
+        self.figures.iter().find(|figure| figure.name == "timeline")?;
+        let marks = marks::marks(self.report);
+        let content = html! {
+            caption { "Marks of the timeline" }
+            thead {
+                tr {
+                    th.number scope="col" { "No." }
+                    th.number scope="col" { "Time" }
+                    th scope="col" { "What" }
+                    th scope="col" { "Where" }
+                    th.wide scope="col" { "Details" }
+                }
+            }
+            tbody {
+                @for mark in &marks {
+                    tr {
+                        th.number scope="row" { (mark.number) }
+                        td.number { (words::duration(mark.at)) }
+                        td { (mark.kind.word()) }
+                        td { (mark.place) }
+                        td { (mark.text) }
+                    }
+                }
+            }
+        };
+        let body = html! {
+            (self.figure("timeline"))
+            @if marks.is_empty() { p { "No fault acted and no try failed." } } @else { (table("Marks", &content)) }
+            (self.curves())
+        };
+        Some(Section::new("timeline", "Timeline", body))
+    }
+
+    /// The curves of the timeline in numbers.
+    fn curves(&self) -> Markup {
+        let content = html! {
+            caption { "The curves in numbers" }
+            thead {
+                tr {
+                    th scope="col" { "Curve" }
+                    th.number scope="col" { "Lowest" }
+                    th.number scope="col" { "Highest" }
+                    th scope="col" { "Thresholds" }
+                }
+            }
+            tbody { @for series in &self.report.series { (curve_row(series)) } }
+        };
+        if self.report.series.is_empty() {
+            html! {}
+        } else {
+            table("Curves in numbers", &content)
+        }
+    }
+
+    pub(super) fn updates(&self) -> Option<Section> {
+        if self.report.pumps.is_empty() {
+            return None;
+        }
+        let budget = self.report.budget(BUDGET_PUMP_UPDATE);
+        let limit = budget.map_or_else(String::new, |budget| format!(", limit {}", words::limit(budget)));
+        let content = html! {
+            caption { "Time of each pump's successful try" (limit) }
+            thead {
+                tr {
+                    th scope="col" { "Pump" }
+                    th scope="col" { "Outcome" }
+                    th.number scope="col" { "Time" }
+                    th.number scope="col" { "Margin" }
+                    th.number scope="col" { "Tries" }
+                    th.number scope="col" { "All tries" }
+                    th scope="col" { "Version" }
+                    th scope="col" { "Causes" }
+                }
+            }
+            tbody { @for pump in &self.report.pumps { (pump_row(pump, budget)) } }
+        };
+        let body = html! {
+            (self.figure("update-time"))
+            (table("Pumps", &content))
+            (tries(&self.report.pumps))
+        };
+        Some(Section::new("updates", "Updates of the pumps", body))
+    }
+
+    pub(super) fn budgets(&self) -> Option<Section> {
+        let body = html! {
+            @for (budget, anchor) in self.report.budgets.iter().zip(self.budget_anchors()) {
+                article id=(anchor) {
+                    h3 { (statement(&budget.id)) }
+                    p { (shape::row(budget.verdict)) " " (budget_words(budget)) }
+                    @if budget.id == BUDGET_PUMP_UPDATE && !self.report.pumps.is_empty() {
+                        p { a href="#updates" { "Every pump in figure and table" } }
+                    }
+                    (self.figure(&format!("samples-{anchor}")))
+                    (decomposition(budget))
+                }
+            }
+        };
+        (!self.report.budgets.is_empty()).then(|| Section::new("budgets", "Budgets, one by one", body))
+    }
+
+    /// The timing of the safety functions: the budgets that stand for its requirements.
+    pub(super) fn safety(&self) -> Option<Section> {
+        let is_safety = |budget: &Budget| budget.requirements.iter().any(|id| id.starts_with("SS"));
+        let rows: Vec<(&Budget, String)> =
+            self.report.budgets.iter().zip(self.budget_anchors()).filter(|(budget, _)| is_safety(budget)).collect();
+        let content = html! {
+            caption { "Timing of the safety functions" }
+            thead {
+                tr {
+                    th scope="col" { "Requirement" }
+                    th scope="col" { "Function" }
+                    th.number scope="col" { "Measured" }
+                    th.number scope="col" { "Worst" }
+                    th.number scope="col" { "Limit" }
+                    th.number scope="col" { "Margin" }
+                    th scope="col" { "Verdict" }
+                }
+            }
+            tbody {
+                @for (budget, anchor) in &rows {
+                    tr {
+                        td { (budget.requirements.join(", ")) }
+                        th scope="row" { a href={ "#" (anchor) } { (statement(&budget.id)) } }
+                        td.number { (words::times(budget.n)) }
+                        td.number { (budget.measured.map_or_else(|| "-".to_owned(), |value| words::value(budget, value))) }
+                        td.number { (words::limit(budget)) }
+                        td.number { (margin(budget)) }
+                        td { (shape::row(budget.verdict)) }
+                    }
+                }
+            }
+        };
+        (!rows.is_empty()).then(|| Section::new("safety", "Safety timing", table("Safety timing", &content)))
+    }
+
+    pub(super) fn voltages(&self) -> Option<Section> {
+        let voltages: Vec<&Series> = self.report.series.iter().filter(|series| series.unit == "mV").collect();
+        let body = html! {
+            @for series in &voltages {
+                (self.figure(&format!("voltage-{}", slug(&series.name))))
+                (self.dips(series))
+            }
+            p { (words::count(self.report.power.brownouts, "loss", "losses")) " of supply at nodes." }
+        };
+        (!voltages.is_empty()).then(|| Section::new("voltages", "Voltages", body))
+    }
+
+    fn dips(&self, series: &Series) -> Markup {
+        let dips = curve::dips(series, self.report.simulated_ms);
+        let content = html! {
+            caption { "Stretches of " (curve::title(series)) " below a threshold; begin and end are those of the intervals kept" }
+            thead {
+                tr {
+                    th.number scope="col" { "No." }
+                    th.number scope="col" { "From" }
+                    th.number scope="col" { "To" }
+                    th.number scope="col" { "At most" }
+                    th.number scope="col" { "Least" }
+                    th scope="col" { "Threshold crossed" }
+                }
+            }
+            tbody {
+                @for (number, dip) in (1..).zip(&dips) {
+                    tr {
+                        th.number scope="row" { (number) }
+                        td.number { (words::duration(dip.from)) }
+                        td.number { (words::duration(dip.to)) }
+                        td.number { (words::duration(between(dip.from, dip.to))) }
+                        td.number { (curve::shown(series, dip.least)) }
+                        td { (dip.below) }
+                    }
+                }
+            }
+        };
+        if dips.is_empty() {
+            html! { p { (curve::title(series)) ": never below a threshold." } }
+        } else {
+            table("Dips", &content)
+        }
+    }
+
+    pub(super) fn bus(&self) -> Option<Section> {
+        let bus = &self.report.bus;
+        let body = html! {
+            (bus_facts(bus))
+            @if !bus.nodes.is_empty() { (nodes(bus)) }
+            @if !bus.messages.is_empty() {
+                details { summary { "Response times of " (words::count(bus.messages.len() as u64, "message", "messages")) }
+                    (messages(&bus.messages))
+                }
+            }
+        };
+        Some(Section::new("bus", "Bus", body))
+    }
+
+    pub(super) fn injections(&self) -> Option<Section> {
+        let injections = &self.report.injections;
+        let content = html! {
+            caption { "Every fault that was asked for, and what was read back as proof that it acted" }
+            thead {
+                tr {
+                    th scope="col" { "Fault" }
+                    th scope="col" { "Kind" }
+                    th scope="col" { "Where" }
+                    th.number scope="col" { "First acted" }
+                    th scope="col" { "Acted" }
+                    th.wide scope="col" { "Read back" }
+                    th scope="col" { "Class" }
+                }
+            }
+            tbody { @for injection in injections { (injection_row(injection)) } }
+        };
+        (!injections.is_empty()).then(|| Section::new("faults", "Injected faults", table("Injected faults", &content)))
+    }
+
+    pub(super) fn has_events(&self) -> bool {
+        !matches!(self.log, Log::None)
+    }
+
+    pub(super) fn events(&self) -> Option<Section> {
+        let told = self.report.events.as_ref()?;
+        let intro = html! {
+            p { "The whole log is " code { (told.file) } " beside this page: " (words::count(told.lines, "line", "lines"))
+                ", SHA-256 " code { (told.sha256) } "." }
+        };
+        let body = match &self.log {
+            Log::None => return None,
+            Log::Missing => {
+                html! { (intro) p { strong { "The log was not at hand when this page was made, so none of it is shown." } } }
+            }
+            Log::Shown(rows) => html! { (intro) (event_table(rows)) },
+        };
+        Some(Section::new("events", "Events", body))
+    }
+}
+
+fn between(from: Millis, to: Millis) -> Millis {
+    Millis::from_signed_nanos(to.as_nanos().saturating_sub(from.as_nanos()))
+}
+
+fn curve_row(series: &Series) -> Markup {
+    let ends = curve::extremes(series).map(|(low, high)| (curve::shown(series, low), curve::shown(series, high)));
+    let (low, high) = ends.unwrap_or_else(|| ("none".to_owned(), "none".to_owned()));
+    let levels = series.levels.iter().map(|level| format!("{} {}", level.name, curve::shown(series, level.value)));
+    html! {
+        tr {
+            th scope="row" { (curve::title(series)) }
+            td.number { (low) }
+            td.number { (high) }
+            td { (levels.collect::<Vec<_>>().join("; ")) }
+        }
+    }
+}
+
+fn pump_row(pump: &Pump, budget: Option<&Budget>) -> Markup {
+    let margin = timeline::margin(pump, budget);
+    let over = margin.is_some_and(|margin| margin.as_nanos() <= 0);
+    let (word, bad) = outcome(pump, over);
+    let seconds =
+        |time: Option<Millis>| time.map_or_else(|| "-".to_owned(), |time| format!("{} s", words::seconds(time)));
+    let version = |version: &Option<String>| version.clone().unwrap_or_else(|| "none".to_owned());
+    html! {
+        tr id={ "pump-" (slug(&pump.id)) } {
+            th scope="row" { (pump.id) }
+            td { (shape::word(bad, word)) }
+            td.number { (seconds(pump.update_ms)) }
+            td.number { (margin.map_or_else(|| "-".to_owned(), |margin| format!("{} s", words::signed_seconds(margin)))) }
+            td.number { (pump.attempts) }
+            td.number { (seconds(Some(pump.total_ms))) }
+            td { (version(&pump.version_before)) " to " (version(&pump.version_after)) }
+            td { (pump.causes.join(", ")) }
+        }
+    }
+}
+
+/// Every try with its phases, folded.
+fn tries(pumps: &[Pump]) -> Markup {
+    let row = |pump: &Pump, one: &Try| {
+        let how = match one.outcome {
+            TryOutcome::Updated => "updated",
+            TryOutcome::Failed => "failed",
+            TryOutcome::Interrupted => "interrupted",
+        };
+        let cause = one.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
+        let phase = |phase: &crate::report::Phase| format!("{} {}", phase.name, words::duration(phase.duration_ms));
+        let phases: Vec<String> = one.phases.iter().map(phase).collect();
+        html! {
+            tr {
+                th scope="row" { (pump.id) }
+                td.number { (one.n) }
+                td.number { (words::duration(one.start_ms)) }
+                td.number { (words::duration(one.duration())) }
+                td { (how) (cause) }
+                td.wide { (phases.join(", ")) }
+            }
+        }
+    };
+    let content = html! {
+        caption { "Every try with its phases" }
+        thead {
+            tr {
+                th scope="col" { "Pump" }
+                th.number scope="col" { "Try" }
+                th.number scope="col" { "Begins" }
+                th.number scope="col" { "Takes" }
+                th scope="col" { "Ends" }
+                th scope="col" { "Phases" }
+            }
+        }
+        tbody { @for pump in pumps { @for one in &pump.tries { (row(pump, one)) } } }
+    };
+    let count = pumps.iter().map(|pump| pump.tries.len() as u64).sum();
+    html! {
+        @if count > 0 { details { summary { "Phases of " (words::count(count, "try", "tries")) } (table("Tries", &content)) } }
+    }
+}
+
+fn budget_words(budget: &Budget) -> String {
+    let limit = words::limit(budget);
+    let Some(measured) = budget.measured else { return format!("Nothing was measured. Limit {limit}.") };
+    let place = budget.r#where.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
+    let worst = words::value(budget, measured);
+    let n = words::count(budget.n, "value", "values");
+    format!("Worst of {n}: {worst}{place}. Limit {limit}, margin {}.", margin(budget))
+}
+
+fn decomposition(budget: &Budget) -> Markup {
+    let mut before: Option<Millis> = None;
+    let rows: Vec<(String, String, &str)> = budget
+        .decomposition
+        .iter()
+        .map(|step| {
+            let since =
+                before.map_or_else(String::new, |before| format!("+{}", words::duration(between(before, step.at_ms))));
+            before = Some(step.at_ms);
+            (words::duration(step.at_ms), since, step.step.as_str())
+        })
+        .collect();
+    let content = html! {
+        caption { "Steps of the worst case" }
+        thead {
+            tr {
+                th scope="col" { "Step" }
+                th.number scope="col" { "At" }
+                th.number scope="col" { "Since the step before" }
+            }
+        }
+        tbody { @for (at, since, step) in &rows { tr { th scope="row" { (step) } td.number { (at) } td.number { (since) } } } }
+    };
+    if rows.is_empty() {
+        html! {}
+    } else {
+        table("Steps of the worst case", &content)
+    }
+}
+
+fn bus_facts(bus: &Bus) -> Markup {
+    let percent = |load: Fixed| format!("{} %", words::rounded(load, 1));
+    html! {
+        dl.facts {
+            dt { "Bit rate" } dd { (words::grouped(u64::from(bus.bitrate))) " bit/s" }
+            dt { "Load, mean" } dd { (percent(bus.load_mean)) }
+            dt { "Load, greatest in 100 ms" } dd { (percent(bus.load_peak)) }
+            dt { "Frames" } dd { (words::grouped(bus.frames)) }
+            dt { "Error frames" } dd { (words::grouped(bus.error_frames)) }
+        }
+    }
+}
+
+fn nodes(bus: &Bus) -> Markup {
+    let content = html! {
+        caption { "Error counters of the nodes: the greatest of transmit (TEC) and receive (REC)" }
+        thead {
+            tr {
+                th scope="col" { "Node" }
+                th.number scope="col" { "TEC" }
+                th.number scope="col" { "REC" }
+                th.number scope="col" { "Error passive" }
+                th.number scope="col" { "Bus-off" }
+            }
+        }
+        tbody {
+            @for node in &bus.nodes {
+                tr {
+                    th scope="row" { (node.id) }
+                    td.number { (node.tec_max) }
+                    td.number { (node.rec_max) }
+                    td.number { (words::times(node.error_passive)) }
+                    td.number { (words::times(node.bus_off)) }
+                }
+            }
+        }
+    };
+    let quiet = bus.nodes.iter().all(|node| node.tec_max == 0 && node.rec_max == 0);
+    html! {
+        @if quiet { p { "The error counters of all " (words::count(bus.nodes.len() as u64, "node", "nodes")) " stayed at 0." } }
+        @else { (table("Bus nodes", &content)) }
+    }
+}
+
+fn messages(messages: &[Message]) -> Markup {
+    let ms = |time: Option<Millis>| time.map_or_else(|| "-".to_owned(), |time| words::rounded(time.into(), 3));
+    let content = html! {
+        caption { "From queued to the end of the frame, without the intermission" }
+        thead {
+            tr {
+                th scope="col" { "Id" }
+                th.number scope="col" { "Frames" }
+                th.number scope="col" { "Least, ms" }
+                th.number scope="col" { "Mean, ms" }
+                th.number scope="col" { "Greatest, ms" }
+            }
+        }
+        tbody {
+            @for message in messages {
+                tr {
+                    th scope="row" { code { (message.id) } }
+                    td.number { (words::grouped(message.frames)) }
+                    td.number { (ms(message.response_ms_min)) }
+                    td.number { (ms(message.response_ms_mean)) }
+                    td.number { (ms(message.response_ms_max)) }
+                }
+            }
+        }
+    };
+    table("Response times", &content)
+}
+
+fn injection_row(injection: &Injection) -> Markup {
+    let idle = injection.activations == 0;
+    html! {
+        tr {
+            th scope="row" { (injection.id) }
+            td { (injection.kind) }
+            td { (injection.target) }
+            td.number { (injection.at_ms.map_or_else(|| "-".to_owned(), words::duration)) }
+            td { @if idle { (shape::word(true, "NEVER")) } @else { (words::times(injection.activations)) } }
+            td { (injection.effect) }
+            td { (injection.class) }
+        }
+    }
+}
+
+fn event_table(rows: &[Row]) -> Markup {
+    let hidden: usize = rows.iter().map(|row| if let Row::Gap(events) = row { *events } else { 0 }).sum();
+    let shown = rows.iter().filter(|row| matches!(row, Row::Event { .. })).count() as u64;
+    let content = html! {
+        caption { (words::grouped(shown)) " of " (words::count(shown + hidden as u64, "event", "events"))
+            @if hidden > 0 { ": faults, alarms, outcomes, consent, power and causes before others; gaps are marked" } }
+        thead {
+            tr {
+                th.number scope="col" { "Time, ms" }
+                th scope="col" { "Node" }
+                th scope="col" { "Event" }
+                th.wide scope="col" { "Details" }
+            }
+        }
+        tbody {
+            @for row in rows {
+                @match row {
+                    Row::Event { t_ms, node, kind, data } => {
+                        tr { td.number { (words::rounded((*t_ms).into(), 3)) } td { (node) } td { (kind) } td { (data) } }
+                    }
+                    Row::Gap(events) => { tr { td.number { "..." } td.dim colspan="3" { (words::count(*events as u64, "event", "events")) " not shown here" } } }
+                }
+            }
+        }
+    };
+    table("Events", &content)
+}

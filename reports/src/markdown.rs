@@ -1,0 +1,109 @@
+//! Markdown: a summary of one or several runs for a code review or the page of a CI job.
+//!
+//! One line of verdict, a table with what did not pass first, then the findings of each run that did not pass. Short,
+//! because such pages refuse a long one; no pictures, because they cannot show files.
+
+use std::fmt::Write as _;
+
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Report};
+use crate::terminal::{self, findings};
+use crate::verdict::Verdict;
+use crate::words;
+
+/// Findings that are listed for each run.
+const FINDINGS_MAX: usize = 20;
+
+/// Renders the summary of the runs.
+#[must_use]
+pub fn markdown(reports: &[&Report]) -> String {
+    let mut sorted: Vec<&Report> = reports.to_vec();
+    sorted.sort_by_key(|report| std::cmp::Reverse(report.verdict));
+    let mut text = format!("## cooltwin: {}\n\n", headline(&sorted));
+    text.push_str("| Scenario | Seed | Verdict | Slowest update | Margin | Tightest budget | Margin | Trace |\n");
+    text.push_str("| --- | ---: | --- | ---: | ---: | --- | ---: | --- |\n");
+    for report in &sorted {
+        row(&mut text, report);
+    }
+    for report in sorted.iter().filter(|report| report.verdict != Verdict::Pass) {
+        details(&mut text, report);
+    }
+    text
+}
+
+fn headline(sorted: &[&Report]) -> String {
+    let Some(worst) = sorted.first() else { return "nothing was run".to_owned() };
+    let passed = sorted.iter().filter(|report| report.verdict == Verdict::Pass).count();
+    let all = words::count(sorted.len() as u64, "run", "runs");
+    match worst.verdict {
+        Verdict::Pass => format!("PASS, {all}"),
+        other => format!("{}, {} of {all} did not pass", other.word().to_uppercase(), sorted.len() - passed),
+    }
+}
+
+fn row(text: &mut String, report: &Report) {
+    let update = report.budget(BUDGET_PUMP_UPDATE);
+    let cell = |budget: Option<&Budget>| {
+        let measured = budget.and_then(|budget| Some((budget, budget.measured?)));
+        measured.map_or_else(
+            || ("-".to_owned(), "-".to_owned()),
+            |(budget, value)| (words::value(budget, value), words::margin(budget)),
+        )
+    };
+    let (time, margin) = cell(update);
+    let tightest = tightest(report);
+    let name = tightest.map_or_else(|| "-".to_owned(), |budget| budget.id.clone());
+    let (_, least) = cell(tightest);
+    let trace: String = report.fingerprint.all.chars().take(12).collect();
+    let cells = [
+        escaped(&report.scenario.name),
+        report.seed.to_string(),
+        report.verdict.word().to_uppercase(),
+        time,
+        margin,
+        escaped(&name),
+        least,
+        format!("`{trace}`"),
+    ];
+    let _ = writeln!(text, "| {} |", cells.join(" | "));
+}
+
+/// The judged budget whose margin is the smallest share of its limit.
+fn tightest(report: &Report) -> Option<&Budget> {
+    let share = |budget: &&Budget| {
+        let margin = i128::from(budget.margin.unwrap_or_default().as_millionths());
+        margin * 1_000_000 / i128::from(budget.limit.as_millionths()).abs().max(1)
+    };
+    let judged = |budget: &&Budget| budget.measured.is_some() && budget.verdict.is_judged();
+    report.budgets.iter().filter(judged).min_by_key(share)
+}
+
+fn details(text: &mut String, report: &Report) {
+    let findings = findings(report);
+    let (name, verdict) = (escaped(&report.scenario.name), report.verdict.word().to_uppercase());
+    let _ = writeln!(text, "\n<details open><summary>{verdict} {name}</summary>\n");
+    for (verdict, finding) in findings.iter().take(FINDINGS_MAX) {
+        let _ = writeln!(text, "- **{}** {}", verdict.word(), escaped(finding));
+    }
+    if findings.len() > FINDINGS_MAX {
+        let _ = writeln!(text, "- and {} more", findings.len() - FINDINGS_MAX);
+    }
+    let _ = writeln!(text, "\n```sh\n{}\n```\n\n</details>", terminal::reproduce_command(report));
+}
+
+/// Text that Markdown shows as it is.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            '\n' | '\r' => out.push(' '),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,189 @@
+//! Numbers as people read them, the same in every format.
+//!
+//! Times are rounded here, and only here; where rounding would hide on which side of a limit a value lies, it is
+//! printed exactly.
+
+use crate::number::{Fixed, Millis};
+use crate::report::Budget;
+
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// Millionths rounded half up to `places` (at most six), always with that many digits behind the point.
+pub(crate) fn rounded(value: Fixed, places: u32) -> String {
+    let unit = 10_u64.pow(6 - places.min(6));
+    let sign = if value.as_millionths() < 0 { "-" } else { "" };
+    let size = (value.as_millionths().unsigned_abs() + unit / 2) / unit;
+    let scale = 10_u64.pow(places.min(6));
+    match places {
+        0 => format!("{sign}{}", grouped(size)),
+        _ => format!("{sign}{}.{:0width$}", grouped(size / scale), size % scale, width = places as usize),
+    }
+}
+
+/// A whole number with a comma every three digits.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A time: milliseconds below one second, seconds below two minutes, then minutes and seconds.
+pub(crate) fn duration(time: Millis) -> String {
+    let nanos = time.as_nanos().unsigned_abs();
+    let sign = if time.as_nanos() < 0 { "-" } else { "" };
+    let millis = (nanos + NANOS_PER_MILLI / 2) / NANOS_PER_MILLI;
+    if millis < 1000 {
+        let micros = (nanos + 500) / 1000;
+        return format!("{sign}{}.{:03} ms", micros / 1000, micros % 1000);
+    }
+    let (seconds, millis) = (millis / 1000, millis % 1000);
+    if seconds < 120 {
+        return format!("{sign}{seconds}.{millis:03} s");
+    }
+    format!("{sign}{} min {:02}.{millis:03} s", seconds / 60, seconds % 60)
+}
+
+/// A time without the digits that are zero: limits are round.
+pub(crate) fn short_duration(time: Millis) -> String {
+    let text = duration(time);
+    let Some((whole, rest)) = text.split_once('.') else { return text };
+    let Some((digits, unit)) = rest.split_once(' ') else { return text };
+    let digits = digits.trim_end_matches('0');
+    if let (Some(minutes), true) = (whole.strip_suffix(" min 00"), digits.is_empty()) {
+        return format!("{minutes} min");
+    }
+    if digits.is_empty() { format!("{whole} {unit}") } else { format!("{whole}.{digits} {unit}") }
+}
+
+/// A time in seconds with three places, for columns.
+pub(crate) fn seconds(time: Millis) -> String {
+    let half = if time.as_nanos() < 0 { -500 } else { 500 };
+    let micros = time.as_nanos().saturating_add(half) / 1000;
+    let text = rounded(Fixed::from_millionths(micros), 3);
+    // Rounding to nothing keeps the sign: a limit broken by a microsecond is still broken.
+    if time.as_nanos() < 0 && micros == 0 { format!("-{text}") } else { text }
+}
+
+/// The same with its sign, for margins.
+pub(crate) fn signed_seconds(time: Millis) -> String {
+    let text = seconds(time);
+    if text.starts_with('-') { text } else { format!("+{text}") }
+}
+
+/// A budget's value with its unit, rounded unless that would hide how it stands to a limit.
+pub(crate) fn value(budget: &Budget, value: Fixed) -> String {
+    let limits = [Some(budget.limit), budget.limit_low];
+    let hidden = |limit: Fixed| limit != value && in_unit(budget, limit) == in_unit(budget, value);
+    if limits.into_iter().flatten().any(hidden) { format!("{value} {}", budget.unit) } else { in_unit(budget, value) }
+}
+
+fn in_unit(budget: &Budget, value: Fixed) -> String {
+    match budget.unit.as_str() {
+        "ms" => duration(value.into()),
+        unit => format!("{} {unit}", trimmed(value, 3)),
+    }
+}
+
+/// At most `places`, without trailing zeros.
+fn trimmed(value: Fixed, places: u32) -> String {
+    let text = rounded(value, places);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// The limit with its relation: `< 70 s`, `499 ms to 503 ms`.
+pub(crate) fn limit(budget: &Budget) -> String {
+    let show = |value: Fixed| match budget.unit.as_str() {
+        "ms" => short_duration(value.into()),
+        unit => format!("{} {unit}", trimmed(value, 6)),
+    };
+    match budget.limit_low {
+        Some(low) => format!("{} to {}", show(low), show(budget.limit)),
+        None if budget.relation == crate::report::Relation::Within => format!("<= {}", show(budget.limit)),
+        None => format!("{} {}", budget.relation, show(budget.limit)),
+    }
+}
+
+/// A budget's margin with its sign.
+pub(crate) fn margin(budget: &Budget) -> String {
+    match budget.margin {
+        None => "none".to_owned(),
+        Some(margin) => {
+            let text = if in_unit(budget, margin).contains(|c: char| ('1'..='9').contains(&c)) || margin == Fixed::ZERO
+            {
+                in_unit(budget, margin)
+            } else {
+                format!("{margin} {}", budget.unit)
+            };
+            if text.starts_with('-') { text } else { format!("+{text}") }
+        }
+    }
+}
+
+/// `1 try`, `2 tries`.
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(number)) }
+}
+
+/// `never`, `once`, `17 times`.
+pub(crate) fn times(number: u64) -> String {
+    match number {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        _ => format!("{} times", grouped(number)),
+    }
+}
+
+/// Words joined by commas and a last `and`.
+pub(crate) fn list(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [head @ .., last] => format!("{} and {last}", head.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Relation;
+
+    #[test]
+    fn times_change_their_unit_at_one_second_and_at_two_minutes() {
+        let text = |nanos| duration(Millis::from_signed_nanos(nanos));
+        assert_eq!(text(0), "0.000 ms");
+        assert_eq!(text(812_499), "0.812 ms");
+        assert_eq!(text(999_499_999), "999.500 ms");
+        assert_eq!(text(999_500_000), "1.000 s");
+        assert_eq!(text(66_512_345_678), "66.512 s");
+        assert_eq!(text(-1_304_000_000), "-1.304 s");
+        assert_eq!(text(962_134_000_000), "16 min 02.134 s");
+        assert_eq!(short_duration(Millis::from_nanos(70_000_000_000)), "70 s");
+        assert_eq!(short_duration(Millis::from_nanos(1_260_000_000_000)), "21 min");
+        assert_eq!(seconds(Millis::from_nanos(66_512_500_000)), "66.513");
+        assert_eq!(signed_seconds(Millis::from_signed_nanos(-400_000)), "-0.000");
+        assert_eq!(signed_seconds(Millis::from_signed_nanos(-1)), "-0.000");
+    }
+
+    #[test]
+    fn rounding_never_hides_a_broken_limit() {
+        let mut budget = Budget::new("pump-update", Relation::Below, Fixed::scaled(70_000, 0), None, "ms");
+        budget.measure(Fixed::from_millionths(70_000_000_001));
+        assert_eq!(value(&budget, budget.measured.unwrap()), "70000.000001 ms");
+        assert_eq!(margin(&budget), "-0.000001 ms");
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_rounded_half_up() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(rounded(Fixed::scaled(1249, 2), 1), "12.5");
+        assert_eq!(rounded(Fixed::scaled(-1250, 3), 2), "-1.25");
+        assert_eq!(rounded(Fixed::scaled(15, 1), 0), "2");
+    }
+}

@@ -1,0 +1,236 @@
+//! Checks of pumps that run: in fail-safe mode when they hear nothing, at 80 % while another one is updated.
+//!
+//! A pump *hears* a command when its controller took the frame and no fault took it from there, by the bus and not by
+//! what its firmware says. It is *down for a reason of its own* while it has no supply, boots after that, hangs or was
+//! reset by a fault, is dead, waits in its bootloader for its next try, or holds no application that could run: then no speed can be asked of it.
+
+use bevy_ecs::prelude::World;
+use embedded_can::Id;
+use protocol::cyclic::PumpState;
+
+use super::{
+    BusRecord, Checks, ErrorKind, Faults, NodeId, PumpRecord, SETTLING, SimTime, Span, node_of, plant, power,
+    version_of,
+};
+use crate::bus::{Bus, LinkState};
+use crate::scenario::FaultKind;
+
+/// The speed of all other pumps during an update, and of a pump in fail-safe mode, in permille (PFU-047, PFU-012).
+const WANTED_SPEED: i32 = 800;
+/// Allowed deviation from it, in permille (own number of PFU-047).
+const SPEED_BAND: i32 = 10;
+/// A pump must be in fail-safe mode this long after the last command: 1 s of silence, one status period, one look.
+const FAIL_SAFE_WITHIN: Span = Span::from_millis(1_300);
+
+/// The first start of a pump: nobody has commanded it yet.
+const BOOTING: &str = "booting";
+
+/// What is remembered of a running pump.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Running {
+    /// Since when its application runs.
+    application_since: SimTime,
+    /// When it last heard a command, and the time before that, in case that one was lost on its way.
+    heard: (Option<SimTime>, Option<SimTime>),
+    /// Whether it turned when it last heard a command.
+    turned: bool,
+    /// Why no speed can be asked of it, and when that was last so.
+    own_reason: Option<(&'static str, SimTime)>,
+}
+
+impl Running {
+    /// Its application starts.
+    pub(super) fn started(&mut self, now: SimTime) {
+        self.application_since = now;
+        self.turned = false;
+    }
+
+    fn hears(&mut self, now: SimTime) {
+        self.heard = (Some(now), self.heard.0);
+    }
+
+    /// The command of this instant never reached its firmware.
+    fn lost(&mut self, now: SimTime) {
+        if self.heard.0 == Some(now) {
+            self.heard = (self.heard.1, self.heard.1);
+        }
+    }
+
+    fn silent_since(&self) -> SimTime {
+        self.heard.0.unwrap_or_default().max(self.application_since)
+    }
+
+    fn is_excused(&self, now: SimTime) -> Option<&'static str> {
+        self.own_reason.filter(|(_, at)| now.since(*at) < SETTLING).map(|(why, _)| why)
+    }
+}
+
+/// The try that runs or ran last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trying {
+    pump: Option<usize>,
+    since: SimTime,
+}
+
+impl Trying {
+    /// A try of a pump begins; the others settle once for it.
+    pub(super) fn begins(&mut self, pump: usize, now: SimTime) {
+        *self = Self { pump: Some(pump), since: now };
+    }
+}
+
+/// The pump, as an index, to which a frame with this id is a command.
+pub(super) fn commanded(id: Id) -> Option<usize> {
+    let Id::Standard(id) = id else { return None };
+    let index = id.as_raw().checked_sub(0x101).map(usize::from)?;
+    (index < usize::from(protocol::ids::PumpNumber::MOST)).then_some(index)
+}
+
+impl Checks {
+    /// Notes which commands the pumps heard.
+    pub(super) fn see_commands(&mut self, world: &World, now: SimTime, record: &BusRecord) {
+        let (id, node) = match record {
+            BusRecord::Frame { frame, sender: NodeId::CIOC, .. } => (frame.id(), None),
+            BusRecord::Error { sender: Some(NodeId::CIOC), id: Some(id), kind, .. } if *kind != ErrorKind::Ack => {
+                (*id, None)
+            }
+            BusRecord::Lost { node, id, .. } | BusRecord::Overrun { node, id } => (*id, Some(*node)),
+            _ => return,
+        };
+        let Some(pump) = commanded(id) else { return };
+        let Some(running) = self.memory.running.get_mut(pump) else { return };
+        let bus = world.resource::<Bus>();
+        let own = node_of(pump);
+        let heard = match record {
+            BusRecord::Frame { .. } => bus.receivers() & own.bit() != 0,
+            // A frame that its sender takes for broken at its very end may have been taken by a pump that saw no error.
+            BusRecord::Error { seen, .. } => seen & own.bit() == 0 && hears_the_cioc(bus, own),
+            _ => false,
+        };
+        if heard {
+            running.hears(now);
+        } else if node == Some(own) {
+            running.lost(now);
+        }
+    }
+
+    /// A pump went off or was reset: by supply or a fault, that is a reason of its own.
+    pub(super) fn note_own_reason(&mut self, world: &World, now: SimTime, pump: usize, record: &PumpRecord) {
+        let node = node_of(pump);
+        let by_watchdog = matches!(record, PumpRecord::Reset { cause: pump::ResetCause::Watchdog, .. });
+        let why = if !power::is_powered(world, node) {
+            "without supply"
+        } else if by_watchdog && fault_at(world, node, |kind| matches!(kind, FaultKind::Reset), false) {
+            "reset"
+        } else {
+            return;
+        };
+        self.memory.running[pump].own_reason = Some((why, now));
+    }
+
+    /// Brings the reasons of the pumps up to date.
+    pub(super) fn look_for_own_reasons(&mut self, world: &World, now: SimTime) {
+        for pump in 0..self.memory.running.len() {
+            let node = node_of(pump);
+            let running = &self.memory.running[pump];
+            let boots = self.memory.state[pump].is_none() && power::is_powered(world, node);
+            let first = running.application_since == SimTime::ZERO;
+            let why = if self.memory.dead[pump] {
+                Some("dead")
+            } else if !power::is_powered(world, node) {
+                Some("without supply")
+            } else if fault_at(world, node, |kind| matches!(kind, FaultKind::Hang), true) {
+                Some("hung")
+            } else if boots && first {
+                Some(BOOTING)
+            } else if boots {
+                // A start that supply or fault brought about lasts as long as the boot does.
+                running.is_excused(now)
+            } else if !self.memory.state[pump].is_some_and(PumpState::is_application) {
+                // After a failed try a pump stays in its bootloader until its next one.
+                let stays = self.memory.failed[pump].then_some("between two tries");
+                stays.or(version_of(world, node).is_none().then_some("without an application"))
+            } else {
+                None
+            };
+            if let Some(why) = why {
+                self.memory.running[pump].own_reason = Some((why, now));
+            }
+        }
+    }
+
+    /// While a pump is written to, all others that can run do so at 80 %.
+    pub(super) fn look_at_speeds(&mut self, world: &mut World, now: SimTime) {
+        // The whole try counts, not only the time in the bootloader; a pump between two tries stays in its bootloader.
+        let in_try = self.memory.try_open.iter().position(|open| *open);
+        let in_bootloader = self.memory.state.iter().position(|state| *state == Some(PumpState::Updating));
+        let Some(updating) = in_try.filter(|_| self.memory.campaign).or(in_bootloader) else { return };
+        if self.memory.trying.pump != Some(updating) {
+            self.memory.trying.begins(updating, now);
+        }
+        // One that does not hear the CIOC comes to this speed by its fail-safe mode: a second later, then its ramp.
+        if now.since(self.memory.trying.since.max(self.memory.campaign_since)) < SETTLING {
+            return;
+        }
+        for pump in (0..self.memory.state.len()).filter(|pump| *pump != updating) {
+            let node = node_of(pump);
+            if let Some(why) = self.memory.running[pump].is_excused(now) {
+                self.others_run_at_80_percent.leave_out(node, why);
+                continue;
+            }
+            let speed = i32::from(plant::speed(world, node).get());
+            self.others_run_at_80_percent.judge(now, (speed - WANTED_SPEED).abs() <= SPEED_BAND, || {
+                format!("{node} runs at {speed} permille while {} is updated", node_of(updating))
+            });
+        }
+    }
+
+    /// A pump that hears nothing is in fail-safe mode in time, runs at that mode's speed, and never stops.
+    pub(super) fn look_at_fail_safe(&mut self, world: &mut World, now: SimTime) {
+        for pump in 0..self.memory.state.len() {
+            let node = node_of(pump);
+            let Some(state) = self.memory.state[pump].filter(|state| state.is_application()) else { continue };
+            if let Some(why) = self.memory.running[pump].is_excused(now) {
+                if now.since(self.silent_since(pump)) > FAIL_SAFE_WITHIN && why != BOOTING {
+                    self.silence_means_fail_safe.leave_out(node, why);
+                }
+                continue;
+            }
+            let speed = i32::from(plant::speed(world, node).get());
+            let silent = now.since(self.silent_since(pump));
+            if silent < FAIL_SAFE_WITHIN {
+                self.memory.running[pump].turned = speed > 0 && state != PumpState::Standby;
+                continue;
+            }
+            let row = &mut self.silence_means_fail_safe;
+            row.judge(now, state == PumpState::FailSafe, || {
+                format!("{node} is in {state:?} after {silent} ms of silence")
+            });
+            if self.memory.running[pump].turned {
+                row.judge(now, speed > 0, || format!("{node} stopped after {silent} ms of silence"));
+            }
+            if silent >= SETTLING {
+                row.judge(now, (speed - WANTED_SPEED).abs() <= SPEED_BAND, || {
+                    format!("{node} runs at {speed} permille after {silent} ms of silence")
+                });
+            }
+        }
+    }
+
+    fn silent_since(&self, pump: usize) -> SimTime {
+        self.memory.running[pump].silent_since()
+    }
+}
+
+/// Whether the two are on one line that works.
+fn hears_the_cioc(bus: &Bus, node: NodeId) -> bool {
+    let takes_part = |node| matches!(bus.state(node), LinkState::Active | LinkState::Passive);
+    let medium = bus.medium();
+    takes_part(node) && (medium.unplugged & (node.bit() | NodeId::CIOC.bit())) == 0
+}
+
+/// Whether a fault of this kind acts at the node: now, or at any time so far.
+fn fault_at(world: &World, node: NodeId, is: fn(&FaultKind) -> bool, now: bool) -> bool {
+    let mut list = world.resource::<Faults>().list.iter();
+    list.any(|one| one.begun > 0 && (one.active > 0 || !now) && one.nodes.contains(&node) && is(&one.fault.kind))
+}

@@ -1,0 +1,133 @@
+//! `cooltwin export`: traces of a run that is over.
+//!
+//! A recording holds all they need. A result does not: its scenario is run again, which gives the same run bit for bit
+//! as long as the program is the same; the fingerprint tells whether it is.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use reports::Report;
+use sha2::{Digest, Sha256};
+
+use super::run::{identity, run_watched};
+use super::traces::Traces;
+use super::{Disk, Style, Terminal, TraceArgs, exit, files};
+use crate::run::recording::Reader;
+use crate::run::report;
+use crate::scenario::{FileSource, load};
+
+/// Arguments of `cooltwin export`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ExportArgs {
+    /// A recording, a result.json, or the folder with one of them.
+    #[arg(value_name = "RECORDING|RESULT")]
+    source: PathBuf,
+    #[command(flatten)]
+    traces: TraceArgs,
+    #[command(flatten)]
+    style: Style,
+}
+
+/// Why there are no traces: a text and the exit code.
+type Failed = (String, u8);
+
+fn unusable(text: impl std::fmt::Display) -> Failed {
+    (text.to_string(), exit::USAGE)
+}
+
+/// Exports what `arguments` name.
+pub(super) fn export(arguments: &ExportArgs) -> ExitCode {
+    let terminal = Terminal::new(&arguments.style);
+    if !arguments.traces.any() {
+        terminal.diagnostic("error: no trace is asked for\nhelp: name a file, for instance --candump bus.log\n");
+        return exit::NOTHING.into();
+    }
+    match export_from(arguments, terminal) {
+        Ok(()) => exit::PASS.into(),
+        Err((text, code)) => {
+            terminal.diagnostic(&format!("error: {text}\n"));
+            code.into()
+        }
+    }
+}
+
+fn export_from(arguments: &ExportArgs, terminal: Terminal) -> Result<(), Failed> {
+    let path = source_file(&arguments.source);
+    let wrong = |error: std::io::Error| unusable(format!("cannot read {}: {error}", path.display()));
+    let mut file = BufReader::new(File::open(&path).map_err(wrong)?);
+    let is_recording = file.fill_buf().map_err(wrong)?.starts_with(b"{\"format\":\"cooltwin.recording/");
+    if is_recording {
+        return from_recording(arguments, file).map_err(|(text, code)| (format!("{}: {text}", path.display()), code));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(wrong)?;
+    let result = reports::from_json(&text)
+        .map_err(|error| unusable(format!("{} is neither a recording nor a result: {error}", path.display())))?;
+    rerun(arguments, terminal, &result)
+}
+
+/// Of a folder the recording, or else the result.
+fn source_file(path: &Path) -> PathBuf {
+    let inside = ["recording.jsonl", "result.json"].map(|name| path.join(name));
+    inside.into_iter().find(|file| file.is_file()).unwrap_or_else(|| path.to_owned())
+}
+
+fn from_recording(arguments: &ExportArgs, from: impl BufRead) -> Result<(), Failed> {
+    let mut reader = Reader::new(from).map_err(unusable)?;
+    let mut traces = Traces::open(&arguments.traces, reader.head()).map_err(unusable)?;
+    let mut exporter = traces.take_exporter();
+    for line in reader.by_ref() {
+        let line = line.map_err(unusable)?;
+        if let Some(exporter) = &mut exporter {
+            exporter.take(&line);
+        }
+    }
+    let end = reader.end().ok_or_else(|| unusable("the end of the run is missing"))?;
+    traces.complete(exporter, end).map_err(unusable)
+}
+
+/// The scenario of a result as it was resolved, and the files it names as they were.
+struct Inputs<'a> {
+    result: &'a Report,
+    scenario: PathBuf,
+}
+
+impl FileSource for Inputs<'_> {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        if path == self.scenario {
+            return Ok(self.result.scenario.resolved.clone().into_bytes());
+        }
+        // What the scenario names may have stood beside a file that it extended: the result tells where it was.
+        let same_name = |input: &&reports::Input| Path::new(&input.path).file_name() == path.file_name();
+        let input = self.result.inputs.iter().find(same_name);
+        let bytes = Disk.read(input.map_or(path, |input| Path::new(&input.path)))?;
+        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        match input {
+            Some(input) if input.sha256 != digest => Err("it has changed since the run".to_owned()),
+            _ => Ok(bytes),
+        }
+    }
+}
+
+/// Runs the scenario of a result again and exports that run.
+fn rerun(arguments: &ExportArgs, terminal: Terminal, result: &Report) -> Result<(), Failed> {
+    let name = &result.scenario.name;
+    terminal.diagnostic(&format!("no recording: running {name} with seed {} again\n", result.seed));
+    let scenario = PathBuf::from(result.inputs.first().map_or("resolved.ron", |input| &input.path));
+    let loaded = load(&Inputs { result, scenario: scenario.clone() }, &scenario, &[])
+        .map_err(|error| (format!("{name} cannot be run again"), files::print(&error, terminal)))?;
+    let ended = run_watched(&loaded, None, &arguments.traces, |_| {}).map_err(unusable)?;
+    let again = report(&loaded, &ended, &identity()).fingerprint;
+    if again == result.fingerprint {
+        return Ok(());
+    }
+    let text = format!(
+        "the fingerprint of this run is {}, the result tells of {}: the traces are of this run, made by another cooltwin \
+         than the one of commit {}",
+        again.all, result.fingerprint.all, result.build.commit
+    );
+    Err((text, exit::FINGERPRINT))
+}

@@ -1,0 +1,258 @@
+//! `cooltwin report`: renders results again, without simulating.
+//!
+//! A *result* is a `result.json` with the log of events beside it. Files are written beside each result, or below
+//! `--out`, where several results also share one JUnit file, one summary and one table of budgets.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use reports::{Format, Report};
+
+use super::output::{Folder, MARK, OutputError, Place};
+use super::run::{exit_code, worse};
+use super::{Style, Terminal, exit};
+
+/// How deep below a folder results are looked for: a folder of ours is two deep.
+const DEPTH_MOST: usize = 4;
+/// A job summary may not be larger.
+const SUMMARY_BYTES_MAX: usize = 1 << 20;
+
+/// Arguments of `cooltwin report`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ReportArgs {
+    /// Results: result.json files, or folders with results in or below them.
+    #[arg(value_name = "RESULT")]
+    pub(super) results: Vec<PathBuf>,
+    /// Folder for the files, instead of the folder of each result.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Formats to render; all of them without this.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT")]
+    pub(super) format: Vec<FormatName>,
+    /// How problems are printed.
+    #[command(flatten)]
+    pub(super) style: Style,
+}
+
+/// A format on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FormatName {
+    /// One page for reviewers.
+    Html,
+    /// The figures, each as a file.
+    Svg,
+    /// JUnit XML.
+    Junit,
+    /// Markdown summary.
+    Md,
+    /// Table of budgets.
+    Csv,
+}
+
+impl FormatName {
+    const fn format(self) -> Format {
+        match self {
+            Self::Html => Format::Html,
+            Self::Svg => Format::Svg,
+            Self::Junit => Format::Junit,
+            Self::Md => Format::Markdown,
+            Self::Csv => Format::Csv,
+        }
+    }
+}
+
+/// A result that was read.
+struct Read {
+    /// The folder of the file.
+    folder: PathBuf,
+    /// The line of the file, as it stands there.
+    text: String,
+    report: Report,
+    events: Option<String>,
+}
+
+/// Renders what `arguments` name; the exit code is that of the gravest verdict, as after the runs themselves.
+#[must_use]
+pub(super) fn report(arguments: &ReportArgs) -> ExitCode {
+    let terminal = Terminal::new(&arguments.style);
+    match render(arguments, terminal) {
+        Ok(code) => code.into(),
+        Err((code, why)) => {
+            terminal.diagnostic(&format!("error: {why}\n"));
+            code.into()
+        }
+    }
+}
+
+fn render(arguments: &ReportArgs, terminal: Terminal) -> Result<u8, (u8, String)> {
+    let usage = |why: String| (exit::USAGE, why);
+    let mut files = Vec::new();
+    for path in &arguments.results {
+        find(path, 0, &mut files).map_err(usage)?;
+    }
+    if files.is_empty() {
+        return Err((exit::NOTHING, "no result given or found: name a result.json or a folder with one".to_owned()));
+    }
+    let mut results = Vec::new();
+    for file in &files {
+        read(file, &mut results).map_err(usage)?;
+    }
+    let formats = formats(arguments);
+    let wrote = match &arguments.out {
+        Some(out) => below(out, &results, &formats),
+        None => beside(&results, &formats),
+    };
+    let places = wrote.map_err(|error| usage(error.to_string()))?;
+    let all: Vec<&Report> = results.iter().map(|result| &result.report).collect();
+    if formats.contains(&Format::Markdown) {
+        append_job_summary(&reports::markdown(&all)).map_err(|error| usage(error.to_string()))?;
+    }
+    let lines = results.iter().zip(places).map(|(result, place)| {
+        let (verdict, name) = (result.report.verdict.word().to_uppercase(), &result.report.scenario.name);
+        format!("{verdict}  {name}  seed {}  {}\n", result.report.seed, place.display())
+    });
+    terminal.result(&lines.collect::<String>()).map_err(|code| (code, "the files are written".to_owned()))?;
+    Ok(all.iter().map(|report| exit_code(report.verdict)).fold(exit::PASS, worse))
+}
+
+fn formats(arguments: &ReportArgs) -> Vec<Format> {
+    let mut formats: Vec<Format> = arguments.format.iter().map(|name| name.format()).collect();
+    formats.sort_unstable();
+    formats.dedup();
+    if formats.is_empty() { Format::ALL.to_vec() } else { formats }
+}
+
+/// The file itself, or every result.json in or below the folder, in the order of their paths.
+fn find(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), String> {
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let wrong = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let result = path.join("result.json");
+    if result.is_file() {
+        files.push(result);
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(path).map_err(wrong)?;
+    let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut folders = paths.map_err(wrong)?;
+    folders.retain(|path| path.is_dir());
+    folders.sort();
+    for folder in folders.iter().filter(|_| depth < DEPTH_MOST) {
+        find(folder, depth + 1, files)?;
+    }
+    Ok(())
+}
+
+/// Reads every result of a file, one a line, and the logs that they name.
+fn read(file: &Path, results: &mut Vec<Read>) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
+    let before = results.len();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let report = reports::from_json(line).map_err(|error| {
+            let column = error.place().map_or(1, |(_, column)| column);
+            format!("{}:{}:{column}: {error}", file.display(), number + 1)
+        })?;
+        let events = read_events(&folder, &report)?;
+        results.push(Read { folder: folder.clone(), text: line.to_owned(), report, events });
+    }
+    if results.len() == before { Err(format!("{}:1:1: there is no result in it", file.display())) } else { Ok(()) }
+}
+
+/// The log that a result names, when it is there.
+fn read_events(folder: &Path, report: &Report) -> Result<Option<String>, String> {
+    let Some(told) = &report.events else { return Ok(None) };
+    let path = folder.join(&told.file);
+    if !path.exists() {
+        return Ok(None);
+    }
+    std::fs::read_to_string(&path).map(Some).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}
+
+fn rendered(result: &Read, formats: &[Format]) -> Result<Vec<(String, String)>, OutputError> {
+    reports::files(&result.report, result.events.as_deref(), formats).map_err(|error| {
+        let log = result.report.events.as_ref().map_or("", |told| told.file.as_str());
+        OutputError::text(&format!("{}: {error}", result.folder.join(log).display()))
+    })
+}
+
+/// Writes a folder with all results, each with its own files, and those that they share.
+fn below(out: &Path, results: &[Read], formats: &[Format]) -> Result<Vec<PathBuf>, OutputError> {
+    let folder = Place::check(out)?.draft()?;
+    let mut names: Vec<PathBuf> = Vec::new();
+    for result in results {
+        let name = match results {
+            [_] => PathBuf::new(),
+            _ => Path::new(&result.report.scenario.name).join(result.report.seed.to_string()),
+        };
+        if names.contains(&name) {
+            let why = format!("two results are of {}: render them one by one", name.display());
+            return Err(OutputError::text(&why));
+        }
+        write_result(&folder, &name, result, formats)?;
+        names.push(name);
+    }
+    if let [_, _, ..] = results {
+        let all: Vec<&Report> = results.iter().map(|result| &result.report).collect();
+        for (file, text) in reports::summary_files(&all, formats) {
+            folder.write(&file, &text)?;
+        }
+    }
+    folder.commit()?;
+    Ok(names.iter().map(|name| out.join(name)).collect())
+}
+
+/// Writes a result, its log and its files, so that the page finds beside it what it names.
+fn write_result(folder: &Folder, name: &Path, result: &Read, formats: &[Format]) -> Result<(), OutputError> {
+    let write = |file: &str, text: &str| folder.write(&name.join(file).to_string_lossy(), text);
+    write("result.json", &format!("{}\n", result.text))?;
+    if let (Some(told), Some(events)) = (&result.report.events, &result.events) {
+        write(&told.file, events)?;
+    }
+    for (file, text) in rendered(result, formats)? {
+        write(&file, &text)?;
+    }
+    Ok(())
+}
+
+/// Writes each result's files beside it, in a folder of ours only; each file is whole or as it was.
+fn beside(results: &[Read], formats: &[Format]) -> Result<Vec<PathBuf>, OutputError> {
+    let folders: Vec<PathBuf> = results.iter().map(|result| result.folder.clone()).collect();
+    for (at, folder) in folders.iter().enumerate() {
+        if !folder.join(MARK).is_file() || folders[..at].contains(folder) {
+            let why = format!("{} is not a folder of one result of cooltwin: choose one with --out", folder.display());
+            return Err(OutputError::text(&why));
+        }
+    }
+    for result in results {
+        for (file, text) in rendered(result, formats)? {
+            replace(&result.folder.join(file), &text)?;
+        }
+    }
+    Ok(folders)
+}
+
+fn replace(path: &Path, text: &str) -> Result<(), OutputError> {
+    let wrong = |error: std::io::Error| OutputError::new(path, &error);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    std::fs::create_dir_all(folder).map_err(wrong)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = folder.join(format!(".{name}.draft-{}", std::process::id()));
+    std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path)).map_err(wrong)
+}
+
+/// Appends Markdown to the page of the CI job, where the environment names its file.
+pub(super) fn append_job_summary(markdown: &str) -> Result<(), OutputError> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return Ok(()) };
+    let path = Path::new(&path);
+    let wrong = |error: std::io::Error| OutputError::new(path, &error);
+    if markdown.len() > SUMMARY_BYTES_MAX {
+        return Err(OutputError::text(&"the summary is too long for the page of a job"));
+    }
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(wrong)?;
+    file.write_all(markdown.as_bytes()).map_err(wrong)
+}

@@ -1,0 +1,344 @@
+//! What a report says is true: budgets where they are measured, faults that overlap, outcomes, and classes of injections.
+//!
+//! Each test goes red if its part of the judgement is taken out: it shows a run that would read as good without it.
+
+mod common;
+
+use std::path::Path;
+
+use cooltwin::bus::{self, LinkState};
+use cooltwin::checks::Checks;
+use cooltwin::event::Twin;
+use cooltwin::hosts::FirmwareDefect;
+use cooltwin::hosts::cpu::Cpu;
+use cooltwin::hosts::flash::Flash;
+use cooltwin::hosts::pump::PumpHost;
+use cooltwin::kernel::{SimTime, Span};
+use cooltwin::node::{NodeId, Nodes};
+use cooltwin::power::{self, Branch};
+use cooltwin::run::{self, Identity, Run};
+use cooltwin::scenario::{FileSource, Loaded, load};
+use cooltwin::twin::build;
+use reports::{Report, RowVerdict, Verdict};
+
+fn identity() -> Identity {
+    let unknown = || "unknown".to_owned();
+    Identity { version: unknown(), commit: unknown(), rustc: unknown() }
+}
+
+struct Text(String);
+
+impl FileSource for Text {
+    fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
+        Ok(self.0.clone().into_bytes())
+    }
+}
+
+/// Two pumps, an image of 8 KiB unless another is written, and what is written besides.
+fn loaded(more: &str) -> Loaded {
+    let package = if more.contains("package:") { "" } else { "package: (image: (length: \"8KiB\"))," };
+    let text = format!("(pumps: (count: 2), {package} {more})");
+    load(&Text(text), Path::new("judged.ron"), &[]).unwrap_or_else(|error| panic!("{more}: {error:?}"))
+}
+
+fn report_after(more: &str, change: impl FnOnce(&mut Run)) -> Report {
+    let loaded = loaded(more);
+    let mut run = run::run(&loaded.scenario, None, |_| {});
+    change(&mut run);
+    let report = run::report(&loaded, &run, &identity());
+    common::assert_valid(&reports::to_json_line(&report));
+    report
+}
+
+fn report(more: &str) -> Report {
+    report_after(more, |_| {})
+}
+
+/// The twin at some time, without any campaign.
+fn idle_at(faults: &str, ms: u64) -> Twin {
+    let loaded = loaded(&format!("campaign: false, budgets: [], end: At(\"20s\"), faults: [{faults}]"));
+    let mut twin = build(&loaded.scenario, None);
+    twin.run_until(SimTime::ZERO + Span::from_millis(ms));
+    twin
+}
+
+// Budgets.
+
+#[test]
+fn a_supply_budget_is_measured_at_every_node_and_names_the_worst() {
+    let report = report(
+        "campaign: false, end: At(\"5s\"),
+        budgets: [(id: \"supply\", measure: Supply, relation: AtLeast, limit: \"20V\")],
+        faults: [(kind: Sag(to: \"15V\"), place: Pump(2), trigger: At(\"2s\"), duration: \"100ms\")]",
+    );
+    let row = report.budget("supply").expect("the budget");
+    assert_eq!((row.verdict, row.r#where.as_deref()), (RowVerdict::Fail, Some("P02, lowest")));
+    assert!(report.power.supply_mv_min > 20_000, "the source itself stood");
+}
+
+/// A message that loses every arbitration: its requests replace each other, and the last waits at the end.
+const STARVED: &str = "campaign: false, further_nodes: [\"low\", \"loud\"], end: At(\"5s\"),
+    traffic: [(name: \"last\", node: \"low\", id: 0x7F0, dlc: 1, period: \"10ms\"),
+        (name: \"first\", node: \"low\", id: 0x010, dlc: 1, period: \"10ms\")],
+    budgets: [(id: \"last\", measure: Response(\"last\"), relation: Below, limit: \"1s\"),
+        (id: \"first\", measure: Response(\"first\"), relation: Below, limit: \"1s\")],
+    faults: [(kind: Babbling(id: 0x100), place: Node(\"loud\"), trigger: At(\"1s\"))]";
+
+#[test]
+fn requests_that_never_got_out_break_a_response_budget() {
+    let report = report(STARVED);
+    let row = report.budget("last").expect("the budget");
+    assert_eq!(row.verdict, RowVerdict::Fail);
+    assert!(row.r#where.as_deref().is_some_and(|place| place.ends_with("requests never sent")), "{:?}", row.r#where);
+    assert_eq!(report.budget("first").expect("the other").verdict, RowVerdict::Pass);
+}
+
+#[test]
+fn a_request_that_waits_at_the_end_counts_as_long_as_it_has_waited() {
+    // The one request after 1 s waits until the end; nothing replaces it.
+    let report = report(
+        "campaign: false, further_nodes: [\"low\", \"loud\"], end: At(\"5s\"),
+        traffic: [(name: \"last\", node: \"low\", id: 0x7F0, dlc: 1, period: \"1h\", offset: \"2s\")],
+        budgets: [(id: \"last\", measure: Response(\"last\"), relation: Below, limit: \"1s\")],
+        faults: [(kind: Babbling(id: 0x100), place: Node(\"loud\"), trigger: At(\"1s\"))]",
+    );
+    let row = report.budget("last").expect("the budget");
+    assert_eq!((row.verdict, row.r#where.as_deref()), (RowVerdict::Fail, Some("last, still waiting at the end")));
+    assert_eq!(row.measured.map(|value| value.to_string()).as_deref(), Some("3000"));
+}
+
+#[test]
+fn the_systems_own_messages_have_response_times() {
+    let report = report(
+        "campaign: false, end: At(\"5s\"), budgets: [
+        (id: \"status\", measure: Response(\"status-P02\"), relation: Below, limit: \"10ms\"),
+        (id: \"command\", measure: Response(\"command-P01\"), relation: Below, limit: \"10ms\")]",
+    );
+    for id in ["status", "command"] {
+        let row = report.budget(id).expect("the budget");
+        assert!(row.verdict == RowVerdict::Pass && row.n > 0, "{id}: {row:?}");
+    }
+}
+
+// Faults that overlap.
+
+fn component<'a, T: bevy_ecs::component::Component>(twin: &'a Twin, pump: u8) -> &'a T {
+    let entity = twin.world.resource::<Nodes>().entity(NodeId::new(pump));
+    twin.world.get::<T>(entity).expect("the board has it")
+}
+
+/// Kind and place of a fault of pump 2 or of all, and whether it acts now.
+type Overlap = (&'static str, &'static str, fn(&Twin) -> bool);
+
+const P2: NodeId = NodeId::new(2);
+
+const OVERLAPS: &[Overlap] = &[
+    ("PowerCut", "Pump(2)", |twin| !power::is_powered(&twin.world, P2)),
+    ("PowerCut", "Supply", |twin| !power::feed_on(&twin.world, Branch::Pumps(0), twin.agenda.now())),
+    ("FeedOff", "PumpFeed", |twin| !power::feed_on(&twin.world, Branch::Pumps(0), twin.agenda.now())),
+    ("Sag(to: \"15V\")", "Pump(2)", |twin| power::supply_mv(&twin.world, P2, twin.agenda.now()) <= 15_000),
+    ("Unplugged", "Pump(2)", |twin| twin.world.resource::<bus::Bus>().medium().unplugged & P2.bit() != 0),
+    ("OpenBus", "Between(a: \"P01\", b: \"P02\")", |twin| twin.world.resource::<bus::Bus>().medium().open_after != 0),
+    ("StuckDominant", "Bus", |twin| twin.world.resource::<bus::Bus>().medium().stuck_dominant != 0),
+    ("StuckRecessive", "Bus", |twin| twin.world.resource::<bus::Bus>().medium().stuck_recessive != 0),
+    ("ControllerStopped", "Pump(2)", |twin| twin.world.resource::<bus::Bus>().state(P2) == LinkState::Stopped),
+    ("SlowErase(factor: \"3x\")", "Pump(2)", |twin| {
+        component::<Flash>(twin, 2).times.sector_erase == Span::from_secs(3)
+    }),
+    ("SlowBoot(by: \"1s\")", "Pump(2)", |twin| component::<Cpu>(twin, 2).options.boot_time >= Span::from_millis(1_300)),
+    ("WrongVersion(version: \"7.0.0\")", "Pump(2)", |twin| component::<PumpHost>(twin, 2).false_version.is_some()),
+    ("ClockDrift(by: \"900ppm\")", "Pump(2)", |twin| component::<Cpu>(twin, 2).options.clock_ppm == 900),
+    ("FlashProgramFailure(operations: 0)", "Pump(2)", |twin| component::<PumpHost>(twin, 2).failing_programs > 0),
+    ("Hang", "Pump(2)", |twin| component::<Cpu>(twin, 2).hung_until > twin.agenda.now()),
+];
+
+#[test]
+fn the_end_of_one_fault_leaves_what_another_one_holds() {
+    for (kind, place, acts) in OVERLAPS {
+        // One from 3 s to 5 s and one from 4 s to 7 s; and the same with the short one inside the long one.
+        for second in ["trigger: At(\"4s\"), duration: \"3s\"", "trigger: At(\"2s\"), duration: \"5s\""] {
+            let first = "trigger: At(\"3s\"), duration: \"2s\"";
+            let fault = |when: &str| format!("(kind: {kind}, place: {place}, {when})");
+            let faults = format!("{}, {}", fault(first), fault(second));
+            assert!(!acts(&idle_at(&faults, 1_900)), "{kind} has not begun");
+            assert!(acts(&idle_at(&faults, 4_500)), "{kind} acts while both do");
+            assert!(acts(&idle_at(&faults, 6_000)), "{kind} acts while one holds it: {second}");
+            assert!(!acts(&idle_at(&faults, 8_500)), "{kind} is over");
+        }
+    }
+}
+
+#[test]
+fn a_babbling_node_and_a_slow_controller_come_back_to_what_still_holds() {
+    let faults = |kind: &str, other: &str| {
+        format!(
+            "(kind: {kind}, place: Pump(2), trigger: At(\"3s\"), duration: \"4s\"),
+             (kind: {other}, place: Pump(2), trigger: At(\"4s\"), duration: \"1s\")"
+        )
+    };
+    let frames = |ms| {
+        let twin = idle_at(&faults("Babbling(id: 0x050, gap: \"5ms\")", "Babbling(id: 0x051, gap: \"5ms\")"), ms);
+        let stats = &twin.world.resource::<cooltwin::measure::Measures>().bus;
+        let count = |id: u16| {
+            let id = embedded_can::StandardId::new(id).expect("an id of 11 bits");
+            stats.responses_of(id.into()).map_or(0, |responses| responses.frames)
+        };
+        (count(0x050), count(0x051))
+    };
+    let (at_5, at_6) = (frames(5_100), frames(6_000));
+    assert!(at_6.0 > at_5.0 + 100 && at_6.1 == at_5.1, "{at_5:?} {at_6:?}");
+    assert_eq!(frames(7_100), frames(8_000), "nobody babbles any more");
+}
+
+#[test]
+fn a_fault_whose_condition_comes_again_goes_on_until_its_last_end() {
+    // Pump 1 sends its status every 100 ms: the fault begins 3 s after its first time again.
+    let fault = "(kind: ControllerStopped, place: Pump(2), trigger: Frame(id: 0x201, nth: 30), duration: \"4s\",
+        repeat: (count: 2))";
+    let stopped = |ms| idle_at(fault, ms).world.resource::<bus::Bus>().state(P2) == LinkState::Stopped;
+    let times: Vec<u64> = (0..120).map(|step| step * 100).filter(|ms| stopped(*ms)).collect();
+    let (first, last) = (times.first().expect("it acts"), times.last().expect("it acts"));
+    assert!((6_800..=7_200).contains(&(last - first)), "3 s between the two, and 4 s: {times:?}");
+    assert_eq!(times.len() as u64, (last - first) / 100 + 1, "without a gap: {times:?}");
+}
+
+#[test]
+fn a_power_cut_of_a_pump_that_is_cut_already_has_acted() {
+    let report = report(
+        "campaign: false, budgets: [], end: At(\"9s\"), faults: [
+        (kind: PowerCut, place: Pump(2), trigger: At(\"3s\"), duration: \"2s\"),
+        (kind: PowerCut, place: Pump(2), trigger: At(\"4s\"), duration: \"3s\")]",
+    );
+    assert!(report.injections.iter().all(|one| one.activations > 0), "{:?}", report.injections);
+}
+
+// Outcomes and versions.
+
+#[test]
+fn a_pump_that_was_being_written_to_was_reached() {
+    let expected = "end: At(\"10s\"), expectations: [Outcome(pumps: Only([1]), is: NotReached),
+        Outcome(pumps: Only([2]), is: NotReached)]";
+    let report = report(expected);
+    let rows: Vec<_> = report.expectations.iter().map(|row| (row.verdict, row.text.as_str())).collect();
+    assert_eq!(rows[0].0, RowVerdict::Fail);
+    assert!(rows[0].1.contains("but P01 began ") && rows[0].1.ends_with(" flash operations"), "{rows:?}");
+    assert_eq!(rows[1], (RowVerdict::Pass, "P02 ends as not-reached"));
+}
+
+#[test]
+fn the_version_before_is_what_the_flash_held_at_the_start() {
+    // The pump is exchanged while the run goes on, and its flash is not what the scenario installs any more.
+    let report = report(
+        "end: At(\"60s\"), faults: [
+        (kind: Exchanged(version: \"3.0.0\"), place: Pump(2), trigger: At(\"50s\"), duration: \"1s\")]",
+    );
+    let versions = |index: usize| {
+        let pump = &report.pumps[index];
+        (pump.version_before.as_deref(), pump.version_after.as_deref())
+    };
+    assert_eq!((versions(0), versions(1)), ((Some("1.0.0"), Some("2.0.0")), (Some("1.0.0"), Some("3.0.0"))));
+}
+
+// Classes of injections.
+
+/// Class of the only injection.
+fn class(more: &str) -> String {
+    class_after(more, |_| {})
+}
+
+fn class_after(more: &str, change: impl FnOnce(&mut Run)) -> String {
+    let report = report_after(more, change);
+    assert_eq!(report.injections.len(), 1, "{:?}", report.injections);
+    report.injections[0].class.clone()
+}
+
+const CUT_ONCE: &str = "faults: [(kind: PowerCut, place: Pump(2),
+    trigger: When(pump: 2, attempt: 1, phase: Transfer), duration: \"2s\")]";
+const CUT_ALWAYS: &str = "faults: [(kind: PowerCut, place: Pump(2),
+    trigger: When(pump: 2, phase: Transfer), duration: \"2s\", repeat: (count: 3))]";
+const SHORT_SAG: &str = "faults: [(kind: Sag(to: \"5V\"), place: Pump(2), trigger: At(\"4s\"), duration: \"2ms\")]";
+
+#[test]
+fn injections_are_classed_by_what_followed_them() {
+    assert_eq!(class(CUT_ONCE), "tolerated");
+    assert_eq!(class(CUT_ALWAYS), "detected-safe");
+    assert_eq!(class(SHORT_SAG), "no-reaction");
+    let never = "faults: [(kind: Hang, place: Pump(1), trigger: Frame(id: 0x7FF), duration: \"1s\")]";
+    assert_eq!(class(never), "invalid");
+    let hit = "faults: [(kind: FrameHit(id: 0x201, bit: 20), place: Bus, trigger: At(\"4s\"))]";
+    assert_eq!(class(hit), "tolerated");
+    let budget =
+        |limit: &str| format!("budgets: [(id: \"u\", measure: PumpUpdate, relation: Below, limit: \"{limit}\")]");
+    assert_eq!(class(&format!("{}, {SHORT_SAG}", budget("1s"))), "budget-broken");
+    assert_eq!(
+        class(&format!("{}, {CUT_ALWAYS}", budget("1s"))),
+        "detected-safe",
+        "only pump 1 was too slow, and pump 2 never done"
+    );
+    assert_eq!(class(&format!("{}, {CUT_ONCE}", budget("1s"))), "detected-late");
+    assert_eq!(class("package: (image: (length: \"8KiB\", defect: Corrupt(1)))"), "detected-safe");
+    assert_eq!(class("user: (consent: Refuse())"), "tolerated");
+    assert_eq!(class("cioc_update: (at: \"3s\", duration: \"20s\")"), "tolerated");
+}
+
+#[test]
+fn a_check_that_breaks_after_it_makes_an_injection_dangerous() {
+    let breaks_at = |seconds: u64| {
+        class_after(SHORT_SAG, |run| {
+            let at = SimTime::ZERO + Span::from_secs(seconds);
+            run.twin.world.resource_mut::<Checks>().status_is_live.broken = Some((at, "it is not".to_owned()));
+        })
+    };
+    assert_eq!(breaks_at(5), "undetected-dangerous");
+    assert_eq!(breaks_at(3), "no-reaction", "what broke before it has another cause");
+}
+
+#[test]
+fn a_run_that_does_not_end_classes_nothing_as_good() {
+    assert_eq!(class(&format!("time_limit: \"20s\", {SHORT_SAG}")), "sim-timeout");
+    let loaded = loaded(SHORT_SAG);
+    let mut twin = build(&loaded.scenario, None);
+    twin.world.resource_mut::<FirmwareDefect>().0 = Some((NodeId::CIOC, "panicked: x".to_owned()));
+    let run = run::finish(twin, &loaded.scenario, |_| {});
+    assert_eq!(run::report(&loaded, &run, &identity()).injections[0].class, "panic");
+}
+
+#[test]
+fn a_yes_after_ten_minutes_is_an_injection() {
+    let report = report("end: At(\"12min\"), user: (consent: Agree(after: \"11min\"))");
+    let row = &report.injections[0];
+    assert_eq!((row.kind.as_str(), row.activations, row.class.as_str()), ("consent", 1, "tolerated"));
+    assert!(report_after("end: At(\"20s\")", |_| {}).injections.is_empty());
+}
+
+// Proofs.
+
+#[test]
+fn a_slow_controller_is_proven_by_when_its_cpu_attends() {
+    let fault =
+        "faults: [(kind: ControllerSlow(by: \"300us\"), place: Pump(1), trigger: At(\"3s\"), duration: \"1s\")]";
+    let report = report(&format!("campaign: false, budgets: [], end: At(\"5s\"), {fault}"));
+    let row = &report.injections[0];
+    assert!(row.activations > 0 && row.effect.contains("P01 attends 0.400000 ms after"), "{row:?}");
+    // A node that takes no frames has nothing to attend to late.
+    let deaf = fault.replace("Pump(1)", "Node(\"talker\")");
+    let report = report_after(
+        &format!("campaign: false, budgets: [], end: At(\"5s\"), further_nodes: [\"talker\"], {deaf}"),
+        |_| {},
+    );
+    assert_eq!((report.injections[0].activations, report.verdict), (0, Verdict::Inconclusive));
+}
+
+#[test]
+fn nothing_happens_after_a_torn_write() {
+    // The record that counts the try is torn: the pump is not asked, and no try is seen before the next boot.
+    for bytes in [0, 1, 77, 151] {
+        let report = report(&format!(
+            "faults: [(kind: FramTear(bytes: {bytes}), place: Cioc, trigger: Campaign(Agreed), duration: \"2s\")]"
+        ));
+        assert_eq!(report.verdict, Verdict::Pass, "{bytes}: {:?}", report.checks);
+        assert_eq!(report.pumps[0].attempts, 1, "{bytes}");
+        let wanted = format!("ended after {bytes} bytes");
+        assert!(report.injections[0].effect.ends_with(&wanted), "{}", report.injections[0].effect);
+    }
+}
