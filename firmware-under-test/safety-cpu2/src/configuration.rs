@@ -466,13 +466,17 @@ fn read_pin(record: &[u8]) -> Checked<Pin> {
     let read = Pin { role, on: signal(pin::ON)?, off: signal(pin::OFF)? };
     let differ = read.on != read.off && read.off != Signal::Ossd;
     let good = match role {
-        Role::Unused => true,
-        Role::Input => differ,
-        Role::Output => differ && read.on != Signal::Low,
+        Role::Unused | Role::Input => true,
+        Role::Output => fills_a_tick(read.on) && !fills_a_tick(read.off),
         Role::Combined => read.on == Signal::High && read.off == Signal::Low,
     };
-    require(good, Defect::Pin)?;
+    require(differ && good, Defect::Pin)?;
     Ok(read)
+}
+
+/// Signals that are high for most of a tick: as an output's OFF they would leave energy on the wire.
+const fn fills_a_tick(signal: Signal) -> bool {
+    matches!(signal, Signal::High | Signal::Ossd | Signal::A | Signal::B | Signal::C | Signal::D)
 }
 
 /// Number of pins as the kind says.

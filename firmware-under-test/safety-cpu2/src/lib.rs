@@ -52,6 +52,8 @@ mod inputs;
 mod link;
 mod logic;
 mod normal;
+#[cfg(test)]
+mod normal_tests;
 mod outputs;
 mod packet;
 mod radio;

@@ -1,20 +1,17 @@
 //! Main transistor, relay contacts, and the rule that nothing stays on against this CPU's logic (SSR-035, SSR-037, SSR-041).
 //!
-//! Diverse: what CPU1 does with its transistors is judged by the transistors' own diagnosis, held as a wire and compared
-//! with the signal that ON would look like; CPU1's tables and phases are not known here. Runs are sliced counters.
+//! Diverse: CPU1's tables and phases are not known here; its transistors are judged by how much of a tick they conduct,
+//! all pins at once in sliced counters. Contacts are judged against what both CPUs wanted, each with its own patience.
 
-use safety_common::configuration::Role;
 use safety_common::fault::Fault;
-use safety_common::io::{Levels, TickInputs, TickOutputs};
-use safety_common::signal::Signal;
-use safety_common::{DISAGREEMENT_TICKS_MOST, OBEY_TICKS_MOST, PINS, RELAYS};
+use safety_common::io::{TickInputs, TickOutputs};
+use safety_common::{DISAGREEMENT_TICKS_MOST, OBEY_TICKS_MOST, RELAYS};
 
 use crate::analog::{Feed, FeedLimits, Run, dip_millivolts};
 use crate::configuration::driven_pins;
 use crate::flow::{Flow, Stage};
 use crate::packet::Packet;
-use crate::settings::{Pin, Settings};
-use crate::signal::Wire;
+use crate::settings::Settings;
 use crate::sliced::SlicedRuns;
 use crate::trip::{Outcome, Trip, trip_for_lowest};
 use crate::twice::Twice;
@@ -34,8 +31,6 @@ const DIP_MISSES: u32 = 3;
 const STRAY_TICKS: u32 = 3;
 /// A transistor that conducts in more slots of a tick than this one drives its pin.
 const DRIVEN_SLOTS: u32 = 8;
-/// A pulsed ON signal is given up at the latest this many ticks after its last pulse.
-const PATTERN_TICKS: u32 = 9;
 /// The peer's contact may follow this much later, in ms: the demands travel over the link.
 const PEER_CONTACT_MS: u32 = 20;
 /// Lanes of the relays beside those of the output groups; also the detail of their disagreement.
@@ -81,9 +76,9 @@ pub(crate) struct PeerStates {
 impl PeerStates {
     /// What holds in this tick: stop wins among its packets; without one the last packet holds.
     pub(crate) fn update(&mut self, good: &[Packet]) -> PeerView {
-        let views = good.iter().map(PeerView::of);
+        let mut views = good.iter().map(PeerView::of);
         let now = views.clone().reduce(PeerView::and).unwrap_or(self.last);
-        self.last = views.last().unwrap_or(self.last);
+        self.last = views.next_back().unwrap_or(self.last);
         now
     }
 }
@@ -93,6 +88,15 @@ impl PeerStates {
 pub(crate) struct Demand {
     pub(crate) outputs_on: u16,
     pub(crate) relays_on: u8,
+}
+
+/// What the outputs of this tick depend on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Situation {
+    /// In millivolts.
+    pub(crate) supply: u16,
+    pub(crate) demand: Demand,
+    pub(crate) peer: PeerView,
 }
 
 /// The dip test of the main transistor.
@@ -117,10 +121,7 @@ pub(crate) struct Outputs {
     main: Twice,
     steps: u32,
     dip: Dip,
-    /// Transistors as wires; only those of outputs with patterns are judged.
-    drivers: [Wire; PINS],
     driven: SlicedRuns<5>,
-    pattern: SlicedRuns<5>,
     stray: SlicedRuns<2>,
     disagreement: SlicedRuns<10>,
     contacts: [Contact; 2 * RELAYS],
@@ -134,9 +135,7 @@ impl Outputs {
             main: Twice::new(MAIN_ON),
             steps: 0,
             dip: Dip::default(),
-            drivers: [Wire::default(); PINS],
             driven: SlicedRuns::default(),
-            pattern: SlicedRuns::default(),
             stray: SlicedRuns::default(),
             disagreement: SlicedRuns::default(),
             contacts: [Contact::default(); 2 * RELAYS],
@@ -153,9 +152,7 @@ impl Outputs {
     pub(crate) fn drive(
         &mut self,
         inputs: &TickInputs<'_>,
-        supply: u16,
-        demand: Demand,
-        peer: PeerView,
+        Situation { supply, demand, peer }: Situation,
         settings: &Settings,
         outputs: &mut TickOutputs,
         flow: &mut Flow,
@@ -194,28 +191,13 @@ impl Outputs {
 
     /// No transistor conducts that must not: those of pins that are no outputs, and those that this CPU wants OFF.
     fn judge_transistors(&mut self, inputs: &TickInputs<'_>, demand: Demand, settings: &Settings) -> Outcome {
-        let wanted_off = !wanted_pins(demand.outputs_on, settings);
-        let mut conducting = 0;
-        let mut driven = 0;
-        let mut pattern = 0;
-        let all = self.drivers.iter_mut().zip(&inputs.drivers).zip(&settings.pins).zip(0u32..);
-        for (((wire, slots), pin), place) in all {
-            wire.sample(Levels { high: *slots, low: !*slots });
-            conducting |= u32::from(*slots != 0) << place;
-            if has_pattern(pin) {
-                // A steady OFF level that would also pass for the ON signal obeys.
-                pattern |= u32::from(wire.shows(pin.on) && !wire.shows(pin.off)) << place;
-            } else {
-                driven |= u32::from(slots.count_ones() > DRIVEN_SLOTS) << place;
-            }
-        }
+        let conducting = pins_where(inputs, |slots| slots != 0);
+        let driven = pins_where(inputs, |slots| slots.count_ones() > DRIVEN_SLOTS);
         let may_be_driven = u32::from(driven_pins(&settings.pins));
         let stray = self.stray.sample(conducting & !may_be_driven, STRAY_TICKS);
         trip_for_lowest(Fault::OutputDriver, stray)?;
-        let off = may_be_driven & wanted_off;
-        let obey = OBEY_TICKS_MOST.saturating_add(1);
-        let against = self.driven.sample(driven & off, obey)
-            | self.pattern.sample(pattern & off, obey.saturating_add(PATTERN_TICKS));
+        let wanted_off = may_be_driven & !wanted_pins(demand.outputs_on, settings);
+        let against = self.driven.sample(driven & wanted_off, OBEY_TICKS_MOST.saturating_add(1));
         trip_for_lowest(Fault::NotObeyed, against)
     }
 
@@ -263,11 +245,9 @@ fn wanted_pins(outputs_on: u16, settings: &Settings) -> u32 {
         .fold(0, |pins, (members, place)| if outputs_on >> place & 1 == 1 { pins | u32::from(*members) } else { pins })
 }
 
-/// Outputs whose ON cannot be told from OFF by how much the transistor conducts: their signal is looked for instead.
-const fn has_pattern(pin: &Pin) -> bool {
-    let full_when_on = matches!(pin.on, Signal::High | Signal::Ossd);
-    let full_when_off = matches!(pin.off, Signal::High | Signal::A | Signal::B | Signal::C | Signal::D);
-    matches!(pin.role, Role::Output | Role::Combined) && (!full_when_on || full_when_off)
+/// Pins whose transistor conducted as asked, as bits.
+pub(crate) fn pins_where(inputs: &TickInputs<'_>, wanted: impl Fn(u16) -> bool) -> u32 {
+    inputs.drivers.iter().zip(0u32..).fold(0, |bits, (slots, pin)| bits | u32::from(wanted(*slots)) << pin)
 }
 
 #[cfg(test)]

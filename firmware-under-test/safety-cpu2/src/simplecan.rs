@@ -5,7 +5,9 @@
 //! start-up puts into a table by entry.
 
 use safety_common::io::Bytes;
-use safety_common::simplecan::{ENTRIES, ENTRIES_USABLE, ENTRY_ID, NODE_HASH_TAG, at};
+use safety_common::simplecan::{
+    ENTRIES, ENTRIES_USABLE, ENTRY_ERROR_DRAIN_TICKS, ENTRY_ERRORS_MOST, ENTRY_ID, NODE_HASH_TAG, at,
+};
 use units::{Duration, Instant};
 
 use crate::bytes::{u8_at, u16_at, u32_at};
@@ -38,14 +40,18 @@ struct Entry {
     sequence: u8,
     /// When the last frame was accepted; nothing after the maximum age.
     at: Option<Instant>,
+    /// Frames with a CRC that did not fit, less those that are forgotten.
+    errors: u8,
 }
 
-/// A good frame.
+/// A frame of an entry that somebody owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Frame {
     entry: usize,
     data: u16,
     sequence: u8,
+    /// The CRC fits.
+    good: bool,
 }
 
 /// A good frame with an own entry came from outside.
@@ -60,6 +66,8 @@ pub(crate) struct SimpleCan {
     age: Duration,
     /// The own entry of the next step.
     turn: usize,
+    /// Ticks since the last error was forgotten.
+    drain: u32,
 }
 
 /// The start value of the CRC of a node's frames.
@@ -84,7 +92,7 @@ impl SimpleCan {
                 Some(hash) => Owner::Other(hash),
             };
         }
-        Self { entries, values: [0; ENTRIES], age: network.can_age, turn: 0 }
+        Self { entries, values: [0; ENTRIES], age: network.can_age, turn: 0, drain: 0 }
     }
 
     /// The values of all entries as they hold now.
@@ -98,6 +106,10 @@ impl SimpleCan {
         let (Some(entry), Some(value)) = (self.entries.get_mut(frame.entry), self.values.get_mut(frame.entry)) else {
             return Ok(());
         };
+        if !frame.good {
+            entry.errors = entry.errors.saturating_add(1);
+            return Ok(());
+        }
         if let Owner::Own(_) = entry.owner {
             return Err(Masquerade(frame.entry as u32));
         }
@@ -113,10 +125,18 @@ impl SimpleCan {
         Ok(())
     }
 
-    /// Before the logic: entries past the maximum age are 0.
+    /// Before the logic: entries past the maximum age are 0, and those with too many bad frames. Every few hours one bad
+    /// frame of each entry is forgotten, so that the rate of bad frames that could pass is bounded.
     pub(crate) fn age(&mut self, now: Instant) {
+        self.drain = self.drain.saturating_add(1);
+        let forget = self.drain >= ENTRY_ERROR_DRAIN_TICKS;
+        if forget {
+            self.drain = 0;
+        }
         for (entry, value) in self.entries.iter_mut().zip(&mut self.values) {
-            if entry.at.is_none_or(|at| now.since(at) > self.age) {
+            entry.errors = entry.errors.saturating_sub(u8::from(forget));
+            let too_old = entry.at.is_none_or(|at| now.since(at) > self.age);
+            if too_old || entry.errors > ENTRY_ERRORS_MOST {
                 entry.at = None;
                 *value = 0;
             }
@@ -145,17 +165,20 @@ impl SimpleCan {
     fn parse(&self, bytes: &[u8]) -> Option<Frame> {
         let (id, frame) = bytes.split_at_checked(ID_LEN)?;
         let entry = u16_at(id, 0)?.checked_sub(ENTRY_ID)?;
-        if frame.len() != FRAME_LEN || u16::from(u8_at(frame, at::ENTRY)?) != entry {
+        if frame.len() != FRAME_LEN {
             return None;
         }
         let hash = match self.entries.get(usize::from(entry))?.owner {
             Owner::Nobody => return None,
             Owner::Own(hash) | Owner::Other(hash) => hash,
         };
-        let good = crc::can(hash, frame.get(..at::CRC)?) == u32_at(frame, at::CRC)?;
-        let frame =
-            Frame { entry: usize::from(entry), data: u16_at(frame, at::DATA)?, sequence: u8_at(frame, at::SEQUENCE)? };
-        good.then_some(frame)
+        Some(Frame {
+            entry: usize::from(entry),
+            data: u16_at(frame, at::DATA)?,
+            sequence: u8_at(frame, at::SEQUENCE)?,
+            good: u16::from(u8_at(frame, at::ENTRY)?) == entry
+                && crc::can(hash, frame.get(..at::CRC)?) == u32_at(frame, at::CRC)?,
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use crate::configuration::{Check, Refusal};
 use crate::flash_test::{Found, StartCheck};
 use crate::flow::{Flow, STARTING, Stage};
 use crate::link::{Good, Meaning, meaning};
+use crate::outputs::pins_where;
 use crate::packet::Packet;
 use crate::ram_test::{RAM_WORDS, StartTest};
 use crate::settings::Settings;
@@ -214,7 +215,7 @@ impl AllOff {
     /// One tick; `step` counts from reset.
     pub(crate) fn judge(&mut self, step: u32, inputs: &TickInputs<'_>) -> Outcome {
         let settled = step > LET_GO_TICKS;
-        let conducting = conducting_pins(inputs);
+        let conducting = pins_where(inputs, |slots| slots != 0);
         let closed = u32::from(inputs.relay_feedback);
         if self.drivers.sample(settled && conducting != 0) >= DRIVEN_TICKS {
             trip_for_lowest(Fault::OutputDriver, conducting)?;
@@ -224,11 +225,6 @@ impl AllOff {
         }
         Ok(())
     }
-}
-
-/// Pins whose transistor conducted at any time of the tick, as bits.
-fn conducting_pins(inputs: &TickInputs<'_>) -> u32 {
-    inputs.drivers.iter().zip(0u32..).fold(0, |bits, (slots, pin)| bits | u32::from(*slots != 0) << pin)
 }
 
 /// A peer of another release, configuration or serial number is an internal fault.

@@ -536,11 +536,11 @@ impl Bench {
         let mut bench = (**begun).clone();
         bench.flash = Flash::new(&spec.bytes());
         bench.peer.configuration_hash = hash_of(bench.flash.configuration());
-        bench.to_normal();
+        bench.reach_normal();
         bench
     }
 
-    pub(crate) fn to_normal(&mut self) {
+    pub(crate) fn reach_normal(&mut self) {
         for _ in 0..1_000 {
             if self.outputs.mode == Mode::Ready {
                 self.peer.mode = Mode::Ready;

@@ -104,7 +104,7 @@ fn a_download_ends_in_what_was_sent() {
     }
     assert_eq!(bench.outputs.reset, Some(Retained::default()), "into normal operation");
     let mut after = Bench::boot(bench.flash.clone(), POWER_ON);
-    after.to_normal();
+    after.reach_normal();
 }
 
 /// SSR-055: answers go where the request came from.

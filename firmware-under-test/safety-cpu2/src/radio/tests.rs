@@ -119,10 +119,9 @@ fn units_understand_each_other() {
             }
         }
         assert_eq!(sent, 6);
-        for word in 0..16 {
-            let expected = if word < usize::from(words) { memories[word] } else { 0 };
-            assert_eq!(radio.memories()[1][word], expected);
-        }
+        let expected: [u16; 16] =
+            core::array::from_fn(|word| if word < usize::from(words) { memories[word] } else { 0 });
+        assert_eq!(radio.memories()[1], expected);
     }
 }
 
@@ -262,7 +261,7 @@ fn memories_depend_on_the_last_packet_only() {
         let mut last = 0xA5A5;
         for counter in 4..12 {
             let word = random(&mut seed) as u16;
-            if random(&mut seed) % 3 != 0 {
+            if !random(&mut seed).is_multiple_of(3) {
                 hear(&mut radio, counter * 10, &packet(counter, word));
                 last = word;
             }
@@ -311,7 +310,7 @@ fn no_burst_of_up_to_24_bits_passes_the_crc() {
     let at = LEN_MOST - 3;
     let zero = crc::radio(&vec![0; at]);
     let syndrome = |bit: usize| {
-        let mut bytes = vec![0u8; LEN_MOST];
+        let mut bytes = [0u8; LEN_MOST];
         bytes[bit / 8] ^= 0x80 >> (bit % 8);
         let stored = u32::from_be_bytes([0, bytes[at], bytes[at + 1], bytes[at + 2]]);
         crc::radio(&bytes[..at]) ^ stored ^ zero

@@ -133,9 +133,30 @@ fn every_one_and_two_bit_flip_is_refused() {
             if second != first {
                 bytes[second / 8] ^= 1 << (second % 8);
             }
-            assert_eq!(can().parse(&bytes), None, "bits {first}, {second}");
+            assert!(can().parse(&bytes).is_none_or(|frame| !frame.good), "bits {first}, {second}");
         }
     }
+}
+
+/// More than 16 frames of an entry with a bad CRC: it reads 0 until one is forgotten, after 3.5 hours; others go on.
+#[test]
+fn an_entry_with_many_bad_frames_reads_zero() {
+    let mut can = can();
+    let mut corrupt = frame(1, 1, 50, 0xFFFF);
+    corrupt[9] ^= 1;
+    let hear_two = |can: &mut SimpleCan, at: u64, sequence: u8| {
+        hear(can, at, &frame(1, 1, sequence, 7));
+        hear(can, at + 1, &frame(1, 1, sequence + 1, 7))
+    };
+    for bad in 1..=16 {
+        hear(&mut can, bad, &corrupt);
+    }
+    assert_eq!(hear_two(&mut can, 20, 1), 7, "16 are tolerated");
+    assert_eq!(hear(&mut can, 22, &corrupt), 0);
+    assert_eq!(hear_two(&mut can, 23, 3), 0);
+    assert_eq!(can.receive(ms(24), &frame(0, 3, 1, 0)), Err(Masquerade(3)), "an own entry is still watched");
+    (0..ENTRY_ERROR_DRAIN_TICKS).for_each(|_| can.age(ms(30)));
+    assert_eq!(hear_two(&mut can, 31, 10), 7);
 }
 
 /// Own entries take turns, their sequences go up by one, and a receiver of the text's format understands them.
