@@ -43,53 +43,58 @@ const BLOCK: u32 = 8;
 /// Words that a slice of the running test saves: a block and its overlap.
 const SAVED: usize = BLOCK as usize + 1;
 /// Port operations of a tick in start-up: a third of a tick at 40 ns each.
-const START_OPERATIONS: usize = 8_192;
+const START_OPERATIONS: u32 = 8_192;
 const BACKGROUNDS: u32 = 6;
 
-/// One operation on a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Op {
-    /// Write the background.
-    W0,
-    /// Write its complement.
-    W1,
-    /// Read, the background must be there.
-    R0,
-    /// Read, its complement must be there.
-    R1,
+/// What is done with a word; the bit says which of background and complement it holds when the visit comes.
+#[derive(Clone, Copy, Debug)]
+enum Visit {
+    /// Write it: one operation.
+    Fill(bool),
+    /// Read it: one operation.
+    Check(bool),
+    /// Read it, write the other: two operations.
+    Move(bool),
+    /// Read it, write the other, write it again: three operations.
+    Blink(bool),
 }
 
-use Op::{R0, R1, W0, W1};
+use Visit::{Blink, Check, Fill, Move};
 
-/// The operations on each word, from the first word up or from the last down.
+/// A visit to each word, from the first word up or from the last down.
 #[derive(Clone, Copy, Debug)]
 enum Element {
-    Up(&'static [Op]),
-    Down(&'static [Op]),
+    Up(Visit),
+    Down(Visit),
 }
 
 use Element::{Down, Up};
 
+/// The background.
+const ZERO: bool = false;
+/// Its complement.
+const ONE: bool = true;
+
 /// The march elements: 1 + 2 + 1 + 2 + 1 + 2 + 1 + 2 + 1 + 3 + 1 + 3 + 1 + 1 + 3 + 1 + 3 + 1 = 30 operations a word.
 static PROCEDURE: [Element; 18] = [
-    Up(&[W0]),
-    Up(&[R0, W1]),
-    Up(&[R1]),
-    Up(&[R1, W0]),
-    Up(&[R0]),
-    Down(&[R0, W1]),
-    Down(&[R1]),
-    Down(&[R1, W0]),
-    Down(&[R0]),
-    Up(&[R0, W1, W0]),
-    Up(&[R0]),
-    Down(&[R0, W1, W0]),
-    Down(&[R0]),
-    Up(&[W1]),
-    Up(&[R1, W0, W1]),
-    Up(&[R1]),
-    Down(&[R1, W0, W1]),
-    Down(&[R1]),
+    Up(Fill(ZERO)),
+    Up(Move(ZERO)),
+    Up(Check(ONE)),
+    Up(Move(ONE)),
+    Up(Check(ZERO)),
+    Down(Move(ZERO)),
+    Down(Check(ONE)),
+    Down(Move(ONE)),
+    Down(Check(ZERO)),
+    Up(Blink(ZERO)),
+    Up(Check(ZERO)),
+    Down(Blink(ZERO)),
+    Down(Check(ZERO)),
+    Up(Fill(ONE)),
+    Up(Blink(ONE)),
+    Up(Check(ONE)),
+    Down(Blink(ONE)),
+    Down(Check(ONE)),
 ];
 
 /// Background `index`: digit `index - 1` of every bit's number; 0 is solid.
@@ -110,34 +115,77 @@ fn pattern(index: u32) -> u32 {
     PATTERNS.get(index as usize).copied().unwrap_or(0)
 }
 
-/// One element on one word; `false` at the first wrong reading.
-fn visit<R: RamPort + ?Sized>(port: &mut R, word: u32, ops: &[Op], background: u32) -> bool {
-    ops.iter().all(|op| match op {
-        W0 => written(port, word, background),
-        W1 => written(port, word, !background),
-        R0 => port.read(word) == background,
-        R1 => port.read(word) == !background,
-    })
+impl Visit {
+    /// Port operations.
+    const fn operations(self) -> u32 {
+        match self {
+            Fill(_) | Check(_) => 1,
+            Move(_) => 2,
+            Blink(_) => 3,
+        }
+    }
+
+    /// `false` at a wrong reading.
+    fn pay<R: RamPort + ?Sized>(self, port: &mut R, word: u32, background: u32) -> bool {
+        let (Fill(bit) | Check(bit) | Move(bit) | Blink(bit)) = self;
+        let value = if bit { !background } else { background };
+        if let Fill(_) = self {
+            port.write(word, value);
+            return true;
+        }
+        let good = port.read(word) == value;
+        if let Move(_) | Blink(_) = self {
+            port.write(word, !value);
+        }
+        if let Blink(_) = self {
+            port.write(word, value);
+        }
+        good
+    }
 }
 
-fn written<R: RamPort + ?Sized>(port: &mut R, word: u32, value: u32) -> bool {
-    port.write(word, value);
-    true
+impl Element {
+    const fn visit(self) -> Visit {
+        match self {
+            Up(visit) | Down(visit) => visit,
+        }
+    }
+
+    /// The word whose turn it is after `done` of `words` words from `from` on.
+    const fn word(self, from: u32, words: u32, done: u32) -> u32 {
+        match self {
+            Up(_) => from.saturating_add(done),
+            Down(_) => from.saturating_add(words).saturating_sub(done).saturating_sub(1),
+        }
+    }
 }
 
 /// The whole procedure on `words` words from `from` on; gives the first bad word.
 fn procedure<R: RamPort + ?Sized>(port: &mut R, from: u32, words: u32, background: u32) -> Result<(), u32> {
-    let end = from.saturating_add(words);
-    for element in &PROCEDURE {
-        let bad = match element {
-            Up(ops) => (from..end).find(|word| !visit(port, *word, ops, background)),
-            Down(ops) => (from..end).rev().find(|word| !visit(port, *word, ops, background)),
+    for element in PROCEDURE {
+        // Each kind of visit has a loop of its own, so that the choice is made once for a block and not for a word.
+        let bad = match element.visit() {
+            Fill(bit) => sweep(port, element, from, words, |port, word| Fill(bit).pay(port, word, background)),
+            Check(bit) => sweep(port, element, from, words, |port, word| Check(bit).pay(port, word, background)),
+            Move(bit) => sweep(port, element, from, words, |port, word| Move(bit).pay(port, word, background)),
+            Blink(bit) => sweep(port, element, from, words, |port, word| Blink(bit).pay(port, word, background)),
         };
         if let Some(word) = bad {
             return Err(word);
         }
     }
     Ok(())
+}
+
+/// Visits every word in the order of the element; gives the first bad one.
+fn sweep<R: RamPort + ?Sized>(
+    port: &mut R,
+    element: Element,
+    from: u32,
+    words: u32,
+    mut pay: impl FnMut(&mut R, u32) -> bool,
+) -> Option<u32> {
+    (0..words).map(|done| element.word(from, words, done)).find(|word| !pay(port, *word))
 }
 
 /// The complete test of start-up, in slices (SSR-003).
@@ -169,15 +217,12 @@ impl StartTest {
                 self.element = self.element.saturating_add(1);
                 continue;
             }
-            let (word, ops) = match element {
-                Up(ops) => (self.done_in_element, ops),
-                Down(ops) => (self.words.saturating_sub(self.done_in_element).saturating_sub(1), ops),
-            };
-            if !visit(port, word, ops, pattern(self.background)) {
+            let word = element.word(0, self.words, self.done_in_element);
+            if !element.visit().pay(port, word, pattern(self.background)) {
                 return Err(Trip::new(Fault::RamAtStart, word));
             }
             self.done_in_element = self.done_in_element.saturating_add(1);
-            operations = operations.saturating_add(ops.len());
+            operations = operations.saturating_add(element.visit().operations());
         }
         Ok(self.background >= BACKGROUNDS)
     }
