@@ -99,7 +99,7 @@ fn trimmed(value: Fixed, places: u32) -> String {
 /// The limit with its relation: `< 70 s`, `499 ms to 503 ms`.
 pub(crate) fn limit(budget: &Budget) -> String {
     let show = |value: Fixed| match budget.unit.as_str() {
-        "ms" => short_duration(value.into()),
+        "ms" if is_exact(value.into()) => short_duration(value.into()),
         unit => format!("{} {unit}", trimmed(value, 6)),
     };
     match budget.limit_low {
@@ -107,6 +107,12 @@ pub(crate) fn limit(budget: &Budget) -> String {
         None if budget.relation == crate::report::Relation::Within => format!("<= {}", show(budget.limit)),
         None => format!("{} {}", budget.relation, show(budget.limit)),
     }
+}
+
+/// Whether [`duration`] shows a time without rounding.
+fn is_exact(time: Millis) -> bool {
+    let nanos = time.as_nanos().unsigned_abs();
+    nanos.is_multiple_of(if nanos < 1000 * NANOS_PER_MILLI { 1000 } else { NANOS_PER_MILLI })
 }
 
 /// A budget's margin with its sign.
@@ -148,6 +154,23 @@ pub(crate) fn list(words: &[String]) -> String {
     }
 }
 
+/// Text as part of an anchor: letters, digits and hyphens.
+pub(crate) fn slug(text: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    text.chars().map(plain).collect()
+}
+
+/// An anchor for each of `names`, all different.
+pub(crate) fn anchors<'a>(begin: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut anchors: Vec<String> = Vec::new();
+    for name in names {
+        let anchor = format!("{begin}-{}", slug(name));
+        let anchor = if anchors.contains(&anchor) { format!("{anchor}--{}", anchors.len() + 1) } else { anchor };
+        anchors.push(anchor);
+    }
+    anchors
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +199,15 @@ mod tests {
         budget.measure(Fixed::from_millionths(70_000_000_001));
         assert_eq!(value(&budget, budget.measured.unwrap()), "70000.000001 ms");
         assert_eq!(margin(&budget), "-0.000001 ms");
+    }
+
+    #[test]
+    fn a_limit_is_never_rounded() {
+        let show = |text: &str| limit(&Budget::new("logic", Relation::AtMost, text.parse().unwrap(), None, "ms"));
+        assert_eq!(show("0.8125"), "<= 0.8125 ms");
+        assert_eq!(show("70000.0001"), "<= 70,000.0001 ms");
+        assert_eq!(show("500"), "<= 500 ms");
+        assert_eq!(show("22.1"), "<= 22.1 ms");
     }
 
     #[test]

@@ -198,3 +198,85 @@ fn events_are_one_object_per_line() {
 "#;
     assert_eq!(text, expected);
 }
+
+/// Fields that were added after the first version: absent they mean nothing, present they must be whole.
+const ADDED: &[(&str, &str, &str)] = &[
+    ("/scenario", "title", ""),
+    ("", "events", "file sha256 lines"),
+    ("/budgets/0", "samples", ""),
+    ("/budgets/0/samples/0", "place", ""),
+    ("/series/1", "levels", ""),
+    ("/series/1/levels/0", "name side value", ""),
+];
+
+#[test]
+fn a_result_from_before_a_field_was_added_reads_and_keeps_its_bytes() {
+    let (validator, new) = (validator(), value(&samples::reaction()));
+    for (pointer, field, inside) in ADDED {
+        let object = new.pointer(pointer).and_then(Value::as_object).unwrap();
+        for field in field.split_whitespace() {
+            assert!(object.contains_key(field), "{pointer}/{field}");
+        }
+        for part in inside.split_whitespace() {
+            let mut bad = new.clone();
+            bad.pointer_mut(pointer).unwrap()[field].as_object_mut().unwrap().remove(part);
+            assert!(!validator.is_valid(&bad) && from_json(&bad.to_string()).is_err(), "{field} without {part}");
+        }
+    }
+    let old = to_json_line(&samples::fail());
+    for (_, field, _) in ADDED.iter().filter(|(pointer, ..)| !pointer.ends_with("/0")) {
+        assert!(!old.contains(&format!("\"{field}\":")), "{field}");
+    }
+    assert_eq!(to_json_line(&from_json(&old).unwrap()), old);
+}
+
+#[test]
+fn a_result_of_another_schema_is_named_as_such() {
+    let other = to_json_line(&samples::pass()).replace("cooltwin.result/1", "cooltwin.result/2");
+    let told = from_json(&other).unwrap_err().to_string();
+    assert_eq!(told, "its schema is `cooltwin.result/2`; this version reads `cooltwin.result/1`");
+}
+
+#[test]
+fn a_cut_result_is_refused_with_its_place() {
+    let line = to_json_line(&samples::pass());
+    let error = from_json(&line[..line.len() / 2]).unwrap_err();
+    assert!(error.place().is_some_and(|(line, column)| line == 1 && column > 1000), "{error}");
+}
+
+/// Where a sample is made better than its numbers, and what is said of it.
+const TAMPERED: &[(&str, &str, &str)] = &[
+    ("/verdict", "\"pass\"", "verdict: it is pass but the rows make it fail"),
+    ("/budgets/0/verdict", "\"pass\"", "budgets[0] (pump-update): the verdict is pass against its numbers"),
+    ("/budgets/0/measured", "65000", "budgets[0] (pump-update): the margin is not that of measured value and limit"),
+    ("/budgets/0/margin", "1304.25", "budgets[0] (pump-update): the margin is not that of measured value and limit"),
+    ("/budgets/0/limit", "80000", "budgets[0] (pump-update): the margin is not that of measured value and limit"),
+    ("/budgets/1/n", "0", "budgets[1] (back-to-automatic): a value is there but n is 0"),
+    (
+        "/budgets/1/verdict",
+        "\"expected-fail\"",
+        "budgets[1] (back-to-automatic): the verdict is expected-fail against its numbers",
+    ),
+    ("/checks/0/n", "0", "checks[0] (no_write_without_consent): the verdict is pass but it never looked"),
+    ("/checks/2/verdict", "\"error\"", "verdict: it is fail but the rows make it error"),
+    ("/series/0/t_ms", "[0]", "series[0] (supply): its columns are not of one length"),
+    ("/series/0/t_ms", "[5,5]", "series[0] (supply): its times do not rise"),
+    ("/series/0/min", "[24001,23412]", "series[0] (supply): a least value is above the greatest"),
+];
+
+#[test]
+fn a_result_that_contradicts_itself_is_refused() {
+    let good = to_json_line(&samples::fail());
+    for (pointer, wrong, why) in TAMPERED {
+        let mut bad: Value = serde_json::from_str(&good).unwrap();
+        *bad.pointer_mut(pointer).unwrap() = serde_json::from_str(wrong).unwrap();
+        let told = from_json(&bad.to_string()).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(told, format!("a damaged result: {why}"), "{pointer}");
+    }
+    let mut idle = value(&samples::inconclusive());
+    idle["verdict"] = json!("pass");
+    assert!(from_json(&idle.to_string()).is_err(), "an idle injection is no pass");
+    let mut elsewhere = value(&samples::reaction());
+    elsewhere["events"]["file"] = json!("../events.jsonl");
+    assert!(from_json(&elsewhere.to_string()).unwrap_err().to_string().contains("is not the name of a file"));
+}

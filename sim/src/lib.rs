@@ -17,6 +17,7 @@ pub mod node;
 pub mod plant;
 pub mod power;
 pub mod record;
+pub mod regression;
 pub mod run;
 pub mod scenario;
 pub mod twin;

@@ -339,8 +339,8 @@ fn attach_pump(builder: &mut TwinBuilder, scenario: &Scenario, setup: &PumpSetup
 
 /// Nodes that only send traffic: always powered, without firmware.
 fn attach_further(builder: &mut TwinBuilder, scenario: &Scenario) {
-    for name in &scenario.further_nodes {
-        let name = crate::scenario::words::NodeName::Further(name.clone());
+    for name in scenario.further_names() {
+        let name = crate::scenario::words::NodeName::Further(name.to_owned());
         if let Some(node) = scenario.node_id(&name) {
             let options = controller(scenario, &[]);
             bus::attach(builder, node, &options);
@@ -373,9 +373,10 @@ fn install_watchers(builder: &mut TwinBuilder, scenario: &Scenario, images: &Ima
         latency: scenario.timing.reaction_latency,
         sector_erase: times.sector_erase,
         image_len: images.installed.values().map(|image| image.len() as u64).min().unwrap_or_default(),
-        further_nodes: scenario.further_nodes.clone(),
+        further_nodes: scenario.further_names().map(str::to_owned).collect(),
         senders: scenario
             .traffic
+            .messages()
             .iter()
             .filter_map(|message| Some((message.id.id(), scenario.node_id(&message.node)?)))
             .collect(),

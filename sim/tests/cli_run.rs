@@ -17,6 +17,10 @@ const NOTHING: Option<i32> = Some(4);
 const INCONCLUSIVE: Option<i32> = Some(5);
 const PASS: Option<i32> = Some(0);
 
+/// What every run writes.
+const WRITTEN: [&str; 8] =
+    [".cooltwin", "budgets.csv", "events.jsonl", "figures", "junit.xml", "report.html", "result.json", "summary.md"];
+
 const EXPECTS_WRONG: &str = "expectations=[Outcome(is: Dead)]";
 /// No update, and no expectation that there is none: nothing was measured.
 const REFUSED: [&str; 2] = ["user.consent=Refuse(after: \"1s\")", "expectations=[]"];
@@ -72,6 +76,10 @@ fn nothing_is_written_for_an_invalid_scenario() {
     }
 }
 
+/// What a run without a recording leaves in its folder.
+const WRITTEN: [&str; 8] =
+    [".cooltwin", "budgets.csv", "events.jsonl", "figures", "junit.xml", "report.html", "result.json", "summary.md"];
+
 #[test]
 fn json_is_one_valid_line_for_each_scenario_and_is_what_is_written() {
     let place = place("run-json");
@@ -84,7 +92,7 @@ fn json_is_one_valid_line_for_each_scenario_and_is_what_is_written() {
         assert_eq!(json(line)["scenario"]["name"], name);
         let folder = place.join("out").join(name).join("1");
         assert_eq!(text(&folder.join("result.json")), format!("{line}\n"));
-        assert_eq!(entries(&folder), [".cooltwin", "events.jsonl", "result.json"]);
+        assert_eq!(entries(&folder), WRITTEN);
     }
 }
 
@@ -154,9 +162,11 @@ fn a_folder_of_ours_is_replaced_as_a_whole_and_an_empty_one_is_filled() {
     let place = place("run-replace");
     fs::create_dir(place.join("out")).expect("a folder");
     assert_eq!(code(&output(&place, &["run", "small.ron", "--out", "out", "--record", "-q"])), PASS);
-    assert_eq!(entries(&place.join("out")), [".cooltwin", "events.jsonl", "recording.jsonl", "result.json"]);
+    let mut recorded = [&WRITTEN[..], &["recording.jsonl"]].concat();
+    recorded.sort_unstable();
+    assert_eq!(entries(&place.join("out")), recorded);
     assert_eq!(code(&output(&place, &["run", "faulty.ron", "--out", "out/", "-q"])), PASS);
-    assert_eq!(entries(&place.join("out")), [".cooltwin", "events.jsonl", "result.json"]);
+    assert_eq!(entries(&place.join("out")), WRITTEN);
     assert_eq!(json(&text(&place.join("out/result.json")))["scenario"]["name"], "faulty");
     assert_eq!(new_entries(&place), ["out"]);
 }

@@ -122,7 +122,7 @@ fn the_systems_own_messages_have_response_times() {
 
 // Faults that overlap.
 
-fn component<'a, T: bevy_ecs::component::Component>(twin: &'a Twin, pump: u8) -> &'a T {
+fn component<T: bevy_ecs::component::Component>(twin: &Twin, pump: u8) -> &T {
     let entity = twin.world.resource::<Nodes>().entity(NodeId::new(pump));
     twin.world.get::<T>(entity).expect("the board has it")
 }

@@ -389,6 +389,22 @@ mod tests {
     }
 
     #[test]
+    fn a_flow_control_that_does_not_leave_ends_a_request_that_has_more_time_at_once() {
+        play(
+            &mut client(),
+            "0    ask version
+             0    out 03 22 F1 95
+             1    sent
+             2    in  03 7F 22 78
+             3    in  10 09 62 F1 95 00 01 00
+             3    out 30
+             1002 poll
+             1003 poll => Silent
+             1003 abort",
+        );
+    }
+
+    #[test]
     fn an_answer_that_breaks_off_ends_the_request_by_its_time_limit_and_aborts_nothing() {
         play(
             &mut client(),

@@ -1,4 +1,6 @@
-//! What the host hands to a CPU each tick and what it gets back; the same shape for both CPUs.
+//! What the host hands to a CPU each tick and what it gets back.
+//!
+//! The same shape for both CPUs.
 //!
 //! A CPU is built by `boot` and stepped once a tick. Where only one CPU has a line, the doc says so; the other leaves the
 //! output at its default and finds the input empty.

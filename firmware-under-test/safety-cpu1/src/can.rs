@@ -1,4 +1,6 @@
-//! SimpleCAN: slots, sync, master, sending what CPU2 agrees to, checking what comes (SSR-080).
+//! SimpleCAN: slots, sync, master, sending and checking.
+//!
+//! CPU1 sends only what CPU2 agrees to (SSR-080).
 //!
 //! The rules, public and own, stand in section 10 of the architecture. Time inside a cycle is counted in slots of the tick
 //! (62.5 us): 160 a cycle of 10 ms, 16 a tick.

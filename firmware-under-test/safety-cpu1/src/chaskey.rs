@@ -1,4 +1,4 @@
-//! Chaskey-12, the keyed hash of radio packets, node hashes, configuration and password.
+//! Chaskey-12: the keyed hash of radio, CAN, configuration and password.
 //!
 //! N. Mouha and others, "Chaskey: An Efficient MAC Algorithm for 32-bit Microcontrollers", and ISO/IEC 29192-6 with
 //! twelve rounds. Only additions, rotations and XOR: no table that memory faults could change.

@@ -1,4 +1,6 @@
-//! The configuration mode: outputs off, a new configuration is stored (SSR-048 to SSR-058).
+//! The configuration mode: outputs off, a new configuration is stored.
+//!
+//! SSR-048 to SSR-058.
 //!
 //! [`Configuring::step`] takes the mode and gives back nothing but this mode; only a restart leaves it. An internal fault locks it:
 //! then it holds a safe state inside and does what that does. All functions that touch the store want a [`Token`], which only

@@ -1,4 +1,4 @@
-//! The flash test: every byte of the flash, at start-up in one go and while running a few bytes a tick.
+//! The flash test: every byte, at start-up and while running.
 //!
 //! The flash is cut into *spans*: a span either carries a CRC-32 or must be erased. A 32-bit CRC finds every error of one
 //! and two bits and every burst up to 32 bits in a span; an erased span is compared byte for byte. SSR-005, SSR-006,

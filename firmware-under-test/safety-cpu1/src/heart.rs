@@ -1,4 +1,6 @@
-//! What every mode counts and measures in each tick, handed on from start-up to the mode that follows.
+//! What every mode counts and measures in each tick.
+//!
+//! Handed on from start-up to the mode that follows, so that no tick goes uncounted.
 
 use safety_common::LOGIC_TIME_NS_MOST;
 use safety_common::fault::Fault;

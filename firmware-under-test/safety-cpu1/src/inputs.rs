@@ -1,4 +1,6 @@
-//! Input pins and input groups: from samples to the state the logic sees (SSR-023, SSR-028, SSR-032, SSR-034, SSR-039).
+//! Input pins and input groups: from samples to what the logic sees.
+//!
+//! SSR-023, SSR-028, SSR-032, SSR-034, SSR-039.
 //!
 //! A pin is *on*, *off* or *neither*. A group is ON only while all its pins are on; the state of a group for the logic is this
 //! CPU's state and the peer's together, so that a stop that one CPU alone sees stops.

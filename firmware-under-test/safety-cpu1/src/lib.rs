@@ -1,4 +1,6 @@
-//! Firmware of CPU1 of the safety unit: it reads every input, runs the user's logic and switches each output.
+//! Firmware of CPU1 of the safety unit: it switches each output.
+//!
+//! It reads every input and runs the user's logic, beside a CPU2 of another design.
 //!
 //! ```text
 //!   inputs --> [heart, peer, power, networks, inputs, read-back, logic, outputs, relays, packet, RAM, flash, flow] --> outputs
@@ -46,12 +48,13 @@ mod signal_out;
 mod starting;
 mod sums;
 #[cfg(test)]
-mod testing;
-#[cfg(test)]
 mod tests;
 mod tool;
 mod trip;
 mod twice;
+
+#[cfg(test)]
+use tests::testing;
 
 use safety_common::fault::{Detection, Fault};
 use safety_common::io::{BootInputs, FlashPort, Mode, RamPort, TickInputs, TickOutputs};

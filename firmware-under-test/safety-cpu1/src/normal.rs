@@ -1,4 +1,6 @@
-//! Normal mode: one tick from what came in to what goes out, supervised all along (SSR-046).
+//! Normal mode: one tick from what came in to what goes out.
+//!
+//! SSR-046.
 //!
 //! The order of the stages is fixed and watched ([`crate::flow`]). Every stage that finds an internal fault ends the tick with
 //! it; the caller then enters the safe state. Nothing here can change a configuration.

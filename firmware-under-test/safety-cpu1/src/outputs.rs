@@ -1,4 +1,4 @@
-//! Output groups: from the demand of both CPUs to the transistors, and back through the read-back.
+//! Output groups: from the demand of both CPUs to the pins and back.
 //!
 //! A table computed in step k is played in tick k+1, so the samples that step k sees belong to the table of step k-2. One
 //! slot after each edge is left out of the read-back. A difference at the transistor's own diagnosis is internal; a
@@ -110,6 +110,10 @@ fn count(counter: &mut u8, is_wrong: bool) -> u8 {
 }
 
 impl OutputPin {
+    fn is_ossd(&self) -> bool {
+        self.plan.role == Role::Output && self.plan.on == Signal::Ossd
+    }
+
     const fn is_output(&self) -> bool {
         matches!(self.plan.role, Role::Output | Role::Combined)
     }
@@ -144,17 +148,6 @@ impl OutputPin {
         steady >= LEVEL_TICKS_MOST || missed >= PULSES_MISSED_MOST
     }
 
-    /// Whether this pin, told low, shows the dip of another OSSD output (SSR-040).
-    fn follows(&self, leader: &Tables, levels: Levels) -> bool {
-        let judged = leader.judged();
-        let outside = judged & leader.played;
-        let inside = judged & OSSD_DIP;
-        let is_told_low = self.tables.played == 0 && self.tables.before == 0;
-        is_told_low && levels.high & outside == outside && levels.high & inside == 0
-    }
-}
-
-impl OutputPin {
     /// Counts the dips of one leader; `true` when enough were followed.
     fn count_follow(&mut self, leader: u32, follows: bool) -> bool {
         let times = self.misses.followed.filter(|(other, _)| *other == leader).map_or(0, |(_, times)| times);
@@ -164,6 +157,15 @@ impl OutputPin {
             self.misses.followed = None;
         }
         follows && times.saturating_add(1) == FOLLOWED_MOST
+    }
+
+    /// Whether this pin, told low, shows the dip of another OSSD output (SSR-040).
+    fn follows(&self, leader: &Tables, levels: Levels) -> bool {
+        let judged = leader.judged();
+        let outside = judged & leader.played;
+        let inside = judged & OSSD_DIP;
+        let is_told_low = self.tables.played == 0 && self.tables.before == 0;
+        is_told_low && levels.high & outside == outside && levels.high & inside == 0
     }
 }
 
@@ -264,12 +266,6 @@ impl Outputs {
                 *ticks = 0;
             }
         }
-    }
-}
-
-impl OutputPin {
-    fn is_ossd(&self) -> bool {
-        self.plan.role == Role::Output && self.plan.on == Signal::Ossd
     }
 }
 

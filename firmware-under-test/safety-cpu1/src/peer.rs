@@ -1,4 +1,4 @@
-//! Supervision of the other CPU through its packets: silence, error rate, clock, mode, identity.
+//! Supervision of the other CPU: silence, errors, clock, mode, identity.
 //!
 //! Time stamps of the receiver's hardware, not counts of ticks, decide about silence: a packet may come 0 or 2 times in a
 //! tick of a CPU whose clock is legally slower or faster, and 18 losses must be told from 20.

@@ -1,4 +1,6 @@
-//! What the ADC says: conversion, supply limits, the peer's rail, `SIO_PWR`, comparison with the peer.
+//! What the ADC says: supply, rail, `SIO_PWR`, comparison with the peer.
+//!
+//! SSR-008 to SSR-011, SSR-030, SSR-033, SSR-083, SSR-084.
 
 use safety_common::fault::Fault;
 use safety_common::io::AnalogCounts;

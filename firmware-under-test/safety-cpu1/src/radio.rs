@@ -1,4 +1,6 @@
-//! Radio safety packets: CPU1 finishes and sends what CPU2 made, and checks all that comes (SSR-068 to SSR-079).
+//! Radio safety packets: finished and sent, received and checked.
+//!
+//! CPU2 makes what CPU1 finishes. SSR-068 to SSR-079.
 //!
 //! | threat | measure |
 //! |--------|---------|

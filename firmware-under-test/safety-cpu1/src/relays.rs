@@ -1,4 +1,6 @@
-//! Relays: this CPU's contact of each, and the read-back of all four contacts (SSR-041).
+//! Relays: this CPU's contact of each, and the read-back of all four.
+//!
+//! SSR-041.
 
 use safety_common::RELAYS;
 use safety_common::fault::Fault;

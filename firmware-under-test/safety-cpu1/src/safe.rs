@@ -1,4 +1,6 @@
-//! The safe state: every output off, again in every tick, for ever (SSR-042, SSR-043, SSR-047).
+//! The safe state: every output off, again in every tick, for ever.
+//!
+//! SSR-042, SSR-043, SSR-047.
 
 use safety_common::fault::{Detection, Fault};
 use safety_common::io::{Led, Mode, TickInputs, TickOutputs};

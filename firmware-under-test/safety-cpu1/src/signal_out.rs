@@ -1,4 +1,6 @@
-//! How an output pin's signal is made: the transistor's state in the sixteen slots of a tick (SSR-024).
+//! How an output pin's signal is made: the slots of a tick.
+//!
+//! SSR-024.
 
 use safety_common::signal::{
     COMBINED_PERIOD_TICKS, COMBINED_SLOT, COMBINED_SLOTS, FRAME_TICKS, GAP_TICKS, OSSD_PERIOD_TICKS, OSSD_SLOT,

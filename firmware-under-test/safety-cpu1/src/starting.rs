@@ -1,4 +1,6 @@
-//! Start-up: the complete self-tests, then the exchange with the peer; outputs off all the time (SSR-065).
+//! Start-up: complete self-tests, then the exchange with the peer.
+//!
+//! Outputs are off all the time (SSR-065).
 //!
 //! The order is that of section 2 of the architecture. Each step does a slice; nothing that comes later begins before all that
 //! comes earlier is good.

@@ -1,4 +1,6 @@
-//! The CRCs of CPU1, all from one table-driven library; CPU2 has its own code for them.
+//! The CRCs of CPU1, all from one table-driven library.
+//!
+//! CPU2 has code of its own for them.
 
 use crc::{Algorithm, CRC_24_FLEXRAY_A, CRC_32_ISO_HDLC, Crc, Digest, Table};
 use safety_common::{c2c, radio, simplecan};

@@ -1,4 +1,6 @@
-//! Messages of the configuration tool, whatever interface they come over (SSR-055).
+//! Messages of the configuration tool, whatever interface they take.
+//!
+//! SSR-055.
 //!
 //! This module reads messages, makes answers and cuts them for CAN. What a message does is decided by the mode: in normal
 //! mode and safe state only [`Desk`] answers, which knows no way to change a configuration (SSR-051).

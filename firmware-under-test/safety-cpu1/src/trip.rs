@@ -1,4 +1,6 @@
-//! What is found wrong: internal faults as errors that end the normal mode, external ones as notes.
+//! What is found wrong, on its way to a reaction.
+//!
+//! Internal faults are errors that end the normal mode; external ones are notes.
 
 use heapless::Vec;
 use safety_common::fault::{Detection, Fault};

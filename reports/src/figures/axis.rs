@@ -28,7 +28,7 @@ impl Axis {
     pub(super) fn at(&self, value: i64) -> i32 {
         let value = value.clamp(self.low, self.high);
         let along = i128::from(value) - i128::from(self.low);
-        let whole = i128::from(self.high) - i128::from(self.low);
+        let whole = (i128::from(self.high) - i128::from(self.low)).max(1);
         let pixels = i128::from(self.last - self.first);
         let moved = (along * pixels * 2 + whole).div_euclid(whole * 2);
         self.first + i32::try_from(moved).unwrap_or(0)
@@ -42,6 +42,15 @@ impl Axis {
         self.last
     }
 
+    pub(super) fn low(&self) -> i64 {
+        self.low
+    }
+
+    /// Whether a value lies on the axis.
+    pub(super) fn holds(&self, value: i64) -> bool {
+        (self.low..=self.high).contains(&value)
+    }
+
     pub(super) fn high(&self) -> i64 {
         self.high
     }
@@ -50,15 +59,11 @@ impl Axis {
 /// Steps that people count time in.
 const STEPS_S: [i64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
 
-/// Round times from zero to `end` in nanoseconds, at most `most` steps; shorter ones are decimal.
+/// Round times from zero to `end` in nanoseconds, at most `most` steps: those of a clock, or decimal ones for less than
+/// five seconds and for more than the clock has.
 pub(super) fn time_ticks(end: i64, most: i64) -> Vec<i64> {
-    let short = end < 5 * SECOND;
-    let step = if short {
-        round_step(end, most)
-    } else {
-        let steps = STEPS_S.iter().map(|seconds| seconds * SECOND);
-        steps.clone().find(|step| end / step <= most).or(steps.last()).unwrap_or(SECOND)
-    };
+    let clock = || STEPS_S.iter().map(|seconds| seconds * SECOND).find(|step| end / step <= most);
+    let step = if end < 5 * SECOND { None } else { clock() }.unwrap_or_else(|| round_step(end, most));
     (0..=end / step).map(|number| number * step).collect()
 }
 

@@ -31,6 +31,8 @@ pub(crate) enum Ink {
     Transfer,
     /// Check and restart.
     Finish,
+    /// Words on a bar.
+    OnBar,
     /// The supply.
     Supply,
     /// The flow.
@@ -43,7 +45,7 @@ pub(crate) enum Ink {
 
 impl Ink {
     /// All colours: name, on white, on a dark ground.
-    pub(crate) const ALL: [(Self, [u8; 3], [u8; 3]); 14] = [
+    pub(crate) const ALL: [(Self, [u8; 3], [u8; 3]); 15] = [
         (Self::Text, [0x1B, 0x1F, 0x24], [0xE8, 0xEC, 0xF1]),
         (Self::Muted, [0x55, 0x5E, 0x68], [0xA9, 0xB4, 0xC0]),
         (Self::Grid, [0xDD, 0xE2, 0xE8], [0x33, 0x3B, 0x45]),
@@ -54,6 +56,7 @@ impl Ink {
         (Self::Erase, [0x17, 0x3F, 0x63], [0xBF, 0xDC, 0xF7]),
         (Self::Transfer, [0x5F, 0x9B, 0xD1], [0x3F, 0x7F, 0xBA]),
         (Self::Finish, [0x7B, 0x4F, 0xA0], [0xC6, 0xA2, 0xE6]),
+        (Self::OnBar, [0x10, 0x14, 0x18], [0x0B, 0x0E, 0x12]),
         (Self::Supply, [0x2B, 0x33, 0x3C], [0xD3, 0xDA, 0xE2]),
         (Self::Flow, [0x1F, 0x7A, 0x4D], [0x5F, 0xCB, 0x97]),
         (Self::Temperature, [0xA8, 0x4B, 0x0C], [0xF0, 0xA2, 0x60]),
@@ -227,4 +230,59 @@ fn text_style(lettering: Lettering) -> TextStyle<'static> {
     let style = TextStyle::from(("sans-serif", size, weight).into_font());
     let color = lettering.ink.color().to_backend_color();
     TextStyle { color, ..style.pos(Pos::new(horizontal, VPos::Center)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance of WCAG 2.2.
+    fn luminance(color: [u8; 3]) -> f64 {
+        let [red, green, blue] = color.map(|part| {
+            let part = f64::from(part) / 255.0;
+            if part <= 0.04045 { part / 12.92 } else { libm::pow((part + 0.055) / 1.055, 2.4) }
+        });
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+
+    fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    fn both(ink: Ink) -> [[u8; 3]; 2] {
+        Ink::ALL.iter().find(|(known, ..)| *known == ink).map(|(_, light, dark)| [*light, *dark]).unwrap()
+    }
+
+    #[test]
+    fn words_and_curves_stand_out_on_both_grounds() {
+        for (text, ground, least) in [
+            (Ink::Text, Ink::Paper, 4.5),
+            (Ink::Muted, Ink::Paper, 4.5),
+            (Ink::Alarm, Ink::Paper, 4.5),
+            (Ink::Text, Ink::Wash, 4.5),
+            (Ink::OnBar, Ink::Prepare, 4.5),
+            (Ink::OnBar, Ink::Transfer, 4.5),
+            (Ink::Supply, Ink::Paper, 3.0),
+            (Ink::Supply, Ink::Wash, 3.0),
+            (Ink::Flow, Ink::Paper, 3.0),
+            (Ink::Temperature, Ink::Paper, 3.0),
+            (Ink::Load, Ink::Paper, 3.0),
+            (Ink::Erase, Ink::Transfer, 1.8),
+            (Ink::Transfer, Ink::Finish, 1.3),
+        ] {
+            for (at, (text_color, ground_color)) in both(text).into_iter().zip(both(ground)).enumerate() {
+                let found = contrast(text_color, ground_color);
+                assert!(found >= least, "{text:?} on {ground:?}, {}: {found:.2}", ["light", "dark"][at]);
+            }
+        }
+    }
+
+    #[test]
+    fn every_colour_is_told_apart_by_its_value() {
+        let mut values: Vec<[u8; 3]> = Ink::ALL.iter().map(|(_, light, _)| *light).collect();
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values.len(), Ink::ALL.len());
+    }
 }

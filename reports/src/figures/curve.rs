@@ -85,8 +85,9 @@ pub(crate) fn dips(series: &Series, end: Millis) -> Vec<Dip> {
     dips
 }
 
-/// Draws a strip: frame, value axis, thresholds and curve. The grid of time and the marks are the sheet's affair.
-pub(super) fn draw(canvas: &mut Canvas, strip: &Strip, time: &Axis, series: &Series) {
+/// Draws a strip: frame, value axis, thresholds and curve; gives the value axis. The grid of time and the marks are the
+/// sheet's affair.
+pub(super) fn draw(canvas: &mut Canvas, strip: &Strip, time: &Axis, series: &Series) -> Axis {
     let (left, right) = (time.first(), time.last());
     let (low, high) = range(series, strip.from_zero);
     let values = Axis::new((low, high), (strip.bottom, strip.top));
@@ -103,6 +104,7 @@ pub(super) fn draw(canvas: &mut Canvas, strip: &Strip, time: &Axis, series: &Ser
     canvas.path(outline(series, time, &values), strip.ink, 1);
     canvas.frame((left, strip.top), (right, strip.bottom), Ink::Muted);
     canvas.text((left, strip.top - 11), title(series), Lettering::new(Ink::Text, Anchor::Start).bold());
+    values
 }
 
 /// The round values from the lowest to the highest one that encloses curve and thresholds.
@@ -110,7 +112,7 @@ fn value_axis(series: &Series, low: i64, high: i64) -> Vec<i64> {
     let divisor = shown_unit(&series.unit).1;
     value_ticks(low / divisor, high / divisor, 4)
         .into_iter()
-        .map(|tick| tick * divisor)
+        .map(|tick| tick.saturating_mul(divisor))
         .filter(|tick| (low..=high).contains(tick))
         .collect()
 }

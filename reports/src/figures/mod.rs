@@ -13,9 +13,13 @@ mod axis;
 pub(crate) mod canvas;
 pub(crate) mod curve;
 pub(crate) mod marks;
+pub(crate) mod samples;
 pub(crate) mod timeline;
+mod update_time;
+mod voltage;
 
-use crate::report::{Outcome, Pump, Report};
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Outcome, Pump, Report, Series};
+use crate::words;
 
 /// A figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,23 +59,92 @@ pub fn figures(report: &Report) -> Vec<Figure> {
     if !report.series.is_empty() || !report.pumps.is_empty() {
         figures.push(timeline_figure(report));
     }
+    if report.pumps.iter().any(|pump| !pump.tries.is_empty()) {
+        figures.push(update_figure(report));
+    }
+    for (budget, anchor) in report.budgets.iter().zip(budget_anchors(report)) {
+        if has_samples(budget) {
+            figures.push(samples_figure(budget, &anchor));
+        }
+    }
+    for series in report.series.iter().filter(|series| series.unit == "mV" && !series.t_ms.is_empty()) {
+        figures.push(voltage_figure(report, series));
+    }
     figures
 }
 
-fn timeline_figure(report: &Report) -> Figure {
-    let pumps = report.pumps.len();
-    let marks = marks::marks(report).len();
+/// Whether a budget's values are worth a figure: not the two ends of a curve, and the pumps have one of their own.
+fn has_samples(budget: &Budget) -> bool {
+    budget.samples.len() > 2 && budget.id != BUDGET_PUMP_UPDATE
+}
+
+/// The anchors of the budgets of a page, in their order, which also name their figures.
+pub(crate) fn budget_anchors(report: &Report) -> Vec<String> {
+    words::anchors("budget", report.budgets.iter().map(|budget| budget.id.as_str()))
+}
+
+fn update_figure(report: &Report) -> Figure {
+    let worst = report.budget(BUDGET_PUMP_UPDATE).and_then(|budget| {
+        let place = budget.r#where.as_deref()?;
+        Some(format!(" The slowest successful one is {place}, {}.", words::value(budget, budget.measured?)))
+    });
     let description = format!(
-        "One row for each of {pumps} pumps with the parts of every try, and below it, on the same time axis, supply, \
-         flow, temperature and bus load. {marks} numbered marks, listed in the table of marks."
+        "One bar for each try of each pump, from its own begin, against the limit.{}",
+        worst.unwrap_or_default()
     );
+    Figure::new("update-time", "Tries against the limit".to_owned(), description, update_time::draw(report))
+}
+
+fn samples_figure(budget: &Budget, anchor: &str) -> Figure {
+    let spread = samples::spread(budget).map_or_else(String::new, |[least, median, greatest]| {
+        let [least, median, greatest] = [least, median, greatest].map(|value| words::value(budget, value));
+        format!(" Least {least}, median {median}, greatest {greatest}.")
+    });
+    let kept = budget.samples.len() as u64;
+    let shown = if kept == budget.n {
+        format!("Each of {} as a dot", words::count(budget.n, "measured value", "measured values"))
+    } else {
+        format!("The first {} of {} measured values as dots", words::grouped(kept), words::grouped(budget.n))
+    };
+    let description = format!(
+        "{shown}, against the limit {}.{spread} The worst is ringed. The worst of n values is no proof of a bound.",
+        words::limit(budget)
+    );
+    let title = format!("Values of {}", budget.id.replace(['-', '_'], " "));
+    Figure::new(&format!("samples-{anchor}"), title, description, samples::draw(budget))
+}
+
+fn voltage_figure(report: &Report, series: &Series) -> Figure {
+    let dips = curve::dips(series, report.simulated_ms).len() as u64;
+    let description = format!(
+        "The curve keeps the least and the greatest value of every interval. {} below a threshold, numbered as in the \
+         table.",
+        words::count(dips, "stretch", "stretches")
+    );
+    let name = format!("voltage-{}", words::slug(&series.name));
+    Figure::new(&name, curve::title(series), description, voltage::draw(report, series))
+}
+
+fn timeline_figure(report: &Report) -> Figure {
+    let marks = words::count(marks::marks(report).len() as u64, "numbered mark", "numbered marks");
+    let rows = match report.pumps.len() {
+        0 => String::new(),
+        pumps => format!(
+            "{} with the parts of every try. ",
+            words::count(pumps as u64, "row for one pump", "rows, one for each pump,")
+        ),
+    };
+    let strips = timeline::strips(report).map(|(series, ..)| curve::title(series)).collect::<Vec<_>>();
+    let strips =
+        if strips.is_empty() { String::new() } else { format!("On one time axis: {}. ", words::list(&strips)) };
+    let description = format!("{rows}{strips}{marks}.");
     Figure::new("timeline", "Timeline of the run".to_owned(), description, timeline::draw(report))
 }
 
 /// What became of a pump in a word, and whether that needs attention.
 pub(crate) fn outcome(pump: &Pump, over: bool) -> (&'static str, bool) {
     match pump.outcome {
-        Outcome::Updated if over => ("updated too late", true),
+        Outcome::Updated if over => ("too late", true),
         Outcome::Updated => ("updated", false),
         Outcome::UpToDate => ("up to date", false),
         Outcome::Dead => ("DEAD", true),

@@ -40,12 +40,15 @@ const STRIPS: [(&str, Ink, bool); 4] = [
     ("bus-load", Ink::Load, true),
 ];
 
+/// The strips that the run has curves for.
+pub(super) fn strips(report: &Report) -> impl Iterator<Item = (&Series, Ink, bool)> {
+    let of = |name: &str| report.series.iter().find(|series| series.name == name);
+    STRIPS.iter().filter_map(move |(name, ink, from_zero)| Some((of(name)?, *ink, *from_zero)))
+}
+
 /// Draws the timeline of a run.
 pub(super) fn draw(report: &Report) -> String {
-    let strips: Vec<(&Series, Ink, bool)> = STRIPS
-        .iter()
-        .filter_map(|(name, ink, zero)| Some((report.series.iter().find(|one| one.name == *name)?, *ink, *zero)))
-        .collect();
+    let strips: Vec<(&Series, Ink, bool)> = strips(report).collect();
     let rows_end = HEAD + ROW * i32::try_from(report.pumps.len()).unwrap_or(0);
     let bottom = rows_end + i32::try_from(strips.len()).unwrap_or(0) * (STRIP + GAP);
     let mut canvas = Canvas::new(WIDTH, bottom + 44);
@@ -73,22 +76,28 @@ pub(super) fn draw(report: &Report) -> String {
 
 fn legend(canvas: &mut Canvas, pumps: bool) {
     let words = Lettering::new(Ink::Text, Anchor::Start).small();
-    let (y, mut x) = (14, LEFT);
+    let (mut x, y) = (LEFT, 14);
     if pumps {
-        for (ink, word) in PARTS {
-            canvas.fill((x, y - 6), (x + 18, y + 6), ink);
-            canvas.text((x + 24, y), word, words);
-            x += 60 + 7 * i32::try_from(word.len()).unwrap_or(0);
-        }
-        canvas.hatch((x, y - 6), (x + 18, y + 6), Ink::Alarm);
-        canvas.text((x + 24, y), "try that failed", words);
-        x += 136;
+        x = parts_legend(canvas, (x, y));
         canvas.line((x, y - 8), (x, y + 8), Ink::Alarm, 2);
         canvas.text((x + 8, y), "limit of the try", words);
         x += 122;
     }
     fault_shape(canvas, (x, y));
     canvas.text((x + 12, y), "fault", words);
+}
+
+/// The legend of the bars; gives where the next word may begin.
+pub(super) fn parts_legend(canvas: &mut Canvas, (mut x, y): (i32, i32)) -> i32 {
+    let words = Lettering::new(Ink::Text, Anchor::Start).small();
+    for (ink, word) in PARTS {
+        canvas.fill((x, y - 6), (x + 18, y + 6), ink);
+        canvas.text((x + 24, y), word, words);
+        x += 60 + 7 * i32::try_from(word.len()).unwrap_or(0);
+    }
+    canvas.hatch((x, y - 6), (x + 18, y + 6), Ink::Alarm);
+    canvas.text((x + 24, y), "try that failed", words);
+    x + 136
 }
 
 /// A triangle on its tip.
@@ -131,9 +140,9 @@ fn rows(canvas: &mut Canvas, report: &Report, time: &Axis, marks: &[Mark]) {
     }
 }
 
-/// Draws the marks of one line; numbers that would meet move to the right.
+/// Draws the marks of one line. Marks too near to each other have their numbers together behind the last of them.
 fn draw_marks<'a>(canvas: &mut Canvas, marks: impl Iterator<Item = &'a Mark>, time: &Axis, y: i32) {
-    let mut free = i32::MIN;
+    let mut clusters: Vec<(i32, Vec<String>)> = Vec::new();
     for mark in marks {
         let x = time.at(mark.at.as_nanos());
         match mark.kind {
@@ -141,10 +150,19 @@ fn draw_marks<'a>(canvas: &mut Canvas, marks: impl Iterator<Item = &'a Mark>, ti
             MarkKind::FailedTry | MarkKind::InterruptedTry => failure_shape(canvas, (x, y)),
         }
         let number = mark.number.to_string();
-        let begin = free.max(x + 9);
-        free = begin + 4 + 8 * i32::try_from(number.len()).unwrap_or(1);
-        canvas.fill((begin - 2, y - 7), (free - 2, y + 7), Ink::Paper);
-        canvas.text((begin, y), number, Lettering::new(Ink::Text, Anchor::Start).small().bold());
+        match clusters.last_mut() {
+            Some((last, numbers)) if x - *last < 30 => {
+                *last = x;
+                numbers.push(number);
+            }
+            _ => clusters.push((x, vec![number])),
+        }
+    }
+    for (x, numbers) in clusters {
+        let numbers = numbers.join(", ");
+        let width = 4 + 8 * i32::try_from(numbers.len()).unwrap_or(1);
+        canvas.fill((x + 8, y - 7), (x + 8 + width, y + 7), Ink::Paper);
+        canvas.text((x + 10, y), numbers, Lettering::new(Ink::Text, Anchor::Start).small().bold());
     }
 }
 
@@ -195,6 +213,13 @@ fn figures(canvas: &mut Canvas, pump: &Pump, budget: Option<&Budget>, y: i32) {
 pub(crate) fn margin(pump: &Pump, budget: Option<&Budget>) -> Option<Millis> {
     let limit = Millis::from(budget?.limit).as_nanos();
     Some(Millis::from_signed_nanos(limit.saturating_sub(pump.update_ms?.as_nanos())))
+}
+
+/// Time, margin and outcome of a pump in one text.
+pub(super) fn outcome_words(pump: &Pump, budget: Option<&Budget>, word: &str) -> String {
+    let time = pump.update_ms.map(|time| format!("{} s", words::seconds(time)));
+    let margin = margin(pump, budget).map(|margin| format!("margin {} s", words::signed_seconds(margin)));
+    [time, margin, Some(word.to_owned())].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Grounds under the dips of a series.

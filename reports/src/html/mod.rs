@@ -184,7 +184,7 @@ impl Page<'_> {
         let id = format!("figure-{name}");
         html! {
             figure id=(id) {
-                div.scroll role="region" aria-label=(figure.title) tabindex="0" { (PreEscaped(inline(figure))) }
+                div.scroll role="region" aria-label={ "Figure: " (figure.title) } tabindex="0" { (PreEscaped(inline(figure))) }
                 figcaption { strong { (figure.title) "." } " " (figure.description) }
             }
         }
@@ -233,7 +233,7 @@ fn style() -> String {
 
 /// A table that a narrow screen can scroll.
 fn table(label: &str, content: &Markup) -> Markup {
-    html! { div.scroll role="region" aria-label=(label) tabindex="0" { table { (content) } } }
+    html! { div.scroll role="region" aria-label={ "Table: " (label) } tabindex="0" { table { (content) } } }
 }
 
 /// Boxes to sign in, on paper only.
@@ -247,21 +247,4 @@ fn signatures() -> Markup {
             }
         }
     }
-}
-
-/// Text as part of an anchor: letters, digits and hyphens.
-fn slug(text: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    text.chars().map(plain).collect()
-}
-
-/// An anchor for each of `names`, all different.
-fn anchors<'a>(begin: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut anchors: Vec<String> = Vec::new();
-    for name in names {
-        let anchor = format!("{begin}-{}", slug(name));
-        let anchor = if anchors.contains(&anchor) { format!("{anchor}--{}", anchors.len() + 1) } else { anchor };
-        anchors.push(anchor);
-    }
-    anchors
 }

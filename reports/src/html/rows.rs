@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Page, anchors, shape, table};
+use super::{Page, shape, table};
 use crate::number::Fixed;
 use crate::report::{Budget, Check};
 use crate::verdict::RowVerdict;
@@ -33,7 +33,7 @@ impl Page<'_> {
 
     /// The anchors of the budgets, in their order.
     pub(super) fn budget_anchors(&self) -> Vec<String> {
-        anchors("budget", self.report.budgets.iter().map(|budget| budget.id.as_str()))
+        crate::figures::budget_anchors(self.report)
     }
 
     fn budget_rows(&self) -> Markup {
@@ -53,7 +53,7 @@ impl Page<'_> {
     }
 
     fn check_rows(&self) -> Markup {
-        let anchors = anchors("check", self.report.checks.iter().map(|check| check.id.as_str()));
+        let anchors = words::anchors("check", self.report.checks.iter().map(|check| check.id.as_str()));
         html! {
             @for (check, anchor) in self.report.checks.iter().zip(anchors) {
                 tr id=(anchor) {
@@ -89,8 +89,9 @@ fn group(name: &str) -> Markup {
     html! { tr.group { th scope="rowgroup" colspan="7" { (name) } } }
 }
 
-fn requirements(ids: &[String]) -> Markup {
-    html! { @for (at, id) in ids.iter().enumerate() { @if at > 0 { ", " } (id) } }
+/// Ids of requirements, each unbroken.
+pub(super) fn requirements(ids: &[String]) -> Markup {
+    html! { @for (at, id) in ids.iter().enumerate() { @if at > 0 { ", " } span.id { (id) } } }
 }
 
 /// An id as a statement: `no_write_without_consent` reads `no write without consent`.

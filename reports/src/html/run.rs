@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::log::Row;
-use super::rows::{margin, statement};
-use super::{Log, Page, Section, shape, slug, table};
+use super::rows::{margin, requirements, statement};
+use super::{Log, Page, Section, shape, table};
 use crate::figures::{curve, marks, outcome, timeline};
 use crate::number::{Fixed, Millis};
 use crate::report::{BUDGET_PUMP_UPDATE, Budget, Bus, Injection, Message, Pump, Series, Try, TryOutcome};
@@ -134,7 +134,7 @@ impl Page<'_> {
             tbody {
                 @for (budget, anchor) in &rows {
                     tr {
-                        td { (budget.requirements.join(", ")) }
+                        td { (requirements(&budget.requirements)) }
                         th scope="row" { a href={ "#" (anchor) } { (statement(&budget.id)) } }
                         td.number { (words::times(budget.n)) }
                         td.number { (budget.measured.map_or_else(|| "-".to_owned(), |value| words::value(budget, value))) }
@@ -152,7 +152,7 @@ impl Page<'_> {
         let voltages: Vec<&Series> = self.report.series.iter().filter(|series| series.unit == "mV").collect();
         let body = html! {
             @for series in &voltages {
-                (self.figure(&format!("voltage-{}", slug(&series.name))))
+                (self.figure(&format!("voltage-{}", words::slug(&series.name))))
                 (self.dips(series))
             }
             p { (words::count(self.report.power.brownouts, "loss", "losses")) " of supply at nodes." }
@@ -190,7 +190,7 @@ impl Page<'_> {
         if dips.is_empty() {
             html! { p { (curve::title(series)) ": never below a threshold." } }
         } else {
-            table("Dips", &content)
+            table(&format!("Dips of {}", series.name), &content)
         }
     }
 
@@ -275,7 +275,7 @@ fn pump_row(pump: &Pump, budget: Option<&Budget>) -> Markup {
         |time: Option<Millis>| time.map_or_else(|| "-".to_owned(), |time| format!("{} s", words::seconds(time)));
     let version = |version: &Option<String>| version.clone().unwrap_or_else(|| "none".to_owned());
     html! {
-        tr id={ "pump-" (slug(&pump.id)) } {
+        tr id={ "pump-" (words::slug(&pump.id)) } {
             th scope="row" { (pump.id) }
             td { (shape::word(bad, word)) }
             td.number { (seconds(pump.update_ms)) }
@@ -365,7 +365,7 @@ fn decomposition(budget: &Budget) -> Markup {
     if rows.is_empty() {
         html! {}
     } else {
-        table("Steps of the worst case", &content)
+        table(&format!("Steps of the worst case of {}", budget.id), &content)
     }
 }
 

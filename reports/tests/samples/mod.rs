@@ -26,6 +26,7 @@ pub(crate) fn all() -> Vec<(&'static str, Report)> {
         ("inconclusive", inconclusive()),
         ("error", error()),
         ("bus_alone", bus_alone()),
+        ("reaction", reaction()),
     ]
 }
 
@@ -413,3 +414,88 @@ pub(crate) fn bus_alone() -> Report {
     report.judge();
     report
 }
+
+/// Safety functions: reactions to faults one by one, the steps of the worst, voltages with thresholds, and a log.
+pub(crate) fn reaction() -> Report {
+    let mut report = empty("supply-faults");
+    report.scenario.title = "Supply faults & <limits> of \"both\" CPUs".to_owned();
+    report.simulated_ms = ms("60000");
+    let mut budget = Budget::new("fault-reaction", Relation::AtMost, fixed("500"), None, "ms");
+    budget.requirements = requirement(&["SSR-044"]);
+    let values = ["38.2", "17.25", "38.2", "41", "36.5", "203.75", "412.000125", "12", "88", "39.1", "40.01"];
+    for (number, value) in (1..).zip(values) {
+        budget.measure_at(&format!("sag-{number}"), fixed(value));
+    }
+    let step = |step: &str, at: &str| Step { step: step.to_owned(), at_ms: ms(at) };
+    budget.decomposition = vec![
+        step("occurred", "14312.31"),
+        step("detected", "14512.5"),
+        step("commanded", "14513.5"),
+        step("outputs off", "14724.310125"),
+    ];
+    budget.judge(Standing::Required);
+    let mut off = Budget::new("supply-outputs-off", Relation::Within, fixed("503"), Some(fixed("499")), "ms");
+    off.requirements = requirement(&["SSR-009", "SSR-011"]);
+    for (number, value) in (1..).zip(["501.2", "500.9", "501.5", "502.4", "500.1"]) {
+        off.measure_at(&format!("sag-{number}"), fixed(value));
+    }
+    off.judge(Standing::Required);
+    let mut logic = Budget::new("logic-time", Relation::AtMost, fixed("0.8125"), None, "ms");
+    logic.requirements = requirement(&["SSR-014"]);
+    logic.measure(fixed("0.2031"));
+    logic.n = 59_998;
+    logic.judge(Standing::Required);
+    report.budgets = vec![budget, off, logic];
+    report.checks = vec![check("no_spurious_trip", 59_998, RowVerdict::Pass, "", &["SSR-001"])];
+    report.injections =
+        vec![injection("sag-1", "sag", "supply", "14312.31", 11, "supply read back 8212 mV", "detected-safe")];
+    report.series = vec![
+        supply_with_sags(),
+        Series {
+            name: "3v3a".to_owned(),
+            unit: "mV".to_owned(),
+            t_ms: vec![ms("0"), ms("30000")],
+            min: vec![fixed("3295"), fixed("3280")],
+            max: vec![fixed("3305"), fixed("3310")],
+            levels: vec![level("too low", Side::Floor, "3135"), level("too high", Side::Ceiling, "3465")],
+        },
+    ];
+    report.events = Some(EventLog::of("events.jsonl", EVENTS));
+    report.judge();
+    report
+}
+
+fn level(name: &str, side: Side, value: &str) -> Level {
+    Level { name: name.to_owned(), side, value: fixed(value) }
+}
+
+/// Two sags of different depth in a minute.
+fn supply_with_sags() -> Series {
+    let millivolts = |second: u64| match second {
+        14 => 8_212,
+        15 => 16_500,
+        40 => 17_100,
+        _ => 23_950,
+    };
+    Series {
+        name: "supply".to_owned(),
+        unit: "mV".to_owned(),
+        t_ms: (0..60).map(|second| Millis::from_nanos(second * 1_000_000_000)).collect(),
+        min: (0..60).map(|second| Fixed::scaled(millivolts(second), 0)).collect(),
+        max: (0..60).map(|_| fixed("24000")).collect(),
+        levels: vec![
+            level("nodes switch off below", Side::Floor, "9000"),
+            level("no update below", Side::Floor, "18000"),
+        ],
+    }
+}
+
+/// The log of [`reaction`].
+pub(crate) const EVENTS: &str = concat!(
+    r#"{"t_ms":0,"node":"CIOC","kind":"power-good","data":{"mv":24000}}"#,
+    "\n",
+    r#"{"t_ms":14312.31,"node":"supply","kind":"level","data":{"from_mv":8212,"injection":0,"to_mv":8212}}"#,
+    "\n",
+    r#"{"t_ms":14512.5,"node":"CPU1","kind":"alarm-raised","data":{"alarm":"supply <low> & \"late\""}}"#,
+    "\n",
+);

@@ -78,15 +78,11 @@ fn source_file(path: &Path) -> PathBuf {
 fn from_recording(arguments: &ExportArgs, from: impl BufRead) -> Result<(), Failed> {
     let mut reader = Reader::new(from).map_err(unusable)?;
     let mut traces = Traces::open(&arguments.traces, reader.head()).map_err(unusable)?;
-    let mut exporter = traces.take_exporter();
     for line in reader.by_ref() {
-        let line = line.map_err(unusable)?;
-        if let Some(exporter) = &mut exporter {
-            exporter.take(&line);
-        }
+        traces.take(&line.map_err(unusable)?);
     }
     let end = reader.end().ok_or_else(|| unusable("the end of the run is missing"))?;
-    traces.complete(exporter, end).map_err(unusable)
+    traces.complete(end).map_err(unusable)
 }
 
 /// The scenario of a result as it was resolved, and the files it names as they were.
@@ -119,14 +115,15 @@ fn rerun(arguments: &ExportArgs, terminal: Terminal, result: &Report) -> Result<
     let scenario = PathBuf::from(result.inputs.first().map_or("resolved.ron", |input| &input.path));
     let loaded = load(&Inputs { result, scenario: scenario.clone() }, &scenario, &[])
         .map_err(|error| (format!("{name} cannot be run again"), files::print(&error, terminal)))?;
-    let ended = run_watched(&loaded, None, &arguments.traces, |_| {}).map_err(unusable)?;
+    let (ended, traces) = run_watched(&loaded, None, &arguments.traces, |_| {}).map_err(unusable)?;
     let again = report(&loaded, &ended, &identity()).fingerprint;
     if again == result.fingerprint {
-        return Ok(());
+        return traces.complete(ended.end).map_err(unusable);
     }
+    // Traces of another run than the result's would be false evidence: none is left.
     let text = format!(
-        "the fingerprint of this run is {}, the result tells of {}: the traces are of this run, made by another cooltwin \
-         than the one of commit {}",
+        "the fingerprint of this run is {}, the result tells of {}: this cooltwin makes another run than the one of \
+         commit {}; no trace was written",
         again.all, result.fingerprint.all, result.build.commit
     );
     Err((text, exit::FINGERPRINT))

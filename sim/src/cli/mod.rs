@@ -2,13 +2,19 @@
 //!
 //! Results go to stdout, diagnostics to stderr, and a reader that closes the pipe early is no error.
 
+mod baseline;
+mod check;
+mod convert;
+mod diff;
 pub mod exit;
 mod export;
 mod files;
 mod output;
+mod replay;
 mod report;
 mod run;
 mod scenario;
+mod suite;
 mod terminal;
 mod traces;
 
@@ -39,11 +45,22 @@ enum Command {
     Run(RunArgs),
     /// Write traces of a run for other tools, from its recording or its result.
     Export(export::ExportArgs),
+    /// Report the timing of updates from logs of the bus.
+    Convert(convert::ConvertArgs),
     /// Render results again, without simulating: page, figures, JUnit, summary, table.
     Report(report::ReportArgs),
     /// Check, show, explain and begin scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
+    /// Run a suite of scenarios, each twice, and hold it against budgets and baseline.
+    Check(check::CheckArgs),
+    /// Write or show the margins that `check` compares with.
+    #[command(subcommand)]
+    Baseline(baseline::BaselineCommand),
+    /// Compare two results: margins, verdicts, traces and the first event that differs.
+    Diff(diff::DiffArgs),
+    /// Run the scenario inside a result again and compare.
+    Replay(replay::ReplayArgs),
 }
 
 /// Arguments of `cooltwin run`.
@@ -156,8 +173,13 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
     match cli.command {
         Command::Run(arguments) => run(&arguments),
         Command::Export(arguments) => export::export(&arguments),
+        Command::Convert(arguments) => convert::convert(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Scenario(command) => scenario::scenario(&command),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Baseline(command) => baseline::baseline(&command),
+        Command::Diff(arguments) => diff::diff(&arguments),
+        Command::Replay(arguments) => replay::replay(&arguments),
     }
 }
 

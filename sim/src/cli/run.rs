@@ -12,7 +12,6 @@ use super::output::{Folder, OutputError, Place};
 use super::traces::Traces;
 use super::{RunArgs, Terminal, TraceArgs, exit, load_all};
 use crate::event::Twin;
-use crate::export::Exporter;
 use crate::measure::Measures;
 use crate::run::recording::{Head, Line, Writer};
 use crate::run::{self, Identity, Run};
@@ -99,11 +98,15 @@ fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, target: &Pa
     let ended = if early.is_some() || arguments.traces.any() {
         let path = early.as_ref().map(|folder| folder.path("recording.jsonl"));
         run_watched(loaded, path.as_deref(), &arguments.traces, |twin| progress.tell(twin))
+            .map(|(ended, traces)| (ended, Some(traces)))
     } else {
-        Ok(run::run(&loaded.scenario, loaded.image.as_deref(), |twin| progress.tell(twin)))
+        Ok((run::run(&loaded.scenario, loaded.image.as_deref(), |twin| progress.tell(twin)), None))
     };
     progress.done();
-    let ended = ended?;
+    let (ended, traces) = ended?;
+    if let Some(traces) = traces {
+        traces.complete(ended.end)?;
+    }
     let mut report = run::report(loaded, &ended, &identity());
     let folder = early.map_or_else(|| place.draft(), Ok)?;
     write_files(&folder, &mut report, &ended)?;
@@ -123,7 +126,7 @@ fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
 /// What is written while a run goes on.
 struct Watchers {
     recording: Option<Writer<BufWriter<File>>>,
-    exporter: Option<Exporter>,
+    traces: Traces,
 }
 
 impl Watchers {
@@ -131,36 +134,32 @@ impl Watchers {
         if let Some(recording) = &mut self.recording {
             recording.record(line);
         }
-        if let Some(exporter) = &mut self.exporter {
-            exporter.take(line);
-        }
+        self.traces.take(line);
     }
 }
 
-/// Runs, and writes the recording to `path` and the traces while it does.
+/// Runs, and writes the recording to `path` and the traces while it does; those are for the caller to complete.
 pub(super) fn run_watched(
     loaded: &Loaded,
     path: Option<&Path>,
     traces: &TraceArgs,
     progress: impl FnMut(&Twin),
-) -> Result<Run, OutputError> {
+) -> Result<(Run, Traces), OutputError> {
     let wrong = |error: std::io::Error| OutputError::new(path.unwrap_or(Path::new("")), &error);
     let file = path.map(File::create).transpose().map_err(wrong)?;
     let recording = file.map(|file| Writer::new(BufWriter::new(file), &loaded.scenario));
-    let mut traces = Traces::open(traces, &Head::of(&loaded.scenario))?;
-    let watchers = Watchers { recording, exporter: traces.take_exporter() };
+    let watchers = Watchers { recording, traces: Traces::open(traces, &Head::of(&loaded.scenario))? };
     let image = loaded.image.as_deref();
     let (ended, watchers) = run::run_watched(&loaded.scenario, image, watchers, Watchers::see, progress);
     if let Some(mut recording) = watchers.recording {
         recording.finish(ended.end).map_err(wrong)?;
     }
-    traces.complete(watchers.exporter, ended.end)?;
-    Ok(ended)
+    Ok((ended, watchers.traces))
 }
 
 /// Writes the result, the log of events, whose hash enters the result, and everything that is rendered from both.
 fn write_files(folder: &Folder, report: &mut Report, ended: &Run) -> Result<(), OutputError> {
-    let events = events(ended)?;
+    let events = run::event_log(ended).map_err(|error| OutputError::text(&error))?;
     report.events = Some(reports::EventLog::of("events.jsonl", &events));
     folder.write("result.json", &(reports::to_json_line(report) + "\n"))?;
     folder.write("events.jsonl", &events)?;
@@ -169,21 +168,6 @@ fn write_files(folder: &Folder, report: &mut Report, ended: &Run) -> Result<(), 
         folder.write(&file, &text)?;
     }
     Ok(())
-}
-
-/// The log of events as lines.
-fn events(ended: &Run) -> Result<String, OutputError> {
-    let mut writer = reports::EventWriter::new(Vec::new());
-    for (time, record, count) in ended.twin.world.resource::<Measures>().journal.iter() {
-        let (node, kind, mut data) = run::event_of(record);
-        if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
-            fields.insert("count".to_owned(), (*count).into());
-        }
-        let t_ms = reports::Millis::from_nanos(time.as_nanos());
-        writer.write(&reports::Event { t_ms, node: &node, kind, data }).map_err(|error| OutputError::text(&error))?;
-    }
-    let bytes = writer.finish().map_err(|error| OutputError::text(&error))?;
-    String::from_utf8(bytes).map_err(|error| OutputError::text(&error))
 }
 
 fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {

@@ -13,8 +13,13 @@
 
 mod asc;
 mod candump;
+pub mod log;
+mod mcap;
 mod pcapng;
 mod seen;
+pub mod uds;
+pub mod update;
+mod vcd;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -23,7 +28,9 @@ use std::path::PathBuf;
 use crate::kernel::SimTime;
 use crate::run::recording::{Head, Line};
 
+pub use mcap::{foxglove_layout, plotjuggler_layout};
 pub use seen::{Bench, ErrorFrame, Frame, Seen, What};
+pub use vcd::Window;
 
 /// The start of the simulation as seconds since 1970: 2023-11-14 22:13:20 UTC. A made-up date, because no wall clock
 /// enters a trace, and a large one, because can-utils takes small ones for relative times.
@@ -38,6 +45,10 @@ pub enum Format {
     Asc,
     /// pcapng of SocketCAN frames.
     Pcapng,
+    /// VCD, with the line in this window bit by bit.
+    Vcd(Option<Window>),
+    /// MCAP with JSON channels.
+    Mcap,
 }
 
 impl fmt::Display for Format {
@@ -46,6 +57,8 @@ impl fmt::Display for Format {
             Self::Candump => "candump",
             Self::Asc => "asc",
             Self::Pcapng => "pcapng",
+            Self::Vcd(_) => "vcd",
+            Self::Mcap => "mcap",
         })
     }
 }
@@ -86,6 +99,8 @@ impl Exporter {
             Format::Candump => Box::new(candump::Candump::new(to)),
             Format::Asc => Box::new(asc::Asc::new(to)?),
             Format::Pcapng => Box::new(pcapng::Pcapng::new(to, self.bench.head())?),
+            Format::Vcd(window) => Box::new(vcd::Vcd::new(to, self.bench.head(), *window)?),
+            Format::Mcap => Box::new(mcap::Mcap::new(to, self.bench.head())?),
         };
         self.sinks.push((path, sink, None));
         Ok(())

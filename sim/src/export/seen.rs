@@ -130,10 +130,12 @@ impl Bench {
     }
 }
 
-/// Milliseconds in JSON as nanoseconds: exact up to 100 days, which is far beyond any run.
-pub(super) fn nanos(ms: &Value) -> Option<u64> {
-    let millis: reports::Millis = serde_json::from_value(ms.clone()).ok()?;
-    u64::try_from(millis.as_nanos()).ok()
+/// Milliseconds in JSON as nanoseconds: a float is exact up to 100 days, which is far beyond any run.
+fn nanos(ms: &Value) -> Option<u64> {
+    match ms.as_u64() {
+        Some(whole) => whole.checked_mul(1_000_000),
+        None => ms.as_f64().filter(|ms| *ms >= 0.0).map(|ms| (ms * 1e6).round() as u64),
+    }
 }
 
 fn frame(data: &Value) -> Option<Frame> {
@@ -165,6 +167,19 @@ fn error(line: &Line) -> Option<ErrorFrame> {
         kind: data["error"].as_str()?.to_owned(),
         seen_by_sender: seen.is_some_and(|nodes| nodes.iter().any(|node| *node == line.node)),
     })
+}
+
+impl Frame {
+    /// The frame as the bus has it.
+    #[must_use]
+    pub fn wire(&self) -> Option<protocol::Frame> {
+        let id: Option<embedded_can::Id> = if self.extended {
+            embedded_can::ExtendedId::new(self.id).map(Into::into)
+        } else {
+            u16::try_from(self.id).ok().and_then(embedded_can::StandardId::new).map(Into::into)
+        };
+        protocol::Frame::data_frame(id?, &self.data)
+    }
 }
 
 impl ErrorFrame {

@@ -73,6 +73,8 @@ pub enum CpuEvent {
     CiocReset,
     /// A periodic message of the scenario is requested; the index is that of the traffic list.
     Traffic(u16),
+    /// The next frame of the log that is played is due.
+    Replay,
     /// The CIOC's own firmware is being updated: it is silent from now on.
     CiocUpdateBegins,
     /// The CIOC's own update is over: it boots.
@@ -171,6 +173,10 @@ fn handle(boards: &mut Boards, world: &mut World, context: &mut Context<'_>, eve
         }
         CpuEvent::Traffic(index) => {
             traffic::request(world, context, usize::from(index));
+            None
+        }
+        CpuEvent::Replay => {
+            traffic::replay(world, context);
             None
         }
         CpuEvent::CiocUpdateBegins => {

@@ -1,8 +1,12 @@
-//! Periodic messages beside the system's own: what else an engineer puts on the bus.
+//! Traffic beside the system's own: periodic messages, or a recorded log.
 //!
 //! A message is requested at offset + k * period + jitter(k). A node that already waits to send the same message
 //! replaces it, as a device driver with one buffer per message does; the replaced one is counted.
+//!
+//! The frames of a log are requested at their recorded times and leave in their order, as from a socket's queue: none is
+//! replaced, and one does not overtake another of the same id.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::{Resource, World};
@@ -15,7 +19,8 @@ use crate::bus;
 use crate::event::{Context, Event, TwinBuilder};
 use crate::kernel::{SimTime, Span, Stream, stream};
 use crate::node::NodeId;
-use crate::scenario::{Scenario, Traffic};
+use crate::scenario::words::NodeName;
+use crate::scenario::{LOG_NODE, Scenario, Traffic};
 
 /// Messages that wait at one node for a mailbox.
 const WAITING_MOST: usize = 32;
@@ -43,9 +48,21 @@ pub struct Requests {
     pub waits_since: Option<SimTime>,
 }
 
-/// All periodic messages of a run, and what waits for a mailbox at each node.
+/// A log that is played.
+#[derive(Clone)]
+struct Replay {
+    node: NodeId,
+    frames: Arc<[(Span, Frame)]>,
+    /// The next frame to request.
+    next: usize,
+    /// Frames whose time has come, with it.
+    waiting: VecDeque<(Frame, SimTime)>,
+}
+
+/// All traffic of a run, and what waits for a mailbox at each node.
 #[derive(Resource, Clone, Default)]
 pub struct TrafficList {
+    replay: Option<Replay>,
     messages: Vec<Message>,
     waiting: Vec<(NodeId, FixedVec<(Frame, SimTime), WAITING_MOST>)>,
 }
@@ -69,10 +86,10 @@ impl TrafficList {
     }
 }
 
-/// Schedules the scenario's periodic messages.
+/// Schedules the scenario's traffic.
 pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
     let mut list = TrafficList::default();
-    for (index, spec) in scenario.traffic.iter().enumerate() {
+    for (index, spec) in scenario.traffic.messages().iter().enumerate() {
         let node = scenario.node_id(&spec.node).expect("the loader refuses unknown nodes");
         let mut random = stream(scenario.seed, &format!("traffic {}", spec.name));
         let jitter = draw_jitter(&mut random, spec.jitter);
@@ -83,7 +100,43 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
             list.waiting.push((node, FixedVec::new()));
         }
     }
+    if let Some(log) = scenario.traffic.log() {
+        let node = scenario.node_id(&NodeName::Further(LOG_NODE.to_owned())).expect("the loader makes room for it");
+        list.replay = Some(Replay { node, frames: Arc::clone(&log.frames), next: 0, waiting: VecDeque::new() });
+        builder.agenda.at(SimTime::ZERO, Event::Cpu(CpuEvent::Replay));
+    }
     builder.resource(list);
+}
+
+/// The next frame of the log is due: requests it, schedules the one after.
+pub(super) fn replay(world: &mut World, context: &mut Context<'_>) {
+    let mut list = world.resource_mut::<TrafficList>();
+    let Some(replay) = &mut list.replay else { return };
+    if let Some((_, frame)) = replay.frames.get(replay.next) {
+        replay.waiting.push_back((*frame, context.now));
+        replay.next += 1;
+    }
+    if let Some((at, _)) = replay.frames.get(replay.next) {
+        context.agenda.at(SimTime::ZERO + *at, Event::Cpu(CpuEvent::Replay));
+    }
+    let node = replay.node;
+    send_recorded(world, context, node);
+}
+
+/// Fills free mailboxes with the frames of the log whose time has come.
+fn send_recorded(world: &mut World, context: &mut Context<'_>, node: NodeId) {
+    loop {
+        let list = world.resource::<TrafficList>();
+        let first = list.replay.as_ref().filter(|replay| replay.node == node).and_then(|replay| replay.waiting.front());
+        let Some((frame, queued)) = first.copied() else { return };
+        let blocked = bus::mailboxes_free(world, node) == 0 || bus::waits_to_send(world, node, frame.id());
+        if blocked || bus::request_queued(world, context, node, frame, queued).is_err() {
+            return;
+        }
+        if let Some(replay) = &mut world.resource_mut::<TrafficList>().replay {
+            replay.waiting.pop_front();
+        }
+    }
 }
 
 fn draw_jitter(random: &mut Stream, most: Span) -> Span {
@@ -127,7 +180,7 @@ impl Message {
 /// Keeps the message until a mailbox is free; a message of the same id that waits is replaced.
 fn queue(world: &mut World, node: NodeId, index: usize, entry: (Frame, SimTime)) {
     let mut list = world.resource_mut::<TrafficList>();
-    let TrafficList { messages, waiting } = &mut *list;
+    let TrafficList { messages, waiting, .. } = &mut *list;
     let Some((_, waiting)) = waiting.iter_mut().find(|(known, _)| *known == node) else { return };
     let replaced = match waiting.iter_mut().find(|old| old.0.id() == entry.0.id()) {
         Some(old) => {
@@ -146,6 +199,7 @@ fn queue(world: &mut World, node: NodeId, index: usize, entry: (Frame, SimTime))
 pub(super) fn attend(world: &mut World, context: &mut Context<'_>, node: NodeId) {
     while bus::take_sent(world, node).is_some() {}
     while bus::take_received(world, node).is_some() {}
+    send_recorded(world, context, node);
     while bus::mailboxes_free(world, node) > 0 {
         let list = world.resource::<TrafficList>();
         let Some((_, waiting)) = list.waiting.iter().find(|(known, _)| *known == node) else { return };

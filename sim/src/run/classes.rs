@@ -84,6 +84,7 @@ impl Hit {
     fn is_named_by(&self, alarm: Alarm) -> bool {
         match alarm {
             Alarm::PumpDead(pump) | Alarm::PumpMissing(pump) | Alarm::PumpRejected(pump) => self.has(pump.index()),
+            Alarm::NoPumpHeard => matches!(self, Self::Pumps { pumps: None, .. }),
             Alarm::LowSupply => matches!(self, Self::Pumps { supply: true, .. }),
             Alarm::Image(_) => *self == Self::Image,
         }

@@ -1,17 +1,38 @@
 //! Records as events: the node, the kind and the data that events.jsonl and recordings show.
 
+use std::io;
+
 use orchestrator::{Alarm, Notice};
 use protocol::frame::raw_id;
 use pump::FlashCommand;
 use serde_json::{Value, json};
 
+use super::Run;
 use crate::bus::BusRecord;
 use crate::faults::FaultRecord;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
+use crate::measure::Measures;
 use crate::plant::PlantRecord;
 use crate::power::{Branch, PowerRecord, SupplyPlace};
 use crate::record::Record;
+
+/// The log of a run: events.jsonl, one state transition a line.
+///
+/// # Errors
+/// When an event cannot be written as JSON.
+pub fn event_log(run: &Run) -> io::Result<String> {
+    let mut writer = reports::EventWriter::new(Vec::new());
+    for (time, record, count) in run.twin.world.resource::<Measures>().journal.iter() {
+        let (node, kind, mut data) = event_of(record);
+        if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
+            fields.insert("count".to_owned(), (*count).into());
+        }
+        let t_ms = reports::Millis::from_nanos(time.as_nanos());
+        writer.write(&reports::Event { t_ms, node: &node, kind, data })?;
+    }
+    String::from_utf8(writer.finish()?).map_err(io::Error::other)
+}
 
 /// A record for readers outside: whose it is, what it is, and its fields.
 #[must_use]

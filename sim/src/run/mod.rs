@@ -27,7 +27,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin;
 
-pub use events::event_of;
+pub use events::{event_log, event_of};
 use recording::Line;
 pub use report::{Identity, report};
 

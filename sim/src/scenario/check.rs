@@ -214,8 +214,8 @@ impl Check<'_> {
     }
 
     fn further_nodes(&mut self) {
-        let names = &self.scenario.further_nodes;
         let most = NodeId::MOST - NodeId::FIRST_FURTHER.index();
+        let names: Vec<String> = self.scenario.further_names().map(str::to_owned).collect();
         if names.len() > most {
             self.problem(Code::OutOfRange, "further_nodes", "too many further nodes", &format!("at most {most}"));
         }
@@ -226,7 +226,7 @@ impl Check<'_> {
                 let label = "letters, digits, `-`, `_`; not `CIOC`, not `P01` to `P16`";
                 self.problem(Code::BadWord, &path, format!("`{name}` cannot name a further node"), label);
             }
-            if !seen.insert(name) {
+            if !seen.insert(name.as_str()) {
                 self.problem(Code::Duplicate, &path, format!("`{name}` names two nodes"), "the second one");
             }
         }
@@ -261,7 +261,7 @@ impl Check<'_> {
     }
 
     fn traffic(&mut self) {
-        for (index, message) in self.scenario.traffic.iter().enumerate() {
+        for (index, message) in self.scenario.traffic.messages().iter().enumerate() {
             let path = format!("traffic[{index}]");
             self.node_exists(&format!("{path}.node"), &message.node);
             if message.jitter >= message.period {
@@ -276,7 +276,11 @@ impl Check<'_> {
                 self.problem(Code::BadWord, format!("{path}.name"), "a message needs a name", "empty");
             }
         }
-        self.unique("traffic", "name", self.scenario.traffic.iter().map(|message| message.name.as_str()).collect());
+        self.unique(
+            "traffic",
+            "name",
+            self.scenario.traffic.messages().iter().map(|message| message.name.as_str()).collect(),
+        );
     }
 
     fn fault(&mut self, path: &str, fault: &Fault) {
@@ -443,7 +447,8 @@ impl Check<'_> {
     fn message_exists(&mut self, path: &str, name: &str) {
         let own = self.scenario.nodes().into_iter().filter(|node| matches!(node, NodeName::Pump(_)));
         let own = own.flat_map(|pump| [format!("status-{pump}"), format!("command-{pump}")]);
-        let names: Vec<String> = self.scenario.traffic.iter().map(|message| message.name.clone()).chain(own).collect();
+        let names: Vec<String> =
+            self.scenario.traffic.messages().iter().map(|message| message.name.clone()).chain(own).collect();
         if names.iter().any(|known| known == name) {
             return;
         }

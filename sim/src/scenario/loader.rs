@@ -122,6 +122,7 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
     }
     name_faults(&mut raw);
     let image = read_image(files, &raw, &chain.paths, &mut reader, &mut chain.inputs);
+    read_traffic_log(files, &mut raw, &chain.paths, &mut reader, &mut chain.inputs);
     judge(raw, sources, reader).map(|(scenario, sources, reader)| Loaded {
         scenario,
         overrides: overrides.to_vec(),
@@ -323,6 +324,31 @@ fn read_image(
             reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
         })
         .ok()
+}
+
+/// Reads the frames of the traffic, if it is a log; a path in a `--set` counts from the scenario's folder.
+fn read_traffic_log(
+    files: &dyn FileSource,
+    raw: &mut RawScenario,
+    paths: &[PathBuf],
+    reader: &mut Reader,
+    inputs: &mut Vec<Input>,
+) {
+    let Some(log) = raw.traffic.log_mut() else { return };
+    let place = reader.place("traffic").cloned().unwrap_or(Place { source: 0, span: 0..0 });
+    let Some(base) = paths.get(place.source).or_else(|| paths.first()) else { return };
+    let path = beside(base, &log.file);
+    let frames = files.read(&path).and_then(|bytes| {
+        inputs.push(Input { path: path.display().to_string(), sha256: sha256_hex(&bytes) });
+        super::traffic_log::decode(&path, &bytes)
+    });
+    match frames {
+        Ok(frames) => log.frames = frames,
+        Err(why) => {
+            let message = format!("cannot use the log `{}`: {why}", path.display());
+            reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
+        }
+    }
 }
 
 /// SHA-256 as 64 hexadecimal digits.

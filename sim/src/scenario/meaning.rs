@@ -3,6 +3,7 @@
 use super::model::{FlashProfile, RawScenario, Selection, Traffic};
 use super::reader::{Node, Reader};
 use super::schema::Value;
+use super::traffic_log::LOG_NODE;
 use super::words::{NodeName, Version};
 use crate::kernel::Span;
 use crate::node::NodeId;
@@ -77,11 +78,17 @@ impl RawScenario {
         }
     }
 
+    /// Names of the further nodes; the last one plays the log, where traffic is one.
+    pub fn further_names(&self) -> impl Iterator<Item = &str> {
+        let player = self.traffic.log().map(|_| LOG_NODE);
+        self.further_nodes.iter().map(String::as_str).chain(player)
+    }
+
     /// All nodes in the order in which they hang on the bus: CIOC, pumps, further nodes.
     #[must_use]
     pub fn nodes(&self) -> Vec<NodeName> {
         let pumps = (1..=self.pumps.count).map(NodeName::Pump);
-        let further = self.further_nodes.iter().cloned().map(NodeName::Further);
+        let further = self.further_names().map(str::to_owned).map(NodeName::Further);
         std::iter::once(NodeName::Cioc).chain(pumps).chain(further).collect()
     }
 
@@ -92,7 +99,7 @@ impl RawScenario {
             NodeName::Cioc => Some(NodeId::CIOC),
             NodeName::Pump(pump) => (1..=self.pumps.count).contains(pump).then(|| NodeId::new(*pump)),
             NodeName::Further(name) => {
-                let index = self.further_nodes.iter().position(|known| known == name)?;
+                let index = self.further_names().position(|known| known == name)?;
                 let number = NodeId::FIRST_FURTHER.index() + index;
                 u8::try_from(number).ok().filter(|n| usize::from(*n) < NodeId::MOST).map(NodeId::new)
             }

@@ -20,6 +20,7 @@ pub mod quantity;
 mod reader;
 mod render;
 mod schema;
+mod traffic_log;
 pub mod words;
 
 #[cfg(test)]
@@ -28,7 +29,9 @@ mod tests;
 pub use check::{Problem, Scenario};
 pub use diagnostic::{Code, Diagnostic, Place as TextPlace, Source};
 pub use explain::{NoSuchPath, explain, paths};
+pub(crate) use loader::sha256_hex;
 pub use loader::{DEPTH_MOST, FileSource, Input, LoadError, Loaded, Report, load};
 pub use meaning::{FlashTimes, PumpSetup};
 pub use model::*;
 pub use render::Format;
+pub use traffic_log::{LOG_NODE, TrafficLog, TrafficSource};

@@ -9,6 +9,7 @@ use super::quantity::{
     Bitrate, Drift, Factor, Flow, Power, Rate, Resistance, Share, Size, Temperature, Voltage, Volume,
 };
 use super::schema::{choice, section};
+use super::traffic_log::TrafficSource;
 pub use super::words::Limit;
 use super::words::{CanId, Cause, HexBytes, NodeName, Version};
 use crate::kernel::Span;
@@ -50,8 +51,10 @@ section! {
         user: User = "()",
         /// Update of the CIOC itself: its firmware is silent for that time, then boots.
         cioc_update: Option<Outage> = "None" => "PFU-012",
-        /// Periodic messages in addition to the system's own.
-        traffic: Vec<Traffic> = "[]",
+        /// Periodic messages in addition to the system's own; or `Log("file.log")`: the frames of a `candump -L` text,
+        /// relative to the scenario file that names it, requested at their recorded times, the first at time 0, in
+        /// their order, by a further node named `log`. Error frames in it are passed over.
+        traffic: TrafficSource = "[]",
         /// Faults to inject. `faults_add` in a file appends to the list of the file it extends.
         faults: Vec<Fault> = "[]",
         /// Limits that the run is judged by; writing the list replaces the default ones.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use cooltwin::cli::Disk;
-use cooltwin::run::{Identity, Run, report};
+use cooltwin::run::{Identity, Run, event_log, report};
 use cooltwin::scenario::{Loaded, load};
 use serde_json::Value;
 
@@ -32,7 +32,10 @@ pub(crate) fn loaded(path: &Path, overrides: &[&str]) -> Loaded {
 pub(crate) fn result_of(loaded: &Loaded, run: &Run) -> String {
     let unknown = || "unknown".to_owned();
     let identity = Identity { version: unknown(), commit: unknown(), rustc: unknown() };
-    reports::to_json_line(&report(loaded, run, &identity))
+    let mut report = report(loaded, run, &identity);
+    let events = event_log(run).expect("events are written to memory");
+    report.events = Some(reports::EventLog::of("events.jsonl", &events));
+    reports::to_json_line(&report)
 }
 
 /// A folder of this test's own, empty at first.

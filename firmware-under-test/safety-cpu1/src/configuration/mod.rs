@@ -1,4 +1,6 @@
-//! The configuration as CPU1 reads it: checked whole, then taken apart (SSR-063, SSR-067).
+//! The configuration as CPU1 reads it: checked whole, then taken apart.
+//!
+//! SSR-063, SSR-067.
 //!
 //! [`Check`] works in slices of a tick: header, CRC and hash over all bytes, then the network part, then this unit's own
 //! section. Nothing of a configuration is used before all of it has been found good.

@@ -1,4 +1,6 @@
-//! The part of the configuration that all nodes share: network, node table, places of the sections.
+//! The part of the configuration that all nodes share.
+//!
+//! Network, node table, places of the sections.
 
 use heapless::Vec;
 use safety_common::NODES_MOST;

@@ -1,5 +1,9 @@
-//! Radio against each threat of a black channel (SSR-068 to SSR-079). Packets are made by hand from the layout, with a CRC of
-//! its own; the hash is proven against published vectors where it lives.
+//! Radio against each threat of a black channel.
+//!
+//! SSR-068 to SSR-079.
+//!
+//! Packets are made by hand from the layout, with a CRC of their own; the hash is proven against published vectors where it
+//! lives.
 
 use std::vec::Vec;
 

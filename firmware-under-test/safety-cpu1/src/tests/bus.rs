@@ -1,4 +1,6 @@
-//! SimpleCAN: slots, sync and master, ages, sequence, agreement of both CPUs, masquerade (SSR-080 and its written rules).
+//! SimpleCAN: slots, sync, master, ages, sequence, masquerade.
+//!
+//! SSR-080 and its written rules.
 
 use std::vec::Vec;
 

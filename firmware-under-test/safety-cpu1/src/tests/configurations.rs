@@ -1,4 +1,6 @@
-//! The check of a configuration, field by field, at its borders (SSR-008, SSR-010, SSR-028, SSR-029, SSR-063, SSR-067, SSR-074, SSR-077).
+//! The check of a configuration, field by field, at its borders.
+//!
+//! SSR-008, SSR-010, SSR-016, SSR-028, SSR-029, SSR-031, SSR-063, SSR-067, SSR-074, SSR-077.
 
 use std::vec::Vec;
 

@@ -1,4 +1,6 @@
-//! Inputs in the whole CPU: states, redundancy, filter, start-up test, both CPUs, combined pins (SSR-023 to SSR-034, SSR-039).
+//! Inputs in the whole CPU: states, redundancy, filter, combined pins.
+//!
+//! SSR-023 to SSR-034, SSR-039.
 
 use safety_common::configuration::BlockKind;
 use safety_common::fault::Fault;

@@ -1,4 +1,6 @@
-//! Supervision of the peer: losses, errors over a long time, clocks, mode, identity (SSR-013, SSR-019 to SSR-022).
+//! Supervision of the peer: losses, lasting errors, clocks, identity.
+//!
+//! SSR-013, SSR-019 to SSR-022.
 
 use std::vec::Vec;
 

@@ -1,4 +1,6 @@
-//! The compiled logic against a reference that knows no state, only histories (SSR-012, SSR-015, SSR-027).
+//! The compiled logic against a reference that knows only histories.
+//!
+//! SSR-012, SSR-015, SSR-027.
 //!
 //! The reference computes each block of each tick anew from the definition: "ON in all of the last n ticks" instead of a
 //! counter. It shares no code and no state with the compiled program.

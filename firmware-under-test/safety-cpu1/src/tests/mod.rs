@@ -1,4 +1,6 @@
-//! The whole CPU against its requirements, one file per part; requirement ids stand in the doc of each test.
+//! The whole CPU against its requirements, one file per part.
+//!
+//! Requirement ids stand in the doc of each test.
 
 mod air;
 mod bus;
@@ -13,4 +15,5 @@ mod packets;
 mod signals;
 mod start_up;
 mod supply;
+pub(crate) mod testing;
 mod tools;

@@ -1,4 +1,6 @@
-//! Modes: who leads where, and that nothing leads out of safe state and configuration mode (SSR-042 to SSR-049, SSR-065).
+//! Modes: who leads where, and what leads nowhere.
+//!
+//! SSR-042 to SSR-049, SSR-065.
 
 use std::vec::Vec;
 

@@ -1,4 +1,6 @@
-//! Outputs in the whole CPU: waveforms, read-back, shorts, failures, relays, disagreement (SSR-024, SSR-029, SSR-035 to SSR-041).
+//! Outputs in the whole CPU: waveforms, read-back, shorts, relays.
+//!
+//! SSR-024, SSR-029, SSR-035 to SSR-041.
 
 use std::vec::Vec;
 

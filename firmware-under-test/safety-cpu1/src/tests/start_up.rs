@@ -1,4 +1,4 @@
-//! Start-up: self-tests, production data, configuration, release, the way into configuration mode.
+//! Start-up: self-tests, data, release, the way into configuration mode.
 
 use safety_common::fault::Fault;
 use safety_common::flash_map;

@@ -1,4 +1,6 @@
-//! Supply, rail, `SIO_PWR`, the comparison with the peer, and the conversion they rest on.
+//! Supply, rail, `SIO_PWR` and the comparison with the peer.
+//!
+//! And the conversion they rest on.
 
 use safety_common::fault::Fault;
 use safety_common::io::{AnalogCounts, Mode};

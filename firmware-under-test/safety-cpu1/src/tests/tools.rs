@@ -1,4 +1,6 @@
-//! The configuration tool: what it may do in which mode, over each interface (SSR-038, SSR-048 to SSR-059).
+//! The configuration tool: what it may do in which mode.
+//!
+//! Over each interface. SSR-038, SSR-048 to SSR-059.
 
 use std::vec::Vec;
 

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: memories with faults, configurations, a bench for a whole CPU.
+//! What the tests share: memories with faults, configurations, a bench.
 
 pub(crate) mod bench;
 pub(crate) mod faulty_ram;

@@ -1,4 +1,6 @@
-//! A whole CPU1 with a good peer, wiring, supply and memories around it; each can be disturbed.
+//! A whole CPU1 with a peer, wiring, supply and memories around it.
+//!
+//! Each of them can be disturbed.
 
 use std::vec::Vec;
 

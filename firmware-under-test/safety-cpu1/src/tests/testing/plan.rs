@@ -1,4 +1,6 @@
-//! Configurations for tests, put together field by field as section 11 of the architecture says.
+//! Configurations for tests, put together field by field.
+//!
+//! As section 11 of the architecture says.
 
 use std::vec;
 use std::vec::Vec;

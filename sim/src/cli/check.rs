@@ -1,0 +1,179 @@
+//! `cooltwin check`: a whole suite, twice, against budgets and baseline.
+
+use std::io::IsTerminal;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use reports::{Options, Report, Verbosity};
+
+use super::suite::{Suite, load_suite};
+use super::{Style, Terminal, baseline, exit, run};
+use crate::regression::{self, Case, Drift, Standing, Wanted};
+use crate::scenario::{Loaded, Scenario};
+
+/// Arguments of `cooltwin check`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct CheckArgs {
+    /// Which scenarios, and how many at a time.
+    #[command(flatten)]
+    pub(super) suite: SuiteArgs,
+    /// Baseline to hold the margins against; `reports/baselines/scenarios.txt` where that is there.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// End with 7 when a margin is worse than the baseline's, or is missing.
+    #[arg(long)]
+    fail_on_regression: bool,
+    /// End with 8 when all passed, but a pump needed more than one try.
+    #[arg(long)]
+    fail_on_retry: bool,
+    /// How scenarios are read and problems printed.
+    #[command(flatten)]
+    style: Style,
+}
+
+/// Which scenarios make a suite.
+#[derive(Args, Clone, Debug)]
+pub(super) struct SuiteArgs {
+    /// Scenario files, or folders of them; `scenarios` where none is given.
+    #[arg(value_name = "DIR|FILE")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Runs at a time; as many as there are processors where not given. It changes no result.
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZero<usize>>,
+}
+
+impl SuiteArgs {
+    pub(super) fn jobs(&self) -> NonZero<usize> {
+        self.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
+    }
+}
+
+/// Runs the suite that `arguments` name.
+pub(super) fn check(arguments: &CheckArgs) -> ExitCode {
+    let terminal = Terminal::new(&arguments.style);
+    match checked(arguments, terminal) {
+        Ok((text, code)) => terminal.finish(&text, code),
+        Err(code) => code.into(),
+    }
+}
+
+/// What is printed at the end, and the exit code. The baseline is read before anything runs.
+fn checked(arguments: &CheckArgs, terminal: Terminal) -> Result<(String, u8), u8> {
+    let found = baseline::find(arguments.baseline.as_deref(), arguments.fail_on_regression, terminal)?;
+    let suite = load_suite(&arguments.suite.paths, terminal)?;
+    let cases = run_all(&suite, arguments.suite.jobs(), terminal);
+    let reports: Vec<&Report> = cases.iter().filter_map(|case| case.result.as_ref().ok()).collect();
+    let drift = found.as_ref().map(|(_, baseline)| regression::drift(baseline, &reports));
+    let wanted = Wanted { no_retries: arguments.fail_on_retry };
+    let worse = arguments.fail_on_regression && drift.as_ref().is_some_and(Drift::is_worse);
+    let standing = standing(&suite, &cases, wanted).max(if worse { Standing::Worse } else { Standing::Good });
+    let path = found.as_ref().map(|(path, _)| path.as_path());
+    let text = summary(&suite, &cases, wanted, path.zip(drift.as_ref()), standing, terminal);
+    Ok((text, exit_code(standing)))
+}
+
+/// Runs every scenario twice and tells of each when it is done.
+pub(super) fn run_all(suite: &Suite, jobs: NonZero<usize>, terminal: Terminal) -> Vec<Case> {
+    let identity = run::identity();
+    let progress = Progress::new(suite.scenarios.len(), terminal);
+    let once = |loaded: &Loaded| regression::once(loaded, &identity);
+    let cases = regression::run_suite(&suite.scenarios, jobs, &once, |index, case| {
+        progress.tell(&suite.scenarios[index].scenario.name, &suite.words(index, case));
+    });
+    progress.done();
+    cases
+}
+
+/// How a suite stands: as its worst case.
+pub(super) fn standing(suite: &Suite, cases: &[Case], wanted: Wanted) -> Standing {
+    let each = suite.scenarios.iter().zip(cases);
+    let standings = each.map(|(loaded, case)| regression::standing_of_case(&loaded.scenario, case, wanted));
+    standings.max().unwrap_or(Standing::Inconclusive)
+}
+
+/// The exit code of a suite.
+pub(super) const fn exit_code(standing: Standing) -> u8 {
+    match standing {
+        Standing::Good => exit::PASS,
+        Standing::Retries => exit::RETRIES,
+        Standing::Inconclusive => exit::INCONCLUSIVE,
+        Standing::Worse => exit::WORSE,
+        Standing::Fail => exit::FAIL,
+        Standing::Unrepeatable => exit::FINGERPRINT,
+        Standing::OwnFault => exit::OWN_FAULT,
+    }
+}
+
+fn summary(
+    suite: &Suite,
+    cases: &[Case],
+    wanted: Wanted,
+    drift: Option<(&Path, &Drift)>,
+    standing: Standing,
+    terminal: Terminal,
+) -> String {
+    let color = terminal.result_color();
+    let scenarios: Vec<&Scenario> = suite.scenarios.iter().map(|loaded| &loaded.scenario).collect();
+    let mut text = regression::suite_table(&scenarios, cases, drift.map(|(_, drift)| drift), color);
+    text.push('\n');
+    text.push_str(&complaints(suite, cases, terminal));
+    text.push_str(&suite.left_out_text());
+    if let Some((path, drift)) = drift {
+        text.push_str(&format!("Baseline  {}: {}", path.display(), regression::drift_text(drift, color)));
+    }
+    text + &regression::suite_line(&scenarios, cases, wanted, standing, color)
+}
+
+/// What is wrong with each case that does not stand well, and how to run it again.
+pub(super) fn complaints(suite: &Suite, cases: &[Case], terminal: Terminal) -> String {
+    let options = Options { width: terminal.width(), color: terminal.result_color(), verbosity: Verbosity::Quiet };
+    let mut text = String::new();
+    for (loaded, case) in suite.scenarios.iter().zip(cases) {
+        let name = &loaded.scenario.name;
+        let bad = regression::standing_of_case(&loaded.scenario, case, Wanted::default()) != Standing::Good;
+        text.push_str(&match (&case.result, &case.difference) {
+            (Err(panic), _) => format!("{name}: the twin panicked: {panic}\n\n"),
+            (Ok(_), Some(difference)) => {
+                format!("{name}, run twice: {}\n", regression::difference_text(difference))
+            }
+            (Ok(report), None) if bad => reports::terminal(report, &options) + "\n",
+            (Ok(_), None) => String::new(),
+        });
+    }
+    text
+}
+
+/// Tells which scenario is done: a bar on a terminal, a plain line for each elsewhere.
+struct Progress {
+    bar: Option<ProgressBar>,
+    terminal: Terminal,
+}
+
+impl Progress {
+    fn new(count: usize, terminal: Terminal) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("[{bar:30}] {pos}/{len} scenarios, {msg}");
+            ProgressBar::new(count as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { bar, terminal }
+    }
+
+    fn tell(&self, name: &str, words: &str) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(format!("{name}: {words}"));
+                bar.inc(1);
+            }
+            None => self.terminal.diagnostic(&format!("{name}: {words}\n")),
+        }
+    }
+
+    fn done(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

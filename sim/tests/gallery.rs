@@ -1,0 +1,121 @@
+//! The gallery: a committed sample of each format, the same bytes as this program makes today.
+//!
+//! `BLESS=1 cargo test -p cooltwin --test gallery` renews it. The samples carry a build identity of their own, so that
+//! they change only when a result or its rendering does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cooltwin::run::{Identity, event_log, report, run};
+use cooltwin::scenario::{FileSource, load};
+use reports::{EventLog, Format, Verdict};
+
+/// A page may not grow beyond this.
+const PAGE_BYTES_MAX: usize = 400_000;
+
+/// A sample: its folder, its scenario, what is changed in it, the verdict it shows, and whether its data is kept too.
+struct Sample {
+    name: &'static str,
+    scenario: &'static str,
+    overrides: &'static [&'static str],
+    verdict: Verdict,
+    data: bool,
+}
+
+const SAMPLES: &[Sample] = &[
+    Sample { name: "pass", scenario: "scenarios/nominal-14.ron", overrides: &[], verdict: Verdict::Pass, data: false },
+    Sample {
+        name: "retries",
+        scenario: "scenarios/sag-during-erase.ron",
+        overrides: &[],
+        verdict: Verdict::Pass,
+        data: true,
+    },
+    Sample {
+        name: "fail",
+        scenario: "scenarios/slow-flash.ron",
+        overrides: &["expectations=[Outcome(is: Updated)]"],
+        verdict: Verdict::Fail,
+        data: false,
+    },
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace").to_owned()
+}
+
+/// Reads files by their names from the root of the repository, wherever the test runs.
+struct Root;
+
+impl FileSource for Root {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        fs::read(root().join(path)).map_err(|error| error.to_string())
+    }
+}
+
+/// The files of a sample by their names.
+fn render(sample: &Sample) -> BTreeMap<String, String> {
+    let overrides: Vec<String> = sample.overrides.iter().map(|each| (*each).to_owned()).collect();
+    let loaded = load(&Root, Path::new(sample.scenario), &overrides).expect("a shipped scenario");
+    let ended = run(&loaded.scenario, loaded.image.as_deref(), |_| {});
+    let identity = Identity { version: "0.0.0".to_owned(), commit: "unknown".to_owned(), rustc: "unknown".to_owned() };
+    let mut result = report(&loaded, &ended, &identity);
+    assert_eq!(result.verdict, sample.verdict, "{}", sample.name);
+    let events = event_log(&ended).expect("events are written to memory");
+    result.events = Some(EventLog::of("events.jsonl", &events));
+    let mut files: BTreeMap<String, String> =
+        reports::files(&result, Some(&events), &Format::ALL).expect("the log is that of the run").into_iter().collect();
+    if sample.data {
+        files.insert("result.json".to_owned(), reports::to_json_line(&result) + "\n");
+        files.insert("events.jsonl".to_owned(), events);
+    }
+    files
+}
+
+/// The files below a folder by their names, or nothing when there is no folder.
+fn committed(folder: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).into_iter().flatten() {
+            let path = entry.expect("a readable entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("below the folder").to_string_lossy().replace('\\', "/");
+                found.insert(name, fs::read_to_string(&path).expect("a readable sample"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_gallery_is_current() {
+    for sample in SAMPLES {
+        let folder = root().join("reports/gallery").join(sample.name);
+        let files = render(sample);
+        assert!(files["report.html"].len() < PAGE_BYTES_MAX, "{}: {}", sample.name, files["report.html"].len());
+        if std::env::var_os("BLESS").is_some() {
+            if folder.exists() {
+                fs::remove_dir_all(&folder).expect("an old sample can be removed");
+            }
+            for (name, text) in &files {
+                let path = folder.join(name);
+                fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+                fs::write(path, text).expect("a written sample");
+            }
+        }
+        let committed = committed(&folder);
+        let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&committed), names(&files), "{}: renew with BLESS=1", sample.name);
+        for (name, text) in &files {
+            assert!(
+                committed[name] == *text,
+                "{}/{name} is not what this program makes: renew with BLESS=1",
+                sample.name
+            );
+        }
+    }
+}
