@@ -1,4 +1,6 @@
-//! Measured voltages and their plausibility (SSR-008 to SSR-011, SSR-030, SSR-033, SSR-082, SSR-084).
+//! Measured voltages and their plausibility.
+//!
+//! SSR-008 to SSR-011, SSR-030, SSR-033, SSR-082, SSR-084.
 //!
 //! This CPU keeps its last four scans as rows and judges all channels of a received row against their envelope at once;
 //! scores stand in one word a channel. Counters of supervisions that need "so many in a row" are kept as runs.

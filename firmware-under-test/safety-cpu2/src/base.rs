@@ -1,4 +1,6 @@
-//! What every mode of this CPU needs: its count of ticks, the link, and what it is (SSR-012 to SSR-014).
+//! What every mode of this CPU needs: its count of ticks, link and identity.
+//!
+//! SSR-012 to SSR-014.
 //!
 //! A base is made at reset and handed from mode to mode; the safe state keeps none of it.
 

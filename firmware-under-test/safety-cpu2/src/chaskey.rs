@@ -1,4 +1,4 @@
-//! Chaskey-12, the keyed hash of configurations, passwords, radio packets and CAN nodes.
+//! Chaskey-12, the keyed hash of configurations, passwords and packets.
 //!
 //! Permutation-based MAC of Mouha and others with 12 rounds, 128-bit key and tag. Own code, made to be fed in pieces:
 //! the last block waits until it is known to be the last, so that a hash with a fixed beginning (the serial numbers of a

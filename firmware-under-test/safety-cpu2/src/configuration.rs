@@ -1,4 +1,6 @@
-//! Check of the configuration in flash (SSR-008, SSR-010, SSR-016, SSR-028, SSR-029, SSR-031, SSR-063, SSR-067, SSR-077).
+//! Check of the configuration in flash.
+//!
+//! SSR-008, SSR-010, SSR-016, SSR-028, SSR-029, SSR-031, SSR-063, SSR-067, SSR-077.
 //!
 //! Diverse by its shape: limits, blocks and their references are judged by tables ([`LIMITS`], [`SHAPES`]) that read like
 //! the pages of the format, not by a branch for each field. Sums over the whole run in slices, the fields follow in one

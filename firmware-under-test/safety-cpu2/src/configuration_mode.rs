@@ -1,4 +1,6 @@
-//! Configuration mode: outputs off, configuration by the tool, no way but a reset (SSR-048 to SSR-055).
+//! Configuration mode: outputs off, configuration by the tool, no way but a reset.
+//!
+//! SSR-048 to SSR-055.
 //!
 //! As in the safe state, [`ConfigurationMode::step`] takes the mode by value. It gives the same mode back, or the safe
 //! state after an internal fault; no type says "normal".

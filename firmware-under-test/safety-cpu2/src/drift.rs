@@ -1,4 +1,6 @@
-//! Watch over the clocks: does the peer's packet counter keep the pace of this CPU's clock (SSR-013)?
+//! Watch over the clocks: does the peer's counter keep this CPU's pace?
+//!
+//! SSR-013.
 //!
 //! Diverse: not a leaky sum over packets but a *line through the best points*. Of each window the packet that came least
 //! late is kept as a point (counter, time). A slow peer moves the points away from the line of the last window; a fast

@@ -1,4 +1,6 @@
-//! Flash test of start-up and of running operation (SSR-005, SSR-006, SSR-061, SSR-064, SSR-066).
+//! Flash test of start-up and of running operation.
+//!
+//! SSR-005, SSR-006, SSR-061, SSR-064, SSR-066.
 //!
 //! **Start-up** reads every byte once, in order, [`START_BYTES`] a tick: image header and code against their CRCs, every
 //! byte that must be erased, the production record. On the way it makes one CRC for each *sector* of 4 KiB.

@@ -1,4 +1,6 @@
-//! Program-flow monitor (SSM-03): proof that every stage of a tick ran once and in order.
+//! Program-flow monitor: proof that every stage of a tick ran once, in order.
+//!
+//! SSM-03.
 //!
 //! Each stage, in its own body, folds its number into a signature. At the end of the tick the signature must be the one
 //! that the compiler made from the stage list of the mode. Folding multiplies by an odd number, so that order counts;

@@ -1,4 +1,6 @@
-//! Input groups: from what wires show to what the logic may believe (SSR-023, SSR-027, SSR-028, SSR-032, SSR-034, SSR-039).
+//! Input groups: from what wires show to what the logic may believe.
+//!
+//! SSR-023, SSR-027, SSR-028, SSR-032, SSR-034, SSR-039.
 //!
 //! Pins are judged as bit sets; a group is a handful of set relations. OFF needs nothing but a doubt.
 

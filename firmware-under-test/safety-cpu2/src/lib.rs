@@ -1,4 +1,4 @@
-//! Firmware of CPU2 of the safety unit: the second of two channels of different design.
+//! Firmware of CPU2 of the safety unit, the second of two different channels.
 //!
 //! ```text
 //!           reset                         internal fault: from every mode
@@ -23,7 +23,9 @@
 //!
 //! **Diversity.** Each module says at its head how it goes another way than usual. In short: CRC by nibbles of a word
 //! (`crc`), RAM test of Nair, Thatte and Abraham from the top down (`ram_test`), flash by sectors (`flash_test`), tables
-//! for configuration limits, blocks and modes (`configuration`, `link`), envelopes for clock and voltages (`link`, `analog`).
+//! for configuration limits, blocks and modes (`configuration`, `link`), a line through the best points for the clock
+//! (`drift`), envelopes of scans for voltages (`analog`), windows over samples for signals (`signal`), look-up tables for
+//! the diagram (`logic`), counters in bit slices (`sliced`), one job at a time for the download (`download`).
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -46,14 +48,10 @@ mod download;
 mod drift;
 mod flash_test;
 mod flow;
-#[cfg(test)]
-mod fuzz_tests;
 mod inputs;
 mod link;
 mod logic;
 mod normal;
-#[cfg(test)]
-mod normal_tests;
 mod outputs;
 mod packet;
 mod radio;
@@ -64,10 +62,6 @@ mod signal;
 mod simplecan;
 mod sliced;
 mod starting;
-#[cfg(test)]
-mod startup_tests;
-#[cfg(test)]
-mod testing;
 mod tool;
 mod trip;
 mod twice;
@@ -203,3 +197,8 @@ impl Cpu2 {
         core::mem::replace(&mut self.machine, Machine::Safe(SafeState::enter(None)))
     }
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

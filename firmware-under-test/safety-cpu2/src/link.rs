@@ -1,4 +1,6 @@
-//! Supervision of the peer by its packets: silence, losses, clock and mode (SSR-013, SSR-020, SSR-021, SSR-065).
+//! Supervision of the peer by its packets: silence, losses, clock and mode.
+//!
+//! SSR-013, SSR-020, SSR-021, SSR-065.
 //!
 //! Diverse bookkeeping: what a peer's mode means for this CPU stands in a table, one line for each own mode; clocks are
 //! watched by points of windows (`drift`).

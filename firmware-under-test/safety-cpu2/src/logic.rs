@@ -1,4 +1,6 @@
-//! The user's block diagram, evaluated as a network of look-up tables (SSR-012, SSR-015, SSR-027).
+//! The user's block diagram, evaluated as a network of look-up tables.
+//!
+//! SSR-012, SSR-015, SSR-027.
 //!
 //! Diverse: this CPU knows no AND and no OR while it runs. Start-up turns each block into a *cell*: a truth table of 16
 //! bits over four *taps* (places in one bit array of signals), like a field-programmable gate array. A latch is a table

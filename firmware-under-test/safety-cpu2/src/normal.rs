@@ -25,9 +25,9 @@ use crate::tool::{FORWARDS_A_TICK, requests};
 use crate::trip::{Outcome, Trip};
 
 /// Radio packets judged in one tick; a flood of more is dropped (own number, SSM-06).
-const RADIO_A_TICK: usize = 6;
+const RADIO_A_TICK: usize = 8;
 /// CAN frames judged in one tick (own number, SSM-06).
-const CAN_A_TICK: usize = 8;
+const CAN_A_TICK: usize = 16;
 
 /// A CPU in normal mode.
 #[derive(Clone, Debug)]

@@ -1,4 +1,6 @@
-//! Main transistor, relay contacts, and the rule that nothing stays on against this CPU's logic (SSR-035, SSR-037, SSR-041).
+//! Main transistor, relay contacts, and the rule that nothing stays on.
+//!
+//! SSR-035, SSR-037, SSR-041.
 //!
 //! Diverse: CPU1's tables and phases are not known here; its transistors are judged by how much of a tick they conduct,
 //! all pins at once in sliced counters. Contacts are judged against what both CPUs wanted, each with its own patience.

@@ -1,4 +1,6 @@
-//! The C2C packet: packed by a field list, unpacked to a value or to nothing (SSR-017, SSR-018).
+//! The C2C packet: packed by a field list, unpacked to a value or to nothing.
+//!
+//! SSR-017, SSR-018.
 //!
 //! A packet is judged whole: length, CRC, format, sender, mode and zero bytes. What is not good leaves no trace but its
 //! absence. Voltages travel in millivolts, so that the two CPUs with their different dividers can compare them.

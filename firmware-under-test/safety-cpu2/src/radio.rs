@@ -1,4 +1,6 @@
-//! Radio: what CPU2 adds to a packet, and its own check of every received one (SSR-068 to SSR-079).
+//! Radio: what CPU2 adds to a packet, and its own check of every received one.
+//!
+//! SSR-068 to SSR-079.
 //!
 //! This CPU makes header, memories, counter and hash; CPU1 adds the CRC-24 and sends. Nothing that CPU1 found out about a
 //! received packet is used: length, CRC, hash, counter and age are judged here once more, by the arrival at this CPU.

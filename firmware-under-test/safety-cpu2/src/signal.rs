@@ -1,4 +1,6 @@
-//! Recognition of signals on a wire, by windows over its last 320 samples (SSR-023 to SSR-026, SSR-039).
+//! Recognition of signals on a wire, by windows over its last 320 samples.
+//!
+//! SSR-023 to SSR-026, SSR-039.
 //!
 //! Diverse: nothing is counted from tick to tick. The samples of the last 20 ticks stand in two shift registers, one bit a
 //! slot, and each tick the whole window is held against the pattern of a signal: runs, starts and gaps are found by

@@ -1,4 +1,6 @@
-//! SimpleCAN: the frame CPU2 wants sent for each own entry, and its own check of received ones (SSR-080).
+//! SimpleCAN: the frame CPU2 wants sent, and its own check of received ones.
+//!
+//! SSR-080.
 //!
 //! CPU1 has the controller, the slots and the master; this CPU has the second opinion. Diverse: the CRC of a frame is
 //! computed forward over data, sequence and entry as one word, seeded by the node hash of the entry's owner, which

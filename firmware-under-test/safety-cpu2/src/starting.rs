@@ -1,4 +1,6 @@
-//! Start-up: the way into every mode, with outputs off (SSR-003, SSR-006, SSR-061 to SSR-067).
+//! Start-up: the way into every mode, with outputs off.
+//!
+//! SSR-003, SSR-006, SSR-061 to SSR-067.
 //!
 //! Self-tests in slices: RAM, flash, then the configuration mode if a right request was kept, else the configuration,
 //! then a proof that the outputs are really off. A CPU that has passed all is *ready* and waits for a peer that is, too.

@@ -1,4 +1,4 @@
-//! Test bench: memories, a configuration writer, and a peer that speaks CPU1's side of the link.
+//! Test bench: memories, a configuration writer, and a peer that is CPU1.
 //!
 //! The peer is made from `SAFETY.md` alone. Sums that the firmware makes with its nibble tables are made here bit by bit.
 

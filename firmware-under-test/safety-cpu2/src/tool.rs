@@ -1,4 +1,6 @@
-//! Messages of the configuration tool: taken apart and put together (SSR-038, SSR-053 to SSR-059).
+//! Messages of the configuration tool: taken apart and put together.
+//!
+//! SSR-038, SSR-053 to SSR-059.
 //!
 //! There is no message that sets an output. This CPU hears the tool through the forward channel only and checks every
 //! message by itself.
@@ -10,7 +12,7 @@ use crate::bytes::{u8_at, u32_at};
 use crate::crc;
 
 /// Messages looked at in one tick; a flood of more is dropped (SSM-06).
-pub(crate) const MESSAGES_A_TICK: usize = 2;
+pub(crate) const MESSAGES_A_TICK: usize = 4;
 
 static COMMANDS: [Command; 8] = [
     Command::Who,

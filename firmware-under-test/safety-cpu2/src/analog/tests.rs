@@ -1,4 +1,6 @@
-//! Voltages and feeds: scales, limits and their runs (SSR-007 to SSR-011, SSR-030, SSR-082, SSR-084).
+//! Voltages and feeds: scales, limits and their runs.
+//!
+//! SSR-007 to SSR-011, SSR-030, SSR-082, SSR-084.
 
 use std::vec;
 

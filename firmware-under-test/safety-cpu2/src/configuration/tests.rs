@@ -1,5 +1,6 @@
-//! Every rule of the configuration at its boundaries (SSR-008, SSR-010, SSR-016, SSR-028, SSR-029, SSR-031, SSR-063, SSR-067,
-//! SSR-074, SSR-077).
+//! Every rule of the configuration at its boundaries.
+//!
+//! SSR-008, SSR-010, SSR-016, SSR-028, SSR-029, SSR-031, SSR-063, SSR-067, SSR-074, SSR-077.
 
 use std::vec;
 use std::vec::Vec;

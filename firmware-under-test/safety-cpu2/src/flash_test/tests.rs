@@ -1,4 +1,6 @@
-//! Flash test: flips and bursts anywhere, and the time to find them (SSR-005, SSR-006).
+//! Flash test: flips and bursts anywhere, and the time to find them.
+//!
+//! SSR-005, SSR-006.
 
 use super::*;
 use crate::packet::tests::random;

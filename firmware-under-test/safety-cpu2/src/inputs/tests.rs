@@ -1,4 +1,6 @@
-//! Transcripts of input groups (SSR-023, SSR-027, SSR-028, SSR-030 to SSR-034, SSR-039).
+//! Transcripts of input groups.
+//!
+//! SSR-023, SSR-027, SSR-028, SSR-030 to SSR-034, SSR-039.
 
 use std::vec;
 

@@ -1,4 +1,6 @@
-//! The look-up tables against a plain evaluator written from the table of blocks (SSR-012, SSR-015, SSR-027).
+//! The look-up tables against a plain evaluator written from the table of blocks.
+//!
+//! SSR-012, SSR-015, SSR-027.
 
 use std::vec;
 use std::vec::Vec;

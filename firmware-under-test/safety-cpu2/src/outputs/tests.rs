@@ -1,4 +1,6 @@
-//! Transcripts of main transistor, contacts and obedience (SSR-035, SSR-037, SSR-041, SSR-084).
+//! Transcripts of main transistor, contacts and obedience.
+//!
+//! SSR-035, SSR-037, SSR-041, SSR-084.
 
 use std::vec;
 

@@ -1,4 +1,6 @@
-//! Fault coverage of the RAM test, measured on a port with faulty cells (SSR-001 to SSR-004).
+//! Fault coverage of the RAM test, measured on a port with faulty cells.
+//!
+//! SSR-001 to SSR-004.
 //!
 //! 16 words of which 8 bits may be faulty; every single cell, every ordered pair of cells, every kind. `long` tests run
 //! all of them; the quick ones a share. Classes: stuck-at (SAF), transition (TF), address (AF), coupling by inversion

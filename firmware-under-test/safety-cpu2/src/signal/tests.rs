@@ -1,4 +1,6 @@
-//! Recognition of signals: every type against every type, phases, jitter, missing and merged pulses (SSR-023 to SSR-026).
+//! Every signal against every other: phases, jitter, missing and merged pulses.
+//!
+//! SSR-023 to SSR-026.
 
 use std::vec;
 use std::vec::Vec;

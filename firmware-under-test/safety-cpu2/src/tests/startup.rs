@@ -442,7 +442,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     /// SSR-043: from the safe state no input leads out, and no input panics.
     #[test]
-    fn no_input_leads_out_of_the_safe_state(ticks in proptest::collection::vec(crate::fuzz_tests::any_tick(), 1..40)) {
+    fn no_input_leads_out_of_the_safe_state(ticks in proptest::collection::vec(crate::tests::fuzz::any_tick(), 1..40)) {
         let mut bench = bench();
         bench.cpu.deadline(Instant::from_micros(bench.now_us));
         for tick in ticks {

@@ -1,4 +1,6 @@
-//! Transcripts of normal mode as a whole: logic, radio and CAN through CPU1, floods (SSR-012, SSR-015, SSR-038, SSR-046, SSR-073 to SSR-080).
+//! Transcripts of normal mode: logic, radio and CAN through CPU1, floods.
+//!
+//! SSR-012, SSR-015, SSR-038, SSR-045, SSR-046, SSR-073 to SSR-080.
 
 use std::vec;
 use std::vec::Vec;
