@@ -131,7 +131,7 @@ impl ConfigurationMode {
     /// Read-back of transistors and contacts: all are off in this mode (SSR-049).
     fn watch_outputs(&mut self, inputs: &TickInputs<'_>, flow: &mut Flow) -> Outcome {
         flow.pass(Stage::Outputs);
-        self.all_off.judge(self.base.steps, inputs)?;
+        self.all_off.judge(self.base.steps, inputs, 0)?;
         let live = sio_power(&self.base.volts) > SIO_OFF_MV;
         if self.main.sample(live) > SIO_OFF_TICKS {
             return Err(Trip::new(Fault::MainTransistor, 0));

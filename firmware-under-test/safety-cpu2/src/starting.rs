@@ -13,7 +13,7 @@ use units::Instant;
 use crate::access::{Access, configuration_asked};
 use crate::analog::{FeedLimits, Run, sio_power};
 use crate::base::{Base, outputs_off};
-use crate::configuration::{Check, Refusal};
+use crate::configuration::{Check, Refusal, driven_pins};
 use crate::flash_test::{Found, StartCheck};
 use crate::flow::{Flow, STARTING, Stage};
 use crate::link::{Good, Meaning, meaning};
@@ -114,7 +114,7 @@ impl Starting {
         self.base.count(now, inputs, &mut flow)?;
         let good = self.base.receive(inputs, &mut flow);
         self.base.measure(inputs, &mut flow);
-        self.all_off.judge(self.base.steps, inputs)?;
+        self.all_off.judge(self.base.steps, inputs, self.may_be_driven())?;
         let next = self.meet(&good)?;
         let asked = self.self_test(ram, flash, &mut flow)?;
         let mut outputs = outputs_off(self.mode());
@@ -125,6 +125,15 @@ impl Starting {
             return Err(Trip::new(Fault::PeerMissing, 0));
         }
         Ok((outputs, if asked { Next::Configuration } else { next }))
+    }
+
+    /// Pins that may conduct: none, until a ready CPU waits for a peer that may be in normal mode already and plays the
+    /// OFF signals of its outputs.
+    fn may_be_driven(&self) -> u16 {
+        match &self.phase {
+            Phase::Ready(_, settings) => driven_pins(&settings.pins),
+            _ => 0,
+        }
     }
 
     /// A ready CPU looks for a ready peer of the same release, configuration and serial number (SSR-062, SSR-063).
@@ -214,10 +223,10 @@ pub(crate) struct AllOff {
 }
 
 impl AllOff {
-    /// One tick; `step` counts from reset.
-    pub(crate) fn judge(&mut self, step: u32, inputs: &TickInputs<'_>) -> Outcome {
+    /// One tick; `step` counts from reset, `may_be_driven` are pins.
+    pub(crate) fn judge(&mut self, step: u32, inputs: &TickInputs<'_>, may_be_driven: u16) -> Outcome {
         let settled = step > LET_GO_TICKS;
-        let conducting = pins_where(inputs, |slots| slots != 0);
+        let conducting = pins_where(inputs, |slots| slots != 0) & !u32::from(may_be_driven);
         let closed = u32::from(inputs.relay_feedback);
         if self.drivers.sample(settled && conducting != 0) >= DRIVEN_TICKS {
             trip_for_lowest(Fault::OutputDriver, conducting)?;

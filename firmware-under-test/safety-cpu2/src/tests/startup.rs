@@ -177,6 +177,27 @@ fn outputs_that_are_on_at_start_mean_safe_state() {
     assert_eq!(boot_trips(contact, Fault::Relay), 3);
 }
 
+/// A ready CPU may see its peer, in normal mode a little earlier, play the OFF signals of outputs; of other pins not.
+#[test]
+fn a_ready_cpu_tolerates_off_signals_of_outputs_only() {
+    use safety_common::configuration::Role;
+    use safety_common::signal::Signal;
+    let mut section = SectionSpec::empty();
+    section.pin(4, Role::Output, Signal::High, Signal::InverseA);
+    section.outputs.push((1 << 4, 1));
+    let mut ready = Bench::boot(Flash::new(&ConfigurationSpec::two_nodes(section).bytes()), POWER_ON);
+    ready.until(Mode::Ready, 1_000);
+    ready.drivers[4] = 0b110000;
+    for _ in 0..20 {
+        ready.step();
+        assert_eq!(ready.outputs.mode, Mode::Ready);
+    }
+    ready.drivers[5] = 1;
+    ready.steps(2);
+    ready.trips(Fault::OutputDriver, 1..2);
+    assert_eq!(ready.detections()[0].detail, 5);
+}
+
 /// SSR-021: 18 lost packets are tolerated, 20 are not; whatever the phase of the packet in the tick.
 #[test]
 fn silence_of_20_ms_trips_and_18_losses_do_not() {
