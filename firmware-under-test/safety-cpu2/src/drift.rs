@@ -124,6 +124,15 @@ mod tests {
         }
     }
 
+    /// SSR-013: 24 hours at +0.1 % against -0.1 %, both ways, packets stamped in whole microseconds.
+    #[test]
+    #[ignore = "long: 86.4 million packets each way"]
+    fn a_day_of_legal_drift_never_trips() {
+        for tick_ns in [997_998, 998_002, 1_002_002, 1_002_003] {
+            assert_eq!(run(tick_ns, 86_400_000, |packet| u64::from(packet % 3)), None, "{tick_ns}");
+        }
+    }
+
     #[test]
     fn illegal_clocks_trip_in_the_time_that_the_excess_takes() {
         // 2 ms beyond 0.21 %: 2 / (0.01 - 0.0021) = 253 packets; a slow peer is seen at the end of a window, the first sets the line.

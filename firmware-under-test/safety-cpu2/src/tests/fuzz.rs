@@ -1,11 +1,14 @@
 //! Property tests: arbitrary ticks, in every mode.
 
+use std::vec;
 use std::vec::Vec;
 
 use proptest::prelude::*;
+use safety_common::configuration::{BlockKind, Role};
 use safety_common::io::{
     AnalogCounts, C2cReceived, Channel, FlashResult, Forward, Levels, Mode, TickInputs, TickOutputs,
 };
+use safety_common::signal::Signal;
 use safety_common::{PINS, c2c};
 use units::Instant;
 
@@ -125,6 +128,87 @@ proptest! {
             mode = outputs.mode;
             if mode != Mode::Normal {
                 prop_assert!(outputs.all_off && outputs.main == 0 && outputs.relays == 0);
+            }
+        }
+    }
+}
+
+/// A section with every role and signal type, blocks of every kind of source and sink.
+fn busy() -> SectionSpec {
+    let mut section = SectionSpec::empty();
+    let inputs = [Signal::High, Signal::Ossd, Signal::A, Signal::B, Signal::InverseC, Signal::InverseD];
+    for (pin, on) in inputs.into_iter().enumerate() {
+        section.pin(pin, Role::Input, on, Signal::Low);
+        section.inputs.push(single(pin as u32));
+    }
+    section.pin(6, Role::Combined, Signal::High, Signal::Low);
+    section.inputs.push(single(6));
+    section.outputs.push((1 << 6, 1));
+    section.pin(7, Role::Output, Signal::Ossd, Signal::Low).pin(8, Role::Output, Signal::D, Signal::InverseA);
+    section.outputs.push((0b11 << 7, 2));
+    section.blocks = vec![
+        block_spec(BlockKind::Input, 0, 0, &[], 0),
+        block_spec(BlockKind::InputError, 1, 0, &[], 0),
+        block_spec(BlockKind::MemoryReceive, 1, 31, &[], 0),
+        block_spec(BlockKind::CanReceive, 1, 15, &[], 0),
+        block_spec(BlockKind::Xor, 0, 0, &[0, 1, 2, 3], 0),
+        block_spec(BlockKind::Reset, 0, 0, &[4, 0], 0),
+        block_spec(BlockKind::OffDelay, 0, 0, &[4], 3),
+        block_spec(BlockKind::Output, 0, 0, &[6], 0),
+        block_spec(BlockKind::Output, 1, 0, &[0], 0),
+        block_spec(BlockKind::Relay, 0, 0, &[5], 0),
+        block_spec(BlockKind::MemorySend, 0, 31, &[4], 0),
+        block_spec(BlockKind::CanSend, 0, 15, &[4], 0),
+    ];
+    section
+}
+
+type Gentle = (Vec<(u16, u16)>, Vec<u16>, [u16; 3], u8, u8, Vec<(u8, Vec<u8>)>);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// SSM-13, SSR-023, SSR-037: ticks that come in time and mostly pass for good, so that they reach deep into normal
+    /// mode. What drives outputs is on in normal mode only, and a contact is closed only if both CPUs want it.
+    #[test]
+    fn plausible_ticks_are_survived_in_normal_mode(
+        ticks in proptest::collection::vec(
+            (
+                proptest::collection::vec((any::<u16>(), any::<u16>()), PINS),
+                proptest::collection::vec(any::<u16>(), 3),
+                any::<[u16; 3]>(),
+                0u8..4,
+                any::<u8>(),
+                proptest::collection::vec((0u8..5, proptest::collection::vec(any::<u8>(), 0..64)), 0..3),
+            ),
+            1..150,
+        ),
+    ) {
+        let ticks: Vec<Gentle> = ticks;
+        let mut bench = Bench::normal(busy());
+        let mut mode = Mode::Normal;
+        for (levels, drivers, words, relays, noise, messages) in ticks {
+            for (pin, (high, low)) in levels.into_iter().enumerate() {
+                // Most pins keep a steady level, so that signals, filters and groups come to their ends.
+                let busy = noise % 4 == 0;
+                let high = if busy { high } else if noise >> (pin % 8) & 1 == 1 { 0x7FFF } else { 0 };
+                bench.levels[pin] = Levels { high, low: if busy { low & 0x7FFF } else { !high & 0x7FFF } };
+            }
+            bench.drivers[6..9].copy_from_slice(&drivers);
+            [bench.peer.inputs_on, bench.peer.outputs_on, bench.peer.outputs_failed] = words;
+            bench.peer.relays_on = relays;
+            bench.forward = messages.iter().map(|(channel, bytes)| {
+                let channels = [Channel::Radio, Channel::Can, Channel::ToolUsb, Channel::ToolRadio, Channel::ToolCan];
+                forward(channels[usize::from(*channel)], bytes)
+            }).collect();
+            bench.step();
+            let outputs = &bench.outputs;
+            prop_assert!(allowed(mode, outputs.mode));
+            mode = outputs.mode;
+            if mode == Mode::Normal {
+                prop_assert_eq!(outputs.relays & !(outputs.trace.relays_on & relays), 0);
+                prop_assert_eq!(outputs.trace.inputs_on & !words[0], 0);
+            } else {
+                prop_assert!(outputs.all_off && outputs.main == 0 && outputs.relays == 0 && outputs.forward.is_empty());
             }
         }
     }
