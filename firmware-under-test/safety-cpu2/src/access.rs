@@ -1,6 +1,8 @@
 //! Who may restart this unit into the configuration mode (SSR-050, SSR-052).
 //!
 //! The password is known only by its verifier; all four words are compared whatever the first ones say.
+//!
+//! Diverse: the difference of all words is gathered, not compared word by word.
 
 use safety_common::io::{BootInputs, ResetCause, Retained};
 use safety_common::tool::{Command, PASSWORD_KEY, PASSWORD_MOST};

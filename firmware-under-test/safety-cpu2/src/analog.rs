@@ -4,6 +4,8 @@
 //!
 //! This CPU keeps its last four scans as rows and judges all channels of a received row against their envelope at once;
 //! scores stand in one word a channel. Counters of supervisions that need "so many in a row" are kept as runs.
+//!
+//! Diverse: rows of scans and one envelope for all channels at once.
 
 use safety_common::fault::Fault;
 use safety_common::io::AnalogCounts;

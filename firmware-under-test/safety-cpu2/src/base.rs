@@ -3,6 +3,8 @@
 //! SSR-012 to SSR-014.
 //!
 //! A base is made at reset and handed from mode to mode; the safe state keeps none of it.
+//!
+//! Diverse: one value that moves from mode to mode by ownership; a mode cannot use what it was not handed.
 
 use safety_common::fault::Fault;
 use safety_common::io::{BootInputs, Mode, TickInputs, TickOutputs};

@@ -1,6 +1,8 @@
 //! Little-endian fields in byte strings, without a way to run off the end.
 //!
 //! Reading outside gives `None`, writing outside does nothing and says so. All packing of this CPU goes through here.
+//!
+//! Diverse: fields are taken by offset as values that may be missing, not by a cursor or a cast.
 
 /// `N` bytes from `at` on.
 pub(crate) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {

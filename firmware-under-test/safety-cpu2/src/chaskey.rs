@@ -3,6 +3,8 @@
 //! Permutation-based MAC of Mouha and others with 12 rounds, 128-bit key and tag. Own code, made to be fed in pieces:
 //! the last block waits until it is known to be the last, so that a hash with a fixed beginning (the serial numbers of a
 //! network) is made once and copied for each packet.
+//!
+//! Diverse: fed byte by byte through a waiting block; words are cut from one 128-bit number.
 
 const BLOCK: usize = 16;
 const ROUNDS: u32 = 12;

@@ -2,6 +2,8 @@
 //!
 //! SSR-048 to SSR-055.
 //!
+//! Diverse: one watch over all outputs as a set, shared with start-up; the work itself is a machine of jobs (`download`).
+//!
 //! As in the safe state, [`ConfigurationMode::step`] takes the mode by value. It gives the same mode back, or the safe
 //! state after an internal fault; no type says "normal".
 //! ```
@@ -115,14 +117,12 @@ impl ConfigurationMode {
         let _ = self.base.receive(inputs, &mut flow);
         self.base.measure(inputs, &mut flow);
         self.watch_outputs(inputs, &mut flow)?;
-        flow.pass(Stage::Download);
         self.download.tick(inputs, flash, &mut outputs, &self.token);
+        flow.pass(Stage::Download);
         flow.pass(Stage::Packet);
         outputs.c2c = Some(self.base.packet(Mode::Configuration, inputs.relay_feedback).encode());
-        flow.pass(Stage::Ram);
-        self.ram_test.slice(ram)?;
-        flow.pass(Stage::Flash);
-        self.flash_test.slice(flash)?;
+        self.ram_test.stage(ram, &mut flow)?;
+        self.flash_test.stage(flash, &mut flow)?;
         flow.check(CONFIGURATION)?;
         outputs.watchdog = true;
         Ok(outputs)
@@ -130,12 +130,12 @@ impl ConfigurationMode {
 
     /// Read-back of transistors and contacts: all are off in this mode (SSR-049).
     fn watch_outputs(&mut self, inputs: &TickInputs<'_>, flow: &mut Flow) -> Outcome {
-        flow.pass(Stage::Outputs);
         self.all_off.judge(self.base.steps, inputs, 0)?;
         let live = sio_power(&self.base.volts) > SIO_OFF_MV;
         if self.main.sample(live) > SIO_OFF_TICKS {
             return Err(Trip::new(Fault::MainTransistor, 0));
         }
+        flow.pass(Stage::Outputs);
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use safety_common::io::FlashPort;
 
 use crate::bytes::{u8_at, u16_at, u32_at};
 use crate::crc::{self, Crc32};
+use crate::flow::{Flow, Stage};
 use crate::trip::{Outcome, Trip};
 use crate::twice::Twice;
 
@@ -240,8 +241,15 @@ impl RunningTest {
         Self { address: Twice::new(0), sector: Crc32::flash(), reference, scope }
     }
 
+    /// One tick's stage.
+    pub(crate) fn stage<F: FlashPort + ?Sized>(&mut self, flash: &F, flow: &mut Flow) -> Outcome {
+        self.slice(flash)?;
+        flow.pass(Stage::Flash);
+        Ok(())
+    }
+
     /// One tick's share; at the end of a sector its CRC must be that of start-up.
-    pub(crate) fn slice<F: FlashPort + ?Sized>(&mut self, flash: &F) -> Outcome {
+    fn slice<F: FlashPort + ?Sized>(&mut self, flash: &F) -> Outcome {
         let address = self.address.get()?;
         let mut bytes = [0; RUNNING_BYTES];
         if !flash.read(address, &mut bytes) {

@@ -2,10 +2,12 @@
 //!
 //! SSM-03.
 //!
-//! Each stage, in its own body, folds its number into a signature. At the end of the tick the signature must be the one
+//! Each stage, in its own body and after its work, folds its number into a signature. At the end of the tick the signature must be the one
 //! that the compiler made from the stage list of the mode. Folding multiplies by an odd number, so that order counts;
 //! the chain goes on from tick to tick through the tick's number, so that an old signature does not serve again. Only a
 //! tick with the right signature serves the watchdog.
+//!
+//! Diverse: one product of odd multiplications against a constant of the mode, not counters or a list of marks.
 
 use safety_common::fault::Fault;
 
@@ -26,13 +28,19 @@ pub(crate) enum Stage {
     Flash = 0x93,
     SelfTest = 0xA5,
     Download = 0xB8,
+    Supervise = 0xC3,
+    Voltages = 0xD6,
+    Forwarded = 0xE9,
 }
 
 /// Stages of normal mode.
 pub(crate) const NORMAL: &[Stage] = &[
     Stage::Count,
     Stage::Receive,
+    Stage::Supervise,
     Stage::Measure,
+    Stage::Voltages,
+    Stage::Forwarded,
     Stage::Inputs,
     Stage::Logic,
     Stage::Outputs,
@@ -41,7 +49,8 @@ pub(crate) const NORMAL: &[Stage] = &[
     Stage::Flash,
 ];
 /// Stages of start-up.
-pub(crate) const STARTING: &[Stage] = &[Stage::Count, Stage::Receive, Stage::Measure, Stage::SelfTest, Stage::Packet];
+pub(crate) const STARTING: &[Stage] =
+    &[Stage::Count, Stage::Receive, Stage::Measure, Stage::Outputs, Stage::SelfTest, Stage::Packet];
 /// Stages of the configuration mode.
 pub(crate) const CONFIGURATION: &[Stage] = &[
     Stage::Count,

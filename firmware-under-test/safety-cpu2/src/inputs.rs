@@ -3,6 +3,8 @@
 //! SSR-023, SSR-027, SSR-028, SSR-032, SSR-034, SSR-039.
 //!
 //! Pins are judged as bit sets; a group is a handful of set relations. OFF needs nothing but a doubt.
+//!
+//! Diverse: sets of pins instead of a state for each pin.
 
 use heapless::Vec;
 use safety_common::configuration::{INPUT_GROUPS_MOST, Role};
@@ -79,7 +81,6 @@ impl Inputs {
         outputs: &mut TickOutputs,
         flow: &mut Flow,
     ) -> Outcome<Seen> {
-        flow.pass(Stage::Inputs);
         let contradictions = contradictions(inputs, volts);
         trip_for_lowest(Fault::InputStage, self.stage.sample(contradictions, STAGE_TICKS))?;
         let shown = self.show(inputs, settings);
@@ -91,6 +92,7 @@ impl Inputs {
             seen.error |= u16::from(state.discrepancy || state.bad_signal) << place;
         }
         self.report(now, outputs);
+        flow.pass(Stage::Inputs);
         Ok(seen)
     }
 

@@ -1,6 +1,8 @@
 //! Normal mode: the stages of a tick, in order (SSR-012, SSR-032, SSR-046).
 //!
 //! Each stage may trip; then nothing of this tick leaves the CPU and the unit goes to the safe state.
+//!
+//! Diverse: a straight list of stages that hand values on; no stage reads another's state.
 
 use safety_common::C2C_SILENCE;
 use safety_common::fault::Fault;
@@ -86,10 +88,10 @@ impl NormalMode {
         let mut outputs = TickOutputs { mode: Mode::Normal, ..TickOutputs::default() };
         self.base.count(now, inputs, &mut flow)?;
         let good = self.base.receive(inputs, &mut flow);
-        self.supervise(now, &good)?;
+        self.supervise(now, &good, &mut flow)?;
         self.base.measure(inputs, &mut flow);
-        self.judge_voltages(inputs, &good)?;
-        self.take_forwarded(now, inputs, &mut outputs)?;
+        self.judge_voltages(inputs, &good, &mut flow)?;
+        self.take_forwarded(now, inputs, &mut outputs, &mut flow)?;
         let volts = self.base.volts;
         let seen = self.inputs.read(now, inputs, &volts, &self.settings, &mut outputs, &mut flow)?;
         let sinks = self.evaluate(now, seen, &mut outputs, &mut flow);
@@ -97,10 +99,8 @@ impl NormalMode {
         let situation = Situation { supply: analog::supply(&volts), demand, peer: self.peer };
         self.outputs.drive(inputs, situation, &self.settings, &mut outputs, &mut flow)?;
         self.send(inputs, seen, &sinks, &mut outputs, &mut flow);
-        flow.pass(Stage::Ram);
-        self.ram_test.slice(ram)?;
-        flow.pass(Stage::Flash);
-        self.flash_test.slice(flash)?;
+        self.ram_test.stage(ram, &mut flow)?;
+        self.flash_test.stage(flash, &mut flow)?;
         flow.check(NORMAL)?;
         if outputs.reset.is_some() {
             outputs = TickOutputs { reset: outputs.reset, ..outputs_off(Mode::Normal) };
@@ -110,7 +110,7 @@ impl NormalMode {
     }
 
     /// Identity, mode, silence, losses and clock of the peer (SSR-013, SSR-020, SSR-021, SSR-062, SSR-065).
-    fn supervise(&mut self, now: Instant, good: &Good) -> Outcome {
+    fn supervise(&mut self, now: Instant, good: &Good, flow: &mut Flow) -> Outcome {
         for packet in good {
             compare(&self.base.identity, packet)?;
             let at_first = now.since(self.since) <= C2C_SILENCE;
@@ -121,12 +121,20 @@ impl NormalMode {
             }
         }
         self.peer = self.peer_states.update(good);
-        self.base.link.supervise(now)
+        self.base.link.supervise(now)?;
+        flow.pass(Stage::Supervise);
+        Ok(())
     }
 
     /// Radio packets, CAN frames and tool messages that CPU1 passed on; of the tool only a right `Enter` has an effect
     /// (SSR-038, SSR-053, SSR-054).
-    fn take_forwarded(&mut self, now: Instant, inputs: &TickInputs<'_>, outputs: &mut TickOutputs) -> Outcome {
+    fn take_forwarded(
+        &mut self,
+        now: Instant,
+        inputs: &TickInputs<'_>,
+        outputs: &mut TickOutputs,
+        flow: &mut Flow,
+    ) -> Outcome {
         let of = |channel| {
             let messages = inputs.forward.iter().take(FORWARDS_A_TICK);
             messages.filter(move |message| message.channel == channel).map(|message| &message.bytes)
@@ -139,21 +147,22 @@ impl NormalMode {
             taken.map_err(|masquerade| Trip::new(Fault::CanMasquerade, masquerade.0))?;
         }
         outputs.reset = requests(inputs.forward).find_map(|(_, request)| self.access.enters(&request));
+        flow.pass(Stage::Forwarded);
         Ok(())
     }
 
-    fn judge_voltages(&mut self, inputs: &TickInputs<'_>, good: &Good) -> Outcome {
+    fn judge_voltages(&mut self, inputs: &TickInputs<'_>, good: &Good, flow: &mut Flow) -> Outcome {
         let rail = analog::rail_millivolts(inputs.analog.rail);
         self.feeds.judge(&self.base.volts, rail, self.outputs.feed(), &self.settings.feeds)?;
         for packet in good {
             self.base.comparison.judge(&packet.volts, self.settings.mismatch, self.settings.mismatch_debounce)?;
         }
+        flow.pass(Stage::Voltages);
         Ok(())
     }
 
     /// The logic believes ON only what both CPUs see (SSR-032).
     fn evaluate(&mut self, now: Instant, seen: Seen, outputs: &mut TickOutputs, flow: &mut Flow) -> Sinks {
-        flow.pass(Stage::Logic);
         self.radio.age(now);
         self.can.age(now);
         let inputs_on = seen.on & self.peer.inputs_on;
@@ -173,12 +182,12 @@ impl NormalMode {
             relays_on: sinks.relays_on,
             pins_read: outputs.trace.pins_read,
         };
+        flow.pass(Stage::Logic);
         sinks
     }
 
     /// The packet to the peer, and what CPU1 shall send on radio and CAN.
     fn send(&mut self, inputs: &TickInputs<'_>, seen: Seen, sinks: &Sinks, outputs: &mut TickOutputs, flow: &mut Flow) {
-        flow.pass(Stage::Packet);
         let mut packet = self.base.packet(Mode::Normal, inputs.relay_feedback);
         packet.main_on = outputs.main != 0;
         packet.inputs_on = seen.on;
@@ -189,6 +198,7 @@ impl NormalMode {
         let can = self.can.send(&sinks.can);
         forward(outputs, Channel::Radio, radio);
         forward(outputs, Channel::Can, can);
+        flow.pass(Stage::Packet);
     }
 }
 

@@ -159,7 +159,6 @@ impl Outputs {
         outputs: &mut TickOutputs,
         flow: &mut Flow,
     ) -> Outcome {
-        flow.pass(Stage::Outputs);
         self.steps = self.steps.saturating_add(1);
         self.judge_dip(inputs, supply, &settings.feeds)?;
         self.judge_transistors(inputs, demand, settings)?;
@@ -169,6 +168,7 @@ impl Outputs {
         outputs.main_dip = self.next_dip();
         self.relays = Twice::new(u32::from(demand.relays_on & peer.relays_on));
         outputs.relays = self.relays.get()? as u8;
+        flow.pass(Stage::Outputs);
         Ok(())
     }
 

@@ -4,6 +4,8 @@
 //!
 //! A packet is judged whole: length, CRC, format, sender, mode and zero bytes. What is not good leaves no trace but its
 //! absence. Voltages travel in millivolts, so that the two CPUs with their different dividers can compare them.
+//!
+//! Diverse: fields are written and read by their offsets, one line each, into a whole buffer.
 
 use safety_common::c2c::{CRC_AT, FORMAT, LEN, at};
 use safety_common::io::Mode;

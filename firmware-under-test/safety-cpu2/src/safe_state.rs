@@ -3,6 +3,8 @@
 //! [`SafeState::step`] takes the state by value and can only give the same state back. No function of this crate takes
 //! a [`SafeState`] and gives another mode; only a reset, after which the firmware boots anew, ends it.
 //!
+//! Diverse: silence is one constant set of outputs, to which only the log and the restart are added.
+//!
 //! What stays in the safe state compiles:
 //! ```
 //! use safety_common::io::TickInputs;

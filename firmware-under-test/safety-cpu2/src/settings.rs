@@ -1,6 +1,8 @@
 //! What a good configuration says, as values of this CPU.
 //!
 //! Only the check of the configuration makes [`Settings`]; whoever holds one may rely on every range and reference in it.
+//!
+//! Diverse: one frozen value of checked fields; there is no access to the binary after start-up.
 
 use heapless::Vec;
 use safety_common::configuration::{BLOCKS_MOST, BlockKind, GroupKind, INPUT_GROUPS_MOST, OUTPUT_GROUPS_MOST, Role};

@@ -3,6 +3,8 @@
 //! A counter for each of 32 lanes (pins, groups, contacts), stored the other way round: plane `p` holds bit `p` of every
 //! lane's count. One tick adds one to all lanes that are bad and clears all others with a dozen word operations; there is
 //! no loop over pins to leave one out.
+//!
+//! Diverse: arithmetic across lanes; there is no counter variable of a single pin.
 
 /// Runs of bad ticks, one for each of 32 lanes, up to `2^PLANES - 1`.
 #[derive(Clone, Copy, Debug)]

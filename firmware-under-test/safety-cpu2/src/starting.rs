@@ -4,6 +4,8 @@
 //!
 //! Self-tests in slices: RAM, flash, then the configuration mode if a right request was kept, else the configuration,
 //! then a proof that the outputs are really off. A CPU that has passed all is *ready* and waits for a peer that is, too.
+//!
+//! Diverse: each phase holds what the phases before it have found; none can begin without it.
 
 use safety_common::PEER_START_TICKS;
 use safety_common::fault::Fault;
@@ -115,6 +117,7 @@ impl Starting {
         let good = self.base.receive(inputs, &mut flow);
         self.base.measure(inputs, &mut flow);
         self.all_off.judge(self.base.steps, inputs, self.may_be_driven())?;
+        flow.pass(Stage::Outputs);
         let next = self.meet(&good)?;
         let asked = self.self_test(ram, flash, &mut flow)?;
         let mut outputs = outputs_off(self.mode());

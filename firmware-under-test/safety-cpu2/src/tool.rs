@@ -4,6 +4,8 @@
 //!
 //! There is no message that sets an output. This CPU hears the tool through the forward channel only and checks every
 //! message by itself.
+//!
+//! Diverse: commands are looked up in a table of the known ones; a request borrows its bytes and is gone after the tick.
 
 use safety_common::io::{Bytes, Channel, Forward};
 use safety_common::tool::{ANSWER, CRC_LEN, Command, HEADER_LEN, REQUEST, Status, at};

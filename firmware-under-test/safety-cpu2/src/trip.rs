@@ -2,6 +2,8 @@
 //!
 //! Every stage of a tick gives `Ok` or a [`Trip`]; the first trip ends the tick there and then, so that nothing of a
 //! disturbed tick leaves the CPU. External failures are no trips: they are reported and turn off what they affect.
+//!
+//! Diverse: the safe state is reached by an early return through all stages, not by a flag that a later stage reads.
 
 use safety_common::fault::{Detection, Fault};
 use units::Instant;

@@ -2,6 +2,8 @@
 //!
 //! For the few words on which other measures lean: pointers of the memory tests and the demands on the outputs. A flip
 //! in either copy is found at the next reading.
+//!
+//! Diverse: a value and its complement, read through a check that can trip, not a sum over a group of variables.
 
 use safety_common::fault::Fault;
 

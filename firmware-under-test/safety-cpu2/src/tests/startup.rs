@@ -445,6 +445,23 @@ fn enter_is_heard_in_safe_state() {
     assert_eq!(bench.outputs.reset, Some(ASKED.retained));
 }
 
+/// SSR-052: without a valid configuration the password of the production data holds; without those nobody enters.
+#[test]
+fn the_factory_password_holds_while_there_is_no_configuration() {
+    let enters = |flash: Flash, password: &[u8]| {
+        let mut bench = Bench::boot(flash, POWER_ON);
+        bench.until(Mode::Safe, 3_100);
+        bench.forward = vec![forward(Channel::ToolUsb, &request(Command::Enter, 1, SERIAL, password))];
+        bench.step();
+        bench.outputs.reset.is_some()
+    };
+    let empty = Flash::new(&[0xFF; 64]);
+    assert!(enters(empty.clone(), FACTORY_PASSWORD) && !enters(empty.clone(), PASSWORD));
+    let mut unknown = empty;
+    unknown.flip(flash_map::PRODUCTION_AT + 9, 0);
+    assert!(!enters(unknown, FACTORY_PASSWORD));
+}
+
 /// SSR-050: configuration mode is entered after a software reset with a right request only, for every other cause not.
 #[test]
 fn configuration_mode_is_entered_by_an_asked_software_reset_only() {
