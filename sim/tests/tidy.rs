@@ -95,7 +95,7 @@ fn firmware_has_no_panicking_call_no_unsafe_and_no_global_state() {
 
 #[test]
 fn firmware_crates_are_no_std_and_forbid_unsafe() {
-    for name in ["units", "protocol", "pump", "orchestrator", "safety-common", "safety-cpu1"] {
+    for name in ["units", "protocol", "pump", "orchestrator", "safety-common", "safety-cpu1", "safety-cpu2"] {
         let text = text(&root().join("firmware-under-test").join(name).join("src/lib.rs"));
         assert!(text.contains("#![no_std]") && text.contains("#![forbid(unsafe_code)]"), "{name}");
     }
@@ -119,7 +119,7 @@ fn nothing_reads_the_wall_clock_or_an_unordered_map() {
 
 #[test]
 fn firmware_does_not_depend_on_the_twin() {
-    for name in ["units", "protocol", "pump", "orchestrator", "safety-common", "safety-cpu1"] {
+    for name in ["units", "protocol", "pump", "orchestrator", "safety-common", "safety-cpu1", "safety-cpu2"] {
         let manifest = text(&root().join("firmware-under-test").join(name).join("Cargo.toml"));
         for above in ["cooltwin", "reports", "bevy"] {
             assert!(!manifest.contains(above), "{name} names {above}");
