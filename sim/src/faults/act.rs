@@ -688,7 +688,7 @@ pub(super) fn proof(
             Some(format!("{branch} is off"))
         }
         (FaultKind::Babbling(babble), Record::Bus(BusRecord::Frame { frame, sender, .. }))
-            if at(sender) && frame.id() == babble.id.id() =>
+            if injection.active > 0 && at(sender) && frame.id() == babble.id.id() =>
         {
             Some(format!("{sender} sends {:#05x} back to back", protocol::frame::raw_id(frame.id())))
         }

@@ -71,6 +71,11 @@ pub struct Measures {
     pub versions_before: Vec<Option<protocol::header::Version>>,
     /// When all good pumps were in automatic mode again after the last try; counts anew with each try.
     pub back_to_automatic: Option<SimTime>,
+    /// The same of earlier campaigns: from the last try to the last pump in automatic mode, or to the next campaign's
+    /// start if that came first.
+    pub earlier_returns: Vec<Span>,
+    /// Since when the pumps of the campaign that is over are expected back.
+    returning_since: Option<SimTime>,
     /// What the first successful frames on the bus say of each update: request of the bootloader, and first status of
     /// an application after it; independent of what the orchestrator reports.
     pub seen_on_bus: Vec<BusView>,
@@ -119,6 +124,8 @@ impl Measures {
             flash_operations: vec![0; pumps],
             versions_before: vec![None; pumps],
             back_to_automatic: None,
+            earlier_returns: Vec::new(),
+            returning_since: None,
             seen_on_bus: vec![BusView::default(); pumps],
             ends: match scenario.end {
                 End::AfterCampaign(span) => Some(span),
@@ -172,6 +179,14 @@ impl Measures {
         self.timeline.end_open_tries(end);
         self.bus.finish(end);
         self.flush_load();
+    }
+
+    /// No campaign is over: what was measured of an earlier one's end is kept.
+    fn campaign_goes_on(&mut self, now: SimTime) {
+        let back = self.back_to_automatic.take();
+        if let Some(last) = self.returning_since.take() {
+            self.earlier_returns.push(back.unwrap_or(now).since(last));
+        }
     }
 
     fn flush_load(&mut self) {
@@ -312,9 +327,10 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
     let mut measures = world.resource_mut::<Measures>();
     // A campaign that still waits has no last pump yet.
     if measures.timeline.last_try_end.is_none() || measures.timeline.finished.is_none() {
-        measures.back_to_automatic = None;
+        measures.campaign_goes_on(now);
         return;
     }
+    measures.returning_since = measures.timeline.last_try_end;
     // A good pump without supply is not in automatic mode.
     let good = status
         .pumps

@@ -131,7 +131,8 @@ fn outcome_of(outcome: &scenario::Outcome) -> Outcome {
 /// A cause of the image as a whole is logged without a pump; it then counts for all of them.
 fn cause_holds(scenario: &Scenario, measures: &Measures, wanted: &scenario::PumpCause) -> bool {
     let Some(cause) = Cause::from_code(wanted.code.number()) else { return !wanted.logged };
-    let for_all = measures.timeline.causes.contains(&cause);
+    let of_the_image = matches!(cause, Cause::FileNotFound | Cause::ImageRejected);
+    let for_all = of_the_image && measures.timeline.causes.contains(&cause);
     scenario.selected(&wanted.pumps).into_iter().all(|pump| {
         let own = measures.timeline.pumps[usize::from(pump) - 1].causes.contains(&cause);
         (own || for_all) == wanted.logged

@@ -480,6 +480,10 @@ impl Check<'_> {
             Expectation::BudgetFails(id) => self.budget_exists(path, id),
             Expectation::CheckFails(id) => self.check_exists(path, id),
             Expectation::BusOff(nodes) | Expectation::ErrorPassive(nodes) => {
+                if nodes.is_empty() {
+                    let message = "an expectation of no node holds whatever happens";
+                    self.problem(Code::Contradiction, path, message, "name at least one node");
+                }
                 for node in nodes {
                     self.node_exists(path, node);
                 }
