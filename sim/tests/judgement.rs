@@ -342,3 +342,61 @@ fn nothing_happens_after_a_torn_write() {
         assert!(report.injections[0].effect.ends_with(&wanted), "{}", report.injections[0].effect);
     }
 }
+
+// Nothing that a scenario says takes a requirement out of the judgement.
+
+const RETURN: &str = "(id: \"back-to-automatic\", measure: BackToAutomatic, relation: Below, limit: \"60s\")";
+
+#[test]
+fn a_tighter_budget_that_is_expected_to_fail_does_not_stand_for_the_required_one() {
+    let judged = |limit: &str, expectations: &str| {
+        let tighter = format!("(id: \"tighter\", measure: PumpUpdate, relation: Below, limit: \"{limit}\")");
+        let report = report(&format!("budgets: [{tighter}, {RETURN}], expectations: [{expectations}]"));
+        let row = report.checks.iter().find(|row| row.id == "required_budgets_are_judged");
+        row.expect("the check").verdict
+    };
+    assert_eq!(judged("1ms", "BudgetFails(\"tighter\")"), RowVerdict::Fail);
+    assert_eq!(judged("69s", ""), RowVerdict::Pass);
+}
+
+#[test]
+fn each_good_try_and_each_campaign_s_return_is_a_sample() {
+    let report = report(
+        "user: (consent: Agree(after: \"5s\"), manual_searches: [\"5min\"]), end: At(\"8min\"),
+        faults: [(kind: Exchanged(version: \"1.2.0\"), place: Pump(2), trigger: At(\"4min\"), duration: \"20s\")]",
+    );
+    let n = |id: &str| report.budget(id).expect("the budget").n;
+    assert_eq!((n("pump-update"), n("back-to-automatic")), (3, 2));
+}
+
+#[test]
+fn a_cause_of_one_pump_is_no_cause_of_another() {
+    let held = |pump: u8| {
+        let report = report(&format!(
+            "faults: [(kind: OpenBus, place: Between(a: \"CIOC\", b: \"P01\"),
+                trigger: When(pump: 1, attempt: 1, phase: Transfer), duration: \"60s\")],
+            expectations: [Cause(pumps: Only([{pump}]), code: \"FW004\")]"
+        ));
+        report.expectations[0].verdict
+    };
+    assert_eq!((held(1), held(2)), (RowVerdict::Pass, RowVerdict::Fail));
+}
+
+#[test]
+fn an_expectation_of_no_node_is_refused() {
+    for empty in ["BusOff([])", "ErrorPassive([])"] {
+        let text = format!("(pumps: (count: 2), expectations: [{empty}])");
+        assert!(load(&Text(text), Path::new("empty.ron"), &[]).is_err(), "{empty}");
+    }
+}
+
+#[test]
+fn a_node_without_power_does_not_babble_with_its_own_status() {
+    let report = report(
+        "faults: [
+            (kind: PowerCut, place: Pump(2), trigger: At(\"500ms\"), duration: \"4s\"),
+            (kind: Babbling(id: 0x202, dlc: 8), place: Pump(2), trigger: At(\"2s\"), duration: \"1s\")]",
+    );
+    assert_eq!(report.injections[1].activations, 0);
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+}
