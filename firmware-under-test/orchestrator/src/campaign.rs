@@ -15,7 +15,9 @@
 //! is the same as that pump's silence, which nothing distinguishes from a cut bus.
 //!
 //! Never two pumps in an update at once (PFU-046): after a try that did not end well the next pump waits until the one
-//! that was left says that its session is over, or until [`SETTLE`] has passed, after which it must be.
+//! that was left says that its session is over, or until [`SETTLE`] has passed since it last said otherwise, after which
+//! it must be; one that says otherwise for ever is waited for no longer than [`SETTLE_MOST`]. The end of the campaign
+//! waits in the same way, so that nobody leaves the fixed speed while a pump is in an update (PFU-047).
 //!
 //! A *dead* pump stands still: after a failed update its application is mostly invalid, and its bootloader never turns
 //! the motor, whatever it hears. One whose application is valid, because it never entered its bootloader or because it
@@ -28,7 +30,7 @@ use protocol::ids::PumpNumber;
 use units::{Duration, Instant};
 
 use crate::client::{Client, Reply};
-use crate::config::{SETTLE, SILENCE_MOST, TRIES_MOST};
+use crate::config::{SETTLE, SETTLE_MOST, SILENCE_MOST, TRIES_MOST};
 use crate::log::{Cause, Draft, Event};
 use crate::notice::{Alarm, Notice, Outcome, Phase};
 use crate::nvm::{Mark, PumpRecord};
@@ -76,6 +78,8 @@ enum Stage {
         pump: PumpNumber,
         until: Instant,
     },
+    /// No pump is left to be updated, but one that was left may still be in its update.
+    Settle,
 }
 
 /// A running campaign.
@@ -90,8 +94,6 @@ pub(crate) struct Campaign {
     waits: u8,
     /// When a pump was last left without a good end.
     left_at: Instant,
-    /// Until when such a pump may still be in an update.
-    settle_until: Instant,
     /// The present silence of all pumps has been told of.
     silence_told: bool,
 }
@@ -165,9 +167,8 @@ impl Campaign {
             show_at: ports.now,
             without_supply: 0,
             waits: 0,
-            left_at: ports.now,
             // A try may have been cut off by the loss of power, or a pump have heard the search in its session.
-            settle_until: ports.now.after(SETTLE),
+            left_at: ports.now,
             silence_told: false,
         }
     }
@@ -175,7 +176,7 @@ impl Campaign {
     /// What the campaign is at; `None` between two pumps.
     pub(crate) fn focus(&self, now: Instant, unit: &Unit) -> Option<Focus> {
         Some(match self.stage {
-            Stage::Choose => return None,
+            Stage::Choose | Stage::Settle => return None,
             Stage::Supply { pump } if unit.supply.is_good() && !unit.hears_anyone(now) => Focus::Silence(pump),
             Stage::Supply { pump } => Focus::Supply(pump),
             Stage::Verify { pump }
@@ -190,7 +191,7 @@ impl Campaign {
         let stage = match &self.stage {
             Stage::Choose => Some(now),
             Stage::Verify { .. } => Some(now.after(SLICE_PAUSE)),
-            Stage::Supply { .. } | Stage::Stop { .. } => Some(now.after(LOOK)),
+            Stage::Supply { .. } | Stage::Stop { .. } | Stage::Settle => Some(now.after(LOOK)),
             Stage::Look { attempt, .. } | Stage::Try { attempt, .. } => attempt.wake_at(unit),
             Stage::Pause { until, .. } => Some(*until),
         };
@@ -228,6 +229,7 @@ impl Campaign {
                 }
                 Course::Running
             }
+            Stage::Settle => self.settle(unit, ports),
         };
         if course == Course::Running {
             self.show(reply.is_some(), unit, ports);
@@ -241,7 +243,7 @@ impl Campaign {
         unit.regulates = false;
         self.without_supply = 0;
         self.waits = 0;
-        let Some(pump) = next_pending(unit, ports.now) else { return finish(unit, ports) };
+        let Some(pump) = next_pending(unit, ports.now) else { return self.settle(unit, ports) };
         if unit.pump_record(pump).counted >= TRIES_MOST {
             // The third try was interrupted: its error entry is written, the pump's end is not.
             unit.commit(ports, &[dead_entry(pump, unit)], |record| record.pump_mut(pump).mark = Mark::Dead);
@@ -252,6 +254,16 @@ impl Campaign {
         Course::Running
     }
 
+    /// Ends the campaign once no pump may be in an update any more: until then the others stay at their fixed speed
+    /// (PFU-047).
+    fn settle(&mut self, unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
+        if self.anyone_updates(None, ports.now, unit) {
+            self.stage = Stage::Settle;
+            return Course::Running;
+        }
+        finish(unit, ports)
+    }
+
     fn await_supply(
         &mut self,
         pump: PumpNumber,
@@ -260,12 +272,12 @@ impl Campaign {
         ports: &mut Ports<'_>,
     ) -> Course {
         // The others stay at their fixed speed for as long as a pump may be in an update (PFU-047), heard or not.
-        if ports.now < self.settle_until && self.another_updates(pump, unit) {
+        if self.anyone_updates(Some(pump), ports.now, unit) {
             unit.regulates = false;
             return Course::Running;
         }
         if unit.supply.is_good() && !unit.hears_anyone(ports.now) {
-            return self.await_anyone(unit);
+            return self.await_anyone(unit, ports.now);
         }
         let short = unit.view(pump).is_short_of_supply(ports.now);
         if short || !unit.supply.is_steady(ports.now, unit.config.supply_steady) {
@@ -275,7 +287,7 @@ impl Campaign {
             }
             unit.in_hand = None;
             // The unit's own supply is good: the others need not run at 80 % for as long as one pump's stays low.
-            unit.regulates = short && unit.supply.is_good();
+            unit.regulates = short && unit.supply.is_good() && self.is_settled(ports.now, unit);
             if next_pending(unit, ports.now) != Some(pump) {
                 self.stage = Stage::Choose;
             }
@@ -325,24 +337,35 @@ impl Campaign {
     /// A pump was left without a good end: it may be in an update for a while.
     fn leave(&mut self, ports: &Ports<'_>) {
         self.left_at = ports.now;
-        self.settle_until = ports.now.after(SETTLE);
     }
 
-    /// Whether another pump may be in an update: it says so, or it was in a try and has said nothing since.
-    fn another_updates(&self, pump: PumpNumber, unit: &Unit) -> bool {
-        unit.pumps().filter(|other| *other != pump).any(|other| {
-            let (view, entry) = (unit.view(other), unit.pump_record(other));
+    /// Whether any pump but `except` may be in an update: it says so, or it was in a try and has said nothing since.
+    ///
+    /// A pump is believed for [`SETTLE`] after it was left, and for [`SETTLE`] after each time that it says so, but for
+    /// no longer than [`SETTLE_MOST`] after a pump was left.
+    fn anyone_updates(&self, except: Option<PumpNumber>, now: Instant, unit: &Unit) -> bool {
+        let settles = now < self.left_at.after(SETTLE);
+        unit.pumps().filter(|pump| Some(*pump) != except).any(|pump| {
+            let (view, entry) = (unit.view(pump), unit.pump_record(pump));
             let says_so = view.reported.is_some_and(|status| status.state == PumpState::Updating);
+            let lately = now < view.heard_at.after(SETTLE) && now < self.left_at.after(SETTLE_MOST);
             let was_tried = entry.tries > 0 && entry.mark != Mark::Done;
-            says_so || (was_tried && view.heard_after(self.left_at).is_none())
+            let unheard = was_tried && view.heard_after(self.left_at).is_none();
+            (says_so && (settles || lately)) || (unheard && settles)
         })
     }
 
+    /// Whether every update, that of the pump in hand included, must be over, so that the others may regulate while
+    /// the campaign waits (PFU-047).
+    fn is_settled(&self, now: Instant, unit: &Unit) -> bool {
+        now >= self.left_at.after(SETTLE) && !self.anyone_updates(None, now, unit)
+    }
+
     /// No pump at all is heard: bus or feed is gone, not a pump.
-    fn await_anyone(&mut self, unit: &mut Unit) -> Course {
+    fn await_anyone(&mut self, unit: &mut Unit, now: Instant) -> Course {
         unit.progress.wait(Cause::Timeout);
         unit.in_hand = None;
-        unit.regulates = true;
+        unit.regulates = self.is_settled(now, unit);
         Course::Running
     }
 

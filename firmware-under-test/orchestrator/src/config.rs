@@ -12,8 +12,11 @@ pub const APPLICATION_START: u32 = 0x0802_0000;
 pub const TRIES_MOST: u8 = 3;
 
 /// The longest time that a pump left alone stays in its programming session: its S3 of 10 s and a second more. A pump
-/// whose CPU stands still, or that erases for longer than that, cannot be waited for: it may never be heard again.
+/// whose CPU stands still for longer than that cannot be waited for: it may never be heard again.
 pub const SETTLE: Duration = Duration::from_secs(11);
+/// The longest time that a pump left alone is waited for though it goes on to say that it is in an update, for example
+/// in a long erase (own number).
+pub const SETTLE_MOST: Duration = Duration::from_secs(60);
 /// The longest time without a status of any pump before it is told of (own number; a status comes every 100 ms, and a
 /// pump boots in less).
 pub const SILENCE_MOST: Duration = Duration::from_secs(5);

@@ -962,6 +962,7 @@ fn an_image_that_goes_bad_in_the_store_ends_the_campaign_and_kills_no_pump() {
 #[test]
 fn the_next_pump_waits_until_a_pump_dead_by_time_out_has_left_its_session() {
     let mut world = World::new(2, 32_000);
+    world.pumps[0].troubles.endless_session = true;
     for try_number in 1..=3 {
         while world.events(Event::UpdateStarted).len() < try_number || world.pumps[0].erases < try_number as u32 {
             world.step();
@@ -977,11 +978,76 @@ fn the_next_pump_waits_until_a_pump_dead_by_time_out_has_left_its_session() {
     }
     assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
     let dead = world.t;
+    // Longer than any session that ends of itself: the pump says that it updates, and is waited for.
+    world.run(ms(30_000));
+    assert_eq!(world.pumps[1].speed_at_entry, []);
+    world.pumps[0].troubles.endless_session = false;
     while world.pumps[1].speed_at_entry.is_empty() {
         world.step();
+        assert!(world.t < dead + ms(32_000), "{}", world.t - dead);
     }
-    // The test pump's session has no end of its own, so that the whole wait is seen.
-    assert!(world.t >= dead + ms(11_000), "{}", world.t - dead);
+    assert!(!world.pumps[0].is_updating());
     world.run_to_rest();
     assert!(world.is_updated(2));
+}
+
+/// Steps to the end of the campaign and holds that no pump is ever told to regulate while another is in its session.
+fn assert_nobody_regulates_beside_an_update(world: &mut World) {
+    while !world.is_at_rest() {
+        world.step();
+        let modes = world.cioc.status().pumps.iter().map(|pump| pump.mode).collect::<Vec<_>>();
+        assert!(
+            !modes.contains(&Mode::Automatic) || !world.pumps.iter().any(super::world::FakePump::is_updating),
+            "{modes:?} at {} us",
+            world.t
+        );
+    }
+}
+
+#[test]
+fn the_campaign_does_not_end_before_the_last_pump_s_failed_update_is_over() {
+    let mut world = World::new(3, 320);
+    world.pumps[2].troubles.check_fails = u8::MAX;
+    begun(&mut world);
+    while world.events(Event::PumpDead).is_empty() {
+        world.step();
+    }
+    let (dead, notices) = (world.t, world.notices.len());
+    assert_nobody_regulates_beside_an_update(&mut world);
+    assert!((ms(9_000)..ms(11_500)).contains(&(world.t - dead)), "the session lasts for 10 s: {}", world.t - dead);
+    assert!(world.notices.len() - notices < 100, "the end is waited for without haste");
+    world.run_to_rest();
+    assert_eq!([1, 2, 3].map(|number| world.mode(number).unwrap()), [Mode::Automatic, Mode::Automatic, Mode::Standby]);
+    assert_eq!(world.cioc.status().activity, Activity::FinishedWithErrors);
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn a_last_pump_that_says_for_ever_that_it_updates_is_waited_for_one_minute() {
+    let mut world = World::new(2, 320);
+    world.pumps[1].troubles.check_fails = u8::MAX;
+    world.pumps[1].troubles.endless_session = true;
+    begun(&mut world);
+    while world.events(Event::PumpDead).is_empty() {
+        world.step();
+    }
+    let dead = world.t;
+    while !world.is_at_rest() {
+        world.step();
+    }
+    assert!((ms(59_000)..ms(60_500)).contains(&(world.t - dead)), "{}", world.t - dead);
+}
+
+#[test]
+fn a_silence_of_the_bus_in_a_transfer_lets_nobody_regulate_beside_the_pump_in_its_session() {
+    let mut world = World::new(3, 320);
+    while world.pumps[1].blocks < 4 {
+        world.step();
+    }
+    world.stuck_bus = true;
+    world.run(ms(9_000));
+    assert_eq!(world.causes(2), [Cause::Timeout]);
+    world.stuck_bus = false;
+    assert_nobody_regulates_beside_an_update(&mut world);
+    assert!((1..=3).all(|number| world.is_updated(number)));
 }

@@ -114,6 +114,8 @@ pub(crate) struct Troubles {
     pub(crate) silent: bool,
     /// An erase takes 4 s in which the pump is deaf but for a moment per sector.
     pub(crate) slow_erase: bool,
+    /// Its session does not end without requests.
+    pub(crate) endless_session: bool,
     /// Security access is refused with 0x37 until then.
     pub(crate) locked_out_until: u64,
     /// Answers to seed and key come after this many microseconds instead of one millisecond.
@@ -125,6 +127,8 @@ const SLOW_SECTORS: u64 = 4;
 const SLOW_SECTOR_US: u64 = 1_000_000;
 /// The moment before each sector in which the pump says "response pending".
 const SLOW_GAP_US: u64 = 3_000;
+/// A session without requests ends after this time.
+const S3_US: u64 = 10_000_000;
 
 #[derive(Clone)]
 pub(crate) struct FakePump {
@@ -141,6 +145,8 @@ pub(crate) struct FakePump {
     pub(crate) commands: BTreeSet<(u8, u16)>,
     speed: u16,
     session: bool,
+    /// When the last request came: a session ends [`S3_US`] after it.
+    asked_at: u64,
     unlocked: bool,
     download: Option<u32>,
     last_counter: Option<u8>,
@@ -175,6 +181,7 @@ impl FakePump {
             commands: BTreeSet::new(),
             speed: 500,
             session: false,
+            asked_at: 0,
             unlocked: false,
             download: None,
             last_counter: None,
@@ -196,6 +203,10 @@ impl FakePump {
 
     fn is_up(&self, t: u64) -> bool {
         t >= self.up_at && !self.troubles.silent && self.stalled_until(t).is_none()
+    }
+
+    pub(crate) fn is_updating(&self) -> bool {
+        self.bootloader && self.session
     }
 
     /// The end of the sector whose erase stalls the core at `t`.
@@ -276,6 +287,7 @@ impl FakePump {
     }
 
     fn serve(&mut self, t: u64, message: &[u8]) {
+        self.asked_at = t;
         let request = Request::decode(message).expect("the client sends well-formed requests");
         let soon = t + ms(1);
         let sequence_error = Response::Negative { service: request.service(), code: 0x24 };
@@ -462,6 +474,9 @@ impl FakePump {
         frames.extend(self.channel.next_frame(now));
         if t >= self.status_due {
             self.status_due += ms(100);
+            if t >= self.asked_at + S3_US && !self.troubles.endless_session {
+                (self.session, self.unlocked, self.download) = (false, false, None);
+            }
             frames.push(self.status());
         }
         frames
