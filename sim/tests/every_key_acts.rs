@@ -523,8 +523,8 @@ const JUDGED: &[Group] = &[
     ),
     (
         IDLE,
-        "expectations: [BusOff(@)], faults: [(kind: StuckDominant, place: Bus, trigger: At(\"1s\"), duration: \"100ms\")]",
-        &["[]", "[\"CIOC\"]"],
+        "expectations: [BusOff([\"CIOC\"])], faults: [(kind: @, place: Bus, trigger: At(\"1s\"), duration: \"2s\")]",
+        &["StuckDominant", "BitErrors(rate: \"20%\")"],
     ),
     (
         IDLE,
