@@ -335,3 +335,21 @@ fn an_interrupted_run_leaves_no_half_written_folder() {
     assert_eq!(code(&output(&place, &["run", "small.ron", "--out", "out", "-q"])), PASS);
     assert_eq!(new_entries(&place), ["out"]);
 }
+
+/// What the README shows is what its first command prints.
+#[test]
+fn the_readme_shows_the_nominal_run_as_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README");
+    let scenario = root.join("scenarios/nominal-14.ron");
+    let place = place("run-readme");
+    let ran = output(&place, &["run", scenario.to_str().expect("a path"), "--out", "out"]);
+    assert_eq!(code(&ran), PASS);
+    let printed = String::from_utf8(ran.stdout).expect("text");
+    let shown = printed.lines().skip_while(|line| !line.starts_with("Pumps ")).filter(|line| !line.is_empty());
+    // The last line names the file as it was given.
+    let shown: Vec<_> = shown.filter(|line| !line.starts_with("cooltwin run")).collect();
+    assert!(shown.len() > 20, "{printed}");
+    let missing: Vec<_> = shown.iter().filter(|line| !readme.lines().any(|known| known == **line)).collect();
+    assert!(missing.is_empty(), "not in the README: {missing:#?}");
+}
