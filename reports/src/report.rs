@@ -620,6 +620,28 @@ pub struct Fingerprint {
     pub faults: String,
 }
 
+impl Fingerprint {
+    /// The fingerprints of the domains with their names, in the order of the trace, without that of the whole.
+    #[must_use]
+    pub fn domains(&self) -> [(&'static str, &str); 6] {
+        // Taken apart in full, so that a new domain cannot be left out.
+        let Self { all: _, bus, orchestrator, pumps, power, plant, faults } = self;
+        [
+            ("bus", bus),
+            ("orchestrator", orchestrator),
+            ("pumps", pumps),
+            ("power", power),
+            ("plant", plant),
+            ("faults", faults),
+        ]
+    }
+
+    /// The same after the fingerprint of the whole, which is named `all`.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        std::iter::once(("all", self.all.as_str())).chain(self.domains())
+    }
+}
+
 /// Which program made the result.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,39 +1,23 @@
 //! `cooltwin safety` as a user meets it: text, files written and not written, exit codes.
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Output;
+
+use common::{folder, stderr, stdout};
 
 /// Documented in `cli/exit.rs`; written out here, since scripts rely on the numbers.
 const UNREADABLE: i32 = 2;
 const INVALID: i32 = 3;
 
 fn output(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cooltwin"));
-    command.args(arguments).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
-    command.output().expect("the program starts")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("text")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("text")
+    common::output(Path::new("."), arguments)
 }
 
 fn shipped(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/safety").join(name).display().to_string()
-}
-
-/// A folder of this test's own, empty at first.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).expect("an old folder can be removed");
-    }
-    fs::create_dir_all(&folder).expect("a folder");
-    folder
 }
 
 fn files_in(folder: &Path) -> usize {
@@ -46,7 +30,7 @@ fn compile_writes_the_binary_it_tells_of() {
     let out = folder.join("door.bin");
     let done =
         output(&["safety", "compile", &shipped("teach-1-door.ron"), "--json", "--out", &out.display().to_string()]);
-    assert_eq!((done.status.code(), stderr(&done)), (Some(0), String::new()));
+    assert_eq!((done.status.code(), stderr(&done)), (Some(0), ""));
     let told: serde_json::Value = serde_json::from_str(&stdout(&done)).expect("JSON");
     let bytes = fs::read(&out).expect("the binary");
     assert_eq!(told["bytes"], bytes.len());
@@ -65,7 +49,7 @@ fn nothing_is_written_when_anything_is_wrong() {
     fs::write(&bad, text.replace("\"20ms\",\n    nodes", "\"11ms\",\n    nodes")).expect("a file");
     let (bad, out) = (bad.display().to_string(), folder.join("out").display().to_string());
     let refused = output(&["safety", "compile", &bad, "--out", &out]);
-    assert_eq!((refused.status.code(), stdout(&refused)), (Some(INVALID), String::new()));
+    assert_eq!((refused.status.code(), stdout(&refused)), (Some(INVALID), ""));
     assert!(stderr(&refused).contains("error[S014]: node `door` needs 12 ms to respond"), "{}", stderr(&refused));
     assert_eq!(output(&["safety", "show", &bad, "--svg", &out]).status.code(), Some(INVALID));
     assert_eq!(files_in(&folder), 1, "the bad file alone");
@@ -78,7 +62,7 @@ fn nothing_is_written_when_anything_is_wrong() {
 
 #[test]
 fn a_full_bus_is_warned_of_and_two_frames_are_not() {
-    let text = |name: &str| stdout(&output(&["safety", "compile", &shipped(name)]));
+    let text = |name: &str| stdout(&output(&["safety", "compile", &shipped(name)])).to_owned();
     assert!(text("fourteen-slots.ron").contains("note: the CAN frames take up to 75.8 % of a bus of 250kbit/s"));
     let quiet = text("cooling-watch.ron");
     assert!(
@@ -90,7 +74,7 @@ fn a_full_bus_is_warned_of_and_two_frames_are_not() {
 #[test]
 fn show_prints_pins_groups_and_the_blocks_behind_each_output() {
     let shown = output(&["safety", "show", &shipped("cooling-watch.ron"), "--node", "roof"]);
-    assert_eq!((shown.status.code(), stderr(&shown)), (Some(0), String::new()));
+    assert_eq!((shown.status.code(), stderr(&shown)), (Some(0), ""));
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!("safety-show-roof", stdout(&shown));
     });

@@ -1,8 +1,12 @@
 //! `cooltwin scenario` as a user meets it: exit codes, files written and not written, closed pipes.
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use common::{folder, stderr, stdout};
 
 /// Documented in `cli/exit.rs`; written out here, since scripts rely on the numbers.
 const UNREADABLE: i32 = 2;
@@ -10,21 +14,11 @@ const INVALID: i32 = 3;
 const NOTHING: i32 = 4;
 
 fn cooltwin(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cooltwin"));
-    command.args(arguments).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
-    command
+    common::cooltwin(Path::new("."), arguments)
 }
 
 fn output(arguments: &[&str]) -> Output {
     cooltwin(arguments).output().expect("the program starts")
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("text")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).expect("text")
 }
 
 fn scenarios() -> String {
@@ -35,21 +29,11 @@ fn bad(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad-scenarios").join(name).display().to_string()
 }
 
-/// A folder of this test's own, empty at first.
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).expect("an old folder can be removed");
-    }
-    fs::create_dir_all(&folder).expect("a folder");
-    folder
-}
-
 #[test]
 fn check_ends_with_the_documented_codes() {
     let empty = folder("check-empty").display().to_string();
     let good = output(&["scenario", "check", &scenarios()]);
-    assert_eq!((good.status.code(), stderr(&good)), (Some(0), String::new()));
+    assert_eq!((good.status.code(), stderr(&good)), (Some(0), ""));
     let is_scenario = |path: &Path| path.extension().is_some_and(|extension| extension == "ron");
     let files = fs::read_dir(scenarios()).expect("a folder").filter(|e| is_scenario(&e.as_ref().expect("one").path()));
     assert_eq!(stdout(&good).lines().count(), files.count());

@@ -9,16 +9,6 @@ use crate::terminal::reproduce_command;
 impl Page<'_> {
     pub(super) fn reproduction(&self) -> Markup {
         let report = self.report;
-        let prints = &report.fingerprint;
-        let domains = [
-            ("all", &prints.all),
-            ("bus", &prints.bus),
-            ("orchestrator", &prints.orchestrator),
-            ("pumps", &prints.pumps),
-            ("power", &prints.power),
-            ("plant", &prints.plant),
-            ("faults", &prints.faults),
-        ];
         let files = html! {
             caption { "Files that were read" }
             thead { tr { th scope="col" { "File" } th.wide scope="col" { "SHA-256" } } }
@@ -27,7 +17,7 @@ impl Page<'_> {
         let prints = html! {
             caption { "Fingerprints of the trace; equal runs have equal ones" }
             thead { tr { th scope="col" { "Domain" } th.wide scope="col" { "Fingerprint" } } }
-            tbody { @for (domain, print) in domains { tr { th scope="row" { (domain) } td { code { (print) } } } } }
+            tbody { @for (domain, print) in report.fingerprint.named() { tr { th scope="row" { (domain) } td { code { (print) } } } } }
         };
         html! {
             p { "The same program gives the same bytes from this command, on any host:" }

@@ -171,17 +171,7 @@ fn evidence(page: &mut Page, report: &Report) {
     for input in &report.inputs {
         fact(page, "Input", [(Style::Dim, input.sha256.clone()), (Style::Plain, input.path.clone())]);
     }
-    let prints = &report.fingerprint;
-    let domains = [
-        ("all", &prints.all),
-        ("bus", &prints.bus),
-        ("orchestrator", &prints.orchestrator),
-        ("pumps", &prints.pumps),
-        ("power", &prints.power),
-        ("plant", &prints.plant),
-        ("faults", &prints.faults),
-    ];
-    for (at, (domain, print)) in domains.into_iter().enumerate() {
+    for (at, (domain, print)) in report.fingerprint.named().enumerate() {
         let mut line = Line::new();
         line.left(Style::Bold, if at == 0 { "Fingerprint" } else { "" }, LABEL_WIDTH);
         line.left(Style::Plain, domain, 14);

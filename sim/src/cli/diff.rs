@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use reports::Report;
 
+use super::stored::{Stored, stored};
 use super::{Style, Terminal, exit};
 use crate::regression::{self, Comparison};
 
@@ -21,31 +22,6 @@ pub(super) struct DiffArgs {
     /// How the result is printed.
     #[command(flatten)]
     style: Style,
-}
-
-/// A result on disk.
-pub(super) struct Stored {
-    /// What it says.
-    pub(super) report: Report,
-    /// The folder it is in.
-    pub(super) folder: PathBuf,
-}
-
-/// Reads a result.
-///
-/// # Errors
-/// The exit code: it cannot be read, or is no result of this version.
-pub(super) fn stored(path: &Path, terminal: Terminal) -> Result<Stored, u8> {
-    let file = if path.is_dir() { path.join("result.json") } else { path.to_owned() };
-    let text = std::fs::read_to_string(&file).map_err(|error| {
-        terminal.diagnostic(&format!("error: cannot read {}: {error}\n", file.display()));
-        exit::USAGE
-    })?;
-    let report = reports::from_json(&text).map_err(|error| {
-        terminal.diagnostic(&format!("error: {}: {error}\n", file.display()));
-        exit::USAGE
-    })?;
-    Ok(Stored { report, folder: file.parent().unwrap_or(Path::new("")).to_owned() })
 }
 
 /// Compares what `arguments` name: 0 when equal, 6 when the traces differ, 1 when only the results do.

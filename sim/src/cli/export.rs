@@ -10,14 +10,13 @@ use std::process::ExitCode;
 
 use clap::Args;
 use reports::Report;
-use sha2::{Digest, Sha256};
 
 use super::run::{identity, run_watched};
+use super::stored::scenario_inside;
 use super::traces::Traces;
-use super::{Disk, Style, Terminal, TraceArgs, exit, files};
+use super::{Style, Terminal, TraceArgs, exit};
 use crate::run::recording::Reader;
 use crate::run::report;
-use crate::scenario::{FileSource, load};
 
 /// Arguments of `cooltwin export`.
 #[derive(Args, Clone, Debug)]
@@ -85,36 +84,11 @@ fn from_recording(arguments: &ExportArgs, from: impl BufRead) -> Result<(), Fail
     traces.complete(end).map_err(unusable)
 }
 
-/// The scenario of a result as it was resolved, and the files it names as they were.
-struct Inputs<'a> {
-    result: &'a Report,
-    scenario: PathBuf,
-}
-
-impl FileSource for Inputs<'_> {
-    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
-        if path == self.scenario {
-            return Ok(self.result.scenario.resolved.clone().into_bytes());
-        }
-        // What the scenario names may have stood beside a file that it extended: the result tells where it was.
-        let same_name = |input: &&reports::Input| Path::new(&input.path).file_name() == path.file_name();
-        let input = self.result.inputs.iter().find(same_name);
-        let bytes = Disk.read(input.map_or(path, |input| Path::new(&input.path)))?;
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        match input {
-            Some(input) if input.sha256 != digest => Err("it has changed since the run".to_owned()),
-            _ => Ok(bytes),
-        }
-    }
-}
-
 /// Runs the scenario of a result again and exports that run.
 fn rerun(arguments: &ExportArgs, terminal: Terminal, result: &Report) -> Result<(), Failed> {
     let name = &result.scenario.name;
     terminal.diagnostic(&format!("no recording: running {name} with seed {} again\n", result.seed));
-    let scenario = PathBuf::from(result.inputs.first().map_or("resolved.ron", |input| &input.path));
-    let loaded = load(&Inputs { result, scenario: scenario.clone() }, &scenario, &[])
-        .map_err(|error| (format!("{name} cannot be run again"), files::print(&error, terminal)))?;
+    let loaded = scenario_inside(result, terminal).map_err(|code| (format!("{name} cannot be run again"), code))?;
     let (ended, traces) = run_watched(&loaded, None, &arguments.traces, |_| {}).map_err(unusable)?;
     let again = report(&loaded, &ended, &identity()).fingerprint;
     if again == result.fingerprint {

@@ -15,6 +15,7 @@ mod report;
 mod run;
 mod safety;
 mod scenario;
+mod stored;
 mod suite;
 mod terminal;
 mod traces;

@@ -1,7 +1,6 @@
 //! `cooltwin replay`: runs the scenario that a result holds once more and compares.
 //!
-//! What is run is the resolved text inside the result, not the scenario file, which may have changed since. Only an
-//! image file is read again, and must be the one of the run.
+//! What is run is the resolved text inside the result, not the scenario file, which may have changed since.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,12 +8,11 @@ use std::process::ExitCode;
 use clap::Args;
 use reports::{Build, EventLog, Report};
 
-use super::diff::stored;
-use super::{Disk, Style, Terminal, exit, files, run};
+use super::stored::{scenario_inside, stored};
+use super::{Style, Terminal, exit, run};
 use crate::measure::journal::Journal;
 use crate::regression;
 use crate::run::event_log_of;
-use crate::scenario::{FileSource, Loaded, load, sha256_hex};
 
 /// Arguments of `cooltwin replay`.
 #[derive(Args, Clone, Debug)]
@@ -38,7 +36,7 @@ pub(super) fn replay(arguments: &ReplayArgs) -> ExitCode {
 
 fn replayed(path: &Path, terminal: Terminal) -> Result<(String, u8), u8> {
     let told = stored(path, terminal)?.report;
-    let loaded = inside(&told, terminal)?;
+    let loaded = scenario_inside(&told, terminal)?;
     let ran = regression::once(&loaded, &run::identity());
     let mut again = ran.report;
     again.events = log_of(&told, &ran.journal, terminal)?;
@@ -72,50 +70,6 @@ fn log_of(told: &Report, journal: &Journal, terminal: Terminal) -> Result<Option
         exit::OWN_FAULT
     })?;
     Ok(Some(EventLog::of(&log.file, &text)))
-}
-
-/// The scenario inside a result.
-fn inside(told: &Report, terminal: Terminal) -> Result<Loaded, u8> {
-    let refuse = |why: &str| {
-        terminal.diagnostic(&format!("error: the result is damaged: {why}\n"));
-        exit::USAGE
-    };
-    if sha256_hex(told.scenario.resolved.as_bytes()) != told.scenario.sha256 {
-        return Err(refuse("its scenario does not have its SHA-256"));
-    }
-    let files = Inside { told };
-    let loaded = load(&files, files.scenario(), &[]).map_err(|error| files::print(&error, terminal))?;
-    if loaded.scenario.sha256() != told.scenario.sha256 {
-        return Err(refuse("its scenario is not in canonical form, or of another version"));
-    }
-    if loaded.scenario.seed != told.seed || loaded.scenario.name != told.scenario.name {
-        return Err(refuse("seed or name are not those of its scenario"));
-    }
-    Ok(loaded)
-}
-
-/// The files of a replay: the scenario from the result, an image from where it was.
-struct Inside<'a> {
-    told: &'a Report,
-}
-
-impl Inside<'_> {
-    /// The path of the scenario as it was named.
-    fn scenario(&self) -> &Path {
-        Path::new(self.told.inputs.first().map_or("scenario.ron", |input| &input.path))
-    }
-}
-
-impl FileSource for Inside<'_> {
-    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
-        if path == self.scenario() {
-            return Ok(self.told.scenario.resolved.clone().into_bytes());
-        }
-        // A resolved scenario extends nothing, so this is the image, which was read last.
-        let image = self.told.inputs.last().ok_or("the result names no file for it")?;
-        let bytes = Disk.read(Path::new(&image.path))?;
-        if sha256_hex(&bytes) == image.sha256 { Ok(bytes) } else { Err("it is not the file of the run".to_owned()) }
-    }
 }
 
 /// Says so when another build made the result.

@@ -19,8 +19,6 @@ use std::fmt::{self, Write as _};
 
 use reports::{Budget, Fixed, Report};
 
-use super::compare::domains;
-
 /// First line of each baseline.
 const HEAD: &str = "# cooltwin.baseline/1";
 const HELP: &str = "# Written by `cooltwin baseline update`, which keeps the tolerances; those are edited by hand.\n";
@@ -199,7 +197,7 @@ fn a_hundredth(budget: &Budget) -> Fixed {
 
 /// What a run's trace and scenario are, by name.
 pub(super) fn identities(report: &Report) -> BTreeMap<String, String> {
-    let of_domains = domains(&report.fingerprint).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let of_domains = report.fingerprint.domains().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
     let whole =
         [("all".to_owned(), report.fingerprint.all.clone()), ("scenario".to_owned(), report.scenario.sha256.clone())];
     of_domains.chain(whole).collect()

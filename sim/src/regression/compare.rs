@@ -3,26 +3,11 @@
 use reports::{Budget, Fingerprint, Fixed, Report};
 use serde_json::Value;
 
-/// The fingerprints by domain in the order of the trace, without that of the whole.
-#[must_use]
-pub fn domains(fingerprint: &Fingerprint) -> Vec<(&'static str, &str)> {
-    // Taken apart in full, so that a new domain cannot be left out.
-    let Fingerprint { all: _, bus, orchestrator, pumps, power, plant, faults } = fingerprint;
-    vec![
-        ("bus", bus),
-        ("orchestrator", orchestrator),
-        ("pumps", pumps),
-        ("power", power),
-        ("plant", plant),
-        ("faults", faults),
-    ]
-}
-
 /// Names of the domains whose fingerprints differ. When none does, but that of the whole, `order` stands for it: the
 /// same records came in another order between domains.
 #[must_use]
 pub fn unequal_domains(a: &Fingerprint, b: &Fingerprint) -> Vec<&'static str> {
-    let pairs = domains(a).into_iter().zip(domains(b));
+    let pairs = a.domains().into_iter().zip(b.domains());
     let differ: Vec<&str> = pairs.filter(|(a, b)| a.1 != b.1).map(|(a, _)| a.0).collect();
     if differ.is_empty() && a.all != b.all { vec!["order"] } else { differ }
 }

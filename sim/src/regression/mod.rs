@@ -21,7 +21,7 @@ mod suite;
 mod text;
 
 pub use baseline::{Amount, Baseline, FormatError};
-pub use compare::{Comparison, MarginPair, compare, domains, fields_that_differ, unequal_domains};
+pub use compare::{Comparison, MarginPair, compare, fields_that_differ, unequal_domains};
 pub use drift::{Drift, IdentityChange, Kind, MarginDrift, drift};
 pub use events::{Divergence, Event, LogError, divergence_of_journals, divergence_of_logs};
 pub use gate::{Standing, Wanted, as_stated, retries, standing_of_case};

@@ -6,7 +6,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use reports::sha256;
 
 use super::check::{Problem, Scenario};
 use super::diagnostic::{Code, Diagnostic, Place, Source};
@@ -282,7 +282,7 @@ impl Chain {
 
     fn push(&mut self, path: &Path, bytes: &[u8]) {
         let name = path.display().to_string();
-        self.inputs.push(Input { path: name.clone(), sha256: sha256_hex(bytes) });
+        self.inputs.push(Input { path: name.clone(), sha256: sha256(bytes) });
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.to_owned(),
             Err(error) => {
@@ -349,7 +349,7 @@ fn read_image(
     let place = reader.place("package.image.source").cloned().unwrap_or(Place { source: 0, span: 0..0 });
     let path = beside(paths.get(place.source).or_else(|| paths.first())?, name);
     let image = files.read(&path).and_then(|bytes| {
-        inputs.push(Input { path: path.display().to_string(), sha256: sha256_hex(&bytes) });
+        inputs.push(Input { path: path.display().to_string(), sha256: sha256(&bytes) });
         super::image_file::decode(name, &bytes)
     });
     image
@@ -373,7 +373,7 @@ fn read_traffic_log(
     let Some(base) = paths.get(place.source).or_else(|| paths.first()) else { return };
     let path = beside(base, &log.file);
     let frames = files.read(&path).and_then(|bytes| {
-        inputs.push(Input { path: path.display().to_string(), sha256: sha256_hex(&bytes) });
+        inputs.push(Input { path: path.display().to_string(), sha256: sha256(&bytes) });
         super::traffic_log::decode(&path, &bytes)
     });
     match frames {
@@ -383,9 +383,4 @@ fn read_traffic_log(
             reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
         }
     }
-}
-
-/// SHA-256 as 64 hexadecimal digits.
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

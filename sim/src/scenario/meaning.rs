@@ -57,7 +57,7 @@ impl RawScenario {
     /// SHA-256 of the canonical text, 64 hexadecimal digits: what names a scenario in evidence.
     #[must_use]
     pub fn sha256(&self) -> String {
-        super::loader::sha256_hex(self.resolved_text().as_bytes())
+        reports::sha256(self.resolved_text().as_bytes())
     }
 
     /// The pumps, in order, each with what its override says.

@@ -29,7 +29,6 @@ mod tests;
 pub use check::{Problem, Scenario};
 pub use diagnostic::{Code, Diagnostic, Place as TextPlace, Source};
 pub use explain::{NoSuchPath, explain, paths};
-pub(crate) use loader::sha256_hex;
 pub use loader::{DEPTH_MOST, FileSource, Input, LoadError, Loaded, Report, load};
 pub use meaning::{FlashTimes, PumpSetup};
 pub use model::*;

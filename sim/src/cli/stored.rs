@@ -1,0 +1,84 @@
+//! Results on disk, and the scenarios inside them.
+//!
+//! What a result was made from is the resolved text inside it: the scenario file may have changed since. Files that the
+//! scenario names, an image or a log, are read again and must be those of the run.
+
+use std::path::{Path, PathBuf};
+
+use reports::{Report, sha256};
+
+use super::{Disk, Terminal, exit, files};
+use crate::scenario::{FileSource, Loaded, load};
+
+/// A result on disk.
+pub(super) struct Stored {
+    /// What it says.
+    pub(super) report: Report,
+    /// The folder it is in.
+    pub(super) folder: PathBuf,
+}
+
+/// Reads a result.
+///
+/// # Errors
+/// The exit code: it cannot be read, or is no result of this version.
+pub(super) fn stored(path: &Path, terminal: Terminal) -> Result<Stored, u8> {
+    let file = if path.is_dir() { path.join("result.json") } else { path.to_owned() };
+    let text = std::fs::read_to_string(&file).map_err(|error| {
+        terminal.diagnostic(&format!("error: cannot read {}: {error}\n", file.display()));
+        exit::USAGE
+    })?;
+    let report = reports::from_json(&text).map_err(|error| {
+        terminal.diagnostic(&format!("error: {}: {error}\n", file.display()));
+        exit::USAGE
+    })?;
+    Ok(Stored { report, folder: file.parent().unwrap_or(Path::new("")).to_owned() })
+}
+
+/// The scenario inside a result, as it was resolved.
+///
+/// # Errors
+/// The exit code, after a diagnostic: the result is damaged, or a file that it names is gone or another one.
+pub(super) fn scenario_inside(told: &Report, terminal: Terminal) -> Result<Loaded, u8> {
+    let refuse = |why: &str| {
+        terminal.diagnostic(&format!("error: the result is damaged: {why}\n"));
+        exit::USAGE
+    };
+    if sha256(told.scenario.resolved.as_bytes()) != told.scenario.sha256 {
+        return Err(refuse("its scenario does not have its SHA-256"));
+    }
+    let files = Inside { told };
+    let loaded = load(&files, files.scenario(), &[]).map_err(|error| files::print(&error, terminal))?;
+    if loaded.scenario.sha256() != told.scenario.sha256 {
+        return Err(refuse("its scenario is not in canonical form, or of another version"));
+    }
+    if loaded.scenario.seed != told.seed || loaded.scenario.name != told.scenario.name {
+        return Err(refuse("seed or name are not those of its scenario"));
+    }
+    Ok(loaded)
+}
+
+/// The files of a run: the scenario from its result, others from where they were.
+struct Inside<'a> {
+    told: &'a Report,
+}
+
+impl Inside<'_> {
+    /// The path of the scenario as it was named.
+    fn scenario(&self) -> &Path {
+        Path::new(self.told.inputs.first().map_or("scenario.ron", |input| &input.path))
+    }
+}
+
+impl FileSource for Inside<'_> {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        if path == self.scenario() {
+            return Ok(self.told.scenario.resolved.clone().into_bytes());
+        }
+        // What the scenario names may have stood beside a file that it extended: the result tells where it was.
+        let same_name = |input: &&reports::Input| Path::new(&input.path).file_name() == path.file_name();
+        let input = self.told.inputs.iter().find(same_name).ok_or("the result names no file for it")?;
+        let bytes = Disk.read(Path::new(&input.path))?;
+        if sha256(&bytes) == input.sha256 { Ok(bytes) } else { Err("it is not the file of the run".to_owned()) }
+    }
+}
