@@ -320,7 +320,7 @@ impl Checks {
             Record::Pump(record) => self.see_pump(world, now, record),
             Record::Bus(record) => self.see_commands(world, now, record),
             Record::Power(_) => self.see_supply(world, now),
-            Record::Plant(_) | Record::Fault(_) => {}
+            Record::Plant(_) | Record::Fault(_) | Record::Safety(_) => {}
         }
     }
 

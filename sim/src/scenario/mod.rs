@@ -21,6 +21,7 @@ pub(crate) mod reader;
 mod render;
 pub(crate) mod schema;
 mod traffic_log;
+mod units;
 pub mod words;
 
 #[cfg(test)]
@@ -34,3 +35,4 @@ pub use meaning::{FlashTimes, PumpSetup};
 pub use model::*;
 pub use render::Format;
 pub use traffic_log::{LOG_NODE, TrafficLog, TrafficSource};
+pub use units::*;
