@@ -5,12 +5,12 @@
 //! values make sense is the business of [`super::rules`].
 
 use crc::{CRC_32_ISO_HDLC, Crc};
-use safety_common::{NODES_MOST, PINS};
 use safety_common::configuration::{
     BlockKind, Defect, FORMAT, GroupKind, HASH_KEY, Role, block, header, input_group, node, output_group, pin, section,
 };
 use safety_common::flash_map::CONFIGURATION_LEN_MOST;
 use safety_common::signal::Signal;
+use safety_common::{NODES_MOST, PINS};
 
 use super::chaskey;
 

@@ -250,7 +250,9 @@ fn index_and_number(network: &Network, own: usize, block: &Block, used: usize) -
             sender.is_some_and(|sender| number < sender.memories)
         }
         BlockKind::MemorySend => index == 0 && number < node.memories,
-        BlockKind::CanReceive => node.can_node != NO_CAN && owner(network, index).is_some_and(|at| at != own) && number < 16,
+        BlockKind::CanReceive => {
+            node.can_node != NO_CAN && owner(network, index).is_some_and(|at| at != own) && number < 16
+        }
         BlockKind::CanSend => index < ENTRIES_USABLE && node.can_entries >> index & 1 == 1 && number < 16,
         _ => index == 0 && number == 0,
     }
