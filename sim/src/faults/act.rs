@@ -14,12 +14,13 @@ use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
 use crate::hosts::image::Image;
 use crate::hosts::pump::PumpHost;
+use crate::hosts::safety::SafetyRecord;
 use crate::hosts::{self, OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span, Stream, stream};
 use crate::node::{NodeId, Nodes};
 use crate::power::{self, Branch, Disturbance, PowerRecord, SupplyPlace};
 use crate::record::Record;
-use crate::scenario::{Babbling, Direction, FaultKind, Place, Scenario, SeenBy, Trigger};
+use crate::scenario::{Babbling, Direction, FaultKind, Place, SafetyFault, Scenario, SeenBy, Trigger};
 
 /// What faults need to know of the scenario around them.
 #[derive(Resource, Clone)]
@@ -107,6 +108,10 @@ pub(super) fn begin(
         | FaultKind::ControllerSlow(_)
         | FaultKind::ControllerStopped => begin_bus(world, context, number, injection, others),
         FaultKind::Exchanged(_) => exchange(world, context, number, injection),
+        FaultKind::Safety(kind) => {
+            let own = u16::try_from(number).unwrap_or(u16::MAX);
+            hosts::safety::faults::begin(world, context, own, *injection.nodes.first()?, kind)
+        }
         FaultKind::FramTear(tear) => {
             let mut host = component::<CiocHost>(world, NodeId::CIOC)?;
             (host.fram.tear_after, host.fram.torn) = (Some(u64::from(tear.bytes)), None);
@@ -525,6 +530,10 @@ pub(super) fn end(
         FaultKind::PowerCut | FaultKind::Exchanged(_) | FaultKind::FeedOff => {
             restore(world, context, injection, others)
         }
+        FaultKind::Safety(kind) => nodes.for_each(|node| {
+            let own = u16::try_from(number).unwrap_or(u16::MAX);
+            hosts::safety::faults::end(world, context, own, *node, kind);
+        }),
         FaultKind::FramTear(_) => {
             if let Some(mut host) = component::<CiocHost>(world, NodeId::CIOC) {
                 (host.fram.tear_after, host.fram.torn) = (None, None);
@@ -672,6 +681,16 @@ pub(super) fn proof(
                 SupplyPlace::Node(node) => node.to_string(),
             };
             Some(format!("supply at {place} goes to {level}"))
+        }
+        (FaultKind::Safety(kind), Record::Safety(SafetyRecord::Injected { injection, .. }))
+            if ours(u32::from(*injection)) =>
+        {
+            Some(match kind {
+                SafetyFault::C2cLost(hit) => format!("a packet of CPU{} was lost", hit.from),
+                SafetyFault::C2cCorrupted(hit) => format!("a bit of a packet of CPU{} was inverted", hit.from),
+                SafetyFault::RamCell(cell) => format!("word {} of CPU{} was not what was written", cell.word, cell.cpu),
+                _ => return None,
+            })
         }
         (FaultKind::PowerCut, Record::Power(PowerRecord::Line { node, connected: false }))
             if injection.active > 0 && at(node) =>
