@@ -291,17 +291,17 @@ fn left_standing_still(after: u64, change: fn(&mut Bench)) -> Bench {
 #[test]
 fn a_second_pump_in_an_update_is_excused_only_while_nothing_can_end_its_session() {
     const ID: &str = "one_pump_at_a_time";
-    // SETTLE of the orchestrator is 11 s, a session of the pump ends after 10 s.
-    let mut excused = left_standing_still(11_000, |_| {});
-    assert!(!excused.broken(ID), "given up for 11 s, and its CPU stands still");
+    // SETTLE of the orchestrator is 27 s, a session of the pump ends after 10 s.
+    let mut excused = left_standing_still(27_000, |_| {});
+    assert!(!excused.broken(ID), "given up for 27 s, and its CPU stands still");
     excused.hang(2, 0).later(10_000).look();
     assert!(!excused.broken(ID), "its session lasts 10 s more");
     assert!(excused.later(200).look().broken(ID), "a CPU that runs must have ended its session");
-    assert!(left_standing_still(10_999, |_| {}).broken(ID), "the CIOC waits for 11 s");
-    assert!(left_standing_still(11_000, |bench| _ = bench.hang(2, 0)).broken(ID), "its CPU runs");
-    let retried = left_standing_still(11_000, |bench| _ = bench.later(1).log(Event::UpdateStarted, 2, None));
+    assert!(left_standing_still(26_999, |_| {}).broken(ID), "the CIOC waits for 27 s");
+    assert!(left_standing_still(27_000, |bench| _ = bench.hang(2, 0)).broken(ID), "its CPU runs");
+    let retried = left_standing_still(27_000, |bench| _ = bench.later(1).log(Event::UpdateStarted, 2, None));
     assert!(retried.broken(ID), "it is in a try");
-    let stalled = left_standing_still(11_000, |bench| {
+    let stalled = left_standing_still(27_000, |bench| {
         bench.hang(2, 0).cpu(2).stalled = true;
     });
     assert!(!stalled.broken(ID), "a flash operation stalls its CPU");
