@@ -149,6 +149,7 @@ impl Campaign {
         for pump in unit.pumps() {
             reconcile(pump, unit, ports);
         }
+        bury_spent(unit, ports);
         unit.log(ports, Draft::new(Event::CampaignResumed));
         unit.notice(Notice::Pause);
         Self::go(image, true, unit, ports)
@@ -246,13 +247,7 @@ impl Campaign {
         self.without_supply = 0;
         self.waits = 0;
         let Some(pump) = next_pending(unit, ports.now) else { return self.settle(None, unit, ports) };
-        if unit.pump_record(pump).counted >= TRIES_MOST {
-            // The third try was interrupted: its error entry is written, the pump's end is not.
-            unit.commit(ports, &[dead_entry(pump, unit)], |record| record.pump_mut(pump).mark = Mark::Dead);
-            bury(pump, unit);
-        } else {
-            self.stage = Stage::Supply { pump };
-        }
+        self.stage = Stage::Supply { pump };
         Course::Running
     }
 
@@ -629,6 +624,19 @@ fn bury(pump: PumpNumber, unit: &mut Unit) {
     unit.set_outcome(pump, Outcome::Dead);
     unit.progress.pump_given_up();
     unit.in_hand = None;
+}
+
+/// Buries the pump whose third try a restart of the CIOC cut off: the error entry of the try is written, the pump's end is
+/// not, because only the search tells whether the try had done its work.
+pub(crate) fn bury_spent(unit: &mut Unit, ports: &mut Ports<'_>) {
+    for pump in unit.pumps() {
+        let entry = unit.pump_record(pump);
+        let spent = entry.mark == Mark::Pending && entry.counted >= TRIES_MOST;
+        if spent && unit.view(pump).outcome != Outcome::UpToDate {
+            unit.commit(ports, &[dead_entry(pump, unit)], |record| record.pump_mut(pump).mark = Mark::Dead);
+            bury(pump, unit);
+        }
+    }
 }
 
 fn finish(unit: &mut Unit, ports: &mut Ports<'_>) -> Course {

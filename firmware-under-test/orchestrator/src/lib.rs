@@ -369,6 +369,7 @@ impl Orchestrator {
         PumpStatus {
             pump,
             reported: view.reported,
+            fresh: view.fresh(self.now).is_some(),
             model: view.model,
             version: view.version,
             outcome: view.outcome,
@@ -411,6 +412,7 @@ fn after_search(unit: &mut Unit, ports: &mut Ports<'_>) -> Work {
                 _ => None,
             });
             let gone = if found.is_some() { Cause::ImageRejected } else { Cause::FileNotFound };
+            campaign::bury_spent(unit, ports);
             Work::GivingUp(GivingUp::begin(known.unwrap_or(gone), ports.now))
         }
     }

@@ -1169,3 +1169,61 @@ fn an_erase_beyond_the_data_sheet_is_waited_for_while_the_pump_tells_of_it() {
     world.stuck_bus = false;
     assert_nobody_regulates_beside_an_update(&mut world);
 }
+
+/// Pump 2 of 2 is in its third try and has taken some blocks.
+fn in_the_third_try_of_pump_2() -> World {
+    let mut world = World::new(2, 320);
+    world.pumps[1].troubles.check_fails = 2;
+    while world.events(Event::UpdateStarted).len() < 4 || world.pumps[1].blocks < 24 {
+        world.step();
+    }
+    world
+}
+
+#[test]
+fn a_pump_whose_third_try_was_cut_off_is_dead_with_an_alarm_as_soon_as_it_was_searched() {
+    let mut world = in_the_third_try_of_pump_2();
+    // The pump before it needs the image again: its update must not delay the alarm.
+    world.pumps[0].version = OLD;
+    world.reboot();
+    while world.pumps[0].erases < 2 {
+        world.step();
+    }
+    assert_eq!(world.events(Event::PumpDead).len(), 1);
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(2))]);
+    world.run_to_rest();
+    assert_eq!(world.pumps[1].erases, 3);
+    assert_eq!(world.events(Event::PumpDead).len(), 1);
+}
+
+#[test]
+fn a_pump_whose_third_try_was_cut_off_is_dead_though_the_image_is_gone() {
+    let mut world = in_the_third_try_of_pump_2();
+    let image = core::mem::replace(&mut world.package, super::world::Store::Missing);
+    world.reboot();
+    world.run_to_rest();
+    assert_eq!(world.events(Event::PumpDead).len(), 1);
+    assert!(world.alarms().contains(&Alarm::PumpDead(pump(2))));
+    world.package = image;
+    world.reboot();
+    world.run_to_rest();
+    assert_eq!((world.pumps[1].erases, world.asked), (3, 1), "no try and no question for a dead pump");
+}
+
+#[test]
+fn each_boot_tells_of_a_dead_pump_once() {
+    let mut world = World::new(2, 320);
+    world.pumps[0].troubles.check_fails = u8::MAX;
+    world.run_to_rest();
+    let raised = |world: &World| {
+        world.notices.iter().filter(|notice| **notice == Notice::AlarmRaised(Alarm::PumpDead(pump(1)))).count()
+    };
+    assert_eq!(raised(&world), 1);
+    for boots in 2..=4 {
+        world.reboot();
+        world.run_to_rest();
+        assert_eq!(raised(&world), boots);
+        assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+    }
+    assert_eq!(world.pumps[0].erases, 3);
+}
