@@ -72,7 +72,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         plant: plant_report(run),
         injections: injections(scenario, &classes::Judge { run, measures, budgets: &budgets }),
         series: series(scenario, run, measures),
-        assumptions: assumptions(scenario),
+        assumptions: assumptions(scenario, run),
         events: None,
         fingerprint: fingerprint(run),
         build: Build {
@@ -631,7 +631,7 @@ fn series(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Series> {
     ]
 }
 
-fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
+fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
     let row = |text: &str, value: String, source: &str| Assumption {
         text: text.to_owned(),
         value,
@@ -702,6 +702,13 @@ fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
     ];
     for (text, value, source) in power::ASSUMPTIONS.iter().chain(plant::ASSUMPTIONS) {
         list.push(row(text, (*value).to_owned(), source));
+    }
+    if run.twin.world.resource::<Checks>().excused_a_dead_pump() {
+        list.push(row(
+            "a dead pump with a whole application, while it hears nothing of the CIOC",
+            "is not off: it runs in fail-safe mode at 80 %".to_owned(),
+            "own decision: PFU-012 goes before PFU-026 there, because only the CIOC knows that a pump is dead, and a pump that cools is the safe side; a dead pump without a whole application stands still in any case",
+        ));
     }
     list
 }

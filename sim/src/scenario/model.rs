@@ -1020,6 +1020,8 @@ choice! {
         FeedOff,
         /// The supply is too low for an update; see `FeedOff`.
         LowSupply,
+        /// No pump at all is heard though all have supply.
+        NoPumpHeard,
         /// Any alarm at all.
         Any,
     }
