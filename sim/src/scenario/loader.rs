@@ -106,6 +106,7 @@ pub(crate) const LOADER_FIELDS: [Field; 2] = [
 pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result<Loaded, LoadError> {
     let mut chain = Chain::new(files, path)?;
     let mut reader = Reader::default();
+    reader.trial = Some(trial);
     reader.diagnostics.append(&mut chain.diagnostics);
     let mut raw = RawScenario::default();
     for (index, source) in chain.sources.iter().enumerate().rev() {
@@ -153,8 +154,14 @@ pub(crate) fn load_alone<T: Section, U>(
     let mut chain = Chain { sources: Vec::new(), paths: Vec::new(), inputs: Vec::new(), diagnostics: Vec::new() };
     chain.push(path, &bytes);
     let Chain { sources, mut inputs, diagnostics, .. } = chain;
+    let alone = |text: &str| {
+        let mut reader = Reader::default();
+        let _ = reader.value::<T>(&Node::whole(text, 0));
+        reader.diagnostics
+    };
     let mut reader = Reader::default();
     reader.diagnostics = diagnostics;
+    reader.trial = Some(alone);
     let read = sources.first().and_then(|source| reader.value::<T>(&Node::whole(&source.text, 0)));
     if reader.diagnostics.is_empty()
         && let (Some(read), Some(input)) = (read, inputs.pop())
@@ -215,6 +222,13 @@ fn diagnostic(problem: Problem, place: Place) -> Diagnostic {
     let help = problem.help.into_iter().collect();
     let Problem { code, message, label, replacement, .. } = problem;
     Diagnostic { code, message, place, label, help, replacement }
+}
+
+/// What is wrong with the text of one file, read over the defaults.
+fn trial(text: &str) -> Vec<Diagnostic> {
+    let mut reader = Reader::default();
+    read_file(&mut RawScenario::default(), &Node::whole(text, 0), &mut reader);
+    reader.diagnostics
 }
 
 /// Lays one file over the scenario.

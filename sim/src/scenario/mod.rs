@@ -19,6 +19,7 @@ mod model;
 pub mod quantity;
 pub(crate) mod reader;
 mod render;
+mod repair;
 pub(crate) mod schema;
 mod traffic_log;
 pub mod words;

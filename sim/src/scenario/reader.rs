@@ -13,6 +13,7 @@ use ron::value::RawValue;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::diagnostic::{Code, Diagnostic, Place, nearest};
+use super::repair;
 use super::schema::{Content, Field, Value, Variant};
 
 /// A value as it is written.
@@ -112,6 +113,8 @@ pub(crate) struct Reader {
     pub diagnostics: Vec<Diagnostic>,
     /// Range of the field that is being read.
     pub range: Option<(&'static str, &'static str)>,
+    /// Reads a whole changed text on trial and gives what is wrong with it, where repairs are to be suggested.
+    pub trial: Option<fn(&str) -> Vec<Diagnostic>>,
     places: BTreeMap<String, Place>,
 }
 
@@ -211,7 +214,7 @@ impl Reader {
         match read {
             Ok(pairs) => Some(pairs.into_iter().map(|(key, raw)| entry(node, key, raw)).collect()),
             Err(error) => {
-                self.report(syntax(node, &error, &format!("fields in parentheses, as `{name}` has")));
+                self.report(syntax(node, &error, &format!("fields in parentheses, as `{name}` has"), self.trial));
                 None
             }
         }
@@ -225,7 +228,7 @@ impl Reader {
                 Some(numbered.map(|(index, raw)| node.part(raw, format!("{}[{index}]", node.path))).collect())
             }
             Err(error) => {
-                self.report(syntax(node, &error, "a list in brackets"));
+                self.report(syntax(node, &error, "a list in brackets", None));
                 None
             }
         }
@@ -333,7 +336,12 @@ fn wrong_variant(node: &Node<'_>, error: &ron::error::SpannedError, choice: &str
 }
 
 /// A RON error with its place; a value of the wrong type where the text as such is RON.
-fn syntax(node: &Node<'_>, error: &ron::error::SpannedError, expected: &str) -> Diagnostic {
+fn syntax(
+    node: &Node<'_>,
+    error: &ron::error::SpannedError,
+    expected: &str,
+    trial: Option<fn(&str) -> Vec<Diagnostic>>,
+) -> Diagnostic {
     let is_part = !node.path.is_empty();
     if is_part {
         let message = format!("`{}` must be {expected}", node.path.rsplit('.').next().unwrap_or_default());
@@ -342,31 +350,43 @@ fn syntax(node: &Node<'_>, error: &ron::error::SpannedError, expected: &str) -> 
     let start = byte_offset(node.text, error.span.start.line, error.span.start.col);
     let end = byte_offset(node.text, error.span.end.line, error.span.end.col).max(start);
     let place = |span: Range<usize>| Place { source: node.source, span: node.at + span.start..node.at + span.end };
-    let message = error.code.to_string();
-    let message =
-        message.chars().take(1).flat_map(char::to_lowercase).chain(message.chars().skip(1)).collect::<String>();
+    if repair::is_blank(node.text) {
+        let diagnostic = Diagnostic::new(Code::Syntax, place(0..0), "the file holds nothing to read");
+        return diagnostic.label("expected `(`").help("the smallest file is `()`: everything has its default");
+    }
     if let Some(word) = unquoted_quantity(node.text, start) {
         let text = &node.text[word.clone()];
         let message = format!("`{text}` needs quotes: a number with a unit is a string");
         let diagnostic = Diagnostic::new(Code::Syntax, place(word), message);
         return diagnostic.suggest(Some(format!("\"{text}\"")));
     }
-    if error.code == ron::Error::ExpectedComma {
-        let end = node.text[..start].trim_end().len();
-        return Diagnostic::new(Code::Syntax, place(end..end), "a comma is missing")
-            .suggest(Some(","))
-            .label("after this");
-    }
     if error.code == ron::Error::TrailingCharacters {
         let at = node.text.len() - node.text[start..].trim_start().len();
-        return Diagnostic::new(
-            Code::Syntax,
-            place(at..node.text.trim_end().len().max(at)),
-            "the scenario ends before this",
-        )
-        .label("nothing may follow");
+        let rest = place(at..node.text.trim_end().len().max(at));
+        return Diagnostic::new(Code::Syntax, rest, "the scenario ends before this").label("nothing may follow");
     }
-    Diagnostic::new(Code::Syntax, place(start..end), message).label("the text is no RON from here on")
+    let repaired = trial.and_then(|trial| repair::diagnose(node.text, start, node.source, &trial));
+    repaired.unwrap_or_else(|| unrepaired(place(start..end), error))
+}
+
+/// What is said of a text that no small change makes readable.
+fn unrepaired(place: Place, error: &ron::error::SpannedError) -> Diagnostic {
+    let (message, label) = match &error.code {
+        ron::Error::ExpectedNamedStructLike(_) | ron::Error::ExpectedDifferentStructName { .. } => {
+            let message = "the fields stand in parentheses: `( field: value, )`".to_owned();
+            return Diagnostic::new(Code::Syntax, place, message).label("expected `(`");
+        }
+        ron::Error::ExpectedStringEnd => ("a quote is not closed".to_owned(), "this text has no end"),
+        ron::Error::ExpectedComma => {
+            ("a comma or a closing bracket is missing".to_owned(), "before this, perhaps some lines above")
+        }
+        other => {
+            let text = other.to_string();
+            let lower = text.chars().take(1).flat_map(char::to_lowercase).chain(text.chars().skip(1));
+            (lower.collect(), "the text is no RON from here on")
+        }
+    };
+    Diagnostic::new(Code::Syntax, place, message).label(label)
 }
 
 /// The word around `at`, if it is a number followed by letters.
