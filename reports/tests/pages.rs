@@ -275,6 +275,7 @@ fn pages_and_figures_of_a_whole_campaign_are_small() {
         min: (0..points).map(|at| wild(at).min(wild(at + 1))).collect(),
         max: (0..points).map(|at| wild(at).max(wild(at + 1))).collect(),
         levels: Vec::new(),
+        extremes: None,
     };
     report.series = ["supply", "flow", "temperature", "bus-load"]
         .map(|name| reports::Series { name: name.to_owned(), ..series.clone() })

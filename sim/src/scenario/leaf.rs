@@ -118,6 +118,10 @@ fn quantity_problem<Q: Quantity>(node: &Node<'_>, text: &str, error: &QuantityEr
         QuantityError::WrongUnit(unit) => {
             let near = near_unit::<Q>(unit);
             let number = text.trim_end_matches(unit.as_str());
+            if Q::WHAT == "size" && unit.eq_ignore_ascii_case("kb") {
+                // Both are in use for it, so neither is suggested.
+                return diagnostic.label(format!("write {number}KiB (of 1024 bytes) or {number}kB (of 1000)"));
+            }
             let quote = if node.bare { "" } else { "\"" };
             diagnostic.suggest(near.map(|near| format!("{quote}{number}{near}{quote}")))
         }

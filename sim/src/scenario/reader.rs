@@ -137,6 +137,12 @@ impl Reader {
         }
     }
 
+    /// Where the value at exactly `path` was written, if it was.
+    #[must_use]
+    pub(crate) fn written(&self, path: &str) -> Option<&Place> {
+        self.places.get(path)
+    }
+
     /// Notes where a value stands.
     pub(crate) fn note(&mut self, node: &Node<'_>) {
         self.places.insert(node.path.clone(), node.place());
@@ -258,14 +264,12 @@ impl Reader {
         }
     }
 
-    /// Reports that a `--set` path names a part that is not there.
+    /// Reports that a `--set` path names a part that is not there; `part` is a piece of the argument that `node` ends.
     pub(crate) fn no_such_part(&mut self, node: &Node<'_>, part: &str, fields: &[Field]) {
         let message = format!("there is no `{part}` to set");
         let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-        let mut diagnostic = Diagnostic::new(Code::BadOverride, node.place(), message).label("for this value");
-        if let Some(near) = nearest(part, names.iter().copied()) {
-            diagnostic = diagnostic.label(format!("did you mean `{near}`?"));
-        }
+        let diagnostic = Diagnostic::new(Code::BadOverride, place_before(node, part), message).label("no such field");
+        let diagnostic = diagnostic.suggest(nearest(part, names.iter().copied()));
         let help = if names.is_empty() { "this part holds no fields".to_owned() } else { known("fields", &names) };
         self.report(diagnostic.help(help));
     }
@@ -273,8 +277,10 @@ impl Reader {
     /// Reports that a `--set` path names an item that a list does not have.
     pub(crate) fn no_such_item(&mut self, node: &Node<'_>, part: &str, len: usize) {
         let message = format!("there is no item `{part}` to set");
-        let help = format!("the list has {len} items, counted from 0: write `faults[0]` for the first of `faults`");
-        self.report(Diagnostic::new(Code::BadOverride, node.place(), message).label("for this value").help(help));
+        let items = if len == 1 { "1 item".to_owned() } else { format!("{len} items") };
+        let help = format!("the list has {items}, counted from 0: write `faults[0]` for the first of `faults`");
+        let diagnostic = Diagnostic::new(Code::BadOverride, place_before(node, part), message);
+        self.report(diagnostic.label("no such item").help(help));
     }
 
     /// Reports a value of the wrong type.
@@ -288,6 +294,13 @@ impl Reader {
 
 fn entry<'a>(owner: &Node<'a>, key: &'a str, raw: &'a RawValue) -> Entry<'a> {
     Entry { name: key, name_place: owner.place_of(key), node: owner.part(raw, owner.path_to(key)) }
+}
+
+/// Where a part of the path stands that leads to the value of a `--set`.
+fn place_before(node: &Node<'_>, part: &str) -> Place {
+    let before = (node.text.as_ptr() as usize).saturating_sub(part.as_ptr() as usize);
+    let start = node.at.saturating_sub(before);
+    Place { source: node.source, span: start..start + part.len() }
 }
 
 fn known(what: &str, names: &[&str]) -> String {
