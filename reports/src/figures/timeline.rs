@@ -283,3 +283,17 @@ fn side_words(canvas: &mut Canvas, series: &Series, strip: &Strip) {
         canvas.text((RIGHT + 12, strip.top + 8 + index * 18), line, Lettering::new(ink, Anchor::Start).small());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_marks_lie_on_no_bar() {
+        assert_eq!(free_place(&[], 100, 12), 100);
+        assert_eq!(free_place(&[(50, 92)], 100, 12), 100, "behind the bar that the mark ends");
+        assert_eq!(free_place(&[(50, 120)], 100, 12), 128, "a mark in the middle of a bar");
+        assert_eq!(free_place(&[(50, 92), (105, 160), (170, 200)], 100, 12), 208, "gaps that are too narrow");
+        assert_eq!(free_place(&[(700, RIGHT - 4)], 800, 12), 700 - MARK_GAP - 12, "a row that is full to its end");
+    }
+}
