@@ -161,7 +161,7 @@ impl Page<'_> {
             dl.facts {
                 dt { "Scenario" }
                 dd { code { (report.scenario.sha256) } " (SHA-256 of its resolved text)" }
-                dt { "Seed" } dd { (report.seed) }
+                dt { "Seed" } dd { (report.seed) @if report.seed_unused { " (nothing in this scenario is random)" } }
                 @if !report.scenario.overrides.is_empty() {
                     dt { "Changed by hand" }
                     dd { @for change in &report.scenario.overrides { code { (change) } " " } }
