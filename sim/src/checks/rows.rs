@@ -331,7 +331,7 @@ impl Checks {
                 self.see_statuses(world, now, record);
             }
             Record::Power(_) => self.see_supply(world, now),
-            Record::Plant(_) | Record::Fault(_) => {}
+            Record::Plant(_) | Record::Fault(_) | Record::Safety(_) => {}
         }
     }
 

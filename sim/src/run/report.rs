@@ -11,6 +11,7 @@ use crate::bus;
 use crate::checks::{Checks, END_IDS, Truth, Wanted, promises_no_write};
 use crate::faults::Faults;
 use crate::hosts::flash::Flash;
+use crate::hosts::safety::Units;
 use crate::hosts::traffic::TrafficList;
 use crate::kernel::{SimTime, Span};
 use crate::measure::series::Curve;
@@ -556,7 +557,7 @@ fn bus_report(scenario: &Scenario, run: &Run, measures: &Measures) -> Bus {
 /// A node's name as the scenario has it.
 fn node_name(scenario: &Scenario, node: NodeId) -> String {
     let further = node.index().checked_sub(NodeId::FIRST_FURTHER.index());
-    further.and_then(|index| scenario.further_nodes.get(index).cloned()).unwrap_or_else(|| node.to_string())
+    further.and_then(|index| scenario.further_names().nth(index).map(str::to_owned)).unwrap_or_else(|| node.to_string())
 }
 
 fn power_report(run: &Run) -> Power {
@@ -777,5 +778,6 @@ fn fingerprint(run: &Run) -> Fingerprint {
         power: of("power"),
         plant: of("plant"),
         faults: of("faults"),
+        safety: if run.twin.world.resource::<Units>().entities().is_empty() { String::new() } else { of("safety") },
     }
 }
