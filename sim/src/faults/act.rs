@@ -110,7 +110,8 @@ pub(super) fn begin(
         FaultKind::Exchanged(_) => exchange(world, context, number, injection),
         FaultKind::Safety(kind) => {
             let own = u16::try_from(number).unwrap_or(u16::MAX);
-            hosts::safety::faults::begin(world, context, own, *injection.nodes.first()?, kind)
+            let for_good = injection.fault.duration.is_none();
+            hosts::safety::faults::begin(world, context, own, *injection.nodes.first()?, kind, for_good)
         }
         FaultKind::FramTear(tear) => {
             let mut host = component::<CiocHost>(world, NodeId::CIOC)?;

@@ -134,7 +134,9 @@ impl Check<'_> {
         let count = self.scenario.pumps.count;
         if pump == 0 || pump > count {
             let message = format!("there is no pump {pump}");
-            let problem = self.problem(Code::NoSuchThing, path, message, &format!("the pumps are 1 to {count}"));
+            let pumps =
+                if count == 1 { "the only pump is 1".to_owned() } else { format!("the pumps are 1 to {count}") };
+            let problem = self.problem(Code::NoSuchThing, path, message, &pumps);
             problem.help = Some("`pumps.count` says how many there are".to_owned());
             problem.roots = vec!["pumps"];
         }
@@ -594,8 +596,8 @@ impl Check<'_> {
                     let message = "an expectation of no node holds whatever happens";
                     self.problem(Code::Contradiction, path, message, "name at least one node");
                 }
-                for node in nodes {
-                    self.node_exists(path, node);
+                for (index, node) in nodes.iter().enumerate() {
+                    self.node_exists(&format!("{path}[{index}]"), node);
                 }
             }
             Expectation::SafetyTrip(trip) => self.unit_exists(&format!("{path}.unit"), &trip.unit),
@@ -612,8 +614,8 @@ impl Check<'_> {
 
     fn selection(&mut self, path: &str, selection: &Selection) {
         if let Selection::Only(pumps) | Selection::Except(pumps) = selection {
-            for pump in pumps {
-                self.pump_exists(path, *pump);
+            for (index, pump) in pumps.iter().enumerate() {
+                self.pump_exists(&format!("{path}[{index}]"), *pump);
             }
             let all_exist = pumps.iter().all(|pump| (1..=self.scenario.pumps.count).contains(pump));
             if all_exist && self.scenario.selected(selection).is_empty() {

@@ -61,6 +61,14 @@ impl RawScenario {
         reports::sha256(self.resolved_text().as_bytes())
     }
 
+    /// Whether nothing is drawn from the seed, so that every seed gives the same run. Faults, defects of the image and
+    /// traffic with jitter or without payload may draw; what is random in them is not looked at more closely.
+    #[must_use]
+    pub fn draws_nothing(&self) -> bool {
+        let is_plain = |message: &Traffic| message.jitter == Span::ZERO && message.payload.is_some();
+        self.faults.is_empty() && self.package.image.defect.is_none() && self.traffic.messages().iter().all(is_plain)
+    }
+
     /// The pumps, in order, each with what its override says.
     pub fn pump_setups(&self) -> impl Iterator<Item = PumpSetup> + '_ {
         (1..=self.pumps.count).map(|pump| self.pump_setup(pump))

@@ -338,11 +338,12 @@ section! {
         name: String,
         /// Node that sends it.
         node: NodeName,
-        /// CAN identifier: 11 bit up to 0x7FF, 29 bit with `Extended`.
+        /// Its CAN identifier: lower ones win the bus. How many digits are written decides its length, not the number:
+        /// `0x123` is an 11-bit identifier, `0x00000123` one of 29 bit.
         id: CanId,
-        /// Number of data bytes, drawn from the run's seed; as many as the payload has, or 8, where none is written.
+        /// Number of data bytes; where none is written, as many as the payload has, or 8.
         dlc: Option<u8> = "None" where "0".."8",
-        /// The data bytes, instead of random ones: hexadecimal digits, at most 8 bytes.
+        /// The data bytes: hexadecimal digits, at most 8 bytes. Where none are written, they are drawn from the run's seed.
         payload: Option<HexBytes> = "None",
         /// Time from one request to send to the next.
         period: Span where "100us".."1h",
@@ -1030,6 +1031,8 @@ choice! {
         FeedOff,
         /// The supply is too low for an update; see `FeedOff`.
         LowSupply,
+        /// No pump at all is heard though all have supply.
+        NoPumpHeard,
         /// Any alarm at all.
         Any,
     }

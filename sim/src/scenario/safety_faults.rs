@@ -13,7 +13,7 @@ choice! {
         C2cLost { C2cHit },
         /// Bits of packets from one CPU to the other are inverted.
         C2cCorrupted { C2cHit },
-        /// A CPU stands still; its watchdog resets it after 10 ms.
+        /// A CPU stands still until its watchdog resets it after 10 ms; without a duration the watchdog is dead, too.
         CpuHalted { OfCpu },
         /// A CPU is reset by its reset pin.
         CpuReset { OfCpu },

@@ -1,4 +1,5 @@
 //! Configurations as text, and their binaries.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::Path;
 

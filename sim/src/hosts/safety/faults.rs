@@ -21,9 +21,13 @@ pub(crate) fn begin(
     number: u16,
     node: NodeId,
     kind: &SafetyFault,
+    for_good: bool,
 ) -> Option<String> {
     let index = Units::of(world, node)?;
     let mut unit = unit_of(world, index)?;
+    if let SafetyFault::CpuHalted(of) = kind {
+        unit.cores[self::index(of.cpu)].dead = for_good;
+    }
     let effect = begin_at(&mut unit, context, number, kind);
     move_and_feed(world, context, index, kind);
     effect

@@ -387,7 +387,7 @@ impl Unit {
         let window = self.latch(context, cpu);
         self.schedule_tick(context, cpu);
         if self.cores[cpu].halted {
-            if now.since(self.cores[cpu].served) >= WATCHDOG {
+            if now.since(self.cores[cpu].served) >= WATCHDOG && !self.cores[cpu].dead {
                 self.reset(context, cpu, ResetCause::Watchdog, None);
             }
             return Outside::default();
