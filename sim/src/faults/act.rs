@@ -694,7 +694,7 @@ pub(super) fn proof(
                     cell.word,
                     cell.cpu,
                     cell.bit,
-                    crate::run::kebab(cell.defect.name())
+                    cell.defect.name()
                 ),
                 SafetyFault::RadioLost(_) => "a radio packet was lost".to_owned(),
                 SafetyFault::RadioCorrupted(_) => "a bit of a radio packet was inverted".to_owned(),
