@@ -62,7 +62,7 @@ fn slowest(bytes: &[u8], signal: Signal) -> u64 {
     slowest
 }
 
-/// Verifies SSR-016. The least response time that is accepted holds, and nobody waits for nothing: it is 12 ms longer at most.
+/// Verifies SSR-016. The least response time that is accepted holds, and nobody waits for nothing: it is 16 ms longer at most.
 #[test]
 fn a_stop_travels_within_the_least_response_time() {
     for over in ["radio", "can"] {
@@ -72,7 +72,7 @@ fn a_stop_travels_within_the_least_response_time() {
                 let least = compiled.responses().map(|response| response.least_ms()).max().expect("two units");
                 let slowest = slowest(&compiled.bytes, signal);
                 let path = format!("{name} over {over}, {} entries: {slowest} of {least} ms", entries.len());
-                assert!(slowest < least && least <= slowest + 12, "{path}");
+                assert!(slowest < least && least <= slowest + 16, "{path}");
             }
         }
     }
