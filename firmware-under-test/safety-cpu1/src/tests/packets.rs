@@ -58,7 +58,7 @@ fn a_good_packet_says_what_was_put_in() {
     assert_eq!(decode(&good()), Some(expected));
 }
 
-/// What CPU1 sends has the same layout with its own number, and a CRC that a second implementation confirms (SSR-018).
+/// SSR-018: what CPU1 sends has the same layout with its own number, and a CRC that a second implementation confirms.
 #[test]
 fn an_own_packet_differs_from_a_peers_by_sender_only() {
     let mut own = decode(&good()).unwrap().encode();
