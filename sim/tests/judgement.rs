@@ -522,3 +522,17 @@ fn a_supply_fault_is_proven_by_what_a_node_measures() {
     let short = acted("(kind: PowerCut, place: Pump(2), trigger: At(\"4s\"), duration: \"2ms\")");
     assert_eq!(short.injections[0].effect, "P02 lived on its hold-up for 2.000000 ms");
 }
+
+#[test]
+fn a_run_that_is_inconclusive_for_a_fault_that_never_acted_is_not_so_as_stated() {
+    let stated = |fault: &str| {
+        let report = report(&format!(
+            "user: (consent: Refuse(after: \"1s\")), faults: [{fault}], expectations: [Verdict(Inconclusive)]"
+        ));
+        (report.verdict, report.expectations[0].text.clone())
+    };
+    let words = "the run without expectations is: inconclusive";
+    assert_eq!(stated(""), (Verdict::Inconclusive, words.to_owned()));
+    let never = "(kind: Hang, place: Pump(1), trigger: Frame(id: 0x7FF), duration: \"1s\")";
+    assert_eq!(stated(never), (Verdict::Fail, format!("{words}, but fault Hang-1 never acted")));
+}
