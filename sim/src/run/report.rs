@@ -17,7 +17,6 @@ use crate::measure::series::Curve;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
 use crate::measure::{Measures, START_UP};
 use crate::node::{NodeId, Nodes};
-use crate::scenario::quantity::Voltage;
 use crate::scenario::{self, Loaded, Scenario};
 use crate::{plant, power};
 
@@ -414,7 +413,7 @@ fn never_powered(scenario: &Scenario, run: &Run) -> Option<String> {
         some => some.iter().map(|(node, _)| node.to_string()).collect::<Vec<_>>().join(", ") + " never",
     };
     let ever = if who == "no board" { " ever" } else { "" };
-    let volts = |mv: u32| Voltage::new(mv).to_string();
+    let volts = |mv: u32| format!("{}.{:02} V", mv / 1000, mv % 1000 / 10);
     Some(format!("{who}{ever} had power: at most {} came, and a board starts at {}", volts(most), volts(start)))
 }
 
