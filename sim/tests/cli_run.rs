@@ -184,6 +184,10 @@ fn a_run_without_power_says_so() {
     let verdict = stdout(&ended).lines().rev().nth(1).expect("a verdict");
     let cause = "no board ever had power: at most 5.00 V came, and a board starts at 9.50 V";
     assert_eq!(verdict, format!("ERROR  small: the time limit came before the end: {cause}"));
+    let ended = output(&place, &["run", "small.ron", "--set", "supply.nominal=12V"]);
+    let cause = "the supply came to 12.00 V at most, and no update is begun below 18.00 V";
+    let verdict = stdout(&ended).lines().rev().nth(1).expect("a verdict");
+    assert_eq!(verdict, format!("ERROR  small: the time limit came before the end: {cause}"));
 }
 
 /// Nothing random: said so, and another seed gives the same trace. A random fault: neither.
