@@ -536,6 +536,15 @@ pub struct Injection {
     pub effect: String,
     /// The domain it belongs to or how its effect is classed; may be empty.
     pub class: String,
+    /// When a safety unit detected it; none where none did, or where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detected_ms: Option<Millis>,
+    /// When the outputs of the first unit were off after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_off_ms: Option<Millis>,
+    /// When the outputs of all units were off that went off for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_off_ms: Option<Millis>,
 }
 
 /// A curve as columns of equal length: in the interval that begins at `t_ms` the value lay between `min` and `max`.

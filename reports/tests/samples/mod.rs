@@ -310,6 +310,9 @@ fn injection(id: &str, kind: &str, target: &str, at: &str, activations: u64, eff
         activations,
         effect: effect.to_owned(),
         class: class.to_owned(),
+        detected_ms: None,
+        local_off_ms: None,
+        all_off_ms: None,
     }
 }
 

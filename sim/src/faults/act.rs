@@ -14,12 +14,13 @@ use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
 use crate::hosts::image::Image;
 use crate::hosts::pump::PumpHost;
+use crate::hosts::safety::SafetyRecord;
 use crate::hosts::{self, OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span, Stream, stream};
 use crate::node::{NodeId, Nodes};
 use crate::power::{self, Branch, Disturbance, PowerRecord, SupplyPlace};
 use crate::record::Record;
-use crate::scenario::{Babbling, Direction, FaultKind, Place, Scenario, SeenBy, Trigger};
+use crate::scenario::{Babbling, Direction, FaultKind, Place, SafetyFault, Scenario, SeenBy, Trigger};
 
 /// What faults need to know of the scenario around them.
 #[derive(Resource, Clone)]
@@ -108,6 +109,11 @@ pub(super) fn begin(
             None
         }
         FaultKind::Exchanged(_) => exchange(world, context, number, injection),
+        FaultKind::Safety(kind) => {
+            let own = u16::try_from(number).unwrap_or(u16::MAX);
+            let for_good = injection.fault.duration.is_none();
+            hosts::safety::faults::begin(world, context, own, *injection.nodes.first()?, kind, for_good)
+        }
         FaultKind::FramTear(tear) => {
             let mut host = component::<CiocHost>(world, NodeId::CIOC)?;
             (host.fram.tear_after, host.fram.torn) = (Some(u64::from(tear.bytes)), None);
@@ -481,6 +487,10 @@ pub(super) fn end(
         FaultKind::PowerCut | FaultKind::Exchanged(_) | FaultKind::FeedOff => {
             restore(world, context, injection, others)
         }
+        FaultKind::Safety(kind) => nodes.for_each(|node| {
+            let own = u16::try_from(number).unwrap_or(u16::MAX);
+            hosts::safety::faults::end(world, context, own, *node, kind);
+        }),
         FaultKind::FramTear(_) => {
             if let Some(mut host) = component::<CiocHost>(world, NodeId::CIOC) {
                 (host.fram.tear_after, host.fram.torn) = (None, None);
@@ -619,6 +629,16 @@ pub(super) fn proof(
         }
         (_, Record::Bus(BusRecord::Lost { injection, node, id })) if ours(*injection) => {
             Some(format!("{node} lost a frame {:#05x} above the link layer", protocol::frame::raw_id(*id)))
+        }
+        (FaultKind::Safety(kind), Record::Safety(SafetyRecord::Injected { injection, .. }))
+            if ours(u32::from(*injection)) =>
+        {
+            Some(match kind {
+                SafetyFault::C2cLost(hit) => format!("a packet of CPU{} was lost", hit.from),
+                SafetyFault::C2cCorrupted(hit) => format!("a bit of a packet of CPU{} was inverted", hit.from),
+                SafetyFault::RamCell(cell) => format!("word {} of CPU{} was not what was written", cell.word, cell.cpu),
+                _ => return None,
+            })
         }
         (FaultKind::ControllerSlow(later), Record::Bus(BusRecord::Frame { .. })) if injection.active > 0 => {
             slow_attention(world, now, injection, later.by)

@@ -91,7 +91,11 @@ fn holds(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, expec
     let measures = run.twin.world.resource::<Measures>();
     let pumps = |selection: &Selection| scenario.selected(selection).into_iter().map(|pump| usize::from(pump) - 1);
     let history = |pump: usize| &measures.timeline.pumps[pump];
+    if let Some(held) = super::safety::holds(scenario, run, expectation) {
+        return held;
+    }
     match expectation {
+        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) => false,
         Expectation::Outcome(wanted) => {
             pumps(&wanted.pumps).all(|pump| report.pumps[pump].outcome == outcome_of(&wanted.is))
         }
@@ -191,6 +195,9 @@ fn selection_text(selection: &Selection) -> String {
 fn text(expectation: &Expectation) -> String {
     let names = |nodes: &[NodeName]| nodes.iter().map(NodeName::to_string).collect::<Vec<_>>().join(", ");
     match expectation {
+        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) => {
+            super::safety::text(expectation).unwrap_or_default()
+        }
         Expectation::Outcome(wanted) => {
             format!("{} ends as {}", selection_text(&wanted.pumps), outcome_word(&wanted.is))
         }
@@ -281,6 +288,9 @@ pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>
             activations: if seen.is_some() { activations.max(1) } else { 0 },
             effect: seen.map(|(_, effect)| effect).unwrap_or_default(),
             class: judge.class(first, &hit).to_owned(),
+            detected_ms: None,
+            local_off_ms: None,
+            all_off_ms: None,
         });
     };
     if scenario.campaign && scenario.package.image.defect.is_some() {

@@ -6,7 +6,7 @@ use reports::{
     Standing, Step, Try, TryOutcome, Verdict,
 };
 
-use super::{Ending, Run, classes, expectations};
+use super::{Ending, Run, classes, expectations, safety};
 use crate::bus;
 use crate::checks::{Checks, END_IDS, Truth, Wanted, promises_no_write};
 use crate::faults::Faults;
@@ -45,7 +45,8 @@ fn at(time: SimTime) -> Millis {
 pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
     let scenario = &loaded.scenario;
     let measures = run.twin.world.resource::<Measures>();
-    let budgets = budgets(scenario, run, measures);
+    let mut budgets = budgets(scenario, run, measures);
+    budgets.extend(safety::budgets(scenario, run));
     let mut report = Report {
         schema: Schema::Result1,
         scenario: reports::Scenario {
@@ -307,6 +308,7 @@ fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
     let mut rows: Vec<Check> = run.twin.world.resource::<Checks>().rows().map(check_row).collect();
     rows.push(stated_row(scenario, run, measures));
     rows.push(budgets_row(scenario, run, measures));
+    rows.extend(safety::checks(scenario, run));
     rows.push(ending_row(scenario, run));
     rows
 }
@@ -592,18 +594,31 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
         .list
         .iter()
         .enumerate()
-        .map(|(number, injection)| Injection {
+        .map(|(number, injection)| (number, injection, reaction(scenario, judge.run, injection)))
+        .map(|(number, injection, [detected_ms, local_off_ms, all_off_ms])| Injection {
+            detected_ms,
+            local_off_ms,
+            all_off_ms,
             id: fault_id(number, &injection.fault),
             kind: kind_name(&injection.fault.kind),
             target: target_name(scenario, &injection.fault.place),
             at_ms: injection.first.map(at),
             activations: injection.activations,
             effect: injection.effect.to_string(),
-            class: judge.class(injection.first, &classes::Hit::of(injection)).to_owned(),
+            class: match (&injection.fault.kind, detected_ms) {
+                (scenario::FaultKind::Safety(_), Some(_)) => "detected-safe".to_owned(),
+                _ => judge.class(injection.first, &classes::Hit::of(injection)).to_owned(),
+            },
         })
         .collect();
     list.extend(expectations::injections_outside_the_list(scenario, judge));
     list
+}
+
+/// When a unit detected it, was off, and all units were off, where the scenario has any.
+fn reaction(scenario: &Scenario, run: &Run, injection: &crate::faults::Injection) -> [Option<Millis>; 3] {
+    let times = injection.first.map_or([None; 3], |first| safety::reaction(scenario, run, first));
+    times.map(|time| time.map(at))
 }
 
 fn fault_id(number: usize, fault: &scenario::Fault) -> String {
@@ -763,7 +778,8 @@ fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
         ),
         row("fail-safe mode of a pump", "after 1 s of silence, at 80 %".to_owned(), "own number (PFU-012)"),
     ];
-    for (text, value, source) in power::ASSUMPTIONS.iter().chain(plant::ASSUMPTIONS) {
+    let units = if scenario.safety_units.is_empty() { &[][..] } else { crate::hosts::safety::ASSUMPTIONS };
+    for (text, value, source) in power::ASSUMPTIONS.iter().chain(plant::ASSUMPTIONS).chain(units) {
         list.push(row(text, (*value).to_owned(), source));
     }
     if run.twin.world.resource::<Checks>().excused_a_dead_pump() {

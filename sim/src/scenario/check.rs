@@ -11,6 +11,7 @@ use super::model::{
     Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, ImageSource, Limit, Measure, Place,
     RawScenario, Relation, Selection, Trigger,
 };
+use super::safety_faults::{AdcHit, AdcInput, SafetyFault, WireDefect, WireHit};
 use super::units::SafetyUnit;
 use super::words::NodeName;
 use crate::bus::bit_time;
@@ -359,6 +360,7 @@ impl Check<'_> {
         }
         self.place(&format!("{path}.place"), &fault.place);
         self.kind_fits_place(path, fault);
+        self.safety_fault(path, fault);
         self.level_makes_sense(path, fault);
         self.measure_makes_sense(path, fault);
         self.trigger(&format!("{path}.trigger"), fault);
@@ -402,12 +404,49 @@ impl Check<'_> {
             ActsOn::Pumps => (fault.place.is_pumps(), "a pump or all pumps"),
             ActsOn::Cioc => (fault.place.is_cioc(), "the CIOC"),
             ActsOn::Bus => (fault.place == Place::Bus, "`Bus`"),
+            ActsOn::Unit => (self.unit_at(&fault.place).is_some(), "`Node(..)` with the name of a safety unit"),
             ActsOn::Gap => (matches!(fault.place, Place::Between(_)), "`Between(a: .., b: ..)`"),
         };
         if !fits {
             let message = "this kind of fault cannot act there";
             let problem = self.problem(Code::ImpossibleFault, format!("{path}.place"), message, "wrong place");
             problem.help = Some(format!("it acts on {where_to}"));
+        }
+    }
+
+    /// The safety unit at a place.
+    fn unit_at(&self, place: &Place) -> Option<&SafetyUnit> {
+        let Place::Node(name) = place else { return None };
+        self.scenario.safety_unit(name)
+    }
+
+    /// What a fault of a safety unit names is there.
+    fn safety_fault(&mut self, path: &str, fault: &Fault) {
+        let FaultKind::Safety(kind) = &fault.kind else { return };
+        let Some(unit) = self.unit_at(&fault.place) else { return };
+        let (node, inputs) = (unit.node.clone(), unit.input_names());
+        let number = match kind {
+            SafetyFault::Wire(WireHit { is: WireDefect::ToPin(pin), .. }) => Some(*pin),
+            SafetyFault::Adc(AdcHit { channel: AdcInput::Pin(pin), .. }) => Some(*pin),
+            _ => None,
+        };
+        if number.is_some_and(|pin| usize::from(pin) >= safety_common::PINS) {
+            self.problem(Code::NoSuchThing, format!("{path}.kind"), "there is no such pin", "the pins are 0 to 13");
+        }
+        if let SafetyFault::InputOff(input) = kind
+            && let Some(names) = inputs
+            && !names.contains(input)
+        {
+            let message = format!("`{node}` has no input group `{input}`");
+            self.problem(Code::NoSuchThing, format!("{path}.kind"), message, "no such input").help =
+                Some(format!("inputs: {}", names.join(", ")));
+        }
+    }
+
+    fn unit_exists(&mut self, path: &str, name: &str) {
+        if self.scenario.safety_units.iter().all(|unit| unit.node != name) {
+            let message = format!("there is no safety unit `{name}`");
+            self.problem(Code::NoSuchThing, path, message, "no such unit").roots = vec!["safety_units"];
         }
     }
 
@@ -561,6 +600,8 @@ impl Check<'_> {
                     self.node_exists(&format!("{path}[{index}]"), node);
                 }
             }
+            Expectation::SafetyTrip(trip) => self.unit_exists(&format!("{path}.unit"), &trip.unit),
+            Expectation::SafetyStaysNormal(name) => self.unit_exists(path, name),
             Expectation::Consent(_) | Expectation::Campaign(_) | Expectation::Verdict(_) => {}
         }
         let needs_campaign =
@@ -585,6 +626,10 @@ impl Check<'_> {
     }
 
     fn budget_exists(&mut self, path: &str, id: &str) {
+        let of_units = crate::run::safety::BUDGETS.iter().any(|(known, _)| *known == id);
+        if of_units && !self.scenario.safety_units.is_empty() {
+            return;
+        }
         let budgets = &self.scenario.budgets;
         match budgets.iter().find(|budget| budget.id == id) {
             Some(budget) if budget.information => {
@@ -605,7 +650,8 @@ impl Check<'_> {
     }
 
     fn check_exists(&mut self, path: &str, id: &str) {
-        let ids: Vec<&str> = checks::IDS.iter().chain(checks::END_IDS).map(|(id, _)| *id).collect();
+        let of_units = if self.scenario.safety_units.is_empty() { &[][..] } else { crate::run::safety::CHECKS };
+        let ids: Vec<&str> = checks::IDS.iter().chain(checks::END_IDS).chain(of_units).map(|(id, _)| *id).collect();
         if ids.contains(&id) {
             return;
         }
@@ -677,6 +723,7 @@ enum ActsOn {
     Cioc,
     Bus,
     Gap,
+    Unit,
 }
 
 impl FaultKind {
@@ -689,6 +736,7 @@ impl FaultKind {
             }
             Self::OpenBus => ActsOn::Gap,
             Self::FramTear(_) => ActsOn::Cioc,
+            Self::Safety(_) => ActsOn::Unit,
             Self::FlashProgramFailure(_)
             | Self::SlowErase(_)
             | Self::BitFlipAtRest(_)
@@ -718,7 +766,7 @@ impl FaultKind {
                 | Self::ReceiveOverrun(_)
                 | Self::BitFlipAtRest(_)
                 | Self::Reset
-        )
+        ) || matches!(self, Self::Safety(kind) if kind.is_momentary())
     }
 }
 

@@ -21,6 +21,7 @@ pub mod quantity;
 pub(crate) mod reader;
 mod render;
 mod repair;
+mod safety_faults;
 pub(crate) mod schema;
 mod traffic_log;
 mod units;
@@ -36,5 +37,6 @@ pub use loader::{DEPTH_MOST, FileSource, Input, LoadError, Loaded, Report, load,
 pub use meaning::{FlashTimes, PumpSetup};
 pub use model::*;
 pub use render::Format;
+pub use safety_faults::*;
 pub use traffic_log::{LOG_NODE, TrafficLog, TrafficSource};
 pub use units::*;

@@ -8,6 +8,7 @@
 use super::quantity::{
     Bitrate, Drift, Factor, Flow, Power, Rate, Resistance, Share, Size, Temperature, Voltage, Volume,
 };
+use super::safety_faults::{SafetyFault, SafetyTrip};
 use super::schema::{choice, section};
 use super::traffic_log::TrafficSource;
 use super::units::SafetyUnit;
@@ -643,6 +644,8 @@ choice! {
         /// Power fails in the middle of a write to the CIOC's non-volatile memory (FRAM); the duration is how long it
         /// stays away, from then on.
         FramTear { Tear },
+        /// Something in the safety unit of the place, `Node("..")`.
+        Safety(SafetyFault),
     }
 }
 
@@ -909,6 +912,10 @@ choice! {
         ErrorPassive(Vec<NodeName>),
         /// The campaign came this far.
         Campaign(CampaignEnd),
+        /// This is the first that a safety unit detects of its kind: of internal faults, or of those outside the unit.
+        SafetyTrip { SafetyTrip },
+        /// The safety unit of this name becomes normal and stays so until the end.
+        SafetyStaysNormal(String),
         /// Verdict of the run before expectations are judged.
         Verdict(Verdict),
     }

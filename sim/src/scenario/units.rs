@@ -141,6 +141,14 @@ impl Value for ConfigurationFile {
 }
 
 impl SafetyUnit {
+    /// Names of its input groups, if its configuration can be used.
+    #[must_use]
+    pub fn input_names(&self) -> Option<Vec<String>> {
+        let compiled = self.configuration.compiled.as_ref()?;
+        let node = compiled.diagram.nodes.get(self.index()?)?;
+        Some(node.inputs.iter().map(|group| group.name.clone()).collect())
+    }
+
     /// The unit's number among the nodes of its configuration, if it is there.
     #[must_use]
     pub fn index(&self) -> Option<usize> {

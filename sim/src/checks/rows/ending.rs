@@ -164,6 +164,7 @@ impl Checks {
         self.dead_pumps_stay_dead_and_are_named.wanted = wanted.dead;
         // Only a silence of the CIOC is an occasion, and the scenario's own is one that must come.
         self.silence_means_fail_safe.wanted = wanted.silence;
+        self.only_whole_images_are_started.wanted = wanted.starts;
     }
 }
 

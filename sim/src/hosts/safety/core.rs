@@ -131,6 +131,8 @@ pub struct Core {
     pub dips: [Option<u32>; 2],
     /// Whether it stands still.
     pub halted: bool,
+    /// Whether it does so for good: its watchdog is dead with it.
+    pub dead: bool,
     /// What its logic takes instead of the usual, in ns of its own time.
     pub overload: Option<u64>,
     /// Whether the timer that guards the logic's time is dead.
@@ -190,6 +192,7 @@ impl Core {
             logic: LogicTrace::default(),
             dips: [None; 2],
             halted: false,
+            dead: false,
             overload: None,
             no_deadline: false,
             served: SimTime::ZERO,
@@ -208,6 +211,7 @@ impl Core {
     /// Everything volatile is gone; what was kept comes back with the next boot.
     pub fn stop(&mut self, kept: Option<Retained>) {
         self.firmware = None;
+        self.halted = self.dead;
         self.life += 1;
         self.retained = kept.unwrap_or_default();
         self.packets.clear();

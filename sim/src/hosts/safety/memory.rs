@@ -77,6 +77,12 @@ impl Ram {
         self.faults.retain(|(other, _)| *other != owner);
     }
 
+    /// Who put the first fault in that is there.
+    #[must_use]
+    pub fn owner(&self) -> Option<u16> {
+        self.faults.first().map(|(owner, _)| *owner)
+    }
+
     /// Inverts a bit once; what the word was and is.
     pub fn flip(&mut self, place: CellPlace) -> Option<(u32, u32)> {
         let word = Arc::make_mut(&mut self.words).get_mut(place.word as usize)?;

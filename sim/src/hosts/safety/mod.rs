@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod core;
 mod devices;
+pub(crate) mod faults;
 pub mod memory;
 pub mod pins;
 mod record;
@@ -176,7 +177,15 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
     let section = compiled.network.nodes[own].section.clone();
     let devices = Devices::new(setup, &compiled.names[own].inputs);
     let cores = [0, 1].map(|cpu| core_of(scenario, setup, compiled, own, cpu));
-    builder.world.entity_mut(entity).insert(Unit::new(index, node, cores, section, devices, setup.relay_move));
+    builder.world.entity_mut(entity).insert(Unit::new(
+        index,
+        node,
+        cores,
+        section,
+        devices,
+        compiled.names[own].inputs.clone().into(),
+        setup.relay_move,
+    ));
     let before = u8::try_from(units.feeds.len()).unwrap_or(0);
     for (n, feed) in setup.feeds.iter().enumerate() {
         units.feeds.push((index, feed.relay, before + u8::try_from(n).unwrap_or(0)));

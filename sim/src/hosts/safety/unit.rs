@@ -8,6 +8,8 @@
 //! What is played when stands in the firmware's `SAFETY.md`, section 3: tables in the tick after the step that asked for
 //! them, coils and `all_off` at the end of the step itself.
 
+use std::sync::Arc;
+
 use bevy_ecs::prelude::Component;
 use safety_common::configuration::Role;
 use safety_common::io::{Bytes, CanTransmit, Forward, LogicTrace, ResetCause, TickOutputs};
@@ -32,7 +34,7 @@ const HOLD: Span = Span::from_millis(1);
 /// The window watchdog has a time base of its own (own number; the source gives no period).
 const WATCHDOG: Span = Span::from_millis(10);
 /// Nominal rail.
-const RAIL_MV: u32 = 3_300;
+pub(super) const RAIL_MV: u32 = 3_300;
 
 /// One direction of the link between the CPUs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,6 +45,8 @@ pub struct Line {
     pub corrupt: u32,
     /// Packets that were lost or damaged so far.
     pub hit: u64,
+    /// The injection that does it.
+    pub owner: u16,
 }
 
 /// A relay contact.
@@ -82,6 +86,8 @@ pub struct Unit {
     pub lines: [Line; 2],
     /// What it runs, to look at.
     pub section: Section,
+    /// Names of its input groups.
+    pub input_groups: Arc<[String]>,
     /// The pins.
     pub pins: Pins,
     /// Devices at the input groups.
@@ -122,6 +128,7 @@ impl Unit {
         cores: [Core; 2],
         section: Section,
         devices: Devices,
+        input_groups: Arc<[String]>,
         relay_move: Span,
     ) -> Self {
         let pins = Pins {
@@ -138,6 +145,7 @@ impl Unit {
             watch: Watch::new(&section),
             section,
             shown: devices.all(),
+            input_groups,
             pins,
             devices,
             feed: Feed { on: false, since: SimTime::ZERO },
@@ -379,7 +387,7 @@ impl Unit {
         let window = self.latch(context, cpu);
         self.schedule_tick(context, cpu);
         if self.cores[cpu].halted {
-            if now.since(self.cores[cpu].served) >= WATCHDOG {
+            if now.since(self.cores[cpu].served) >= WATCHDOG && !self.cores[cpu].dead {
                 self.reset(context, cpu, ResetCause::Watchdog, None);
             }
             return Outside::default();
@@ -396,7 +404,11 @@ impl Unit {
             return Outside::default();
         }
         let around = self.around(cpu, supply_mv, &window);
+        let before = self.cores[cpu].ram.acted;
         let Some((out, touched)) = self.cores[cpu].step(now, &around) else { return Outside::default() };
+        if let Some(injection) = self.cores[cpu].ram.owner().filter(|_| self.cores[cpu].ram.acted != before) {
+            context.record(SafetyRecord::Injected { node: self.node, injection }.into());
+        }
         let ends = now + self.cores[cpu].clock.true_span(logic);
         self.watch.stepped(cpu, now, logic, &self.cores[cpu].clock, touched, &out);
         self.follow(context, cpu, &out, ends)
@@ -443,7 +455,7 @@ impl Unit {
             let event = SafetyEvent::Effects { unit: self.index, cpu: cpu as u8, life };
             context.agenda.at(ends, Event::Safety(event));
         }
-        self.send(cpu, out, ends);
+        self.send(context, cpu, out, ends);
         if let Some(kept) = out.reset {
             self.reset(context, cpu, ResetCause::Software, Some(kept));
             return Outside::default();
@@ -503,14 +515,18 @@ impl Unit {
     }
 
     /// Puts packet and messages on the line to the other CPU.
-    fn send(&mut self, cpu: usize, out: &TickOutputs, ends: SimTime) {
+    fn send(&mut self, context: &mut Context<'_>, cpu: usize, out: &TickOutputs, ends: SimTime) {
         let other = 1 - cpu;
         let at = ends + WIRE_TIME;
         if let Some(packet) = &out.c2c {
             let mut bytes = heapless::Vec::new();
             let _ = bytes.extend_from_slice(packet);
             let line = &mut self.lines[other];
+            let before = line.hit;
             let lost = line.passes(&mut bytes);
+            if line.hit != before {
+                context.record(SafetyRecord::Injected { node: self.node, injection: line.owner }.into());
+            }
             self.watch.sent(cpu);
             if !lost && self.cores[other].firmware.is_some() {
                 self.watch.arrives(other, at, bytes == *packet);

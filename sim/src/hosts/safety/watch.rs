@@ -118,6 +118,10 @@ pub struct CpuWatch {
     pub spoke_in_safe: u64,
     /// Steps in the safe state.
     pub safe_steps: u64,
+    /// When it first left the safe state without a reset.
+    pub left_safe: Option<SimTime>,
+    /// Steps in normal mode that ended in the safe state.
+    pub trips: u64,
     /// Times between two reads of a combined pin in ns.
     pub combined: Worst,
     /// A RAM pass with all backgrounds, at the first block.
@@ -155,6 +159,17 @@ pub struct Watch {
     pub cpus: [CpuWatch; 2],
     /// Trips with something on.
     pub offs: Vec<Off>,
+    /// Demands of the safety function: when, what was driven then (pins, coils), and when none of that was any more.
+    pub stops: Vec<(SimTime, (u16, u8), Option<SimTime>)>,
+    /// Detections of faults outside the unit: when, the pins of the groups affected, and when none of them was live.
+    pub outside: Vec<(SimTime, Fault, u16, Option<SimTime>)>,
+    /// How often something came on, and when first without both CPUs in normal mode.
+    pub switched_on: u64,
+    /// See `switched_on`.
+    pub driven_outside: Option<SimTime>,
+    /// What is driven: pins, coils.
+    now_driven: (u16, u8),
+    groups: Vec<u16>,
     /// Supply limits in mV.
     limits: (u32, u32),
     /// Since when the supply is out of its limits.
@@ -184,6 +199,8 @@ impl CpuWatch {
             normal_since: None,
             spoke_in_safe: 0,
             safe_steps: 0,
+            left_safe: None,
+            trips: 0,
             combined: Worst::default(),
             ram_pass: Worst::default(),
             mode: Mode::Starting,
@@ -245,6 +262,12 @@ impl Watch {
         Self {
             cpus: [CpuWatch::new(), CpuWatch::new()],
             offs: Vec::new(),
+            stops: Vec::new(),
+            outside: Vec::new(),
+            switched_on: 0,
+            driven_outside: None,
+            now_driven: (0, 0),
+            groups: section.outputs.iter().map(|group| group.pins).collect(),
             limits: (section.supply_min.into(), section.supply_max.into()),
             crossing: None,
             excursions: Vec::new(),
@@ -355,6 +378,10 @@ impl Watch {
         if watch.detections.len() < 100 {
             watch.detections.push((now, *detection));
         }
+        if matches!(detection.fault, Fault::OutputWiring | Fault::OssdShort) {
+            self.outside(now, detection);
+            return;
+        }
         if detection.fault.reaction() != Reaction::SafeState || watch.mode == Mode::Safe {
             return;
         }
@@ -377,6 +404,10 @@ impl Watch {
     /// A CPU is in another mode from now on.
     pub fn mode(&mut self, now: SimTime, cpu: usize, mode: Mode) {
         let watch = &mut self.cpus[cpu];
+        if watch.mode == Mode::Safe && mode != Mode::Safe {
+            watch.left_safe.get_or_insert(now);
+        }
+        watch.trips += u64::from(watch.mode == Mode::Normal && mode == Mode::Safe);
         watch.mode = mode;
         match mode {
             Mode::Safe => watch.safe_since = Some(now),
@@ -385,10 +416,45 @@ impl Watch {
         }
     }
 
+    /// Somebody demands the safety function.
+    pub fn stop(&mut self, now: SimTime) {
+        if self.driven {
+            self.stops.push((now, self.now_driven, None));
+        }
+    }
+
+    /// A fault of the wiring at a pin: its group is affected.
+    fn outside(&mut self, now: SimTime, detection: &Detection) {
+        let pins = self.groups.iter().copied().find(|pins| pins >> detection.detail.min(15) & 1 == 1).unwrap_or(0);
+        let off = (self.now_driven.0 & pins == 0).then_some(now);
+        if off.is_none() {
+            self.outside.push((now, detection.fault, pins, None));
+        }
+    }
+
     /// Other outputs are driven from now on.
     pub fn outputs(&mut self, now: SimTime, pins: u16, coils: u8) {
-        let relays = (0..safety_common::RELAYS).any(|relay| coils >> (2 * relay) & 0b11 == 0b11);
-        let driven = pins != 0 || relays;
+        let held = (0..safety_common::RELAYS).filter(|relay| coils >> (2 * relay) & 0b11 == 0b11);
+        let held = held.fold(0u8, |bits, relay| bits | 1 << relay);
+        let driven = pins != 0 || held != 0;
+        let more = pins & !self.now_driven.0 != 0 || held & !self.now_driven.1 != 0;
+        if more {
+            self.switched_on += 1;
+            if self.cpus.iter().any(|cpu| cpu.mode != Mode::Normal) {
+                self.driven_outside.get_or_insert(now);
+            }
+        }
+        self.now_driven = (pins, held);
+        for (_, (own_pins, own_relays), off) in &mut self.stops {
+            if off.is_none() && *own_pins & pins == 0 && *own_relays & held == 0 {
+                *off = Some(now);
+            }
+        }
+        for (_, _, own, off) in &mut self.outside {
+            if off.is_none() && *own & pins == 0 {
+                *off = Some(now);
+            }
+        }
         if self.driven
             && !driven
             && let Some(off) = self.tripped.take()
