@@ -659,14 +659,17 @@ pub struct Fingerprint {
     pub plant: String,
     /// Injections.
     pub faults: String,
+    /// The safety units; empty in a run without any.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub safety: String,
 }
 
 impl Fingerprint {
     /// The fingerprints of the domains with their names, in the order of the trace, without that of the whole.
     #[must_use]
-    pub fn domains(&self) -> [(&'static str, &str); 6] {
+    pub fn domains(&self) -> [(&'static str, &str); 7] {
         // Taken apart in full, so that a new domain cannot be left out.
-        let Self { all: _, bus, orchestrator, pumps, power, plant, faults } = self;
+        let Self { all: _, bus, orchestrator, pumps, power, plant, faults, safety } = self;
         [
             ("bus", bus),
             ("orchestrator", orchestrator),
@@ -674,12 +677,14 @@ impl Fingerprint {
             ("power", power),
             ("plant", plant),
             ("faults", faults),
+            ("safety", safety),
         ]
     }
 
-    /// The same after the fingerprint of the whole, which is named `all`.
+    /// The same after the fingerprint of the whole, which is named `all`; without domains that the run does not have.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        std::iter::once(("all", self.all.as_str())).chain(self.domains())
+        let present = self.domains().into_iter().filter(|(_, value)| !value.is_empty());
+        std::iter::once(("all", self.all.as_str())).chain(present)
     }
 }
 

@@ -141,6 +141,7 @@ impl Page<'_> {
             self.bus(),
             self.injections(),
             self.events(),
+            self.requirement_texts(),
             Some(Section::new("reproduce", "Reproduction", self.reproduction())),
             Some(Section::new("assumptions", "Assumptions", self.assumptions())),
             Some(Section::new("limits", "Limits of the model and known deviations", evidence::limits())),

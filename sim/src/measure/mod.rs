@@ -143,7 +143,7 @@ impl Measures {
                 self.see_ends(record);
             }
             Record::Pump(record) => self.see_pump(now, record),
-            Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
+            Record::Power(_) | Record::Plant(_) | Record::Fault(_) | Record::Safety(_) => {}
         }
         if is_transition(record) {
             self.journal.push(now, record.clone());

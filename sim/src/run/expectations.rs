@@ -155,7 +155,7 @@ fn alarm_is(alarm: orchestrator::Alarm, wanted: &Alarm) -> bool {
     match (wanted, alarm) {
         (Alarm::Any, _) | (Alarm::AnyDeadPump, Raised::PumpDead(_)) => true,
         (Alarm::DeadPump(pump), Raised::PumpDead(dead)) => dead.get() == *pump,
-        (Alarm::FeedOff | Alarm::LowSupply, Raised::LowSupply) => true,
+        (Alarm::FeedOff | Alarm::LowSupply, Raised::LowSupply) | (Alarm::NoPumpHeard, Raised::NoPumpHeard) => true,
         _ => false,
     }
 }
@@ -254,6 +254,7 @@ fn alarm_words(alarm: &Alarm) -> String {
         Alarm::AnyDeadPump => "'a pump is dead'".to_owned(),
         Alarm::FeedOff => "'feed off'".to_owned(),
         Alarm::LowSupply => "'supply too low'".to_owned(),
+        Alarm::NoPumpHeard => "'no pump is heard'".to_owned(),
         Alarm::Any => "of any kind".to_owned(),
     }
 }

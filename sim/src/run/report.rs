@@ -11,6 +11,7 @@ use crate::bus;
 use crate::checks::{Checks, END_IDS, Truth, Wanted, promises_no_write};
 use crate::faults::Faults;
 use crate::hosts::flash::Flash;
+use crate::hosts::safety::Units;
 use crate::hosts::traffic::TrafficList;
 use crate::kernel::{SimTime, Span};
 use crate::measure::series::Curve;
@@ -73,7 +74,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         plant: plant_report(run),
         injections: injections(scenario, &classes::Judge { run, measures, budgets: &budgets }),
         series: series(scenario, run, measures),
-        assumptions: assumptions(scenario),
+        assumptions: assumptions(scenario, run),
         events: None,
         fingerprint: fingerprint(run),
         build: Build {
@@ -567,7 +568,7 @@ fn bus_report(scenario: &Scenario, run: &Run, measures: &Measures) -> Bus {
 /// A node's name as the scenario has it.
 fn node_name(scenario: &Scenario, node: NodeId) -> String {
     let further = node.index().checked_sub(NodeId::FIRST_FURTHER.index());
-    further.and_then(|index| scenario.further_nodes.get(index).cloned()).unwrap_or_else(|| node.to_string())
+    further.and_then(|index| scenario.further_names().nth(index).map(str::to_owned)).unwrap_or_else(|| node.to_string())
 }
 
 fn power_report(run: &Run) -> Power {
@@ -693,7 +694,7 @@ fn plant_extremes(run: &Run) -> [Extremes; 2] {
     ]
 }
 
-fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
+fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
     let row = |text: &str, value: String, source: &str| Assumption {
         text: text.to_owned(),
         value,
@@ -765,6 +766,13 @@ fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
     for (text, value, source) in power::ASSUMPTIONS.iter().chain(plant::ASSUMPTIONS) {
         list.push(row(text, (*value).to_owned(), source));
     }
+    if run.twin.world.resource::<Checks>().excused_a_dead_pump() {
+        list.push(row(
+            "a dead pump with a whole application, while it hears nothing of the CIOC",
+            "is not off: it runs in fail-safe mode at 80 %".to_owned(),
+            "own decision: PFU-012 goes before PFU-026 there, because only the CIOC knows that a pump is dead, and a pump that cools is the safe side; a dead pump without a whole application stands still in any case",
+        ));
+    }
     list
 }
 
@@ -781,5 +789,6 @@ fn fingerprint(run: &Run) -> Fingerprint {
         power: of("power"),
         plant: of("plant"),
         faults: of("faults"),
+        safety: if run.twin.world.resource::<Units>().entities().is_empty() { String::new() } else { of("safety") },
     }
 }

@@ -5,6 +5,7 @@
 //! `faults`. The loader reads through a [`FileSource`] and touches no file itself.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use reports::sha256;
 
@@ -134,6 +135,7 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
     let mut raw = texts.lay_over(&mut reader, |_| true);
     let image = read_image(files, &raw, &paths, &mut reader, &mut inputs);
     read_traffic_log(files, &mut raw, &paths, &mut reader, &mut inputs);
+    read_configurations(files, &mut raw, &paths, &mut reader, &mut inputs);
     judge(raw, texts, reader).map(|(scenario, sources, reader)| Loaded {
         scenario,
         overrides: overrides.to_vec(),
@@ -491,5 +493,37 @@ fn read_traffic_log(
             let message = format!("cannot use the log `{}`: {why}", path.display());
             reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
         }
+    }
+}
+
+/// Compiles the configurations of the safety units; a path in a `--set` counts from the scenario's folder.
+fn read_configurations(
+    files: &dyn FileSource,
+    raw: &mut RawScenario,
+    paths: &[PathBuf],
+    reader: &mut Reader,
+    inputs: &mut Vec<Input>,
+) {
+    for (index, unit) in raw.safety_units.iter_mut().enumerate() {
+        let path = format!("safety_units[{index}].configuration");
+        let place = reader.place(&path).cloned().unwrap_or(Place { source: 0, span: 0..0 });
+        let Some(base) = paths.get(place.source).or_else(|| paths.first()) else { return };
+        let path = beside(base, &unit.configuration.file);
+        let why = match crate::safety::load(files, &path) {
+            Ok(compiled) => {
+                if !inputs.contains(&compiled.file) {
+                    inputs.push(compiled.file.clone());
+                }
+                unit.configuration.compiled = Some(Arc::new(compiled));
+                continue;
+            }
+            Err(LoadError::Unreadable(_, why)) => why,
+            Err(LoadError::Invalid(report)) => {
+                let first = report.diagnostics.first().map_or("it is wrong", |first| first.message.as_str());
+                format!("{first}; `cooltwin safety compile` tells all")
+            }
+        };
+        let message = format!("cannot use the configuration `{}`: {why}", path.display());
+        reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
     }
 }

@@ -23,6 +23,7 @@ mod render;
 mod repair;
 pub(crate) mod schema;
 mod traffic_log;
+mod units;
 pub mod words;
 
 #[cfg(test)]
@@ -36,3 +37,4 @@ pub use meaning::{FlashTimes, PumpSetup};
 pub use model::*;
 pub use render::Format;
 pub use traffic_log::{LOG_NODE, TrafficLog, TrafficSource};
+pub use units::*;

@@ -10,6 +10,7 @@ use super::quantity::{
 };
 use super::schema::{choice, section};
 use super::traffic_log::TrafficSource;
+use super::units::SafetyUnit;
 pub use super::words::Limit;
 use super::words::{CanId, Cause, HexBytes, NodeName, Version};
 use crate::kernel::Span;
@@ -55,6 +56,8 @@ section! {
         /// relative to the scenario file that names it, requested at their recorded times, the first at time 0, in
         /// their order, by a further node named `log`. Error frames in it are passed over.
         traffic: TrafficSource = "[]",
+        /// Dual-CPU safety units; their rows, checks and budgets are in the results where there are any.
+        safety_units: Vec<SafetyUnit> = "[]" => "SSR-046",
         /// Faults to inject. `faults_add` in a file appends to the list of the file it extends.
         faults: Vec<Fault> = "[]",
         /// Limits that the run is judged by; writing the list replaces the default ones.
@@ -1021,6 +1024,8 @@ choice! {
         FeedOff,
         /// The supply is too low for an update; see `FeedOff`.
         LowSupply,
+        /// No pump at all is heard though all have supply.
+        NoPumpHeard,
         /// Any alarm at all.
         Any,
     }
