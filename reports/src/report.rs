@@ -74,7 +74,19 @@ pub struct Report {
     pub build: Build,
 }
 
+/// How the expectation that speaks of the verdict begins; the word of the verdict follows.
+pub const STATED_VERDICT: &str = "the run without expectations is: ";
+
 impl Report {
+    /// Whether the run is inconclusive, its scenario states just that, and all else that it expects holds.
+    #[must_use]
+    pub fn is_inconclusive_as_stated(&self) -> bool {
+        let stated = |row: &Expectation| row.text.strip_prefix(STATED_VERDICT) == Some(Verdict::Inconclusive.word());
+        self.verdict == Verdict::Inconclusive
+            && self.expectations.iter().any(stated)
+            && self.expectations.iter().all(|row| row.verdict == RowVerdict::Pass)
+    }
+
     /// Sets [`Report::verdict`] from the rows and injections and returns it.
     pub fn judge(&mut self) -> Verdict {
         self.verdict = self.judged();

@@ -182,7 +182,11 @@ fn a_run_without_power_says_so() {
     let ended = output(&place, &["run", "small.ron", "--set", "supply.nominal=5V"]);
     assert_eq!(code(&ended), FAIL);
     let verdict = stdout(&ended).lines().rev().nth(1).expect("a verdict");
-    let cause = "no board ever had power: at most 5V came, and a board starts at 9.5V";
+    let cause = "no board ever had power: at most 5.00 V came, and a board starts at 9.50 V";
+    assert_eq!(verdict, format!("ERROR  small: the time limit came before the end: {cause}"));
+    let ended = output(&place, &["run", "small.ron", "--set", "supply.nominal=12V"]);
+    let cause = "the supply came to 12.00 V at most, and no update is begun below 18.00 V";
+    let verdict = stdout(&ended).lines().rev().nth(1).expect("a verdict");
     assert_eq!(verdict, format!("ERROR  small: the time limit came before the end: {cause}"));
 }
 
@@ -301,7 +305,8 @@ fn a_closed_pipe_is_no_error() {
         drop(child.stdout.take());
         let ended = child.wait_with_output().expect("it ends");
         assert_eq!(code(&ended), ends, "{}", stderr(&ended));
-        let said = stderr(&ended).lines().filter(|line| !line.ends_with(" s simulated")).count();
+        let is_progress = |line: &&str| line.ends_with(" s simulated") || line.contains(": results in out/");
+        let said = stderr(&ended).lines().filter(|line| !is_progress(line)).count();
         assert_eq!(said, 0, "{}", stderr(&ended));
         assert_eq!(entries(&place.join("out")), ["faulty", "small"]);
         fs::remove_dir_all(place.join("out")).expect("a folder");
@@ -332,7 +337,8 @@ fn quiet_prints_the_verdict_and_verbose_prints_more() {
 fn progress_is_plain_lines_on_a_pipe_and_silent_when_not_wanted() {
     let place = place("run-progress");
     let ended = output(&place, &["run", "small.ron"]);
-    let lines: Vec<&str> = stderr(&ended).lines().collect();
+    let mut lines: Vec<&str> = stderr(&ended).lines().collect();
+    assert_eq!(lines.pop(), Some("small: results in cooltwin-out/small/1"));
     assert!(!lines.is_empty(), "no progress");
     for line in lines {
         let told = line.strip_prefix("small: ").and_then(|line| line.split_once(" of 3 pumps after "));

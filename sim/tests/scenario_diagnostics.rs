@@ -67,6 +67,8 @@ fn overrides_are_diagnosed_like_files() {
         "nothing",
         "seed=",
         "tags=[a",
+        "faults=[(kind: PowerCut place: Supply, trigger: At(\"1s\"))]",
+        "faults=[(kind: Sag(to: \"8V\", place: Supply, trigger: At(\"1s\"))]",
     ];
     let files = [("minimal.ron", "()")];
     let text: String = overrides.iter().map(|one| memory_report(&files, &[one]).render(Format::Human, false)).collect();

@@ -237,6 +237,33 @@ fn table(label: &str, content: &Markup) -> Markup {
     html! { div.scroll role="region" aria-label={ "Table: " (label) } tabindex="0" { table { (content) } } }
 }
 
+/// The head of a column, by what stands below it.
+#[derive(Clone, Copy)]
+enum Column<'a> {
+    Text(&'a str),
+    /// Aligned at the right.
+    Number(&'a str),
+    /// Words enough to need room.
+    Wide(&'a str),
+}
+
+/// The heads of a table's columns.
+fn head(columns: &[Column<'_>]) -> Markup {
+    html! {
+        thead {
+            tr {
+                @for column in columns {
+                    @match column {
+                        Column::Text(name) => { th scope="col" { (name) } }
+                        Column::Number(name) => { th.number scope="col" { (name) } }
+                        Column::Wide(name) => { th.wide scope="col" { (name) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Boxes to sign in, on paper only.
 fn signatures() -> Markup {
     html! {

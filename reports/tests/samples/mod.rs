@@ -99,6 +99,7 @@ fn empty(name: &str) -> Report {
             power: digest('4', 32),
             plant: digest('5', 32),
             faults: digest('6', 32),
+            safety: String::new(),
         },
         build: Build {
             version: "0.1.0".to_owned(),

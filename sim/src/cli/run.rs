@@ -112,6 +112,9 @@ fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, target: &Pa
     let folder = early.map_or_else(|| place.draft(), Ok)?;
     write_files(&folder, &mut report, &ended)?;
     folder.commit()?;
+    if !(arguments.quiet || arguments.json) {
+        terminal.diagnostic(&format!("{}: results in {}\n", loaded.scenario.name, target.display()));
+    }
     Ok(report)
 }
 

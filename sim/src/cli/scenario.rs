@@ -87,7 +87,8 @@ fn explain_path(path: &str, terminal: Terminal) -> ExitCode {
         Err(NoSuchPath { part, near, known }) => {
             let near = near.map_or(String::new(), |near| format!("help: did you mean `{near}`?\n"));
             let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
-            let place = if part == path { "a scenario" } else { path };
+            let before = path.rfind(&part).map_or("", |at| path[..at].trim_end_matches('.'));
+            let place = if before.is_empty() { "a scenario" } else { before };
             terminal.diagnostic(&format!("error: there is no `{part}` in {place}\n{near}help: there is: {known}\n"));
             exit::USAGE.into()
         }

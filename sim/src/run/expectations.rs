@@ -26,7 +26,8 @@ pub(super) fn judge(scenario: &Scenario, run: &Run, report: &mut Report) {
         .expectations
         .iter()
         .map(|expectation| {
-            if let Some(why) = written_all_the_same(scenario, run, expectation) {
+            let why = written_all_the_same(scenario, run, expectation).or_else(|| idle_fault(report, expectation));
+            if let Some(why) = why {
                 return Row { text: format!("{}, but {why}", text(expectation)), verdict: RowVerdict::Fail };
             }
             let held = holds(scenario, run, report, before, expectation);
@@ -58,6 +59,13 @@ fn written_all_the_same(scenario: &Scenario, run: &Run, expectation: &Expectatio
     let words: Vec<String> =
         written.map(|(pump, count)| format!("P{pump:02} began {count} flash operations")).collect();
     (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// A fault that never acted is no part of a story: a run that is inconclusive for it is not inconclusive as stated.
+fn idle_fault(report: &Report, expectation: &Expectation) -> Option<String> {
+    let Expectation::Verdict(scenario::Verdict::Inconclusive) = expectation else { return None };
+    let idle = report.injections.iter().find(|injection| injection.activations == 0)?;
+    Some(format!("fault {} never acted", idle.id))
 }
 
 /// A check that the scenario expects to fail reads expected-fail; if it does not fail, that fails the run.
@@ -214,7 +222,7 @@ fn text(expectation: &Expectation) -> String {
         Expectation::Campaign(CampaignEnd::Finished) => "the campaign finished".to_owned(),
         Expectation::Campaign(CampaignEnd::NotStarted) => "the campaign wrote to no pump".to_owned(),
         Expectation::Campaign(CampaignEnd::Unfinished) => "the campaign was under way at the end".to_owned(),
-        Expectation::Verdict(wanted) => format!("the run without expectations is: {}", verdict_of(wanted).word()),
+        Expectation::Verdict(wanted) => format!("{}{}", reports::STATED_VERDICT, verdict_of(wanted).word()),
     }
 }
 

@@ -18,7 +18,6 @@ use crate::measure::series::Curve;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
 use crate::measure::{Measures, START_UP};
 use crate::node::{NodeId, Nodes};
-use crate::scenario::quantity::Voltage;
 use crate::scenario::{self, Loaded, Scenario};
 use crate::{plant, power};
 
@@ -391,7 +390,7 @@ fn budgets_row(scenario: &Scenario, run: &Run, measures: &Measures) -> Check {
 }
 
 fn ending_row(scenario: &Scenario, run: &Run) -> Check {
-    let cause = never_powered(scenario, run);
+    let cause = never_powered(scenario, run).or_else(|| never_enough(scenario, run));
     let (verdict, detail) = match &run.ending {
         Ending::Regular => (RowVerdict::Pass, cause.unwrap_or_default()),
         Ending::TimeLimit => {
@@ -417,8 +416,20 @@ fn never_powered(scenario: &Scenario, run: &Run) -> Option<String> {
         some => some.iter().map(|(node, _)| node.to_string()).collect::<Vec<_>>().join(", ") + " never",
     };
     let ever = if who == "no board" { " ever" } else { "" };
-    let volts = |mv: u32| Voltage::new(mv).to_string();
     Some(format!("{who}{ever} had power: at most {} came, and a board starts at {}", volts(most), volts(start)))
+}
+
+/// What the supply came to in a campaign that never had enough to begin an update.
+fn never_enough(scenario: &Scenario, run: &Run) -> Option<String> {
+    let (most, needed) =
+        (power::source_extremes(&run.twin.world).max_mv, scenario.supply.minimum_for_update.millivolts());
+    let is_short = scenario.campaign && most < needed;
+    is_short
+        .then(|| format!("the supply came to {} at most, and no update is begun below {}", volts(most), volts(needed)))
+}
+
+fn volts(mv: u32) -> String {
+    format!("{}.{:02} V", mv / 1000, mv % 1000 / 10)
 }
 
 fn pumps(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Pump> {

@@ -176,7 +176,7 @@ fn variant_line(variant: &Variant) -> String {
 }
 
 /// How a variant is written.
-fn variant_form(variant: &Variant) -> String {
+pub(super) fn variant_form(variant: &Variant) -> String {
     match variant.content {
         Content::Nothing => variant.name.to_owned(),
         Content::Value(inner) => format!("{}({})", variant.name, type_name(&inner())),

@@ -896,7 +896,7 @@ choice! {
         VersionAfter { VersionAfter },
         /// Not one flash operation is begun on these pumps.
         NoFlashWrite(Selection),
-        /// Each of these pumps was in fail-safe mode for some time.
+        /// Each of these pumps was in fail-safe mode for some time after the CIOC had commanded it.
         FailSafe(Selection),
         /// What became of the question for consent.
         Consent(ConsentResult),

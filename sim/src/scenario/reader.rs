@@ -13,6 +13,7 @@ use ron::value::RawValue;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::diagnostic::{Code, Diagnostic, Place, nearest};
+use super::explain::variant_form;
 use super::repair;
 use super::schema::{Content, Field, Value, Variant};
 
@@ -338,12 +339,12 @@ fn wrong_variant(node: &Node<'_>, error: &ron::error::SpannedError, choice: &str
         let diagnostic = Diagnostic::new(Code::WrongType, node.place(), message).label("expected a name");
         return diagnostic.suggest(unquoted).help(known("ones", &names));
     };
-    let expected = match variant.content {
-        Content::Nothing => format!("write `{name}` alone: it holds nothing"),
-        Content::Value(_) => format!("write one value in its parentheses: `{name}(..)`"),
-        Content::Fields(_) => format!("write fields in its parentheses: `{name}(field: value)`"),
+    let (holds, expected) = match variant.content {
+        Content::Nothing => ("nothing", format!("write `{name}` alone")),
+        Content::Value(_) => ("one value", format!("write it in parentheses: `{}`", variant_form(variant))),
+        Content::Fields(_) => ("fields", format!("write them in parentheses: `{}`", variant_form(variant))),
     };
-    let message = format!("`{name}` has other contents");
+    let message = format!("`{name}` holds {holds}");
     let diagnostic = Diagnostic::new(Code::WrongType, node.place(), message);
     diagnostic.label(error.code.to_string().to_lowercase()).help(expected)
 }
@@ -355,8 +356,10 @@ fn syntax(
     expected: &str,
     trial: Option<fn(&str) -> Vec<Diagnostic>>,
 ) -> Diagnostic {
+    // A part of a file is RON, since the whole file is; the value of a `--set` may be anything.
     let is_part = !node.path.is_empty();
-    if is_part {
+    let is_broken = node.bare && node.text.starts_with(['(', '[']);
+    if is_part && !is_broken {
         let message = format!("`{}` must be {expected}", node.path.rsplit('.').next().unwrap_or_default());
         return Diagnostic::new(Code::WrongType, node.place(), message).label(format!("expected {expected}"));
     }
@@ -373,19 +376,35 @@ fn syntax(
         let diagnostic = Diagnostic::new(Code::Syntax, place(word), message);
         return diagnostic.suggest(Some(format!("\"{text}\"")));
     }
-    if error.code == ron::Error::TrailingCharacters {
+    if error.code == ron::Error::TrailingCharacters && !is_part {
         let at = node.text.len() - node.text[start..].trim_start().len();
         let rest = place(at..node.text.trim_end().len().max(at));
         return Diagnostic::new(Code::Syntax, rest, "the scenario ends before this").label("nothing may follow");
     }
-    let repaired = trial.and_then(|trial| repair::diagnose(node.text, start, node.source, &trial));
+    let trial = if is_part { Some(not_ron as fn(&str) -> Vec<Diagnostic>) } else { trial };
+    let repaired = trial.and_then(|trial| repair::diagnose(node.text, start, &trial)).map(|mut diagnostic| {
+        diagnostic.place = place(diagnostic.place.span);
+        diagnostic
+    });
     repaired.unwrap_or_else(|| unrepaired(place(start..end), error))
+}
+
+/// Where a text stops to be RON, if it does.
+fn not_ron(text: &str) -> Vec<Diagnostic> {
+    let error = options().from_str::<&RawValue>(text).err();
+    let diagnostic = error.map(|error| {
+        let at = byte_offset(text, error.span.start.line, error.span.start.col);
+        Diagnostic::new(Code::Syntax, Place { source: 0, span: at..at }, error.code.to_string())
+    });
+    diagnostic.into_iter().collect()
 }
 
 /// What is said of a text that no small change makes readable.
 fn unrepaired(place: Place, error: &ron::error::SpannedError) -> Diagnostic {
     let (message, label) = match &error.code {
-        ron::Error::ExpectedNamedStructLike(_) | ron::Error::ExpectedDifferentStructName { .. } => {
+        ron::Error::ExpectedNamedStructLike(_)
+        | ron::Error::ExpectedDifferentStructName { .. }
+        | ron::Error::ExpectedAttribute => {
             let message = "the fields stand in parentheses: `( field: value, )`".to_owned();
             return Diagnostic::new(Code::Syntax, place, message).label("expected `(`");
         }

@@ -42,13 +42,8 @@ enum Reached {
 }
 
 /// The diagnostic of the change that lets `read` come furthest in `text`, which is no RON from byte `at` on; `read`
-/// gives everything that is wrong with a text. Nothing when no change helps.
-pub(super) fn diagnose(
-    text: &str,
-    at: usize,
-    source: usize,
-    read: &dyn Fn(&str) -> Vec<Diagnostic>,
-) -> Option<Diagnostic> {
+/// gives everything that is wrong with a text. Its place counts from the begin of `text`. Nothing when no change helps.
+pub(super) fn diagnose(text: &str, at: usize, read: &dyn Fn(&str) -> Vec<Diagnostic>) -> Option<Diagnostic> {
     let mut best: Option<(Reached, Repair)> = None;
     for repair in candidates(text, at).into_iter().take(TRIED_MOST) {
         let reached = reached(&repair, &read(&repair.apply(text)));
@@ -58,7 +53,7 @@ pub(super) fn diagnose(
         }
     }
     best.map(|(_, repair)| {
-        let place = Place { source, span: repair.span };
+        let place = Place { source: 0, span: repair.span };
         let diagnostic = Diagnostic::new(Code::Syntax, place, repair.message);
         diagnostic.suggest(Some(repair.with)).label(repair.label)
     })
@@ -147,11 +142,12 @@ fn closers(text: &str, at: usize, tokens: &[Range<usize>]) -> Vec<Repair> {
     let mut list = Vec::new();
     let mut open: Vec<usize> = Vec::new();
     let mut before: Option<&Range<usize>> = None;
-    let within = tokens_before(tokens, at).count();
+    // Reading may stop before the last word as well as behind it.
+    let within = tokens.iter().take_while(|token| token.start <= at).count();
     for (index, token) in tokens.iter().enumerate().take(within) {
         open = nested(text, open, token);
         let ends_line =
-            index + 1 >= within || tokens.get(index + 1).is_none_or(|next| text[token.end..next.start].contains('\n'));
+            index + 2 >= within || tokens.get(index + 1).is_none_or(|next| text[token.end..next.start].contains('\n'));
         if let (true, Some(bracket)) = (ends_line, open.last()) {
             let closer = closer_of(text, *bracket);
             let message =
