@@ -455,6 +455,8 @@ const RUNS: &[Group] = &[
             "cpu2: (clock_offset: \"1ms\")",
             "cpu1: (clock_drift: \"90ppm\")",
             "cpu2: (clock_drift: \"90ppm\")",
+            "serial: Some(7)",
+            "cpu1: (release: 2)",
             "cpu1: (logic_time: \"900us\")",
             "cpu2: (logic_time: \"900us\")",
             "inputs: [(input: \"temperature\", device: Off)]",

@@ -40,6 +40,7 @@ pub const CHECKS: &[(&str, &[&str])] = &[
     ("either_cpu_alone_turns_all_off", &["SSR-037"]),
     ("one_packet_each_tick_and_direction", &["SSR-017", "SSR-022"]),
     ("logic_runs_once_each_tick", &["SSR-012"]),
+    ("diagnostics_find_what_is_injected", &[]),
     ("healthy_units_do_not_trip", &["SSR-020", "SSR-033", "SSR-046"]),
 ];
 
@@ -204,7 +205,73 @@ pub(super) fn checks(scenario: &Scenario, run: &Run) -> Vec<Check> {
     if units.is_empty() {
         return Vec::new();
     }
-    CHECKS.iter().map(|(id, requirements)| check(scenario, &units, id, requirements)).collect()
+    let mut rows: Vec<Check> =
+        CHECKS.iter().map(|(id, requirements)| check(scenario, &units, id, requirements)).collect();
+    if let Some(row) = rows.iter_mut().find(|row| row.id == "diagnostics_find_what_is_injected") {
+        judge_diagnostics(scenario, run, row);
+    }
+    rows
+}
+
+/// What the scenario expects its units to find stands for the requirements of these diagnostics, in this run.
+fn judge_diagnostics(scenario: &Scenario, run: &Run, row: &mut Check) {
+    let mut broken = Vec::new();
+    for expectation in &scenario.expectations {
+        let Expectation::SafetyTrip(trip) = expectation else { continue };
+        row.n += 1;
+        let own = requirements_of(&trip.by).iter().map(|id| (*id).to_owned());
+        row.requirements.extend(own.filter(|id| !row.requirements.contains(id)).collect::<Vec<_>>());
+        if !trips(scenario, run, trip) {
+            broken.extend(text(expectation));
+        }
+    }
+    row.requirements.sort();
+    row.verdict = match (row.n, broken.is_empty()) {
+        (0, _) => RowVerdict::NotApplicable,
+        (_, true) => RowVerdict::Pass,
+        (_, false) => RowVerdict::Fail,
+    };
+    row.detail = broken.join("; ");
+}
+
+/// The requirements that a diagnostic stands for.
+#[must_use]
+pub const fn requirements_of(by: &scenario::Detected) -> &'static [&'static str] {
+    use scenario::Detected as By;
+    match by {
+        By::RamAtStart => &["SSR-003"],
+        By::RamRunning => &["SSR-001"],
+        By::Firmware => &["SSR-006", "SSR-061"],
+        By::FlashRunning => &["SSR-005"],
+        By::FlashNotErased => &["SSR-006"],
+        By::ProductionData => &["SSR-064"],
+        By::SerialNumber => &["SSR-066"],
+        By::Configuration => &["SSR-063", "SSR-067"],
+        By::PeerMissing | By::ReleaseDiffers => &["SSR-062"],
+        By::PeerDataDiffers => &["SSR-063"],
+        By::C2cSilent => &["SSR-021"],
+        By::C2cErrorRate => &["SSR-020"],
+        By::ClockDrift => &["SSR-013"],
+        By::PeerMode => &["SSR-065"],
+        By::AnalogMismatch => &["SSR-033"],
+        By::LogicTime => &["SSR-014"],
+        By::TickCount => &["SSR-012"],
+        By::ProgramFlow => &["SSM-03"],
+        By::SupplyLow => &["SSR-009"],
+        By::SupplyHigh => &["SSR-011"],
+        By::Rail => &["SSR-082", "SSR-083"],
+        By::SioPower => &["SSR-084"],
+        By::OutputDriver | By::MainTransistor | By::InputStage => &["SSR-035"],
+        By::Relay => &["SSR-041"],
+        By::Disagreement => &["SSR-032"],
+        By::NotObeyed => &["SSR-037"],
+        By::CanMasquerade => &["SSR-080"],
+        By::Variable => &["SSM-13"],
+        By::OutputWiring => &["SSR-036"],
+        By::OssdShort => &["SSR-040"],
+        By::InputDiscrepancy => &["SSR-028"],
+        By::InputSignal => &["SSR-023", "SSR-026"],
+    }
 }
 
 fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &[&str]) -> Check {

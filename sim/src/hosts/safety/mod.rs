@@ -43,8 +43,6 @@ pub use record::SafetyRecord;
 
 /// Code of each image (own number): real code would fill the slot more or less.
 const CODE_LEN: usize = 96 * 1024;
-/// The release that all units run: its id. Its hash is made over both images.
-const RELEASE_ID: u32 = 0x0001_0000;
 /// Devices look at the coolant loop this often.
 const PLANT_TICKS: u32 = 10;
 
@@ -175,7 +173,7 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
     power::attach(builder, node, Branch::Safety, NodeOptions::safety());
     let section = compiled.network.nodes[own].section.clone();
     let devices = Devices::new(setup, &compiled.names[own].inputs);
-    let cores = [0, 1].map(|cpu| core_of(scenario, setup, compiled, own, cpu));
+    let cores = [0, 1].map(|cpu| core_of(setup, compiled, own, cpu));
     builder.world.entity_mut(entity).insert(Unit::new(
         index,
         node,
@@ -213,29 +211,28 @@ fn attach_bus(builder: &mut TwinBuilder, node: NodeId) {
     bus::attach(builder, node, &options);
 }
 
-fn core_of(scenario: &Scenario, setup: &SafetyUnit, compiled: &Compiled, own: usize, cpu: usize) -> Core {
-    let SafetyCpu { clock_offset, clock_drift, logic_time } = if cpu == 0 { &setup.cpu1 } else { &setup.cpu2 };
+fn core_of(setup: &SafetyUnit, compiled: &Compiled, own: usize, cpu: usize) -> Core {
+    let SafetyCpu { clock_offset, clock_drift, logic_time, release } = if cpu == 0 { &setup.cpu1 } else { &setup.cpu2 };
     let options =
         CoreOptions { boot: setup.boot + *clock_offset, ppm: clock_drift.ppm(), logic_ns: logic_time.as_nanos() };
-    let codes = [code(1), code(2)];
+    let codes = [code(*release), code(release + 0x1_0000)];
     let both = [&codes[0][..], &codes[1][..]].concat();
-    let [release_hash, ..] = chaskey::tag([RELEASE_ID, 0, 0, 0], &both);
+    let [release_hash, ..] = chaskey::tag([*release, 0, 0, 0], &both);
     let flash = Flash::new(&Contents {
         cpu: u8::try_from(cpu + 1).unwrap_or(0),
         code: &codes[cpu],
-        release: (RELEASE_ID, release_hash),
-        serial: compiled.network.nodes[own].serial,
+        release: (*release, release_hash),
+        serial: setup.serial.unwrap_or(compiled.network.nodes[own].serial),
         password: compiled.network.password,
         configuration: &compiled.bytes,
     });
     let words = if cpu == 0 { safety_cpu1::RAM_WORDS } else { safety_cpu2::RAM_WORDS };
-    let _ = scenario;
     Core::new(cpu, options, Ram::new(words), flash)
 }
 
 /// Bytes that stand for the code of a CPU's image; the same in every run, as a release is.
-fn code(cpu: u32) -> Vec<u8> {
-    let mut state = 0x2545_F491u32.wrapping_mul(cpu);
+fn code(release: u32) -> Vec<u8> {
+    let mut state = 0x2545_F491u32.wrapping_mul(release);
     let next = |state: &mut u32| {
         *state ^= *state << 13;
         *state ^= *state >> 17;
