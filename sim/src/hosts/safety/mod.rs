@@ -27,7 +27,7 @@ use safety_common::io::{Bytes, CanReceived, CanTransmit, ResetCause};
 use self::core::{Core, CoreOptions};
 use self::devices::Devices;
 use self::memory::{Contents, Flash, Ram};
-use self::unit::{Outside, Unit};
+use self::unit::{Outside, Parts, Unit};
 use super::{Defect, FirmwareDefect};
 use crate::bus::{self, ControllerOptions, Filter, Recovery};
 use crate::event::{Context, Event, TwinBuilder};
@@ -174,16 +174,16 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
     let section = compiled.network.nodes[own].section.clone();
     let devices = Devices::new(setup, &compiled.names[own].inputs);
     let cores = [0, 1].map(|cpu| core_of(setup, compiled, own, cpu));
-    builder.world.entity_mut(entity).insert(Unit::new(
+    builder.world.entity_mut(entity).insert(Unit::new(Parts {
         index,
         node,
         cores,
         section,
         devices,
-        compiled.names[own].inputs.clone().into(),
-        setup.relay_move,
-        Span::from_millis(u64::from(compiled.network.radio_timeout_ms)),
-    ));
+        input_groups: compiled.names[own].inputs.clone().into(),
+        relay_move: setup.relay_move,
+        radio_timeout: Span::from_millis(u64::from(compiled.network.radio_timeout_ms)),
+    }));
     let before = u8::try_from(units.feeds.len()).unwrap_or(0);
     for (n, feed) in setup.feeds.iter().enumerate() {
         units.feeds.push((index, feed.relay, before + u8::try_from(n).unwrap_or(0)));

@@ -121,19 +121,31 @@ pub struct Unit {
     pub watch: Watch,
 }
 
+/// What a unit is made of.
+pub struct Parts {
+    /// Its place among the units, from 0.
+    pub index: u8,
+    /// Its node on bus and supply.
+    pub node: NodeId,
+    /// CPU1 and CPU2.
+    pub cores: [Core; 2],
+    /// What it runs.
+    pub section: Section,
+    /// Devices at the input groups.
+    pub devices: Devices,
+    /// Names of its input groups.
+    pub input_groups: Arc<[String]>,
+    /// Time from the command of a relay to the move of its contact.
+    pub relay_move: Span,
+    /// The configured time-out of the radio.
+    pub radio_timeout: Span,
+}
+
 impl Unit {
     /// A unit without supply.
     #[must_use]
-    pub fn new(
-        index: u8,
-        node: NodeId,
-        cores: [Core; 2],
-        section: Section,
-        devices: Devices,
-        input_groups: Arc<[String]>,
-        relay_move: Span,
-        radio_timeout: Span,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { index, node, cores, section, devices, input_groups, relay_move, radio_timeout } = parts;
         let pins = Pins {
             sources: devices.sources(&section),
             wiring: [super::pins::Wiring::Sound; PINS],
@@ -414,7 +426,7 @@ impl Unit {
             context.record(SafetyRecord::Injected { node: self.node, injection }.into());
         }
         let ends = now + self.cores[cpu].clock.true_span(logic);
-        self.watch.stepped(cpu, now, logic, &self.cores[cpu].clock, touched, &out);
+        self.watch.stepped(cpu, now, logic, touched, &out);
         self.follow(context, cpu, &out, ends)
     }
 
@@ -439,7 +451,7 @@ impl Unit {
     /// The hardware timer's interrupt.
     pub fn deadline(&mut self, context: &mut Context<'_>, cpu: usize) -> Outside {
         let Some(out) = self.cores[cpu].deadline(context.now) else { return Outside::default() };
-        self.watch.overrun(cpu, self.cores[cpu].logic_ns());
+        self.watch.overrun(cpu);
         self.follow(context, cpu, &out, context.now)
     }
 

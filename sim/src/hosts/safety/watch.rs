@@ -12,7 +12,6 @@ use safety_common::fault::{Detection, Fault, Reaction};
 use safety_common::flash_map;
 use safety_common::io::{Mode, TickOutputs};
 
-use super::clock::Clock;
 use super::core::Touched;
 use crate::kernel::{SimTime, Span};
 use crate::safety::binary::Section;
@@ -329,16 +328,8 @@ impl Watch {
         self.tripped = None;
     }
 
-    /// A step was made; `logic` is what it takes in the own time of its clock.
-    pub fn stepped(
-        &mut self,
-        cpu: usize,
-        now: SimTime,
-        logic: u64,
-        clock: &Clock,
-        touched: Touched,
-        out: &TickOutputs,
-    ) {
+    /// A step was made; `logic` is what it takes in ns of the CPU's own time.
+    pub fn stepped(&mut self, cpu: usize, now: SimTime, logic: u64, touched: Touched, out: &TickOutputs) {
         let combined = self.combined;
         let watch = &mut self.cpus[cpu];
         let was_normal = watch.mode == Mode::Normal;
@@ -352,7 +343,6 @@ impl Watch {
             watch.touch(now, touched);
         }
         watch.last_step = Some(now);
-        let _ = clock;
         watch.talking += u64::from(watch.mode != Mode::Safe && out.mode != Mode::Safe);
         if watch.mode == Mode::Safe {
             watch.safe_steps += 1;
@@ -362,19 +352,18 @@ impl Watch {
         }
         if combined != 0 && was_normal {
             for pin in 0..PINS {
-                if combined & out.trace.pins_read & 1 << pin != 0 {
-                    if let Some(last) = watch.read[pin].replace(now) {
-                        watch.combined.add(now.since(last).as_nanos(), now);
-                    }
+                if combined & out.trace.pins_read & 1 << pin != 0
+                    && let Some(last) = watch.read[pin].replace(now)
+                {
+                    watch.combined.add(now.since(last).as_nanos(), now);
                 }
             }
         }
     }
 
     /// A step was interrupted by the hardware timer.
-    pub fn overrun(&mut self, cpu: usize, logic: u64) {
+    pub fn overrun(&mut self, cpu: usize) {
         self.cpus[cpu].ticks += u64::from(self.cpus[cpu].mode == Mode::Normal);
-        let _ = logic;
     }
 
     /// A CPU put a packet on the line.
