@@ -224,3 +224,172 @@ fn relays_feed_the_pumps() {
         (1..=2).map(|pump| cooltwin::power::losses(&run.twin.world, cooltwin::node::NodeId::new(pump))).collect();
     assert_eq!(losses, [1, 1]);
 }
+
+/// A scenario of its own, beside the shipped configurations; `changed` replaces words of them.
+struct Own<'a> {
+    text: &'a str,
+    changed: &'a [(&'a str, &'a str)],
+}
+
+impl FileSource for Own<'_> {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        if path == Path::new("own.ron") {
+            return Ok(self.text.as_bytes().to_vec());
+        }
+        let shipped = folder().join(path.to_str().unwrap_or_default().replace("changed/", "safety/"));
+        let mut text = fs::read_to_string(shipped).map_err(|error| error.to_string())?;
+        if path.starts_with("changed") {
+            for (old, new) in self.changed {
+                assert!(text.contains(old), "{old}");
+                text = text.replace(old, new);
+            }
+        }
+        Ok(text.into_bytes())
+    }
+}
+
+fn own(text: &str, changed: &[(&str, &str)]) -> (Loaded, Run) {
+    let loaded = load(&Own { text, changed }, Path::new("own.ron"), &[]).unwrap_or_else(|error| panic!("{error:?}"));
+    let run = run::run(&loaded.scenario, None, |_| {});
+    (loaded, run)
+}
+
+/// SSR-040: the short between each two of 14 OSSD outputs, both ON, is found and both are off in time; the others stay on.
+#[test]
+fn a_short_between_any_two_ossd_outputs_turns_both_off_and_no_other() {
+    let mut wrong = Vec::new();
+    for first in 0..14u32 {
+        for second in first + 1..14 {
+            let text = format!(
+                "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"1500ms\"),
+                safety_units: [(configuration: \"safety/fourteen-ossd.ron\", node: \"panel\",
+                    cpu2: (clock_offset: \"{}us\"))],
+                faults: [(kind: Safety(Wire(pin: {first}, is: ToPin({second}))), place: Node(\"panel\"),
+                    trigger: At(\"{}us\"))])",
+                first * 71,
+                1_000_000 + second * 4_321,
+            );
+            let (loaded, run) = own(&text, &[]);
+            let report = report(&loaded, &run);
+            let row = report.budgets.iter().find(|row| row.id == "safety-outside-reaction").expect("the row");
+            let mut live = 0;
+            units_of(&run, |unit| live = unit.live.0);
+            let wanted = 0x3FFF & !(1 << first | 1 << second);
+            if row.n < 2 || row.verdict != RowVerdict::Pass || live != wanted {
+                wrong.push(format!("{first}-{second}: {} found, {:?}, live {live:#06x}", row.n, row.verdict));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn units_of(run: &Run, mut what: impl FnMut(&Unit)) {
+    for entity in run.twin.world.resource::<Units>().entities() {
+        run.twin.world.get::<Unit>(*entity).into_iter().for_each(&mut what);
+    }
+}
+
+/// SSR-078: one unit with a configuration that differs in one value. The CPUs of each agree, the units never link.
+#[test]
+fn units_with_different_configurations_never_link() {
+    let text = |folder: &str| {
+        format!(
+            "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"4s\"), safety_units: [
+            (configuration: \"safety/cooling-watch.ron\", node: \"hall\", cpu2: (clock_offset: \"137us\"),
+                inputs: [(input: \"button\", device: Off)],
+                operations: [(at: \"2s\", input: \"button\", to: On, duration: \"300ms\")]),
+            (configuration: \"{folder}/cooling-watch.ron\", node: \"roof\", cpu1: (clock_offset: \"31ms\"),
+                cpu2: (clock_offset: \"31211us\"))])"
+        )
+    };
+    let fed = |folder: &str| {
+        let (_, run) = own(&text(folder), &[("response_time: \"250ms\"", "response_time: \"251ms\"")]);
+        let mut coils = Vec::new();
+        units_of(&run, |unit| {
+            assert!(unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0));
+            coils.push(unit.live.1);
+        });
+        coils[0]
+    };
+    assert_ne!(fed("safety"), 0, "the same configuration links");
+    assert_eq!(fed("changed"), 0);
+}
+
+/// SSR-001, SSR-002: stuck-at and transition faults at words and bits spread over the RAM of both CPUs.
+#[test]
+fn defect_cells_anywhere_in_ram_are_found_within_a_pass() {
+    let defects = ["StuckAt0", "StuckAt1", "NoRise", "NoFall"];
+    for n in 0..32u32 {
+        let (cpu, word, bit) = (n % 2 + 1, n * 2_659 % 16_384, n * 13 % 32);
+        let overrides = [
+            format!(
+                "faults[0].kind=Safety(RamCell(cpu: {cpu}, word: {word}, bit: {bit}, defect: {}))",
+                defects[n as usize / 2 % 4]
+            ),
+            format!("faults[0].trigger=At(\"{}us\")", 2_000_000 + n * 123_457),
+            format!("expectations=[SafetyTrip(unit: \"hall\", by: RamRunning, cpu: {cpu}, within: \"13s\")]"),
+            "end=At(\"22s\")".to_owned(),
+        ];
+        assert_eq!(verdict("safety-ram-stuck-cpu1", &overrides), Verdict::Pass, "{overrides:?}");
+    }
+}
+
+/// SSR-005: flips of one to eight bits at addresses spread over the flash of both CPUs, erased parts among them.
+#[test]
+fn flips_anywhere_in_flash_are_found_within_a_pass_and_a_span() {
+    for n in 0..20u32 {
+        let (cpu, address, bits) = (n % 2 + 1, n * 26_347 % 0x8_0000, 1 + n * 37 % 255);
+        let overrides = [
+            format!("faults[0].kind=Safety(FlashBits(cpu: {cpu}, address: {address}, bits: {bits}))"),
+            format!("faults[0].trigger=At(\"{}us\")", 2_000_000 + n * 823_457),
+            format!("expectations=[SafetyTrip(unit: \"hall\", by: FlashRunning, cpu: {cpu}, within: \"30s\")]"),
+            "end=At(\"50s\")".to_owned(),
+        ];
+        assert_eq!(verdict("safety-flash-flip-cpu1", &overrides), Verdict::Pass, "{overrides:?}");
+    }
+}
+
+/// SSR-033: each pin and both CPUs, beyond the limit and within it.
+#[test]
+fn a_wrong_reading_of_any_pin_trips_beyond_the_limit_and_not_within_it() {
+    for pin in [0, 2, 4, 5, 6, 8, 9, 10] {
+        for cpu in 1..=2 {
+            for (error, expectation) in [
+                ("Above(\"1200mV\")", "SafetyTrip(unit: \"hall\", by: AnalogMismatch, within: \"200ms\")"),
+                ("Above(\"850mV\")", "SafetyStaysNormal(\"hall\")"),
+            ] {
+                let overrides = [
+                    format!("faults[0].kind=Safety(Adc(cpu: {cpu}, channel: Pin({pin}), error: {error}))"),
+                    format!("expectations=[{expectation}]"),
+                ];
+                assert_eq!(verdict("safety-adc-gain-cpu1", &overrides), Verdict::Pass, "{overrides:?}");
+            }
+        }
+    }
+}
+
+/// SSR-065: either CPU reset alone, or both, at any phase of a tick, by its pin or with the supply: nothing is on before
+/// the next complete start-up, and all is off within 22.1 ms.
+#[test]
+fn a_restart_at_any_phase_leaves_nothing_on() {
+    for n in 0..12u64 {
+        for cpu in 1..=2 {
+            let overrides = [
+                format!("faults[0].kind=Safety(CpuReset(cpu: {cpu}))"),
+                format!("faults[0].trigger=At(\"{}ns\")", 2_500_000_000 + n * 83_333),
+                "expectations=[SafetyRelays(unit: \"hall\")]".to_owned(),
+            ];
+            let loaded = loaded("safety-cpu1-restarts", &overrides);
+            let run = run::run(&loaded.scenario, None, |_| {});
+            let report = report(&loaded, &run);
+            let check = report.checks.iter().find(|row| row.id == "nothing_is_driven_outside_normal_mode").expect("it");
+            assert_eq!(check.verdict, RowVerdict::Pass, "{}", check.detail);
+            units_of(&run, |unit| {
+                assert!(unit.is_off());
+                let off = unit.watch.last_off.expect("it was on");
+                let since = off.since(SimTime::from_nanos(2_500_000_000 + n * 83_333));
+                assert!(since <= Span::from_micros(22_100), "CPU{cpu}, phase {n}: {since} ms");
+            });
+        }
+    }
+}

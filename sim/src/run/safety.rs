@@ -83,6 +83,9 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
             measure(row, name, unit, run.end);
         }
     }
+    if let Some(row) = rows.iter_mut().find(|row| row.id == "safety-fault-reaction") {
+        measure_remote(row, &units);
+    }
     for row in &mut rows {
         row.judge(standing(scenario, row));
     }
@@ -164,6 +167,22 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, end: SimTime) {
             }
         }
         _ => measure_cpus(row, name, unit, end),
+    }
+}
+
+/// A unit that trips falls silent: what rests on it in other units is off with their radio time-out.
+fn measure_remote(row: &mut Budget, units: &[(&str, &Unit)]) {
+    for (name, unit) in units {
+        for trip in &unit.watch.offs {
+            let others = units.iter().filter(|(other, _)| other != name);
+            for (other, remote) in others {
+                let silenced = |off: &&(SimTime, SimTime)| off.1 >= trip.detected;
+                if let Some((_, off)) = remote.watch.radio_offs.iter().find(silenced) {
+                    let place = format!("{name}, {:?} by CPU{}, outputs of {other}", trip.fault, trip.cpu);
+                    row.measure_at(&place, ms(off.since(trip.detected).as_nanos()));
+                }
+            }
+        }
     }
 }
 
@@ -436,7 +455,8 @@ pub(super) fn reaction(scenario: &Scenario, run: &Run, first: SimTime) -> [Optio
     let offs = units.iter().map(|(_, unit)| {
         let trips = unit.watch.offs.iter().filter(|off| off.detected >= first).map(|off| off.off);
         let outside = unit.watch.outside.iter().filter(|(at, ..)| *at >= first).filter_map(|(_, _, _, off)| *off);
-        trips.chain(outside).min()
+        let silences = unit.watch.radio_offs.iter().filter(|(_, off)| *off >= first).map(|(_, off)| *off);
+        trips.chain(outside).chain(silences).min()
     });
     let offs: Vec<SimTime> = offs.flatten().collect();
     [detected, offs.iter().min().copied(), offs.iter().max().copied()]

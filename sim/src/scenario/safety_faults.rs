@@ -31,6 +31,8 @@ choice! {
         Adc { AdcHit },
         /// The wire of a pin is wrong.
         Wire { WireHit },
+        /// What one CPU sees of the level of a pin does not move.
+        View { ViewHit },
         /// The device at this input group shows its OFF signal: somebody demands the safety function.
         InputOff(String),
         /// A contact of a relay stays as it is told here.
@@ -215,6 +217,18 @@ choice! {
         ToGround,
         /// It has a short to this pin.
         ToPin(u8),
+    }
+}
+
+section! {
+    /// The level of a pin as one CPU sees it.
+    ViewHit {
+        /// Which CPU.
+        cpu: u8 where "1".."2",
+        /// Which pin.
+        pin: u8 where "0".."13",
+        /// Whether it sees it high for ever; otherwise low.
+        high: bool,
     }
 }
 

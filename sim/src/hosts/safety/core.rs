@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use safety_common::fault::{Fault, Reaction};
 use safety_common::io::{
-    BootInputs, C2cReceived, CanReceived, FlashCommand, FlashResult, Forward, LogicTrace, Mode, ResetCause, Retained,
-    TickInputs, TickOutputs,
+    BootInputs, C2cReceived, CanReceived, FlashCommand, FlashResult, Forward, Levels, LogicTrace, Mode, ResetCause,
+    Retained, TickInputs, TickOutputs,
 };
 use safety_common::{DIVIDER_PPM, PINS, RAIL_DIVIDER_PPM};
 use safety_cpu1::Cpu1;
@@ -139,6 +139,8 @@ pub struct Core {
     pub no_deadline: bool,
     /// When the watchdog was last served.
     pub served: SimTime,
+    /// Levels that it sees wrongly: who put the fault in, the pin, and whether it sees it high.
+    pub views: Vec<(u16, u8, bool)>,
     /// Faults of the converter with who put them in.
     pub adc: Vec<(u16, AdcChannel, AdcFault)>,
     /// A test's control: what is detected here leads to nothing. No scenario can ask for it.
@@ -235,6 +237,7 @@ impl Core {
             overload: None,
             no_deadline: false,
             served: SimTime::ZERO,
+            views: Vec::new(),
             adc: Vec::new(),
             muffle: None,
             operation: None,
@@ -296,7 +299,7 @@ impl Core {
             tick: self.clock.tick(),
             logic_time_ns: u32::try_from(self.last_logic_ns).unwrap_or(u32::MAX),
             analog: self.analog(around),
-            levels: around.seen.levels,
+            levels: self.levels(around),
             drivers: around.seen.drivers,
             relay_feedback: around.contacts,
             sio_power_in_dip: dip.map_or(0, |mv| self.counts(AdcChannel::SioPower, mv)),
@@ -364,6 +367,16 @@ impl Core {
         self.operation = None;
         self.flash.carry_out(&command);
         Some(FlashResult::Done)
+    }
+
+    fn levels(&self, around: &Around) -> [Levels; PINS] {
+        let mut levels = around.seen.levels;
+        for (_, pin, high) in &self.views {
+            if let Some(level) = levels.get_mut(usize::from(*pin)) {
+                *level = if *high { Levels { high: u16::MAX, low: 0 } } else { Levels { high: 0, low: u16::MAX } };
+            }
+        }
+        levels
     }
 
     fn analog(&self, around: &Around) -> safety_common::io::AnalogCounts {

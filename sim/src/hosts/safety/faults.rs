@@ -104,6 +104,12 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
             unit.pins.wiring[usize::from(wire.pin)] = wiring(&wire.is);
             return Some(format!("the wire of pin {} is {:?}", wire.pin, unit.pins.wiring[usize::from(wire.pin)]));
         }
+        SafetyFault::View(hit) => {
+            let core = &mut unit.cores[index(hit.cpu)];
+            core.views.push((number, hit.pin, hit.high));
+            let level = if hit.high { "high" } else { "low" };
+            return Some(format!("CPU{} sees pin {} {level} for ever", hit.cpu, hit.pin));
+        }
         SafetyFault::InputOff(input) => {
             let group = unit.input_groups.iter().position(|name| name == input)?;
             unit.devices.force(group, true);
@@ -228,6 +234,7 @@ fn end_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safety
         SafetyFault::NoDeadline(of) => unit.cores[index(of.cpu)].no_deadline = false,
         SafetyFault::RamCell(cell) => unit.cores[index(cell.cpu)].ram.remove(number),
         SafetyFault::Adc(hit) => unit.cores[index(hit.cpu)].adc.retain(|(owner, ..)| *owner != number),
+        SafetyFault::View(hit) => unit.cores[index(hit.cpu)].views.retain(|(owner, ..)| *owner != number),
         SafetyFault::Wire(WireHit { pin, .. }) => unit.pins.wiring[usize::from(*pin)] = Wiring::Sound,
         SafetyFault::InputOff(input) => {
             if let Some(group) = unit.input_groups.iter().position(|name| name == input) {

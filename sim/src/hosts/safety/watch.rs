@@ -162,6 +162,8 @@ pub struct Watch {
     pub cpus: [CpuWatch; 2],
     /// Trips with something on.
     pub offs: Vec<Off>,
+    /// When nothing was driven any more, last.
+    pub last_off: Option<SimTime>,
     /// Silences of the radio that turned this unit off: the last good packet, and off.
     pub radio_offs: Vec<(SimTime, SimTime)>,
     /// When the last good packet of another unit came; none before, or where nothing of this unit rests on radio.
@@ -273,6 +275,7 @@ impl Watch {
         Self {
             cpus: [CpuWatch::new(), CpuWatch::new()],
             offs: Vec::new(),
+            last_off: None,
             radio_offs: Vec::new(),
             radio_good: None,
             on_radio: section.blocks.iter().any(|block| block.kind == BlockKind::MemoryReceive),
@@ -480,6 +483,9 @@ impl Watch {
             if off.is_none() && *own & pins == 0 {
                 *off = Some(now);
             }
+        }
+        if self.driven && !driven {
+            self.last_off = Some(now);
         }
         if !driven && let Some(last) = self.radio_silence(now) {
             self.radio_offs.push((last, now));
