@@ -8,6 +8,7 @@ use super::page::section;
 use super::{Evidence, RunRecord};
 use crate::html::{shape, table};
 use crate::report::Injection;
+use crate::verdict::{RowVerdict, Verdict};
 use crate::words;
 
 /// Classes with what they mean, and whether they count as bad.
@@ -34,7 +35,7 @@ impl Evidence<'_> {
             p {
                 "Each injection logs what it found and what it left, at the moment it acts. One that never acted makes its run "
                 "inconclusive. A class is read from the run; whether a fault is masked needs a comparison with an undisturbed run "
-                "and is no class here. A budget that breaks under a fault counts as bad unless the scenario said that it would."
+                "and is no class here. A budget that broke in a run that passed broke as its scenario says."
             }
             (section("classes", "Classes", &self.classes()))
             (section("kinds", "Kinds of faults", &self.kinds()))
@@ -42,7 +43,26 @@ impl Evidence<'_> {
         }
     }
 
+    /// A class as a word with its shape. A budget that its scenario said would break is no surprise.
+    fn class(&self, run: &RunRecord, class: &str) -> Markup {
+        let bad = CLASSES.iter().any(|(known, bad, _)| *known == class && *bad);
+        let passed = run.verdict_here(&self.bundle.program) == Verdict::Pass;
+        match class {
+            "" => html! { "none" },
+            "no-reaction" => shape::named(RowVerdict::Info, class),
+            _ if bad && passed => html! { (shape::named(RowVerdict::ExpectedFail, class)) ", as expected" },
+            _ => shape::word(bad, class),
+        }
+    }
+
     fn classes(&self) -> Markup {
+        let stated = |wanted: &str| {
+            self.injections()
+                .filter(|(run, injection)| {
+                    injection.class == wanted && run.verdict_here(&self.bundle.program) == Verdict::Pass
+                })
+                .count()
+        };
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, injection) in self.injections() {
             *counts.entry(injection.class.as_str()).or_default() += 1;
@@ -54,13 +74,19 @@ impl Evidence<'_> {
             .collect();
         let content = html! {
             caption { (self.injections().count()) " injections in all; none is left out of the count" }
-            thead { tr { th scope="col" { "Class" } th.number scope="col" { "Injections" } th.wide scope="col" { "Meaning" } } }
+            thead { tr { th scope="col" { "Class" } th.number scope="col" { "Injections" } th.number scope="col" { "In runs that passed" } th.wide scope="col" { "Meaning" } } }
             tbody {
                 @for (class, bad, meaning) in CLASSES {
                     @let number = counts.get(class).copied().unwrap_or_default();
-                    tr { th scope="row" { @if number > 0 { (shape::word(*bad, class)) } @else { (class) } } td.number { (number) } td { (meaning) } }
+                    @let bad = *bad && number > stated(class);
+                    tr {
+                        th scope="row" { @if bad { (shape::word(true, class)) } @else { (class) } }
+                        td.number { (number) }
+                        td.number { (stated(class)) }
+                        td { (meaning) }
+                    }
                 }
-                @for (class, number) in other { tr { th scope="row" { (class) } td.number { (number) } td { "told by the run" } } }
+                @for (class, number) in other { tr { th scope="row" { (class) } td.number { (number) } td.number { (stated(class)) } td { "told by the run" } } }
             }
         };
         table("Classes of injections", &content)
@@ -91,7 +117,6 @@ impl Evidence<'_> {
             }
             tbody {
                 @for (run, injection) in self.injections() {
-                    @let bad = CLASSES.iter().any(|(class, bad, _)| *class == injection.class && *bad);
                     tr {
                         th scope="row" { a href={ (run.folder) "/report.html#faults" } { (run.name) } }
                         td { (injection.kind) }
@@ -99,7 +124,7 @@ impl Evidence<'_> {
                         td.number { (injection.at_ms.map_or_else(|| "never".to_owned(), words::duration)) }
                         td.number { (words::grouped(injection.activations)) }
                         td { (injection.effect) }
-                        td { @if injection.class.is_empty() { "none" } @else { (shape::word(bad, &injection.class)) } }
+                        td { (self.class(run, &injection.class)) }
                     }
                 }
             }

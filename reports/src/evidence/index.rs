@@ -53,9 +53,9 @@ impl Evidence<'_> {
         html! {
             p {
                 "In " (count(runs, "run", "runs")) " of the scenarios named below, with the seeds and assumptions named there, "
-                (shown) " of " (in_scope) " requirements in scope were judged by rows of executed runs: "
-                (of(Status::Verified)) " held in every run that judged them, " (of(Status::Information)) " are shown for information, "
-                (of(Status::Failed)) " failed and " (of(Status::Inconclusive)) " could not be measured where they should have been."
+                (shown) " of " (in_scope) " requirements in scope were judged by rows of executed runs; "
+                "held in every run that judged them: " (of(Status::Verified)) "; shown for information: " (of(Status::Information)) "; failed: "
+                (of(Status::Failed)) "; not measured where they should have been: " (of(Status::Inconclusive)) "."
             }
             p {
                 "Not shown by any run: " (of(Status::Tested)) " by passed tests of the crates, " (of(Status::Construction))
@@ -100,9 +100,9 @@ impl Evidence<'_> {
             }
             thead {
                 tr {
-                    th scope="col" { "Requirement" } th scope="col" { "Verdict" } th scope="col" { "Judged by" }
+                    th scope="col" { "Requirement" } th scope="col" { "Verdict" } th.rows scope="col" { "Judged by" }
                     th.number scope="col" { "Worst case" } th.number scope="col" { "Limit" } th.number scope="col" { "Margin" }
-                    th scope="col" { "Proof" } th scope="col" { "Runs" }
+                    th.proof scope="col" { "Proof" } th scope="col" { "Runs" }
                 }
             }
             tbody { @for row in self.trace.rows.iter().filter(|row| row.requirement.scope == Scope::In) { (self.verdict_row(row)) } }
@@ -175,7 +175,11 @@ impl Evidence<'_> {
                 td.number { (report.injections.len()) }
                 td {
                     a href={ (folder) "/result.json" } { "result" }
-                    @if report.events.is_some() { " " a href={ (folder) "/events.jsonl" } { "events" } }
+                    @match &report.events {
+                        Some(_) if run.events_kept => { " " a href={ (folder) "/events.jsonl" } { "events" } }
+                        Some(log) => { " events not kept: " (words::grouped(log.lines)) " lines" }
+                        None => {}
+                    }
                     " " a href={ (folder) "/scenario.ron" } { "scenario" }
                 }
             }

@@ -172,6 +172,8 @@ pub struct RunRecord {
     pub folder: String,
     /// SHA-256 of its result.json.
     pub result_sha256: String,
+    /// Whether its log of events is in the folder; one that is very long is not.
+    pub events_kept: bool,
     /// Verdict of the result.
     pub verdict: Verdict,
     /// Whether it did not pass and its scenario states just that.

@@ -28,7 +28,8 @@ pub(super) const PAGES: [Page; 8] = [
 
 /// What the pages of a bundle need beside the style of a report.
 const STYLE: &str = "nav [aria-current] { color: var(--text); font-weight: 700; text-decoration: none; }
-.mark { white-space: nowrap; }
+.banners { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .8rem; max-width: none; }
+.rows { min-width: 11rem; } .proof { min-width: 9rem; }
 ul.plain { margin: .5rem 0; padding-left: 1.25rem; }
 td ul.plain { margin: 0; padding-left: 1rem; }
 article { border-top: 1px solid var(--line); margin-top: 1.25rem; }
@@ -39,7 +40,8 @@ impl Evidence<'_> {
     /// A whole page.
     pub(super) fn page(&self, page: &Page) -> String {
         let verdict = self.verdict();
-        let title = format!("{}: evidence, {}", verdict.word().to_uppercase(), page.title.to_lowercase());
+        let coverage = if self.trace.count(Status::Uncovered) == 0 { "" } else { ", coverage incomplete" };
+        let title = format!("{}{coverage}: evidence, {}", verdict.word().to_uppercase(), page.title.to_lowercase());
         let content = html! {
             (DOCTYPE)
             html lang="en" {
@@ -52,7 +54,7 @@ impl Evidence<'_> {
                 }
                 body {
                     header {
-                        p { (shape::run(verdict)) " " (self.coverage_mark()) }
+                        p.banners { (shape::run(verdict)) " what was run " (self.coverage_banner()) }
                         h1 { "Evidence: " (page.title.to_lowercase()) }
                     }
                     nav aria-label="Pages of this bundle" {
@@ -71,16 +73,13 @@ impl Evidence<'_> {
     }
 
     /// Whether every requirement in scope has been shown by something, told beside the verdict of what was run.
-    fn coverage_mark(&self) -> Markup {
-        let uncovered = self.trace.count(Status::Uncovered);
-        let text = match uncovered {
-            0 => "every requirement in scope has evidence or a stated reason".to_owned(),
-            1 => "1 requirement in scope has no executed evidence".to_owned(),
-            _ => format!("{uncovered} requirements in scope have no executed evidence"),
-        };
-        let verdict = if uncovered == 0 { crate::RowVerdict::Pass } else { crate::RowVerdict::NotRun };
-        let word = if uncovered == 0 { "coverage complete: " } else { "coverage incomplete: " };
-        html! { span { (shape::named(verdict, word.trim_end_matches(": "))) ": " (text) "." } }
+    fn coverage_banner(&self) -> Markup {
+        match self.trace.count(Status::Uncovered) {
+            0 => shape::banner(true, "COVERAGE COMPLETE"),
+            uncovered => {
+                html! { (shape::banner(false, "COVERAGE INCOMPLETE")) " " (count(uncovered, "requirement", "requirements")) " in scope without executed evidence" }
+            }
+        }
     }
 }
 

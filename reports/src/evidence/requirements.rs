@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::Evidence;
 use super::index::{numbers, place, tests_words};
-use super::page::{section, status};
+use super::page::{count, section, status};
 use super::trace::{Proof, Traced};
 use crate::html::{rows, shape, table};
 use crate::requirements::{Scope, StatementKind, baseline_files};
@@ -146,13 +146,13 @@ fn proofs(row: &Traced<'_>) -> Markup {
     let shown = judged.len().min((judged.len() - plain) + PROOFS_SHOWN);
     let content = html! {
         caption {
-            (judged.len()) " judged rows"
+            (count(judged.len(), "judged row", "judged rows"))
             @if shown < judged.len() { "; the " (shown) " here are all that did not simply pass and some that did, the rest is in traceability.csv" }
         }
         thead {
             tr {
                 th scope="col" { "Row" } th scope="col" { "Verdict" } th.number scope="col" { "Worst case" }
-                th.number scope="col" { "Limit" } th.number scope="col" { "Margin" } th scope="col" { "Proof" }
+                th.number scope="col" { "Limit" } th.number scope="col" { "Margin" } th.proof scope="col" { "Proof" }
             }
         }
         tbody {

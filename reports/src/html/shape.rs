@@ -34,6 +34,12 @@ pub(crate) fn run(verdict: Verdict) -> Markup {
     html! { span class={ "verdict " (class) } { (shape(path)) (verdict.word().to_uppercase()) } }
 }
 
+/// Something of the same weight as a verdict of a run that is good, or needs attention.
+pub(crate) fn banner(good: bool, words: &str) -> Markup {
+    let (class, path) = if good { ("good", TICK) } else { ("warn", WARNING) };
+    html! { span class={ "verdict " (class) } { (shape(path)) (words) } }
+}
+
 /// The verdict of a row; what needs attention is in capitals.
 pub(crate) fn row(verdict: RowVerdict) -> Markup {
     named(verdict, verdict.word())

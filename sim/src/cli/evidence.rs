@@ -33,6 +33,8 @@ use crate::scenario::{Loaded, Scenario};
 
 /// The list of all files with their SHA-256.
 pub(super) const MANIFEST: &str = "manifest.sha256";
+/// A longer log of events is not kept: its hash is in the result, and the scenario gives it again, byte for byte.
+const EVENTS_BYTES_MAX: usize = 16 << 20;
 
 /// Arguments of `cooltwin evidence`.
 #[derive(Args, Clone, Debug)]
@@ -257,22 +259,25 @@ fn run_all(
     };
     let progress = Progress::new(suite.scenarios.len(), terminal);
     let mut written = Ok(());
+    let mut kept = Vec::new();
     let cases = regression::run_suite(&suite.scenarios, arguments.suite.jobs(), &once, |index, case| {
         let loaded = &suite.scenarios[index];
         progress.tell(&loaded.scenario.name, &suite.words(index, case));
         if let (Ok(report), true) = (&case.result, written.is_ok()) {
             let hash = report.events.as_ref().map_or("", |log| log.sha256.as_str());
             let log = logs.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
+            let log = log.filter(|text| text.len() <= EVENTS_BYTES_MAX);
+            kept.push((index, log.is_some()));
             written = write_run(writing, &folder_of("runs", &loaded.scenario), loaded, report, log.as_deref());
         }
     });
     progress.done();
     written?;
     let mut reports = Vec::new();
-    for (loaded, case) in suite.scenarios.iter().zip(&cases) {
+    for (index, (loaded, case)) in suite.scenarios.iter().zip(&cases).enumerate() {
         match &case.result {
             Ok(report) => {
-                bundle.runs.push(record(loaded, case, report));
+                bundle.runs.push(record(loaded, case, report, kept.contains(&(index, true))));
                 reports.push(report.clone());
             }
             Err(panic) => {
@@ -288,12 +293,13 @@ fn folder_of(kind: &str, scenario: &Scenario) -> String {
     format!("{kind}/{}/{}", scenario.name, scenario.seed)
 }
 
-fn record(loaded: &Loaded, case: &Case, report: &Report) -> RunRecord {
+fn record(loaded: &Loaded, case: &Case, report: &Report, events_kept: bool) -> RunRecord {
     RunRecord {
         name: report.scenario.name.clone(),
         seed: report.seed.to_string(),
         folder: folder_of("runs", &loaded.scenario),
         result_sha256: sha256(result_text(report).as_bytes()),
+        events_kept,
         verdict: report.verdict,
         stated: regression::as_stated(&loaded.scenario, report),
         retries: regression::retries(report),
@@ -355,7 +361,11 @@ fn take_stored(
                 let folder = folder_of("stored", &loaded.scenario);
                 write_run(writing, &folder, loaded, &report, events.as_deref())?;
                 let case = Case { result: Ok(report.clone()), difference: None };
-                bundle.runs.push(RunRecord { folder, origin: Origin::Stored, ..record(loaded, &case, &report) });
+                bundle.runs.push(RunRecord {
+                    folder,
+                    origin: Origin::Stored,
+                    ..record(loaded, &case, &report, events.is_some())
+                });
                 reports.push(report);
             }
             Err(why) => bundle.skipped.push(NotRun { planned, why: format!("tagged long; {why}") }),

@@ -165,6 +165,12 @@ fn result(folder: &Path, run: &RunRecord) -> Result<Report, String> {
     if report.build != run.build {
         return Err("its result is of another build than the record says".to_owned());
     }
+    if let Some(log) = report.events.as_ref().filter(|_| run.events_kept) {
+        let bytes = std::fs::read(folder.join(&run.folder).join(&log.file)).map_err(|_| "its log of events is missing")?;
+        if sha256(&bytes) != log.sha256 {
+            return Err("its log of events is not that of its result".to_owned());
+        }
+    }
     Ok(report)
 }
 
@@ -180,7 +186,7 @@ fn pages(folder: &Path, bundle: &Bundle, reports: &[Report]) -> Vec<Finding> {
             .as_ref()
             .and_then(|log| std::fs::read_to_string(folder.join(&run.folder).join(&log.file)).ok());
         wanted.insert(format!("{}/scenario.ron", run.folder), report.scenario.resolved.clone());
-        // A log that is not that of the result was named with the manifest or is with the second run.
+        // A log that is not that of its result was named with the result.
         if let Ok(page) = reports::html(report, events.as_deref()) {
             wanted.insert(format!("{}/report.html", run.folder), page);
         }

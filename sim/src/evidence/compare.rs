@@ -171,6 +171,7 @@ mod tests {
             seed: "1".to_owned(),
             folder: String::new(),
             result_sha256: String::new(),
+            events_kept: true,
             verdict: Verdict::Pass,
             stated: false,
             retries: 0,

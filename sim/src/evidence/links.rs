@@ -6,6 +6,9 @@ use crate::checks::{REQUIREMENTS, Verification};
 use crate::scenario::FaultKind;
 use crate::scenario::schema::{Shape, Value};
 
+/// Requirements of which several scenarios show a part each.
+const FURTHER: [(&str, &str); 2] = [("PFU-004", "model-aros-25"), ("PFU-004", "model-aros-40")];
+
 /// Requirements that a shipped scenario as a whole stands for.
 #[must_use]
 pub fn links() -> Vec<Link> {
@@ -13,7 +16,8 @@ pub fn links() -> Vec<Link> {
         Verification::Scenario(name) => Some(Link { requirement: (*id).to_owned(), scenario: (*name).to_owned() }),
         _ => None,
     };
-    REQUIREMENTS.iter().filter_map(link).collect()
+    let further = FURTHER.iter().map(|(id, name)| Link { requirement: (*id).to_owned(), scenario: (*name).to_owned() });
+    REQUIREMENTS.iter().filter_map(link).chain(further).collect()
 }
 
 /// Kinds of faults that a scenario may inject, as results name them.
