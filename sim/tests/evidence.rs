@@ -399,7 +399,8 @@ fn a_log_of_tests_covers_what_they_name_and_a_failed_test_fails_the_bundle() {
 #[test]
 fn every_id_that_a_check_budget_scenario_or_test_names_is_in_the_baseline() {
     let known = |id: &str| baseline().get(id).is_some();
-    for (row, ids) in IDS.iter().chain(END_IDS) {
+    let safety = cooltwin::run::safety::CHECKS.iter().chain(cooltwin::run::safety::BUDGETS);
+    for (row, ids) in IDS.iter().chain(END_IDS).chain(safety) {
         for id in *ids {
             assert!(known(id), "{row} names {id}");
         }
@@ -454,7 +455,8 @@ fn nothing_is_said_to_be_shown_elsewhere_that_a_row_shows() {
     let Baseline { statements, .. } = baseline();
     for statement in statements.iter().filter(|statement| statement.kind == StatementKind::Elsewhere) {
         let id = statement.requirement.as_str();
-        let row = IDS.iter().chain(END_IDS).find(|(_, ids)| ids.contains(&id));
+        let safety = cooltwin::run::safety::CHECKS.iter().chain(cooltwin::run::safety::BUDGETS);
+        let row = IDS.iter().chain(END_IDS).chain(safety).find(|(_, ids)| ids.contains(&id));
         assert!(row.is_none(), "{row:?} shows {id}: remove its statement");
     }
 }

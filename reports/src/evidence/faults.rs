@@ -61,7 +61,7 @@ impl Evidence<'_> {
                 .filter(|(run, injection)| {
                     injection.class == wanted && run.verdict_here(&self.bundle.program) == Verdict::Pass
                 })
-                .count()
+                .count() as u64
         };
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for (_, injection) in self.injections() {

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::{Page, Section, shape, table};
+use super::Column::{Number, Text};
+use super::{Page, Section, head, shape, table};
 use crate::number::Fixed;
 use crate::report::{Budget, Check};
 use crate::requirements::{Requirement, baseline};
@@ -14,17 +15,7 @@ impl Page<'_> {
         let report = self.report;
         let content = html! {
             caption { "Worst case of each requirement in this run. A row without a measurement is never a pass." }
-            thead {
-                tr {
-                    th scope="col" { "Requirement" }
-                    th scope="col" { "Criterion" }
-                    th scope="col" { "Verdict" }
-                    th.number scope="col" { "Worst case" }
-                    th.number scope="col" { "Limit" }
-                    th.number scope="col" { "Margin" }
-                    th scope="col" { "Proof" }
-                }
-            }
+            (head(&[Text("Requirement"), Text("Criterion"), Text("Verdict"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof")]))
             @if !report.budgets.is_empty() { tbody { (group("Budgets")) (self.budget_rows()) } }
             @if !report.checks.is_empty() { tbody { (group("Checks")) (self.check_rows()) } }
             @if !report.expectations.is_empty() { tbody { (group("Expectations of the scenario")) (self.expectation_rows()) } }

@@ -166,7 +166,8 @@ fn result(folder: &Path, run: &RunRecord) -> Result<Report, String> {
         return Err("its result is of another build than the record says".to_owned());
     }
     if let Some(log) = report.events.as_ref().filter(|_| run.events_kept) {
-        let bytes = std::fs::read(folder.join(&run.folder).join(&log.file)).map_err(|_| "its log of events is missing")?;
+        let bytes =
+            std::fs::read(folder.join(&run.folder).join(&log.file)).map_err(|_| "its log of events is missing")?;
         if sha256(&bytes) != log.sha256 {
             return Err("its log of events is not that of its result".to_owned());
         }
