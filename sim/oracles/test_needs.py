@@ -19,7 +19,7 @@ COOLTWIN = pathlib.Path(os.environ.get("COOLTWIN", ROOT / "target/release/cooltw
 @pytest.fixture(scope="module")
 def bundle():
     """A bundle of two runs: one that passes, and one that breaks a budget as it says."""
-    scenarios = [ROOT / "scenarios" / name for name in ("small.ron", "slow-flash.ron")]
+    scenarios = [ROOT / "scenarios" / name for name in ("nominal-11.ron", "slow-flash.ron")]
     folder = OUT / "evidence"
     made = subprocess.run(
         [COOLTWIN, "evidence", "--allow-dirty", "--out", folder, *scenarios], capture_output=True, text=True, check=False
@@ -63,8 +63,8 @@ def test_links_lead_from_run_to_row_to_requirement_and_back(imported):
     row = needs["ROW_BUDGET_PUMP_UPDATE"]
     assert row["links"] == ["PFU-041"]
     assert "ROW_BUDGET_PUMP_UPDATE" in needs["PFU-041"]["links_back"]
-    assert "ROW_BUDGET_PUMP_UPDATE" in needs["RUN_SMALL_1"]["links"]
-    assert "RUN_SMALL_1" in row["links_back"]
+    assert "ROW_BUDGET_PUMP_UPDATE" in needs["RUN_NOMINAL_11_1"]["links"]
+    assert "RUN_NOMINAL_11_1" in row["links_back"]
 
 
 def test_status_and_margin_are_those_of_the_bundle(bundle, imported):

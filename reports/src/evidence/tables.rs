@@ -12,7 +12,9 @@ fn written(columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String 
     let mut writer = Writer::from_writer(Vec::new());
     writer.write_record(columns).expect("rows are written to memory");
     for row in rows {
-        let row = row.iter().map(|text| crate::csv::text(text));
+        let row = row
+            .iter()
+            .map(|text| if text.parse::<crate::Fixed>().is_ok() { text.clone() } else { crate::csv::text(text) });
         writer.write_record(row).expect("rows are written to memory");
     }
     String::from_utf8(writer.into_inner().expect("rows are written to memory")).expect("rows are text")

@@ -207,7 +207,7 @@ fn rules() -> Markup {
             li { "A run is an error before it is a fail, a fail before it is inconclusive, and a pass only if nothing else." }
             li { "A row with nothing measured, an injection that never acted and a precondition never reached are inconclusive, never a pass." }
             li { "A row that fails as its scenario expects reads expected-fail; if the failure does not come, the row fails." }
-            li { "A requirement is a pass when a row that names it held in at least one executed run and failed in none. Rows of runs that could not be judged, of two runs that differ and of another program's stored results do not count." }
+            li { "A requirement is a pass when a row that names it held in at least one executed run and failed in none; where budgets name it, one of them must have held. Rows of runs that could not be judged, of two runs that differ and of another program's stored results do not count." }
             li { "A run without a pass counts as good for the bundle only if its scenario states that verdict and all else that it expects holds; it reads as stated, never as a pass." }
         }
         p { "Values are held against limits as exact decimals; none is rounded before it is judged." }

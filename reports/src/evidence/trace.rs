@@ -153,9 +153,11 @@ pub(crate) struct Traced<'a> {
 impl<'a> Traced<'a> {
     /// The proof with the worst case: what is not good first, then the smallest margin, then what was looked at most.
     pub(crate) fn worst(&self) -> Option<&Proof<'a>> {
+        let broken_only = budgets_only_broke(&self.proofs);
         let rank = |verdict: RowVerdict| match verdict {
             RowVerdict::Error | RowVerdict::Fail => 0,
             RowVerdict::Inconclusive => 1,
+            RowVerdict::ExpectedFail if broken_only => 1,
             RowVerdict::Pass | RowVerdict::Info => 2,
             RowVerdict::ExpectedFail => 3,
             RowVerdict::NotApplicable | RowVerdict::NotRun => 4,
@@ -253,6 +255,14 @@ impl<'a> Trace<'a> {
     }
 }
 
+/// Whether the only judged budgets are broken ones, as their scenarios expect. Checks beside them are no substitute.
+fn budgets_only_broke(proofs: &[Proof<'_>]) -> bool {
+    let budgets = proofs.iter().filter(|proof| matches!(proof.row, ProofRow::Budget(_)));
+    let mut verdicts =
+        budgets.map(|proof| proof.verdict).filter(|verdict| *verdict != RowVerdict::NotApplicable).peekable();
+    verdicts.peek().is_some() && verdicts.all(|verdict| verdict == RowVerdict::ExpectedFail)
+}
+
 /// Whether a run may stand for anything.
 fn counts(bundle: &Bundle, run: &RunRecord, report: &Report) -> bool {
     run.is_of(&bundle.program) && report.verdict != Verdict::Error && run.difference.is_none()
@@ -318,7 +328,7 @@ fn status(
     match () {
         () if any(RowVerdict::Fail) || any(RowVerdict::Error) || test_failed => Status::Failed,
         () if requirement.scope != Scope::In => Status::NotInScope,
-        () if unmeasured => Status::Inconclusive,
+        () if unmeasured || budgets_only_broke(proofs) => Status::Inconclusive,
         () if says(StatementKind::Elsewhere) => Status::Elsewhere,
         () if any(RowVerdict::Pass) => Status::Verified,
         () if any(RowVerdict::Info) => Status::Information,

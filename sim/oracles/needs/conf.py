@@ -13,6 +13,6 @@ needs_types = [
     {"directive": "run", "title": "Run", "prefix": "RUN_", "color": "#DF744A", "style": "node"},
 ]
 needs_fields = {
-    name: {"description": name}
+    name: {"description": name, "default": ""}
     for name in "method criterion decision revision sha256 worst limit margin unit proof".split()
 }
