@@ -6,7 +6,8 @@ use maud::{Markup, html};
 
 use super::Evidence;
 use super::page::{count, requirement_link, section};
-use crate::html::table;
+use crate::html::Column::{Text, Wide};
+use crate::html::{head, table};
 
 /// Names of runs that are spelled out; more are counted.
 const RUNS_NAMED: usize = 4;
@@ -30,7 +31,7 @@ impl Evidence<'_> {
         let all = self.bundle.runs.len();
         let content = html! {
             caption { "Every value that any run takes for granted; a value that only some runs have names them. Each is confirmed by the owner of the product." }
-            thead { tr { th.wide scope="col" { "Assumption" } th scope="col" { "Value" } th.wide scope="col" { "Source" } th scope="col" { "Runs" } } }
+            (head(&[Wide("Assumption"), Text("Value"), Wide("Source"), Text("Runs")]))
             tbody {
                 @for ((text, source, value), runs) in &found {
                     tr { th scope="row" { (text) } td { (value) } td { (source) } td { (names(runs, all)) } }
@@ -48,7 +49,7 @@ impl Evidence<'_> {
         let decided = self.baseline.requirements.iter().filter(|row| !row.decision.is_empty());
         let content = html! {
             caption { "Where the source is silent or contradicts itself; owner of each decision: the owner of the product" }
-            thead { tr { th scope="col" { "Requirement" } th.wide scope="col" { "Decided" } th scope="col" { "Scope" } } }
+            (head(&[Text("Requirement"), Wide("Decided"), Text("Scope")]))
             tbody {
                 @for row in decided {
                     tr { th scope="row" { (requirement_link(&row.id)) " " (row.title) } td { (row.decision) } td { (row.scope.word()) } }

@@ -6,7 +6,8 @@ use maud::{Markup, html};
 
 use super::page::count;
 use super::{Evidence, Status};
-use crate::html::{shape, table};
+use crate::html::Column::{Number, Text, Wide};
+use crate::html::{head, shape, table};
 use crate::verdict::RowVerdict;
 
 /// How a point is answered.
@@ -43,7 +44,7 @@ impl Evidence<'_> {
     pub(super) fn checklist(&self) -> Markup {
         let content = html! {
             caption { "The 40 points of the project's checklist for validation reports" }
-            thead { tr { th.number scope="col" { "No." } th.wide scope="col" { "Asked for" } th scope="col" { "Answer" } th.wide scope="col" { "Where, or why not" } } }
+            (head(&[Number("No."), Wide("Asked for"), Text("Answer"), Wide("Where, or why not")]))
             tbody {
                 @for (number, point) in (1..).zip(self.points()) {
                     tr id={ "point-" (number) } {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use maud::{Markup, html};
 
 use super::Evidence;
-use crate::html::{rows, shape, table};
+use crate::html::Column::{Text, Wide};
+use crate::html::{head, rows, shape, table};
 
 impl Evidence<'_> {
     /// Checks and budgets of executed runs that no control was tried on.
@@ -28,7 +29,7 @@ impl Evidence<'_> {
         let without = self.without_control();
         let content = html! {
             caption { "Tried by the program that made this bundle, just before it was written" }
-            thead { tr { th scope="col" { "Check or budget" } th.wide scope="col" { "Shown" } th scope="col" { "Control" } } }
+            (head(&[Text("Check or budget"), Wide("Shown"), Text("Control")]))
             tbody {
                 @for control in controls {
                     tr {

@@ -6,7 +6,8 @@ use maud::{Markup, html};
 
 use super::page::section;
 use super::{Evidence, RunRecord};
-use crate::html::{shape, table};
+use crate::html::Column::{Number, Text, Wide};
+use crate::html::{head, shape, table};
 use crate::report::Injection;
 use crate::verdict::{RowVerdict, Verdict};
 use crate::words;
@@ -74,7 +75,7 @@ impl Evidence<'_> {
             .collect();
         let content = html! {
             caption { (self.injections().count()) " injections in all; none is left out of the count" }
-            thead { tr { th scope="col" { "Class" } th.number scope="col" { "Injections" } th.number scope="col" { "In runs that passed" } th.wide scope="col" { "Meaning" } } }
+            (head(&[Text("Class"), Number("Injections"), Number("In runs that passed"), Wide("Meaning")]))
             tbody {
                 @for (class, bad, meaning) in CLASSES {
                     @let number = counts.get(class).copied().unwrap_or_default();
@@ -109,12 +110,7 @@ impl Evidence<'_> {
     fn injection_table(&self) -> Markup {
         let content = html! {
             caption { "In the order of the runs" }
-            thead {
-                tr {
-                    th scope="col" { "Run" } th scope="col" { "Fault" } th scope="col" { "Target" } th.number scope="col" { "First acted" }
-                    th.number scope="col" { "Times" } th.wide scope="col" { "Read back" } th scope="col" { "Class" }
-                }
-            }
+            (head(&[Text("Run"), Text("Fault"), Text("Target"), Number("First acted"), Number("Times"), Wide("Read back"), Text("Class")]))
             tbody {
                 @for (run, injection) in self.injections() {
                     tr {

@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use super::page::{count, requirement_link, section, status};
 use super::trace::{Proof, ProofRow, Traced};
 use super::{Evidence, NotRun, Origin, RunRecord, Status};
-use crate::html::{rows, shape, signatures, table};
+use crate::html::Column::{Number, Text, Wide};
+use crate::html::{head, rows, shape, signatures, table};
 use crate::report::Report;
 use crate::requirements::Scope;
 use crate::verdict::{RowVerdict, Verdict};
@@ -98,13 +99,7 @@ impl Evidence<'_> {
                 "Worst case of each requirement over all runs; its proof is one click away. What was never run is "
                 a href="traceability.html#uncovered" { "uncovered" } ", and never a pass."
             }
-            thead {
-                tr {
-                    th scope="col" { "Requirement" } th scope="col" { "Verdict" } th.rows scope="col" { "Judged by" }
-                    th.number scope="col" { "Worst case" } th.number scope="col" { "Limit" } th.number scope="col" { "Margin" }
-                    th.proof scope="col" { "Proof" } th scope="col" { "Runs" }
-                }
-            }
+            (head(&[Text("Requirement"), Text("Verdict"), Wide("Judged by"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof"), Text("Runs")]))
             tbody { @for row in self.trace.rows.iter().filter(|row| row.requirement.scope == Scope::In) { (self.verdict_row(row)) } }
         };
         table("Requirements in scope", &content)
@@ -150,12 +145,7 @@ impl Evidence<'_> {
     fn run_table(&self) -> Markup {
         let content = html! {
             caption { "In the order of the plan. The title leads to the page of the run." }
-            thead {
-                tr {
-                    th scope="col" { "Scenario" } th.wide scope="col" { "Title" } th.number scope="col" { "Seed" } th scope="col" { "Verdict" }
-                    th scope="col" { "Twice the same" } th.number scope="col" { "Simulated" } th.number scope="col" { "Faults" } th scope="col" { "Raw data" }
-                }
-            }
+            (head(&[Text("Scenario"), Wide("Title"), Number("Seed"), Text("Verdict"), Text("Twice the same"), Number("Simulated"), Number("Faults"), Text("Raw data")]))
             tbody { @for (run, report) in self.runs() { (self.run_row(run, report)) } }
         };
         table("Runs", &content)
@@ -173,7 +163,7 @@ impl Evidence<'_> {
                 td { (repeats(run)) }
                 td.number { (words::duration(report.simulated_ms)) }
                 td.number { (report.injections.len()) }
-                td {
+                td.links {
                     a href={ (folder) "/result.json" } { "result" }
                     @match &report.events {
                         Some(_) if run.events_kept => { " " a href={ (folder) "/events.jsonl" } { "events" } }
@@ -291,7 +281,7 @@ fn files() -> Markup {
     ];
     let content = html! {
         caption { "Beside the pages and the folders " code { "runs" } ", " code { "requirements" } " and " code { "sources" } }
-        thead { tr { th scope="col" { "File" } th.wide scope="col" { "Holds" } } }
+        (head(&[Text("File"), Wide("Holds")]))
         tbody { @for (file, holds) in list { tr { th scope="row" { a href=(file) { (file) } } td { (holds) } } } }
     };
     table("Files", &content)

@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use super::Evidence;
 use super::page::{count, requirement_link, section, status};
 use super::trace::{RowTrace, Status, Traced};
-use crate::html::{rows, shape, table};
+use crate::html::Column::{Number, Text, Wide};
+use crate::html::{head, rows, shape, table};
 use crate::requirements::Scope;
 use crate::verdict::RowVerdict;
 
@@ -26,12 +27,7 @@ impl Evidence<'_> {
     fn forward(&self) -> Markup {
         let content = html! {
             caption { "Requirements in scope, with the rows, runs and tests that stand for them" }
-            thead {
-                tr {
-                    th scope="col" { "Requirement" } th scope="col" { "Status" } th.wide scope="col" { "Checks and budgets" }
-                    th.number scope="col" { "Runs" } th.number scope="col" { "Tests" } th.wide scope="col" { "Else" }
-                }
-            }
+            (head(&[Text("Requirement"), Text("Status"), Wide("Checks and budgets"), Number("Runs"), Number("Tests"), Wide("Else")]))
             tbody { @for row in self.trace.rows.iter().filter(|row| row.requirement.scope == Scope::In) { (self.forward_row(row)) } }
         };
         table("From requirement to check", &content)
@@ -73,12 +69,7 @@ impl Evidence<'_> {
     fn backward(&self) -> Markup {
         let content = html! {
             caption { "Every check and budget of every executed run" }
-            thead {
-                tr {
-                    th scope="col" { "Check or budget" } th scope="col" { "Kind" } th.wide scope="col" { "Requirements" }
-                    th.wide scope="col" { "Verdicts in runs" } th scope="col" { "Control" }
-                }
-            }
+            (head(&[Text("Check or budget"), Text("Kind"), Wide("Requirements"), Wide("Verdicts in runs"), Text("Control")]))
             tbody { @for ((kind, id), row) in &self.trace.checks { (self.backward_row(kind, id, row)) } }
         };
         table("From check to requirement", &content)
@@ -113,7 +104,7 @@ impl Evidence<'_> {
         let rows: Vec<&Traced<'_>> = self.trace.rows.iter().filter(|row| row.status == Status::Uncovered).collect();
         let content = html! {
             caption { "In scope, not judged by any executed run, and without a statement why not" }
-            thead { tr { th scope="col" { "Requirement" } th scope="col" { "Status" } th.wide scope="col" { "What there is" } } }
+            (head(&[Text("Requirement"), Text("Status"), Wide("What there is")]))
             tbody {
                 @for row in &rows {
                     tr {

@@ -6,7 +6,8 @@ use super::Evidence;
 use super::index::{numbers, place, tests_words};
 use super::page::{count, section, status};
 use super::trace::{Proof, Traced};
-use crate::html::{rows, shape, table};
+use crate::html::Column::{Number, Text, Wide};
+use crate::html::{head, rows, shape, table};
 use crate::requirements::{Scope, StatementKind, baseline_files};
 use crate::verdict::RowVerdict;
 
@@ -68,12 +69,7 @@ impl Evidence<'_> {
     fn elsewhere(&self) -> Markup {
         let content = html! {
             caption { "Whole requirements and parts of them that no run of the twin can show" }
-            thead {
-                tr {
-                    th scope="col" { "Requirement" } th scope="col" { "What" } th.wide scope="col" { "Why" }
-                    th.wide scope="col" { "Other method" } th scope="col" { "Owner" }
-                }
-            }
+            (head(&[Text("Requirement"), Text("What"), Wide("Why"), Wide("Other method"), Text("Owner")]))
             tbody {
                 @for statement in self.baseline.statements.iter().filter(|statement| !statement.method.is_empty()) {
                     tr {
@@ -90,7 +86,7 @@ impl Evidence<'_> {
     fn out_of_scope(&self) -> Markup {
         let content = html! {
             caption { "Listed so that nothing falls out of the baseline in silence" }
-            thead { tr { th scope="col" { "Requirement" } th scope="col" { "Scope" } th.wide scope="col" { "Text" } th.wide scope="col" { "Decided" } } }
+            (head(&[Text("Requirement"), Text("Scope"), Wide("Text"), Wide("Decided")]))
             tbody {
                 @for row in self.of_scope(false) {
                     tr id=(row.requirement.id) {
@@ -108,7 +104,7 @@ impl Evidence<'_> {
 fn tables() -> Markup {
     html! {
         caption { "Tables of the baseline" }
-        thead { tr { th scope="col" { "File" } th.wide scope="col" { "SHA-256" } } }
+        (head(&[Text("File"), Wide("SHA-256")]))
         tbody {
             @for (name, text) in baseline_files() {
                 tr { th scope="row" { a href={ "requirements/" (name) } { (name) } } td { code { (crate::sha256(text.as_bytes())) } } }
@@ -149,12 +145,7 @@ fn proofs(row: &Traced<'_>) -> Markup {
             (count(judged.len(), "judged row", "judged rows"))
             @if shown < judged.len() { "; the " (shown) " here are all that did not simply pass and some that did, the rest is in traceability.csv" }
         }
-        thead {
-            tr {
-                th scope="col" { "Row" } th scope="col" { "Verdict" } th.number scope="col" { "Worst case" }
-                th.number scope="col" { "Limit" } th.number scope="col" { "Margin" } th.proof scope="col" { "Proof" }
-            }
-        }
+        (head(&[Text("Row"), Text("Verdict"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof")]))
         tbody {
             @for proof in &judged[..shown] {
                 tr {

@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::Evidence;
 use super::page::section;
-use crate::html::{evidence::limits, shape, table};
+use crate::html::Column::{Number, Text, Wide};
+use crate::html::{evidence::limits, head, shape, table};
 
 /// A way in which the tool can mislead.
 struct Mechanism {
@@ -101,7 +102,7 @@ impl Evidence<'_> {
         let inputs = &self.bundle.inputs;
         let crates = html! {
             caption { "SHA-256 of each crate's lines in sources/sources.sha256; " code { "sha256sum -c" } " at the root of the sources checks the files" }
-            thead { tr { th scope="col" { "Crate" } th scope="col" { "Part of" } th.number scope="col" { "Files" } th.wide scope="col" { "SHA-256" } } }
+            (head(&[Text("Crate"), Text("Part of"), Number("Files"), Wide("SHA-256")]))
             tbody {
                 @for each in &program.crates {
                     tr {
@@ -151,12 +152,7 @@ impl Evidence<'_> {
         };
         let content = html! {
             caption { "Files of the firmware under test" }
-            thead {
-                tr {
-                    th scope="col" { "File" } th.number scope="col" { "Lines" } th.number scope="col" { "Reached" }
-                    th.number scope="col" { "Branches" } th.number scope="col" { "Reached" } th.wide scope="col" { "Lines not reached" }
-                }
-            }
+            (head(&[Text("File"), Number("Lines"), Number("Reached"), Number("Branches"), Number("Reached"), Wide("Lines not reached")]))
             tbody {
                 @for file in &coverage.files {
                     tr {
@@ -195,7 +191,7 @@ fn class() -> Markup {
 fn mechanisms() -> Markup {
     let content = html! {
         caption { "Each way to fail with its measure and where this bundle shows it" }
-        thead { tr { th.wide scope="col" { "Way to fail" } th.wide scope="col" { "Measure" } th scope="col" { "Shown in" } } }
+        (head(&[Wide("Way to fail"), Wide("Measure"), Text("Shown in")]))
         tbody { @for each in MECHANISMS { tr { th scope="row" { (each.fails) } td { (each.measure) } td { a href=(each.page) { (each.shown) } } } } }
     };
     table("Failure mechanisms", &content)
