@@ -8,6 +8,7 @@ pub mod bus;
 pub mod checks;
 pub mod cli;
 pub mod event;
+pub mod evidence;
 pub mod export;
 pub mod faults;
 pub mod hosts;

@@ -10,11 +10,11 @@
 //! events alone, so the same result gives the same bytes. Every figure has a description and a table beside it; every
 //! verdict is a word with a shape.
 
-mod evidence;
+pub(crate) mod evidence;
 mod log;
-mod rows;
+pub(crate) mod rows;
 mod run;
-mod shape;
+pub(crate) mod shape;
 
 use std::fmt::Write as _;
 
@@ -219,7 +219,7 @@ fn inline(figure: &Figure) -> String {
 }
 
 /// The style sheet, with a twin for dark screens of every colour of the figures.
-fn style() -> String {
+pub(crate) fn style() -> String {
     let mut style = include_str!("style.css").to_owned();
     style.push_str("@media screen and (prefers-color-scheme: dark) {\n");
     for (_, light, dark) in Ink::ALL {
@@ -233,13 +233,14 @@ fn style() -> String {
 }
 
 /// A table that a narrow screen can scroll.
-fn table(label: &str, content: &Markup) -> Markup {
+pub(crate) fn table(label: &str, content: &Markup) -> Markup {
     html! { div.scroll role="region" aria-label={ "Table: " (label) } tabindex="0" { table { (content) } } }
 }
 
 /// The head of a column, by what stands below it.
 #[derive(Clone, Copy)]
-enum Column<'a> {
+pub(crate) enum Column<'a> {
+    /// Of any kind.
     Text(&'a str),
     /// Aligned at the right.
     Number(&'a str),
@@ -248,7 +249,7 @@ enum Column<'a> {
 }
 
 /// The heads of a table's columns.
-fn head(columns: &[Column<'_>]) -> Markup {
+pub(crate) fn head(columns: &[Column<'_>]) -> Markup {
     html! {
         thead {
             tr {
@@ -265,7 +266,7 @@ fn head(columns: &[Column<'_>]) -> Markup {
 }
 
 /// Boxes to sign in, on paper only.
-fn signatures() -> Markup {
+pub(crate) fn signatures() -> Markup {
     html! {
         table.signature {
             tbody {

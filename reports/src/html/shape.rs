@@ -24,7 +24,7 @@ const BAR: &str = "M3 8h10";
 const EXPECTED: &str = "M5 1h6l4 4v6l-4 4H5l-4-4V5ZM4.5 8l2.5 3 4.5-6";
 
 /// The verdict of a run in large letters.
-pub(super) fn run(verdict: Verdict) -> Markup {
+pub(crate) fn run(verdict: Verdict) -> Markup {
     let (class, path) = match verdict {
         Verdict::Pass => ("good", TICK),
         Verdict::Inconclusive => ("warn", WARNING),
@@ -34,9 +34,19 @@ pub(super) fn run(verdict: Verdict) -> Markup {
     html! { span class={ "verdict " (class) } { (shape(path)) (verdict.word().to_uppercase()) } }
 }
 
+/// Something of the same weight as a verdict of a run that is good, or needs attention.
+pub(crate) fn banner(good: bool, words: &str) -> Markup {
+    let (class, path) = if good { ("good", TICK) } else { ("warn", WARNING) };
+    html! { span class={ "verdict " (class) } { (shape(path)) (words) } }
+}
+
 /// The verdict of a row; what needs attention is in capitals.
-pub(super) fn row(verdict: RowVerdict) -> Markup {
-    let word = verdict.word();
+pub(crate) fn row(verdict: RowVerdict) -> Markup {
+    named(verdict, verdict.word())
+}
+
+/// The shape of a verdict with another word for it.
+pub(crate) fn named(verdict: RowVerdict, word: &str) -> Markup {
     let (class, path, word) = match verdict {
         RowVerdict::Pass => ("good", TICK, word.to_owned()),
         RowVerdict::Fail => ("bad", CROSS, word.to_uppercase()),
@@ -49,7 +59,7 @@ pub(super) fn row(verdict: RowVerdict) -> Markup {
 }
 
 /// Anything else that needs attention or not.
-pub(super) fn word(bad: bool, text: &str) -> Markup {
+pub(crate) fn word(bad: bool, text: &str) -> Markup {
     let (class, path) = if bad { ("bad", CROSS) } else { ("good", TICK) };
     html! { span class={ "word " (class) } { (shape(path)) (text) } }
 }

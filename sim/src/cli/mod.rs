@@ -6,6 +6,7 @@ mod baseline;
 mod check;
 mod convert;
 mod diff;
+mod evidence;
 pub mod exit;
 mod export;
 mod files;
@@ -19,6 +20,7 @@ mod stored;
 mod suite;
 mod terminal;
 mod traces;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -63,6 +65,10 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Run the scenario inside a result again and compare.
     Replay(replay::ReplayArgs),
+    /// Run a suite into an evidence bundle: pages, records, traceability, hashes.
+    Evidence(evidence::EvidenceArgs),
+    /// Check an evidence bundle: manifest, baseline, build, and every run once more.
+    Verify(verify::VerifyArgs),
     /// Compile and show configurations of safety units.
     #[command(subcommand)]
     Safety(safety::SafetyCommand),
@@ -186,6 +192,8 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Baseline(command) => baseline::baseline(&command),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Evidence(arguments) => evidence::evidence(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
         Command::Safety(command) => safety::safety(&command),
     }
 }

@@ -2,31 +2,32 @@
 //!
 //! A check that cannot fail proves nothing. Each control runs a healthy twin to some instant, sees that the check holds
 //! there, then shows it one falsified record, or tampers with the twin's truth, and expects that very check to be broken.
+//! They are part of the program, so that every evidence bundle tries them anew.
 
-use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use crate::bus::{Bus, BusRecord};
+use crate::checks::{Checks, Row, Truth};
+use crate::event::Twin;
+use crate::hosts::cpu::Cpu;
+use crate::hosts::flash::{Flash, Operation};
+use crate::hosts::{OrchestratorRecord, PumpRecord};
+use crate::kernel::{SimTime, Span};
+use crate::measure::Measures;
+use crate::node::{NodeId, Nodes};
+use crate::record::Record;
+use crate::run::{self, Identity};
+use crate::scenario::{FileSource, Scenario, load};
+use crate::twin;
 use bevy_ecs::prelude::World;
-use cooltwin::bus::{Bus, BusRecord};
-use cooltwin::checks::{Checks, END_IDS, IDS, Row, Truth};
-use cooltwin::event::Twin;
-use cooltwin::hosts::cpu::Cpu;
-use cooltwin::hosts::flash::{Flash, Operation};
-use cooltwin::hosts::{OrchestratorRecord, PumpRecord};
-use cooltwin::kernel::{SimTime, Span};
-use cooltwin::measure::Measures;
-use cooltwin::node::{NodeId, Nodes};
-use cooltwin::record::Record;
-use cooltwin::run::{self, Identity};
-use cooltwin::scenario::{FileSource, Scenario, load};
-use cooltwin::twin;
 use embedded_can::StandardId;
 use orchestrator::{Alarm, Cause, Event, LogEntry, Notice, UserAction};
 use protocol::Frame;
 use protocol::cyclic::PumpState;
 use protocol::ids::PumpNumber;
 use pump::FlashCommand;
-use reports::{RowVerdict, Verdict};
+use reports::RowVerdict;
 
 struct Text(&'static str);
 
@@ -174,7 +175,7 @@ impl Bench {
     /// The motor of a pump stands still at once.
     fn stop(&mut self, pump: u8) -> &mut Self {
         let (node, world) = (NodeId::new(pump), self.world());
-        cooltwin::plant::set_speed_command(world, node, units::Permille::new(0));
+        crate::plant::set_speed_command(world, node, units::Permille::new(0));
         let until = self.now + Span::from_secs(3);
         self.advance(until);
         self
@@ -185,11 +186,13 @@ impl Bench {
         self.world().get_mut::<Flash>(entity).expect("a flash")
     }
 
+    #[cfg(test)]
     fn cpu(&mut self, pump: u8) -> bevy_ecs::prelude::Mut<'_, Cpu> {
         let entity = self.world().resource::<Nodes>().entity(NodeId::new(pump));
         self.world().get_mut::<Cpu>(entity).expect("a CPU")
     }
 
+    #[cfg(test)]
     /// The CPU of a pump stands still for so many milliseconds from now on.
     fn hang(&mut self, pump: u8, millis: u64) -> &mut Self {
         let until = self.now + Span::from_millis(millis);
@@ -206,7 +209,7 @@ impl Bench {
     }
 }
 
-/// Each check with what must break it; `true` if it was broken.
+/// Shows a check what must break it; `true` if it was broken. A panic is a control that could not be tried.
 type Control = fn() -> bool;
 
 /// Consent is asked at about 2 s and given at 7 s; at 5 s pumps run in automatic mode.
@@ -216,38 +219,55 @@ const IN_TRY: u64 = 10;
 /// All pumps are updated and back in automatic mode.
 const AFTER: u64 = 60;
 
-const CONTROLS: &[(&str, Control)] = &[
-    ("no_write_without_consent", || Bench::at(BEFORE).erase(1).broken("no_write_without_consent")),
-    ("no_write_with_a_bad_image", || {
-        let mut bench = Bench::at(BEFORE);
-        bench.world().resource_mut::<Truth>().sound = false;
-        let unsound = bench.agreed().erase(1).broken("no_write_with_a_bad_image");
-        let mut bench = Bench::at(BEFORE);
-        bench.world().resource_mut::<Truth>().image_model = 77;
-        unsound && bench.agreed().erase(1).broken("no_write_with_a_bad_image")
+/// Each check with what it is shown.
+const CONTROLS: &[(&str, &str, Control)] = &[
+    ("no_write_without_consent", "an erase before the person has agreed", || {
+        Bench::at(BEFORE).erase(1).broken("no_write_without_consent")
     }),
-    ("equal_version_is_left_alone", || Bench::at(AFTER).agreed().erase(1).broken("equal_version_is_left_alone")),
-    ("motor_stands_before_flash_is_written", || {
+    (
+        "no_write_with_a_bad_image",
+        "an erase while the held image is unsound, and one while it is for another model",
+        || {
+            let mut bench = Bench::at(BEFORE);
+            bench.world().resource_mut::<Truth>().sound = false;
+            let unsound = bench.agreed().erase(1).broken("no_write_with_a_bad_image");
+            let mut bench = Bench::at(BEFORE);
+            bench.world().resource_mut::<Truth>().image_model = 77;
+            unsound && bench.agreed().erase(1).broken("no_write_with_a_bad_image")
+        },
+    ),
+    ("equal_version_is_left_alone", "an erase of a pump that has the wanted version", || {
+        Bench::at(AFTER).agreed().erase(1).broken("equal_version_is_left_alone")
+    }),
+    ("motor_stands_before_flash_is_written", "an erase while the motor turns", || {
         Bench::at(BEFORE).agreed().erase(1).broken("motor_stands_before_flash_is_written")
     }),
-    ("one_pump_at_a_time", || {
+    ("one_pump_at_a_time", "a second pump that enters an update", || {
         let mut entered = Bench::at(BEFORE);
         entered.state(2, PumpState::Updating);
         assert!(!entered.broken("one_pump_at_a_time"), "one pump may be in an update");
         entered.later(1).state(1, PumpState::Updating).broken("one_pump_at_a_time")
     }),
-    ("others_run_at_80_percent", others_run),
-    ("no_write_to_unerased_flash", || {
+    (
+        "others_run_at_80_percent",
+        "a pump at another speed, one that is driven up and down, and one that is down",
+        others_run,
+    ),
+    ("no_write_to_unerased_flash", "a write to flash that was not erased", || {
         let record = Record::Pump(PumpRecord::UnerasedWrite { node: NodeId::new(2) });
         Bench::at(BEFORE).see(record).broken("no_write_to_unerased_flash")
     }),
-    ("only_whole_images_are_started", || {
+    ("only_whole_images_are_started", "the start of an application with a flipped bit", || {
         let mut bench = Bench::at(BEFORE);
         assert!(bench.flash(1).flip_bit(8 * 4_000), "the bit is stored");
         bench.state(1, PumpState::Automatic).broken("only_whole_images_are_started")
     }),
-    ("told_versions_are_true", told_versions),
-    ("pump_restarts_before_success", || {
+    (
+        "told_versions_are_true",
+        "a success, an equal version and a finished campaign that are not true, and a CIOC that hangs in an update",
+        told_versions,
+    ),
+    ("pump_restarts_before_success", "a success without a restart, and one from the bootloader", || {
         let mut bench = Bench::at(AFTER);
         bench.agreed().erase(1).log(Event::UpdateFinished, 1, None);
         let without_restart = bench.broken("pump_restarts_before_success");
@@ -255,31 +275,43 @@ const CONTROLS: &[(&str, Control)] = &[
         bench.state(1, PumpState::Bootloader).log(Event::UpdateFinished, 1, None);
         without_restart && bench.broken("pump_restarts_before_success")
     }),
-    ("at_most_three_tries", || {
-        let mut bench = Bench::at(BEFORE);
-        for _ in 0..3 {
-            bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
-        }
-        assert!(!bench.broken("at_most_three_tries"), "three tries are allowed");
-        // Tries that fail for lack of supply are not among the three.
-        bench.log(Event::UpdateStarted, 2, None).log(Event::UpdateError, 2, Some(Cause::LowSupply));
-        let logged = bench.log(Event::UpdateStarted, 1, None).broken("at_most_three_tries");
-        logged && true_tries()
-    }),
-    ("dead_pumps_stay_dead_and_are_named", dead_pumps),
-    ("log_tells_each_try", log_control),
-    ("every_boot_searches", || {
+    (
+        "at_most_three_tries",
+        "a fourth try in the log, a fourth one that no log tells, and tries that are excused wrongly",
+        || {
+            let mut bench = Bench::at(BEFORE);
+            for _ in 0..3 {
+                bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+            }
+            assert!(!bench.broken("at_most_three_tries"), "three tries are allowed");
+            // Tries that fail for lack of supply are not among the three.
+            bench.log(Event::UpdateStarted, 2, None).log(Event::UpdateError, 2, Some(Cause::LowSupply));
+            let logged = bench.log(Event::UpdateStarted, 1, None).broken("at_most_three_tries");
+            logged && true_tries()
+        },
+    ),
+    (
+        "dead_pumps_stay_dead_and_are_named",
+        "a dead pump too early, an alarm too many, one missing, and dead pumps that run or are tried again",
+        dead_pumps,
+    ),
+    (
+        "log_tells_each_try",
+        "two starts, an end without a start, an error without a cause, and an entry that is lost",
+        log_control,
+    ),
+    ("every_boot_searches", "a boot without a search for 10 s", || {
         let mut bench = Bench::at(AFTER);
         bench.see(OrchestratorRecord::Started).later(9_900).look();
         assert!(!bench.broken("every_boot_searches"), "there is still time");
         bench.later(200).look().broken("every_boot_searches")
     }),
-    ("pause_is_told_first", || {
+    ("pause_is_told_first", "an erase before the notice of the pause", || {
         let mut bench = Bench::at(BEFORE);
         bench.see(OrchestratorRecord::User(UserAction::Consent(true))).erase(1).broken("pause_is_told_first")
     }),
-    ("progress_is_true", progress),
-    ("remaining_time_is_right", || {
+    ("progress_is_true", "percent that falls, time left that rises, an end below 100, and 100 with errors", progress),
+    ("remaining_time_is_right", "60 s left that become 71 s", || {
         let mut bench = Bench::at(BEFORE);
         let shown = |percent, seconds| Notice::Progress {
             percent,
@@ -290,7 +322,7 @@ const CONTROLS: &[(&str, Control)] = &[
         bench.later(71_000).notice(shown(100, 0)).notice(Notice::CampaignFinished { errors: false });
         bench.broken("remaining_time_is_right")
     }),
-    ("bus_confirms_update_times", || {
+    ("bus_confirms_update_times", "a time on the bus that is off by 600 ms, and one that is missing", || {
         let mut bench = Bench::at(AFTER);
         let mut measures = bench.world().resource_mut::<Measures>();
         let seen = measures.seen_on_bus[1].updates[0].expect("the update was seen on the bus");
@@ -300,39 +332,17 @@ const CONTROLS: &[(&str, Control)] = &[
         bench.world().resource_mut::<Measures>().seen_on_bus[0].updates.clear();
         off && bench.finish().broken("bus_confirms_update_times")
     }),
-    ("status_is_live", status),
-    ("silence_means_fail_safe", silence),
+    (
+        "status_is_live",
+        "a wrong activity, pumps that are shown as heard and are not, and a state that a pump is not in",
+        status,
+    ),
+    (
+        "silence_means_fail_safe",
+        "pumps that hear nothing and stay in automatic mode, run at another speed, or stop",
+        silence,
+    ),
 ];
-
-/// Pump 2 was given up in its update and its CPU stands still; at `after` milliseconds pump 1 enters an update.
-fn left_standing_still(after: u64, change: fn(&mut Bench)) -> Bench {
-    let mut bench = Bench::at(BEFORE);
-    bench.agreed().log(Event::UpdateStarted, 2, None).state(2, PumpState::Updating).hang(2, 600_000);
-    bench.log(Event::UpdateError, 2, Some(Cause::Timeout));
-    change(&mut bench);
-    bench.later(after).look().state(1, PumpState::Updating);
-    bench
-}
-
-/// The one excuse of `one_pump_at_a_time`, and each part of it that may not be missing.
-#[test]
-fn a_second_pump_in_an_update_is_excused_only_while_nothing_can_end_its_session() {
-    const ID: &str = "one_pump_at_a_time";
-    // SETTLE of the orchestrator is 27 s, a session of the pump ends after 10 s.
-    let mut excused = left_standing_still(27_000, |_| {});
-    assert!(!excused.broken(ID), "given up for 27 s, and its CPU stands still");
-    excused.hang(2, 0).later(10_000).look();
-    assert!(!excused.broken(ID), "its session lasts 10 s more");
-    assert!(excused.later(200).look().broken(ID), "a CPU that runs must have ended its session");
-    assert!(left_standing_still(26_999, |_| {}).broken(ID), "the CIOC waits for 27 s");
-    assert!(left_standing_still(27_000, |bench| _ = bench.hang(2, 0)).broken(ID), "its CPU runs");
-    let retried = left_standing_still(27_000, |bench| _ = bench.later(1).log(Event::UpdateStarted, 2, None));
-    assert!(retried.broken(ID), "it is in a try");
-    let stalled = left_standing_still(27_000, |bench| {
-        bench.hang(2, 0).cpu(2).stalled = true;
-    });
-    assert!(!stalled.broken(ID), "a flash operation stalls its CPU");
-}
 
 /// In automatic mode pump 2 runs at another speed than 80 %.
 fn others_run() -> bool {
@@ -608,47 +618,21 @@ fn status() -> bool {
     activity.broken(ID)
 }
 
-#[test]
-fn a_page_that_cannot_be_right_is_excused_by_name() {
-    const ID: &str = "status_is_live";
-    let mut hung = Bench::at(AFTER);
-    hung.hang(1, 600_000).hang(2, 600_000).later(5_000).look();
-    let mut disturbed = Bench::at(AFTER);
-    let overrun = BusRecord::Overrun { node: NodeId::CIOC, id: StandardId::MAX.into() };
-    disturbed.later(5_000).see(Record::Bus(overrun)).look();
-    let mut one = Bench::at(AFTER);
-    let overrun = BusRecord::Overrun { node: NodeId::new(1), id: StandardId::MAX.into() };
-    one.later(5_000).see(Record::Bus(overrun)).look();
-    assert!(one.row(ID).broken.as_ref().is_some_and(|(_, why)| why.starts_with("P02 ")), "P01 alone is disturbed");
-    for (bench, why) in [(hung, "its CPU stands still"), (disturbed, "the bus is disturbed")] {
-        assert!(!bench.broken(ID));
-        assert_eq!(bench.row(ID).note, format!("P01 left out: {why}; P02 left out: {why}"));
-    }
-}
+/// A row that is judged from a report: its id, what it is shown, scenarios that must break it, and the verdict they get.
+type RunControl = (&'static str, &'static str, &'static [&'static str], RowVerdict);
 
-#[test]
-fn every_check_goes_red_when_what_it_forbids_happens() {
-    let named: Vec<&str> = CONTROLS.iter().map(|(id, _)| *id).collect();
-    let known: Vec<&str> = IDS.iter().map(|(id, _)| *id).collect();
-    for id in &known {
-        assert!(named.contains(id), "no control shows that {id} can fail");
-    }
-    assert_eq!(named.len(), known.len());
-    for (id, control) in CONTROLS {
-        assert!(control(), "{id} does not see what it forbids");
-    }
-}
-
-/// The checks that are judged from a report, each with a scenario that must break it.
-const END_CONTROLS: &[(&str, &[&str], RowVerdict)] = &[
+/// The checks that are judged from a report.
+const END_CONTROLS: &[RunControl] = &[
     (
         "every_pump_ends_as_stated",
+        "a run in which a pump dies and no scenario says so",
         &["(pumps: (count: 2), package: (image: (length: \"8KiB\")), faults: [(kind: FlashProgramFailure(operations: 0),
             place: Pump(2), trigger: At(\"1s\"))])"],
         RowVerdict::Fail,
     ),
     (
         "required_budgets_are_judged",
+        "runs without the budgets of the requirements, with a wider limit, and with one that is information only",
         &[
             "(pumps: (count: 2), package: (image: (length: \"8KiB\")), budgets: [])",
             "(pumps: (count: 2), package: (image: (length: \"8KiB\")), budgets: [
@@ -662,106 +646,252 @@ const END_CONTROLS: &[(&str, &[&str], RowVerdict)] = &[
     ),
     (
         "run_ends_regularly",
+        "a run that comes to its time limit",
         &["(pumps: (count: 2), package: (image: (length: \"8KiB\")), time_limit: \"20s\")"],
         RowVerdict::Error,
     ),
 ];
 
-#[test]
-fn every_check_of_the_report_goes_red_when_what_it_forbids_happens() {
-    let named: Vec<&str> = END_CONTROLS.iter().map(|(id, ..)| *id).collect();
-    let known: Vec<&str> = END_IDS.iter().map(|(id, _)| *id).collect();
-    assert_eq!(named, known);
-    let (healthy, _) = judged(SMALL);
-    assert_eq!(healthy.len(), IDS.len() + END_IDS.len(), "the report has a row without a control");
-    for (id, texts, wanted) in END_CONTROLS {
-        assert_eq!(healthy[*id], RowVerdict::Pass, "{id}");
-        for text in *texts {
-            assert_eq!(judged(text).0[*id], *wanted, "{id}: {text}");
-        }
-    }
-}
+/// The budgets that every scenario with a campaign has.
+const BUDGET_CONTROLS: &[RunControl] = &[
+    (
+        reports::BUDGET_PUMP_UPDATE,
+        "a run with flash at its slowest, in which an update takes more than 70 s",
+        &["(pumps: (count: 1), flash: (profile: Stm32f4Maximum))"],
+        RowVerdict::Fail,
+    ),
+    (
+        reports::BUDGET_BACK_TO_AUTOMATIC,
+        "a run in which an updated pump hangs for 90 s before it is back",
+        &["(pumps: (count: 2), package: (image: (length: \"8KiB\")), end: AfterCampaign(\"3min\"),
+            faults: [(kind: Hang, place: Pump(1), trigger: At(\"20s\"), duration: \"90s\")])"],
+        RowVerdict::Fail,
+    ),
+];
 
-#[test]
-fn consent_counts_ten_minutes_and_for_one_campaign() {
-    let hash = orchestrator::ImageHash::default();
-    let yes = || OrchestratorRecord::User(UserAction::Consent(true));
-    let mut late = Bench::at(BEFORE);
-    late.notice(Notice::ConsentAsked(hash)).later(601_000).see(yes()).erase(1);
-    assert!(late.broken("no_write_without_consent"), "a yes after 10 min is none");
-    let mut second = Bench::at(BEFORE);
-    second.agreed().notice(Notice::CampaignFinished { errors: false }).erase(1);
-    assert!(second.broken("no_write_without_consent"), "a second campaign needs a second yes");
-}
-
-#[test]
-fn a_whole_healthy_run_judges_every_check_that_has_an_occasion() {
-    let run = run::run(&scenario(SMALL), None, |_| {});
-    for row in run.twin.world.resource::<Checks>().rows() {
-        let wanted = match row.id {
-            "dead_pumps_stay_dead_and_are_named" | "silence_means_fail_safe" => RowVerdict::NotApplicable,
-            _ => RowVerdict::Pass,
-        };
-        assert_eq!(row.verdict(), wanted, "{}: {:?}", row.id, row.broken);
-    }
-}
-
-/// Ids and verdicts of all checks in the report of a run, and the verdict of the run.
-fn judged(text: &'static str) -> (BTreeMap<String, RowVerdict>, Verdict) {
+/// The report of a run.
+fn report_of(text: &'static str) -> reports::Report {
     let loaded = load(&Text(text), Path::new("control.ron"), &[]).unwrap_or_else(|_| panic!("{text} loads"));
     let run = run::run(&loaded.scenario, None, |_| {});
-    let report = run::report(&loaded, &run, &Identity::default());
-    (report.checks.into_iter().map(|row| (row.id, row.verdict)).collect(), report.verdict)
+    run::report(&loaded, &run, &Identity::default())
 }
 
-/// What can be seen without any update: everything else must not read as held.
-const SEEN_ALWAYS: [&str; 3] = ["every_boot_searches", "only_whole_images_are_started", "run_ends_regularly"];
+/// The verdict of a check or budget.
+fn row_verdict(report: &reports::Report, id: &str) -> Option<RowVerdict> {
+    let checks = report.checks.iter().map(|row| (&row.id, row.verdict));
+    let mut rows = checks.chain(report.budgets.iter().map(|row| (&row.id, row.verdict)));
+    rows.find(|(known, _)| *known == id).map(|(_, verdict)| verdict)
+}
 
-#[test]
-fn nothing_that_no_run_came_to_reads_as_held() {
-    let too_short = "(pumps: (count: 2), package: (image: (length: \"8KiB\")), end: At(\"5s\"))";
-    let dead_bus = "(pumps: (count: 2), package: (image: (length: \"8KiB\")), bus: (enabled: false), end: At(\"60s\"))";
-    for (text, silence) in [(too_short, RowVerdict::NotApplicable), (dead_bus, RowVerdict::Pass)] {
-        let (rows, verdict) = judged(text);
-        assert_eq!(verdict, Verdict::Inconclusive, "{text}");
-        for (id, verdict) in rows {
-            let wanted = match id.as_str() {
-                "silence_means_fail_safe" => silence,
-                // Its requirement speaks of runs in which nothing is amiss.
-                "remaining_time_is_right" if text == dead_bus => RowVerdict::NotApplicable,
-                seen if SEEN_ALWAYS.contains(&seen) => RowVerdict::Pass,
-                "dead_pumps_stay_dead_and_are_named" => RowVerdict::NotApplicable,
-                _ => RowVerdict::Inconclusive,
-            };
-            assert_eq!(verdict, wanted, "{id} in {text}");
+/// Tries every control; each says whether its row went red.
+#[must_use]
+pub fn tried() -> Vec<reports::Control> {
+    let shown = CONTROLS.iter().map(|(row, shown, control)| tried_one(row, shown, *control));
+    let run = END_CONTROLS.iter().chain(BUDGET_CONTROLS);
+    let run = run.map(|(row, shown, texts, wanted)| {
+        let goes_red = || texts.iter().all(|text| row_verdict(&report_of(text), row) == Some(*wanted));
+        tried_one(row, shown, goes_red)
+    });
+    shown.chain(run).collect()
+}
+
+fn tried_one(row: &str, shown: &str, goes_red: impl FnOnce() -> bool) -> reports::Control {
+    let (red, why) = match catch_unwind(AssertUnwindSafe(goes_red)) {
+        Ok(true) => (true, String::new()),
+        Ok(false) => (false, "it did not go red".to_owned()),
+        Err(panic) => (false, format!("it could not be tried: {}", crate::hosts::panic_text(&*panic))),
+    };
+    reports::Control { row: row.to_owned(), shown: shown.to_owned(), red, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::checks::{END_IDS, IDS};
+    use reports::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn every_row_of_a_plain_run_has_a_control_that_goes_red() {
+        let tried = tried();
+        for control in &tried {
+            assert!(control.red, "{}: {}", control.row, control.why);
+        }
+        let plain = report_of(SMALL);
+        let judged = plain.budgets.iter().filter(|row| row.verdict != RowVerdict::Info).map(|row| &row.id);
+        for id in plain.checks.iter().map(|row| &row.id).chain(judged) {
+            assert!(tried.iter().any(|control| control.row == *id), "{id} has no control");
+            assert_ne!(row_verdict(&plain, id), Some(RowVerdict::Fail), "{id}");
         }
     }
-}
 
-#[test]
-fn a_campaign_that_was_not_wanted_leaves_its_checks_out() {
-    let refused = "(pumps: (count: 2), package: (image: (length: \"8KiB\")), user: (consent: Refuse(after: \"1s\")))";
-    let (rows, _) = judged(refused);
-    assert_eq!(rows["no_write_without_consent"], RowVerdict::Pass, "a question was asked, and nothing written");
-    for id in ["motor_stands_before_flash_is_written", "at_most_three_tries", "told_versions_are_true"] {
-        assert_eq!(rows[id], RowVerdict::NotApplicable, "{id}");
+    #[test]
+    fn a_control_that_does_not_go_red_or_cannot_be_tried_is_told() {
+        let green = tried_one("row", "nothing", || false);
+        assert_eq!((green.red, green.why.as_str()), (false, "it did not go red"));
+        let broken = tried_one("row", "nothing", || panic!("no such pump"));
+        assert_eq!((broken.red, broken.why.as_str()), (false, "it could not be tried: no such pump"));
     }
-    let corrupt = "(pumps: (count: 2), package: (image: (length: \"8KiB\", defect: Corrupt(1))))";
-    let (rows, _) = judged(corrupt);
-    assert_eq!(rows["no_write_with_a_bad_image"], RowVerdict::Pass, "a search came upon the image");
-    let equal = "(pumps: (count: 2, version: \"2.0.0\"), package: (image: (length: \"8KiB\")))";
-    let (rows, _) = judged(equal);
-    assert_eq!(rows["equal_version_is_left_alone"], RowVerdict::Pass, "a search came upon the pumps");
-    assert_eq!(rows["told_versions_are_true"], RowVerdict::Pass);
-    assert_eq!(rows["no_write_without_consent"], RowVerdict::NotApplicable);
-}
 
-#[test]
-fn a_pump_that_is_down_for_a_reason_of_its_own_is_left_out_by_name() {
-    let text = "(pumps: (count: 3), package: (image: (length: \"8KiB\")), faults: [(kind: PowerCut, place: Pump(2),
-        trigger: When(pump: 1, phase: Transfer), duration: \"3s\")])";
-    let run = run::run(&scenario(text), None, |_| {});
-    let checks = run.twin.world.resource::<Checks>();
-    let row = checks.rows().find(|row| row.id == "others_run_at_80_percent").expect("the check");
-    assert_eq!((row.verdict(), row.note.as_str()), (RowVerdict::Pass, "P02 left out: without supply"));
+    /// Ids and verdicts of all checks in the report of a run, and the verdict of the run.
+    fn judged(text: &'static str) -> (BTreeMap<String, RowVerdict>, Verdict) {
+        let report = report_of(text);
+        (report.checks.into_iter().map(|row| (row.id, row.verdict)).collect(), report.verdict)
+    }
+
+    /// What can be seen without any update: everything else must not read as held.
+    const SEEN_ALWAYS: [&str; 3] = ["every_boot_searches", "only_whole_images_are_started", "run_ends_regularly"];
+
+    /// Pump 2 was given up in its update and its CPU stands still; at `after` milliseconds pump 1 enters an update.
+    fn left_standing_still(after: u64, change: fn(&mut Bench)) -> Bench {
+        let mut bench = Bench::at(BEFORE);
+        bench.agreed().log(Event::UpdateStarted, 2, None).state(2, PumpState::Updating).hang(2, 600_000);
+        bench.log(Event::UpdateError, 2, Some(Cause::Timeout));
+        change(&mut bench);
+        bench.later(after).look().state(1, PumpState::Updating);
+        bench
+    }
+
+    /// The one excuse of `one_pump_at_a_time`, and each part of it that may not be missing.
+    #[test]
+    fn a_second_pump_in_an_update_is_excused_only_while_nothing_can_end_its_session() {
+        const ID: &str = "one_pump_at_a_time";
+        // SETTLE of the orchestrator is 27 s, a session of the pump ends after 10 s.
+        let mut excused = left_standing_still(27_000, |_| {});
+        assert!(!excused.broken(ID), "given up for 27 s, and its CPU stands still");
+        excused.hang(2, 0).later(10_000).look();
+        assert!(!excused.broken(ID), "its session lasts 10 s more");
+        assert!(excused.later(200).look().broken(ID), "a CPU that runs must have ended its session");
+        assert!(left_standing_still(26_999, |_| {}).broken(ID), "the CIOC waits for 27 s");
+        assert!(left_standing_still(27_000, |bench| _ = bench.hang(2, 0)).broken(ID), "its CPU runs");
+        let retried = left_standing_still(27_000, |bench| _ = bench.later(1).log(Event::UpdateStarted, 2, None));
+        assert!(retried.broken(ID), "it is in a try");
+        let stalled = left_standing_still(27_000, |bench| {
+            bench.hang(2, 0).cpu(2).stalled = true;
+        });
+        assert!(!stalled.broken(ID), "a flash operation stalls its CPU");
+    }
+
+    #[test]
+    fn every_check_goes_red_when_what_it_forbids_happens() {
+        let named: Vec<&str> = CONTROLS.iter().map(|(id, ..)| *id).collect();
+        let known: Vec<&str> = IDS.iter().map(|(id, _)| *id).collect();
+        for id in &known {
+            assert!(named.contains(id), "no control shows that {id} can fail");
+        }
+        assert_eq!(named.len(), known.len());
+        for (id, _, control) in CONTROLS {
+            assert!(control(), "{id} does not see what it forbids");
+        }
+    }
+
+    #[test]
+    fn every_check_of_the_report_goes_red_when_what_it_forbids_happens() {
+        let named: Vec<&str> = END_CONTROLS.iter().map(|(id, ..)| *id).collect();
+        let known: Vec<&str> = END_IDS.iter().map(|(id, _)| *id).collect();
+        assert_eq!(named, known);
+        let (healthy, _) = judged(SMALL);
+        assert_eq!(healthy.len(), IDS.len() + END_IDS.len(), "the report has a row without a control");
+        for (id, _, texts, wanted) in END_CONTROLS {
+            assert_eq!(healthy[*id], RowVerdict::Pass, "{id}");
+            for text in *texts {
+                assert_eq!(judged(text).0[*id], *wanted, "{id}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn consent_counts_ten_minutes_and_for_one_campaign() {
+        let hash = orchestrator::ImageHash::default();
+        let yes = || OrchestratorRecord::User(UserAction::Consent(true));
+        let mut late = Bench::at(BEFORE);
+        late.notice(Notice::ConsentAsked(hash)).later(601_000).see(yes()).erase(1);
+        assert!(late.broken("no_write_without_consent"), "a yes after 10 min is none");
+        let mut second = Bench::at(BEFORE);
+        second.agreed().notice(Notice::CampaignFinished { errors: false }).erase(1);
+        assert!(second.broken("no_write_without_consent"), "a second campaign needs a second yes");
+    }
+
+    #[test]
+    fn a_whole_healthy_run_judges_every_check_that_has_an_occasion() {
+        let run = run::run(&scenario(SMALL), None, |_| {});
+        for row in run.twin.world.resource::<Checks>().rows() {
+            let wanted = match row.id {
+                "dead_pumps_stay_dead_and_are_named" | "silence_means_fail_safe" => RowVerdict::NotApplicable,
+                _ => RowVerdict::Pass,
+            };
+            assert_eq!(row.verdict(), wanted, "{}: {:?}", row.id, row.broken);
+        }
+    }
+
+    #[test]
+    fn nothing_that_no_run_came_to_reads_as_held() {
+        let too_short = "(pumps: (count: 2), package: (image: (length: \"8KiB\")), end: At(\"5s\"))";
+        let dead_bus =
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), bus: (enabled: false), end: At(\"60s\"))";
+        for (text, silence) in [(too_short, RowVerdict::NotApplicable), (dead_bus, RowVerdict::Pass)] {
+            let (rows, verdict) = judged(text);
+            assert_eq!(verdict, Verdict::Inconclusive, "{text}");
+            for (id, verdict) in rows {
+                let wanted = match id.as_str() {
+                    "silence_means_fail_safe" => silence,
+                    // Its requirement speaks of runs in which nothing is amiss.
+                    "remaining_time_is_right" if text == dead_bus => RowVerdict::NotApplicable,
+                    seen if SEEN_ALWAYS.contains(&seen) => RowVerdict::Pass,
+                    "dead_pumps_stay_dead_and_are_named" => RowVerdict::NotApplicable,
+                    _ => RowVerdict::Inconclusive,
+                };
+                assert_eq!(verdict, wanted, "{id} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_campaign_that_was_not_wanted_leaves_its_checks_out() {
+        let refused =
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), user: (consent: Refuse(after: \"1s\")))";
+        let (rows, _) = judged(refused);
+        assert_eq!(rows["no_write_without_consent"], RowVerdict::Pass, "a question was asked, and nothing written");
+        for id in ["motor_stands_before_flash_is_written", "at_most_three_tries", "told_versions_are_true"] {
+            assert_eq!(rows[id], RowVerdict::NotApplicable, "{id}");
+        }
+        let corrupt = "(pumps: (count: 2), package: (image: (length: \"8KiB\", defect: Corrupt(1))))";
+        let (rows, _) = judged(corrupt);
+        assert_eq!(rows["no_write_with_a_bad_image"], RowVerdict::Pass, "a search came upon the image");
+        let equal = "(pumps: (count: 2, version: \"2.0.0\"), package: (image: (length: \"8KiB\")))";
+        let (rows, _) = judged(equal);
+        assert_eq!(rows["equal_version_is_left_alone"], RowVerdict::Pass, "a search came upon the pumps");
+        assert_eq!(rows["told_versions_are_true"], RowVerdict::Pass);
+        assert_eq!(rows["no_write_without_consent"], RowVerdict::NotApplicable);
+    }
+
+    #[test]
+    fn a_pump_that_is_down_for_a_reason_of_its_own_is_left_out_by_name() {
+        let text = "(pumps: (count: 3), package: (image: (length: \"8KiB\")), faults: [(kind: PowerCut, place: Pump(2),
+            trigger: When(pump: 1, phase: Transfer), duration: \"3s\")])";
+        let run = run::run(&scenario(text), None, |_| {});
+        let checks = run.twin.world.resource::<Checks>();
+        let row = checks.rows().find(|row| row.id == "others_run_at_80_percent").expect("the check");
+        assert_eq!((row.verdict(), row.note.as_str()), (RowVerdict::Pass, "P02 left out: without supply"));
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_right_is_excused_by_name() {
+        const ID: &str = "status_is_live";
+        let mut hung = Bench::at(AFTER);
+        hung.hang(1, 600_000).hang(2, 600_000).later(5_000).look();
+        let mut disturbed = Bench::at(AFTER);
+        let overrun = BusRecord::Overrun { node: NodeId::CIOC, id: StandardId::MAX.into() };
+        disturbed.later(5_000).see(Record::Bus(overrun)).look();
+        let mut one = Bench::at(AFTER);
+        let overrun = BusRecord::Overrun { node: NodeId::new(1), id: StandardId::MAX.into() };
+        one.later(5_000).see(Record::Bus(overrun)).look();
+        assert!(one.row(ID).broken.as_ref().is_some_and(|(_, why)| why.starts_with("P02 ")), "P01 alone is disturbed");
+        for (bench, why) in [(hung, "its CPU stands still"), (disturbed, "the bus is disturbed")] {
+            assert!(!bench.broken(ID));
+            assert_eq!(bench.row(ID).note, format!("P01 left out: {why}; P02 left out: {why}"));
+        }
+    }
 }
