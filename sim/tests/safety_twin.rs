@@ -64,6 +64,7 @@ fn failing_phases(name: &str) -> Vec<String> {
     phases().filter(|phase| verdict(name, std::slice::from_ref(phase)) != Verdict::Pass).collect()
 }
 
+/// Verifies SSR-009, SSR-011. Boundaries of the 500 ms, below and above the limits.
 #[test]
 fn a_dip_of_499_ms_never_trips_and_one_of_502_ms_always_does_at_every_phase_of_a_tick() {
     for name in ["safety-dip-499ms", "safety-dip-502ms", "safety-over-voltage-499ms", "safety-over-voltage-502ms"] {
@@ -71,6 +72,7 @@ fn a_dip_of_499_ms_never_trips_and_one_of_502_ms_always_does_at_every_phase_of_a
     }
 }
 
+/// Verifies SSR-020, SSR-021, SSR-022. Boundaries of the 20 ms, each direction alone.
 #[test]
 fn losses_of_18_packets_survive_and_of_20_trip_at_every_phase_of_a_tick() {
     for cpu in 1..=2 {
@@ -194,7 +196,7 @@ fn units_fork_alike_at_any_instant() {
     }
 }
 
-/// SSR-014: an execution time that the second guard alone sees, and one that neither may see.
+/// Verifies SSR-014. An execution time that the second guard alone sees, and one that neither may see.
 #[test]
 fn the_logic_may_take_812_5_us_and_no_more() {
     for (name, overrides, wanted) in [
@@ -254,7 +256,7 @@ fn own(text: &str, changed: &[(&str, &str)]) -> (Loaded, Run) {
     (loaded, run)
 }
 
-/// SSR-040: the short between each two of 14 OSSD outputs, both ON, is found and both are off in time; the others stay on.
+/// Verifies SSR-040. The short between each two of 14 OSSD outputs, both ON, is found and both are off in time; the others stay on.
 #[test]
 fn a_short_between_any_two_ossd_outputs_turns_both_off_and_no_other() {
     let mut wrong = Vec::new();
@@ -289,7 +291,7 @@ fn units_of(run: &Run, mut what: impl FnMut(&Unit)) {
     }
 }
 
-/// SSR-078: one unit with a configuration that differs in one value. The CPUs of each agree, the units never link.
+/// Verifies SSR-078. One unit with a configuration that differs in one value. The CPUs of each agree, the units never link.
 #[test]
 fn units_with_different_configurations_never_link() {
     let text = |folder: &str| {
@@ -315,7 +317,7 @@ fn units_with_different_configurations_never_link() {
     assert_eq!(fed("changed"), 0);
 }
 
-/// SSR-001, SSR-002: stuck-at and transition faults at words and bits spread over the RAM of both CPUs.
+/// Verifies SSR-001, SSR-002. Stuck-at and transition faults at words and bits spread over the RAM of both CPUs.
 #[test]
 fn defect_cells_anywhere_in_ram_are_found_within_a_pass() {
     let defects = ["StuckAt0", "StuckAt1", "NoRise", "NoFall"];
@@ -334,7 +336,7 @@ fn defect_cells_anywhere_in_ram_are_found_within_a_pass() {
     }
 }
 
-/// SSR-005: flips of one to eight bits at addresses spread over the flash of both CPUs, erased parts among them.
+/// Verifies SSR-005. Flips of one to eight bits at addresses spread over the flash of both CPUs, erased parts among them.
 #[test]
 fn flips_anywhere_in_flash_are_found_within_a_pass_and_a_span() {
     for n in 0..20u32 {
@@ -349,7 +351,7 @@ fn flips_anywhere_in_flash_are_found_within_a_pass_and_a_span() {
     }
 }
 
-/// SSR-033: each pin and both CPUs, beyond the limit and within it.
+/// Verifies SSR-033. Each pin and both CPUs, beyond the limit and within it.
 #[test]
 fn a_wrong_reading_of_any_pin_trips_beyond_the_limit_and_not_within_it() {
     for pin in [0, 2, 4, 5, 6, 8, 9, 10] {
@@ -368,7 +370,7 @@ fn a_wrong_reading_of_any_pin_trips_beyond_the_limit_and_not_within_it() {
     }
 }
 
-/// SSR-065: either CPU reset alone, or both, at any phase of a tick, by its pin or with the supply: nothing is on before
+/// Verifies SSR-065. Either CPU reset alone, or both, at any phase of a tick, by its pin or with the supply: nothing is on before
 /// the next complete start-up, and all is off within 22.1 ms.
 #[test]
 fn a_restart_at_any_phase_leaves_nothing_on() {
