@@ -536,3 +536,16 @@ fn a_run_that_is_inconclusive_for_a_fault_that_never_acted_is_not_so_as_stated()
     let never = "(kind: Hang, place: Pump(1), trigger: Frame(id: 0x7FF), duration: \"1s\")";
     assert_eq!(stated(never), (Verdict::Fail, format!("{words}, but fault Hang-1 never acted")));
 }
+
+#[test]
+fn the_fail_safe_mode_before_the_first_command_fulfils_no_expectation() {
+    let held = |fault: &str| {
+        let text = format!("campaign: false, end: At(\"9s\"), faults: [{fault}], expectations: [FailSafe(All)]");
+        report(&text).expectations[0].verdict
+    };
+    assert_eq!(held(""), RowVerdict::Fail, "every pump boots sooner than the CIOC");
+    let cut = "(kind: PowerCut, place: Cioc, trigger: At(\"4s\"), duration: \"3s\")";
+    assert_eq!(held(cut), RowVerdict::Pass);
+    let one = "(kind: Unplugged, place: Pump(1), trigger: At(\"4s\"), duration: \"3s\")";
+    assert_eq!(held(one), RowVerdict::Fail, "the other one hears the CIOC");
+}

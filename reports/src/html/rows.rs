@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::Column::{Number, Text};
+use super::Column::{Number, Text, Wide};
 use super::{Page, Section, head, shape, table};
 use crate::number::Fixed;
 use crate::report::{Budget, Check};
@@ -87,7 +87,7 @@ impl Page<'_> {
             baseline().requirements.iter().filter(|known| named.contains(&&known.id)).collect();
         let content = html! {
             caption { "Texts of the requirements above; the whole baseline is part of an evidence bundle." }
-            thead { tr { th scope="col" { "Requirement" } th.wide scope="col" { "Text" } th.wide scope="col" { "Criterion" } th scope="col" { "Decided" } } }
+            (head(&[Text("Requirement"), Wide("Text"), Wide("Criterion"), Text("Decided")]))
             tbody {
                 @for known in &known {
                     tr id=(known.id) {

@@ -477,7 +477,7 @@ impl Checks {
                 self.memory.started_entries[pump] += 1;
                 self.memory.true_tries[pump].erased = false;
                 self.memory.true_tries[pump].short = false;
-                self.memory.trying.begins(pump, now);
+                self.memory.trying.begins(pump, now, self.memory.try_ended[pump]);
                 self.log_tells_each_try.judge(now, !open, || format!("{node} has two started entries in a row"));
                 let (charged, dead) = (self.memory.tries_charged[pump], self.is_dead(pump));
                 self.at_most_three_tries

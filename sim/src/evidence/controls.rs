@@ -366,7 +366,14 @@ fn others_run() -> bool {
     // A pump that is down though it has supply and no fault acts on it counts.
     let mut down = begin();
     down.see(PumpRecord::Reset { node: NodeId::new(2), cause: pump::ResetCause::Software }).later(4_500).look();
-    [plain, restless, down].iter().all(|bench| bench.broken(ID))
+    // Tries that follow each other after 2 s are one time for the others.
+    let mut short = Bench::at(AFTER);
+    short.state(2, PumpState::Automatic).notice(Notice::CampaignStarted { pumps: 1, resumed: false });
+    for _ in 0..3 {
+        short.log(Event::UpdateStarted, 1, None).later(1_000).look().log(Event::UpdateError, 1, Some(Cause::Timeout));
+        short.later(2_000);
+    }
+    [plain, restless, down, short].iter().all(|bench| bench.broken(ID))
 }
 
 fn told_versions() -> bool {
@@ -878,6 +885,10 @@ mod tests {
         let mut disturbed = Bench::at(AFTER);
         let overrun = BusRecord::Overrun { node: NodeId::CIOC, id: StandardId::MAX.into() };
         disturbed.later(5_000).see(Record::Bus(overrun)).look();
+        let mut one = Bench::at(AFTER);
+        let overrun = BusRecord::Overrun { node: NodeId::new(1), id: StandardId::MAX.into() };
+        one.later(5_000).see(Record::Bus(overrun)).look();
+        assert!(one.row(ID).broken.as_ref().is_some_and(|(_, why)| why.starts_with("P02 ")), "P01 alone is disturbed");
         for (bench, why) in [(hung, "its CPU stands still"), (disturbed, "the bus is disturbed")] {
             assert!(!bench.broken(ID));
             assert_eq!(bench.row(ID).note, format!("P01 left out: {why}; P02 left out: {why}"));

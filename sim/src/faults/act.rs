@@ -636,7 +636,19 @@ pub(super) fn proof(
             Some(match kind {
                 SafetyFault::C2cLost(hit) => format!("a packet of CPU{} was lost", hit.from),
                 SafetyFault::C2cCorrupted(hit) => format!("a bit of a packet of CPU{} was inverted", hit.from),
-                SafetyFault::RamCell(cell) => format!("word {} of CPU{} was not what was written", cell.word, cell.cpu),
+                SafetyFault::RamCell(cell) => format!(
+                    "word {} of CPU{} was not what was written: bit {} {}",
+                    cell.word,
+                    cell.cpu,
+                    cell.bit,
+                    cell.defect.name()
+                ),
+                SafetyFault::RadioLost(_) => "a radio packet was lost".to_owned(),
+                SafetyFault::RadioCorrupted(_) => "a bit of a radio packet was inverted".to_owned(),
+                SafetyFault::RadioForged(_) => "a radio packet named another sender".to_owned(),
+                SafetyFault::RadioDelayed(by) => format!("a radio packet came {by} ms later"),
+                SafetyFault::RadioRepeated(after) => format!("a radio packet came once more after {after} ms"),
+                SafetyFault::RadioSwapped => "two radio packets changed their places".to_owned(),
                 _ => return None,
             })
         }

@@ -63,8 +63,11 @@ pub struct Measures {
     pub links: Vec<LinkHistory>,
     /// Each pump's last state and since when; index 0 is pump 1.
     pub states: Vec<(Option<PumpState>, SimTime)>,
-    /// Whether each pump was in fail-safe mode at any time.
+    /// Whether each pump was in fail-safe mode at any time after the CIOC had regulated it. Before that every pump is:
+    /// it boots sooner than the CIOC.
     pub fail_safe: Vec<bool>,
+    /// Whether each pump has run as commanded.
+    regulated: Vec<bool>,
     /// Flash operations begun by each pump.
     pub flash_operations: Vec<u64>,
     /// Version of the whole application in each pump's flash before the run, none without one.
@@ -121,6 +124,7 @@ impl Measures {
             links: vec![LinkHistory::default(); NodeId::MOST],
             states: vec![(None, SimTime::ZERO); pumps],
             fail_safe: vec![false; pumps],
+            regulated: vec![false; pumps],
             flash_operations: vec![0; pumps],
             versions_before: vec![None; pumps],
             back_to_automatic: None,
@@ -263,7 +267,8 @@ impl Measures {
         match record {
             PumpRecord::State { state, .. } => {
                 self.states[pump] = (Some(*state), now);
-                self.fail_safe[pump] |= *state == PumpState::FailSafe;
+                self.regulated[pump] |= matches!(state, PumpState::Automatic | PumpState::Fixed);
+                self.fail_safe[pump] |= self.regulated[pump] && *state == PumpState::FailSafe;
             }
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => self.states[pump] = (None, now),
             PumpRecord::FlashBegun { .. }

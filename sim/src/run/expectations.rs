@@ -95,7 +95,7 @@ fn holds(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, expec
         return held;
     }
     match expectation {
-        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) => false,
+        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => false,
         Expectation::Outcome(wanted) => {
             pumps(&wanted.pumps).all(|pump| report.pumps[pump].outcome == outcome_of(&wanted.is))
         }
@@ -195,7 +195,7 @@ fn selection_text(selection: &Selection) -> String {
 fn text(expectation: &Expectation) -> String {
     let names = |nodes: &[NodeName]| nodes.iter().map(NodeName::to_string).collect::<Vec<_>>().join(", ");
     match expectation {
-        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) => {
+        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => {
             super::safety::text(expectation).unwrap_or_default()
         }
         Expectation::Outcome(wanted) => {

@@ -605,9 +605,10 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             at_ms: injection.first.map(at),
             activations: injection.activations,
             effect: injection.effect.to_string(),
-            class: match (&injection.fault.kind, detected_ms) {
-                (scenario::FaultKind::Safety(_), Some(_)) => "detected-safe".to_owned(),
-                _ => judge.class(injection.first, &classes::Hit::of(injection)).to_owned(),
+            // What a unit detected did not go without a reaction.
+            class: match judge.class(injection.first, &classes::Hit::of(injection)) {
+                "no-reaction" if detected_ms.is_some() => "detected-safe".to_owned(),
+                class => class.to_owned(),
             },
         })
         .collect();
@@ -626,6 +627,9 @@ fn fault_id(number: usize, fault: &scenario::Fault) -> String {
 }
 
 fn kind_name(kind: &scenario::FaultKind) -> String {
+    if let scenario::FaultKind::Safety(own) = kind {
+        return super::events::kebab(own.name());
+    }
     super::events::kebab(kind.name())
 }
 

@@ -28,6 +28,7 @@ pub const BUDGETS: &[(&str, &[&str])] = &[
     ("safety-ram-pass", &["SSR-002"]),
     ("safety-flash-pass", &["SSR-005"]),
     ("safety-combined-io", &["SSR-039"]),
+    ("safety-radio-timeout", &["SSR-007", "SSR-076"]),
 ];
 
 /// Ids of the checks with their requirements.
@@ -74,6 +75,7 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
         row("safety-ram-pass", Relation::Below, 60_000_000_000, None),
         row("safety-flash-pass", Relation::Below, 60_000_000_000, None),
         row("safety-combined-io", Relation::AtMost, 4_000_000, None),
+        radio_row(scenario),
     ];
     for (name, unit) in &units {
         for row in &mut rows {
@@ -98,6 +100,13 @@ fn reaction_row(scenario: &Scenario, id: &str, more_ms: u64) -> Budget {
     let compiled = scenario.safety_units.iter().filter_map(|unit| unit.configuration.compiled.as_ref());
     let response = compiled.map(|compiled| u64::from(compiled.network.response_ms)).min().unwrap_or(0);
     row(id, Relation::AtMost, (response + more_ms) * 1_000_000, None)
+}
+
+/// Time-out, and a tick each to notice it, to evaluate the logic and to switch.
+fn radio_row(scenario: &Scenario) -> Budget {
+    let compiled = scenario.safety_units.iter().filter_map(|unit| unit.configuration.compiled.as_ref());
+    let timeout = compiled.map(|compiled| u64::from(compiled.network.radio_timeout_ms)).min().unwrap_or(0);
+    row("safety-radio-timeout", Relation::AtMost, (timeout + 3) * 1_000_000, None)
 }
 
 fn standing(scenario: &Scenario, row: &Budget) -> Standing {
@@ -140,6 +149,12 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, end: SimTime) {
         "safety-response" => {
             for (at, _, off) in &watch.stops {
                 add(format!("{name}, stop at {at} ms"), off.unwrap_or(end).since(*at));
+            }
+        }
+        "safety-radio-timeout" => {
+            let open = watch.radio_silence(end).map(|last| (last, end));
+            for (last, off) in watch.radio_offs.iter().copied().chain(open) {
+                add(format!("{name}, silent since {last} ms"), off.since(last));
             }
         }
         "safety-c2c-silence" => {
@@ -289,6 +304,11 @@ pub(super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -
     match expectation {
         Expectation::SafetyTrip(trip) => Some(trips(scenario, run, trip)),
         Expectation::SafetyStaysNormal(name) => Some(unit(scenario, run, name).is_some_and(stays_normal)),
+        Expectation::SafetyRelays(wanted) => {
+            let unit = unit(scenario, run, &wanted.unit)?;
+            let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
+            Some(all.into_iter().all(|relay| unit.conducts(relay) == wanted.closed.contains(&relay)))
+        }
         _ => None,
     }
 }
@@ -326,6 +346,15 @@ pub(super) fn text(expectation: &Expectation) -> Option<String> {
             let after = trip.after.map_or(String::new(), |after| format!(", not before {after} ms"));
             let within = trip.within.map_or(String::new(), |within| format!(", within {within} ms"));
             Some(format!("safety unit {} detects {} first{cpu}{after}{within}", trip.unit, word(&trip.by)))
+        }
+        Expectation::SafetyRelays(wanted) => {
+            let relays: Vec<String> = wanted.closed.iter().map(u8::to_string).collect();
+            let which = if relays.is_empty() {
+                "no relay conducts".to_owned()
+            } else {
+                format!("relays {} conduct", relays.join(" and "))
+            };
+            Some(format!("safety unit {}: {which} at the end", wanted.unit))
         }
         Expectation::SafetyStaysNormal(name) => Some(format!("safety unit {name} becomes normal and stays so")),
         _ => None,

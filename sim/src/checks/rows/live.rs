@@ -12,7 +12,7 @@ use protocol::cyclic::PumpState;
 use super::{BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, SimTime, Span, ending, node_of, power};
 use crate::bus::Bus;
 use crate::faults::Injection;
-use crate::scenario::{FaultKind, Place};
+use crate::scenario::FaultKind;
 
 /// The web page may lag behind the truth this long (own number of PFU-003).
 const STATUS_LAG: Span = Span::from_secs(1);
@@ -35,8 +35,10 @@ pub(super) struct Live {
     restarted: bool,
     /// When a status of each pump arrived last, and the time before that, in case that one was lost on its way.
     arrived: Vec<(Option<SimTime>, Option<SimTime>)>,
-    /// When the bus was last seen to be disturbed.
+    /// When the whole bus was last seen to be disturbed, the CIOC's controller included.
     disturbed: Option<SimTime>,
+    /// When the controller of each pump alone was.
+    disturbed_at: Vec<Option<SimTime>>,
 }
 
 impl Live {
@@ -47,6 +49,7 @@ impl Live {
             restarted: false,
             arrived: vec![(None, None); pumps],
             disturbed: None,
+            disturbed_at: vec![None; pumps],
         }
     }
 
@@ -54,6 +57,20 @@ impl Live {
     pub(super) fn cioc_starts(&mut self, now: SimTime) {
         self.works_since = now;
         self.restarted = true;
+    }
+
+    /// A node does not get or send its frames; that of the CIOC concerns all.
+    fn disturb(&mut self, node: NodeId, now: SimTime) {
+        match node.pump().map(|pump| usize::from(pump) - 1) {
+            Some(pump) => self.disturbed_at.iter_mut().skip(pump).take(1).for_each(|at| *at = Some(now)),
+            None if node == NodeId::CIOC => self.disturbed = Some(now),
+            None => {}
+        }
+    }
+
+    fn is_disturbed(&self, pump: usize, now: SimTime) -> bool {
+        let lately = |at: Option<SimTime>| at.is_some_and(|at| now.since(at) <= STATUS_LAG);
+        lately(self.disturbed) || lately(self.disturbed_at[pump])
     }
 
     fn silence(&self, pump: usize, now: SimTime) -> Option<Span> {
@@ -82,7 +99,7 @@ impl Checks {
                 }
             }
             BusRecord::Lost { node, id, .. } | BusRecord::Overrun { node, id } => {
-                live.disturbed = Some(now);
+                live.disturb(*node, now);
                 if *node == NodeId::CIOC
                     && let Some(place) = status_of(*id).and_then(|pump| live.arrived.get_mut(pump))
                     && place.0 == Some(now)
@@ -112,9 +129,9 @@ impl Checks {
             return;
         }
         self.look_at_activity(world, now, &status);
-        let bus_is_disturbed = self.bus_is_disturbed(world, now);
+        self.look_for_disturbances(world, now);
         for shown in &status.pumps {
-            self.look_at_shown(world, now, shown, bus_is_disturbed);
+            self.look_at_shown(world, now, shown);
         }
         self.look_at_percent(now, status.percent);
     }
@@ -139,7 +156,7 @@ impl Checks {
     }
 
     /// What is shown of a pump is what the CIOC can know, and true. It counts as looked at while a campaign runs.
-    fn look_at_shown(&mut self, world: &World, now: SimTime, shown: &PumpStatus, bus_is_disturbed: bool) {
+    fn look_at_shown(&mut self, world: &World, now: SimTime, shown: &PumpStatus) {
         let pump = shown.pump.index();
         if pump >= self.memory.state.len() {
             return;
@@ -147,9 +164,8 @@ impl Checks {
         self.status_is_live.n += u64::from(self.memory.campaign);
         let Some(wrong) = self.wrong_about(world, now, shown) else { return };
         let node = node_of(pump);
-        let micros = |at: SimTime| now.since(at) <= STATUS_LAG;
-        let stands_still = self.memory.stood_still[pump].is_some_and(micros);
-        match (stands_still, bus_is_disturbed) {
+        let stands_still = self.memory.stood_still[pump].is_some_and(|at| now.since(at) <= STATUS_LAG);
+        match (stands_still, self.memory.live.is_disturbed(pump, now)) {
             (true, _) => self.status_is_live.leave_out(node, STANDS_STILL),
             (_, true) => self.status_is_live.leave_out(node, DISTURBED),
             _ => self.status_is_live.forbid(now, false, || format!("{node} {wrong}")),
@@ -184,14 +200,16 @@ impl Checks {
         }
     }
 
-    /// Whether frames may be late or missing, by what happened on the bus and by the faults that act on it, now or in the
-    /// last second.
-    fn bus_is_disturbed(&mut self, world: &World, now: SimTime) -> bool {
+    /// Notes whose frames may be late or missing by the faults that act now.
+    fn look_for_disturbances(&mut self, world: &World, now: SimTime) {
         let live = &mut self.memory.live;
-        if world.resource::<Faults>().list.iter().any(acts_on_the_bus) {
-            live.disturbed = Some(now);
+        for injection in world.resource::<Faults>().list.iter().filter(|one| one.active > 0) {
+            match disturbs(injection) {
+                Disturbs::Nothing => {}
+                Disturbs::Bus => live.disturbed = Some(now),
+                Disturbs::Nodes => injection.nodes.iter().for_each(|node| live.disturb(*node, now)),
+            }
         }
-        live.disturbed.is_some_and(|at| now.since(at) <= STATUS_LAG)
     }
 
     /// While the campaign runs the page shows what was told last or more, and never its good end.
@@ -271,23 +289,28 @@ impl Checks {
     }
 }
 
-/// Whether an injection that is begun and not over keeps frames from their way.
-fn acts_on_the_bus(injection: &Injection) -> bool {
+/// Whose frames a fault keeps from their way.
+enum Disturbs {
+    Nothing,
+    Bus,
+    Nodes,
+}
+
+fn disturbs(injection: &Injection) -> Disturbs {
     use FaultKind as Kind;
-    let of_the_bus = matches!(
-        injection.fault.kind,
+    match injection.fault.kind {
         Kind::BitErrors(_)
-            | Kind::Burst(_)
-            | Kind::FrameHit(_)
-            | Kind::FrameLoss(_)
-            | Kind::ReceiveOverrun(_)
-            | Kind::Unplugged
-            | Kind::OpenBus
-            | Kind::StuckDominant
-            | Kind::StuckRecessive
-            | Kind::Babbling(_)
-            | Kind::ControllerSlow(_)
-            | Kind::ControllerStopped
-    );
-    injection.active > 0 && (of_the_bus || injection.fault.place == Place::Bus)
+        | Kind::Burst(_)
+        | Kind::FrameHit(_)
+        | Kind::OpenBus
+        | Kind::StuckDominant
+        | Kind::StuckRecessive
+        | Kind::Babbling(_) => Disturbs::Bus,
+        Kind::FrameLoss(_)
+        | Kind::ReceiveOverrun(_)
+        | Kind::Unplugged
+        | Kind::ControllerSlow(_)
+        | Kind::ControllerStopped => Disturbs::Nodes,
+        _ => Disturbs::Nothing,
+    }
 }

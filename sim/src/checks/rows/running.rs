@@ -84,9 +84,13 @@ pub(super) struct Trying {
 }
 
 impl Trying {
-    /// A try of a pump begins; the others settle once for it.
-    pub(super) fn begins(&mut self, pump: usize, now: SimTime) {
-        *self = Self { pump: Some(pump), since: now };
+    /// A try of a pump begins; the others settle once for it, and not anew for its next try after a short pause: a row
+    /// of short tries would never be looked at.
+    pub(super) fn begins(&mut self, pump: usize, now: SimTime, ended: Option<SimTime>) {
+        let goes_on = self.pump == Some(pump) && ended.is_some_and(|at| now.since(at) < SETTLING);
+        if !goes_on {
+            *self = Self { pump: Some(pump), since: now };
+        }
     }
 }
 
@@ -177,7 +181,7 @@ impl Checks {
         let in_bootloader = self.memory.state.iter().position(|state| *state == Some(PumpState::Updating));
         let Some(updating) = in_try.filter(|_| self.memory.campaign).or(in_bootloader) else { return };
         if self.memory.trying.pump != Some(updating) {
-            self.memory.trying.begins(updating, now);
+            self.memory.trying.begins(updating, now, None);
         }
         // One that does not hear the CIOC comes to this speed by its fail-safe mode: a second later, then its ramp.
         if now.since(self.memory.trying.since.max(self.memory.campaign_since)) < SETTLING {

@@ -8,6 +8,7 @@
 //! A *core* is one CPU with what hangs at it alone, a *unit* is two of them with what they share. CPUs are numbered 1 and 2 in
 //! records, 0 and 1 in code.
 
+pub mod air;
 pub mod clock;
 pub mod core;
 mod devices;
@@ -23,7 +24,7 @@ use protocol::Frame;
 use safety_common::flash_map;
 use safety_common::io::{Bytes, CanReceived, CanTransmit, ResetCause};
 
-use self::core::{Arriving, Core, CoreOptions};
+use self::core::{Core, CoreOptions};
 use self::devices::Devices;
 use self::memory::{Contents, Flash, Ram};
 use self::unit::{Outside, Unit};
@@ -40,8 +41,6 @@ use crate::scenario::{SafetyCpu, SafetyUnit, Scenario};
 
 pub use record::SafetyRecord;
 
-/// Radio packets are this long on the air (own number).
-const AIR_TIME: Span = Span::from_millis(2);
 /// Code of each image (own number): real code would fill the slot more or less.
 const CODE_LEN: usize = 96 * 1024;
 /// The release that all units run: its id. Its hash is made over both images.
@@ -185,6 +184,7 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
         devices,
         compiled.names[own].inputs.clone().into(),
         setup.relay_move,
+        Span::from_millis(u64::from(compiled.network.radio_timeout_ms)),
     ));
     let before = u8::try_from(units.feeds.len()).unwrap_or(0);
     for (n, feed) in setup.feeds.iter().enumerate() {
@@ -248,12 +248,6 @@ fn code(cpu: u32) -> Vec<u8> {
 fn unit_of(world: &mut World, unit: u8) -> Option<Mut<'_, Unit>> {
     let entity = *world.resource::<Units>().entities.get(usize::from(unit))?;
     world.get_mut::<Unit>(entity)
-}
-
-/// Does something with the unit at a node; `None` if there is none.
-pub(crate) fn with_unit<T>(world: &mut World, node: NodeId, what: impl FnOnce(&mut Unit) -> T) -> Option<T> {
-    let index = Units::of(world, node)?;
-    unit_of(world, index).map(|mut unit| what(&mut unit))
 }
 
 fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> Result<(), Defect> {
@@ -427,12 +421,17 @@ fn carry_out(world: &mut World, context: &mut Context<'_>, unit: u8, outside: Ou
 
 /// A radio packet goes to every other unit.
 fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Bytes) {
-    let at = context.now + AIR_TIME;
+    let Some(mut sender) = unit_of(world, from) else { return };
+    let before = sender.air.hit;
+    let arriving = sender.air.pass(context.now, packet);
+    if sender.air.hit != before {
+        let (node, injection) = (sender.node, sender.air.owner);
+        context.record(SafetyRecord::Injected { node, injection }.into());
+    }
     for entity in world.resource::<Units>().entities.clone() {
-        if let Some(mut unit) = world.get_mut::<Unit>(entity).filter(|unit| unit.index != from)
-            && unit.cores[0].firmware.is_some()
-        {
-            unit.cores[0].radio.push_back(Arriving { at, what: packet.clone() });
+        let Some(mut unit) = world.get_mut::<Unit>(entity).filter(|unit| unit.index != from) else { continue };
+        for one in &arriving {
+            unit.hear(one.clone(), one.what == *packet);
         }
     }
 }

@@ -11,10 +11,10 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
-use safety_common::configuration::Role;
 use safety_common::io::{Bytes, CanTransmit, Forward, LogicTrace, ResetCause, TickOutputs};
 use safety_common::{PINS, RELAYS, SLOTS};
 
+use super::air::Air;
 use super::core::{Around, Arriving, Core, Effects};
 use super::pins::{Feed, Pins, Play, Plays, Window};
 use super::record::SafetyRecord;
@@ -84,6 +84,8 @@ pub struct Unit {
     pub cores: [Core; 2],
     /// Links to CPU1 and to CPU2.
     pub lines: [Line; 2],
+    /// What becomes of its radio packets.
+    pub air: Air,
     /// What it runs, to look at.
     pub section: Section,
     /// Names of its input groups.
@@ -130,6 +132,7 @@ impl Unit {
         devices: Devices,
         input_groups: Arc<[String]>,
         relay_move: Span,
+        radio_timeout: Span,
     ) -> Self {
         let pins = Pins {
             sources: devices.sources(&section),
@@ -142,7 +145,8 @@ impl Unit {
             node,
             cores,
             lines: [Line::default(); 2],
-            watch: Watch::new(&section),
+            air: Air::default(),
+            watch: Watch::new(&section, radio_timeout),
             section,
             shown: devices.all(),
             input_groups,
@@ -542,11 +546,17 @@ impl Unit {
         }
     }
 
-    /// The pins of output groups.
-    #[must_use]
-    pub fn output_pins(&self) -> u16 {
-        let is_output = |role: Role| matches!(role, Role::Output | Role::Combined);
-        self.section.pins.iter().enumerate().fold(0, |bits, (n, pin)| bits | u16::from(is_output(pin.role)) << n)
+    /// A radio packet comes to it; `sound` if it is as it was sent. Late ones stand behind those that come before them.
+    pub fn hear(&mut self, packet: Arriving<Bytes>, sound: bool) {
+        if self.cores[0].firmware.is_none() {
+            return;
+        }
+        if sound {
+            self.watch.heard(packet.at);
+        }
+        let queue = &mut self.cores[0].radio;
+        let place = queue.partition_point(|one| one.at <= packet.at);
+        queue.insert(place, packet);
     }
 }
 
