@@ -1,5 +1,6 @@
 //! Traceability and the verdict of a bundle: only what was executed counts, and nothing bad is outweighed.
 
+#[allow(dead_code, reason = "each test file uses a part of the samples")]
 mod samples;
 
 use reports::{
