@@ -19,6 +19,7 @@ mod noise;
 mod tests;
 pub mod wire;
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::{Query, ResMut, World};
@@ -38,14 +39,14 @@ pub use noise::{ALL_NODES, Medium, PlannedHit, RandomHits};
 
 use crate::event::{Context, Event, TwinBuilder};
 use crate::hosts::CpuEvent;
-use crate::kernel::{SimTime, Span, Stream, Words};
+use crate::kernel::{SimTime, Span, Stream, Words, hash_stream};
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
 use controller::Offer;
 use line::{Outcome, nodes_of};
 
 /// Scheduled events of the bus.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub enum BusEvent {
     /// The frame on a segment is over, or the next thing happens in a disturbed one; out of date if the segment has
     /// another epoch by then.
@@ -64,7 +65,7 @@ pub enum BusEvent {
 }
 
 /// How a controller stands on the bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LinkState {
     /// Without power or in reset.
     Off,
@@ -242,6 +243,17 @@ pub struct PlannedLoss {
     pub times: u32,
 }
 
+impl Hash for PlannedLoss {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { injection, node, sent, rate, id, nth, times } = self;
+        (injection, node, sent, id, nth, times, rate.is_some()).hash(to);
+        if let Some((share, stream)) = rate {
+            share.hash(to);
+            hash_stream(stream, to);
+        }
+    }
+}
+
 impl PlannedLoss {
     /// The loss of every frame that `node` receives from now on, for injection 0.
     #[must_use]
@@ -251,7 +263,7 @@ impl PlannedLoss {
 }
 
 /// Planned losses above the link layer.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 struct Losses {
     planned: Vec<(PlannedLoss, u32)>,
 }
@@ -292,8 +304,8 @@ pub fn bit_time(bitrate: u32) -> Option<Span> {
 /// with [`bit_time`].
 pub fn install(builder: &mut TwinBuilder, bitrate: u32) {
     let bit_time = bit_time(bitrate).unwrap_or_else(|| panic!("no bit time for {bitrate} bit/s"));
-    builder.resource(Bus::new(bit_time.as_nanos()));
-    builder.component::<Controller>();
+    builder.state_resource(Bus::new(bit_time.as_nanos()));
+    builder.state::<Controller>();
     let mut access = Access::new(&mut builder.world);
     builder.on(Event::BUS, move |world, ctx, event| {
         if let Event::Bus(event) = event {

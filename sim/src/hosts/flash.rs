@@ -10,6 +10,7 @@
 //! Programming a word that is not erased is a defect of the firmware: it is counted, and the result is the bitwise
 //! AND, as NOR flash has it. Pages of 4 KB are shared between snapshots and copied when written.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
@@ -19,13 +20,13 @@ use pump::{FlashCommand, FlashMemory};
 use rand::Rng;
 
 use super::image;
-use crate::kernel::{SimTime, Span, Stream};
+use crate::kernel::{SimTime, Span, Stream, hash_stream};
 
 const PAGE: usize = 4_096;
 const PAGES: usize = SECTORS as usize * SECTOR_LEN as usize / PAGE;
 
 /// Durations of flash operations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlashTimes {
     /// Erase of one 128 KB sector.
     pub sector_erase: Span,
@@ -36,7 +37,7 @@ pub struct FlashTimes {
 }
 
 /// An operation under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
     /// What was asked.
     pub command: FlashCommand,
@@ -69,6 +70,19 @@ pub struct Flash {
     unstable: [u64; SECTORS as usize],
     boots: u64,
     random: Stream,
+}
+
+impl Hash for Flash {
+    /// What is stored, what goes on and what random bits are to come. How many operations there were is no state, but
+    /// whether any was a defect of the firmware is.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { pages, times, operation, operations: _, unerased_writes, torn: _, unstable, boots, random } = self;
+        pages.hash(to);
+        (times, operation.map(|operation| Operation { number: 0, ..operation }), unerased_writes, unstable).hash(to);
+        // Boots matter to what unstable bits read, and to nothing else.
+        unstable.iter().any(|key| *key != 0).then_some(boots).hash(to);
+        hash_stream(random, to);
+    }
 }
 
 impl Flash {
