@@ -12,7 +12,7 @@
 //! of one leaves what the other holds.
 
 mod act;
-mod trigger;
+pub(crate) mod trigger;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

@@ -199,7 +199,7 @@ fn at_step(injection: &mut Injection, step: &ProtocolStep, watch: &Watch, record
 }
 
 /// The UDS service whose message begins in this frame.
-fn service_of(frame: &Frame, side: &Side) -> Option<Service> {
+pub(crate) fn service_of(frame: &Frame, side: &Side) -> Option<Service> {
     let message = match frame.data() {
         [head, rest @ ..] if head >> 4 == 0 => rest,
         [head, _, rest @ ..] if head >> 4 == 1 => rest,
