@@ -263,9 +263,18 @@ impl PlannedLoss {
 }
 
 /// Planned losses above the link layer.
-#[derive(Clone, Debug, Default, Hash)]
+#[derive(Clone, Debug, Default)]
 struct Losses {
     planned: Vec<(PlannedLoss, u32)>,
+}
+
+impl Hash for Losses {
+    /// One that can take no further frame is no state.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let last = |loss: &PlannedLoss| u64::from(loss.nth.max(1)) + u64::from(loss.times) - 1;
+        let live = self.planned.iter().filter(|(loss, seen)| loss.rate.is_some() || u64::from(*seen) < last(loss));
+        live.for_each(|one| one.hash(to));
+    }
 }
 
 impl Losses {

@@ -17,6 +17,7 @@ mod safety;
 mod scenario;
 mod stored;
 mod suite;
+mod sweep;
 mod terminal;
 mod traces;
 
@@ -63,6 +64,9 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Run the scenario inside a result again and compare.
     Replay(replay::ReplayArgs),
+    /// Run one fault at every place where it could strike.
+    #[command(subcommand)]
+    Sweep(sweep::SweepCommand),
     /// Compile and show configurations of safety units.
     #[command(subcommand)]
     Safety(safety::SafetyCommand),
@@ -185,6 +189,7 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Baseline(command) => baseline::baseline(&command),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Sweep(command) => sweep::sweep(&command),
         Command::Safety(command) => safety::safety(&command),
     }
 }

@@ -52,22 +52,33 @@ pub struct Strike {
     pub ripe: Option<Ripe>,
 }
 
-/// When all that a strike left in a pump's flash is gone: so many operations later, of which erases come first.
+/// When all that a strike left behind may be gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ripe {
-    /// Which pump.
-    pub pump: u8,
-    /// Flash operations that it must have begun and ended by then, counted over the whole run.
-    pub operations: u64,
+pub enum Ripe {
+    /// A pump has begun and ended so many flash operations, counted over the whole run: among them are the erases of the
+    /// next try, after which nothing is left of what was in its flash.
+    Operations {
+        /// Which pump.
+        pump: u8,
+        /// How many.
+        count: u64,
+    },
+    /// At the first look at or after this instant.
+    At(SimTime),
 }
 
 impl Ripe {
-    fn is_reached(self, world: &World) -> bool {
-        let entity = world.resource::<Nodes>().get(NodeId::new(self.pump));
-        let flash = entity.and_then(|entity| world.get::<Flash>(entity));
-        flash.is_some_and(|flash| {
-            flash.operations > self.operations || (flash.operations == self.operations && flash.operation.is_none())
-        })
+    fn is_reached(self, twin: &Twin) -> bool {
+        match self {
+            Self::At(at) => twin.agenda.now() >= at,
+            Self::Operations { pump, count } => {
+                let entity = twin.world.resource::<Nodes>().get(NodeId::new(pump));
+                let flash = entity.and_then(|entity| twin.world.get::<Flash>(entity));
+                flash.is_some_and(|flash| {
+                    flash.operations > count || (flash.operations == count && flash.operation.is_none())
+                })
+            }
+        }
     }
 }
 
@@ -81,6 +92,10 @@ pub trait Space: Sync {
     fn strata(&self) -> Vec<String>;
     /// How many strikes there are.
     fn len(&self) -> usize;
+    /// How many there would be, where these are only drawn from them.
+    fn size(&self) -> u128 {
+        self.len() as u128
+    }
     /// Whether there is none.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -400,7 +415,7 @@ fn ripen(twin: &mut Twin, struck: SimTime, ripe: Ripe) -> Option<u128> {
         if look > last || twin.run_until(look) != Halt::TimeReached {
             return None;
         }
-        if ripe.is_reached(&twin.world) {
+        if ripe.is_reached(twin) {
             return Some(twin.digest().ok()? ^ breaches(&twin.world));
         }
     }

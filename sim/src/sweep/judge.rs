@@ -24,6 +24,9 @@ pub enum Class {
     NextTry,
     /// The pump is updated, by a later one of its three tries.
     LaterTry,
+    /// The pump is updated, and the try that did it was cut off after its work: no time of it could be measured, so that
+    /// a budget has no verdict. Everything else holds.
+    Unmeasured,
     /// The pump is updated, but a check, budget or expectation broke.
     Broken,
     /// The run says nothing: its fault never acted, or it came to no end.
@@ -46,6 +49,7 @@ impl Class {
             Self::SameTry => "updated, same try",
             Self::NextTry => "updated, next try",
             Self::LaterTry => "updated, later try",
+            Self::Unmeasured => "updated, not timed",
             Self::Broken => "updated, but broken",
             Self::Invalid => "invalid",
             Self::NotUpdated => "not updated",
@@ -56,7 +60,7 @@ impl Class {
     /// Whether every claim of a sweep holds.
     #[must_use]
     pub const fn is_good(self) -> bool {
-        matches!(self, Self::SameTry | Self::NextTry | Self::LaterTry)
+        matches!(self, Self::SameTry | Self::NextTry | Self::LaterTry | Self::Unmeasured)
     }
 }
 
@@ -109,6 +113,7 @@ pub fn judge(forked: &Loaded, run: &mut Run, pump: u8) -> Outcome {
         }
         Ending::Regular if !updated => Class::NotUpdated,
         Ending::Regular if !idle.is_empty() => Class::Invalid,
+        Ending::Regular if verdict == Verdict::Inconclusive && complaints.is_empty() => Class::Unmeasured,
         Ending::Regular if verdict != Verdict::Pass || !complaints.is_empty() => Class::Broken,
         Ending::Regular => match tries {
             0 | 1 => Class::SameTry,
@@ -191,11 +196,19 @@ fn look_at_report(forked: &Loaded, run: &Run, complaints: &mut Vec<String>) -> V
     for expectation in report.expectations.iter().filter(|row| bad(row.verdict)) {
         complaints.push(format!("expectation {}", expectation.text));
     }
-    if report.verdict != Verdict::Pass && complaints.is_empty() {
+    // Where a run is not judged for want of a measured try alone, nothing is wrong with what it did.
+    let unjudged = report.checks.iter().filter(|check| check.verdict == RowVerdict::Inconclusive);
+    complaints.extend(
+        unjudged.filter(|check| check.id != UNMEASURED).map(|check| format!("check {} never looked", check.id)),
+    );
+    if !matches!(report.verdict, Verdict::Pass | Verdict::Inconclusive) && complaints.is_empty() {
         complaints.push(format!("verdict {:?}", report.verdict));
     }
     report.verdict
 }
+
+/// The check of a run that a budget without a measured value makes inconclusive.
+const UNMEASURED: &str = "required_budgets_are_judged";
 
 fn never_acted(world: &World) -> Vec<String> {
     let idle = world.resource::<Faults>().list.iter().filter(|injection| injection.activations == 0);

@@ -7,8 +7,11 @@
 
 pub mod engine;
 mod fork;
+pub mod frames;
 pub mod judge;
+pub mod phase;
 pub mod power_cut;
+pub mod report;
 pub mod survey;
 
 pub use fork::{Slot, Trunk};

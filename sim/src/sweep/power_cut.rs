@@ -4,11 +4,13 @@
 //! pump's, the CIOC's, or everybody's. Power comes back at a full second, at least the outage later, so that strikes
 //! that leave the same behind go on at the same times and can be merged.
 
+use rand::RngExt as _;
+
 use super::engine::{Ripe, Space, Strike};
 use super::fork::{Slot, Trunk};
 use super::survey::{Survey, erases};
 use crate::hosts::flash::Operation;
-use crate::kernel::{SimTime, Span};
+use crate::kernel::{SimTime, Span, stream};
 use crate::scenario::{Fault, FaultKind, FlashAction, FlashOperation, Loaded, Moment, Place, Problem, Trigger};
 
 /// How long power stays away at least, and at which multiple of what it comes back.
@@ -131,7 +133,93 @@ impl PowerCuts {
 
     /// The next try has erased all sectors.
     fn ripe(&self, before: u64) -> Ripe {
-        Ripe { pump: self.pump, operations: before + u64::from(pump::flash_map::SECTORS) }
+        Ripe::Operations { pump: self.pump, count: before + u64::from(pump::flash_map::SECTORS) }
+    }
+}
+
+/// Two cuts in a row: one at a flash operation, and one at an operation of the try that follows.
+pub struct TwoCuts {
+    first: PowerCuts,
+    trunk: Trunk,
+    /// Both cuts of each pair, in the order of the first ones: operation and moment.
+    pairs: Vec<[(u32, u8); 2]>,
+}
+
+impl TwoCuts {
+    /// Draws `count` pairs: the first cut at an erase in half of them, and the second, too.
+    ///
+    /// # Errors
+    /// If the scenario cannot have such faults; then why.
+    pub fn new(
+        base: &Loaded,
+        pump: u8,
+        survey: Survey,
+        outage: Outage,
+        count: usize,
+        seed: u64,
+    ) -> Result<Self, Vec<Problem>> {
+        let slot = || Slot::flash_operations(pump);
+        let trunk = Trunk::new(base, &[slot(), slot()])?;
+        let first = PowerCuts::new(base, pump, survey, outage)?;
+        let mut random = stream(seed, "two cuts");
+        let erases = u32::from(pump::flash_map::SECTORS);
+        let all = u32::try_from(first.survey.operations.len()).unwrap_or(u32::MAX);
+        let mut draw = |erase: bool| {
+            let index = if erase { random.random_range(0..erases) } else { random.random_range(erases..all) };
+            (index, random.random_range(0..3_u8))
+        };
+        let mut pairs: Vec<_> = (0..count).map(|pair| [draw(pair % 2 == 0), draw(pair % 4 < 2)]).collect();
+        pairs.sort_unstable();
+        Ok(Self { first, trunk, pairs })
+    }
+
+    fn is_erase(&self, index: u32) -> bool {
+        self.first.survey.operations.get(index as usize).is_some_and(erases)
+    }
+}
+
+impl Space for TwoCuts {
+    fn trunk(&self) -> &Trunk {
+        &self.trunk
+    }
+
+    fn pump(&self) -> u8 {
+        self.first.pump
+    }
+
+    fn strata(&self) -> Vec<String> {
+        let kinds = ["a program", "an erase"];
+        kinds
+            .iter()
+            .flat_map(|first| kinds.map(|second| format!("at {first}, then at {second} of the next try")))
+            .collect()
+    }
+
+    fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    fn size(&self) -> u128 {
+        let cuts = self.first.survey.operations.len() as u128 * MOMENTS.len() as u128;
+        cuts * cuts
+    }
+
+    fn strike(&self, number: usize) -> Strike {
+        let [(first, first_moment), (second, second_moment)] = self.pairs[number];
+        let operation = &self.first.survey.operations[first as usize];
+        let [one, two] = [first_moment, second_moment].map(|moment| &MOMENTS[usize::from(moment)]);
+        // The first cut lets its own operation count; the next try's begin after it.
+        let nth = first + 1 + second;
+        let mut faults =
+            vec![self.first.at_operation(operation, first, one), self.first.at_operation(operation, nth, two)];
+        for (fault, id) in faults.iter_mut().zip(["first cut", "second cut"]) {
+            id.clone_into(&mut fault.id);
+        }
+        faults[1].duration = Some(self.first.outage.least);
+        let stratum = usize::from(self.is_erase(first)) * 2 + usize::from(self.is_erase(second));
+        let name =
+            format!("{one:?} flash operation {}, then {two:?} operation {} of the next try", first + 1, second + 1);
+        Strike { stratum, name, at: operation.begun, faults, ripe: None }
     }
 }
 
