@@ -522,6 +522,11 @@ const JUDGED: &[Group] = &[
         &["DeadPump(1)", "DeadPump(2)"],
     ),
     (
+        UPDATE,
+        "expectations: [Alarm(about: @, count: 1)], faults: [(kind: Unplugged, place: Cioc, trigger: Campaign(Agreed))], end: At(\"20s\")",
+        &["NoPumpHeard", "AnyDeadPump"],
+    ),
+    (
         IDLE,
         "expectations: [BusOff([\"CIOC\"])], faults: [(kind: @, place: Bus, trigger: At(\"1s\"), duration: \"2s\")]",
         &["StuckDominant", "BitErrors(rate: \"20%\")"],

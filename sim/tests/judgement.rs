@@ -400,3 +400,29 @@ fn a_node_without_power_does_not_babble_with_its_own_status() {
     assert_eq!(report.injections[1].activations, 0);
     assert_eq!(report.verdict, Verdict::Inconclusive);
 }
+
+// Excuses.
+
+#[test]
+fn a_dead_pump_that_runs_while_the_cioc_is_silent_is_named_and_told_as_an_assumption() {
+    const ID: &str = "dead_pumps_stay_dead_and_are_named";
+    let after_death = |death: &str| {
+        let outage = "(kind: PowerCut, place: Cioc, trigger: Campaign(Finished), duration: \"20s\")";
+        let report = report(&format!(
+            "faults: [({death}), {outage}], expectations: [Outcome(pumps: Only([2]), is: Dead), FailSafe(Only([1])),
+                Alarm(about: DeadPump(2), count: 2)]"
+        ));
+        assert_eq!(report.verdict, Verdict::Pass, "{death}: {:?}", report.checks);
+        let row = report.checks.iter().find(|row| row.id == ID).expect("the check");
+        assert!(row.n > 0, "it was looked at");
+        let assumed = report.assumptions.iter().any(|one| one.text.starts_with("a dead pump with a whole application"));
+        (row.detail.clone(), assumed)
+    };
+    // Its application is whole: it was updated, and tells another version.
+    let whole = after_death("kind: WrongVersion(version: \"1.0.0\"), place: Pump(2), trigger: At(\"0s\")");
+    let named = "P02 left out: dead, its application is whole, and it hears nothing: in fail-safe mode";
+    assert_eq!(whole, (named.to_owned(), true));
+    // Nothing whole is in its flash: it never starts, and stands still in its bootloader.
+    let empty = after_death("kind: FlashProgramFailure(operations: 0), place: Pump(2), trigger: At(\"1s\")");
+    assert_eq!(empty, (String::new(), false));
+}

@@ -141,6 +141,7 @@ impl Page<'_> {
             self.bus(),
             self.injections(),
             self.events(),
+            self.requirement_texts(),
             Some(Section::new("reproduce", "Reproduction", self.reproduction())),
             Some(Section::new("assumptions", "Assumptions", self.assumptions())),
             Some(Section::new("limits", "Limits of the model and known deviations", evidence::limits())),
@@ -161,7 +162,7 @@ impl Page<'_> {
             dl.facts {
                 dt { "Scenario" }
                 dd { code { (report.scenario.sha256) } " (SHA-256 of its resolved text)" }
-                dt { "Seed" } dd { (report.seed) }
+                dt { "Seed" } dd { (report.seed) @if report.seed_unused { " (nothing in this scenario is random)" } }
                 @if !report.scenario.overrides.is_empty() {
                     dt { "Changed by hand" }
                     dd { @for change in &report.scenario.overrides { code { (change) } " " } }

@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::{Page, shape, table};
+use super::{Page, Section, shape, table};
 use crate::number::Fixed;
 use crate::report::{Budget, Check};
+use crate::requirements::{Requirement, baseline};
 use crate::verdict::RowVerdict;
 use crate::words;
 
@@ -85,13 +86,46 @@ impl Page<'_> {
     }
 }
 
+/// Texts of the requirements that this run has rows for.
+impl Page<'_> {
+    pub(super) fn requirement_texts(&self) -> Option<Section> {
+        let budgets = self.report.budgets.iter().flat_map(|budget| &budget.requirements);
+        let named: Vec<&String> =
+            budgets.chain(self.report.checks.iter().flat_map(|check| &check.requirements)).collect();
+        let known: Vec<&Requirement> =
+            baseline().requirements.iter().filter(|known| named.contains(&&known.id)).collect();
+        let content = html! {
+            caption { "Texts of the requirements above; the whole baseline is part of an evidence bundle." }
+            thead { tr { th scope="col" { "Requirement" } th.wide scope="col" { "Text" } th.wide scope="col" { "Criterion" } th scope="col" { "Decided" } } }
+            tbody {
+                @for known in &known {
+                    tr id=(known.id) {
+                        th scope="row" { span.id { (known.id) } " " (known.title) }
+                        td { (known.text) } td { (known.criterion) } td { (known.decision) }
+                    }
+                }
+            }
+        };
+        (!known.is_empty())
+            .then(|| Section::new("requirements", "Texts of the requirements", table("Requirements", &content)))
+    }
+}
+
 fn group(name: &str) -> Markup {
     html! { tr.group { th scope="rowgroup" colspan="7" { (name) } } }
 }
 
-/// Ids of requirements, each unbroken.
+/// Ids of requirements, each unbroken; those of the baseline with their titles, and a link to their texts.
 pub(super) fn requirements(ids: &[String]) -> Markup {
-    html! { @for (at, id) in ids.iter().enumerate() { @if at > 0 { ", " } span.id { (id) } } }
+    html! {
+        @for (at, id) in ids.iter().enumerate() {
+            @if at > 0 { br; }
+            @match baseline().get(id) {
+                Some(known) => { a.id href={ "#" (id) } { (id) } " " (known.title) }
+                None => { span.id { (id) } }
+            }
+        }
+    }
 }
 
 /// An id as a statement: `no_write_without_consent` reads `no write without consent`.

@@ -7,7 +7,7 @@ use super::rows::{margin, requirements, statement};
 use super::{Log, Page, Section, shape, table};
 use crate::figures::{curve, marks, outcome, timeline};
 use crate::number::{Fixed, Millis};
-use crate::report::{BUDGET_PUMP_UPDATE, Budget, Bus, Injection, Message, Pump, Series, Try, TryOutcome};
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Bus, Extremes, Injection, Message, Pump, Series, Try, TryOutcome};
 use crate::words;
 
 impl Page<'_> {
@@ -54,6 +54,7 @@ impl Page<'_> {
                     th scope="col" { "Curve" }
                     th.number scope="col" { "Lowest" }
                     th.number scope="col" { "Highest" }
+                    th scope="col" { "These count" }
                     th scope="col" { "Thresholds" }
                 }
             }
@@ -254,14 +255,18 @@ fn between(from: Millis, to: Millis) -> Millis {
 }
 
 fn curve_row(series: &Series) -> Markup {
-    let ends = curve::extremes(series).map(|(low, high)| (curve::shown(series, low), curve::shown(series, high)));
-    let (low, high) = ends.unwrap_or_else(|| ("none".to_owned(), "none".to_owned()));
+    let ends = series.extremes();
+    let shown = |value: fn(&Extremes) -> Fixed| {
+        ends.as_ref().map_or_else(|| "none".to_owned(), |ends| curve::shown(series, value(ends)))
+    };
+    let (low, high) = (shown(|ends| ends.min), shown(|ends| ends.max));
     let levels = series.levels.iter().map(|level| format!("{} {}", level.name, curve::shown(series, level.value)));
     html! {
         tr {
             th scope="row" { (curve::title(series)) }
             td.number { (low) }
             td.number { (high) }
+            td { (ends.map_or_else(String::new, |ends| ends.covers())) }
             td { (levels.collect::<Vec<_>>().join("; ")) }
         }
     }

@@ -65,6 +65,12 @@ pub(crate) fn summary(report: &Report) -> String {
         Verdict::Fail => &[RowVerdict::Fail],
         Verdict::Error => &[RowVerdict::Error],
     };
+    let errors = report.checks.iter().filter(|check| check.verdict == RowVerdict::Error && !check.detail.is_empty());
+    let errors: Vec<&str> = errors.map(|check| check.detail.as_str()).collect();
+    if !errors.is_empty() {
+        // Why the run went wrong is the whole story; the rows that it left open are not.
+        return format!("{name}: {}", errors.join("; "));
+    }
     let what = match report.verdict {
         Verdict::Inconclusive => "could not be judged",
         Verdict::Error => "ended in an error",

@@ -43,6 +43,7 @@ fn empty(name: &str) -> Report {
         },
         inputs: vec![Input { path: format!("scenarios/{name}.ron"), sha256: digest('a', 64) }],
         seed: 42,
+        seed_unused: false,
         simulated_ms: ms("1063245.5"),
         verdict: Verdict::Inconclusive,
         budgets: Vec::new(),
@@ -75,6 +76,7 @@ fn empty(name: &str) -> Report {
             min: vec![fixed("23990"), fixed("23412")],
             max: vec![fixed("24000"), fixed("23998.5")],
             levels: Vec::new(),
+            extremes: None,
         }],
         assumptions: vec![
             Assumption {
@@ -458,6 +460,7 @@ pub(crate) fn reaction() -> Report {
             min: vec![fixed("3295"), fixed("3280")],
             max: vec![fixed("3305"), fixed("3310")],
             levels: vec![level("too low", Side::Floor, "3135"), level("too high", Side::Ceiling, "3465")],
+            extremes: None,
         },
     ];
     report.events = Some(EventLog::of("events.jsonl", EVENTS));
@@ -487,6 +490,7 @@ fn supply_with_sags() -> Series {
             level("nodes switch off below", Side::Floor, "9000"),
             level("no update below", Side::Floor, "18000"),
         ],
+        extremes: None,
     }
 }
 

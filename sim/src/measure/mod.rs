@@ -143,7 +143,7 @@ impl Measures {
                 self.see_ends(record);
             }
             Record::Pump(record) => self.see_pump(now, record),
-            Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
+            Record::Power(_) | Record::Plant(_) | Record::Fault(_) | Record::Safety(_) => {}
         }
         if is_transition(record) {
             self.journal.push(now, record.clone());
@@ -345,7 +345,7 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
 }
 
 /// Flow and temperature are judged from here on; booting and running up takes less.
-const START_UP: SimTime = SimTime::from_nanos(10_000_000_000);
+pub(crate) const START_UP: SimTime = SimTime::from_nanos(10_000_000_000);
 
 /// Looks whether the run is over: some time after the orchestrator has come to rest.
 pub(crate) fn look(world: &mut World, context: &mut Context<'_>) {

@@ -155,7 +155,7 @@ fn alarm_is(alarm: orchestrator::Alarm, wanted: &Alarm) -> bool {
     match (wanted, alarm) {
         (Alarm::Any, _) | (Alarm::AnyDeadPump, Raised::PumpDead(_)) => true,
         (Alarm::DeadPump(pump), Raised::PumpDead(dead)) => dead.get() == *pump,
-        (Alarm::FeedOff | Alarm::LowSupply, Raised::LowSupply) => true,
+        (Alarm::FeedOff | Alarm::LowSupply, Raised::LowSupply) | (Alarm::NoPumpHeard, Raised::NoPumpHeard) => true,
         _ => false,
     }
 }
@@ -187,7 +187,7 @@ fn text(expectation: &Expectation) -> String {
             format!("{} ends as {}", selection_text(&wanted.pumps), outcome_word(&wanted.is))
         }
         Expectation::Attempts(wanted) => {
-            format!("{} takes {} to {} tries", selection_text(&wanted.pumps), wanted.at_least, wanted.at_most)
+            format!("{} takes {}", selection_text(&wanted.pumps), tries_text(wanted.at_least, wanted.at_most))
         }
         Expectation::Cause(wanted) => {
             let not = if wanted.logged { "" } else { "not " };
@@ -199,7 +199,7 @@ fn text(expectation: &Expectation) -> String {
         Expectation::NoFlashWrite(selection) => format!("no flash operation on {}", selection_text(selection)),
         Expectation::FailSafe(selection) => format!("{} was in fail-safe mode", selection_text(selection)),
         Expectation::Consent(wanted) => format!("consent was {}", consent_words(wanted)),
-        Expectation::Alarm(wanted) => format!("alarm {} is raised {} times", alarm_words(&wanted.about), wanted.count),
+        Expectation::Alarm(wanted) => format!("alarm {} is {}", alarm_words(&wanted.about), raised_text(wanted.count)),
         Expectation::BudgetFails(id) => format!("budget {id} is broken"),
         Expectation::CheckFails(id) => format!("check {id} is broken"),
         Expectation::BusOff(nodes) => format!("{} went bus-off", names(nodes)),
@@ -208,6 +208,23 @@ fn text(expectation: &Expectation) -> String {
         Expectation::Campaign(CampaignEnd::NotStarted) => "the campaign wrote to no pump".to_owned(),
         Expectation::Campaign(CampaignEnd::Unfinished) => "the campaign was under way at the end".to_owned(),
         Expectation::Verdict(wanted) => format!("the run without expectations is: {}", verdict_of(wanted).word()),
+    }
+}
+
+fn tries_text(at_least: u8, at_most: u8) -> String {
+    match (at_least, at_most) {
+        (0, 0) => "no try".to_owned(),
+        (1, 1) => "exactly 1 try".to_owned(),
+        (least, most) if least == most => format!("exactly {most} tries"),
+        (least, most) => format!("{least} to {most} tries"),
+    }
+}
+
+fn raised_text(count: u32) -> String {
+    match count {
+        0 => "never raised".to_owned(),
+        1 => "raised once".to_owned(),
+        many => format!("raised {many} times"),
     }
 }
 
@@ -237,6 +254,7 @@ fn alarm_words(alarm: &Alarm) -> String {
         Alarm::AnyDeadPump => "'a pump is dead'".to_owned(),
         Alarm::FeedOff => "'feed off'".to_owned(),
         Alarm::LowSupply => "'supply too low'".to_owned(),
+        Alarm::NoPumpHeard => "'no pump is heard'".to_owned(),
         Alarm::Any => "of any kind".to_owned(),
     }
 }

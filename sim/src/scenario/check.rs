@@ -11,6 +11,7 @@ use super::model::{
     Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, ImageSource, Limit, Measure, Place,
     RawScenario, Relation, Selection, Trigger,
 };
+use super::units::SafetyUnit;
 use super::words::NodeName;
 use crate::bus::bit_time;
 use crate::checks;
@@ -76,6 +77,9 @@ impl Check<'_> {
         self.bus();
         self.supply();
         self.traffic();
+        for (index, unit) in self.scenario.safety_units.iter().enumerate() {
+            self.safety_unit(&format!("safety_units[{index}]"), unit);
+        }
         for (index, fault) in self.scenario.faults.iter().enumerate() {
             self.fault(&format!("faults[{index}]"), fault);
         }
@@ -129,7 +133,9 @@ impl Check<'_> {
         let count = self.scenario.pumps.count;
         if pump == 0 || pump > count {
             let message = format!("there is no pump {pump}");
-            let problem = self.problem(Code::NoSuchThing, path, message, &format!("the pumps are 1 to {count}"));
+            let pumps =
+                if count == 1 { "the only pump is 1".to_owned() } else { format!("the pumps are 1 to {count}") };
+            let problem = self.problem(Code::NoSuchThing, path, message, &pumps);
             problem.help = Some("`pumps.count` says how many there are".to_owned());
             problem.roots = vec!["pumps"];
         }
@@ -283,7 +289,74 @@ impl Check<'_> {
         );
     }
 
+    fn safety_unit(&mut self, path: &str, unit: &SafetyUnit) {
+        // A configuration that cannot be used has been reported with its file.
+        let Some(compiled) = &unit.configuration.compiled else { return };
+        let Some(node) = unit.index().and_then(|index| compiled.diagram.nodes.get(index)) else {
+            let names: Vec<&str> = compiled.diagram.nodes.iter().map(|node| node.name.as_str()).collect();
+            let message = format!("the configuration has no node `{}`", unit.node);
+            self.problem(Code::NoSuchThing, format!("{path}.node"), message, "no such node").help =
+                Some(format!("nodes: {}", names.join(", ")));
+            return;
+        };
+        let inputs: Vec<&str> = node.inputs.iter().map(|group| group.name.as_str()).collect();
+        let devices = unit.inputs.iter().enumerate().map(|(n, device)| (format!("inputs[{n}]"), &device.input));
+        let operations = unit.operations.iter().enumerate().map(|(n, one)| (format!("operations[{n}]"), &one.input));
+        for (place, input) in devices.chain(operations).collect::<Vec<_>>() {
+            if !inputs.contains(&input.as_str()) {
+                let message = format!("`{}` has no input group `{input}`", unit.node);
+                self.problem(Code::NoSuchThing, format!("{path}.{place}.input"), message, "no such input").help =
+                    Some(format!("inputs: {}", inputs.join(", ")));
+            }
+        }
+        for (n, feed) in unit.feeds.iter().enumerate() {
+            self.selection(&format!("{path}.feeds[{n}].pumps"), &feed.pumps);
+        }
+        let end = self.latest_end();
+        for (n, operation) in unit.operations.iter().enumerate() {
+            if end.is_some_and(|end| operation.at >= end) {
+                let message = "this would be done after the end of the run";
+                self.problem(Code::Contradiction, format!("{path}.operations[{n}].at"), message, "too late");
+            }
+        }
+        self.feeds(path);
+    }
+
+    /// A pump has one feed, and there are four at most.
+    fn feeds(&mut self, path: &str) {
+        let feeds: Vec<Vec<u8>> = self
+            .scenario
+            .safety_units
+            .iter()
+            .flat_map(|unit| &unit.feeds)
+            .map(|feed| self.scenario.selected(&feed.pumps))
+            .collect();
+        let mut fed: Vec<u8> = feeds.iter().flatten().copied().collect();
+        fed.sort_unstable();
+        let count = fed.len();
+        fed.dedup();
+        let path = format!("{path}.feeds");
+        if feeds.len() > usize::from(crate::power::Branch::PUMP_FEEDS_MOST) {
+            self.problem(Code::OutOfRange, path, "too many feeds", "at most 4 in all units");
+        } else if fed.len() != count {
+            self.problem(Code::Contradiction, path, "a pump hangs at two relays", "name each pump once");
+        } else if !feeds.is_empty() && fed.len() != usize::from(self.scenario.pumps.count) {
+            let label = "name every pump";
+            self.problem(Code::Contradiction, path, "some pumps hang at relays and others do not", label);
+        }
+    }
+
     fn fault(&mut self, path: &str, fault: &Fault) {
+        let switches_feed = match (&fault.kind, &fault.place) {
+            (FaultKind::FeedOff, _) => true,
+            (FaultKind::PowerCut, place) => matches!(place, Place::PumpFeed | Place::Supply),
+            _ => false,
+        };
+        if switches_feed && self.scenario.safety_units.iter().any(|unit| !unit.feeds.is_empty()) {
+            let message = "relays of a safety unit switch the pumps' feed here";
+            let label = "cut the pumps or the unit, or act on its inputs or relays";
+            self.problem(Code::ImpossibleFault, format!("{path}.kind"), message, label).roots = vec!["safety_units"];
+        }
         self.place(&format!("{path}.place"), &fault.place);
         self.kind_fits_place(path, fault);
         self.level_makes_sense(path, fault);
@@ -484,8 +557,8 @@ impl Check<'_> {
                     let message = "an expectation of no node holds whatever happens";
                     self.problem(Code::Contradiction, path, message, "name at least one node");
                 }
-                for node in nodes {
-                    self.node_exists(path, node);
+                for (index, node) in nodes.iter().enumerate() {
+                    self.node_exists(&format!("{path}[{index}]"), node);
                 }
             }
             Expectation::Consent(_) | Expectation::Campaign(_) | Expectation::Verdict(_) => {}
@@ -500,8 +573,8 @@ impl Check<'_> {
 
     fn selection(&mut self, path: &str, selection: &Selection) {
         if let Selection::Only(pumps) | Selection::Except(pumps) = selection {
-            for pump in pumps {
-                self.pump_exists(path, *pump);
+            for (index, pump) in pumps.iter().enumerate() {
+                self.pump_exists(&format!("{path}[{index}]"), *pump);
             }
             let all_exist = pumps.iter().all(|pump| (1..=self.scenario.pumps.count).contains(pump));
             if all_exist && self.scenario.selected(selection).is_empty() {
