@@ -109,7 +109,9 @@ pub(super) struct Common {
 }
 
 fn quantity_of<Q: Quantity>(text: &str) -> Result<Q, String> {
-    quantity::parse(text).map_err(|error| error.to_string())
+    let example = Q::UNITS.first().map_or("", |(unit, _)| unit);
+    quantity::parse(text)
+        .map_err(|_| format!("this is no {}; write a number and a unit, for instance 20{example}", Q::WHAT))
 }
 
 impl SweepCommand {
