@@ -61,6 +61,7 @@ pub struct Trunk {
     base: Loaded,
     /// The scenario with its slots.
     scenario: Scenario,
+    plant: Option<fn(&mut Twin)>,
 }
 
 impl Trunk {
@@ -78,7 +79,13 @@ impl Trunk {
             repeat: None,
         });
         let scenario = with_faults(&base.scenario, &base.scenario.name, waiting)?;
-        Ok(Self { base: base.clone(), scenario })
+        Ok(Self { base: base.clone(), scenario, plant: None })
+    }
+
+    /// The same with a defect that a test plants in each twin, to see whether a sweep finds it.
+    #[must_use]
+    pub fn planted(self, plant: fn(&mut Twin)) -> Self {
+        Self { plant: Some(plant), ..self }
     }
 
     /// The scenario without the slots.
@@ -96,13 +103,20 @@ impl Trunk {
     /// A twin at time 0, its slots waiting.
     #[must_use]
     pub fn twin(&self) -> Twin {
-        twin::build(&self.scenario, self.base.image.as_deref())
+        self.prepared(twin::build(&self.scenario, self.base.image.as_deref()))
+    }
+
+    fn prepared(&self, mut twin: Twin) -> Twin {
+        if let Some(plant) = self.plant {
+            plant(&mut twin);
+        }
+        twin
     }
 
     /// The twin at time 0 with an observer that is shown every record.
     #[must_use]
     pub fn twin_recorded(&self, recorder: twin::Recorder) -> Twin {
-        twin::build_recorded(&self.scenario, self.base.image.as_deref(), Some(recorder))
+        self.prepared(twin::build_recorded(&self.scenario, self.base.image.as_deref(), Some(recorder)))
     }
 
     /// The scenario, called `name`, that states `faults` instead of the slots.

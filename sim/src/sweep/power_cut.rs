@@ -9,6 +9,7 @@ use rand::RngExt as _;
 use super::engine::{Ripe, Space, Strike};
 use super::fork::{Slot, Trunk};
 use super::survey::{Survey, erases};
+use crate::event::Twin;
 use crate::hosts::flash::Operation;
 use crate::kernel::{SimTime, Span, stream};
 use crate::scenario::{Fault, FaultKind, FlashAction, FlashOperation, Loaded, Moment, Place, Problem, Trigger};
@@ -71,6 +72,12 @@ impl PowerCuts {
         let mut all = Self { trunk, pump, survey, outage, hold_up: base.scenario.supply.hold_up, cuts: Vec::new() };
         all.cuts = all.list();
         Ok(all)
+    }
+
+    /// The same with a defect that a test plants in each twin, to see whether the sweep finds it.
+    #[must_use]
+    pub fn planted(self, plant: fn(&mut Twin)) -> Self {
+        Self { trunk: self.trunk.planted(plant), ..self }
     }
 
     fn list(&self) -> Vec<(SimTime, Cut)> {
