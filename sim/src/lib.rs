@@ -22,4 +22,5 @@ pub mod regression;
 pub mod run;
 pub mod safety;
 pub mod scenario;
+pub mod sweep;
 pub mod twin;

@@ -51,7 +51,7 @@ const EXCUSED_MOST: u8 = 10;
 /// The pause after repeated tries without supply doubles up to 2^5 times the first.
 const BACK_OFF_MOST: u8 = 5;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 enum Stage {
     Choose,
     Supply {
@@ -86,7 +86,7 @@ enum Stage {
 }
 
 /// A running campaign.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(crate) struct Campaign {
     image: Image,
     check: ImageCheck,
@@ -102,7 +102,7 @@ pub(crate) struct Campaign {
 }
 
 /// What a campaign is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Focus {
     /// A pump is in hand.
     Pump(PumpNumber),
@@ -113,7 +113,7 @@ pub(crate) enum Focus {
 }
 
 /// What a step of a campaign has come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Course {
     Running,
     Ended { errors: bool },

@@ -65,7 +65,7 @@ pub use nvm::NonVolatile;
 pub use package::{ImageHash, Package, PackageState};
 
 /// What the customer does on the web page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UserAction {
     /// Answers the consent dialog.
     Consent(bool),
@@ -74,7 +74,7 @@ pub enum UserAction {
 }
 
 /// What has happened since the last step, and what the sensors say.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub struct Inputs {
     /// The oldest frame of the receive FIFO.
     pub received: Option<Frame>,
@@ -93,7 +93,7 @@ pub struct Inputs {
 }
 
 /// What is to be done now.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Outputs {
     /// Frames for the mailboxes, never more than were free.
     pub frames: Vec<Frame, 3>,
@@ -106,7 +106,7 @@ pub struct Outputs {
 }
 
 /// What the CIOC works on besides regulation.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 enum Work {
     Boot,
     Search(Search),
@@ -117,7 +117,7 @@ enum Work {
 }
 
 /// The firmware's whole state.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub struct Orchestrator {
     /// When it was stepped last.
     now: Instant,

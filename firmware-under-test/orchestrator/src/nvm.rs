@@ -38,7 +38,7 @@ const RECORD_LEN: usize = 4 + 9 + 3 + 4 + PUMPS * 4 + JOURNAL_MOST * ENTRY_LEN +
 const FORMAT_BIT: u8 = 0xA0;
 
 /// Where a pump stands, as far as it must survive power loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub(crate) enum Mark {
     /// Not part of a campaign.
@@ -55,7 +55,7 @@ pub(crate) enum Mark {
 }
 
 /// One pump's part of the record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct PumpRecord {
     pub(crate) mark: Mark,
     /// Tries that count towards the three, the running one included.
@@ -67,7 +67,7 @@ pub(crate) struct PumpRecord {
 }
 
 /// Everything that survives power loss but the log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Record {
     /// The image of the running campaign: consent was given for it and holds until the campaign ends.
     pub(crate) campaign: Option<ImageHash>,
@@ -89,7 +89,7 @@ impl Record {
 }
 
 /// The record, its place in memory, and the log's sequence.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Store {
     record: Record,
     sequence: u32,

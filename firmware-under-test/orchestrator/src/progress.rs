@@ -18,7 +18,7 @@ const BEFORE_BLOCKS: u32 = 70;
 const BLOCKS: u32 = 900;
 
 /// The pump in hand.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 struct Current {
     begun: Instant,
     blocks_begun: Option<Instant>,
@@ -28,7 +28,7 @@ struct Current {
 }
 
 /// What is known about the campaign's pace.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(crate) struct Progress {
     pumps: u8,
     pumps_done: u8,

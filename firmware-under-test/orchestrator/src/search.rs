@@ -32,14 +32,14 @@ const STATE_READY: u8 = 1;
 /// State as read by UDS: the application runs.
 const STATE_RUNS: u8 = 0;
 
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 enum PackageCheck {
     Unread,
     Running(ImageCheck),
     Done(Result<Option<Image>, Cause>),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 enum Stage {
     Supply,
     Gather { until: Instant },
@@ -50,7 +50,7 @@ enum Stage {
 }
 
 /// A running search.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(crate) struct Search {
     stage: Stage,
     check: PackageCheck,

@@ -3,6 +3,8 @@
 //! Search, campaign and tries work on one [`Unit`]: the pumps as last heard, the supply, the alarms that stand, the
 //! record in non-volatile memory, and the notices that wait for the observer.
 
+use core::hash::{Hash, Hasher};
+
 use heapless::{Deque, Vec};
 use protocol::cyclic::{self, PumpFaults, PumpState};
 use protocol::header::{ModelId, Version};
@@ -33,7 +35,7 @@ pub(crate) struct Ports<'a> {
 }
 
 /// A pump as last heard.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(crate) struct View {
     pub(crate) reported: Option<cyclic::Status>,
     pub(crate) heard_at: Instant,
@@ -45,7 +47,7 @@ pub(crate) struct View {
 }
 
 /// A pump's application, by the pump's own word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Application {
     Runs,
     /// It is valid and does not run: the bootloader starts it by itself after a while.
@@ -86,7 +88,7 @@ pub(crate) const fn in_bootloader(state: PumpState) -> bool {
 }
 
 /// The supply of the CIOC and the feed of the pumps, the lower of both.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(crate) struct Supply {
     good_since: Option<Instant>,
     /// It was too low since it was last good: it must rise above the limit by [`HYSTERESIS`].
@@ -144,6 +146,15 @@ pub(crate) struct Unit {
     views: [View; PUMPS],
     alarms: Vec<Alarm, ALARMS_MOST>,
     notices: Deque<Notice, NOTICES_MOST>,
+}
+
+impl Hash for Unit {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { config, store, supply, image, in_hand, regulates, progress, views, alarms, notices } = self;
+        (config, store, supply, image, in_hand, regulates, progress, views, alarms).hash(to);
+        notices.len().hash(to);
+        notices.iter().for_each(|notice| notice.hash(to));
+    }
 }
 
 impl Unit {

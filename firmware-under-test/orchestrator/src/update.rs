@@ -51,7 +51,7 @@ mod code {
     pub(super) const VOLTAGE_TOO_LOW: u8 = 0x93;
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
     /// Is it still the pump that was searched?
     Model,
@@ -78,7 +78,7 @@ enum Stage {
 }
 
 /// What a step of a try has come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     Running,
     /// The look is over: the pump is the one for the image, and needs it. [`Try::enter_update`] goes on.
@@ -92,7 +92,7 @@ pub(crate) enum Step {
 }
 
 /// A running try.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Try {
     pump: PumpNumber,
     attempt: u8,

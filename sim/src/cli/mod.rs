@@ -18,6 +18,7 @@ mod safety;
 mod scenario;
 mod stored;
 mod suite;
+mod sweep;
 mod terminal;
 mod traces;
 mod verify;
@@ -69,6 +70,9 @@ enum Command {
     Evidence(evidence::EvidenceArgs),
     /// Check an evidence bundle: manifest, baseline, build, and every run once more.
     Verify(verify::VerifyArgs),
+    /// Run one fault at every place where it could strike.
+    #[command(subcommand)]
+    Sweep(sweep::SweepCommand),
     /// Compile and show configurations of safety units.
     #[command(subcommand)]
     Safety(safety::SafetyCommand),
@@ -194,6 +198,7 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Evidence(arguments) => evidence::evidence(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Sweep(command) => sweep::sweep(&command),
         Command::Safety(command) => safety::safety(&command),
     }
 }

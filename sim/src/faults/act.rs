@@ -1,6 +1,7 @@
 //! What each kind of fault does, how it is taken back, and what proves that it acted.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use bevy_ecs::prelude::{Mut, Resource, World};
 use protocol::Frame;
@@ -16,7 +17,7 @@ use crate::hosts::image::Image;
 use crate::hosts::pump::PumpHost;
 use crate::hosts::safety::SafetyRecord;
 use crate::hosts::{self, OrchestratorRecord, PumpRecord};
-use crate::kernel::{SimTime, Span, Stream, stream};
+use crate::kernel::{SimTime, Span, Stream, hash_stream, stream};
 use crate::node::{NodeId, Nodes};
 use crate::power::{self, Branch, Disturbance, PowerRecord, SupplyPlace};
 use crate::record::Record;
@@ -43,6 +44,13 @@ pub struct Setting {
     pub exchanged: BTreeMap<usize, Image>,
     /// Source of random choices of faults.
     pub random: Stream,
+}
+
+impl Hash for Setting {
+    /// What the scenario says does not change.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        hash_stream(&self.random, to);
+    }
 }
 
 /// The nodes that a place names; empty for the bus and the supply.

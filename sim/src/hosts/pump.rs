@@ -1,5 +1,7 @@
 //! A pump's controller board: runs the pump firmware on its CPU, flash, motor and CAN controller.
 
+use std::hash::{Hash, Hasher};
+
 use bevy_ecs::prelude::{Component, Query, Res, ResMut, World};
 use bevy_ecs::system::SystemState;
 use embedded_can::{Id, StandardId};
@@ -45,7 +47,17 @@ pub struct PumpHost {
     pub failing_programs: u32,
 }
 
-#[derive(Clone, Copy, Default)]
+impl Hash for PumpHost {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { config, firmware, retained, state, motor, sampled_at, sample, buffered, .. } = self;
+        let Self { false_version, disguising, failing_programs, .. } = self;
+        (config, firmware, retained, state, motor, sampled_at, sample).hash(to);
+        (false_version, disguising, failing_programs, buffered.len()).hash(to);
+        buffered.iter().for_each(|frame| frame.hash(to));
+    }
+}
+
+#[derive(Clone, Copy, Default, Hash)]
 struct Sample {
     supply: Millivolts,
     speed: Permille,

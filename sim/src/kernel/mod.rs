@@ -23,7 +23,7 @@ mod tests;
 
 pub use agenda::{Agenda, Event};
 pub use model::{Builder, Context, Halt, Model};
-pub use random::{Stream, stream};
+pub use random::{Stream, hash_stream, stream};
 pub use snapshot::Snapshot;
 pub use time::{SimTime, Span};
 pub use trace::{Fingerprint, Record, Trace, Words};
