@@ -3,6 +3,7 @@
 //! Results go to stdout, diagnostics to stderr, and a reader that closes the pipe early is no error.
 
 mod baseline;
+mod campaign;
 mod check;
 mod convert;
 mod diff;
@@ -63,6 +64,8 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Run the scenario inside a result again and compare.
     Replay(replay::ReplayArgs),
+    /// Run a campaign: many random trials, and what they show.
+    Campaign(campaign::CampaignArgs),
     /// Compile and show configurations of safety units.
     #[command(subcommand)]
     Safety(safety::SafetyCommand),
@@ -185,6 +188,7 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Baseline(command) => baseline::baseline(&command),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Campaign(arguments) => campaign::campaign(&arguments),
         Command::Safety(command) => safety::safety(&command),
     }
 }
