@@ -10,6 +10,7 @@
 //! together give what one machine would have given. Shares are kept in percent with six places, rounded to the
 //! unfavourable side by whoever computes them.
 
+mod page;
 mod table;
 mod text;
 
@@ -19,6 +20,7 @@ use crate::number::Fixed;
 use crate::report::{Build, Input, Relation};
 use crate::verdict::Verdict;
 
+pub use page::{campaign_figure_files, campaign_html};
 pub use table::{Table, TableError, read_trials, write_trials};
 pub use text::campaign_text;
 

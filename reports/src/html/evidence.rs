@@ -50,7 +50,7 @@ impl Page<'_> {
 }
 
 /// The limits of the model and the known deviations, the same for every run.
-pub(super) fn limits() -> Markup {
+pub(crate) fn limits() -> Markup {
     html! {
         p { "This report supports a review; it does not replace tests on the target. The simulator cannot put an error \
              into the product, but an error of the simulator can hide one." }

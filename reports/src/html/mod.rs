@@ -10,11 +10,11 @@
 //! events alone, so the same result gives the same bytes. Every figure has a description and a table beside it; every
 //! verdict is a word with a shape.
 
-mod evidence;
+pub(crate) mod evidence;
 mod log;
 mod rows;
 mod run;
-mod shape;
+pub(crate) mod shape;
 
 use std::fmt::Write as _;
 
@@ -211,14 +211,14 @@ fn summary_words(report: &Report) -> String {
 }
 
 /// A figure as part of the page: with a role and a name, without the namespace that only files need.
-fn inline(figure: &Figure) -> String {
+pub(crate) fn inline(figure: &Figure) -> String {
     let svg = figure.svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
     let label = html! { (figure.title) }.into_string().replace('"', "&quot;");
     svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1)
 }
 
 /// The style sheet, with a twin for dark screens of every colour of the figures.
-fn style() -> String {
+pub(crate) fn style() -> String {
     let mut style = include_str!("style.css").to_owned();
     style.push_str("@media screen and (prefers-color-scheme: dark) {\n");
     for (_, light, dark) in Ink::ALL {
@@ -232,12 +232,12 @@ fn style() -> String {
 }
 
 /// A table that a narrow screen can scroll.
-fn table(label: &str, content: &Markup) -> Markup {
+pub(crate) fn table(label: &str, content: &Markup) -> Markup {
     html! { div.scroll role="region" aria-label={ "Table: " (label) } tabindex="0" { table { (content) } } }
 }
 
 /// Boxes to sign in, on paper only.
-fn signatures() -> Markup {
+pub(crate) fn signatures() -> Markup {
     html! {
         table.signature {
             tbody {

@@ -24,7 +24,7 @@ const BAR: &str = "M3 8h10";
 const EXPECTED: &str = "M5 1h6l4 4v6l-4 4H5l-4-4V5ZM4.5 8l2.5 3 4.5-6";
 
 /// The verdict of a run in large letters.
-pub(super) fn run(verdict: Verdict) -> Markup {
+pub(crate) fn run(verdict: Verdict) -> Markup {
     let (class, path) = match verdict {
         Verdict::Pass => ("good", TICK),
         Verdict::Inconclusive => ("warn", WARNING),
@@ -49,7 +49,7 @@ pub(super) fn row(verdict: RowVerdict) -> Markup {
 }
 
 /// Anything else that needs attention or not.
-pub(super) fn word(bad: bool, text: &str) -> Markup {
+pub(crate) fn word(bad: bool, text: &str) -> Markup {
     let (class, path) = if bad { ("bad", CROSS) } else { ("good", TICK) };
     html! { span class={ "word " (class) } { (shape(path)) (text) } }
 }

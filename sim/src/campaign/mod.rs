@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   campaign file --file--> Campaign --draw(trial)--> Scenario --trial--> one row
+//!                                      failing one --shrink--> the smallest that still fails the same way
 //!                                                       rows --summary--> reports::campaign::CampaignReport
 //! ```
 //! One run is an anecdote. A campaign makes a claim, and so it fixes beforehand how many trials it takes, how many may
@@ -12,6 +13,7 @@
 pub mod draw;
 pub mod engine;
 pub mod file;
+pub mod shrink;
 pub mod statistics;
 pub mod summary;
 mod template;

@@ -420,6 +420,53 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// Texts in which the quantity at `place`, counted from 0, is smaller or rounder, the boldest first; none where the text
+/// has no quantity there. Empty where nothing rounder is left.
+pub(super) fn rounder_numbers(text: &str, place: usize) -> Option<Vec<String>> {
+    let mut scan = Scan { text, at: 0 };
+    let mut seen = 0;
+    while scan.at < text.len() {
+        let start = scan.at;
+        scan.step();
+        let Some((value, write)) = quantity_of(&text[start..scan.at]) else { continue };
+        if seen == place {
+            let with = |value: i128| {
+                let interval = Interval { low: value, high: value, write };
+                format!("{}{}{}", &text[..start], interval.text(value), &text[scan.at..])
+            };
+            return Some(rounder(value).into_iter().map(with).collect());
+        }
+        seen += 1;
+    }
+    None
+}
+
+/// A quantity in quotes.
+fn quantity_of(text: &str) -> Option<(i128, Write)> {
+    let inside = text.strip_prefix('"')?.strip_suffix('"')?;
+    let read = |(index, (read, _)): (usize, &(Read, Text))| Some((read(inside)?, Write::Quantity(index)));
+    QUANTITIES.iter().enumerate().find_map(read)
+}
+
+/// A tenth, a half, itself, each to one digit; then itself to two and to three.
+fn rounder(value: i128) -> Vec<i128> {
+    let to = |value: i128, digits: u32| {
+        let mut power = 1;
+        while value.abs() / power >= 10_i128.pow(digits) {
+            power *= 10;
+        }
+        value / power * power
+    };
+    let mut values = vec![to(value / 10, 1), to(value / 2, 1), to(value, 1), to(value, 2), to(value, 3)];
+    values.dedup();
+    // What is as round already needs only the smaller ones.
+    values.retain(|candidate| *candidate != value && *candidate != 0);
+    if to(value, 1) == value {
+        values.clear();
+    }
+    values
+}
+
 /// The length of the string that a text begins with, quotes included.
 fn string_len(text: &str) -> usize {
     let mut escaped = false;

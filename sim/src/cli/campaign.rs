@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use reports::campaign::{CampaignReport, Trial, campaign_json, campaign_text, read_trials, write_trials};
+use reports::campaign::{CampaignReport, Trial, campaign_figure_files, campaign_html, campaign_json, campaign_text, read_trials, write_trials};
 use reports::{Build, sha256};
 use serde::{Deserialize, Serialize};
 
@@ -265,6 +265,10 @@ pub(super) fn write_campaign(
     let report = summary::report(campaign, rows, &sha256(table.as_bytes()), control, &identity());
     folder.write(TRIALS, &table)?;
     folder.write(REPORT, &(campaign_json(&report) + "\n"))?;
+    folder.write("report.html", &campaign_html(&report))?;
+    for (file, text) in campaign_figure_files(&report) {
+        folder.write(&file, &text)?;
+    }
     folder.write("campaign.ron", &campaign.resolved_text())?;
     for (file, trial) in summary::scenarios_wanted(campaign, &report) {
         if let Ok(scenario) = draw::draw(campaign, trial).scenario {

@@ -10,12 +10,14 @@ mod diff;
 pub mod exit;
 mod export;
 mod files;
+mod merge;
 mod output;
 mod replay;
 mod report;
 mod run;
 mod safety;
 mod scenario;
+mod shrink;
 mod stored;
 mod suite;
 mod terminal;
@@ -66,6 +68,10 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Run a campaign: many random trials, and what they show.
     Campaign(campaign::CampaignArgs),
+    /// Put the shards of a campaign together.
+    Merge(merge::MergeArgs),
+    /// Find the smallest scenario that still fails the same way.
+    Shrink(shrink::ShrinkArgs),
     /// Compile and show configurations of safety units.
     #[command(subcommand)]
     Safety(safety::SafetyCommand),
@@ -189,6 +195,8 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Campaign(arguments) => campaign::campaign(&arguments),
+        Command::Merge(arguments) => merge::merge(&arguments),
+        Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Safety(command) => safety::safety(&command),
     }
 }
