@@ -65,6 +65,9 @@ fn audit_series(series: &Series) -> Result<(), String> {
     if series.t_ms.windows(2).any(|pair| pair[0] >= pair[1]) {
         return Err("its times do not rise".to_owned());
     }
+    if series.extremes.is_some_and(|extremes| extremes.min > extremes.max) {
+        return Err("its least value is above its greatest".to_owned());
+    }
     if series.min.iter().zip(&series.max).any(|(min, max)| min > max) {
         return Err("a least value is above the greatest".to_owned());
     }

@@ -1,7 +1,9 @@
 //! JUnit XML: a suite for each run, a case for each row and each injected fault.
 //!
 //! A row that was not judged is an `error` here, because readers of this format count what is skipped as good. The last
-//! case of a suite is the verdict of the run, so a suite without failures and errors is a run that passed. Times are
+//! case of a suite is the verdict of the run, so a suite without failures and errors is a run that passed, with one
+//! exception: where the scenario itself states that its run is inconclusive, and all else that it expects holds, such
+//! rows and the verdict are skipped and say `inconclusive, as stated`. They are never a success. Times are
 //! simulated, so that charts over builds show what matters. A failed try of a pump that was updated in the end is a
 //! `flakyFailure` of the update's case.
 
@@ -72,6 +74,18 @@ impl Cases<'_> {
         self.cases.push(case);
     }
 
+    /// What a row or the run is to readers; what is inconclusive as stated is skipped.
+    fn status(&self, verdict: RowVerdict, message: &str) -> TestCaseStatus {
+        let open = matches!(verdict, RowVerdict::Inconclusive | RowVerdict::NotRun);
+        if !open || !self.report.is_inconclusive_as_stated() {
+            return status(verdict, message);
+        }
+        let mut skipped = TestCaseStatus::skipped();
+        skipped.set_type(format!("{}, as stated", verdict.word()));
+        skipped.set_message(format!("{message} (the scenario states that its run is inconclusive)"));
+        skipped
+    }
+
     fn budget(&mut self, budget: &Budget) {
         let limit = words::limit(budget);
         let message = match budget.measured {
@@ -81,7 +95,7 @@ impl Cases<'_> {
                 format!("{}{place}, limit {limit}, margin {}", words::value(budget, value), words::margin(budget))
             }
         };
-        let mut status = status(budget.verdict, &message);
+        let mut status = self.status(budget.verdict, &message);
         if budget.id == BUDGET_PUMP_UPDATE && !matches!(status, TestCaseStatus::Skipped { .. }) {
             self.retries_told = true;
             status.add_reruns(retries(self.report));
@@ -115,7 +129,7 @@ impl Cases<'_> {
             ("n", check.n.to_string()),
         ];
         let name = name(&check.requirements, &check.id);
-        self.push(name, status(check.verdict, &message), self.report.simulated_ms, &properties);
+        self.push(name, self.status(check.verdict, &message), self.report.simulated_ms, &properties);
     }
 
     fn expectation(&mut self, expectation: &Expectation) {
@@ -143,7 +157,7 @@ impl Cases<'_> {
             Verdict::Fail => RowVerdict::Fail,
             Verdict::Error => RowVerdict::Error,
         };
-        let mut status = status(verdict, &terminal::summary(self.report));
+        let mut status = self.status(verdict, &terminal::summary(self.report));
         if !self.retries_told {
             status.add_reruns(retries(self.report));
         }

@@ -29,6 +29,7 @@ mod limits;
 mod markdown;
 mod number;
 mod report;
+mod requirements;
 mod suite;
 mod terminal;
 mod verdict;
@@ -47,7 +48,10 @@ pub use limits::{DEVIATIONS, LIMITS, Limit};
 pub use markdown::markdown;
 pub use number::{Fixed, Millis, NumberError};
 pub use report::*;
+pub use requirements::{
+    Baseline, Requirement, Scope, Statement, StatementKind, baseline, baseline_files, parse_baseline,
+};
 pub use suite::{SuiteRow, junit_of_suite, markdown_of_suite};
 pub use terminal::{Options, Verbosity, reproduce_command, terminal};
 pub use verdict::{RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict};
-pub use words::margin as margin_words;
+pub use words::{exact_amount, margin as margin_words, signed_amount};

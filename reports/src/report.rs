@@ -35,6 +35,9 @@ pub struct Report {
     /// The seed; a string in JSON, because readers with floats lose digits above 2^53.
     #[serde(with = "seed_text")]
     pub seed: u64,
+    /// Whether the scenario draws nothing from the seed, so that every seed gives the same run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub seed_unused: bool,
     /// How long the simulation ran.
     pub simulated_ms: Millis,
     /// The verdict of the run; see [`Report::judge`].
@@ -71,7 +74,19 @@ pub struct Report {
     pub build: Build,
 }
 
+/// How the expectation that speaks of the verdict begins; the word of the verdict follows.
+pub const STATED_VERDICT: &str = "the run without expectations is: ";
+
 impl Report {
+    /// Whether the run is inconclusive, its scenario states just that, and all else that it expects holds.
+    #[must_use]
+    pub fn is_inconclusive_as_stated(&self) -> bool {
+        let stated = |row: &Expectation| row.text.strip_prefix(STATED_VERDICT) == Some(Verdict::Inconclusive.word());
+        self.verdict == Verdict::Inconclusive
+            && self.expectations.iter().any(stated)
+            && self.expectations.iter().all(|row| row.verdict == RowVerdict::Pass)
+    }
+
     /// Sets [`Report::verdict`] from the rows and injections and returns it.
     pub fn judge(&mut self) -> Verdict {
         self.verdict = self.judged();
@@ -521,6 +536,15 @@ pub struct Injection {
     pub effect: String,
     /// The domain it belongs to or how its effect is classed; may be empty.
     pub class: String,
+    /// When a safety unit detected it; none where none did, or where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detected_ms: Option<Millis>,
+    /// When the outputs of the first unit were off after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_off_ms: Option<Millis>,
+    /// When the outputs of all units were off that went off for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_off_ms: Option<Millis>,
 }
 
 /// A curve as columns of equal length: in the interval that begins at `t_ms` the value lay between `min` and `max`.
@@ -540,6 +564,44 @@ pub struct Series {
     /// Values that mean something, such as a threshold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<Level>,
+    /// The least and the greatest value that count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extremes: Option<Extremes>,
+}
+
+impl Series {
+    /// The least and the greatest value that count; of the whole curve, where the result says nothing else.
+    #[must_use]
+    pub fn extremes(&self) -> Option<Extremes> {
+        let whole = || {
+            let (min, max) = (*self.min.iter().min()?, *self.max.iter().max()?);
+            Some(Extremes { from_ms: Millis::ZERO, min, max })
+        };
+        self.extremes.or_else(whole)
+    }
+}
+
+/// The extremes of a [`Series`] from a point of time on: a quantity that has to build up first is judged when it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extremes {
+    /// From here on they count, to the end of the run.
+    pub from_ms: Millis,
+    /// The least value.
+    pub min: Fixed,
+    /// The greatest value.
+    pub max: Fixed,
+}
+
+impl Extremes {
+    /// What they cover: `in the whole run`, `from 10 s on`.
+    #[must_use]
+    pub fn covers(&self) -> String {
+        if self.from_ms.as_nanos() == 0 {
+            return "in the whole run".to_owned();
+        }
+        format!("from {} on", crate::words::short_duration(self.from_ms))
+    }
 }
 
 /// On which side of a [`Level`] a curve should stay.
@@ -618,14 +680,17 @@ pub struct Fingerprint {
     pub plant: String,
     /// Injections.
     pub faults: String,
+    /// The safety units; empty in a run without any.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub safety: String,
 }
 
 impl Fingerprint {
     /// The fingerprints of the domains with their names, in the order of the trace, without that of the whole.
     #[must_use]
-    pub fn domains(&self) -> [(&'static str, &str); 6] {
+    pub fn domains(&self) -> [(&'static str, &str); 7] {
         // Taken apart in full, so that a new domain cannot be left out.
-        let Self { all: _, bus, orchestrator, pumps, power, plant, faults } = self;
+        let Self { all: _, bus, orchestrator, pumps, power, plant, faults, safety } = self;
         [
             ("bus", bus),
             ("orchestrator", orchestrator),
@@ -633,12 +698,14 @@ impl Fingerprint {
             ("power", power),
             ("plant", plant),
             ("faults", faults),
+            ("safety", safety),
         ]
     }
 
-    /// The same after the fingerprint of the whole, which is named `all`.
+    /// The same after the fingerprint of the whole, which is named `all`; without domains that the run does not have.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        std::iter::once(("all", self.all.as_str())).chain(self.domains())
+        let present = self.domains().into_iter().filter(|(_, value)| !value.is_empty());
+        std::iter::once(("all", self.all.as_str())).chain(present)
     }
 }
 

@@ -84,9 +84,31 @@ pub(crate) fn value(budget: &Budget, value: Fixed) -> String {
 }
 
 fn in_unit(budget: &Budget, value: Fixed) -> String {
-    match budget.unit.as_str() {
+    with_unit(value, &budget.unit)
+}
+
+fn with_unit(value: Fixed, unit: &str) -> String {
+    match unit {
         "ms" => duration(value.into()),
         unit => format!("{} {unit}", trimmed(value, 3)),
+    }
+}
+
+/// A value with its unit and its sign, rounded unless that would leave nothing of it.
+#[must_use]
+pub fn signed_amount(value: Fixed, unit: &str) -> String {
+    let text = with_unit(value, unit);
+    let is_something = text.contains(|c: char| ('1'..='9').contains(&c)) || value == Fixed::ZERO;
+    let text = if is_something { text } else { format!("{value} {unit}") };
+    if text.starts_with('-') { text } else { format!("+{text}") }
+}
+
+/// A value with its unit, exact and without the digits that are zero.
+#[must_use]
+pub fn exact_amount(value: Fixed, unit: &str) -> String {
+    match unit {
+        "ms" if is_exact(value.into()) => short_duration(value.into()),
+        unit => format!("{} {unit}", trimmed(value, 6)),
     }
 }
 
@@ -98,10 +120,7 @@ fn trimmed(value: Fixed, places: u32) -> String {
 
 /// The limit with its relation: `< 70 s`, `499 ms to 503 ms`.
 pub(crate) fn limit(budget: &Budget) -> String {
-    let show = |value: Fixed| match budget.unit.as_str() {
-        "ms" if is_exact(value.into()) => short_duration(value.into()),
-        unit => format!("{} {unit}", trimmed(value, 6)),
-    };
+    let show = |value: Fixed| exact_amount(value, &budget.unit);
     match budget.limit_low {
         Some(low) => format!("{} to {}", show(low), show(budget.limit)),
         None if budget.relation == crate::report::Relation::Within => format!("<= {}", show(budget.limit)),
@@ -119,15 +138,7 @@ fn is_exact(time: Millis) -> bool {
 pub fn margin(budget: &Budget) -> String {
     match budget.margin {
         None => "none".to_owned(),
-        Some(margin) => {
-            let text = if in_unit(budget, margin).contains(|c: char| ('1'..='9').contains(&c)) || margin == Fixed::ZERO
-            {
-                in_unit(budget, margin)
-            } else {
-                format!("{margin} {}", budget.unit)
-            };
-            if text.starts_with('-') { text } else { format!("+{text}") }
-        }
+        Some(margin) => signed_amount(margin, &budget.unit),
     }
 }
 

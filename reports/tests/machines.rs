@@ -77,6 +77,29 @@ fn a_suite_is_green_only_for_a_run_that_passed() {
 }
 
 #[test]
+fn a_run_that_is_inconclusive_as_its_scenario_states_is_skipped_and_never_a_success() {
+    let (_, mut report) =
+        samples::all().into_iter().find(|(_, report)| report.verdict == Verdict::Inconclusive).expect("a sample");
+    let inconclusive = |report: &Report| {
+        let (suites, cases) = parse(&junit(&[report]));
+        let last = cases.into_iter().next_back().expect("the verdict of the run");
+        (suites[0]["errors"] == "0" && suites[0]["failures"] == "0", has(&last, "skipped"), has(&last, "error"))
+    };
+    report.injections.clear();
+    report.expectations.clear();
+    assert_eq!(inconclusive(&report), (false, false, true), "nothing states it");
+    let row = |text: String, verdict| reports::Expectation { text, verdict };
+    report.expectations.push(row(format!("{}inconclusive", reports::STATED_VERDICT), RowVerdict::Pass));
+    assert_eq!(inconclusive(&report), (true, true, false));
+    assert!(junit(&[&report]).contains("inconclusive, as stated"));
+    report.expectations.push(row("the campaign finished".to_owned(), RowVerdict::Fail));
+    assert!(!inconclusive(&report).0, "something else that it expects does not hold");
+    report.expectations.pop();
+    report.expectations[0].text = format!("{}fail", reports::STATED_VERDICT);
+    assert_eq!(inconclusive(&report), (false, false, true), "it states something else");
+}
+
+#[test]
 fn a_run_in_which_nothing_was_judged_is_no_green_suite() {
     let mut report = samples::bus_alone();
     (report.budgets, report.checks) = (Vec::new(), Vec::new());

@@ -263,6 +263,37 @@ fn sags_are_listed_with_their_depth_and_threshold() {
     }
 }
 
+/// What the terminal says of flow and what the page says of it are one number, and both say from when on.
+#[test]
+fn extremes_are_those_that_count_and_say_so() {
+    let mut report = samples::pass();
+    let flow = |extremes| reports::Series {
+        name: "flow".to_owned(),
+        unit: "L/min".to_owned(),
+        t_ms: vec![reports::Millis::ZERO, reports::Millis::from_nanos(20_000_000_000)],
+        min: vec![Fixed::ZERO, Fixed::scaled(84, 0)],
+        max: vec![Fixed::scaled(84, 0), Fixed::scaled(217, 0)],
+        levels: Vec::new(),
+        extremes,
+    };
+    let counted = reports::Extremes {
+        from_ms: reports::Millis::from_nanos(10_000_000_000),
+        min: Fixed::scaled(84, 0),
+        max: Fixed::scaled(217, 0),
+    };
+    report.series = vec![flow(Some(counted))];
+    let text = page(&report);
+    assert!(text.contains("84.00 L/min</td>") && text.contains("<td>from 10 s on</td>"));
+    assert!(!text.contains(">0.00 L/min"));
+    let options = reports::Options::default();
+    assert!(reports::terminal(&report, &options).contains("   from 10 s on\n"));
+    report.series = vec![flow(None)];
+    assert!(page(&report).contains("0.00 L/min</td>") && page(&report).contains("<td>in the whole run</td>"));
+    let reversed = reports::Extremes { min: counted.max, max: counted.min, ..counted };
+    report.series = vec![flow(Some(reversed))];
+    assert!(report.audit().is_err());
+}
+
 #[test]
 fn pages_and_figures_of_a_whole_campaign_are_small() {
     let mut report = samples::pass();
@@ -275,6 +306,7 @@ fn pages_and_figures_of_a_whole_campaign_are_small() {
         min: (0..points).map(|at| wild(at).min(wild(at + 1))).collect(),
         max: (0..points).map(|at| wild(at).max(wild(at + 1))).collect(),
         levels: Vec::new(),
+        extremes: None,
     };
     report.series = ["supply", "flow", "temperature", "bus-load"]
         .map(|name| reports::Series { name: name.to_owned(), ..series.clone() })

@@ -4,7 +4,9 @@ mod samples;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use reports::{Budget, Fixed, Level, Millis, Relation, Report, Series, Side, Standing, from_json, to_json_line};
+use reports::{
+    Budget, Extremes, Fixed, Level, Millis, Relation, Report, Series, Side, Standing, from_json, to_json_line,
+};
 
 /// Any number that the types hold.
 fn number() -> impl Strategy<Value = Fixed> {
@@ -47,6 +49,8 @@ prop_compose! {
             min: values().map(|(a, b)| *a.min(b)).collect(),
             max: values().map(|(a, b)| *a.max(b)).collect(),
             levels: vec![Level { name: "floor".to_owned(), side: Side::Floor, value: level }],
+            extremes: (level > Fixed::ZERO)
+                .then(|| Extremes { from_ms: Millis::from_nanos(7), min: Fixed::ZERO, max: level }),
         }
     }
 }

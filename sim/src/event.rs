@@ -4,6 +4,7 @@ use crate::bus::BusEvent;
 use crate::checks::CheckEvent;
 use crate::faults::FaultEvent;
 use crate::hosts::CpuEvent;
+use crate::hosts::safety::SafetyEvent;
 use crate::kernel;
 use crate::plant::PlantEvent;
 use crate::power::PowerEvent;
@@ -21,6 +22,8 @@ pub enum Event {
     Bus(BusEvent),
     /// A CPU attends to something.
     Cpu(CpuEvent),
+    /// Something happens in a safety unit.
+    Safety(SafetyEvent),
     /// A check looks at the world.
     Check(CheckEvent),
 }
@@ -36,12 +39,14 @@ impl Event {
     pub const BUS: usize = 3;
     /// Kind of the [`Event::Cpu`] events.
     pub const CPU: usize = 4;
+    /// Kind of the [`Event::Safety`] events.
+    pub const SAFETY: usize = 5;
     /// Kind of the [`Event::Check`] events.
-    pub const CHECK: usize = 5;
+    pub const CHECK: usize = 6;
 }
 
 impl kernel::Event for Event {
-    const KINDS: usize = 6;
+    const KINDS: usize = 7;
 
     fn kind(&self) -> usize {
         match self {
@@ -50,6 +55,7 @@ impl kernel::Event for Event {
             Self::Plant(_) => Self::PLANT,
             Self::Bus(_) => Self::BUS,
             Self::Cpu(_) => Self::CPU,
+            Self::Safety(_) => Self::SAFETY,
             Self::Check(_) => Self::CHECK,
         }
     }

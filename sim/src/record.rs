@@ -2,6 +2,7 @@
 
 use crate::bus::BusRecord;
 use crate::faults::FaultRecord;
+use crate::hosts::safety::SafetyRecord;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{self, Words};
 use crate::plant::PlantRecord;
@@ -22,10 +23,12 @@ pub enum Record {
     Plant(PlantRecord),
     /// Injections and what they did.
     Fault(FaultRecord),
+    /// What a safety unit did.
+    Safety(SafetyRecord),
 }
 
 impl kernel::Record for Record {
-    const DOMAINS: &'static [&'static str] = &["bus", "orchestrator", "pumps", "power", "plant", "faults"];
+    const DOMAINS: &'static [&'static str] = &["bus", "orchestrator", "pumps", "power", "plant", "faults", "safety"];
 
     fn domain(&self) -> usize {
         match self {
@@ -35,6 +38,7 @@ impl kernel::Record for Record {
             Self::Power(_) => 3,
             Self::Plant(_) => 4,
             Self::Fault(_) => 5,
+            Self::Safety(_) => 6,
         }
     }
 
@@ -46,6 +50,7 @@ impl kernel::Record for Record {
             Self::Power(record) => record.words(to),
             Self::Plant(record) => record.words(to),
             Self::Fault(record) => record.words(to),
+            Self::Safety(record) => record.words(to),
         }
     }
 }

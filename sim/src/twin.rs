@@ -50,6 +50,8 @@ pub fn build_recorded(scenario: &Scenario, image_file: Option<&[u8]>, recorder: 
         attach_pump(&mut builder, scenario, &setup, &images);
     }
     attach_further(&mut builder, scenario);
+    hosts::safety::install(&mut builder, scenario);
+    hosts::safety::open_feeds(&mut builder);
     install_watchers(&mut builder, scenario, &images);
     if let Some(mut recorder) = recorder {
         builder.observe(move |world, _, time, record| recorder(world, time, record));
@@ -182,6 +184,7 @@ fn install_domains(builder: &mut TwinBuilder, scenario: &Scenario) {
         power::Options {
             source_mv: scenario.supply.nominal.millivolts(),
             resistance_mohm: scenario.supply.resistance.milliohms(),
+            pump_feeds: pump_feeds(scenario),
             ..power::Options::default()
         },
     );
@@ -217,6 +220,12 @@ fn pump_loss_mpa(flow_ml_per_min: u32) -> u32 {
     let shut_off_mpa = u128::from(plant::Options::default().shut_off_pa) * 1_000;
     let loss = (shut_off_mpa * 1_000_000 + square / 2) / square.max(1);
     u32::try_from(loss).unwrap_or(u32::MAX)
+}
+
+/// One for each relay that feeds pumps; one for all pumps without such relays.
+fn pump_feeds(scenario: &Scenario) -> u8 {
+    let relays = scenario.safety_units.iter().map(|unit| unit.feeds.len()).sum::<usize>();
+    u8::try_from(relays).unwrap_or(Branch::PUMP_FEEDS_MOST).clamp(1, Branch::PUMP_FEEDS_MOST)
 }
 
 fn isotp_config(protocol: &Protocol) -> isotp::Config {
@@ -314,7 +323,12 @@ fn attach_pump(builder: &mut TwinBuilder, scenario: &Scenario, setup: &PumpSetup
     let Some(number) = PumpNumber::new(setup.pump) else { return };
     let filters = [Filter::exactly(ids::command(number)), Filter::exactly(ids::uds_request(number))];
     bus::attach(builder, node, &controller(scenario, &filters));
-    power::attach(builder, node, Branch::Pumps(0), node_options(scenario, NodeOptions::pump()));
+    power::attach(
+        builder,
+        node,
+        Branch::Pumps(scenario.feed_of(setup.pump)),
+        node_options(scenario, NodeOptions::pump()),
+    );
     plant::attach(builder, node);
     let config = pump_config(scenario, number, model_id(&images.models, &setup.model));
     let times = scenario.flash_times();
@@ -341,6 +355,9 @@ fn attach_pump(builder: &mut TwinBuilder, scenario: &Scenario, setup: &PumpSetup
 fn attach_further(builder: &mut TwinBuilder, scenario: &Scenario) {
     for name in scenario.further_names() {
         let name = crate::scenario::words::NodeName::Further(name.to_owned());
+        if scenario.safety_unit(&name).is_some() {
+            continue;
+        }
         if let Some(node) = scenario.node_id(&name) {
             let options = controller(scenario, &[]);
             bus::attach(builder, node, &options);

@@ -132,6 +132,80 @@ fn without_out_the_folder_is_named_by_scenario_and_seed() {
     assert_eq!(entries(&place.join("cooltwin-out/small")), ["1", "42"]);
 }
 
+/// The only folder of a run with overrides of that seed.
+fn variant(of: &Path, seed: &str) -> PathBuf {
+    let names = entries(of);
+    let [name] = &names.iter().filter(|name| name.starts_with(&format!("{seed}+"))).collect::<Vec<_>>()[..] else {
+        panic!("{names:?} holds not one variant");
+    };
+    of.join(name)
+}
+
+#[test]
+fn a_run_with_overrides_never_replaces_the_one_without() {
+    let place = place("run-variants");
+    let run = |set: &[&str]| {
+        let set: Vec<&str> = set.iter().flat_map(|one| ["--set", one]).collect();
+        code(&output(&place, &[&["run", "small.ron", "-q"][..], &set].concat()))
+    };
+    assert_eq!(run(&[]), PASS);
+    let before = text(&place.join("cooltwin-out/small/1/result.json"));
+    assert_eq!(run(&["supply.nominal=22V"]), PASS);
+    assert_eq!(text(&place.join("cooltwin-out/small/1/result.json")), before);
+    // The hash is that of the overrides: sha256("supply.nominal=22V") begins so.
+    assert_eq!(entries(&place.join("cooltwin-out/small")), ["1", "1+c9d5a51b"]);
+    assert_eq!((run(&["supply.nominal=22V"]), run(&["supply.nominal=23V"])), (PASS, PASS));
+    assert_eq!(entries(&place.join("cooltwin-out/small")).len(), 3);
+    assert_eq!(run(&["seed=7"]), PASS);
+    assert_eq!(entries(&place.join("cooltwin-out/small")).last().map(String::as_str), Some("7"));
+    // All of them side by side, each by its own name.
+    assert_eq!(code(&output(&place, &["report", "cooltwin-out", "--out", "all", "--format", "md"])), PASS);
+    assert_eq!(entries(&place.join("all/small")), entries(&place.join("cooltwin-out/small")));
+}
+
+#[test]
+fn a_window_that_the_run_does_not_reach_is_warned_of() {
+    let place = place("run-window");
+    let told = |window: &str| {
+        let ended = output(&place, &["run", "small.ron", "-q", "--vcd", "bus.vcd", "--vcd-bus", window]);
+        assert_eq!(code(&ended), PASS);
+        stderr(&ended).to_owned()
+    };
+    let late = told("5000s..5001s");
+    assert!(late.starts_with("warning: the run ended at ") && late.contains("5000s..5001s of --vcd-bus"), "{late}");
+    assert_eq!(told("1s..1.001s"), "");
+}
+
+#[test]
+fn a_run_without_power_says_so() {
+    let place = place("run-dark");
+    let ended = output(&place, &["run", "small.ron", "--set", "supply.nominal=5V"]);
+    assert_eq!(code(&ended), FAIL);
+    let verdict = stdout(&ended).lines().rev().nth(1).expect("a verdict");
+    let cause = "no board ever had power: at most 5.00 V came, and a board starts at 9.50 V";
+    assert_eq!(verdict, format!("ERROR  small: the time limit came before the end: {cause}"));
+    let ended = output(&place, &["run", "small.ron", "--set", "supply.nominal=12V"]);
+    let cause = "the supply came to 12.00 V at most, and no update is begun below 18.00 V";
+    let verdict = stdout(&ended).lines().rev().nth(1).expect("a verdict");
+    assert_eq!(verdict, format!("ERROR  small: the time limit came before the end: {cause}"));
+}
+
+/// Nothing random: said so, and another seed gives the same trace. A random fault: neither.
+#[test]
+fn a_seed_without_effect_is_called_that() {
+    let place = place("run-seed");
+    let note = "(nothing in this scenario is random)";
+    let ran = |more: &[&str]| {
+        let ended = output(&place, &[&["run", "small.ron", "--out", "out"], more].concat());
+        (stdout(&ended).contains(note), json(&text(&place.join("out/result.json")))["fingerprint"]["all"].clone())
+    };
+    let noise = "faults=[(kind: BitErrors(rate: \"20ppm\"), place: Bus, trigger: At(\"1s\"))]";
+    let (plain, other) = (ran(&[]), ran(&["--seed", "2"]));
+    assert!(plain.0 && plain == other, "{plain:?} {other:?}");
+    let (noisy, other) = (ran(&["--set", noise]), ran(&["--set", noise, "--seed", "2"]));
+    assert!(!noisy.0 && !other.0 && noisy.1 != other.1, "{noisy:?} {other:?}");
+}
+
 #[test]
 fn a_folder_that_is_not_ours_is_refused_and_left_alone() {
     let place = place("run-foreign");
@@ -231,7 +305,8 @@ fn a_closed_pipe_is_no_error() {
         drop(child.stdout.take());
         let ended = child.wait_with_output().expect("it ends");
         assert_eq!(code(&ended), ends, "{}", stderr(&ended));
-        let said = stderr(&ended).lines().filter(|line| !line.ends_with(" s simulated")).count();
+        let is_progress = |line: &&str| line.ends_with(" s simulated") || line.contains(": results in out/");
+        let said = stderr(&ended).lines().filter(|line| !is_progress(line)).count();
         assert_eq!(said, 0, "{}", stderr(&ended));
         assert_eq!(entries(&place.join("out")), ["faulty", "small"]);
         fs::remove_dir_all(place.join("out")).expect("a folder");
@@ -262,7 +337,8 @@ fn quiet_prints_the_verdict_and_verbose_prints_more() {
 fn progress_is_plain_lines_on_a_pipe_and_silent_when_not_wanted() {
     let place = place("run-progress");
     let ended = output(&place, &["run", "small.ron"]);
-    let lines: Vec<&str> = stderr(&ended).lines().collect();
+    let mut lines: Vec<&str> = stderr(&ended).lines().collect();
+    assert_eq!(lines.pop(), Some("small: results in cooltwin-out/small/1"));
     assert!(!lines.is_empty(), "no progress");
     for line in lines {
         let told = line.strip_prefix("small: ").and_then(|line| line.split_once(" of 3 pumps after "));
@@ -298,7 +374,8 @@ fn the_printed_command_runs_the_same_again() {
     assert_eq!(code(&first), PASS, "{}", stdout(&first));
     let command = stdout(&first).lines().last().expect("a command").to_owned();
     assert_eq!(command, r#"cooltwin run faulty.ron --seed 77 --set 'title="it'\''s $HOME"' --set supply.nominal=22V"#);
-    let result = || json(&text(&place.join("cooltwin-out/faulty/77/result.json")));
+    let folder = variant(&place.join("cooltwin-out/faulty"), "77");
+    let result = || json(&text(&folder.join("result.json")));
     let expected = result();
     assert_eq!(expected["seed"], "77");
     assert_eq!(expected["scenario"]["overrides"].as_array().map(Vec::len), Some(3));

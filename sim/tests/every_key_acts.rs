@@ -495,7 +495,7 @@ const JUDGED: &[Group] = &[
     (UPDATE, "end: At(\"8s\"), expectations: [NoFlashWrite(All)], pumps: (version: @)", &["\"2.0.0\"", "\"1.0.0\""]),
     (
         IDLE,
-        "expectations: [FailSafe(@)], faults: [(kind: Unplugged, place: Pump(1), trigger: At(\"1s\"))], end: At(\"20s\"), time_limit: \"1h\"",
+        "expectations: [FailSafe(@)], faults: [(kind: Unplugged, place: Pump(1), trigger: At(\"5s\"))], end: At(\"20s\"), time_limit: \"1h\"",
         &["Only([1])", "Except([1])"],
     ),
     (UPDATE, "expectations: [Consent(@)]", &["Given", "NotAsked"]),
@@ -522,6 +522,11 @@ const JUDGED: &[Group] = &[
         &["DeadPump(1)", "DeadPump(2)"],
     ),
     (
+        UPDATE,
+        "expectations: [Alarm(about: @, count: 1)], faults: [(kind: Unplugged, place: Cioc, trigger: Campaign(Agreed))], end: At(\"20s\")",
+        &["NoPumpHeard", "AnyDeadPump"],
+    ),
+    (
         IDLE,
         "expectations: [BusOff([\"CIOC\"])], faults: [(kind: @, place: Bus, trigger: At(\"1s\"), duration: \"2s\")]",
         &["StuckDominant", "BitErrors(rate: \"20%\")"],
@@ -539,8 +544,8 @@ const JUDGED: &[Group] = &[
         &["Pass", "Fail"],
     ),
     (
-        IDLE,
-        "faults: [(kind: Hang, place: Cioc, trigger: Frame(id: 0x7FF))], expectations: [Verdict(@)]",
+        UPDATE,
+        "end: At(\"12s\"), user: (consent: Refuse(after: \"1s\")), expectations: [Verdict(@)], budgets: [(id: \"u\", measure: PumpUpdate, relation: Below, limit: \"70s\"), (id: \"b\", measure: BackToAutomatic, relation: Below, limit: \"60s\")]",
         &["Pass", "Inconclusive"],
     ),
     (IDLE, "faults: [(kind: BitFlipAtRest(bits: @), place: Pump(1), trigger: At(\"1s\"))]", &["1", "2"]),

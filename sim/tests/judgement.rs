@@ -400,3 +400,152 @@ fn a_node_without_power_does_not_babble_with_its_own_status() {
     assert_eq!(report.injections[1].activations, 0);
     assert_eq!(report.verdict, Verdict::Inconclusive);
 }
+
+// Excuses.
+
+#[test]
+fn a_dead_pump_that_runs_while_the_cioc_is_silent_is_named_and_told_as_an_assumption() {
+    const ID: &str = "dead_pumps_stay_dead_and_are_named";
+    let after_death = |death: &str| {
+        let outage = "(kind: PowerCut, place: Cioc, trigger: Campaign(Finished), duration: \"20s\")";
+        let report = report(&format!(
+            "faults: [({death}), {outage}], expectations: [Outcome(pumps: Only([2]), is: Dead), FailSafe(Only([1])),
+                Alarm(about: DeadPump(2), count: 2)]"
+        ));
+        assert_eq!(report.verdict, Verdict::Pass, "{death}: {:?}", report.checks);
+        let row = report.checks.iter().find(|row| row.id == ID).expect("the check");
+        assert!(row.n > 0, "it was looked at");
+        let assumed = report.assumptions.iter().any(|one| one.text.starts_with("a dead pump with a whole application"));
+        (row.detail.clone(), assumed)
+    };
+    // Its application is whole: it was updated, and tells another version.
+    let whole = after_death("kind: WrongVersion(version: \"1.0.0\"), place: Pump(2), trigger: At(\"0s\")");
+    let named = "P02 left out: dead, its application is whole, and it hears nothing: in fail-safe mode";
+    assert_eq!(whole, (named.to_owned(), true));
+    // Nothing whole is in its flash: it never starts, and stands still in its bootloader.
+    let empty = after_death("kind: FlashProgramFailure(operations: 0), place: Pump(2), trigger: At(\"1s\")");
+    assert_eq!(empty, (String::new(), false));
+}
+
+// A fault at a node without power acts on nothing.
+
+/// Each fault at pump 2, whether it acts there in its 2 s if the pump has power.
+const AT_PUMP_2: &[&str] = &[
+    "PowerCut",
+    "Sag(to: \"15V\")",
+    "OverVoltage(to: \"30V\")",
+    "Ramp(to: \"15V\", over: \"1s\")",
+    "Bounce(off: \"20ms\", on: \"20ms\", count: 3)",
+    "Unplugged",
+    "ControllerStopped",
+    "ControllerSlow(by: \"1ms\")",
+    "ClockDrift(by: \"900ppm\")",
+    "Hang",
+    "Reset",
+    "FrameLoss(rate: \"100%\")",
+    "ReceiveOverrun(frames: 1)",
+    "Babbling(id: 0x050, gap: \"5ms\")",
+];
+
+fn acted(faults: &str) -> Report {
+    report(&format!("campaign: false, budgets: [], end: At(\"9s\"), faults: [{faults}]"))
+}
+
+#[test]
+fn a_fault_at_a_pump_without_power_has_not_acted_and_the_run_is_inconclusive() {
+    for kind in AT_PUMP_2 {
+        let instant = ["Reset", "Bounce", "ReceiveOverrun"].iter().any(|word| kind.starts_with(word));
+        let duration = if instant { "" } else { ", duration: \"2s\"" };
+        let fault = format!("(kind: {kind}, place: Pump(2), trigger: At(\"4s\"){duration})");
+        let powered = acted(&fault);
+        assert!(powered.injections[0].activations > 0, "{kind} acts: {:?}", powered.injections);
+        assert_ne!(powered.verdict, Verdict::Inconclusive, "{kind}");
+        let dark = acted(&format!("(kind: PowerCut, place: Pump(2), trigger: At(\"2s\")), {fault}"));
+        assert_eq!(dark.injections[0].activations, 1, "{kind}: the cut acts");
+        assert_eq!((dark.injections[1].activations, dark.verdict), (0, Verdict::Inconclusive), "{kind}");
+    }
+}
+
+#[test]
+fn a_fault_of_everything_without_power_has_not_acted() {
+    let off = "(kind: PowerCut, place: Supply, trigger: At(\"2s\"))";
+    for (kind, place) in [
+        ("PowerCut", "Supply"),
+        ("FeedOff", "PumpFeed"),
+        ("PowerCut", "AllPumps"),
+        ("Sag(to: \"15V\")", "Supply"),
+        ("OpenBus", "Between(a: \"P01\", b: \"P02\")"),
+        ("StuckDominant", "Bus"),
+        ("StuckRecessive", "Bus"),
+        ("Unplugged", "Cioc"),
+        ("BitErrors(rate: \"10%\")", "Bus"),
+    ] {
+        let fault = format!("(kind: {kind}, place: {place}, trigger: At(\"4s\"), duration: \"2s\")");
+        assert!(acted(&fault).injections[0].activations > 0, "{kind} acts");
+        let dark = acted(&format!("{off}, {fault}"));
+        assert_eq!((dark.injections[1].activations, dark.verdict), (0, Verdict::Inconclusive), "{kind}");
+    }
+}
+
+#[test]
+fn a_cut_within_another_one_has_not_acted_and_one_that_outlives_it_has() {
+    for (kind, place) in [("PowerCut", "Pump(2)"), ("PowerCut", "Supply"), ("FeedOff", "PumpFeed")] {
+        let second = |from: u32, span: u32| {
+            let report = acted(&format!(
+                "(kind: {kind}, place: {place}, trigger: At(\"3s\"), duration: \"3s\"),
+                 (kind: {kind}, place: {place}, trigger: At(\"{from}s\"), duration: \"{span}s\")"
+            ));
+            (report.injections[1].activations > 0, report.injections[1].effect.clone())
+        };
+        assert!(!second(4, 1).0, "{kind}: nothing is other because of it");
+        let (outlives, effect) = second(4, 4);
+        assert!(outlives && effect.contains("stay"), "{kind}: {effect}");
+    }
+}
+
+#[test]
+fn a_supply_fault_is_proven_by_what_a_node_measures() {
+    let effect = |kind: &str| {
+        let report = acted(&format!("(kind: {kind}, place: Pump(2), trigger: At(\"4s\"), duration: \"2s\")"));
+        let row = &report.injections[0];
+        (row.activations, row.effect.clone(), row.at_ms.map(|at| at.to_string()))
+    };
+    let (count, words, at) = effect("Sag(to: \"15V\")");
+    assert!(count == 1 && words.starts_with("P02 measures 15000 mV, 23") && at.as_deref() == Some("4000"), "{words}");
+    // Half of the way from 24 V to 14 V is passed after half of the second.
+    let (count, words, at) = effect("Ramp(to: \"14V\", over: \"1s\")");
+    let at: f64 = at.expect("it acts").parse().expect("a number");
+    assert!(count == 1 && (4_480.0..4_600.0).contains(&at), "{words} at {at}");
+    // The load's drop leaves less than that already.
+    assert_eq!(effect("Sag(to: \"23.99V\")").0, 0);
+    // The hold-up carries the pump over a short cut, which it measures all the same.
+    let short = acted("(kind: PowerCut, place: Pump(2), trigger: At(\"4s\"), duration: \"2ms\")");
+    assert_eq!(short.injections[0].effect, "P02 lived on its hold-up for 2.000000 ms");
+}
+
+#[test]
+fn a_run_that_is_inconclusive_for_a_fault_that_never_acted_is_not_so_as_stated() {
+    let stated = |fault: &str| {
+        let report = report(&format!(
+            "user: (consent: Refuse(after: \"1s\")), faults: [{fault}], expectations: [Verdict(Inconclusive)]"
+        ));
+        (report.verdict, report.expectations[0].text.clone())
+    };
+    let words = "the run without expectations is: inconclusive";
+    assert_eq!(stated(""), (Verdict::Inconclusive, words.to_owned()));
+    let never = "(kind: Hang, place: Pump(1), trigger: Frame(id: 0x7FF), duration: \"1s\")";
+    assert_eq!(stated(never), (Verdict::Fail, format!("{words}, but fault Hang-1 never acted")));
+}
+
+#[test]
+fn the_fail_safe_mode_before_the_first_command_fulfils_no_expectation() {
+    let held = |fault: &str| {
+        let text = format!("campaign: false, end: At(\"9s\"), faults: [{fault}], expectations: [FailSafe(All)]");
+        report(&text).expectations[0].verdict
+    };
+    assert_eq!(held(""), RowVerdict::Fail, "every pump boots sooner than the CIOC");
+    let cut = "(kind: PowerCut, place: Cioc, trigger: At(\"4s\"), duration: \"3s\")";
+    assert_eq!(held(cut), RowVerdict::Pass);
+    let one = "(kind: Unplugged, place: Pump(1), trigger: At(\"4s\"), duration: \"3s\")";
+    assert_eq!(held(one), RowVerdict::Fail, "the other one hears the CIOC");
+}

@@ -162,7 +162,7 @@ fn diff_shows_margins_side_by_side_and_the_first_event_that_differs() {
         let result = common::json(&text(&place.join(out).join("result.json")));
         let budgets = result["budgets"].as_array().expect("budgets").clone();
         let budget = budgets.into_iter().find(|budget| budget["id"] == "pump-update").expect("the budget");
-        format!("+{} ms", budget["margin"])
+        format!("+{:.3} s", budget["margin"].as_f64().expect("a number") / 1000.0)
     };
     let line = told.lines().find(|line| line.starts_with("pump-update")).unwrap_or_else(|| panic!("{told}"));
     assert!(line.contains(&margin("out")) && line.contains(&margin("slow")), "{line}");

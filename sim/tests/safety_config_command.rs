@@ -31,7 +31,7 @@ fn compile_writes_the_binary_it_tells_of() {
     let done =
         output(&["safety", "compile", &shipped("teach-1-door.ron"), "--json", "--out", &out.display().to_string()]);
     assert_eq!((done.status.code(), stderr(&done)), (Some(0), ""));
-    let told: serde_json::Value = serde_json::from_str(&stdout(&done)).expect("JSON");
+    let told: serde_json::Value = serde_json::from_str(stdout(&done)).expect("JSON");
     let bytes = fs::read(&out).expect("the binary");
     assert_eq!(told["bytes"], bytes.len());
     // Values of the hand-made binary in `safety_config_compile.rs`.

@@ -206,7 +206,7 @@ const BASE: &str = r#"(
 
 #[rustfmt::skip]
 /// (what stands in `BASE`, what is written instead, what must be said of it; nothing, if it is allowed).
-const EDITS: [(&str, &str, &str); 85] = [
+const EDITS: [(&str, &str, &str); 88] = [
     // Header.
     ("network: 7", "network: 0", "`network` is out of range (must be from 1 to 0xFFFFFFFF)"),
     ("password: \"p\"", "password: \"\"", "the password has 0 bytes (must have 1 to 32 bytes)"),
@@ -268,6 +268,9 @@ const EDITS: [(&str, &str, &str); 85] = [
     ("\"i1\", role: Input, on: High, off: Low", "\"i1\", role: Input, on: Low, off: High", "a broken wire would read as ON at `one`"),
     ("\"i0\", role: Input, on: High, off: Low", "\"i0\", role: Input, on: Low, off: High", "a broken wire would read as ON at `two`"),
     ("\"o4\", role: Output, on: High, off: Low", "\"o4\", role: Output, on: Low, off: High", "ON cannot be Low on output pin `o4`"),
+    ("\"o4\", role: Output, on: High, off: Low", "\"o4\", role: Output, on: High, off: A", "OFF cannot be A on output pin `o4`"),
+    ("\"o4\", role: Output, on: High, off: Low", "\"o4\", role: Output, on: D, off: InverseA", ""),
+    ("\"i1\", role: Input, on: High, off: Low", "\"i1\", role: Input, on: Ossd, off: High", "OSSD and High cannot be told apart on pin `i1`"),
     ("role: Combined)", "role: Combined, on: A)", "combined pin `c5` must be High and Low"),
     ("role: Combined)", "role: Both)", "unknown `PinRole`: `Both`"),
     // Groups (SSR-028, SSR-029).
@@ -424,9 +427,9 @@ fn defects_are_told_in_the_order_of_the_document() {
     assert_eq!(judge(&resealed(header::RADIO_TIMEOUT, 3), 1), Err(Defect::Radio));
     assert_eq!(judge(&resealed(header::CAN_AGE, 19), 1), Err(Defect::Can));
     assert_eq!(judge(&resealed(header::RESPONSE + 2, 0xFF), 1), Err(Defect::Response), "beyond 120 s");
-    // Node 2 has no input of its own: 3 + time-out 100 + 2 + age 35 + 2.
+    // Node 2 has no input of its own, the combined pin of node 1 counts: 3 + 5 + time-out 100 + 2 + age 35 + 2.
     let responding = |response_ms| sound(&Network { response_ms, ..compiled(BASE).network }, 2);
-    assert_eq!((responding(141), responding(142)), (Err(Defect::Response), Ok(())));
+    assert_eq!((responding(146), responding(147)), (Err(Defect::Response), Ok(())));
     assert_eq!(judge(&bytes, 3), Err(Defect::NotForThisUnit));
 }
 

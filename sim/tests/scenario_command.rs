@@ -100,7 +100,7 @@ fn a_new_file_is_valid_and_never_overwrites_one() {
     fs::write(&file, "precious").expect("a change");
     let again = output(&["scenario", "new", &name]);
     assert_eq!(again.status.code(), Some(UNREADABLE));
-    assert!(stderr(&again).contains("my-story.ron"));
+    assert!(stderr(&again).ends_with("my-story.ron exists and stays as it is\nhelp: choose another name\n"));
     assert_eq!(fs::read_to_string(&file).expect("still there"), "precious");
 }
 
@@ -111,6 +111,31 @@ fn explain_knows_every_field_and_suggests() {
     let wrong = output(&["scenario", "explain", "suply"]);
     assert_eq!(wrong.status.code(), Some(UNREADABLE));
     assert!(stderr(&wrong).contains("did you mean `supply`?"));
+}
+
+#[test]
+fn explain_knows_ends_of_paths_and_codes_of_errors() {
+    let page = |what: &str| {
+        let ended = output(&["scenario", "explain", what]);
+        assert_eq!((ended.status.code(), stderr(&ended)), (Some(0), ""), "{what}");
+        stdout(&ended).to_owned()
+    };
+    assert!(page("Sag").starts_with("faults.kind.Sag\n\nSag(to: ..)\n"), "{}", page("Sag"));
+    assert_eq!(page("sag"), page("Sag"));
+    assert!(page("S007").starts_with("S007: A quantity is a number and a unit"));
+    assert_eq!(page("s007"), page("S007"));
+    let several = page("duration");
+    assert!(several.contains("  cioc_update.duration\n") && several.contains("  faults.duration\n"), "{several}");
+    let wrong = output(&["scenario", "explain", "S099"]);
+    assert_eq!(wrong.status.code(), Some(UNREADABLE));
+    assert!(stderr(&wrong).starts_with("error: there is no `S099` in a scenario\n"), "{}", stderr(&wrong));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_may_have_a_near_name() {
+    let ended = output(&["scenario", "check", &format!("{}/nominal-14", scenarios())]);
+    assert_eq!(ended.status.code(), Some(UNREADABLE));
+    assert!(stderr(&ended).ends_with("scenarios/nominal-14.ron?\n"), "{}", stderr(&ended));
 }
 
 #[test]

@@ -14,6 +14,13 @@ impl FileSource for TestFolder {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
         fs::read(folder().join(path)).map_err(|_| "no such file".to_owned())
     }
+
+    fn names(&self, _: &Path) -> Vec<String> {
+        fs::read_dir(folder())
+            .expect("the folder of bad scenarios")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"))
+            .collect()
+    }
 }
 
 fn folder() -> PathBuf {
@@ -60,11 +67,34 @@ fn overrides_are_diagnosed_like_files() {
         "nothing",
         "seed=",
         "tags=[a",
+        "faults=[(kind: PowerCut place: Supply, trigger: At(\"1s\"))]",
+        "faults=[(kind: Sag(to: \"8V\", place: Supply, trigger: At(\"1s\"))]",
     ];
     let files = [("minimal.ron", "()")];
     let text: String = overrides.iter().map(|one| memory_report(&files, &[one]).render(Format::Human, false)).collect();
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!("overrides", text);
+    });
+}
+
+/// An override that makes another value wrong is what is pointed at, and of several the one that does.
+#[test]
+fn what_stems_from_an_override_is_told_of_it() {
+    let fault = "(faults: [(kind: PowerCut, place: Pump(7), trigger: When(pump: 7, phase: Erase), duration: \"1s\")],\n\
+                 expectations: [Attempts(pumps: Only([3, 7]))])";
+    let files = [("fault.ron", fault)];
+    let cases: [&[&str]; 5] = [
+        &["supply.brown_out=12V"],
+        &["supply.power_good=8V"],
+        &["title=harmless", "pumps.count=5", "seed=4"],
+        &["supply.nominal=23V", "supply.nominal=23", "suply.nominal=23V"],
+        &["supply.brown_out=12V", "supply.brown_out=13V"],
+    ];
+    let text: String = cases.iter().map(|set| memory_report(&files, set).render(Format::Human, false)).collect();
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("overrides-that-break-others", text);
+        let short = memory_report(&files, cases[3]).render(Format::Short, false);
+        insta::assert_snapshot!("overrides-short", short);
     });
 }
 

@@ -18,6 +18,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cooltwin::checks::{REQUIREMENTS, Truth, Verification};
+use cooltwin::hosts::safety::Units;
 use cooltwin::measure::Measures;
 use cooltwin::run::{self, Identity, Run};
 use cooltwin::scenario::{Expectation, FileSource, Loaded, Verdict as Said, load};
@@ -104,7 +105,11 @@ impl Thinner {
 fn log(run: &Run) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "all {}", run.twin.trace.fingerprint());
+    let has_units = !run.twin.world.resource::<Units>().entities().is_empty();
     for (domain, fingerprint) in run.twin.trace.domain_fingerprints() {
+        if domain == "safety" && !has_units {
+            continue;
+        }
         let _ = writeln!(text, "{domain} {fingerprint}");
     }
     let mut thinner = Thinner { progress: None, counters: BTreeMap::new(), repeats: BTreeMap::new() };

@@ -15,26 +15,26 @@
 //! is the same as that pump's silence, which nothing distinguishes from a cut bus.
 //!
 //! Never two pumps in an update at once (PFU-046): after a try that did not end well the next pump waits until the one
-//! that was left says that its session is over, or until [`SETTLE`] has passed since it last said otherwise, after which
-//! it must be; one that says otherwise for ever is waited for no longer than [`SETTLE_MOST`]. The end of the campaign
-//! waits in the same way, so that nobody leaves the fixed speed while a pump is in an update (PFU-047).
+//! that was left says that its session is over, or until it must be (settle.rs). The end of the campaign waits in the
+//! same way, also when it is given up because its image is gone, so that nobody leaves the fixed speed while a pump is in
+//! an update (PFU-047).
 //!
 //! A *dead* pump stands still: after a failed update its application is mostly invalid, and its bootloader never turns
 //! the motor, whatever it hears. One whose application is valid, because it never entered its bootloader or because it
 //! started and reports faults or a wrong version, is held in standby by command for as long as the CIOC lives; while
 //! the CIOC is silent it runs in fail-safe mode like every whole pump (PFU-012): its mark is known to the CIOC alone.
 
-use protocol::cyclic::PumpState;
 use protocol::header::Version;
 use protocol::ids::PumpNumber;
 use units::{Duration, Instant};
 
 use crate::client::{Client, Reply};
-use crate::config::{SETTLE, SETTLE_MOST, SILENCE_MOST, TRIES_MOST};
+use crate::config::{SILENCE_MOST, TRIES_MOST};
 use crate::log::{Cause, Draft, Event};
 use crate::notice::{Alarm, Notice, Outcome, Phase};
 use crate::nvm::{Mark, PumpRecord};
 use crate::package::{Image, ImageCheck, Verdict, read_image};
+use crate::settle::Settling;
 use crate::unit::{Ports, Unit};
 use crate::update::{Step, Try, is_stopped};
 
@@ -78,8 +78,11 @@ enum Stage {
         pump: PumpNumber,
         until: Instant,
     },
-    /// No pump is left to be updated, but one that was left may still be in its update.
-    Settle,
+    /// No pump is to be updated any more, but one that was left may still be in its update; `gone` tells why the campaign
+    /// is given up, if it is.
+    Settle {
+        gone: Option<Cause>,
+    },
 }
 
 /// A running campaign.
@@ -92,8 +95,8 @@ pub(crate) struct Campaign {
     without_supply: u8,
     /// Waits for the standby of the pump in hand that were in vain.
     waits: u8,
-    /// When a pump was last left without a good end.
-    left_at: Instant,
+    /// Since a pump was last left without a good end.
+    settling: Settling,
     /// The present silence of all pumps has been told of.
     silence_told: bool,
 }
@@ -146,6 +149,7 @@ impl Campaign {
         for pump in unit.pumps() {
             reconcile(pump, unit, ports);
         }
+        bury_spent(unit, ports);
         unit.log(ports, Draft::new(Event::CampaignResumed));
         unit.notice(Notice::Pause);
         Self::go(image, true, unit, ports)
@@ -167,8 +171,7 @@ impl Campaign {
             show_at: ports.now,
             without_supply: 0,
             waits: 0,
-            // A try may have been cut off by the loss of power, or a pump have heard the search in its session.
-            left_at: ports.now,
+            settling: Settling::since(ports.now),
             silence_told: false,
         }
     }
@@ -176,7 +179,7 @@ impl Campaign {
     /// What the campaign is at; `None` between two pumps.
     pub(crate) fn focus(&self, now: Instant, unit: &Unit) -> Option<Focus> {
         Some(match self.stage {
-            Stage::Choose | Stage::Settle => return None,
+            Stage::Choose | Stage::Settle { .. } => return None,
             Stage::Supply { pump } if unit.supply.is_good() && !unit.hears_anyone(now) => Focus::Silence(pump),
             Stage::Supply { pump } => Focus::Supply(pump),
             Stage::Verify { pump }
@@ -191,7 +194,7 @@ impl Campaign {
         let stage = match &self.stage {
             Stage::Choose => Some(now),
             Stage::Verify { .. } => Some(now.after(SLICE_PAUSE)),
-            Stage::Supply { .. } | Stage::Stop { .. } | Stage::Settle => Some(now.after(LOOK)),
+            Stage::Supply { .. } | Stage::Stop { .. } | Stage::Settle { .. } => Some(now.after(LOOK)),
             Stage::Look { attempt, .. } | Stage::Try { attempt, .. } => attempt.wake_at(unit),
             Stage::Pause { until, .. } => Some(*until),
         };
@@ -229,7 +232,7 @@ impl Campaign {
                 }
                 Course::Running
             }
-            Stage::Settle => self.settle(unit, ports),
+            Stage::Settle { gone } => self.settle(gone, unit, ports),
         };
         if course == Course::Running {
             self.show(reply.is_some(), unit, ports);
@@ -243,25 +246,38 @@ impl Campaign {
         unit.regulates = false;
         self.without_supply = 0;
         self.waits = 0;
-        let Some(pump) = next_pending(unit, ports.now) else { return self.settle(unit, ports) };
-        if unit.pump_record(pump).counted >= TRIES_MOST {
-            // The third try was interrupted: its error entry is written, the pump's end is not.
-            unit.commit(ports, &[dead_entry(pump, unit)], |record| record.pump_mut(pump).mark = Mark::Dead);
-            bury(pump, unit);
-        } else {
-            self.stage = Stage::Supply { pump };
-        }
+        let Some(pump) = next_pending(unit, ports.now) else { return self.settle(None, unit, ports) };
+        self.stage = Stage::Supply { pump };
         Course::Running
     }
 
-    /// Ends the campaign once no pump may be in an update any more: until then the others stay at their fixed speed
-    /// (PFU-047).
-    fn settle(&mut self, unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
-        if self.anyone_updates(None, ports.now, unit) {
-            self.stage = Stage::Settle;
+    /// Ends the campaign, or gives it up, once no pump may be in an update any more: until then the others stay at their
+    /// fixed speed (PFU-047).
+    fn settle(&mut self, gone: Option<Cause>, unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
+        if self.settling.anyone_updates(None, ports.now, unit) {
+            self.stage = Stage::Settle { gone };
             return Course::Running;
         }
-        finish(unit, ports)
+        match gone {
+            Some(cause) => abandon(cause, unit, ports),
+            None => finish(unit, ports),
+        }
+    }
+
+    /// The image that the search found is no longer there: no pump is touched any more, and the campaign is given up.
+    fn give_up(&mut self, cause: Cause, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
+        client.stop();
+        unit.in_hand = None;
+        unit.regulates = false;
+        unit.image = None;
+        for pump in unit.pumps() {
+            if matches!(unit.view(pump).outcome, Outcome::Updating | Outcome::Pending) {
+                unit.set_outcome(pump, Outcome::Unknown);
+            }
+        }
+        unit.raise(Alarm::Image(cause));
+        unit.progress.wait(cause);
+        self.settle(Some(cause), unit, ports)
     }
 
     fn await_supply(
@@ -272,7 +288,7 @@ impl Campaign {
         ports: &mut Ports<'_>,
     ) -> Course {
         // The others stay at their fixed speed for as long as a pump may be in an update (PFU-047), heard or not.
-        if self.anyone_updates(Some(pump), ports.now, unit) {
+        if self.settling.anyone_updates(Some(pump), ports.now, unit) {
             unit.regulates = false;
             return Course::Running;
         }
@@ -287,7 +303,7 @@ impl Campaign {
             }
             unit.in_hand = None;
             // The unit's own supply is good: the others need not run at 80 % for as long as one pump's stays low.
-            unit.regulates = short && unit.supply.is_good() && self.is_settled(ports.now, unit);
+            unit.regulates = short && unit.supply.is_good() && self.settling.is_settled(ports.now, unit);
             if next_pending(unit, ports.now) != Some(pump) {
                 self.stage = Stage::Choose;
             }
@@ -297,8 +313,8 @@ impl Campaign {
         unit.clear(Alarm::LowSupply);
         match read_image(ports.package) {
             Ok(Some(image)) if image == self.image => {}
-            Err(Cause::FileNotFound) | Ok(None) => return give_up(Cause::FileNotFound, unit, client, ports),
-            _ => return give_up(Cause::ImageRejected, unit, client, ports),
+            Err(Cause::FileNotFound) | Ok(None) => return self.give_up(Cause::FileNotFound, unit, client, ports),
+            _ => return self.give_up(Cause::ImageRejected, unit, client, ports),
         }
         self.check = ImageCheck::new(self.image);
         self.stage = Stage::Verify { pump };
@@ -309,7 +325,7 @@ impl Campaign {
     fn verify(&mut self, pump: PumpNumber, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
         match self.check.slice(ports.package) {
             Verdict::Unfinished => return Course::Running,
-            Verdict::Bad(cause) => return give_up(cause, unit, client, ports),
+            Verdict::Bad(cause) => return self.give_up(cause, unit, client, ports),
             Verdict::Good(_) => {}
         }
         unit.in_hand = Some(pump);
@@ -334,38 +350,11 @@ impl Campaign {
         }
     }
 
-    /// A pump was left without a good end: it may be in an update for a while.
-    fn leave(&mut self, ports: &Ports<'_>) {
-        self.left_at = ports.now;
-    }
-
-    /// Whether any pump but `except` may be in an update: it says so, or it was in a try and has said nothing since.
-    ///
-    /// A pump is believed for [`SETTLE`] after it was left, and for [`SETTLE`] after each time that it says so, but for
-    /// no longer than [`SETTLE_MOST`] after a pump was left.
-    fn anyone_updates(&self, except: Option<PumpNumber>, now: Instant, unit: &Unit) -> bool {
-        let settles = now < self.left_at.after(SETTLE);
-        unit.pumps().filter(|pump| Some(*pump) != except).any(|pump| {
-            let (view, entry) = (unit.view(pump), unit.pump_record(pump));
-            let says_so = view.reported.is_some_and(|status| status.state == PumpState::Updating);
-            let lately = now < view.heard_at.after(SETTLE) && now < self.left_at.after(SETTLE_MOST);
-            let was_tried = entry.tries > 0 && entry.mark != Mark::Done;
-            let unheard = was_tried && view.heard_after(self.left_at).is_none();
-            (says_so && (settles || lately)) || (unheard && settles)
-        })
-    }
-
-    /// Whether every update, that of the pump in hand included, must be over, so that the others may regulate while
-    /// the campaign waits (PFU-047).
-    fn is_settled(&self, now: Instant, unit: &Unit) -> bool {
-        now >= self.left_at.after(SETTLE) && !self.anyone_updates(None, now, unit)
-    }
-
     /// No pump at all is heard: bus or feed is gone, not a pump.
     fn await_anyone(&mut self, unit: &mut Unit, now: Instant) -> Course {
         unit.progress.wait(Cause::Timeout);
         unit.in_hand = None;
-        unit.regulates = self.is_settled(now, unit);
+        unit.regulates = self.settling.is_settled(now, unit);
         Course::Running
     }
 
@@ -435,7 +424,7 @@ impl Campaign {
     /// The pump did not stop in time or did not answer the look: no try is counted.
     fn wait_in_vain(&mut self, pump: PumpNumber, cause: Cause, gone: bool, unit: &mut Unit, ports: &mut Ports<'_>) {
         unit.in_hand = None;
-        self.leave(ports);
+        self.settling = Settling::since(ports.now);
         let anyone = unit.hears_anyone(ports.now);
         self.waits = self.waits.saturating_add(u8::from(anyone));
         if (anyone && gone) || self.waits >= WAITS_MOST {
@@ -462,10 +451,10 @@ impl Campaign {
                 self.stage = Stage::Choose;
             }
             Step::Failed(cause) => {
-                self.leave(ports);
+                self.settling = Settling::since(ports.now);
                 self.on_failure(pump, cause, unit, ports);
                 if cause == Cause::ImageRejected {
-                    return give_up(cause, unit, client, ports);
+                    return self.give_up(cause, unit, client, ports);
                 }
             }
         }
@@ -637,6 +626,19 @@ fn bury(pump: PumpNumber, unit: &mut Unit) {
     unit.in_hand = None;
 }
 
+/// Buries the pump whose third try a restart of the CIOC cut off: the error entry of the try is written, the pump's end is
+/// not, because only the search tells whether the try had done its work.
+pub(crate) fn bury_spent(unit: &mut Unit, ports: &mut Ports<'_>) {
+    for pump in unit.pumps() {
+        let entry = unit.pump_record(pump);
+        let spent = entry.mark == Mark::Pending && entry.counted >= TRIES_MOST;
+        if spent && unit.view(pump).outcome != Outcome::UpToDate {
+            unit.commit(ports, &[dead_entry(pump, unit)], |record| record.pump_mut(pump).mark = Mark::Dead);
+            bury(pump, unit);
+        }
+    }
+}
+
 fn finish(unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
     let unusable =
         |pump| matches!(unit.pump_record(pump).mark, Mark::Dead | Mark::Aside) || unit.view(pump).is_of_no_use();
@@ -652,21 +654,8 @@ fn finish(unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
     Course::Ended { errors }
 }
 
-/// Gives the running campaign up: the image that the search found is no longer there.
-fn give_up(cause: Cause, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
-    unit.image = None;
-    for pump in unit.pumps() {
-        if matches!(unit.view(pump).outcome, Outcome::Updating | Outcome::Pending) {
-            unit.set_outcome(pump, Outcome::Unknown);
-        }
-    }
-    abandon(cause, unit, client, ports)
-}
-
 /// Gives a campaign up whose image is gone or another: nothing more is written to any pump.
-pub(crate) fn abandon(cause: Cause, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Course {
-    client.stop();
-    unit.in_hand = None;
+pub(crate) fn abandon(cause: Cause, unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
     unit.commit(ports, &[Draft::new(Event::CampaignAbandoned).because(cause)], |record| {
         record.campaign = None;
         for pump in PumpNumber::first(PumpNumber::MOST) {

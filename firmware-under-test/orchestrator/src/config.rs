@@ -11,12 +11,20 @@ pub const APPLICATION_START: u32 = 0x0802_0000;
 /// Tries of one pump that may fail before it is dead (PFU-022).
 pub const TRIES_MOST: u8 = 3;
 
-/// The longest time that a pump left alone stays in its programming session: its S3 of 10 s and a second more. A pump
-/// whose CPU stands still for longer than that cannot be waited for: it may never be heard again.
-pub const SETTLE: Duration = Duration::from_secs(11);
-/// The longest time that a pump left alone is waited for though it goes on to say that it is in an update, for example
-/// in a long erase (own number).
-pub const SETTLE_MOST: Duration = Duration::from_secs(60);
+/// The longest erase that the data sheet of a pump's controller allows: four sectors of 128 KB, 4 s each with 8-bit
+/// access (STM32F4 class; with 32-bit access it is 2 s). Its core stalls for each sector and says nothing meanwhile.
+pub const ERASE_MOST: Duration = Duration::from_secs(16);
+/// The longest time that a pump left alone stays in its programming session: its S3 of 10 s and a second more.
+pub const SESSION_MOST: Duration = Duration::from_secs(11);
+/// The longest time that a pump left alone is in its update: an erase that has just begun, then its session. A pump whose
+/// CPU stands still for longer than that cannot be waited for: it may never be heard again.
+pub const SETTLE: Duration = ERASE_MOST.plus(SESSION_MOST);
+/// The longest time that one request may be kept pending (own number): far longer than any erase of the data sheet.
+pub const REQUEST_MOST: Duration = Duration::from_secs(60);
+/// The longest time that a pump left alone is waited for though it goes on to say that it is in an update: whatever it
+/// does has begun before it was left and takes no longer than [`REQUEST_MOST`], then its session ends. What says so for
+/// longer is a defect of the pump, for which neither the others' update nor their regulation waits.
+pub const SETTLE_MOST: Duration = REQUEST_MOST.plus(SESSION_MOST);
 /// The longest time without a status of any pump before it is told of (own number; a status comes every 100 ms, and a
 /// pump boots in less).
 pub const SILENCE_MOST: Duration = Duration::from_secs(5);
@@ -90,7 +98,7 @@ impl Config {
         p2: Duration::from_millis(50),
         p2_star: Duration::from_secs(5),
         link_delay: Duration::from_millis(100),
-        request_limit: Duration::from_secs(60),
+        request_limit: REQUEST_MOST,
         boot_timeout: Duration::from_secs(5),
         read_timeout: Duration::from_secs(10),
         standby_timeout: Duration::from_secs(10),

@@ -35,6 +35,7 @@ pub mod package;
 mod progress;
 pub mod regulation;
 mod search;
+mod settle;
 mod unit;
 mod update;
 
@@ -54,6 +55,7 @@ use client::{Client, Reply};
 use commands::{Mailed, Schedule};
 use consent::{Answer, Dialog};
 use search::Search;
+use settle::GivingUp;
 use unit::{Ports, Unit};
 
 pub use config::Config;
@@ -110,6 +112,7 @@ enum Work {
     Search(Search),
     Ask(Dialog),
     Campaign(Campaign),
+    GivingUp(GivingUp),
     Rest(Activity),
 }
 
@@ -233,6 +236,7 @@ impl Orchestrator {
             Work::Search(search) => search.wake_at(ports.now),
             Work::Ask(dialog) => dialog.wake_at(),
             Work::Campaign(campaign) => campaign.wake_at(ports.now, &self.unit),
+            Work::GivingUp(_) => GivingUp::wake_at(ports.now),
             Work::Rest(_) => Instant::from_micros(u64::MAX),
         };
     }
@@ -255,13 +259,19 @@ impl Orchestrator {
         match &mut self.work {
             Work::Search(search) => {
                 if search.advance(&mut self.unit, &mut self.client, ports, reply) {
-                    self.work = after_search(&mut self.unit, &mut self.client, ports);
+                    self.client.stop();
+                    self.work = after_search(&mut self.unit, ports);
                 }
             }
             Work::Campaign(campaign) => {
                 if let Course::Ended { errors } = campaign.advance(&mut self.unit, &mut self.client, ports, reply) {
                     let end = if errors { Activity::FinishedWithErrors } else { Activity::Finished };
                     self.work = Work::Rest(end);
+                }
+            }
+            Work::GivingUp(giving_up) => {
+                if giving_up.advance(&mut self.unit, ports) {
+                    self.work = ask(&mut self.unit, ports);
                 }
             }
             Work::Boot | Work::Ask(_) | Work::Rest(_) => {}
@@ -338,7 +348,7 @@ impl Orchestrator {
 
     fn activity(&self) -> Activity {
         match &self.work {
-            Work::Boot | Work::Search(_) => Activity::Searching,
+            Work::Boot | Work::Search(_) | Work::GivingUp(_) => Activity::Searching,
             Work::Ask(_) => Activity::Asking,
             Work::Rest(activity) => *activity,
             Work::Campaign(campaign) => match campaign.focus(self.now, &self.unit) {
@@ -359,6 +369,7 @@ impl Orchestrator {
         PumpStatus {
             pump,
             reported: view.reported,
+            fresh: view.fresh(self.now).is_some(),
             model: view.model,
             version: view.version,
             outcome: view.outcome,
@@ -389,23 +400,25 @@ fn begin(unit: &mut Unit, ports: &mut Ports<'_>) -> Work {
     Work::Search(Search::begin(false, unit, ports))
 }
 
-/// Continues an interrupted campaign if its image is still the one agreed to; else asks if there is something to do.
-fn after_search(unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) -> Work {
-    client.stop();
-    if let Some(agreed) = unit.record().campaign {
-        match unit.image {
-            Some(image) if image.hash == agreed => return Work::Campaign(Campaign::resume(image, unit, ports)),
-            found => {
-                let known = unit.alarms().iter().find_map(|alarm| match alarm {
-                    Alarm::Image(cause) => Some(*cause),
-                    _ => None,
-                });
-                let gone = if found.is_some() { Cause::ImageRejected } else { Cause::FileNotFound };
-                let cause = known.unwrap_or(gone);
-                campaign::abandon(cause, unit, client, ports);
-            }
+/// Continues an interrupted campaign if its image is still the one agreed to, else gives it up; without one, asks if there
+/// is something to do.
+fn after_search(unit: &mut Unit, ports: &mut Ports<'_>) -> Work {
+    let Some(agreed) = unit.record().campaign else { return ask(unit, ports) };
+    match unit.image {
+        Some(image) if image.hash == agreed => Work::Campaign(Campaign::resume(image, unit, ports)),
+        found => {
+            let known = unit.alarms().iter().find_map(|alarm| match alarm {
+                Alarm::Image(cause) => Some(*cause),
+                _ => None,
+            });
+            let gone = if found.is_some() { Cause::ImageRejected } else { Cause::FileNotFound };
+            campaign::bury_spent(unit, ports);
+            Work::GivingUp(GivingUp::begin(known.unwrap_or(gone), ports.now))
         }
     }
+}
+
+fn ask(unit: &mut Unit, ports: &mut Ports<'_>) -> Work {
     let wanted = unit.pumps().any(|pump| unit.view(pump).outcome == Outcome::Pending);
     match unit.image {
         Some(image) if wanted => Work::Ask(Dialog::show(image, unit, ports)),

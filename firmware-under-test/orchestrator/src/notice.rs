@@ -192,6 +192,8 @@ pub struct PumpStatus {
     pub pump: PumpNumber,
     /// Its last status message of this boot.
     pub reported: Option<cyclic::Status>,
+    /// Whether that was within the last second; otherwise it says nothing of now (PFU-003).
+    pub fresh: bool,
     /// Model as read in the search.
     pub model: Option<ModelId>,
     /// Version as last read.

@@ -21,6 +21,12 @@ pub const CYCLE_SLOTS: u32 = 16;
 pub const CYCLE_TICK_SLOTS: u32 = 160;
 /// One slot of the cycle in tick slots: 625 us.
 pub const SLOT_TICK_SLOTS: u32 = 10;
+/// The sequence of an entry goes up by one after so many ticks of the sender (own number): less than a cycle, so that each
+/// cycle finds a new one; and 128 of them last longer than the longest maximum age, so that no late frame looks new.
+pub const SEQUENCE_TICKS: u32 = 8;
+/// A sequence may be ahead of the last accepted by as many as fit into the time since then and this many more (own number):
+/// a frame may wait 20 ticks for its slot, and a few more for the bus. At most 127.
+pub const SEQUENCE_ALLOWANCE: u32 = 5;
 /// A sync is sent in the next cycle once this many ticks have passed since the last.
 pub const SYNC_TICKS: u32 = 200;
 /// A sync that has not left after this many ticks is aborted (own number).
@@ -44,7 +50,7 @@ pub const TOOL_LAST: u8 = 0x80;
 pub mod at {
     /// u16, the sixteen bits of the entry; 0 is the safe value.
     pub const DATA: usize = 0;
-    /// u8, goes up by one with each frame of the entry.
+    /// u8, goes up by one every [`super::SEQUENCE_TICKS`].
     pub const SEQUENCE: usize = 2;
     /// u8, the entry.
     pub const ENTRY: usize = 3;

@@ -11,7 +11,7 @@ use safety_common::fault::Fault;
 use safety_common::io::{CanFrame, CanReceived, CanTransmit};
 use safety_common::simplecan::{
     self, CYCLE_TICK_SLOTS, ENTRIES, ENTRIES_USABLE, ENTRY_ERROR_DRAIN_TICKS, ENTRY_ERRORS_MOST, ENTRY_ID,
-    MASTER_TICKS, SLOT_TICK_SLOTS, SYNC_ABORT_TICKS, SYNC_ID, SYNC_TICKS, at,
+    MASTER_TICKS, SEQUENCE_ALLOWANCE, SEQUENCE_TICKS, SLOT_TICK_SLOTS, SYNC_ABORT_TICKS, SYNC_ID, SYNC_TICKS, at,
 };
 use units::Instant;
 
@@ -152,14 +152,16 @@ impl Can {
         let entry = usize::from(frame.id.saturating_sub(ENTRY_ID));
         let is_entry = frame.id >= ENTRY_ID;
         if let (true, Some(heard), Some(value)) = (is_entry, self.heard.get_mut(entry), self.values.get_mut(entry)) {
-            heard.errors = heard.errors.saturating_add(1);
+            // It counts up to one above the limit, so that one that is forgotten makes the entry good again.
+            heard.errors = heard.errors.saturating_add(1).min(ENTRY_ERRORS_MOST.saturating_add(1));
             if !heard.is_trusted() {
                 *value = 0;
             }
         }
     }
 
-    /// Takes a frame from the bus; `true` if it carries a good entry and shall be forwarded to CPU2.
+    /// Takes a frame from the bus; `true` if it carries a good entry and shall be forwarded to CPU2. Nothing of an entry with too
+    /// many errors is: there CPU2 would go on to believe what this CPU does not.
     ///
     /// # Errors
     /// [`Fault::CanMasquerade`]: somebody else sends an entry of this unit.
@@ -179,8 +181,7 @@ impl Can {
             let detail = u32::try_from(entry.entry).unwrap_or(u32::MAX);
             return Err(Trip::new(Fault::CanMasquerade, detail));
         }
-        self.store(entry);
-        Ok(true)
+        Ok(self.store(entry))
     }
 
     /// A master with a lower index: this node is none, and its cycle begins at the end of that frame.
@@ -203,23 +204,26 @@ impl Can {
         (is_place && is_whole).then_some(entry)
     }
 
-    fn store(&mut self, entry: Entry) {
+    /// Takes an entry; whether it is trusted.
+    fn store(&mut self, entry: Entry) -> bool {
         let (Some(heard), Some(value)) = (self.heard.get_mut(entry.entry), self.values.get_mut(entry.entry)) else {
-            return;
+            return false;
         };
+        let elapsed = self.tick.saturating_sub(heard.tick);
         match heard.sequence {
-            Some(last) if !is_ahead(entry.sequence, last) => return,
+            Some(last) if !is_ahead(entry.sequence, last, most_ahead(elapsed)) => return heard.is_trusted(),
             Some(_) if heard.is_trusted() => *value = entry.data,
             _ => {}
         }
         (heard.sequence, heard.tick) = (Some(entry.sequence), self.tick);
+        heard.is_trusted()
     }
 
     /// Takes the frame that CPU2 wants sent for an entry of this unit.
     pub(crate) fn agree(&mut self, bytes: &[u8]) {
         if let Some((entry, frame)) = self.own_frame(bytes)
             && let Some(agreed) = self.agreed.get_mut(entry.entry)
-            && agreed.sent_sequence.is_none_or(|sent| is_ahead(entry.sequence, sent))
+            && agreed.sent_sequence.is_none_or(|sent| is_ahead(entry.sequence, sent, SEQUENCE_AHEAD_MOST))
         {
             agreed.frame = Some((frame, self.tick));
         }
@@ -289,8 +293,14 @@ impl Can {
     }
 }
 
-fn is_ahead(sequence: u8, last: u8) -> bool {
-    (1..=SEQUENCE_AHEAD_MOST).contains(&sequence.wrapping_sub(last))
+fn is_ahead(sequence: u8, last: u8, most: u8) -> bool {
+    (1..=most).contains(&sequence.wrapping_sub(last))
+}
+
+/// How far the sequence of a sender may have come in this time; a frame that claims more is an old one.
+fn most_ahead(elapsed_ticks: u32) -> u8 {
+    let most = (elapsed_ticks / SEQUENCE_TICKS).saturating_add(SEQUENCE_ALLOWANCE);
+    u8::try_from(most).unwrap_or(u8::MAX).min(SEQUENCE_AHEAD_MOST)
 }
 
 fn is_sync(frame: &CanFrame, index: u16) -> bool {

@@ -124,6 +124,17 @@ impl Program {
         self.ops.iter().any(|op| matches!(op, Op::Memory { .. }))
     }
 
+    /// The nodes whose memories or entries the logic uses; bit `n` is node `n` of the table.
+    pub(crate) fn heard(&self, network: &Network) -> u32 {
+        let of_entry = |entry: u8| network.nodes.iter().position(|node| bit16(node.can_entries, entry));
+        let heard = self.ops.iter().filter_map(|op| match *op {
+            Op::Memory { node, .. } => Some(u32::from(node)),
+            Op::Can { entry, .. } => of_entry(entry).and_then(|node| u32::try_from(node).ok()),
+            _ => None,
+        });
+        heard.fold(0, |set, node| set | 1u32.checked_shl(node).unwrap_or(0))
+    }
+
     /// Whether the logic uses CAN entries of other nodes.
     pub(crate) fn receives_can(&self) -> bool {
         self.ops.iter().any(|op| matches!(op, Op::Can { .. }))
@@ -329,7 +340,8 @@ impl<'a> Builder<'a> {
 
     fn memory(&self, record: &Record) -> Option<Op> {
         let index = usize::from(record.index);
-        let node = self.network.nodes.get(index).filter(|_| index != self.network.own)?;
+        let has_radio = self.network.own_node()?.has_radio;
+        let node = self.network.nodes.get(index).filter(|_| index != self.network.own && has_radio)?;
         let number = u8::try_from(record.number).ok()?;
         (record.number < node.memories).then_some(Op::Memory { node: record.index, number })
     }

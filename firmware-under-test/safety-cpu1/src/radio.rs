@@ -74,6 +74,8 @@ struct Sender {
     counter: Option<u64>,
     /// When that was.
     heard: Option<Instant>,
+    /// How much later than the least delayed one the last accepted packet came: so old it was already.
+    behind: Duration,
     /// Packets in order since the start or the last time-out.
     trust: u8,
     /// The smallest lag seen, in microseconds, and when it was last moved.
@@ -144,7 +146,8 @@ impl Radio {
     /// Sets the memories of nodes that have been silent for the time-out to 0.
     pub(crate) fn expire(&mut self, now: Instant) {
         for (sender, memories) in self.senders.iter_mut().zip(&mut self.memories) {
-            if sender.heard.is_some_and(|heard| now.since(heard) >= self.timeout) {
+            let age = |heard| now.since(heard).plus(sender.behind);
+            if sender.heard.is_some_and(|heard| age(heard) >= self.timeout) {
                 (sender.heard, sender.trust, *memories) = (None, 0, [0; MEMORY_WORDS]);
             }
         }
@@ -221,6 +224,11 @@ impl Sender {
             smallest.saturating_add(drift).min(lag)
         });
         self.lag_us = Some((smallest, now));
-        lag.saturating_sub(smallest) <= i64::try_from(timeout.as_micros()).unwrap_or(i64::MAX)
+        let behind = Duration::from_micros(u64::try_from(lag.saturating_sub(smallest)).unwrap_or(0));
+        let is_fresh = behind <= timeout;
+        if is_fresh {
+            self.behind = behind;
+        }
+        is_fresh
     }
 }

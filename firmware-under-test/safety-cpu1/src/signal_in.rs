@@ -108,8 +108,7 @@ impl Pulses {
         } else {
             (0..SLOTS).for_each(|slot| self.slot(active >> slot & 1 == 1));
         }
-        let longest = FRAME_SLOTS.saturating_sub(self.short).saturating_add(GAP_TOLERANCE_SLOTS);
-        if self.since_start > longest {
+        if self.fits && self.since_start > self.next_gap().saturating_add(GAP_TOLERANCE_SLOTS) {
             (self.fits, self.last_gap) = (false, 0);
         }
         self.fits
@@ -123,8 +122,15 @@ impl Pulses {
         }
         self.run = if is_active { self.run.saturating_add(1) } else { 0 };
         if self.run > PULSE_SLOTS_MOST {
-            (self.fits, self.last_gap) = (false, 0);
+            // No pulse: no gap begins with it either.
+            (self.fits, self.last_gap, self.since_start) = (false, 0, u32::MAX);
         }
+    }
+
+    /// The gap that must follow the last one.
+    fn next_gap(&self) -> u32 {
+        let long = FRAME_SLOTS.saturating_sub(self.short);
+        if self.last_gap.abs_diff(self.short) <= GAP_TOLERANCE_SLOTS { long } else { self.short }
     }
 
     fn judge_gap(&mut self, gap: u32) {

@@ -42,12 +42,6 @@ pub(crate) enum Refusal {
     Rest(Trip),
 }
 
-impl From<Defect> for Refusal {
-    fn from(defect: Defect) -> Self {
-        Self::Defect(defect)
-    }
-}
-
 type Checked<T = ()> = Result<T, Defect>;
 
 fn require(good: bool, defect: Defect) -> Checked {
@@ -91,12 +85,14 @@ pub(crate) struct Check {
     at: u32,
     crc: Crc32,
     hash: Chaskey,
+    /// What was found behind the configuration; told if the configuration itself is good.
+    rest: Option<Trip>,
 }
 
 impl Check {
     /// For the unit with this serial number.
     pub(crate) const fn new(serial: u32) -> Self {
-        Self { serial, at: 0, crc: Crc32::flash(), hash: Chaskey::new(HASH_KEY) }
+        Self { serial, at: 0, crc: Crc32::flash(), hash: Chaskey::new(HASH_KEY), rest: None }
     }
 
     /// One tick's share; the verdict once there is one.
@@ -104,19 +100,22 @@ impl Check {
         let store = Store(flash);
         match self.sums(&store) {
             Ok(false) => None,
-            Ok(true) => Some(self.verdict(&store)),
-            Err(refusal) => Some(Err(refusal)),
+            Ok(true) => {
+                let verdict = self.verdict(&store).map_err(Refusal::Defect);
+                Some(verdict.and_then(|settings| self.rest.map_or(Ok(settings), |trip| Err(Refusal::Rest(trip)))))
+            }
+            Err(defect) => Some(Err(Refusal::Defect(defect))),
         }
     }
 
     /// Sums and rest of the area; `true` once all of it was read.
-    fn sums<F: FlashPort + ?Sized>(&mut self, store: &Store<'_, F>) -> Result<bool, Refusal> {
+    fn sums<F: FlashPort + ?Sized>(&mut self, store: &Store<'_, F>) -> Checked<bool> {
         let head = store.read::<{ header::LEN }>(0)?;
         let body = beginning(&head)?.saturating_sub(CRC_LEN);
         let end = self.at.saturating_add(SLICE_BYTES).min(CONFIGURATION_LEN_MOST);
         for _ in 0..SLICE_BYTES / CHUNK as u32 {
             if self.at < end {
-                self.chunk(&store.read::<CHUNK>(self.at)?, body)?;
+                self.chunk(&store.read::<CHUNK>(self.at)?, body);
                 self.at = self.at.saturating_add(CHUNK as u32);
             }
         }
@@ -124,25 +123,25 @@ impl Check {
     }
 
     /// `body` is the length of what CRC and hash cover.
-    fn chunk(&mut self, bytes: &[u8], body: u32) -> Result<(), Refusal> {
+    fn chunk(&mut self, bytes: &[u8], body: u32) {
         let inside = |end: u32| (end.saturating_sub(self.at) as usize).min(bytes.len());
         let hashed_from = inside(header::HASHED_FROM as u32);
         self.crc.update(bytes.get(..inside(body)).unwrap_or(&[]));
         self.hash.update(bytes.get(hashed_from..inside(body)).unwrap_or(&[]));
         let rest_from = inside(body.saturating_add(CRC_LEN));
         let rest_at = CONFIGURATION_AT.saturating_add(self.at).saturating_add(rest_from as u32);
-        erased(rest_at, bytes.get(rest_from..).unwrap_or(&[])).map_err(Refusal::Rest)
+        self.rest = self.rest.or(erased(rest_at, bytes.get(rest_from..).unwrap_or(&[])).err());
     }
 
-    fn verdict<F: FlashPort + ?Sized>(&self, store: &Store<'_, F>) -> Result<Settings, Refusal> {
+    fn verdict<F: FlashPort + ?Sized>(&self, store: &Store<'_, F>) -> Checked<Settings> {
         let head = store.read::<{ header::LEN }>(0)?;
         let length = beginning(&head)?;
         let stored_crc = store.read::<4>(length.saturating_sub(CRC_LEN))?;
         require(u32::from_le_bytes(stored_crc) == self.crc.value(), Defect::Crc)?;
         let hash = self.hash.word();
         require(field32(&head, header::HASH)? == hash, Defect::Hash)?;
-        let nodes = table(store, &head)?;
-        Ok(fields(store, &head, &nodes, self.serial, length, hash)?)
+        let nodes = table(store, &head, length)?;
+        fields(store, &head, &nodes, self.serial, length, hash)
     }
 }
 
@@ -167,20 +166,21 @@ struct Line {
 type Table = Vec<Line, NODES_MOST>;
 
 /// Header and node table, without the section of this unit.
-fn table<F: FlashPort + ?Sized>(store: &Store<'_, F>, head: &[u8]) -> Checked<Table> {
+fn table<F: FlashPort + ?Sized>(store: &Store<'_, F>, head: &[u8], length: u32) -> Checked<Table> {
     all_zero(head, header::NODES + 1, 1)?;
     all_zero(head, header::RESERVED, header::LEN - header::RESERVED)?;
+    require(field32(head, header::NETWORK_ID)? != 0, Defect::NetworkId)?;
     let count = field8(head, header::NODES)?;
+    let room = length.saturating_sub(CRC_LEN) >= line_at(u32::from(count));
+    require((1..=NODES_MOST).contains(&usize::from(count)) && room, Defect::Nodes)?;
     let mut lines = Table::new();
-    for index in 0..u32::from(count).min(NODES_MOST as u32) {
+    for index in 0..u32::from(count) {
         let record = store.read::<{ node::LEN }>(line_at(index))?;
         all_zero(&record, node::RESERVED, 2)?;
         require(field8(&record, node::FLAGS)? & !1 == 0, Defect::Reserved)?;
         // Cannot be full: no more than its capacity are read.
         let _ = lines.push(line(&record)?);
     }
-    require(field32(head, header::NETWORK_ID)? != 0, Defect::NetworkId)?;
-    require((1..=NODES_MOST).contains(&usize::from(count)), Defect::Nodes)?;
     require(lines.iter().all(|line| line.node.serial != 0 && line.node.serial != u32::MAX), Defect::Nodes)?;
     require(all_differ(&lines, |a, b| a.node.serial == b.node.serial || same_can_index(a, b)), Defect::Nodes)?;
     check_radio(head, &lines)?;
@@ -262,7 +262,7 @@ fn fields<F: FlashPort + ?Sized>(
     let input_groups = part.input_groups(&pins)?;
     let output_groups = part.output_groups(&pins)?;
     let blocks = part.blocks(&network)?;
-    check_response(field32(head, header::RESPONSE)?, &pins, &input_groups, &blocks, &network)?;
+    check_response(field32(head, header::RESPONSE)?, slowest(store, lines, &blocks, &network)?, &blocks, &network)?;
     Ok(Settings {
         hash,
         password: password_at(head, header::PASSWORD).ok_or(Defect::Unreadable)?,
@@ -370,7 +370,7 @@ impl<'a, F: FlashPort + ?Sized> Part<'a, F> {
     }
 
     fn pins(&self) -> Checked<[Pin; PINS]> {
-        let mut pins = [Pin { role: Role::Unused, on: Signal::High, off: Signal::Low }; PINS];
+        let mut pins = [Pin { role: Role::Unused, on: Signal::Low, off: Signal::Low }; PINS];
         for (place, index) in pins.iter_mut().zip(0..) {
             *place = read_pin(&self.store.read::<{ pin::LEN }>(self.pin_at(index))?)?;
         }
@@ -395,9 +395,9 @@ impl<'a, F: FlashPort + ?Sized> Part<'a, F> {
         let mut taken = 0;
         for index in 0..self.outputs {
             let record = self.store.read::<{ output_group::LEN }>(self.output_at(index))?;
+            all_zero(&record, output_group::RESERVED, 1)?;
             let members = field16(&record, output_group::PINS)?;
             group_kind(field8(&record, output_group::KIND)?, members, Defect::OutputGroup)?;
-            all_zero(&record, output_group::RESERVED, 1)?;
             let driven = pins_with(pins, is_driven);
             require(members & !driven == 0 && taken & members == 0, Defect::OutputGroup)?;
             taken |= members;
@@ -466,14 +466,24 @@ fn read_pin(record: &[u8]) -> Checked<Pin> {
     let role = field8(record, pin::ROLE)?;
     let role = ROLES.into_iter().find(|known| *known as u8 == role).ok_or(Defect::Pin)?;
     let read = Pin { role, on: signal(pin::ON)?, off: signal(pin::OFF)? };
-    let differ = read.on != read.off && read.off != Signal::Ossd;
     let good = match role {
-        Role::Unused | Role::Input => true,
+        // The record of a pin that is not used is 0.
+        Role::Unused => read.on == Signal::Low && read.off == Signal::Low,
+        Role::Input => differ(read.on, read.off),
         Role::Output => fills_a_tick(read.on) && !fills_a_tick(read.off),
         Role::Combined => read.on == Signal::High && read.off == Signal::Low,
     };
-    require(differ && good, Defect::Pin)?;
+    require(good, Defect::Pin)?;
     Ok(read)
+}
+
+/// Nothing may pass for both states. OSSD is no OFF state, and a steady high would pass for an OSSD that is ON.
+fn differ(on: Signal, off: Signal) -> bool {
+    match off {
+        Signal::Ossd => false,
+        Signal::High => !matches!(on, Signal::High | Signal::Ossd),
+        other => on != other,
+    }
 }
 
 /// Signals that are high for most of a tick: as an output's OFF they would leave energy on the wire.
@@ -495,13 +505,13 @@ fn group_kind(number: u8, members: u16, defect: Defect) -> Checked<GroupKind> {
 }
 
 fn read_input_group(record: &[u8], pins: &[Pin; PINS]) -> Checked<InputGroup> {
+    let flags = field8(record, input_group::FLAGS)?;
+    require(flags & !1 == 0, Defect::Reserved)?;
+    all_zero(record, input_group::RESERVED, 2)?;
     let members = field16(record, input_group::PINS)?;
     let kind = group_kind(field8(record, input_group::KIND)?, members, Defect::InputGroup)?;
     let discrepancy = u32::from(field16(record, input_group::DISCREPANCY)?);
     let on_filter = field32(record, input_group::ON_FILTER)?;
-    let flags = field8(record, input_group::FLAGS)?;
-    require(flags & !1 == 0, Defect::Reserved)?;
-    all_zero(record, input_group::RESERVED, 2)?;
     let times = match kind {
         GroupKind::Single => discrepancy == 0,
         GroupKind::Redundant => (1..=60_000).contains(&discrepancy),
@@ -632,11 +642,11 @@ fn named(names: Names, value: u32, block: &Block, world: &World<'_>, used: usize
         Names::Nothing => value == 0,
         Names::InputGroup => value < world.inputs,
         Names::OutputGroup => value < world.outputs,
-        Names::OtherNode => (value as usize) < network.nodes.len() && value as usize != network.own,
+        Names::OtherNode => own.radio && (value as usize) < network.nodes.len() && value as usize != network.own,
         Names::MemoryOfNode => {
             network.nodes.get(usize::from(block.index)).is_some_and(|node| value < u32::from(node.memories))
         }
-        Names::OtherEntry => !own_entry && network.entry_owner(value as usize).is_some(),
+        Names::OtherEntry => own.can_index != NO_CAN && !own_entry && network.entry_owner(value as usize).is_some(),
         Names::OwnEntry => own_entry,
         Names::OwnMemory => value < u32::from(own.memories),
         Names::BitOfEntry => value < 16,
@@ -646,16 +656,7 @@ fn named(names: Names, value: u32, block: &Block, world: &World<'_>, used: usize
 }
 
 /// The path from the slowest input to the outputs must fit into the response time (SSR-016).
-fn check_response(
-    response: u32,
-    pins: &[Pin; PINS],
-    groups: &[InputGroup],
-    blocks: &[Block],
-    network: &Network,
-) -> Checked {
-    let grouped = groups.iter().fold(0, |bits, group| bits | group.pins);
-    let in_use = pins.iter().zip(0u32..).filter(|(_, place)| grouped >> place & 1 == 1);
-    let slowest = in_use.map(|(pin, _)| evaluation_ms(*pin)).max().unwrap_or(0);
+fn check_response(response: u32, slowest: u64, blocks: &[Block], network: &Network) -> Checked {
     let uses = |kind| blocks.iter().any(|block| block.kind == kind);
     let path = |used: bool, age: Duration| if used { age.as_millis().saturating_add(2) } else { 0 };
     let sum = 3u64
@@ -665,14 +666,48 @@ fn check_response(
     require(u64::from(response) >= sum && response <= 120_000, Defect::Response)
 }
 
-/// How long the loss of a pin's ON signal takes to be seen.
-const fn evaluation_ms(pin: Pin) -> u64 {
-    match (pin.role, pin.on) {
-        (Role::Combined, _) => 5,
-        (_, Signal::Low | Signal::High) => 1,
-        (_, Signal::Ossd) => 2,
-        _ => 9,
+/// The slowest input on which this unit's outputs may depend: its own, and those of every node that it hears. Of other
+/// sections nothing is read but roles and ON signals of the pins.
+fn slowest<F: FlashPort + ?Sized>(
+    store: &Store<'_, F>,
+    lines: &Table,
+    blocks: &[Block],
+    network: &Network,
+) -> Checked<u64> {
+    let mut slowest = 0;
+    for (place, line) in lines.iter().enumerate() {
+        if place == network.own || blocks.iter().any(|block| hears(block, place, network)) {
+            let pins = line.offset.saturating_add(section::LEN as u32);
+            for number in 0..PINS as u32 {
+                let at = pins.saturating_add(number.saturating_mul(pin::LEN as u32));
+                slowest = evaluation_ms(&store.read::<{ pin::LEN }>(at)?)?.max(slowest);
+            }
+        }
     }
+    Ok(slowest)
+}
+
+/// Whether a block takes its value from the node at `place`.
+fn hears(block: &Block, place: usize, network: &Network) -> bool {
+    let index = usize::from(block.index);
+    match block.kind {
+        BlockKind::MemoryReceive => index == place,
+        BlockKind::CanReceive => network.entry_owner(index) == Some(place),
+        _ => false,
+    }
+}
+
+/// How long the loss of a pin's ON signal takes to be seen; a number that is no signal is as slow as the slowest.
+fn evaluation_ms(record: &[u8]) -> Checked<u64> {
+    let on = field8(record, pin::ON)?;
+    let is = |signal: Signal| on == signal as u8;
+    Ok(match field8(record, pin::ROLE)? {
+        role if role == Role::Unused as u8 || role == Role::Output as u8 => 0,
+        role if role == Role::Combined as u8 => 5,
+        _ if is(Signal::Low) || is(Signal::High) => 1,
+        _ if is(Signal::Ossd) => 2,
+        _ => 9,
+    })
 }
 
 #[cfg(test)]

@@ -111,7 +111,9 @@ impl Radio {
     /// Before the logic: nodes that were silent for the time-out have no memories (SSR-076).
     pub(crate) fn age(&mut self, now: Instant) {
         for (sender, memories) in self.senders.iter_mut().zip(&mut self.memories) {
-            if sender.trust > 0 && now.since(sender.at) >= self.timeout {
+            // A packet that came late has used up a part of its time on the way.
+            let age = now.since(sender.at).plus(Duration::from_micros(sender.behind));
+            if sender.trust > 0 && age >= self.timeout {
                 sender.trust = 0;
                 *memories = [0; MEMORY_WORDS];
             }

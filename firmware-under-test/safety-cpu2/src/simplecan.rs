@@ -8,7 +8,8 @@
 
 use safety_common::io::Bytes;
 use safety_common::simplecan::{
-    ENTRIES, ENTRIES_USABLE, ENTRY_ERROR_DRAIN_TICKS, ENTRY_ERRORS_MOST, ENTRY_ID, NODE_HASH_TAG, at,
+    ENTRIES, ENTRIES_USABLE, ENTRY_ERROR_DRAIN_TICKS, ENTRY_ERRORS_MOST, ENTRY_ID, NODE_HASH_TAG, SEQUENCE_ALLOWANCE,
+    SEQUENCE_TICKS, at,
 };
 use units::{Duration, Instant};
 
@@ -20,8 +21,8 @@ use crate::settings::Network;
 
 const FRAME_LEN: usize = 8;
 const ID_LEN: usize = 2;
-/// A sequence up to this far ahead is ahead.
-const AHEAD_MOST: u8 = 127;
+/// A sequence further ahead than this is behind.
+const AHEAD_MOST: u64 = 127;
 
 /// Who sends an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +39,7 @@ enum Owner {
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     owner: Owner,
-    /// Of the last frame sent or accepted.
+    /// Of the last frame accepted.
     sequence: u8,
     /// When the last frame was accepted; nothing after the maximum age.
     at: Option<Instant>,
@@ -68,8 +69,17 @@ pub(crate) struct SimpleCan {
     age: Duration,
     /// The own entry of the next step.
     turn: usize,
+    /// The sequence of all own entries, and how many steps it has served.
+    sequence: u8,
+    served: u32,
     /// Ticks since the last error was forgotten.
     drain: u32,
+}
+
+/// Whether a sequence is ahead, and not further than the time since the last one allows.
+fn is_ahead(sequence: u8, last: u8, elapsed: Duration) -> bool {
+    let in_time = (elapsed.as_millis() / u64::from(SEQUENCE_TICKS)).saturating_add(u64::from(SEQUENCE_ALLOWANCE));
+    (1..=AHEAD_MOST.min(in_time)).contains(&u64::from(sequence.wrapping_sub(last)))
 }
 
 /// The start value of the CRC of a node's frames.
@@ -94,7 +104,7 @@ impl SimpleCan {
                 Some(hash) => Owner::Other(hash),
             };
         }
-        Self { entries, values: [0; ENTRIES], age: network.can_age, turn: 0, drain: 0 }
+        Self { entries, values: [0; ENTRIES], age: network.can_age, turn: 0, sequence: 1, served: 0, drain: 0 }
     }
 
     /// The values of all entries as they hold now.
@@ -109,15 +119,15 @@ impl SimpleCan {
             return Ok(());
         };
         if !frame.good {
-            entry.errors = entry.errors.saturating_add(1);
+            // One above the limit is enough to be out, and one that is forgotten is enough to be back.
+            entry.errors = entry.errors.saturating_add(1).min(ENTRY_ERRORS_MOST.saturating_add(1));
             return Ok(());
         }
         if let Owner::Own(_) = entry.owner {
             return Err(Masquerade(frame.entry as u32));
         }
-        let ahead = (1..=AHEAD_MOST).contains(&frame.sequence.wrapping_sub(entry.sequence));
         match entry.at {
-            Some(_) if !ahead => return Ok(()),
+            Some(at) if !is_ahead(frame.sequence, entry.sequence, now.since(at)) => return Ok(()),
             Some(_) => *value = frame.data,
             // After the maximum age the first frame only sets the sequence.
             None => {}
@@ -145,17 +155,20 @@ impl SimpleCan {
         }
     }
 
-    /// The frame of this step: own entries take turns, one a step.
+    /// The frame of this step: own entries take turns, one a step. All frames of [`SEQUENCE_TICKS`] steps have one
+    /// sequence; CPU1 sends the newest of them.
     pub(crate) fn send(&mut self, data: &[u16; ENTRIES]) -> Option<Bytes> {
+        if self.served >= SEQUENCE_TICKS {
+            (self.sequence, self.served) = (self.sequence.wrapping_add(1), 0);
+        }
+        self.served = self.served.saturating_add(1);
         let is_own = |entry: &Entry| matches!(entry.owner, Owner::Own(_));
         let behind = self.entries.iter().skip(self.turn).position(is_own).map(|place| place.saturating_add(self.turn));
         let number = behind.or_else(|| self.entries.iter().position(is_own))?;
         self.turn = number.saturating_add(1);
-        let entry = self.entries.get_mut(number)?;
-        let Owner::Own(hash) = entry.owner else { return None };
-        entry.sequence = entry.sequence.wrapping_add(1);
+        let Owner::Own(hash) = self.entries.get(number)?.owner else { return None };
         let [low, high] = data.get(number)?.to_le_bytes();
-        let safety = [low, high, entry.sequence, number as u8];
+        let safety = [low, high, self.sequence, number as u8];
         let id = ENTRY_ID.saturating_add(number as u16);
         let mut bytes = Bytes::new();
         bytes.extend_from_slice(&id.to_le_bytes()).ok()?;

@@ -236,7 +236,7 @@ impl SectionSpec {
                 (section::MISMATCH_DEBOUNCE, 20),
                 (section::RELAY_MOVE, 30),
             ],
-            pins: [(Role::Unused as u8, Signal::High as u8, Signal::Low as u8); PINS],
+            pins: [(Role::Unused as u8, 0, 0); PINS],
             inputs: vec![],
             outputs: vec![],
             blocks: vec![],

@@ -43,8 +43,8 @@ pub(crate) fn title(series: &Series) -> String {
     format!("{name} in {}", shown_unit(&series.unit).0)
 }
 
-/// The least and the greatest value of a series.
-pub(crate) fn extremes(series: &Series) -> Option<(Fixed, Fixed)> {
+/// The least and the greatest value of the whole curve, as an axis needs them.
+fn ends(series: &Series) -> Option<(Fixed, Fixed)> {
     Some((*series.min.iter().min()?, *series.max.iter().max()?))
 }
 
@@ -118,7 +118,7 @@ fn value_axis(series: &Series, low: i64, high: i64) -> Vec<i64> {
 }
 
 fn range(series: &Series, from_zero: bool) -> (i64, i64) {
-    let (low, high) = extremes(series).unwrap_or_default();
+    let (low, high) = ends(series).unwrap_or_default();
     let levels = || series.levels.iter().map(|level: &Level| level.value);
     let low = levels().fold(low, Fixed::min);
     let high = levels().fold(high, Fixed::max);
@@ -196,6 +196,7 @@ mod tests {
                 Level { name: "off".to_owned(), side: Side::Floor, value: Fixed::scaled(9_000, 0) },
                 Level { name: "no update".to_owned(), side: Side::Floor, value: Fixed::scaled(18_000, 0) },
             ],
+            extremes: None,
         }
     }
 

@@ -5,7 +5,7 @@ use super::canvas::{Anchor, Canvas, Ink, Lettering};
 use super::curve::{self, Strip};
 use super::marks::{Mark, MarkKind, end_of, marks};
 use crate::number::Millis;
-use crate::report::{BUDGET_PUMP_UPDATE, Budget, Pump, Report, Series, Try, TryOutcome};
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Level, Pump, Report, Series, Try, TryOutcome};
 use crate::words;
 
 const WIDTH: i32 = 1200;
@@ -14,6 +14,8 @@ const RIGHT: i32 = 860;
 const HEAD: i32 = 74;
 const ROW: i32 = 22;
 const STRIP: i32 = 84;
+/// Between a bar, with the mark at its end, and the number of a mark.
+const MARK_GAP: i32 = 8;
 const GAP: i32 = 34;
 /// The columns at the right: time, margin and tries end there, the outcome begins there.
 const COLUMNS: [i32; 4] = [948, 1026, 1068, 1082];
@@ -84,7 +86,11 @@ fn legend(canvas: &mut Canvas, pumps: bool) {
         x += 122;
     }
     fault_shape(canvas, (x, y));
-    canvas.text((x + 12, y), "fault", words);
+    canvas.text((x + 12, y), "fault acts", words);
+    if pumps {
+        failure_shape(canvas, (x + 96, y));
+        canvas.text((x + 108, y), "try ends without success", words);
+    }
 }
 
 /// The legend of the bars; gives where the next word may begin.
@@ -120,7 +126,7 @@ fn rows(canvas: &mut Canvas, report: &Report, time: &Axis, marks: &[Mark]) {
         canvas.text((COLUMNS[3], HEAD - 12), "outcome", Lettering { anchor: Anchor::Start, ..heads });
     }
     let elsewhere = |mark: &&Mark| report.pumps.iter().all(|pump| pump.id != mark.place);
-    draw_marks(canvas, marks.iter().filter(elsewhere), time, HEAD - 14);
+    draw_marks(canvas, marks.iter().filter(elsewhere), time, HEAD - 14, &[]);
     let budget = report.budget(BUDGET_PUMP_UPDATE);
     for (index, pump) in (0..).zip(&report.pumps) {
         let middle = HEAD + index * ROW + ROW / 2;
@@ -135,13 +141,27 @@ fn rows(canvas: &mut Canvas, report: &Report, time: &Axis, marks: &[Mark]) {
                 canvas.line((time.at(limit), middle - 10), (time.at(limit), middle + 10), Ink::Alarm, 2);
             }
         }
-        draw_marks(canvas, marks.iter().filter(|mark| mark.place == pump.id), time, middle);
+        let bars: Vec<(i32, i32)> = pump.tries.iter().map(|one| extent(one, time)).collect();
+        draw_marks(canvas, marks.iter().filter(|mark| mark.place == pump.id), time, middle, &bars);
         figures(canvas, pump, budget, middle);
     }
 }
 
-/// Draws the marks of one line. Marks too near to each other have their numbers together behind the last of them.
-fn draw_marks<'a>(canvas: &mut Canvas, marks: impl Iterator<Item = &'a Mark>, time: &Axis, y: i32) {
+/// From where to where a try is drawn.
+fn extent(one: &Try, time: &Axis) -> (i32, i32) {
+    let from = time.at(one.start_ms.as_nanos());
+    (from, time.at(end_of(one).as_nanos()).max(from + 2))
+}
+
+/// Draws the marks of one line. Marks too near to each other have their numbers together behind the last of them, and
+/// no number lies on one of the `bars`.
+fn draw_marks<'a>(
+    canvas: &mut Canvas,
+    marks: impl Iterator<Item = &'a Mark>,
+    time: &Axis,
+    y: i32,
+    bars: &[(i32, i32)],
+) {
     let mut clusters: Vec<(i32, Vec<String>)> = Vec::new();
     for mark in marks {
         let x = time.at(mark.at.as_nanos());
@@ -158,11 +178,28 @@ fn draw_marks<'a>(canvas: &mut Canvas, marks: impl Iterator<Item = &'a Mark>, ti
             _ => clusters.push((x, vec![number])),
         }
     }
+    let mut taken = bars.to_vec();
     for (x, numbers) in clusters {
         let numbers = numbers.join(", ");
         let width = 4 + 8 * i32::try_from(numbers.len()).unwrap_or(1);
-        canvas.fill((x + 8, y - 7), (x + 8 + width, y + 7), Ink::Paper);
-        canvas.text((x + 10, y), numbers, Lettering::new(Ink::Text, Anchor::Start).small().bold());
+        let x = free_place(&taken, x + 8, width);
+        taken.push((x, x + width));
+        canvas.text((x + 2, y), numbers, Lettering::new(Ink::Text, Anchor::Start).small().bold());
+    }
+}
+
+/// Where a text of that width that wants to begin at `x` lies on nothing: there, or behind what is in its way, or before
+/// all of it where the row ends.
+fn free_place(taken: &[(i32, i32)], x: i32, width: i32) -> i32 {
+    let in_the_way = |x: i32| taken.iter().find(|(from, to)| x < to + MARK_GAP && *from < x + width);
+    let mut place = x;
+    while let Some((_, to)) = in_the_way(place) {
+        place = to + MARK_GAP;
+    }
+    let first = taken.iter().map(|(from, _)| *from).min();
+    match first {
+        Some(first) if place + width > RIGHT && first - MARK_GAP - width > LEFT => first - MARK_GAP - width,
+        _ => place,
     }
 }
 
@@ -232,13 +269,31 @@ fn washes(canvas: &mut Canvas, report: &Report, series: &Series, time: &Axis, st
 
 /// Extremes and thresholds in words, at the right of a strip.
 fn side_words(canvas: &mut Canvas, series: &Series, strip: &Strip) {
-    let Some((low, high)) = curve::extremes(series) else { return };
-    let ends = [("highest", high), ("lowest", low)];
+    let Some(extremes) = series.extremes() else { return };
+    let covers = if extremes.from_ms == Millis::ZERO { String::new() } else { format!(" {}", extremes.covers()) };
+    let ends = [("highest", extremes.max), ("lowest", extremes.min)];
     let mut lines: Vec<String> =
-        ends.iter().map(|(word, value)| format!("{word} {}", curve::shown(series, *value))).collect();
-    lines.extend(series.levels.iter().map(|level| format!("{} {}", level.name, curve::shown(series, level.value))));
+        ends.iter().map(|(word, value)| format!("{word} {}{covers}", curve::shown(series, *value))).collect();
+    // From top to bottom, as their lines lie.
+    let mut levels: Vec<&Level> = series.levels.iter().collect();
+    levels.sort_by_key(|level| std::cmp::Reverse(level.value));
+    lines.extend(levels.iter().map(|level| format!("{} {}", level.name, curve::shown(series, level.value))));
     for (index, line) in (0..).zip(lines) {
         let ink = if index < 2 { Ink::Text } else { Ink::Alarm };
         canvas.text((RIGHT + 12, strip.top + 8 + index * 18), line, Lettering::new(ink, Anchor::Start).small());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_marks_lie_on_no_bar() {
+        assert_eq!(free_place(&[], 100, 12), 100);
+        assert_eq!(free_place(&[(50, 92)], 100, 12), 100, "behind the bar that the mark ends");
+        assert_eq!(free_place(&[(50, 120)], 100, 12), 128, "a mark in the middle of a bar");
+        assert_eq!(free_place(&[(50, 92), (105, 160), (170, 200)], 100, 12), 208, "gaps that are too narrow");
+        assert_eq!(free_place(&[(700, RIGHT - 4)], 800, 12), 700 - MARK_GAP - 12, "a row that is full to its end");
     }
 }

@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::{Page, table};
+use super::Column::{Text, Wide};
+use super::{Page, head, table};
 use crate::limits::{DEVIATIONS, LIMITS, Limit};
 use crate::terminal::reproduce_command;
 
@@ -11,12 +12,12 @@ impl Page<'_> {
         let report = self.report;
         let files = html! {
             caption { "Files that were read" }
-            thead { tr { th scope="col" { "File" } th.wide scope="col" { "SHA-256" } } }
+            (head(&[Text("File"), Wide("SHA-256")]))
             tbody { @for input in &report.inputs { tr { th scope="row" { (input.path) } td { code { (input.sha256) } } } } }
         };
         let prints = html! {
             caption { "Fingerprints of the trace; equal runs have equal ones" }
-            thead { tr { th scope="col" { "Domain" } th.wide scope="col" { "Fingerprint" } } }
+            (head(&[Text("Domain"), Wide("Fingerprint")]))
             tbody { @for (domain, print) in report.fingerprint.named() { tr { th scope="row" { (domain) } td { code { (print) } } } } }
         };
         html! {
@@ -34,7 +35,7 @@ impl Page<'_> {
     pub(super) fn assumptions(&self) -> Markup {
         let content = html! {
             caption { "What the model takes for granted" }
-            thead { tr { th.wide scope="col" { "Assumption" } th scope="col" { "Value" } th.wide scope="col" { "Source" } } }
+            (head(&[Wide("Assumption"), Text("Value"), Wide("Source")]))
             tbody {
                 @for assumption in &self.report.assumptions {
                     tr { th scope="row" { (assumption.text) } td { (assumption.value) } td { (assumption.source) } }
@@ -62,7 +63,7 @@ pub(crate) fn limits() -> Markup {
 fn limit_table(title: &str, limits: &[Limit], closed: &str) -> Markup {
     let content = html! {
         caption { (title) }
-        thead { tr { th scope="col" { "Subject" } th.wide scope="col" { "In this program" } th.wide scope="col" { (closed) } } }
+        (head(&[Text("Subject"), Wide("In this program"), Wide(closed)]))
         tbody { @for limit in limits { tr { th scope="row" { (limit.subject) } td { (limit.text) } td { (limit.elsewhere) } } } }
     };
     table(title, &content)

@@ -141,6 +141,7 @@ impl Page<'_> {
             self.bus(),
             self.injections(),
             self.events(),
+            self.requirement_texts(),
             Some(Section::new("reproduce", "Reproduction", self.reproduction())),
             Some(Section::new("assumptions", "Assumptions", self.assumptions())),
             Some(Section::new("limits", "Limits of the model and known deviations", evidence::limits())),
@@ -161,7 +162,7 @@ impl Page<'_> {
             dl.facts {
                 dt { "Scenario" }
                 dd { code { (report.scenario.sha256) } " (SHA-256 of its resolved text)" }
-                dt { "Seed" } dd { (report.seed) }
+                dt { "Seed" } dd { (report.seed) @if report.seed_unused { " (nothing in this scenario is random)" } }
                 @if !report.scenario.overrides.is_empty() {
                     dt { "Changed by hand" }
                     dd { @for change in &report.scenario.overrides { code { (change) } " " } }
@@ -234,6 +235,33 @@ pub(crate) fn style() -> String {
 /// A table that a narrow screen can scroll.
 pub(crate) fn table(label: &str, content: &Markup) -> Markup {
     html! { div.scroll role="region" aria-label={ "Table: " (label) } tabindex="0" { table { (content) } } }
+}
+
+/// The head of a column, by what stands below it.
+#[derive(Clone, Copy)]
+enum Column<'a> {
+    Text(&'a str),
+    /// Aligned at the right.
+    Number(&'a str),
+    /// Words enough to need room.
+    Wide(&'a str),
+}
+
+/// The heads of a table's columns.
+fn head(columns: &[Column<'_>]) -> Markup {
+    html! {
+        thead {
+            tr {
+                @for column in columns {
+                    @match column {
+                        Column::Text(name) => { th scope="col" { (name) } }
+                        Column::Number(name) => { th.number scope="col" { (name) } }
+                        Column::Wide(name) => { th.wide scope="col" { (name) } }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Boxes to sign in, on paper only.

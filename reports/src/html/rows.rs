@@ -2,9 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::{Page, shape, table};
+use super::Column::{Number, Text, Wide};
+use super::{Page, Section, head, shape, table};
 use crate::number::Fixed;
 use crate::report::{Budget, Check};
+use crate::requirements::{Requirement, baseline};
 use crate::verdict::RowVerdict;
 use crate::words;
 
@@ -13,17 +15,7 @@ impl Page<'_> {
         let report = self.report;
         let content = html! {
             caption { "Worst case of each requirement in this run. A row without a measurement is never a pass." }
-            thead {
-                tr {
-                    th scope="col" { "Requirement" }
-                    th scope="col" { "Criterion" }
-                    th scope="col" { "Verdict" }
-                    th.number scope="col" { "Worst case" }
-                    th.number scope="col" { "Limit" }
-                    th.number scope="col" { "Margin" }
-                    th scope="col" { "Proof" }
-                }
-            }
+            (head(&[Text("Requirement"), Text("Criterion"), Text("Verdict"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof")]))
             @if !report.budgets.is_empty() { tbody { (group("Budgets")) (self.budget_rows()) } }
             @if !report.checks.is_empty() { tbody { (group("Checks")) (self.check_rows()) } }
             @if !report.expectations.is_empty() { tbody { (group("Expectations of the scenario")) (self.expectation_rows()) } }
@@ -85,13 +77,46 @@ impl Page<'_> {
     }
 }
 
+/// Texts of the requirements that this run has rows for.
+impl Page<'_> {
+    pub(super) fn requirement_texts(&self) -> Option<Section> {
+        let budgets = self.report.budgets.iter().flat_map(|budget| &budget.requirements);
+        let named: Vec<&String> =
+            budgets.chain(self.report.checks.iter().flat_map(|check| &check.requirements)).collect();
+        let known: Vec<&Requirement> =
+            baseline().requirements.iter().filter(|known| named.contains(&&known.id)).collect();
+        let content = html! {
+            caption { "Texts of the requirements above; the whole baseline is part of an evidence bundle." }
+            (head(&[Text("Requirement"), Wide("Text"), Wide("Criterion"), Text("Decided")]))
+            tbody {
+                @for known in &known {
+                    tr id=(known.id) {
+                        th scope="row" { span.id { (known.id) } " " (known.title) }
+                        td { (known.text) } td { (known.criterion) } td { (known.decision) }
+                    }
+                }
+            }
+        };
+        (!known.is_empty())
+            .then(|| Section::new("requirements", "Texts of the requirements", table("Requirements", &content)))
+    }
+}
+
 fn group(name: &str) -> Markup {
     html! { tr.group { th scope="rowgroup" colspan="7" { (name) } } }
 }
 
-/// Ids of requirements, each unbroken.
+/// Ids of requirements, each unbroken; those of the baseline with their titles, and a link to their texts.
 pub(super) fn requirements(ids: &[String]) -> Markup {
-    html! { @for (at, id) in ids.iter().enumerate() { @if at > 0 { ", " } span.id { (id) } } }
+    html! {
+        @for (at, id) in ids.iter().enumerate() {
+            @if at > 0 { br; }
+            @match baseline().get(id) {
+                Some(known) => { a.id href={ "#" (id) } { (id) } " " (known.title) }
+                None => { span.id { (id) } }
+            }
+        }
+    }
 }
 
 /// An id as a statement: `no_write_without_consent` reads `no write without consent`.

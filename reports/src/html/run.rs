@@ -2,12 +2,13 @@
 
 use maud::{Markup, html};
 
+use super::Column::{Number, Text, Wide};
 use super::log::Row;
 use super::rows::{margin, requirements, statement};
-use super::{Log, Page, Section, shape, table};
+use super::{Log, Page, Section, head, shape, table};
 use crate::figures::{curve, marks, outcome, timeline};
 use crate::number::{Fixed, Millis};
-use crate::report::{BUDGET_PUMP_UPDATE, Budget, Bus, Injection, Message, Pump, Series, Try, TryOutcome};
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Bus, Extremes, Injection, Message, Pump, Series, Try, TryOutcome};
 use crate::words;
 
 impl Page<'_> {
@@ -16,15 +17,7 @@ impl Page<'_> {
         let marks = marks::marks(self.report);
         let content = html! {
             caption { "Marks of the timeline" }
-            thead {
-                tr {
-                    th.number scope="col" { "No." }
-                    th.number scope="col" { "Time" }
-                    th scope="col" { "What" }
-                    th scope="col" { "Where" }
-                    th.wide scope="col" { "Details" }
-                }
-            }
+            (head(&[Number("No."), Number("Time"), Text("What"), Text("Where"), Wide("Details")]))
             tbody {
                 @for mark in &marks {
                     tr {
@@ -49,14 +42,7 @@ impl Page<'_> {
     fn curves(&self) -> Markup {
         let content = html! {
             caption { "The curves in numbers" }
-            thead {
-                tr {
-                    th scope="col" { "Curve" }
-                    th.number scope="col" { "Lowest" }
-                    th.number scope="col" { "Highest" }
-                    th scope="col" { "Thresholds" }
-                }
-            }
+            (head(&[Text("Curve"), Number("Lowest"), Number("Highest"), Text("These count"), Text("Thresholds")]))
             tbody { @for series in &self.report.series { (curve_row(series)) } }
         };
         if self.report.series.is_empty() {
@@ -74,18 +60,7 @@ impl Page<'_> {
         let limit = budget.map_or_else(String::new, |budget| format!(", limit {}", words::limit(budget)));
         let content = html! {
             caption { "Time of each pump's successful try" (limit) }
-            thead {
-                tr {
-                    th scope="col" { "Pump" }
-                    th scope="col" { "Outcome" }
-                    th.number scope="col" { "Time" }
-                    th.number scope="col" { "Margin" }
-                    th.number scope="col" { "Tries" }
-                    th.number scope="col" { "All tries" }
-                    th scope="col" { "Version" }
-                    th scope="col" { "Causes" }
-                }
-            }
+            (head(&[Text("Pump"), Text("Outcome"), Number("Time"), Number("Margin"), Number("Tries"), Number("All tries"), Text("Version"), Text("Causes")]))
             tbody { @for pump in &self.report.pumps { (pump_row(pump, budget)) } }
         };
         let body = html! {
@@ -120,17 +95,7 @@ impl Page<'_> {
             self.report.budgets.iter().zip(self.budget_anchors()).filter(|(budget, _)| is_safety(budget)).collect();
         let content = html! {
             caption { "Timing of the safety functions" }
-            thead {
-                tr {
-                    th scope="col" { "Requirement" }
-                    th scope="col" { "Function" }
-                    th.number scope="col" { "Measured" }
-                    th.number scope="col" { "Worst" }
-                    th.number scope="col" { "Limit" }
-                    th.number scope="col" { "Margin" }
-                    th scope="col" { "Verdict" }
-                }
-            }
+            (head(&[Text("Requirement"), Text("Function"), Number("Measured"), Number("Worst"), Number("Limit"), Number("Margin"), Text("Verdict")]))
             tbody {
                 @for (budget, anchor) in &rows {
                     tr {
@@ -164,16 +129,7 @@ impl Page<'_> {
         let dips = curve::dips(series, self.report.simulated_ms);
         let content = html! {
             caption { "Stretches of " (curve::title(series)) " below a threshold; begin and end are those of the intervals kept" }
-            thead {
-                tr {
-                    th.number scope="col" { "No." }
-                    th.number scope="col" { "From" }
-                    th.number scope="col" { "To" }
-                    th.number scope="col" { "At most" }
-                    th.number scope="col" { "Least" }
-                    th scope="col" { "Threshold crossed" }
-                }
-            }
+            (head(&[Number("No."), Number("From"), Number("To"), Number("At most"), Number("Least"), Text("Threshold crossed")]))
             tbody {
                 @for (number, dip) in (1..).zip(&dips) {
                     tr {
@@ -212,17 +168,7 @@ impl Page<'_> {
         let injections = &self.report.injections;
         let content = html! {
             caption { "Every fault that was asked for, and what was read back as proof that it acted" }
-            thead {
-                tr {
-                    th scope="col" { "Fault" }
-                    th scope="col" { "Kind" }
-                    th scope="col" { "Where" }
-                    th.number scope="col" { "First acted" }
-                    th scope="col" { "Acted" }
-                    th.wide scope="col" { "Read back" }
-                    th scope="col" { "Class" }
-                }
-            }
+            (head(&[Text("Fault"), Text("Kind"), Text("Where"), Number("First acted"), Text("Acted"), Wide("Read back"), Text("Class")]))
             tbody { @for injection in injections { (injection_row(injection)) } }
         };
         (!injections.is_empty()).then(|| Section::new("faults", "Injected faults", table("Injected faults", &content)))
@@ -254,14 +200,18 @@ fn between(from: Millis, to: Millis) -> Millis {
 }
 
 fn curve_row(series: &Series) -> Markup {
-    let ends = curve::extremes(series).map(|(low, high)| (curve::shown(series, low), curve::shown(series, high)));
-    let (low, high) = ends.unwrap_or_else(|| ("none".to_owned(), "none".to_owned()));
+    let ends = series.extremes();
+    let shown = |value: fn(&Extremes) -> Fixed| {
+        ends.as_ref().map_or_else(|| "none".to_owned(), |ends| curve::shown(series, value(ends)))
+    };
+    let (low, high) = (shown(|ends| ends.min), shown(|ends| ends.max));
     let levels = series.levels.iter().map(|level| format!("{} {}", level.name, curve::shown(series, level.value)));
     html! {
         tr {
             th scope="row" { (curve::title(series)) }
             td.number { (low) }
             td.number { (high) }
+            td { (ends.map_or_else(String::new, |ends| ends.covers())) }
             td { (levels.collect::<Vec<_>>().join("; ")) }
         }
     }
@@ -312,16 +262,7 @@ fn tries(pumps: &[Pump]) -> Markup {
     };
     let content = html! {
         caption { "Every try with its phases" }
-        thead {
-            tr {
-                th scope="col" { "Pump" }
-                th.number scope="col" { "Try" }
-                th.number scope="col" { "Begins" }
-                th.number scope="col" { "Takes" }
-                th scope="col" { "Ends" }
-                th scope="col" { "Phases" }
-            }
-        }
+        (head(&[Text("Pump"), Number("Try"), Number("Begins"), Number("Takes"), Text("Ends"), Text("Phases")]))
         tbody { @for pump in pumps { @for one in &pump.tries { (row(pump, one)) } } }
     };
     let count = pumps.iter().map(|pump| pump.tries.len() as u64).sum();
@@ -353,13 +294,7 @@ fn decomposition(budget: &Budget) -> Markup {
         .collect();
     let content = html! {
         caption { "Steps of the worst case" }
-        thead {
-            tr {
-                th scope="col" { "Step" }
-                th.number scope="col" { "At" }
-                th.number scope="col" { "Since the step before" }
-            }
-        }
+        (head(&[Text("Step"), Number("At"), Number("Since the step before")]))
         tbody { @for (at, since, step) in &rows { tr { th scope="row" { (step) } td.number { (at) } td.number { (since) } } } }
     };
     if rows.is_empty() {
@@ -385,15 +320,7 @@ fn bus_facts(bus: &Bus) -> Markup {
 fn nodes(bus: &Bus) -> Markup {
     let content = html! {
         caption { "Error counters of the nodes: the greatest of transmit (TEC) and receive (REC)" }
-        thead {
-            tr {
-                th scope="col" { "Node" }
-                th.number scope="col" { "TEC" }
-                th.number scope="col" { "REC" }
-                th.number scope="col" { "Error passive" }
-                th.number scope="col" { "Bus-off" }
-            }
-        }
+        (head(&[Text("Node"), Number("TEC"), Number("REC"), Number("Error passive"), Number("Bus-off")]))
         tbody {
             @for node in &bus.nodes {
                 tr {
@@ -417,15 +344,7 @@ fn messages(messages: &[Message]) -> Markup {
     let ms = |time: Option<Millis>| time.map_or_else(|| "-".to_owned(), |time| words::rounded(time.into(), 3));
     let content = html! {
         caption { "From queued to the end of the frame, without the intermission" }
-        thead {
-            tr {
-                th scope="col" { "Id" }
-                th.number scope="col" { "Frames" }
-                th.number scope="col" { "Least, ms" }
-                th.number scope="col" { "Mean, ms" }
-                th.number scope="col" { "Greatest, ms" }
-            }
-        }
+        (head(&[Text("Id"), Number("Frames"), Number("Least, ms"), Number("Mean, ms"), Number("Greatest, ms")]))
         tbody {
             @for message in messages {
                 tr {
@@ -462,14 +381,7 @@ fn event_table(rows: &[Row]) -> Markup {
     let content = html! {
         caption { (words::grouped(shown)) " of " (words::count(shown + hidden as u64, "event", "events"))
             @if hidden > 0 { ": faults, alarms, outcomes, consent, power and causes before others; gaps are marked" } }
-        thead {
-            tr {
-                th.number scope="col" { "Time, ms" }
-                th scope="col" { "Node" }
-                th scope="col" { "Event" }
-                th.wide scope="col" { "Details" }
-            }
-        }
+        (head(&[Number("Time, ms"), Text("Node"), Text("Event"), Wide("Details")]))
         tbody {
             @for row in rows {
                 @match row {

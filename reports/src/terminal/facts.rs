@@ -39,7 +39,7 @@ pub(super) fn section(page: &mut Page, report: &Report, options: &Options) {
 fn campaign_pieces(report: &Report, campaign: &Campaign) -> Vec<(Style, String)> {
     let mut pieces = vec![consent_piece(campaign.consent)];
     match campaign.duration_ms {
-        Some(time) => pieces.push(against(report, BUDGET_CAMPAIGN, "", time)),
+        Some(time) => pieces.push(against(report, BUDGET_CAMPAIGN, "done in ", time)),
         None if campaign.consent == Consent::Given => pieces.push((Style::Warn, "not finished".to_owned())),
         None => {}
     }
@@ -124,10 +124,13 @@ fn supply_pieces(report: &Report) -> Vec<(Style, String)> {
 fn coolant_pieces(report: &Report) -> Vec<(Style, String)> {
     let flow = words::rounded(report.plant.flow_lpm_min, 1);
     let temperature = words::rounded(report.plant.coolant_c_max, 1);
-    vec![
+    let mut pieces = vec![
         (Style::Plain, format!("flow at least {flow} L/min")),
         (Style::Plain, format!("temperature at most {temperature} °C")),
-    ]
+    ];
+    let counted = report.series.iter().find(|series| series.name == "flow").and_then(|series| series.extremes);
+    pieces.extend(counted.map(|extremes| (Style::Dim, extremes.covers())));
+    pieces
 }
 
 /// The error counters of every node.

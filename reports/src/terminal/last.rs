@@ -2,8 +2,11 @@
 
 use super::page::{Line, Page, Style};
 use super::{rows, words};
-use crate::report::Report;
+use crate::report::{Check, Report};
 use crate::verdict::{RowVerdict, Verdict};
+
+/// Checks that never looked are told one by one up to so many: more of them have one reason, and it is not theirs.
+const SILENT_MOST: usize = 3;
 
 /// The section at the end.
 pub(super) fn section(page: &mut Page, report: &Report) {
@@ -35,7 +38,14 @@ fn is_finding(verdict: RowVerdict) -> bool {
 pub(crate) fn findings(report: &Report) -> Vec<(RowVerdict, String)> {
     let mut found: Vec<(RowVerdict, String)> = Vec::new();
     found.extend(report.budgets.iter().map(|row| (row.verdict, format!("budget {}", rows::budget_words(row)))));
-    found.extend(report.checks.iter().map(|row| (row.verdict, format!("check {}", rows::check_words(row)))));
+    let is_silent = |row: &&Check| row.n == 0 && row.verdict == RowVerdict::Inconclusive;
+    let silent: Vec<&Check> = report.checks.iter().filter(is_silent).collect();
+    let told = report.checks.iter().filter(|row| silent.len() <= SILENT_MOST || !is_silent(row));
+    found.extend(told.map(|row| (row.verdict, format!("check {}", rows::check_words(row)))));
+    if silent.len() > SILENT_MOST {
+        let ids: Vec<&str> = silent.iter().map(|row| row.id.as_str()).collect();
+        found.push((RowVerdict::Inconclusive, format!("{} checks never looked: {}", silent.len(), ids.join(", "))));
+    }
     found.extend(report.expectations.iter().map(|row| (row.verdict, rows::expectation_words(row))));
     let idle = report.injections.iter().filter(|injection| injection.activations == 0);
     found.extend(
@@ -65,6 +75,12 @@ pub(crate) fn summary(report: &Report) -> String {
         Verdict::Fail => &[RowVerdict::Fail],
         Verdict::Error => &[RowVerdict::Error],
     };
+    let errors = report.checks.iter().filter(|check| check.verdict == RowVerdict::Error && !check.detail.is_empty());
+    let errors: Vec<&str> = errors.map(|check| check.detail.as_str()).collect();
+    if !errors.is_empty() {
+        // Why the run went wrong is the whole story; the rows that it left open are not.
+        return format!("{name}: {}", errors.join("; "));
+    }
     let what = match report.verdict {
         Verdict::Inconclusive => "could not be judged",
         Verdict::Error => "ended in an error",

@@ -89,7 +89,8 @@ fn head(page: &mut Page, report: &Report) {
     line.put(Style::Bold, &report.scenario.name);
     line.gap(3);
     let digest: String = report.scenario.sha256.chars().take(12).collect();
-    let mut pieces = vec![format!("seed {}", report.seed), format!("scenario {digest}")];
+    let seed = if report.seed_unused { " (nothing in this scenario is random)" } else { "" };
+    let mut pieces = vec![format!("seed {}{seed}", report.seed), format!("scenario {digest}")];
     pieces.extend(report.scenario.overrides.iter().map(|change| format!("--set {change}")));
     pieces.push(format!("simulated {}", words::duration(report.simulated_ms)));
     pieces.push(program(&report.build));

@@ -43,6 +43,7 @@ fn empty(name: &str) -> Report {
         },
         inputs: vec![Input { path: format!("scenarios/{name}.ron"), sha256: digest('a', 64) }],
         seed: 42,
+        seed_unused: false,
         simulated_ms: ms("1063245.5"),
         verdict: Verdict::Inconclusive,
         budgets: Vec::new(),
@@ -75,6 +76,7 @@ fn empty(name: &str) -> Report {
             min: vec![fixed("23990"), fixed("23412")],
             max: vec![fixed("24000"), fixed("23998.5")],
             levels: Vec::new(),
+            extremes: None,
         }],
         assumptions: vec![
             Assumption {
@@ -97,6 +99,7 @@ fn empty(name: &str) -> Report {
             power: digest('4', 32),
             plant: digest('5', 32),
             faults: digest('6', 32),
+            safety: String::new(),
         },
         build: Build {
             version: "0.1.0".to_owned(),
@@ -307,6 +310,9 @@ fn injection(id: &str, kind: &str, target: &str, at: &str, activations: u64, eff
         activations,
         effect: effect.to_owned(),
         class: class.to_owned(),
+        detected_ms: None,
+        local_off_ms: None,
+        all_off_ms: None,
     }
 }
 
@@ -458,6 +464,7 @@ pub(crate) fn reaction() -> Report {
             min: vec![fixed("3295"), fixed("3280")],
             max: vec![fixed("3305"), fixed("3310")],
             levels: vec![level("too low", Side::Floor, "3135"), level("too high", Side::Ceiling, "3465")],
+            extremes: None,
         },
     ];
     report.events = Some(EventLog::of("events.jsonl", EVENTS));
@@ -487,6 +494,7 @@ fn supply_with_sags() -> Series {
             level("nodes switch off below", Side::Floor, "9000"),
             level("no update below", Side::Floor, "18000"),
         ],
+        extremes: None,
     }
 }
 

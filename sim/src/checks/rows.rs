@@ -4,11 +4,13 @@
 //! without consent" only if a question was asked and not agreed to. What no run came to is told from what the scenario
 //! wanted: see [`Wanted`].
 
+mod dead;
 mod ending;
+mod live;
 mod running;
 
 use bevy_ecs::prelude::{Resource, World};
-use orchestrator::{Activity, Alarm, Event as LogEvent, Notice};
+use orchestrator::{Alarm, Cause, Event as LogEvent, Notice};
 use protocol::cyclic::PumpState;
 use pump::FlashCommand;
 
@@ -26,10 +28,6 @@ use crate::{plant, power};
 
 /// A motor needs up to 2 s from standstill, and a pump that hears nothing 1 s before it runs by itself.
 const SETTLING: Span = Span::from_secs(4);
-/// The web status may lag behind the truth this long (own number of PFU-003).
-const STATUS_LAG: Span = Span::from_secs(1);
-/// The time left may be off by a tenth or by this (own number of PFU-031).
-const REMAINING_BAND_MS: u64 = 10_000;
 /// A CIOC that has started begins its search, or goes on with its campaign, within this (own number).
 const SEARCH_WITHIN: Span = Span::from_secs(10);
 
@@ -63,6 +61,11 @@ impl Row {
 
     fn judge(&mut self, now: SimTime, holds: bool, why: impl FnOnce() -> String) {
         self.n += 1;
+        self.forbid(now, holds, why);
+    }
+
+    /// Judges what is no occasion of its own: it can break the row and never holds it.
+    fn forbid(&mut self, now: SimTime, holds: bool, why: impl FnOnce() -> String) {
         if !holds && self.broken.is_none() {
             self.broken = Some((now, why()));
         }
@@ -177,18 +180,19 @@ struct Memory {
     told: Vec<orchestrator::Outcome>,
     /// Whether each pump's last try failed.
     failed: Vec<bool>,
-    dead: Vec<bool>,
-    dead_alarms: Vec<u32>,
+    deaths: Vec<dead::Death>,
     state: Vec<Option<PumpState>>,
-    changed: Vec<SimTime>,
+    /// Since when each pump's firmware is in its state, or is not running.
+    state_since: Vec<SimTime>,
     running: Vec<running::Running>,
     trying: running::Trying,
     percent: u8,
+    /// The log tells that the campaign ended with every pump updated.
+    good_end: bool,
     campaign: bool,
     campaign_since: SimTime,
     boot_waits_since: Option<SimTime>,
-    truth_since: (Option<usize>, SimTime),
-    cioc_on_since: SimTime,
+    live: live::Live,
 }
 
 impl Memory {
@@ -216,18 +220,17 @@ impl Memory {
             ended_entries: vec![0; count],
             told: vec![orchestrator::Outcome::Unknown; count],
             failed: vec![false; count],
-            dead: vec![false; count],
-            dead_alarms: vec![0; count],
+            deaths: vec![dead::Death::default(); count],
             state: vec![None; count],
-            changed: vec![SimTime::ZERO; count],
+            state_since: vec![SimTime::ZERO; count],
             running: vec![running::Running::default(); count],
             trying: running::Trying::default(),
             percent: 0,
+            good_end: false,
             campaign: false,
             campaign_since: SimTime::ZERO,
             boot_waits_since: None,
-            truth_since: (None, SimTime::ZERO),
-            cioc_on_since: SimTime::ZERO,
+            live: live::Live::new(count),
         }
     }
 }
@@ -249,13 +252,17 @@ struct TrueTries {
 impl Memory {
     /// The manual action that ends a pump's death: it has three tries again (PFU-026).
     fn revive(&mut self) {
-        for pump in 0..self.dead.len() {
-            if std::mem::take(&mut self.dead[pump]) {
-                self.tries_charged[pump] = 0;
-                self.true_tries[pump] = TrueTries::default();
-                self.dead_alarms[pump] = 0;
+        for pump in 0..self.deaths.len() {
+            if std::mem::take(&mut self.deaths[pump]).since.is_some() {
+                self.forget_tries(pump);
             }
         }
+    }
+
+    /// The pump has its image, or begins anew after a manual action: what it was tried before does not count any more.
+    fn forget_tries(&mut self, pump: usize) {
+        self.tries_charged[pump] = 0;
+        self.true_tries[pump] = TrueTries::default();
     }
 }
 
@@ -298,6 +305,7 @@ impl Checks {
                 }
                 self.see_session(frame);
             }
+            Record::Bus(BusRecord::Frame { frame, .. }) if live::status_of(frame.id()).is_some() => return false,
             Record::Bus(BusRecord::Error { .. } | BusRecord::Lost { .. } | BusRecord::Overrun { .. }) => return false,
             Record::Bus(_) => {}
             Record::Pump(PumpRecord::FlashBegun { node, operation }) => {
@@ -318,9 +326,12 @@ impl Checks {
         match record {
             Record::Orchestrator(record) => self.see_orchestrator(world, now, record),
             Record::Pump(record) => self.see_pump(world, now, record),
-            Record::Bus(record) => self.see_commands(world, now, record),
+            Record::Bus(record) => {
+                self.see_commands(world, now, record);
+                self.see_statuses(world, now, record);
+            }
             Record::Power(_) => self.see_supply(world, now),
-            Record::Plant(_) | Record::Fault(_) => {}
+            Record::Plant(_) | Record::Fault(_) | Record::Safety(_) => {}
         }
     }
 
@@ -346,15 +357,15 @@ impl Checks {
             }
             OrchestratorRecord::User(orchestrator::UserAction::Search) => self.memory.revive(),
             OrchestratorRecord::Started => {
-                self.memory.cioc_on_since = now;
+                self.memory.live.cioc_starts(now);
                 self.memory.boot_waits_since = Some(now);
-                self.memory.percent = 0;
             }
             OrchestratorRecord::Off | OrchestratorRecord::UpdateBegun | OrchestratorRecord::Reset => {
                 self.memory.boot_waits_since = None;
                 self.memory.ever_declined |= self.memory.asked.take().is_some();
                 self.memory.remaining = None;
                 self.memory.disturbed = true;
+                self.alarms_end();
             }
             OrchestratorRecord::UpdateEnded | OrchestratorRecord::WriteTorn { .. } => {}
             OrchestratorRecord::Notice(notice) => self.see_notice(world, now, notice),
@@ -382,10 +393,9 @@ impl Checks {
                 self.memory.campaign_since = now;
                 if resumed {
                     self.searched(now);
+                    self.cut_off_tries_count(now);
                 } else {
-                    self.memory.percent = 0;
-                    self.memory.remaining = None;
-                    self.memory.shown.clear();
+                    self.progress_begins();
                 }
             }
             Notice::CampaignFinished { errors } => self.finished(world, now, errors),
@@ -395,11 +405,7 @@ impl Checks {
             Notice::Log(entry) => self.see_log(world, now, &entry),
             Notice::Progress { percent, remaining, cause } => {
                 self.remaining_shown(now, remaining.map(|left| left.as_millis()), cause);
-                let before = self.memory.percent;
-                self.progress_is_true.judge(now, percent >= before && percent <= 100, || {
-                    format!("percent fell from {before} to {percent}")
-                });
-                self.memory.percent = percent;
+                self.percent_shown(now, percent);
             }
             _ => {}
         }
@@ -411,7 +417,14 @@ impl Checks {
         let Some(told) = self.memory.told.get_mut(pump) else { return };
         *told = outcome;
         match outcome {
-            Outcome::Dead => self.memory.dead[pump] = true,
+            Outcome::Dead => self.memory.deaths[pump].comes(now),
+            // A try that a restart cut off had done its work.
+            Outcome::Updated | Outcome::UpToDate if version_of(world, node_of(pump)).is_some() => {
+                self.memory.forget_tries(pump);
+            }
+            _ => {}
+        }
+        match outcome {
             Outcome::UpToDate if is_offered(world) => {
                 self.judge_told(world, now, pump, "is up to date");
                 self.equal_version_is_left_alone.n += u64::from(holds_the_image(world, node_of(pump)));
@@ -436,55 +449,8 @@ impl Checks {
             self.every_boot_searches.judge(now, took <= SEARCH_WITHIN, || {
                 format!("the search began {took} ms after the start of the CIOC's firmware")
             });
+            self.alarms_are_due(now);
         }
-    }
-
-    /// The time left rises only with a cause.
-    fn remaining_shown(&mut self, now: SimTime, left: Option<u64>, cause: Option<orchestrator::Cause>) {
-        let Some(left) = left else { return };
-        if let Some(before) = self.memory.remaining {
-            self.progress_is_true.judge(now, left <= before || cause.is_some(), || {
-                format!("the time left rose from {before} ms to {left} ms without a cause")
-            });
-        }
-        self.memory.remaining = Some(left);
-        self.memory.shown.push((now, left));
-    }
-
-    /// In a run without faults each time left that was shown is held against the end as it came.
-    fn finish_remaining(&mut self, now: SimTime) {
-        for (at, left) in std::mem::take(&mut self.memory.shown) {
-            let truth = now.since(at).as_nanos() / 1_000_000;
-            let allowed = (truth / 10).max(REMAINING_BAND_MS);
-            self.remaining_time_is_right.judge(now, left.abs_diff(truth) <= allowed, || {
-                format!("at {at} ms the time left was shown as {left} ms, it was {truth} ms")
-            });
-        }
-    }
-
-    fn finished(&mut self, world: &World, now: SimTime, errors: bool) {
-        self.memory.campaign = false;
-        // Consent holds for one campaign, and the next one is told anew.
-        self.memory.said_yes = false;
-        self.memory.paused = false;
-        self.memory.disturbed |= errors || !world.resource::<Faults>().list.is_empty();
-        if !self.memory.disturbed {
-            self.finish_remaining(now);
-        }
-        let percent = self.memory.percent;
-        let dead = self.memory.dead.iter().filter(|dead| **dead).count();
-        self.progress_is_true.judge(now, (percent == 100) == (dead == 0 && !errors), || {
-            format!("the campaign ended at {percent} % with {dead} dead pumps, errors: {errors}")
-        });
-    }
-
-    fn dead_alarm(&mut self, now: SimTime, pump: usize) {
-        let Some(alarms) = self.memory.dead_alarms.get_mut(pump) else { return };
-        *alarms += 1;
-        let (alarms, charged) = (*alarms, self.memory.tries_charged.get(pump).copied().unwrap_or(0));
-        self.dead_pumps_stay_dead_and_are_named.judge(now, alarms == 1 && charged == 3, || {
-            format!("alarm {alarms} for {} after {charged} failed tries", node_of(pump))
-        });
     }
 
     /// A pump is said to be updated: its flash holds the image, and it restarted after the last write and runs it.
@@ -499,6 +465,7 @@ impl Checks {
     }
 
     fn see_log(&mut self, world: &mut World, now: SimTime, entry: &orchestrator::LogEntry) {
+        self.see_campaign_entry(entry.event);
         let Some(pump) = entry.pump.map(protocol::ids::PumpNumber::index) else { return };
         if pump >= self.memory.try_open.len() {
             return;
@@ -510,9 +477,9 @@ impl Checks {
                 self.memory.started_entries[pump] += 1;
                 self.memory.true_tries[pump].erased = false;
                 self.memory.true_tries[pump].short = false;
-                self.memory.trying.begins(pump, now);
+                self.memory.trying.begins(pump, now, self.memory.try_ended[pump]);
                 self.log_tells_each_try.judge(now, !open, || format!("{node} has two started entries in a row"));
-                let (charged, dead) = (self.memory.tries_charged[pump], self.memory.dead[pump]);
+                let (charged, dead) = (self.memory.tries_charged[pump], self.is_dead(pump));
                 self.at_most_three_tries
                     .judge(now, charged < 3, || format!("{node} is tried again after {charged} failed tries"));
                 if dead {
@@ -530,20 +497,24 @@ impl Checks {
                     let named = entry.cause.is_some();
                     self.log_tells_each_try.judge(now, named, || format!("{node} has an error entry without cause"));
                     // Lack of supply alone makes no pump dead, so such tries are not among the three.
-                    if entry.cause == Some(orchestrator::Cause::LowSupply) {
+                    if entry.cause == Some(Cause::LowSupply) {
                         self.excuse(pump);
                     } else {
                         self.memory.tries_charged[pump] += 1;
+                        // Whether a try that a restart cut off had done its work is told by the search after it.
+                        if self.memory.tries_charged[pump] >= 3 && entry.cause != Some(Cause::Interrupted) {
+                            self.memory.deaths[pump].comes(now);
+                        }
                     }
                     self.memory.disturbed = true;
                 } else {
-                    self.memory.tries_charged[pump] = 0;
-                    self.memory.true_tries[pump] = TrueTries::default();
+                    self.memory.forget_tries(pump);
                     self.see_success(world, now, pump);
                 }
             }
             LogEvent::PumpDead => {
                 let charged = self.memory.tries_charged[pump];
+                self.memory.deaths[pump].comes(now);
                 self.dead_pumps_stay_dead_and_are_named
                     .judge(now, charged == 3, || format!("{node} is called dead after {charged} failed tries"));
             }
@@ -597,7 +568,7 @@ impl Checks {
             }
             PumpRecord::State { state, .. } => {
                 let before = self.memory.state[pump].replace(*state);
-                self.memory.changed[pump] = now;
+                self.memory.state_since[pump] = now;
                 if *state == PumpState::Updating {
                     self.update_entered(world, now, pump);
                 }
@@ -608,17 +579,13 @@ impl Checks {
                     self.application_runs(world, now, pump);
                 }
             }
-            PumpRecord::Motor { .. } => self.memory.changed[pump] = now,
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => {
                 self.memory.state[pump] = None;
-                self.memory.changed[pump] = now;
+                self.memory.state_since[pump] = now;
                 self.note_own_reason(world, now, pump, record);
             }
-            PumpRecord::Started { .. } => {
-                self.memory.changed[pump] = now;
-                self.memory.restarted[pump] = true;
-            }
-            PumpRecord::Disguised { .. } => {}
+            PumpRecord::Started { .. } => self.memory.restarted[pump] = true,
+            PumpRecord::Motor { .. } | PumpRecord::Disguised { .. } => {}
         }
     }
 
@@ -700,20 +667,6 @@ impl Checks {
             .judge(now, old || new, || format!("{node} runs an application that is neither the old nor the new image"));
     }
 
-    /// A dead pump that hears the CIOC stands still.
-    fn look_at_dead(&mut self, world: &mut World, now: SimTime) {
-        for pump in 0..self.memory.state.len() {
-            let commanded = self.memory.state[pump].is_some_and(|state| state != PumpState::FailSafe);
-            let settled = now.since(self.memory.changed[pump]) >= SETTLING;
-            if !self.memory.dead[pump] || !commanded || !settled {
-                continue;
-            }
-            let speed = plant::speed(world, node_of(pump)).get();
-            self.dead_pumps_stay_dead_and_are_named
-                .judge(now, speed == 0, || format!("dead {} runs at {speed} permille", node_of(pump)));
-        }
-    }
-
     /// Looks at the world, every [`super::LOOK_PERIOD`].
     pub fn look(&mut self, world: &mut World, now: SimTime) {
         self.look_at_updates(world, now);
@@ -730,31 +683,5 @@ impl Checks {
             self.every_boot_searches
                 .judge(now, false, || "a start of the CIOC was not followed by a search".to_owned());
         }
-    }
-
-    /// The web status names the pump that is really being written to, within a second.
-    fn look_at_status(&mut self, world: &mut World, now: SimTime) {
-        let updating = self.memory.state.iter().position(|state| *state == Some(PumpState::Updating));
-        if self.memory.truth_since.0 != updating {
-            self.memory.truth_since = (updating, now);
-        }
-        let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
-        let Some(firmware) = world.get::<CiocHost>(cioc).and_then(CiocHost::firmware) else { return };
-        let Some(updating) = updating else { return };
-        let since = self.memory.truth_since.1.max(self.memory.cioc_on_since);
-        if now.since(since) < STATUS_LAG || !power::is_powered(world, node_of(updating)) {
-            return;
-        }
-        // After the CIOC went off in mid-update a pump stays in its bootloader until its session lapses.
-        let shown = match firmware.status().activity {
-            Activity::Updating { pump, .. } => Some(pump.index()),
-            _ => None,
-        };
-        if !self.memory.try_open[updating] {
-            return;
-        }
-        self.status_is_live.judge(now, shown == Some(updating), || {
-            format!("{} is being updated, the status shows {shown:?}", node_of(updating))
-        });
     }
 }

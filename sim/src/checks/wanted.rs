@@ -27,6 +27,8 @@ pub struct Wanted {
     pub silence: bool,
     /// The scenario injects faults.
     pub faults: bool,
+    /// A pump that starts: not where its feed waits for a safety unit and there is no update.
+    pub starts: bool,
     /// No update is begun below this voltage, in mV.
     pub supply_least_mv: u32,
 }
@@ -48,6 +50,7 @@ impl Wanted {
             dead: scenario.expectations.iter().any(is_death),
             silence: scenario.cioc_update.is_some(),
             faults: !scenario.faults.is_empty(),
+            starts: scenario.campaign || scenario.safety_units.iter().all(|unit| unit.feeds.is_empty()),
             supply_least_mv: scenario.supply.minimum_for_update.millivolts(),
         }
     }

@@ -132,5 +132,7 @@ fn changes(old: &Baseline, new: &Baseline, suite: &Suite, reports: &[&Report], t
     let kept = new.scenarios();
     drift.not_run.retain(|name| !kept.contains(name.as_str()));
     let text = regression::drift_text(&drift, true, terminal.result_color());
-    text + &suite.left_out_text() + &format!("{} scenarios, {} margins\n", kept.len(), new.margins.len())
+    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let counts = format!("{}, {}\n", count(kept.len(), "scenario"), count(new.margins.len(), "margin"));
+    text + &suite.left_out_text() + &counts
 }

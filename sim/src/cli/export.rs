@@ -59,7 +59,8 @@ fn export_from(arguments: &ExportArgs, terminal: Terminal) -> Result<(), Failed>
     let mut file = BufReader::new(File::open(&path).map_err(wrong)?);
     let is_recording = file.fill_buf().map_err(wrong)?.starts_with(b"{\"format\":\"cooltwin.recording/");
     if is_recording {
-        return from_recording(arguments, file).map_err(|(text, code)| (format!("{}: {text}", path.display()), code));
+        return from_recording(arguments, terminal, file)
+            .map_err(|(text, code)| (format!("{}: {text}", path.display()), code));
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(wrong)?;
@@ -74,14 +75,16 @@ fn source_file(path: &Path) -> PathBuf {
     inside.into_iter().find(|file| file.is_file()).unwrap_or_else(|| path.to_owned())
 }
 
-fn from_recording(arguments: &ExportArgs, from: impl BufRead) -> Result<(), Failed> {
+fn from_recording(arguments: &ExportArgs, terminal: Terminal, from: impl BufRead) -> Result<(), Failed> {
     let mut reader = Reader::new(from).map_err(unusable)?;
     let mut traces = Traces::open(&arguments.traces, reader.head()).map_err(unusable)?;
     for line in reader.by_ref() {
         traces.take(&line.map_err(unusable)?);
     }
     let end = reader.end().ok_or_else(|| unusable("the end of the run is missing"))?;
-    traces.complete(end).map_err(unusable)
+    traces.complete(end).map_err(unusable)?;
+    arguments.traces.warn(end, terminal);
+    Ok(())
 }
 
 /// Runs the scenario of a result again and exports that run.
@@ -92,7 +95,9 @@ fn rerun(arguments: &ExportArgs, terminal: Terminal, result: &Report) -> Result<
     let (ended, traces) = run_watched(&loaded, None, &arguments.traces, |_| {}).map_err(unusable)?;
     let again = report(&loaded, &ended, &identity()).fingerprint;
     if again == result.fingerprint {
-        return traces.complete(ended.end).map_err(unusable);
+        traces.complete(ended.end).map_err(unusable)?;
+        arguments.traces.warn(ended.end, terminal);
+        return Ok(());
     }
     // Traces of another run than the result's would be false evidence: none is left.
     let text = format!(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Terminal, exit};
-use crate::scenario::{FileSource, LoadError, Loaded, load};
+use crate::scenario::{FileSource, LoadError, Loaded, load, near_file};
 
 /// The file system.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +12,12 @@ pub struct Disk;
 impl FileSource for Disk {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
         std::fs::read(path).map_err(|error| error.to_string())
+    }
+
+    fn names(&self, folder: &Path) -> Vec<String> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 }
 
@@ -66,7 +72,9 @@ pub fn load_all(paths: &[PathBuf], overrides: &[String], terminal: Terminal) -> 
 pub(super) fn print(error: &LoadError, terminal: Terminal) -> u8 {
     match error {
         LoadError::Unreadable(path, why) => {
-            terminal.diagnostic(&format!("error: cannot read {path}: {why}\n"));
+            let near = near_file(&Disk, Path::new(path));
+            let near = near.map_or(String::new(), |near| format!("help: did you mean {}?\n", near.display()));
+            terminal.diagnostic(&format!("error: cannot read {path}: {why}\n{near}"));
             exit::USAGE
         }
         LoadError::Invalid(report) => {

@@ -89,7 +89,8 @@ pub struct RunArgs {
     /// Set one value of each scenario, for instance supply.nominal=22V.
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// Folder for results, instead of one named by scenario and seed below ./cooltwin-out.
+    /// Folder for results, instead of ./cooltwin-out/SCENARIO/SEED. With --set that is SEED+HASH, the hash of what was
+    /// set, so that a variant does not replace the result of the scenario as it is.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Print result.json, one line for each scenario, instead of the report.

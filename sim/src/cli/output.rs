@@ -9,6 +9,18 @@ use std::path::{Path, PathBuf};
 pub(super) const MARK: &str = ".cooltwin";
 const MARK_TEXT: &str = "Results of cooltwin; this folder is replaced by the next run.\n";
 
+/// Letters of the hash that tells variants of a scenario apart: enough for a folder, and short enough to be typed.
+const VARIANT_LETTERS: usize = 8;
+
+/// Where a result belongs below an output folder: scenario and seed, and for a run with overrides a short hash of them,
+/// so that a variant never takes the place of the scenario as it is.
+pub(super) fn place_of(name: &str, seed: u64, overrides: &[String]) -> PathBuf {
+    let changes: Vec<&str> = overrides.iter().map(|one| one.trim()).filter(|one| !one.starts_with("seed=")).collect();
+    let hash = reports::sha256(changes.join("\n").as_bytes());
+    let variant = if changes.is_empty() { String::new() } else { format!("+{}", &hash[..VARIANT_LETTERS]) };
+    Path::new(name).join(format!("{seed}{variant}"))
+}
+
 /// Why results could not be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OutputError(String);

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use reports::{Format, Report};
 
-use super::output::{Folder, MARK, OutputError, Place, replace_file};
+use super::output::{Folder, MARK, OutputError, Place, place_of, replace_file};
 use super::run::{exit_code, worse};
 use super::{Style, Terminal, exit};
 
@@ -187,7 +187,7 @@ fn below(out: &Path, results: &[Read], formats: &[Format]) -> Result<Vec<PathBuf
     for result in results {
         let name = match results {
             [_] => PathBuf::new(),
-            _ => Path::new(&result.report.scenario.name).join(result.report.seed.to_string()),
+            _ => place_of(&result.report.scenario.name, result.report.seed, &result.report.scenario.overrides),
         };
         if names.contains(&name) {
             let why = format!("two results are of {}: render them one by one", name.display());

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 use reports::{Report, Verbosity, Verdict};
 
-use super::output::{Folder, OutputError, Place};
+use super::output::{Folder, OutputError, Place, place_of};
 use super::traces::Traces;
 use super::{RunArgs, Terminal, TraceArgs, exit, load_all};
 use crate::event::Twin;
@@ -106,16 +106,20 @@ fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, target: &Pa
     let (ended, traces) = ended?;
     if let Some(traces) = traces {
         traces.complete(ended.end)?;
+        arguments.traces.warn(ended.end, terminal);
     }
     let mut report = run::report(loaded, &ended, &identity());
     let folder = early.map_or_else(|| place.draft(), Ok)?;
     write_files(&folder, &mut report, &ended)?;
     folder.commit()?;
+    if !(arguments.quiet || arguments.json) {
+        terminal.diagnostic(&format!("{}: results in {}\n", loaded.scenario.name, target.display()));
+    }
     Ok(report)
 }
 
 fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
-    let name = Path::new(&loaded.scenario.name).join(loaded.scenario.seed.to_string());
+    let name = place_of(&loaded.scenario.name, loaded.scenario.seed, &loaded.overrides);
     match &arguments.out {
         Some(out) if arguments.files.len() == 1 && !arguments.files[0].is_dir() => out.clone(),
         Some(out) => out.join(name),

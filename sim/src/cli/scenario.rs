@@ -1,7 +1,7 @@
 //! `cooltwin scenario check|show|explain|new`.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -35,9 +35,10 @@ pub(super) enum ScenarioCommand {
         #[command(flatten)]
         style: Style,
     },
-    /// Explain the fields of scenario files: type, unit, range, default, requirement.
+    /// Explain the fields of scenario files, with type, unit, range, default and requirement, and the codes of errors.
     Explain {
-        /// Path of a field, for instance bus.bitrate or faults.kind.Sag; everything at the top without one.
+        /// Path of a field, for instance bus.bitrate or faults.kind.Sag, or its end (Sag), or the code of an error (S007);
+        /// everything at the top without one.
         #[arg(value_name = "PATH", default_value = "")]
         path: String,
         #[command(flatten)]
@@ -86,7 +87,9 @@ fn explain_path(path: &str, terminal: Terminal) -> ExitCode {
         Err(NoSuchPath { part, near, known }) => {
             let near = near.map_or(String::new(), |near| format!("help: did you mean `{near}`?\n"));
             let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
-            terminal.diagnostic(&format!("error: there is no `{part}` in `{path}`\n{near}help: there is: {known}\n"));
+            let before = path.rfind(&part).map_or("", |at| path[..at].trim_end_matches('.'));
+            let place = if before.is_empty() { "a scenario" } else { before };
+            terminal.diagnostic(&format!("error: there is no `{part}` in {place}\n{near}help: there is: {known}\n"));
             exit::USAGE.into()
         }
     }
@@ -100,6 +103,11 @@ fn new(name: &Path, terminal: Terminal) -> ExitCode {
         Ok(()) => {
             let text = format!("{}\nnext: cooltwin scenario check {0}\n", path.display());
             terminal.finish(&text, exit::PASS)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let path = path.display();
+            terminal.diagnostic(&format!("error: {path} exists and stays as it is\nhelp: choose another name\n"));
+            exit::USAGE.into()
         }
         Err(error) => {
             terminal.diagnostic(&format!("error: cannot write {}: {error}\n", path.display()));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::Terminal;
 use super::output::OutputError;
 use crate::export::{Exporter, Format, Window, foxglove_layout, plotjuggler_layout};
 use crate::kernel::{SimTime, Span};
@@ -29,7 +30,8 @@ pub struct TraceArgs {
     /// Write states of nodes, supply, update and coolant as VCD for GTKWave or Surfer.
     #[arg(long, value_name = "FILE", help_heading = "Traces")]
     pub vcd: Option<PathBuf>,
-    /// Show the bus line bit by bit in the VCD, in this window, for instance 12s..12.5s.
+    /// Show the bus line bit by bit in the VCD, in this window, for instance 12s..12.5s. A window that the run does not
+    /// reach is warned of.
     #[arg(long, value_name = "FROM..TO", value_parser = window, requires = "vcd", help_heading = "Traces")]
     pub vcd_bus: Option<Window>,
     /// Write decoded messages, states and notes as MCAP for Foxglove or PlotJuggler, with a layout for each beside it.
@@ -59,6 +61,19 @@ impl TraceArgs {
             (Format::Mcap, &self.mcap),
         ];
         all.into_iter().filter_map(|(format, path)| Some((format, path.as_deref()?))).collect()
+    }
+
+    /// Warns of a window of the bus line that a run which ended at `end` did not reach.
+    pub(super) fn warn(&self, end: SimTime, terminal: Terminal) {
+        let seconds = |nanos: u64| quantity::text(Span::from_nanos(nanos));
+        if let Some((from, to)) = self.vcd_bus.filter(|(from, _)| *from >= end.as_nanos()) {
+            terminal.diagnostic(&format!(
+                "warning: the run ended at {}, before the window {}..{} of --vcd-bus: the VCD holds no bit of the bus\n",
+                seconds(end.as_nanos()),
+                seconds(from),
+                seconds(to),
+            ));
+        }
     }
 
     /// Whether any is wanted.

@@ -6,7 +6,7 @@ use bevy_ecs::prelude::{Mut, Resource, World};
 use protocol::Frame;
 
 use super::{Injection, Others};
-use crate::bus::{self, ALL_NODES, BusRecord, LinkState, PlannedHit, PlannedLoss, RandomHits};
+use crate::bus::{self, ALL_NODES, BusRecord, PlannedHit, PlannedLoss, RandomHits};
 use crate::checks::Truth;
 use crate::event::Context;
 use crate::hosts::cioc::CiocHost;
@@ -14,12 +14,13 @@ use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
 use crate::hosts::image::Image;
 use crate::hosts::pump::PumpHost;
+use crate::hosts::safety::SafetyRecord;
 use crate::hosts::{self, OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span, Stream, stream};
 use crate::node::{NodeId, Nodes};
 use crate::power::{self, Branch, Disturbance, PowerRecord, SupplyPlace};
 use crate::record::Record;
-use crate::scenario::{Babbling, Direction, FaultKind, Place, Scenario, SeenBy, Trigger};
+use crate::scenario::{Babbling, Direction, FaultKind, Place, SafetyFault, Scenario, SeenBy, Trigger};
 
 /// What faults need to know of the scenario around them.
 #[derive(Resource, Clone)]
@@ -88,12 +89,10 @@ pub(super) fn begin(
     others: &Others<'_>,
 ) -> Option<String> {
     match &injection.fault.kind {
-        FaultKind::PowerCut
-        | FaultKind::Sag(_)
-        | FaultKind::Ramp(_)
-        | FaultKind::OverVoltage(_)
-        | FaultKind::Bounce(_)
-        | FaultKind::FeedOff => begin_supply(world, context, number, injection),
+        kind if is_of_the_supply(kind) => {
+            begin_supply(world, context, number, injection);
+            None
+        }
         FaultKind::BitErrors(_)
         | FaultKind::Burst(_)
         | FaultKind::FrameHit(_)
@@ -105,8 +104,16 @@ pub(super) fn begin(
         | FaultKind::StuckRecessive
         | FaultKind::Babbling(_)
         | FaultKind::ControllerSlow(_)
-        | FaultKind::ControllerStopped => begin_bus(world, context, number, injection, others),
+        | FaultKind::ControllerStopped => {
+            begin_bus(world, context, number, injection, others);
+            None
+        }
         FaultKind::Exchanged(_) => exchange(world, context, number, injection),
+        FaultKind::Safety(kind) => {
+            let own = u16::try_from(number).unwrap_or(u16::MAX);
+            let for_good = injection.fault.duration.is_none();
+            hosts::safety::faults::begin(world, context, own, *injection.nodes.first()?, kind, for_good)
+        }
         FaultKind::FramTear(tear) => {
             let mut host = component::<CiocHost>(world, NodeId::CIOC)?;
             (host.fram.tear_after, host.fram.torn) = (Some(u64::from(tear.bytes)), None);
@@ -135,29 +142,22 @@ fn exchange(world: &mut World, context: &mut Context<'_>, number: usize, injecti
     effect
 }
 
-fn begin_supply(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) -> Option<String> {
-    let hold = injection.fault.duration;
-    match &injection.fault.kind {
-        FaultKind::PowerCut | FaultKind::FeedOff => {
-            let dark = is_dark(world, context.now, injection);
-            cut(world, context, injection);
-            return dark.then(|| "there is no voltage already, and none comes back before its end".to_owned());
-        }
-        kind => {
-            let what = disturbance(kind, hold)?;
-            for place in supply_places(injection) {
-                power::disturb(world, context, place, what, token(number));
-            }
-        }
-    }
-    None
+/// Whether it acts by the voltage of its place.
+pub(super) fn is_of_the_supply(kind: &FaultKind) -> bool {
+    use FaultKind as Kind;
+    matches!(
+        kind,
+        Kind::PowerCut | Kind::Sag(_) | Kind::Ramp(_) | Kind::OverVoltage(_) | Kind::Bounce(_) | Kind::FeedOff
+    )
 }
 
-/// Whether another fault has cut the supply of the place already.
-fn is_dark(world: &World, now: SimTime, injection: &Injection) -> bool {
-    let mut nodes = injection.nodes.iter();
-    let feed = switched(injection).is_empty() || power::feed_mv(world, now) == 0;
-    feed && nodes.all(|node| power::supply_mv(world, *node, now) == 0)
+fn begin_supply(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection) {
+    let Some(what) = disturbance(&injection.fault.kind, injection.fault.duration) else {
+        return cut(world, context, injection);
+    };
+    for place in supply_places(injection) {
+        power::disturb(world, context, place, what, token(number));
+    }
 }
 
 /// At a flash operation power is gone at that very instant; otherwise the hold-up of the node runs out first.
@@ -198,13 +198,7 @@ fn disturbance(kind: &FaultKind, hold: Option<Span>) -> Option<Disturbance> {
     })
 }
 
-fn begin_bus(
-    world: &mut World,
-    context: &mut Context<'_>,
-    number: usize,
-    injection: &Injection,
-    others: &Others<'_>,
-) -> Option<String> {
+fn begin_bus(world: &mut World, context: &mut Context<'_>, number: usize, injection: &Injection, others: &Others<'_>) {
     let injected = token(number);
     match &injection.fault.kind {
         FaultKind::BitErrors(errors) => {
@@ -231,11 +225,9 @@ fn begin_bus(
         FaultKind::ControllerSlow(later) => set_latencies(world, injection, later.by, others),
         FaultKind::ControllerStopped => {
             injection.nodes.iter().for_each(|node| bus::set_stopped(world, context, *node, true));
-            return read_back_links(world, injection, |state| state == LinkState::Stopped);
         }
-        _ => return begin_wiring(world, context, injection),
+        kind => set_wiring(world, context, kind, wired(injection), true),
     }
-    None
 }
 
 fn babbled(babble: &Babbling) -> Option<(Frame, Span)> {
@@ -327,25 +319,6 @@ fn begin_loss(world: &mut World, number: usize, injection: &Injection) {
     }
 }
 
-/// Faults of the wiring, read back from the medium.
-fn begin_wiring(world: &mut World, context: &mut Context<'_>, injection: &Injection) -> Option<String> {
-    set_wiring(world, context, &injection.fault.kind, wired(injection), true);
-    let medium = world.resource::<bus::Bus>().medium();
-    let nodes = mask(injection);
-    match injection.fault.kind {
-        FaultKind::Unplugged => {
-            (medium.unplugged & nodes == nodes).then(|| format!("{} is off the bus", names(injection)))
-        }
-        FaultKind::OpenBus => {
-            let first = injection.nodes.first()?.bit();
-            (medium.open_after & first != 0).then(|| format!("the bus is open behind {}", injection.nodes[0]))
-        }
-        FaultKind::StuckDominant => (medium.stuck_dominant != 0).then(|| "the line reads dominant".to_owned()),
-        FaultKind::StuckRecessive => (medium.stuck_recessive != 0).then(|| "the line reads recessive".to_owned()),
-        _ => None,
-    }
-}
-
 fn set_wiring(world: &mut World, context: &mut Context<'_>, kind: &FaultKind, bits: u32, on: bool) {
     let set = |mask: &mut u32| if on { *mask |= bits } else { *mask &= !bits };
     bus::change_medium(world, context, |medium| match kind {
@@ -369,17 +342,6 @@ fn wired(injection: &Injection) -> u32 {
 
 fn mask(injection: &Injection) -> u32 {
     injection.nodes.iter().fold(0, |mask, node| mask | node.bit())
-}
-
-fn names(injection: &Injection) -> String {
-    let names: Vec<String> = injection.nodes.iter().map(NodeId::to_string).collect();
-    names.join(", ")
-}
-
-fn read_back_links(world: &World, injection: &Injection, is: impl Fn(LinkState) -> bool) -> Option<String> {
-    let bus = world.resource::<bus::Bus>();
-    let all = injection.nodes.iter().all(|node| is(bus.state(*node)));
-    all.then(|| format!("controller of {} is {:?}", names(injection), bus.state(injection.nodes[0])))
 }
 
 fn begin_board(
@@ -436,7 +398,7 @@ fn begin_at_board(
         FaultKind::ClockDrift(drifting) => {
             let mut cpu = component::<Cpu>(world, node)?;
             cpu.set_drift(now, drifting.by.ppm());
-            Some(format!("the clock of {node} runs {} ppm off", cpu.options.clock_ppm))
+            None
         }
         _ => None,
     }
@@ -503,7 +465,7 @@ impl<'a> Others<'a> {
 }
 
 /// The branches that an injection switches off.
-fn switched(injection: &Injection) -> &'static [Branch] {
+pub(super) fn switched(injection: &Injection) -> &'static [Branch] {
     const FEED: Branch = Branch::Pumps(0);
     match (&injection.fault.kind, &injection.fault.place) {
         (FaultKind::FeedOff, _) | (FaultKind::PowerCut, Place::PumpFeed) => &[FEED],
@@ -525,6 +487,10 @@ pub(super) fn end(
         FaultKind::PowerCut | FaultKind::Exchanged(_) | FaultKind::FeedOff => {
             restore(world, context, injection, others)
         }
+        FaultKind::Safety(kind) => nodes.for_each(|node| {
+            let own = u16::try_from(number).unwrap_or(u16::MAX);
+            hosts::safety::faults::end(world, context, own, *node, kind);
+        }),
         FaultKind::FramTear(_) => {
             if let Some(mut host) = component::<CiocHost>(world, NodeId::CIOC) {
                 (host.fram.tear_after, host.fram.torn) = (None, None);
@@ -664,28 +630,18 @@ pub(super) fn proof(
         (_, Record::Bus(BusRecord::Lost { injection, node, id })) if ours(*injection) => {
             Some(format!("{node} lost a frame {:#05x} above the link layer", protocol::frame::raw_id(*id)))
         }
-        (_, Record::Power(PowerRecord::Level { injection, to_mv, place, .. })) if ours(*injection) => {
-            let level = to_mv.map_or("back".to_owned(), |mv| format!("{mv} mV"));
-            let place = match place {
-                SupplyPlace::Source => "the source".to_owned(),
-                SupplyPlace::Branch(_) => "the pumps' feed".to_owned(),
-                SupplyPlace::Node(node) => node.to_string(),
-            };
-            Some(format!("supply at {place} goes to {level}"))
-        }
-        (FaultKind::PowerCut, Record::Power(PowerRecord::Line { node, connected: false }))
-            if injection.active > 0 && at(node) =>
+        (FaultKind::Safety(kind), Record::Safety(SafetyRecord::Injected { injection, .. }))
+            if ours(u32::from(*injection)) =>
         {
-            Some(format!("the line of {node} is cut"))
+            Some(match kind {
+                SafetyFault::C2cLost(hit) => format!("a packet of CPU{} was lost", hit.from),
+                SafetyFault::C2cCorrupted(hit) => format!("a bit of a packet of CPU{} was inverted", hit.from),
+                SafetyFault::RamCell(cell) => format!("word {} of CPU{} was not what was written", cell.word, cell.cpu),
+                _ => return None,
+            })
         }
         (FaultKind::ControllerSlow(later), Record::Bus(BusRecord::Frame { .. })) if injection.active > 0 => {
             slow_attention(world, now, injection, later.by)
-        }
-        (FaultKind::PowerCut | FaultKind::FeedOff, Record::Power(PowerRecord::Switched { branch, on: false }))
-            if injection.active > 0 && injection.nodes.is_empty() =>
-        {
-            let branch = if matches!(branch, Branch::Pumps(_)) { "the pumps' feed" } else { "the CIOC's branch" };
-            Some(format!("{branch} is off"))
         }
         (FaultKind::Babbling(babble), Record::Bus(BusRecord::Frame { frame, sender, .. }))
             if injection.active > 0 && at(sender) && frame.id() == babble.id.id() =>
@@ -706,7 +662,7 @@ pub(super) fn proof(
         {
             Some("the CIOC was reset".to_owned())
         }
-        _ => None,
+        _ => super::prove::proof(world, now, injection, record),
     }
 }
 

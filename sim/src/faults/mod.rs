@@ -12,6 +12,7 @@
 //! of one leaves what the other holds.
 
 mod act;
+mod prove;
 mod trigger;
 
 use std::sync::Arc;
@@ -97,6 +98,8 @@ pub struct Injection {
     pub first: Option<SimTime>,
     /// What was read back at the first time.
     pub effect: Arc<str>,
+    /// What the nodes of a supply fault measured as it last began, in mV.
+    before: Vec<(NodeId, u32)>,
     /// Progress of its trigger.
     seen: u32,
 }
@@ -140,6 +143,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
             activations: 0,
             first: None,
             effect: Arc::from(""),
+            before: Vec::new(),
             seen: 0,
         });
     }
@@ -168,6 +172,9 @@ fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
         let mut injection = injection.clone();
         let injection_number = u16::try_from(number).unwrap_or(u16::MAX);
         context.record(Record::Fault(FaultRecord::Begun { injection: injection_number }));
+        if act::is_of_the_supply(&injection.fault.kind) {
+            injection.before = prove::voltages(world, context.now, &injection);
+        }
         if let Some(effect) = act::begin(world, context, number, &injection, &Others::of(&faults, number)) {
             acted(context, number, &mut injection, &effect);
         }
@@ -203,10 +210,27 @@ fn end(world: &mut World, context: &mut Context<'_>, number: usize) {
         // One that began again in the meantime goes on until its last end.
         if injection.active == 0 {
             act::end(world, context, number, &faults.list[number], &Others::of(&faults, number));
+            see_what_stays_dark(world, context, number, &mut faults.list);
         }
         let injection = u16::try_from(number).unwrap_or(u16::MAX);
         context.record(Record::Fault(FaultRecord::Ended { injection }));
     });
+}
+
+/// The end of one cut shows that another one acts: what both cut stays dark.
+fn see_what_stays_dark(world: &World, context: &mut Context<'_>, ended: usize, list: &mut [Injection]) {
+    let is_cut = |injection: &Injection| act::is_of_the_supply(&injection.fault.kind);
+    if !is_cut(&list[ended]) {
+        return;
+    }
+    let (nodes, branches) = (list[ended].nodes.clone(), act::switched(&list[ended]));
+    for (number, injection) in list.iter_mut().enumerate().filter(|(number, _)| *number != ended) {
+        let shared = injection.nodes.iter().any(|node| nodes.contains(node))
+            || act::switched(injection).iter().any(|branch| branches.contains(branch));
+        if shared && let Some(effect) = prove::stays_dark(world, context.now, injection) {
+            acted(context, number, injection, &effect);
+        }
+    }
 }
 
 /// Counts an activation; the first one keeps what was read back.

@@ -99,6 +99,14 @@ impl Cpu {
         self.shown_then.saturating_add(passed)
     }
 
+    /// How much more it shows than it would without a fault, since its clock last began to run differently, in ns.
+    #[must_use]
+    pub fn gained_ns(&self, now: SimTime) -> i64 {
+        let own = Self { options: CpuOptions { clock_ppm: self.own_ppm, ..self.options }, ..*self };
+        let gained = i128::from(self.clock_ns(now)) - i128::from(own.clock_ns(now));
+        i64::try_from(gained).unwrap_or(i64::MAX)
+    }
+
     /// From `now` on the clock runs `ppm` faster than true time; what it shows does not jump.
     pub fn set_drift(&mut self, now: SimTime, ppm: i32) {
         self.shown_then = self.clock_ns(now);
@@ -199,6 +207,17 @@ mod tests {
         let fast = cpu(1_000, 0);
         assert_eq!(fast.clock(SimTime::from_nanos(1_001_000_000)), Instant::from_micros(1_001_000));
         assert_eq!(fast.true_time(Instant::from_micros(1_001_000)), SimTime::from_nanos(1_001_000_000));
+    }
+
+    #[test]
+    fn what_a_clock_gained_counts_from_the_fault_and_from_each_reset() {
+        let mut drifting = cpu(0, 0);
+        drifting.set_drift(SimTime::from_nanos(2_000_000), 1_000);
+        assert_eq!(drifting.gained_ns(SimTime::from_nanos(1_002_000_000)), 1_000_000);
+        drifting.set_drift(SimTime::from_nanos(1_002_000_000), -500);
+        assert_eq!(drifting.gained_ns(SimTime::from_nanos(2_002_000_000)), -500_000);
+        drifting.reset(SimTime::from_nanos(3_000_000_000));
+        assert_eq!(drifting.gained_ns(SimTime::from_nanos(3_000_000_000)), 0);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod flash;
 pub mod image;
 pub mod pump;
 mod record;
+pub mod safety;
 pub mod traffic;
 pub mod user;
 
@@ -139,7 +140,7 @@ fn handle(boards: &mut Boards, world: &mut World, context: &mut Context<'_>, eve
         CpuEvent::Attend(NodeId::CIOC) => cioc::with_board(&mut boards.cioc, world, |board| board.attend(context)),
         CpuEvent::Attend(node) => {
             let done = pump::with_board(&mut boards.pumps, world, node, |board| board.attend(context));
-            if done.is_none() {
+            if done.is_none() && !safety::attend(world, context, node) {
                 traffic::attend(world, context, node);
             }
             done
@@ -208,6 +209,9 @@ pub fn reset(world: &mut World, context: &mut Context<'_>, node: NodeId) {
 }
 
 fn power_good(world: &mut World, context: &mut Context<'_>, node: NodeId) {
+    if safety::power(world, context, node, true) {
+        return;
+    }
     let now = context.now;
     let Some(mut cpu) = cpu(world, node) else {
         return crate::bus::set_powered(world, context, node, true);
@@ -219,6 +223,9 @@ fn power_good(world: &mut World, context: &mut Context<'_>, node: NodeId) {
 }
 
 fn power_lost(boards: &mut Boards, world: &mut World, context: &mut Context<'_>, node: NodeId) {
+    if safety::power(world, context, node, false) {
+        return;
+    }
     crate::bus::set_powered(world, context, node, false);
     let now = context.now;
     let Some(mut cpu) = cpu(world, node) else { return };

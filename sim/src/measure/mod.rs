@@ -63,8 +63,11 @@ pub struct Measures {
     pub links: Vec<LinkHistory>,
     /// Each pump's last state and since when; index 0 is pump 1.
     pub states: Vec<(Option<PumpState>, SimTime)>,
-    /// Whether each pump was in fail-safe mode at any time.
+    /// Whether each pump was in fail-safe mode at any time after the CIOC had regulated it. Before that every pump is:
+    /// it boots sooner than the CIOC.
     pub fail_safe: Vec<bool>,
+    /// Whether each pump has run as commanded.
+    regulated: Vec<bool>,
     /// Flash operations begun by each pump.
     pub flash_operations: Vec<u64>,
     /// Version of the whole application in each pump's flash before the run, none without one.
@@ -121,6 +124,7 @@ impl Measures {
             links: vec![LinkHistory::default(); NodeId::MOST],
             states: vec![(None, SimTime::ZERO); pumps],
             fail_safe: vec![false; pumps],
+            regulated: vec![false; pumps],
             flash_operations: vec![0; pumps],
             versions_before: vec![None; pumps],
             back_to_automatic: None,
@@ -143,7 +147,7 @@ impl Measures {
                 self.see_ends(record);
             }
             Record::Pump(record) => self.see_pump(now, record),
-            Record::Power(_) | Record::Plant(_) | Record::Fault(_) => {}
+            Record::Power(_) | Record::Plant(_) | Record::Fault(_) | Record::Safety(_) => {}
         }
         if is_transition(record) {
             self.journal.push(now, record.clone());
@@ -263,7 +267,8 @@ impl Measures {
         match record {
             PumpRecord::State { state, .. } => {
                 self.states[pump] = (Some(*state), now);
-                self.fail_safe[pump] |= *state == PumpState::FailSafe;
+                self.regulated[pump] |= matches!(state, PumpState::Automatic | PumpState::Fixed);
+                self.fail_safe[pump] |= self.regulated[pump] && *state == PumpState::FailSafe;
             }
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => self.states[pump] = (None, now),
             PumpRecord::FlashBegun { .. }
@@ -345,7 +350,7 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
 }
 
 /// Flow and temperature are judged from here on; booting and running up takes less.
-const START_UP: SimTime = SimTime::from_nanos(10_000_000_000);
+pub(crate) const START_UP: SimTime = SimTime::from_nanos(10_000_000_000);
 
 /// Looks whether the run is over: some time after the orchestrator has come to rest.
 pub(crate) fn look(world: &mut World, context: &mut Context<'_>) {

@@ -355,6 +355,11 @@ impl Supply {
         Some(Override { way, profile: what.draw(ground, None), injection })
     }
 
+    /// The switch of a branch is open from the beginning.
+    pub(crate) fn start_switched_off(&mut self, branch: Branch) {
+        self.branches[branch.index()].on = false;
+    }
+
     pub(super) fn switch(&mut self, ctx: &mut Context, branch: Branch, on: bool) {
         if self.branch(branch).on != on {
             self.branches[branch.index()].on = on;

@@ -197,7 +197,8 @@ fn a_hundredth(budget: &Budget) -> Fixed {
 
 /// What a run's trace and scenario are, by name.
 pub(super) fn identities(report: &Report) -> BTreeMap<String, String> {
-    let of_domains = report.fingerprint.domains().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let present = report.fingerprint.domains().into_iter().filter(|(_, value)| !value.is_empty());
+    let of_domains = present.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let whole =
         [("all".to_owned(), report.fingerprint.all.clone()), ("scenario".to_owned(), report.scenario.sha256.clone())];
     of_domains.chain(whole).collect()

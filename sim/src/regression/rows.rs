@@ -1,11 +1,11 @@
 //! The rows of a suite: what was asked of each scenario beyond its verdict, for JUnit and Markdown.
 
-use reports::{Report, RowVerdict, SuiteRow};
+use reports::{Report, RowVerdict, SuiteRow, exact_amount, signed_amount};
 
 use super::drift::{Drift, Kind, MarginDrift};
 use super::gate::{Wanted, as_stated, retries};
 use super::suite::Case;
-use super::text::{difference_text, signed};
+use super::text::difference_text;
 use crate::scenario::Scenario;
 
 /// What was asked and answered. Drift fails a row only where it is `gated`, that is where it decides the exit code.
@@ -64,11 +64,14 @@ fn drift_rows(drift: &Drift, gated: bool) -> Vec<SuiteRow> {
 }
 
 fn detail(margin: &MarginDrift) -> String {
-    let amount = |amount: Option<&super::Amount>| amount.map_or("none".to_owned(), ToString::to_string);
+    let amount = |amount: Option<&super::Amount>| {
+        amount.map_or("none".to_owned(), |amount| signed_amount(amount.value, &amount.unit))
+    };
     let numbers = format!("{}: {} -> {}", margin.kind.word(), amount(margin.old.as_ref()), amount(margin.new.as_ref()));
     match (margin.change(), margin.tolerance, &margin.new) {
         (Some(change), Some(tolerance), Some(new)) => {
-            format!("{numbers}, {}, tolerance {tolerance} {}", signed(change, &new.unit), new.unit)
+            let (change, tolerance) = (signed_amount(change, &new.unit), exact_amount(tolerance, &new.unit));
+            format!("{numbers}, {change}, tolerance {tolerance}")
         }
         _ => numbers,
     }

@@ -1,12 +1,12 @@
 //! Suites, drifts and comparisons as tables for people.
 //!
-//! What is compared stands unrounded: a drift of a nanosecond is one.
+//! Numbers are rounded as in every report, but a change is never rounded to nothing: a drift of a nanosecond is one.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use console::Style;
-use reports::{Budget, Fixed, Report, RowVerdict, Verdict};
+use reports::{Budget, Fixed, Report, RowVerdict, Verdict, exact_amount, signed_amount};
 
 use super::baseline::Baseline;
 use super::compare::Comparison;
@@ -204,12 +204,6 @@ const fn tone(kind: Kind) -> Tone {
     }
 }
 
-/// A number with its unit and its sign.
-pub(super) fn signed(value: Fixed, unit: &str) -> String {
-    let sign = if value < Fixed::ZERO { "" } else { "+" };
-    format!("{sign}{value} {unit}")
-}
-
 /// The drift budget by budget, those that did not move left out, then what changed in the traces. Scenarios of the
 /// baseline that were not run are named, or counted only.
 #[must_use]
@@ -242,15 +236,13 @@ pub fn drift_text(drift: &Drift, all_named: bool, color: bool) -> String {
 
 fn drift_row(margin: &MarginDrift) -> Vec<Cell> {
     let change = margin.change();
-    // Where the unit is one, it stands once, at the end.
-    let amount = |amount: Option<&super::Amount>| match amount {
-        None => Cell::plain("-"),
-        Some(amount) if change.is_some() => Cell::plain(amount.value.to_string()),
-        Some(amount) => Cell::plain(amount.to_string()),
+    let amount = |amount: Option<&super::Amount>| {
+        Cell::plain(amount.map_or_else(|| "-".to_owned(), |amount| signed_amount(amount.value, &amount.unit)))
     };
     let unit = margin.new.as_ref().map_or("", |amount| &amount.unit);
-    let change = change.map_or_else(String::new, |change| signed(change, unit));
-    let tolerance = margin.tolerance.map_or_else(String::new, |tolerance| format!("tolerance {tolerance} {unit}"));
+    let change = change.map_or_else(String::new, |change| signed_amount(change, unit));
+    let tolerance =
+        margin.tolerance.map_or_else(String::new, |tolerance| format!("tolerance {}", exact_amount(tolerance, unit)));
     vec![
         Cell(format!("  {}", shown(margin.kind)), tone(margin.kind)),
         Cell::plain(&margin.scenario),
@@ -317,7 +309,8 @@ pub fn comparison_text(comparison: &Comparison, color: bool) -> String {
     for cause in &comparison.causes {
         let _ = writeln!(text, "differs  {cause}");
     }
-    let margin = |margin: Option<Fixed>, unit: &str| margin.map_or_else(|| "-".to_owned(), |value| signed(value, unit));
+    let margin =
+        |margin: Option<Fixed>, unit: &str| margin.map_or_else(|| "-".to_owned(), |value| signed_amount(value, unit));
     let mut rows = vec![["Budget", "Margin A", "Margin B", "Change"].map(Cell::dim).into()];
     rows.extend(comparison.margins.iter().map(|pair| {
         let change = pair.change();
@@ -355,8 +348,8 @@ pub fn margins_text(baseline: &Baseline, color: bool) -> String {
     for ((scenario, budget), margin) in &baseline.margins {
         let stated = |id: &str| baseline.tolerances.get(&(id.to_owned(), margin.unit.clone()));
         let tolerance = stated(budget).or_else(|| stated("*"));
-        let tolerance = tolerance.map_or("1 % of the limit".to_owned(), |value| format!("{value} {}", margin.unit));
-        let margin = Cell::plain(signed(margin.value, &margin.unit));
+        let tolerance = tolerance.map_or("1 % of the limit".to_owned(), |value| exact_amount(*value, &margin.unit));
+        let margin = Cell::plain(signed_amount(margin.value, &margin.unit));
         rows.push(vec![Cell::plain(scenario), Cell::plain(budget), margin, Cell::plain(tolerance)]);
     }
     columns(&rows, &[2, 3], color)

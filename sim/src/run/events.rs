@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::Run;
 use crate::bus::BusRecord;
 use crate::faults::FaultRecord;
+use crate::hosts::safety::SafetyRecord;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
 use crate::measure::Measures;
@@ -60,6 +61,7 @@ pub fn event_of(record: &Record) -> (String, &'static str, Value) {
         Record::Power(record) => power(record),
         Record::Plant(record) => plant(record),
         Record::Fault(record) => fault(record),
+        Record::Safety(record) => safety(record),
     }
 }
 
@@ -291,6 +293,39 @@ fn plant(record: &PlantRecord) -> (String, &'static str, Value) {
         }
         PlantRecord::Blocked { node, blocked } => (node.to_string(), "blocked", json!({ "blocked": blocked })),
     }
+}
+
+/// Pins, groups or contacts in a mask.
+fn members(mask: u16) -> Value {
+    json!((0..16).filter(|bit| mask >> bit & 1 == 1).collect::<Vec<u8>>())
+}
+
+fn safety(record: &SafetyRecord) -> (String, &'static str, Value) {
+    let (kind, data) = match *record {
+        SafetyRecord::Started { cpu, cause, .. } => {
+            ("safety-started", json!({ "cpu": cpu, "cause": kebab(&format!("{cause:?}")) }))
+        }
+        SafetyRecord::Stopped { cpu, .. } => ("safety-stopped", json!({ "cpu": cpu })),
+        SafetyRecord::Mode { cpu, mode, .. } => {
+            ("safety-mode", json!({ "cpu": cpu, "mode": kebab(&format!("{mode:?}")) }))
+        }
+        SafetyRecord::Detected { cpu, fault, detail, .. } => {
+            ("safety-detected", json!({ "cpu": cpu, "fault": kebab(&format!("{fault:?}")), "detail": detail }))
+        }
+        SafetyRecord::Logic { cpu, inputs, outputs, relays, .. } => (
+            "safety-logic",
+            json!({
+                "cpu": cpu, "inputs": members(inputs), "outputs": members(outputs), "relays": members(relays.into()),
+            }),
+        ),
+        SafetyRecord::Outputs { pins, .. } => ("safety-outputs", json!({ "live": members(pins) })),
+        SafetyRecord::Main { on, .. } => ("safety-main-transistor", json!({ "on": on })),
+        SafetyRecord::Coils { coils, .. } => ("safety-coils", json!({ "fed": members(coils.into()) })),
+        SafetyRecord::Contacts { closed, .. } => ("safety-contacts", json!({ "closed": members(closed.into()) })),
+        SafetyRecord::Input { group, on, .. } => ("safety-input", json!({ "group": group, "on": on })),
+        SafetyRecord::Injected { injection, .. } => ("safety-injected", json!({ "injection": injection })),
+    };
+    (record.node().to_string(), kind, data)
 }
 
 fn fault(record: &FaultRecord) -> (String, &'static str, Value) {

@@ -26,7 +26,8 @@ pub(super) fn judge(scenario: &Scenario, run: &Run, report: &mut Report) {
         .expectations
         .iter()
         .map(|expectation| {
-            if let Some(why) = written_all_the_same(scenario, run, expectation) {
+            let why = written_all_the_same(scenario, run, expectation).or_else(|| idle_fault(report, expectation));
+            if let Some(why) = why {
                 return Row { text: format!("{}, but {why}", text(expectation)), verdict: RowVerdict::Fail };
             }
             let held = holds(scenario, run, report, before, expectation);
@@ -60,6 +61,13 @@ fn written_all_the_same(scenario: &Scenario, run: &Run, expectation: &Expectatio
     (!words.is_empty()).then(|| words.join(", "))
 }
 
+/// A fault that never acted is no part of a story: a run that is inconclusive for it is not inconclusive as stated.
+fn idle_fault(report: &Report, expectation: &Expectation) -> Option<String> {
+    let Expectation::Verdict(scenario::Verdict::Inconclusive) = expectation else { return None };
+    let idle = report.injections.iter().find(|injection| injection.activations == 0)?;
+    Some(format!("fault {} never acted", idle.id))
+}
+
 /// A check that the scenario expects to fail reads expected-fail; if it does not fail, that fails the run.
 fn expect_broken_checks(scenario: &Scenario, report: &mut Report) {
     for expectation in &scenario.expectations {
@@ -83,7 +91,11 @@ fn holds(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, expec
     let measures = run.twin.world.resource::<Measures>();
     let pumps = |selection: &Selection| scenario.selected(selection).into_iter().map(|pump| usize::from(pump) - 1);
     let history = |pump: usize| &measures.timeline.pumps[pump];
+    if let Some(held) = super::safety::holds(scenario, run, expectation) {
+        return held;
+    }
     match expectation {
+        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) => false,
         Expectation::Outcome(wanted) => {
             pumps(&wanted.pumps).all(|pump| report.pumps[pump].outcome == outcome_of(&wanted.is))
         }
@@ -155,7 +167,7 @@ fn alarm_is(alarm: orchestrator::Alarm, wanted: &Alarm) -> bool {
     match (wanted, alarm) {
         (Alarm::Any, _) | (Alarm::AnyDeadPump, Raised::PumpDead(_)) => true,
         (Alarm::DeadPump(pump), Raised::PumpDead(dead)) => dead.get() == *pump,
-        (Alarm::FeedOff | Alarm::LowSupply, Raised::LowSupply) => true,
+        (Alarm::FeedOff | Alarm::LowSupply, Raised::LowSupply) | (Alarm::NoPumpHeard, Raised::NoPumpHeard) => true,
         _ => false,
     }
 }
@@ -183,11 +195,14 @@ fn selection_text(selection: &Selection) -> String {
 fn text(expectation: &Expectation) -> String {
     let names = |nodes: &[NodeName]| nodes.iter().map(NodeName::to_string).collect::<Vec<_>>().join(", ");
     match expectation {
+        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) => {
+            super::safety::text(expectation).unwrap_or_default()
+        }
         Expectation::Outcome(wanted) => {
             format!("{} ends as {}", selection_text(&wanted.pumps), outcome_word(&wanted.is))
         }
         Expectation::Attempts(wanted) => {
-            format!("{} takes {} to {} tries", selection_text(&wanted.pumps), wanted.at_least, wanted.at_most)
+            format!("{} takes {}", selection_text(&wanted.pumps), tries_text(wanted.at_least, wanted.at_most))
         }
         Expectation::Cause(wanted) => {
             let not = if wanted.logged { "" } else { "not " };
@@ -199,7 +214,7 @@ fn text(expectation: &Expectation) -> String {
         Expectation::NoFlashWrite(selection) => format!("no flash operation on {}", selection_text(selection)),
         Expectation::FailSafe(selection) => format!("{} was in fail-safe mode", selection_text(selection)),
         Expectation::Consent(wanted) => format!("consent was {}", consent_words(wanted)),
-        Expectation::Alarm(wanted) => format!("alarm {} is raised {} times", alarm_words(&wanted.about), wanted.count),
+        Expectation::Alarm(wanted) => format!("alarm {} is {}", alarm_words(&wanted.about), raised_text(wanted.count)),
         Expectation::BudgetFails(id) => format!("budget {id} is broken"),
         Expectation::CheckFails(id) => format!("check {id} is broken"),
         Expectation::BusOff(nodes) => format!("{} went bus-off", names(nodes)),
@@ -207,7 +222,24 @@ fn text(expectation: &Expectation) -> String {
         Expectation::Campaign(CampaignEnd::Finished) => "the campaign finished".to_owned(),
         Expectation::Campaign(CampaignEnd::NotStarted) => "the campaign wrote to no pump".to_owned(),
         Expectation::Campaign(CampaignEnd::Unfinished) => "the campaign was under way at the end".to_owned(),
-        Expectation::Verdict(wanted) => format!("the run without expectations is: {}", verdict_of(wanted).word()),
+        Expectation::Verdict(wanted) => format!("{}{}", reports::STATED_VERDICT, verdict_of(wanted).word()),
+    }
+}
+
+fn tries_text(at_least: u8, at_most: u8) -> String {
+    match (at_least, at_most) {
+        (0, 0) => "no try".to_owned(),
+        (1, 1) => "exactly 1 try".to_owned(),
+        (least, most) if least == most => format!("exactly {most} tries"),
+        (least, most) => format!("{least} to {most} tries"),
+    }
+}
+
+fn raised_text(count: u32) -> String {
+    match count {
+        0 => "never raised".to_owned(),
+        1 => "raised once".to_owned(),
+        many => format!("raised {many} times"),
     }
 }
 
@@ -237,6 +269,7 @@ fn alarm_words(alarm: &Alarm) -> String {
         Alarm::AnyDeadPump => "'a pump is dead'".to_owned(),
         Alarm::FeedOff => "'feed off'".to_owned(),
         Alarm::LowSupply => "'supply too low'".to_owned(),
+        Alarm::NoPumpHeard => "'no pump is heard'".to_owned(),
         Alarm::Any => "of any kind".to_owned(),
     }
 }
@@ -255,6 +288,9 @@ pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>
             activations: if seen.is_some() { activations.max(1) } else { 0 },
             effect: seen.map(|(_, effect)| effect).unwrap_or_default(),
             class: judge.class(first, &hit).to_owned(),
+            detected_ms: None,
+            local_off_ms: None,
+            all_off_ms: None,
         });
     };
     if scenario.campaign && scenario.package.image.defect.is_some() {

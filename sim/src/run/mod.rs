@@ -9,6 +9,7 @@ mod events;
 mod expectations;
 pub mod recording;
 mod report;
+pub mod safety;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

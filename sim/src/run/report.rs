@@ -1,21 +1,22 @@
 //! From a run that has ended to its [`Report`].
 
 use reports::{
-    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Fingerprint, Fixed, Injection, Input, Level,
-    Message, Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Side, Standing,
-    Step, Try, TryOutcome, Verdict,
+    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Extremes, Fingerprint, Fixed, Injection, Input,
+    Level, Message, Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Side,
+    Standing, Step, Try, TryOutcome, Verdict,
 };
 
-use super::{Ending, Run, classes, expectations};
+use super::{Ending, Run, classes, expectations, safety};
 use crate::bus;
 use crate::checks::{Checks, END_IDS, Truth, Wanted, promises_no_write};
 use crate::faults::Faults;
 use crate::hosts::flash::Flash;
+use crate::hosts::safety::Units;
 use crate::hosts::traffic::TrafficList;
 use crate::kernel::{SimTime, Span};
-use crate::measure::Measures;
 use crate::measure::series::Curve;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
+use crate::measure::{Measures, START_UP};
 use crate::node::{NodeId, Nodes};
 use crate::scenario::{self, Loaded, Scenario};
 use crate::{plant, power};
@@ -44,7 +45,8 @@ fn at(time: SimTime) -> Millis {
 pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
     let scenario = &loaded.scenario;
     let measures = run.twin.world.resource::<Measures>();
-    let budgets = budgets(scenario, run, measures);
+    let mut budgets = budgets(scenario, run, measures);
+    budgets.extend(safety::budgets(scenario, run));
     let mut report = Report {
         schema: Schema::Result1,
         scenario: reports::Scenario {
@@ -60,6 +62,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
             .map(|input| Input { path: input.path.clone(), sha256: input.sha256.clone() })
             .collect(),
         seed: scenario.seed,
+        seed_unused: scenario.draws_nothing(),
         simulated_ms: at(run.end),
         verdict: Verdict::Error,
         budgets: budgets.clone(),
@@ -72,7 +75,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         plant: plant_report(run),
         injections: injections(scenario, &classes::Judge { run, measures, budgets: &budgets }),
         series: series(scenario, run, measures),
-        assumptions: assumptions(scenario),
+        assumptions: assumptions(scenario, run),
         events: None,
         fingerprint: fingerprint(run),
         build: Build {
@@ -305,7 +308,8 @@ fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
     let mut rows: Vec<Check> = run.twin.world.resource::<Checks>().rows().map(check_row).collect();
     rows.push(stated_row(scenario, run, measures));
     rows.push(budgets_row(scenario, run, measures));
-    rows.push(ending_row(run));
+    rows.extend(safety::checks(scenario, run));
+    rows.push(ending_row(scenario, run));
     rows
 }
 
@@ -385,14 +389,47 @@ fn budgets_row(scenario: &Scenario, run: &Run, measures: &Measures) -> Check {
     final_row("required_budgets_are_judged", n, wanted, &broken)
 }
 
-fn ending_row(run: &Run) -> Check {
+fn ending_row(scenario: &Scenario, run: &Run) -> Check {
+    let cause = never_powered(scenario, run).or_else(|| never_enough(scenario, run));
     let (verdict, detail) = match &run.ending {
-        Ending::Regular => (RowVerdict::Pass, String::new()),
-        Ending::TimeLimit => (RowVerdict::Error, "the time limit came before the end".to_owned()),
+        Ending::Regular => (RowVerdict::Pass, cause.unwrap_or_default()),
+        Ending::TimeLimit => {
+            let what = "the time limit came before the end";
+            (RowVerdict::Error, cause.map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}")))
+        }
         Ending::Livelock => (RowVerdict::Error, "a million events at one instant".to_owned()),
         Ending::Defect(what) => (RowVerdict::Error, what.clone()),
     };
     Check { id: "run_ends_regularly".to_owned(), requirements: Vec::new(), n: 1, verdict, detail }
+}
+
+/// Which boards never had the supply that they start at, and what they had; nothing, if all had it.
+fn never_powered(scenario: &Scenario, run: &Run) -> Option<String> {
+    let start = scenario.supply.power_good.millivolts();
+    let highest = |node: NodeId| power::node_extremes(&run.twin.world, node).max_mv;
+    let boards = std::iter::once(NodeId::CIOC).chain((1..=scenario.pumps.count).map(NodeId::new));
+    let dark: Vec<(NodeId, u32)> = boards.map(|node| (node, highest(node))).filter(|(_, mv)| *mv < start).collect();
+    let most = dark.iter().map(|(_, mv)| *mv).max()?;
+    let who = match &dark[..] {
+        all if all.len() > usize::from(scenario.pumps.count) => "no board".to_owned(),
+        [(NodeId::CIOC, _), ..] => "the CIOC never".to_owned(),
+        some => some.iter().map(|(node, _)| node.to_string()).collect::<Vec<_>>().join(", ") + " never",
+    };
+    let ever = if who == "no board" { " ever" } else { "" };
+    Some(format!("{who}{ever} had power: at most {} came, and a board starts at {}", volts(most), volts(start)))
+}
+
+/// What the supply came to in a campaign that never had enough to begin an update.
+fn never_enough(scenario: &Scenario, run: &Run) -> Option<String> {
+    let (most, needed) =
+        (power::source_extremes(&run.twin.world).max_mv, scenario.supply.minimum_for_update.millivolts());
+    let is_short = scenario.campaign && most < needed;
+    is_short
+        .then(|| format!("the supply came to {} at most, and no update is begun below {}", volts(most), volts(needed)))
+}
+
+fn volts(mv: u32) -> String {
+    format!("{}.{:02} V", mv / 1000, mv % 1000 / 10)
 }
 
 fn pumps(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Pump> {
@@ -533,7 +570,7 @@ fn bus_report(scenario: &Scenario, run: &Run, measures: &Measures) -> Bus {
 /// A node's name as the scenario has it.
 fn node_name(scenario: &Scenario, node: NodeId) -> String {
     let further = node.index().checked_sub(NodeId::FIRST_FURTHER.index());
-    further.and_then(|index| scenario.further_nodes.get(index).cloned()).unwrap_or_else(|| node.to_string())
+    further.and_then(|index| scenario.further_names().nth(index).map(str::to_owned)).unwrap_or_else(|| node.to_string())
 }
 
 fn power_report(run: &Run) -> Power {
@@ -547,11 +584,8 @@ fn power_report(run: &Run) -> Power {
 }
 
 fn plant_report(run: &Run) -> Plant {
-    let extremes = plant::extremes(&run.twin.world);
-    Plant {
-        flow_lpm_min: Fixed::scaled(i64::from(extremes.flow_min), 1),
-        coolant_c_max: Fixed::scaled(i64::from(extremes.coolant_max.get()), 1),
-    }
+    let [flow, temperature] = plant_extremes(run);
+    Plant { flow_lpm_min: flow.min, coolant_c_max: temperature.max }
 }
 
 fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection> {
@@ -560,18 +594,31 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
         .list
         .iter()
         .enumerate()
-        .map(|(number, injection)| Injection {
+        .map(|(number, injection)| (number, injection, reaction(scenario, judge.run, injection)))
+        .map(|(number, injection, [detected_ms, local_off_ms, all_off_ms])| Injection {
+            detected_ms,
+            local_off_ms,
+            all_off_ms,
             id: fault_id(number, &injection.fault),
             kind: kind_name(&injection.fault.kind),
             target: target_name(scenario, &injection.fault.place),
             at_ms: injection.first.map(at),
             activations: injection.activations,
             effect: injection.effect.to_string(),
-            class: judge.class(injection.first, &classes::Hit::of(injection)).to_owned(),
+            class: match (&injection.fault.kind, detected_ms) {
+                (scenario::FaultKind::Safety(_), Some(_)) => "detected-safe".to_owned(),
+                _ => judge.class(injection.first, &classes::Hit::of(injection)).to_owned(),
+            },
         })
         .collect();
     list.extend(expectations::injections_outside_the_list(scenario, judge));
     list
+}
+
+/// When a unit detected it, was off, and all units were off, where the scenario has any.
+fn reaction(scenario: &Scenario, run: &Run, injection: &crate::faults::Injection) -> [Option<Millis>; 3] {
+    let times = injection.first.map_or([None; 3], |first| safety::reaction(scenario, run, first));
+    times.map(|time| time.map(at))
 }
 
 fn fault_id(number: usize, fault: &scenario::Fault) -> String {
@@ -621,17 +668,48 @@ fn series(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Series> {
             min: points.iter().map(|point| Fixed::scaled(point.1, places)).collect(),
             max: points.iter().map(|point| Fixed::scaled(point.2, places)).collect(),
             levels: Vec::new(),
+            extremes: None,
         }
     };
+    let [flow, temperature] = plant_extremes(run);
     vec![
-        Series { levels: supply_levels(scenario), ..curve("supply", "mV", &measures.supply, 0) },
-        curve("flow", "L/min", &measures.flow, 1),
-        curve("temperature", "degC", &measures.coolant, 1),
+        Series {
+            levels: supply_levels(scenario),
+            extremes: Some(supply_extremes(run)),
+            ..curve("supply", "mV", &measures.supply, 0)
+        },
+        Series { extremes: Some(flow), ..curve("flow", "L/min", &measures.flow, 1) },
+        Series { extremes: Some(temperature), ..curve("temperature", "degC", &measures.coolant, 1) },
         curve("bus-load", "%", &measures.load, 4),
     ]
 }
 
-fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
+/// From when on flow and temperature count: from the start-up on, where the run has lasted that long.
+fn judged_from(run: &Run) -> Millis {
+    if run.end < START_UP { Millis::ZERO } else { at(START_UP) }
+}
+
+fn supply_extremes(run: &Run) -> Extremes {
+    let extremes = power::source_extremes(&run.twin.world);
+    let millivolts = |mv: u32| Fixed::scaled(i64::from(mv), 0);
+    Extremes { from_ms: Millis::ZERO, min: millivolts(extremes.min_mv), max: millivolts(extremes.max_mv) }
+}
+
+/// Of flow and temperature.
+fn plant_extremes(run: &Run) -> [Extremes; 2] {
+    let extremes = plant::extremes(&run.twin.world);
+    let tenths = |min: i64, max: i64| Extremes {
+        from_ms: judged_from(run),
+        min: Fixed::scaled(min, 1),
+        max: Fixed::scaled(max, 1),
+    };
+    [
+        tenths(extremes.flow_min.into(), extremes.flow_max.into()),
+        tenths(extremes.coolant_min.get().into(), extremes.coolant_max.get().into()),
+    ]
+}
+
+fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
     let row = |text: &str, value: String, source: &str| Assumption {
         text: text.to_owned(),
         value,
@@ -700,8 +778,16 @@ fn assumptions(scenario: &Scenario) -> Vec<Assumption> {
         ),
         row("fail-safe mode of a pump", "after 1 s of silence, at 80 %".to_owned(), "own number (PFU-012)"),
     ];
-    for (text, value, source) in power::ASSUMPTIONS.iter().chain(plant::ASSUMPTIONS) {
+    let units = if scenario.safety_units.is_empty() { &[][..] } else { crate::hosts::safety::ASSUMPTIONS };
+    for (text, value, source) in power::ASSUMPTIONS.iter().chain(plant::ASSUMPTIONS).chain(units) {
         list.push(row(text, (*value).to_owned(), source));
+    }
+    if run.twin.world.resource::<Checks>().excused_a_dead_pump() {
+        list.push(row(
+            "a dead pump with a whole application, while it hears nothing of the CIOC",
+            "is not off: it runs in fail-safe mode at 80 %".to_owned(),
+            "own decision: PFU-012 goes before PFU-026 there, because only the CIOC knows that a pump is dead, and a pump that cools is the safe side; a dead pump without a whole application stands still in any case",
+        ));
     }
     list
 }
@@ -719,5 +805,6 @@ fn fingerprint(run: &Run) -> Fingerprint {
         power: of("power"),
         plant: of("plant"),
         faults: of("faults"),
+        safety: if run.twin.world.resource::<Units>().entities().is_empty() { String::new() } else { of("safety") },
     }
 }

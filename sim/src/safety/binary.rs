@@ -5,12 +5,12 @@
 //! values make sense is the business of [`super::rules`].
 
 use crc::{CRC_32_ISO_HDLC, Crc};
-use safety_common::PINS;
 use safety_common::configuration::{
     BlockKind, Defect, FORMAT, GroupKind, HASH_KEY, Role, block, header, input_group, node, output_group, pin, section,
 };
 use safety_common::flash_map::CONFIGURATION_LEN_MOST;
 use safety_common::signal::Signal;
+use safety_common::{NODES_MOST, PINS};
 
 use super::chaskey;
 
@@ -328,39 +328,98 @@ fn low_u32(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// Takes a binary apart: form, CRC, hash and every byte that must be 0, in the order of `SAFETY.md` section 11.
+/// Takes a binary apart: form, CRC, hash and every byte that must be 0, of all sections.
 ///
 /// # Errors
 /// The first defect of the form. Values that have no meaning at all (a kind of block that does not exist) are the defect
 /// of their record.
 pub fn decode(bytes: &[u8]) -> Result<Network, Defect> {
+    let Outline { mut network, places, body } = outline(bytes)?;
+    in_place(&places, body.len())?;
+    for (node, place) in network.nodes.iter_mut().zip(places) {
+        let records = Records::of(place.of(body)?)?;
+        node.section = Section {
+            pins: records.pins()?.try_into().map_err(|_| Defect::Section)?,
+            inputs: records.inputs().collect::<Result<_, _>>()?,
+            outputs: records.outputs().collect::<Result<_, _>>()?,
+            blocks: records.blocks().collect::<Result<_, _>>()?,
+            ..records.limits()
+        };
+    }
+    Ok(network)
+}
+
+/// Where a section lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    offset: u32,
+    len: u32,
+}
+
+impl Place {
+    /// Its bytes.
+    pub(super) fn of(self, body: &[u8]) -> Result<&[u8], Defect> {
+        let from = self.offset as usize;
+        body.get(from..from + self.len as usize).ok_or(Defect::Section)
+    }
+}
+
+/// A binary without its sections.
+pub(super) struct Outline<'a> {
+    /// Header and node table; every section is still empty.
+    pub(super) network: Network,
+    /// Where each node's section lies, as the table says.
+    pub(super) places: Vec<Place>,
+    /// All bytes before the CRC.
+    pub(super) body: &'a [u8],
+}
+
+/// Header and node table: everything in them that does not depend on a value's range but the network id and the number of
+/// nodes, which decide whether there is a table at all.
+pub(super) fn outline(bytes: &[u8]) -> Result<Outline<'_>, Defect> {
     let head = bytes.get(..header::LEN).ok_or(Defect::Missing)?;
     let length = envelope(bytes)?;
-    let bytes = bytes.get(..length - 4).ok_or(Defect::Length)?;
+    let body = bytes.get(..length - 4).ok_or(Defect::Length)?;
     let view = View(head);
     zero(&head[header::RESERVED..])?;
     zero(&[view.u8(header::NODES + 1)])?;
-    let count = usize::from(view.u8(header::NODES));
-    let table_end = header::LEN + node::LEN * count;
-    let table = bytes.get(header::LEN..table_end).ok_or(Defect::Nodes)?;
-    let mut at = table_end;
-    let mut nodes = Vec::new();
-    for record in table.chunks_exact(node::LEN) {
-        let one = decode_node(View(record), bytes, &mut at)?;
-        nodes.push(one);
-    }
-    if at != bytes.len() {
-        return Err(Defect::Section);
-    }
-    Ok(Network {
+    let mut network = Network {
         id: view.u32(header::NETWORK_ID),
         radio_timeout_ms: view.u32(header::RADIO_TIMEOUT),
         radio_period_ms: view.u16(header::RADIO_PERIOD),
         can_age_ms: view.u16(header::CAN_AGE),
         response_ms: view.u32(header::RESPONSE),
         password: std::array::from_fn(|byte| view.u8(header::PASSWORD + byte)),
-        nodes,
-    })
+        nodes: Vec::new(),
+    };
+    if network.id == 0 {
+        return Err(Defect::NetworkId);
+    }
+    let count = usize::from(view.u8(header::NODES));
+    let table = body.get(header::LEN..header::LEN + node::LEN * count).ok_or(Defect::Nodes)?;
+    if !(1..=NODES_MOST).contains(&count) {
+        return Err(Defect::Nodes);
+    }
+    let mut places = Vec::new();
+    for record in table.chunks_exact(node::LEN).map(View) {
+        zero(&record.0[node::RESERVED..])?;
+        zero(&[record.u8(node::FLAGS) & !1])?;
+        network.nodes.push(decode_node(record));
+        places.push(Place { offset: record.u32(node::OFFSET), len: record.u32(node::LENGTH) });
+    }
+    Ok(Outline { network, places, body })
+}
+
+/// The sections follow the table without gaps, each at least a header and pins long, and end at the CRC.
+pub(super) fn in_place(places: &[Place], body_len: usize) -> Result<(), Defect> {
+    let mut end = (header::LEN + node::LEN * places.len()) as u64;
+    for place in places {
+        if u64::from(place.offset) != end || (place.len as usize) < section::LEN + section::PINS_LEN {
+            return Err(Defect::Section);
+        }
+        end += u64::from(place.len);
+    }
+    if end == body_len as u64 { Ok(()) } else { Err(Defect::Section) }
 }
 
 /// Magic, format, length, CRC and hash; the length.
@@ -387,54 +446,90 @@ fn envelope(bytes: &[u8]) -> Result<usize, Defect> {
     Ok(length)
 }
 
-fn decode_node(record: View<'_>, bytes: &[u8], at: &mut usize) -> Result<Node, Defect> {
-    zero(&record.0[node::RESERVED..])?;
-    zero(&[record.u8(node::FLAGS) & !1])?;
-    let (offset, len) = (record.u32(node::OFFSET) as usize, record.u32(node::LENGTH) as usize);
-    if offset != *at {
-        return Err(Defect::Section);
-    }
-    *at = offset.checked_add(len).ok_or(Defect::Section)?;
-    Ok(Node {
+fn decode_node(record: View<'_>) -> Node {
+    Node {
         serial: record.u32(node::SERIAL),
         memories: record.u16(node::MEMORIES),
         can_entries: record.u16(node::CAN_ENTRIES),
         can_node: record.u8(node::CAN_NODE),
-        radio: record.u8(node::FLAGS) == 1,
-        section: decode_section(bytes.get(offset..*at).ok_or(Defect::Section)?)?,
-    })
+        radio: record.u8(node::FLAGS) & 1 == 1,
+        section: Section::EMPTY,
+    }
 }
 
-fn decode_section(bytes: &[u8]) -> Result<Section, Defect> {
-    let head = View(bytes.get(..section::LEN).ok_or(Defect::Section)?);
-    let counts = [
-        (pin::LEN, PINS),
-        (input_group::LEN, usize::from(head.u8(section::INPUT_GROUPS))),
-        (output_group::LEN, usize::from(head.u8(section::OUTPUT_GROUPS))),
-        (block::LEN, usize::from(head.u16(section::BLOCKS))),
-    ];
-    if section::LEN + counts.iter().map(|(len, count)| len * count).sum::<usize>() != bytes.len() {
-        return Err(Defect::Section);
+/// The records of a section whose length is that of its counts.
+pub(super) struct Records<'a> {
+    head: View<'a>,
+    parts: [&'a [u8]; 4],
+}
+
+impl<'a> Records<'a> {
+    /// Judges length and reserved bytes of the section header.
+    pub(super) fn of(bytes: &'a [u8]) -> Result<Self, Defect> {
+        let head = View(bytes.get(..section::LEN).ok_or(Defect::Section)?);
+        let lengths = [
+            pin::LEN * PINS,
+            input_group::LEN * usize::from(head.u8(section::INPUT_GROUPS)),
+            output_group::LEN * usize::from(head.u8(section::OUTPUT_GROUPS)),
+            block::LEN * usize::from(head.u16(section::BLOCKS)),
+        ];
+        let mut rest = &bytes[section::LEN..];
+        if rest.len() != lengths.iter().sum::<usize>() {
+            return Err(Defect::Section);
+        }
+        zero(&head.0[section::RESERVED..])?;
+        let parts = lengths.map(|len| {
+            let (part, after) = rest.split_at(len);
+            rest = after;
+            part
+        });
+        Ok(Self { head, parts })
     }
-    zero(&head.0[section::RESERVED..])?;
-    let mut rest = &bytes[section::LEN..];
-    let [pins, inputs, outputs, blocks] = counts.map(|(len, count)| {
-        let (records, after) = rest.split_at(len * count);
-        rest = after;
-        records.chunks_exact(len).map(View)
-    });
-    let pins = pins.map(decode_pin).collect::<Result<Vec<Pin>, Defect>>()?;
-    let mut one = Section {
-        pins: pins.try_into().map_err(|_| Defect::Section)?,
-        inputs: inputs.map(decode_input).collect::<Result<_, _>>()?,
-        outputs: outputs.map(decode_output).collect::<Result<_, _>>()?,
-        blocks: blocks.map(decode_block).collect::<Result<_, _>>()?,
-        ..Section::EMPTY
-    };
-    for (at, field) in LIMITS {
-        *field(&mut one) = head.u16(at);
+
+    /// Voltages and times; no pins, groups and blocks.
+    pub(super) fn limits(&self) -> Section {
+        let mut one = Section::EMPTY;
+        for (at, field) in LIMITS {
+            *field(&mut one) = self.head.u16(at);
+        }
+        one
     }
-    Ok(one)
+
+    /// How many input groups, output groups and blocks there are.
+    pub(super) fn counts(&self) -> [usize; 3] {
+        let [_, inputs, outputs, blocks] = self.parts.map(<[u8]>::len);
+        [inputs / input_group::LEN, outputs / output_group::LEN, blocks / block::LEN]
+    }
+
+    fn pins(&self) -> Result<Vec<Pin>, Defect> {
+        self.each_pin().collect()
+    }
+
+    /// The pins in order.
+    pub(super) fn each_pin(&self) -> impl Iterator<Item = Result<Pin, Defect>> {
+        self.parts[0].chunks_exact(pin::LEN).map(|record| decode_pin(View(record)))
+    }
+
+    /// The input groups in order.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = Result<InputGroup, Defect>> {
+        self.parts[1].chunks_exact(input_group::LEN).map(|record| decode_input(View(record)))
+    }
+
+    /// The output groups in order.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = Result<OutputGroup, Defect>> {
+        self.parts[2].chunks_exact(output_group::LEN).map(|record| decode_output(View(record)))
+    }
+
+    /// The blocks in order.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = Result<Block, Defect>> {
+        self.parts[3].chunks_exact(block::LEN).map(|record| decode_block(View(record)))
+    }
+}
+
+/// Role and ON signal of each pin of a section, as numbers, whether or not they name one.
+pub(super) fn raw_pins(bytes: &[u8]) -> impl Iterator<Item = (u8, u8)> {
+    let pins = bytes.get(section::LEN..section::LEN + section::PINS_LEN).unwrap_or_default();
+    pins.chunks_exact(pin::LEN).map(|record| (record[pin::ROLE], record[pin::ON]))
 }
 
 impl Section {

@@ -271,18 +271,37 @@ impl<'a> NodeCheck<'_, 'a> {
             self.problem(Code::Contradiction, &format!("{path}.off"), message, "it is supply voltage with dips");
         }
         match role {
-            PinRole::Input => {}
-            PinRole::Output if *on == SignalType::Low => {
-                let message = format!("ON cannot be Low on output pin `{name}`");
-                self.problem(Code::Contradiction, &format!("{path}.on"), message, "a lost output would read as ON");
+            PinRole::Input if (on, off) == (&SignalType::Ossd, &SignalType::High) => {
+                let message = format!("OSSD and High cannot be told apart on pin `{name}`");
+                self.problem(Code::Contradiction, &format!("{path}.off"), message, "a steady High passes for OSSD");
             }
-            PinRole::Output => {}
+            PinRole::Input => {}
+            PinRole::Output => self.output_signals(path, pin),
             PinRole::Combined if (on, off) != (&SignalType::High, &SignalType::Low) => {
                 let message = format!("combined pin `{name}` must be High and Low");
                 self.problem(Code::Contradiction, path, message, "`on` must be High and `off` Low").help =
                     Some("the pin is released for 250 us to be read, which pulses would not survive".to_owned());
             }
             PinRole::Combined => {}
+        }
+    }
+
+    /// OFF is the state with less energy, and a transistor that conducts for most of a tick is ON.
+    fn output_signals(&mut self, path: &str, pin: &Pin) {
+        let Pin { name, on, off, .. } = pin;
+        let is_mostly_high = |signal: &SignalType| {
+            matches!(signal, SignalType::High | SignalType::Ossd)
+                || matches!(signal, SignalType::A | SignalType::B | SignalType::C | SignalType::D)
+        };
+        if !is_mostly_high(on) {
+            let message = format!("ON cannot be {} on output pin `{name}`", on.name());
+            let label = "must be High, Ossd or A to D: a lost output would read as ON";
+            self.problem(Code::Contradiction, &format!("{path}.on"), message, label);
+        }
+        if is_mostly_high(off) && on != off && *off != SignalType::Ossd {
+            let message = format!("OFF cannot be {} on output pin `{name}`", off.name());
+            let label = "must be Low or an inverse type: OFF is the state with less energy";
+            self.problem(Code::Contradiction, &format!("{path}.off"), message, label);
         }
     }
 

@@ -299,7 +299,7 @@ impl Response {
     #[must_use]
     pub fn of(configuration: &Configuration, node: &Node) -> Self {
         let mut parts = vec![PathPart { what: "sample, logic and output".to_owned(), ms: 3 }];
-        // A memory or a bit is as late as the inputs behind it are; a unit alone cannot see that, so it asks for less.
+        // A memory or a bit is as late as the inputs behind it are.
         let others = configuration.nodes.iter().filter(|other| hears(node, other));
         let inputs = std::iter::once(node).chain(others).flat_map(|one| one.pins.iter().map(move |pin| (one, pin)));
         let inputs: Vec<(u64, String)> = inputs
@@ -344,14 +344,13 @@ fn hears(node: &Node, other: &Node) -> bool {
     })
 }
 
-/// How long the evaluation of a pin's signal takes in ms, and how to call it.
+/// How long it takes to see that a pin is no longer ON, in ms, and how to call it. OFF needs nothing but a doubt, so how OFF
+/// looks does not count.
 fn evaluation(reader: &Node, owner: &Node, pin: &Pin) -> (u64, String) {
-    let either = |wanted: fn(&SignalType) -> bool| wanted(&pin.on) || wanted(&pin.off);
-    let is_static = |signal: &SignalType| matches!(signal, SignalType::Low | SignalType::High);
-    let (ms, what) = match pin.role {
-        PinRole::Combined => (5, "combined"),
-        _ if either(|signal| *signal == SignalType::Ossd) && (is_static(&pin.on) || is_static(&pin.off)) => (2, "OSSD"),
-        _ if is_static(&pin.on) && is_static(&pin.off) => (1, "static"),
+    let (ms, what) = match (&pin.role, &pin.on) {
+        (PinRole::Combined, _) => (5, "combined"),
+        (_, SignalType::Low | SignalType::High) => (1, "static"),
+        (_, SignalType::Ossd) => (2, "OSSD"),
         _ => (9, "pulsed"),
     };
     let owner = if owner.name == reader.name { String::new() } else { format!(" of `{}`", owner.name) };

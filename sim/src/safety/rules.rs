@@ -12,18 +12,46 @@ use safety_common::configuration::{
 };
 use safety_common::signal::Signal;
 use safety_common::simplecan::ENTRIES_USABLE;
-use safety_common::{MEMORIES_MOST, MEMORIES_STEP, NODES_MOST, PINS, RELAYS};
+use safety_common::{MEMORIES_MOST, MEMORIES_STEP, PINS, RELAYS};
 
-use super::binary::{Block, InputGroup, Network, Node, OutputGroup, Pin, Section, decode};
+use super::binary::{
+    Block, InputGroup, Network, Node, Outline, OutputGroup, Pin, Records, SIGNALS, Section, decode, encode, in_place,
+    outline, raw_pins,
+};
 
-/// Judges the bytes that the unit with this serial number holds.
+/// Judges a whole binary for the unit with this serial number, and takes it apart.
 ///
 /// # Errors
-/// The first defect in the order of `SAFETY.md`, section 11; among defects of one section, the order is this project's.
+/// What that unit would say ([`verdict`]); then, if the unit is content, the first defect in the form of another section.
 pub fn judge(bytes: &[u8], serial: u32) -> Result<Network, Defect> {
-    let network = decode(bytes)?;
-    sound(&network, serial)?;
-    Ok(network)
+    verdict(bytes, serial)?;
+    decode(bytes)
+}
+
+/// What the unit with this serial number says to these bytes: both CPUs must say the same.
+///
+/// # Errors
+/// The first defect in the order of `SAFETY.md`, section 11. A unit does not judge the sections of others.
+pub fn verdict(bytes: &[u8], serial: u32) -> Result<(), Defect> {
+    let Outline { mut network, places, body } = outline(bytes)?;
+    nodes(&network.nodes)?;
+    radio(&network)?;
+    can(&network)?;
+    in_place(&places, body.len())?;
+    let own = network.nodes.iter().position(|node| node.serial == serial).ok_or(Defect::NotForThisUnit)?;
+    let records = Records::of(places[own].of(body)?)?;
+    header_of(&records, &mut network.nodes[own].section)?;
+    pins(&records, &mut network.nodes[own].section)?;
+    inputs(&records, &mut network.nodes[own].section)?;
+    outputs(&records, &mut network.nodes[own].section)?;
+    blocks(&records, &mut network, own)?;
+    let heard = places.iter().enumerate().filter(|(node, _)| *node == own || hears(&network, own, *node));
+    let mut slowest = 0;
+    for (_, place) in heard {
+        slowest = raw_pins(place.of(body)?).map(evaluation_ms).fold(slowest, u32::max);
+    }
+    let path = slowest + path_ms(&network, &network.nodes[own].section);
+    must(network.response_ms <= 120_000 && network.response_ms >= path, Defect::Response)
 }
 
 /// Judges a network as the unit with this serial number must.
@@ -31,12 +59,7 @@ pub fn judge(bytes: &[u8], serial: u32) -> Result<Network, Defect> {
 /// # Errors
 /// The first defect.
 pub fn sound(network: &Network, serial: u32) -> Result<(), Defect> {
-    must(network.id != 0, Defect::NetworkId)?;
-    nodes(&network.nodes)?;
-    radio(network)?;
-    can(network)?;
-    let own = network.nodes.iter().position(|node| node.serial == serial).ok_or(Defect::NotForThisUnit)?;
-    section(network, own)
+    verdict(&encode(network), serial)
 }
 
 fn must(holds: bool, defect: Defect) -> Result<(), Defect> {
@@ -49,11 +72,9 @@ fn all_different<T: Ord>(values: impl Iterator<Item = T>) -> bool {
 }
 
 fn nodes(nodes: &[Node]) -> Result<(), Defect> {
-    must((1..=NODES_MOST).contains(&nodes.len()), Defect::Nodes)?;
     must(nodes.iter().all(|node| !matches!(node.serial, 0 | u32::MAX)), Defect::Nodes)?;
     must(all_different(nodes.iter().map(|node| node.serial)), Defect::Nodes)?;
     let places = || nodes.iter().map(|node| node.can_node).filter(|place| *place != NO_CAN);
-    must(places().all(|place| place < 16), Defect::Nodes)?;
     must(all_different(places()), Defect::Nodes)
 }
 
@@ -75,26 +96,60 @@ fn can(network: &Network) -> Result<(), Defect> {
     must((20..=1_000).contains(&network.can_age_ms), Defect::Can)?;
     let mut owned = 0_u16;
     for node in &network.nodes {
+        must(node.can_node < 16 || (node.can_node == NO_CAN && node.can_entries == 0), Defect::Can)?;
         must(node.can_entries >> ENTRIES_USABLE == 0 && owned & node.can_entries == 0, Defect::Can)?;
         owned |= node.can_entries;
     }
     Ok(())
 }
 
-fn section(network: &Network, own: usize) -> Result<(), Defect> {
-    let one = &network.nodes[own].section;
-    let counts = one.inputs.len() <= INPUT_GROUPS_MOST && one.outputs.len() <= OUTPUT_GROUPS_MOST;
-    must(counts && one.blocks.len() <= BLOCKS_MOST, Defect::Section)?;
+/// Voltages, times and counts.
+fn header_of(records: &Records<'_>, one: &mut Section) -> Result<(), Defect> {
+    *one = records.limits();
     let supply = (7_000..=30_000).contains(&one.supply_min) && (8_000..=33_000).contains(&one.supply_max);
     must(supply && one.supply_min < one.supply_max, Defect::Supply)?;
-    must(limits(one), Defect::Limits)?;
-    must(one.pins.iter().all(pin), Defect::Pin)?;
-    groups(one)?;
-    for (number, block) in one.blocks.iter().enumerate() {
-        must(block_fits(network, own, number, block), Defect::Block)?;
+    let [inputs, outputs, blocks] = records.counts();
+    let counts = inputs <= INPUT_GROUPS_MOST && outputs <= OUTPUT_GROUPS_MOST && blocks <= BLOCKS_MOST;
+    must(limits(one) && counts, Defect::Limits)
+}
+
+fn pins(records: &Records<'_>, one: &mut Section) -> Result<(), Defect> {
+    for (place, read) in one.pins.iter_mut().zip(records.each_pin()) {
+        *place = read?;
+        must(pin(place), Defect::Pin)?;
     }
-    must(driven_once(&one.blocks), Defect::Block)?;
-    must(network.response_ms <= 120_000 && network.response_ms >= path_ms(network, one), Defect::Response)
+    Ok(())
+}
+
+fn inputs(records: &Records<'_>, one: &mut Section) -> Result<(), Defect> {
+    let mut taken = 0;
+    for group in records.inputs() {
+        let group = group?;
+        must(input_group(one, &group) && taken & group.pins == 0, Defect::InputGroup)?;
+        taken |= group.pins;
+        one.inputs.push(group);
+    }
+    must(taken == with_role(one, Role::Input), Defect::InputGroup)
+}
+
+fn outputs(records: &Records<'_>, one: &mut Section) -> Result<(), Defect> {
+    let mut taken = 0;
+    for group in records.outputs() {
+        let group = group?;
+        must(output_group(one, &group) && taken & group.pins == 0, Defect::OutputGroup)?;
+        taken |= group.pins;
+        one.outputs.push(group);
+    }
+    must(taken == with_role(one, Role::Output), Defect::OutputGroup)
+}
+
+fn blocks(records: &Records<'_>, network: &mut Network, own: usize) -> Result<(), Defect> {
+    for (number, block) in records.blocks().enumerate() {
+        let block = block?;
+        must(block_fits(network, own, number, &block), Defect::Block)?;
+        network.nodes[own].section.blocks.push(block);
+    }
+    must(driven_once(&network.nodes[own].section.blocks), Defect::Block)
 }
 
 fn limits(one: &Section) -> bool {
@@ -109,11 +164,15 @@ fn limits(one: &Section) -> bool {
 }
 
 fn pin(one: &Pin) -> bool {
-    let differ = one.on != one.off && one.off != Signal::Ossd;
+    // What an output's transistor does most of a tick tells ON from OFF.
+    let is_mostly_high = |signal| (Signal::High as u8..=Signal::D as u8).contains(&(signal as u8));
     match one.role {
         Role::Unused => *one == Pin::UNUSED,
-        Role::Input => differ,
-        Role::Output => differ && one.on != Signal::Low,
+        Role::Input => {
+            // OSSD takes a steady High as well.
+            one.on != one.off && one.off != Signal::Ossd && (one.on, one.off) != (Signal::Ossd, Signal::High)
+        }
+        Role::Output => is_mostly_high(one.on) && !is_mostly_high(one.off),
         Role::Combined => (one.on, one.off) == (Signal::High, Signal::Low),
     }
 }
@@ -129,20 +188,6 @@ fn group_size(kind: GroupKind, mask: u16) -> bool {
         GroupKind::Redundant => GROUP_PINS_LEAST..=GROUP_PINS_MOST,
     };
     mask >> PINS == 0 && allowed.contains(&mask.count_ones())
-}
-
-fn groups(one: &Section) -> Result<(), Defect> {
-    must(one.inputs.iter().all(|group| input_group(one, group)), Defect::InputGroup)?;
-    let inputs = joined(one.inputs.iter().map(|group| group.pins)).ok_or(Defect::InputGroup)?;
-    must(inputs == with_role(one, Role::Input), Defect::InputGroup)?;
-    must(one.outputs.iter().all(|group| output_group(one, group)), Defect::OutputGroup)?;
-    let outputs = joined(one.outputs.iter().map(|group| group.pins)).ok_or(Defect::OutputGroup)?;
-    must(outputs == with_role(one, Role::Output), Defect::OutputGroup)
-}
-
-/// All pins of masks that share none.
-fn joined(masks: impl Iterator<Item = u16>) -> Option<u16> {
-    masks.into_iter().try_fold(0_u16, |all, mask| (all & mask == 0).then_some(all | mask))
 }
 
 /// The pins that need a group of this side.
@@ -201,10 +246,13 @@ fn index_and_number(network: &Network, own: usize, block: &Block, used: usize) -
         BlockKind::Relay => index < RELAYS && number == 0,
         BlockKind::Mode => index < used && number == 0,
         BlockKind::MemoryReceive => {
-            index != own && network.nodes.get(index).is_some_and(|sender| number < sender.memories)
+            let sender = network.nodes.get(index).filter(|_| index != own && node.radio);
+            sender.is_some_and(|sender| number < sender.memories)
         }
         BlockKind::MemorySend => index == 0 && number < node.memories,
-        BlockKind::CanReceive => index < ENTRIES_USABLE && node.can_entries >> index & 1 == 0 && number < 16,
+        BlockKind::CanReceive => {
+            node.can_node != NO_CAN && owner(network, index).is_some_and(|at| at != own) && number < 16
+        }
         BlockKind::CanSend => index < ENTRIES_USABLE && node.can_entries >> index & 1 == 1 && number < 16,
         _ => index == 0 && number == 0,
     }
@@ -217,20 +265,36 @@ fn driven_once(blocks: &[Block]) -> bool {
     all_different(sinks.map(|block| (block.kind as u8, block.index, block.number)))
 }
 
-/// The least response time of a section, in ms.
+/// The node that sends a CAN entry.
+fn owner(network: &Network, entry: usize) -> Option<usize> {
+    let owns = |node: &Node| entry < ENTRIES_USABLE && node.can_entries >> entry & 1 == 1;
+    network.nodes.iter().position(owns)
+}
+
+/// Whether a block of node `own` takes its value from `other`.
+fn hears(network: &Network, own: usize, other: usize) -> bool {
+    network.nodes[own].section.blocks.iter().any(|block| match block.kind {
+        BlockKind::MemoryReceive => usize::from(block.index) == other,
+        BlockKind::CanReceive => owner(network, usize::from(block.index)) == Some(other),
+        _ => false,
+    })
+}
+
+/// The least response time of a section in ms, but for the evaluation of the inputs.
 fn path_ms(network: &Network, one: &Section) -> u32 {
-    let pins = one.pins.iter().filter(|pin| matches!(pin.role, Role::Input | Role::Combined));
     let has = |kind| one.blocks.iter().any(|block| block.kind == kind);
     let radio = if has(BlockKind::MemoryReceive) { network.radio_timeout_ms + 2 } else { 0 };
     let can = if has(BlockKind::CanReceive) { u32::from(network.can_age_ms) + 2 } else { 0 };
-    3 + pins.map(evaluation_ms).max().unwrap_or(0) + radio + can
+    3 + radio + can
 }
 
-fn evaluation_ms(pin: &Pin) -> u32 {
-    let of = |signal| match signal {
-        Signal::Low | Signal::High => 1,
-        Signal::Ossd => 2,
+/// How long it takes to see that a pin with these numbers of role and ON signal is no longer ON.
+fn evaluation_ms((role, on): (u8, u8)) -> u32 {
+    match SIGNALS.into_iter().find(|signal| *signal as u8 == on) {
+        _ if [Role::Unused as u8, Role::Output as u8].contains(&role) => 0,
+        _ if role == Role::Combined as u8 => 5,
+        Some(Signal::Low | Signal::High) => 1,
+        Some(Signal::Ossd) => 2,
         _ => 9,
-    };
-    if pin.role == Role::Combined { 5 } else { of(pin.on).max(of(pin.off)) }
+    }
 }

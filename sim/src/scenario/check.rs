@@ -11,6 +11,8 @@ use super::model::{
     Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, ImageSource, Limit, Measure, Place,
     RawScenario, Relation, Selection, Trigger,
 };
+use super::safety_faults::{AdcHit, AdcInput, SafetyFault, WireDefect, WireHit};
+use super::units::SafetyUnit;
 use super::words::NodeName;
 use crate::bus::bit_time;
 use crate::checks;
@@ -76,6 +78,9 @@ impl Check<'_> {
         self.bus();
         self.supply();
         self.traffic();
+        for (index, unit) in self.scenario.safety_units.iter().enumerate() {
+            self.safety_unit(&format!("safety_units[{index}]"), unit);
+        }
         for (index, fault) in self.scenario.faults.iter().enumerate() {
             self.fault(&format!("faults[{index}]"), fault);
         }
@@ -129,7 +134,9 @@ impl Check<'_> {
         let count = self.scenario.pumps.count;
         if pump == 0 || pump > count {
             let message = format!("there is no pump {pump}");
-            let problem = self.problem(Code::NoSuchThing, path, message, &format!("the pumps are 1 to {count}"));
+            let pumps =
+                if count == 1 { "the only pump is 1".to_owned() } else { format!("the pumps are 1 to {count}") };
+            let problem = self.problem(Code::NoSuchThing, path, message, &pumps);
             problem.help = Some("`pumps.count` says how many there are".to_owned());
             problem.roots = vec!["pumps"];
         }
@@ -283,9 +290,77 @@ impl Check<'_> {
         );
     }
 
+    fn safety_unit(&mut self, path: &str, unit: &SafetyUnit) {
+        // A configuration that cannot be used has been reported with its file.
+        let Some(compiled) = &unit.configuration.compiled else { return };
+        let Some(node) = unit.index().and_then(|index| compiled.diagram.nodes.get(index)) else {
+            let names: Vec<&str> = compiled.diagram.nodes.iter().map(|node| node.name.as_str()).collect();
+            let message = format!("the configuration has no node `{}`", unit.node);
+            self.problem(Code::NoSuchThing, format!("{path}.node"), message, "no such node").help =
+                Some(format!("nodes: {}", names.join(", ")));
+            return;
+        };
+        let inputs: Vec<&str> = node.inputs.iter().map(|group| group.name.as_str()).collect();
+        let devices = unit.inputs.iter().enumerate().map(|(n, device)| (format!("inputs[{n}]"), &device.input));
+        let operations = unit.operations.iter().enumerate().map(|(n, one)| (format!("operations[{n}]"), &one.input));
+        for (place, input) in devices.chain(operations).collect::<Vec<_>>() {
+            if !inputs.contains(&input.as_str()) {
+                let message = format!("`{}` has no input group `{input}`", unit.node);
+                self.problem(Code::NoSuchThing, format!("{path}.{place}.input"), message, "no such input").help =
+                    Some(format!("inputs: {}", inputs.join(", ")));
+            }
+        }
+        for (n, feed) in unit.feeds.iter().enumerate() {
+            self.selection(&format!("{path}.feeds[{n}].pumps"), &feed.pumps);
+        }
+        let end = self.latest_end();
+        for (n, operation) in unit.operations.iter().enumerate() {
+            if end.is_some_and(|end| operation.at >= end) {
+                let message = "this would be done after the end of the run";
+                self.problem(Code::Contradiction, format!("{path}.operations[{n}].at"), message, "too late");
+            }
+        }
+        self.feeds(path);
+    }
+
+    /// A pump has one feed, and there are four at most.
+    fn feeds(&mut self, path: &str) {
+        let feeds: Vec<Vec<u8>> = self
+            .scenario
+            .safety_units
+            .iter()
+            .flat_map(|unit| &unit.feeds)
+            .map(|feed| self.scenario.selected(&feed.pumps))
+            .collect();
+        let mut fed: Vec<u8> = feeds.iter().flatten().copied().collect();
+        fed.sort_unstable();
+        let count = fed.len();
+        fed.dedup();
+        let path = format!("{path}.feeds");
+        if feeds.len() > usize::from(crate::power::Branch::PUMP_FEEDS_MOST) {
+            self.problem(Code::OutOfRange, path, "too many feeds", "at most 4 in all units");
+        } else if fed.len() != count {
+            self.problem(Code::Contradiction, path, "a pump hangs at two relays", "name each pump once");
+        } else if !feeds.is_empty() && fed.len() != usize::from(self.scenario.pumps.count) {
+            let label = "name every pump";
+            self.problem(Code::Contradiction, path, "some pumps hang at relays and others do not", label);
+        }
+    }
+
     fn fault(&mut self, path: &str, fault: &Fault) {
+        let switches_feed = match (&fault.kind, &fault.place) {
+            (FaultKind::FeedOff, _) => true,
+            (FaultKind::PowerCut, place) => matches!(place, Place::PumpFeed | Place::Supply),
+            _ => false,
+        };
+        if switches_feed && self.scenario.safety_units.iter().any(|unit| !unit.feeds.is_empty()) {
+            let message = "relays of a safety unit switch the pumps' feed here";
+            let label = "cut the pumps or the unit, or act on its inputs or relays";
+            self.problem(Code::ImpossibleFault, format!("{path}.kind"), message, label).roots = vec!["safety_units"];
+        }
         self.place(&format!("{path}.place"), &fault.place);
         self.kind_fits_place(path, fault);
+        self.safety_fault(path, fault);
         self.level_makes_sense(path, fault);
         self.measure_makes_sense(path, fault);
         self.trigger(&format!("{path}.trigger"), fault);
@@ -329,12 +404,49 @@ impl Check<'_> {
             ActsOn::Pumps => (fault.place.is_pumps(), "a pump or all pumps"),
             ActsOn::Cioc => (fault.place.is_cioc(), "the CIOC"),
             ActsOn::Bus => (fault.place == Place::Bus, "`Bus`"),
+            ActsOn::Unit => (self.unit_at(&fault.place).is_some(), "`Node(..)` with the name of a safety unit"),
             ActsOn::Gap => (matches!(fault.place, Place::Between(_)), "`Between(a: .., b: ..)`"),
         };
         if !fits {
             let message = "this kind of fault cannot act there";
             let problem = self.problem(Code::ImpossibleFault, format!("{path}.place"), message, "wrong place");
             problem.help = Some(format!("it acts on {where_to}"));
+        }
+    }
+
+    /// The safety unit at a place.
+    fn unit_at(&self, place: &Place) -> Option<&SafetyUnit> {
+        let Place::Node(name) = place else { return None };
+        self.scenario.safety_unit(name)
+    }
+
+    /// What a fault of a safety unit names is there.
+    fn safety_fault(&mut self, path: &str, fault: &Fault) {
+        let FaultKind::Safety(kind) = &fault.kind else { return };
+        let Some(unit) = self.unit_at(&fault.place) else { return };
+        let (node, inputs) = (unit.node.clone(), unit.input_names());
+        let number = match kind {
+            SafetyFault::Wire(WireHit { is: WireDefect::ToPin(pin), .. }) => Some(*pin),
+            SafetyFault::Adc(AdcHit { channel: AdcInput::Pin(pin), .. }) => Some(*pin),
+            _ => None,
+        };
+        if number.is_some_and(|pin| usize::from(pin) >= safety_common::PINS) {
+            self.problem(Code::NoSuchThing, format!("{path}.kind"), "there is no such pin", "the pins are 0 to 13");
+        }
+        if let SafetyFault::InputOff(input) = kind
+            && let Some(names) = inputs
+            && !names.contains(input)
+        {
+            let message = format!("`{node}` has no input group `{input}`");
+            self.problem(Code::NoSuchThing, format!("{path}.kind"), message, "no such input").help =
+                Some(format!("inputs: {}", names.join(", ")));
+        }
+    }
+
+    fn unit_exists(&mut self, path: &str, name: &str) {
+        if self.scenario.safety_units.iter().all(|unit| unit.node != name) {
+            let message = format!("there is no safety unit `{name}`");
+            self.problem(Code::NoSuchThing, path, message, "no such unit").roots = vec!["safety_units"];
         }
     }
 
@@ -484,10 +596,12 @@ impl Check<'_> {
                     let message = "an expectation of no node holds whatever happens";
                     self.problem(Code::Contradiction, path, message, "name at least one node");
                 }
-                for node in nodes {
-                    self.node_exists(path, node);
+                for (index, node) in nodes.iter().enumerate() {
+                    self.node_exists(&format!("{path}[{index}]"), node);
                 }
             }
+            Expectation::SafetyTrip(trip) => self.unit_exists(&format!("{path}.unit"), &trip.unit),
+            Expectation::SafetyStaysNormal(name) => self.unit_exists(path, name),
             Expectation::Consent(_) | Expectation::Campaign(_) | Expectation::Verdict(_) => {}
         }
         let needs_campaign =
@@ -500,8 +614,8 @@ impl Check<'_> {
 
     fn selection(&mut self, path: &str, selection: &Selection) {
         if let Selection::Only(pumps) | Selection::Except(pumps) = selection {
-            for pump in pumps {
-                self.pump_exists(path, *pump);
+            for (index, pump) in pumps.iter().enumerate() {
+                self.pump_exists(&format!("{path}[{index}]"), *pump);
             }
             let all_exist = pumps.iter().all(|pump| (1..=self.scenario.pumps.count).contains(pump));
             if all_exist && self.scenario.selected(selection).is_empty() {
@@ -512,6 +626,10 @@ impl Check<'_> {
     }
 
     fn budget_exists(&mut self, path: &str, id: &str) {
+        let of_units = crate::run::safety::BUDGETS.iter().any(|(known, _)| *known == id);
+        if of_units && !self.scenario.safety_units.is_empty() {
+            return;
+        }
         let budgets = &self.scenario.budgets;
         match budgets.iter().find(|budget| budget.id == id) {
             Some(budget) if budget.information => {
@@ -532,7 +650,8 @@ impl Check<'_> {
     }
 
     fn check_exists(&mut self, path: &str, id: &str) {
-        let ids: Vec<&str> = checks::IDS.iter().chain(checks::END_IDS).map(|(id, _)| *id).collect();
+        let of_units = if self.scenario.safety_units.is_empty() { &[][..] } else { crate::run::safety::CHECKS };
+        let ids: Vec<&str> = checks::IDS.iter().chain(checks::END_IDS).chain(of_units).map(|(id, _)| *id).collect();
         if ids.contains(&id) {
             return;
         }
@@ -604,6 +723,7 @@ enum ActsOn {
     Cioc,
     Bus,
     Gap,
+    Unit,
 }
 
 impl FaultKind {
@@ -616,6 +736,7 @@ impl FaultKind {
             }
             Self::OpenBus => ActsOn::Gap,
             Self::FramTear(_) => ActsOn::Cioc,
+            Self::Safety(_) => ActsOn::Unit,
             Self::FlashProgramFailure(_)
             | Self::SlowErase(_)
             | Self::BitFlipAtRest(_)
@@ -645,7 +766,7 @@ impl FaultKind {
                 | Self::ReceiveOverrun(_)
                 | Self::BitFlipAtRest(_)
                 | Self::Reset
-        )
+        ) || matches!(self, Self::Safety(kind) if kind.is_momentary())
     }
 }
 

@@ -78,6 +78,65 @@ impl Code {
         Self::ImpossibleFault,
     ];
 
+    /// What it means and what helps, in sentences.
+    #[must_use]
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::Syntax => {
+                "The text of the file is no RON, so nothing in it could be read. Most often a comma, a closing bracket or a \
+                 quote is missing, or a quantity such as \"70s\" stands without quotes. What is suggested was tried: with it \
+                 the file can be read further."
+            }
+            Self::UnknownField => {
+                "A section has no field of this name. `cooltwin scenario explain SECTION` lists those it has; a field that \
+                 belongs to another section must stand inside that section's parentheses."
+            }
+            Self::UnknownVariant => {
+                "One of several names must stand here, and this is none of them. `cooltwin scenario explain FIELD` lists \
+                 them."
+            }
+            Self::MissingField => {
+                "A field without a default is not written. Faults need `kind`, `place` and `trigger`, for instance."
+            }
+            Self::DuplicateField => "A field stands twice in one section. Remove one of the two.",
+            Self::WrongType => {
+                "A value of another kind stands there: a number without quotes where a quantity in quotes is meant, one \
+                 value where a list in brackets is, or fields where a name alone is."
+            }
+            Self::BadQuantity => {
+                "A quantity is a number and a unit in quotes, such as \"24V\", \"500ms\" or \"385KiB\". The unit is missing, or \
+                 it is no unit of this quantity; upper and lower case matter."
+            }
+            Self::OutOfRange => {
+                "The value lies outside the range that the field allows; both ends of a range are allowed."
+            }
+            Self::BadWord => {
+                "A word is not written as it must be: a version such as \"1.4.0\", a node such as \"P05\", a CAN identifier such \
+                 as 0x7E0, a cause code such as \"FW004\", or a name that has to serve as a folder's."
+            }
+            Self::Extends => {
+                "The file that `extends` names cannot be read, extends itself in the end, or is one too many: at most 8 \
+                 files extend each other. Its path counts from the folder of the file that names it."
+            }
+            Self::BadOverride => {
+                "A `--set` has the form path=value, with the path of a field as `cooltwin scenario explain` names it, such as \
+                 `supply.nominal`, and with the place in a list counted from 0, such as `faults[0].duration`."
+            }
+            Self::NoSuchThing => {
+                "Something is named that the scenario does not have: a pump, a node, a message, a budget, a check, a file."
+            }
+            Self::Duplicate => "Two things have one name, so that results could not tell them apart.",
+            Self::Contradiction => {
+                "Each value may stand alone, but not together with another one: an end before its begin, a threshold on \
+                 the wrong side of another, an expectation that nothing can meet."
+            }
+            Self::ImpossibleFault => {
+                "The fault could never act: its kind does not fit its place, or its trigger never comes. `cooltwin scenario \
+                 explain faults.kind` says what acts where."
+            }
+        }
+    }
+
     /// The code as printed, `S001` and on.
     #[must_use]
     pub fn id(self) -> String {

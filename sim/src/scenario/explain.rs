@@ -1,6 +1,6 @@
 //! The reference of scenario files, printed from the very table that reads them.
 
-use super::diagnostic::nearest;
+use super::diagnostic::{Code, nearest};
 use super::loader::LOADER_FIELDS;
 use super::model::RawScenario;
 use super::schema::{Content, Field, Shape, Value, Variant};
@@ -17,20 +17,45 @@ pub struct NoSuchPath {
 }
 
 /// The page of the field or section at `path` (`bus.bitrate`, `faults.kind.Sag.to`); of the whole scenario for an
-/// empty path. Lists and options need no index.
+/// empty path. Lists and options need no index. The end of a path will do (`Sag`, `nominal`), and so will the code of a
+/// diagnostic (`S007`).
 ///
 /// # Errors
-/// When the path leads nowhere.
+/// When that leads nowhere.
 pub fn explain(path: &str) -> Result<String, NoSuchPath> {
+    let path = path.trim();
+    if let Some(code) = Code::ALL.into_iter().find(|code| code.id().eq_ignore_ascii_case(path)) {
+        return Ok(format!("{}: {}\n", code.id(), code.explanation()));
+    }
+    explain_path(path).or_else(|wrong| explain_end(path).ok_or(wrong))
+}
+
+/// The page of the only path that ends so, or all paths that do.
+fn explain_end(end: &str) -> Option<String> {
+    let (end, all) = (format!(".{end}"), paths());
+    let exact: Vec<&String> = all.iter().filter(|path| path.ends_with(&end)).collect();
+    let lower = end.to_lowercase();
+    let found = if exact.is_empty() {
+        all.iter().filter(|path| path.to_lowercase().ends_with(&lower)).collect()
+    } else {
+        exact
+    };
+    match found[..] {
+        [] => None,
+        [one] => Some(format!("{one}\n\n{}", explain_path(one).ok()?)),
+        _ => {
+            let lines: String = found.iter().map(|path| format!("  {path}\n")).collect();
+            Some(format!("`{}` stands in several places; name one of them:\n{lines}", &end[1..]))
+        }
+    }
+}
+
+fn explain_path(path: &str) -> Result<String, NoSuchPath> {
     let mut shape = RawScenario::shape();
-    let mut field: Option<Field> = None;
+    let mut out = String::new();
     for part in path.split('.').map(str::trim).filter(|part| !part.is_empty()) {
         let part = part.split('[').next().unwrap_or(part);
-        (shape, field) = step(shape, part)?;
-    }
-    let mut out = String::new();
-    if let Some(field) = field {
-        out.push_str(&line(&field));
+        (shape, out) = step(shape, part)?;
     }
     page(&shape, &mut out);
     Ok(out)
@@ -66,21 +91,22 @@ fn collect(shape: &Shape, path: &str, out: &mut Vec<String>) {
     }
 }
 
-fn step(shape: Shape, part: &str) -> Result<(Shape, Option<Field>), NoSuchPath> {
+/// What a part of a path leads to, and what is said of that itself.
+fn step(shape: Shape, part: &str) -> Result<(Shape, String), NoSuchPath> {
     match shape {
         Shape::List(inner) | Shape::Optional(inner) => step(*inner, part),
         Shape::Section(name, _, fields) => {
             let all: Vec<Field> = with_loader_fields(name, fields);
             let found = all.iter().find(|field| field.name == part).copied();
             let known: Vec<&'static str> = all.iter().map(|field| field.name).collect();
-            found.map(|field| ((field.shape)(), Some(field))).ok_or_else(|| no_such(part, known))
+            found.map(|field| ((field.shape)(), line(&field))).ok_or_else(|| no_such(part, known))
         }
         Shape::Choice(_, _, variants) => {
             let known = variants.iter().map(|variant| variant.name).collect();
             let variant = variants.iter().find(|variant| variant.name == part).ok_or_else(|| no_such(part, known))?;
             match variant.content {
-                Content::Value(inner) | Content::Fields(inner) => Ok((inner(), None)),
-                Content::Nothing => Ok((Shape::Leaf(format!("{}:{}", variant.name, variant.text)), None)),
+                Content::Value(inner) | Content::Fields(inner) => Ok((inner(), variant_line(variant) + "\n")),
+                Content::Nothing => Ok((Shape::Leaf(String::new()), variant_line(variant))),
             }
         }
         Shape::Leaf(_) => Err(no_such(part, Vec::new())),
@@ -138,14 +164,19 @@ fn page(shape: &Shape, out: &mut String) {
         Shape::Choice(name, text, variants) => {
             out.push_str(&format!("{name}:{text} One of:\n\n"));
             for variant in *variants {
-                out.push_str(&format!("{}\n   {}\n", variant_form(variant), variant.text));
+                out.push_str(&variant_line(variant));
             }
         }
     }
 }
 
+/// One variant: how it is written, then what it is.
+fn variant_line(variant: &Variant) -> String {
+    format!("{}\n   {}\n", variant_form(variant), variant.text)
+}
+
 /// How a variant is written.
-fn variant_form(variant: &Variant) -> String {
+pub(super) fn variant_form(variant: &Variant) -> String {
     match variant.content {
         Content::Nothing => variant.name.to_owned(),
         Content::Value(inner) => format!("{}({})", variant.name, type_name(&inner())),

@@ -104,12 +104,12 @@ fn unit_names<Q: Quantity>() -> String {
 /// What to say of a text that is not the quantity it should be.
 fn quantity_problem<Q: Quantity>(node: &Node<'_>, text: &str, error: &QuantityError) -> Diagnostic {
     let first = Q::UNITS.first().map_or("", |(unit, _)| *unit);
-    let smallest = Q::UNITS.iter().find(|(_, size)| *size == 1).map_or(first, |(unit, _)| *unit);
+    let smallest = quantity::smallest::<Q>();
     let (code, message) = match error {
         QuantityError::NoNumber => (Code::BadQuantity, format!("{} `{text}` does not begin with a number", Q::WHAT)),
         QuantityError::NoUnit => (Code::BadQuantity, format!("{} `{text}` has no unit", Q::WHAT)),
         QuantityError::WrongUnit(unit) => (Code::BadQuantity, format!("`{unit}` is no unit of {}", Q::WHAT)),
-        QuantityError::TooFine => (Code::BadQuantity, format!("{} `{text}` is finer than 1 {smallest}", Q::WHAT)),
+        QuantityError::TooFine => (Code::BadQuantity, format!("{} `{text}` is finer than {smallest}", Q::WHAT)),
         QuantityError::TooLarge => (Code::OutOfRange, format!("{} `{text}` is out of range", Q::WHAT)),
     };
     let diagnostic = Diagnostic::new(code, node.place(), message).help(format!("units: {}", unit_names::<Q>()));
@@ -118,6 +118,10 @@ fn quantity_problem<Q: Quantity>(node: &Node<'_>, text: &str, error: &QuantityEr
         QuantityError::WrongUnit(unit) => {
             let near = near_unit::<Q>(unit);
             let number = text.trim_end_matches(unit.as_str());
+            if Q::WHAT == "size" && unit.eq_ignore_ascii_case("kb") {
+                // Both are in use for it, so neither is suggested.
+                return diagnostic.label(format!("write {number}KiB (of 1024 bytes) or {number}kB (of 1000)"));
+            }
             let quote = if node.bare { "" } else { "\"" };
             diagnostic.suggest(near.map(|near| format!("{quote}{number}{near}{quote}")))
         }

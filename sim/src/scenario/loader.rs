@@ -5,12 +5,14 @@
 //! `faults`. The loader reads through a [`FileSource`] and touches no file itself.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use reports::sha256;
 
 use super::check::{Problem, Scenario};
-use super::diagnostic::{Code, Diagnostic, Place, Source};
+use super::diagnostic::{Code, Diagnostic, Place, Source, nearest};
 use super::model::{Fault, ImageSource, RawScenario};
+use super::overrides::{self, Blamed};
 use super::reader::{Entry, Node, Reader};
 use super::schema::{Field, Section, Value};
 
@@ -24,6 +26,24 @@ pub trait FileSource {
     /// # Errors
     /// Why it cannot be read, for people.
     fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
+
+    /// Names of the files in a folder, to tell which was probably meant; none where that is not known.
+    fn names(&self, _folder: &Path) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The path of a file beside `path` whose name is much like its own.
+#[must_use]
+pub fn near_file(files: &dyn FileSource, path: &Path) -> Option<PathBuf> {
+    let own = path.file_name()?.to_string_lossy();
+    let folder = path.parent()?;
+    let mut names = files.names(folder);
+    names.sort();
+    let near = nearest(&own, names.iter().map(String::as_str).filter(|name| *name != own));
+    near.map(str::to_owned)
+        .or_else(|| names.into_iter().find(|name| *name == format!("{own}.ron")))
+        .map(|n| folder.join(n))
 }
 
 /// A file that went into a scenario.
@@ -117,33 +137,103 @@ pub(crate) const LOADER_FIELDS: [Field; 2] = [
 /// # Errors
 /// The file cannot be read, or the scenario is wrong; then with all that is wrong.
 pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result<Loaded, LoadError> {
-    let mut chain = Chain::new(files, path)?;
+    let Chain { sources, paths, mut inputs, diagnostics } = Chain::new(files, path)?;
+    let mut texts = Texts { name: stem(path), files: sources.len(), sources };
+    let count = overrides.len();
+    let arguments = overrides.iter().enumerate();
+    texts.sources.extend(arguments.map(|(number, argument)| overrides::source(argument, number, count)));
     let mut reader = Reader::default();
-    reader.diagnostics.append(&mut chain.diagnostics);
-    let mut raw = RawScenario::default();
-    for (index, source) in chain.sources.iter().enumerate().rev() {
-        read_file(&mut raw, &Node::whole(&source.text, index), &mut reader);
-    }
-    let mut sources = chain.sources;
-    for argument in overrides {
-        let source = sources.len();
-        sources.push(Source { name: "--set".to_owned(), text: argument.clone() });
-        set(&mut raw, argument, source, &mut reader);
-    }
-    if raw.name.is_empty() {
-        raw.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    }
-    name_faults(&mut raw);
-    let image = read_image(files, &raw, &chain.paths, &mut reader, &mut chain.inputs);
-    read_traffic_log(files, &mut raw, &chain.paths, &mut reader, &mut chain.inputs);
-    judge(raw, sources, reader).map(|(scenario, sources, reader)| Loaded {
+    reader.trial = Some(trial);
+    reader.diagnostics = diagnostics;
+    let mut raw = texts.lay_over(&mut reader, |_| true);
+    let image = read_image(files, &raw, &paths, &mut reader, &mut inputs);
+    read_traffic_log(files, &mut raw, &paths, &mut reader, &mut inputs);
+    read_configurations(files, &mut raw, &paths, &mut reader, &mut inputs);
+    judge(raw, texts, reader).map(|(scenario, sources, reader)| Loaded {
         scenario,
         overrides: overrides.to_vec(),
-        inputs: chain.inputs,
+        inputs,
         image,
         sources,
         reader,
     })
+}
+
+/// The name of a scenario whose file gives it none.
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The texts that make a scenario: its files, nearest first, then the overrides.
+struct Texts {
+    name: String,
+    files: usize,
+    sources: Vec<Source>,
+}
+
+impl Texts {
+    /// Lays the files and those overrides that are `wanted` over the defaults.
+    fn lay_over(&self, reader: &mut Reader, wanted: impl Fn(usize) -> bool) -> RawScenario {
+        let mut raw = RawScenario::default();
+        let (files, arguments) = self.sources.split_at(self.files);
+        // What is no text was told of when it was read.
+        let unread: Vec<usize> =
+            reader.diagnostics.iter().filter(|one| is_syntax(one)).map(|d| d.place.source).collect();
+        for (index, source) in files.iter().enumerate().rev().filter(|(index, _)| !unread.contains(index)) {
+            read_file(&mut raw, &Node::whole(&source.text, index), reader);
+        }
+        for (index, source) in (self.files..).zip(arguments).filter(|(index, _)| wanted(*index)) {
+            overrides::set(&mut raw, source, index, reader);
+        }
+        if raw.name.is_empty() {
+            raw.name.clone_from(&self.name);
+        }
+        name_faults(&mut raw);
+        raw
+    }
+
+    /// What is wrong without some overrides.
+    fn problems(&self, wanted: impl Fn(usize) -> bool) -> Vec<Problem> {
+        self.lay_over(&mut Reader::default(), wanted).check().err().unwrap_or_default()
+    }
+
+    /// Points each problem at the value it is about, or at the override that it stems from.
+    fn report(&self, problems: Vec<Problem>, reader: &mut Reader) {
+        let arguments = self.files..self.sources.len();
+        let without: Vec<Vec<Problem>> = arguments.clone().map(|left| self.problems(|one| one != left)).collect();
+        let without_any = if arguments.is_empty() { Vec::new() } else { self.problems(|_| false) };
+        let mut blamed: Vec<(usize, Vec<Blamed>)> = Vec::new();
+        for problem in problems {
+            let own = reader.place(&problem.path).is_some_and(|place| arguments.contains(&place.source));
+            let culprit = overrides::culprit(&problem, arguments.clone(), &without, &without_any);
+            let Some(index) = culprit.filter(|_| !own) else {
+                report_one(problem, reader);
+                continue;
+            };
+            let written = self.written(&problem.path, reader);
+            let same = |one: &Blamed| one.problem.code == problem.code && one.problem.message == problem.message;
+            match blamed.iter_mut().find(|(known, list)| *known == index && list.iter().any(same)) {
+                Some((_, list)) => list.push(Blamed { problem, written }),
+                None => blamed.push((index, vec![Blamed { problem, written }])),
+            }
+        }
+        for (index, list) in blamed {
+            let diagnostic = self.sources.get(index).and_then(|source| overrides::blame(&list, source, index));
+            diagnostic.into_iter().for_each(|diagnostic| reader.report(diagnostic));
+        }
+    }
+
+    /// File and line at which the value at `path` is written, if it is.
+    fn written(&self, path: &str, reader: &Reader) -> Option<String> {
+        let place = reader.written(path)?;
+        let source = self.sources.get(place.source)?;
+        let line = 1 + source.text.get(..place.span.start)?.matches('\n').count();
+        Some(format!("{}, line {line}", source.name))
+    }
+}
+
+fn is_syntax(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code == Code::Syntax
 }
 
 /// Gives faults without a name one from their kind and place in the list, counted from 1: `PowerCut-1`.
@@ -166,25 +256,36 @@ pub(crate) fn load_alone<T: Section, U>(
     let mut chain = Chain { sources: Vec::new(), paths: Vec::new(), inputs: Vec::new(), diagnostics: Vec::new() };
     chain.push(path, &bytes);
     let Chain { sources, mut inputs, diagnostics, .. } = chain;
+    let alone = |text: &str| {
+        let mut reader = Reader::default();
+        let _ = reader.value::<T>(&Node::whole(text, 0));
+        reader.diagnostics
+    };
     let mut reader = Reader::default();
     reader.diagnostics = diagnostics;
-    let read = sources.first().and_then(|source| reader.value::<T>(&Node::whole(&source.text, 0)));
+    reader.trial = Some(alone);
+    let text = sources.first().filter(|_| reader.diagnostics.is_empty());
+    let read = text.and_then(|source| reader.value::<T>(&Node::whole(&source.text, 0)));
     if reader.diagnostics.is_empty()
         && let (Some(read), Some(input)) = (read, inputs.pop())
     {
         match check(&read) {
             Ok(checked) => return Ok((read, checked, input)),
-            Err(problems) => report_all(problems, &mut reader),
+            Err(problems) => problems.into_iter().for_each(|problem| report_one(problem, &mut reader)),
         }
     }
     Err(invalid(sources, reader))
 }
 
-fn report_all(problems: Vec<Problem>, reader: &mut Reader) {
-    for problem in problems {
-        let place = reader.place(&problem.path).cloned().unwrap_or(Place { source: 0, span: 0..0 });
-        reader.report(diagnostic(problem, place));
+/// Points a problem at the value it is about; where that is left out, at what it would stand in.
+fn report_one(mut problem: Problem, reader: &mut Reader) {
+    if reader.written(&problem.path).is_none() {
+        problem.label = format!("`{}`: {}", problem.path, problem.label);
+        problem.replacement = None;
     }
+    let root = || problem.roots.iter().find_map(|root| reader.written(root));
+    let place = reader.place(&problem.path).or_else(root).cloned().unwrap_or(Place { source: 0, span: 0..0 });
+    reader.report(diagnostic(problem, place));
 }
 
 /// Everything that is wrong, in the order of its places.
@@ -195,21 +296,19 @@ fn invalid(sources: Vec<Source>, reader: Reader) -> LoadError {
 }
 
 /// The scenario if nothing is wrong, else everything that is.
-fn judge(
-    raw: RawScenario,
-    sources: Vec<Source>,
-    mut reader: Reader,
-) -> Result<(Scenario, Vec<Source>, Reader), LoadError> {
+fn judge(raw: RawScenario, texts: Texts, mut reader: Reader) -> Result<(Scenario, Vec<Source>, Reader), LoadError> {
+    // Of a text that could not be read as a whole it is not known what it says.
+    let is_read = !reader.diagnostics.iter().any(is_syntax);
     match raw.check() {
-        Ok(scenario) if reader.diagnostics.is_empty() => return Ok((scenario, sources, reader)),
-        Ok(_) => {}
-        Err(problems) => {
+        Ok(scenario) if reader.diagnostics.is_empty() => return Ok((scenario, texts.sources, reader)),
+        Err(problems) if is_read => {
             let unread: Vec<Place> = reader.diagnostics.iter().map(|diagnostic| diagnostic.place.clone()).collect();
             let certain = problems.into_iter().filter(|problem| !rests_on(problem, &unread, &reader)).collect();
-            report_all(certain, &mut reader);
+            texts.report(certain, &mut reader);
         }
+        Ok(_) | Err(_) => {}
     }
-    Err(invalid(sources, reader))
+    Err(invalid(texts.sources, reader))
 }
 
 /// Whether a problem depends on a value that could not be read, and so may not be one.
@@ -228,6 +327,13 @@ fn diagnostic(problem: Problem, place: Place) -> Diagnostic {
     let help = problem.help.into_iter().collect();
     let Problem { code, message, label, replacement, .. } = problem;
     Diagnostic { code, message, place, label, help, replacement }
+}
+
+/// What is wrong with the text of one file, read over the defaults.
+fn trial(text: &str) -> Vec<Diagnostic> {
+    let mut reader = Reader::default();
+    read_file(&mut RawScenario::default(), &Node::whole(text, 0), &mut reader);
+    reader.diagnostics
 }
 
 /// Lays one file over the scenario.
@@ -250,22 +356,6 @@ fn add_faults(raw: &mut RawScenario, node: &Node<'_>, reader: &mut Reader) {
             raw.faults.push(fault);
         }
     }
-}
-
-/// Lays one `path=value` over the scenario.
-fn set(raw: &mut RawScenario, argument: &str, source: usize, reader: &mut Reader) {
-    let Some((path, value)) = argument.split_once('=') else {
-        let place = Place { source, span: 0..argument.len() };
-        let diagnostic = Diagnostic::new(Code::BadOverride, place, format!("`{argument}` sets nothing"));
-        reader.report(diagnostic.label("expected path=value").help("for instance --set supply.nominal=22V"));
-        return;
-    };
-    let parts: Vec<&str> = path.split(['.', '[']).map(|part| part.trim().trim_end_matches(']')).collect();
-    let text = value.trim();
-    let at = argument.len() - value.trim_start().len();
-    let node = Node { text, source, at, path: path.trim().to_owned(), bare: true };
-    reader.note(&node);
-    raw.set(&parts, &node, reader);
 }
 
 /// A file and those it extends, nearest first.
@@ -299,10 +389,7 @@ impl Chain {
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.to_owned(),
             Err(error) => {
-                let at = error.valid_up_to();
-                let place = Place { source: self.sources.len(), span: at..at };
-                let diagnostic = Diagnostic::new(Code::Syntax, place, "the file is no UTF-8 text");
-                self.diagnostics.push(diagnostic.label("from here on"));
+                self.diagnostics.push(not_utf8(&error, bytes, Place { source: self.sources.len(), span: 0..0 }));
                 String::from_utf8_lossy(bytes).into_owned()
             }
         };
@@ -312,6 +399,9 @@ impl Chain {
 
     /// The path of the file that the last one extends, and where it says so.
     fn next(&self) -> Option<(PathBuf, Place)> {
+        if self.diagnostics.iter().any(is_syntax) {
+            return None;
+        }
         let (source, path) = (self.sources.last()?, self.paths.last()?);
         let mut reader = Reader::default();
         let entries = reader.entries(&Node::whole(&source.text, self.sources.len() - 1), "Scenario")?;
@@ -331,14 +421,31 @@ impl Chain {
         if self.paths.len() >= DEPTH_MOST {
             return Err(wrong(format!("more than {DEPTH_MOST} files extend each other"), "one too many"));
         }
-        files.read(next).map_err(|why| wrong(format!("cannot read `{name}`: {why}"), "to extend this"))
+        files.read(next).map_err(|why| {
+            let diagnostic = wrong(format!("cannot read `{name}`: {why}"), "to extend this");
+            let own = self.paths.last().map_or(Path::new(""), PathBuf::as_path);
+            // As it would be written in the file that extends it.
+            let near = near_file(files, next)
+                .map(|near| near.strip_prefix(folder_of(own)).map_or_else(|_| near.clone(), Path::to_owned));
+            Box::new(diagnostic.suggest(near.map(|near| format!("\"{}\"", near.display()))))
+        })
     }
+}
+
+/// A file that is no text: where it stops being one, and what helps.
+fn not_utf8(error: &std::str::Utf8Error, bytes: &[u8], place: Place) -> Diagnostic {
+    let at = error.valid_up_to();
+    let byte = bytes.get(at).copied().unwrap_or_default();
+    let place = Place { span: at..at + char::REPLACEMENT_CHARACTER.len_utf8(), ..place };
+    let message = format!("the file is not UTF-8: byte 0x{byte:02X} at offset {at}");
+    let fix = "save it as UTF-8, or convert it, for instance: iconv -f WINDOWS-1252 -t UTF-8";
+    Diagnostic::new(Code::Syntax, place, message).label("no character in UTF-8").help(fix)
 }
 
 /// `name` as seen from the folder of `path`, without `.` and with `..` taken out where it can be.
 fn beside(path: &Path, name: &str) -> PathBuf {
     let mut out = PathBuf::new();
-    for part in path.parent().unwrap_or(Path::new("")).join(name).components() {
+    for part in folder_of(path).join(name).components() {
         match part {
             Component::CurDir => {}
             Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
@@ -348,6 +455,10 @@ fn beside(path: &Path, name: &str) -> PathBuf {
         }
     }
     out
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 /// The image, if it is a file; a path in a `--set` counts from the scenario's folder.
@@ -395,5 +506,37 @@ fn read_traffic_log(
             let message = format!("cannot use the log `{}`: {why}", path.display());
             reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
         }
+    }
+}
+
+/// Compiles the configurations of the safety units; a path in a `--set` counts from the scenario's folder.
+fn read_configurations(
+    files: &dyn FileSource,
+    raw: &mut RawScenario,
+    paths: &[PathBuf],
+    reader: &mut Reader,
+    inputs: &mut Vec<Input>,
+) {
+    for (index, unit) in raw.safety_units.iter_mut().enumerate() {
+        let path = format!("safety_units[{index}].configuration");
+        let place = reader.place(&path).cloned().unwrap_or(Place { source: 0, span: 0..0 });
+        let Some(base) = paths.get(place.source).or_else(|| paths.first()) else { return };
+        let path = beside(base, &unit.configuration.file);
+        let why = match crate::safety::load(files, &path) {
+            Ok(compiled) => {
+                if !inputs.contains(&compiled.file) {
+                    inputs.push(compiled.file.clone());
+                }
+                unit.configuration.compiled = Some(Arc::new(compiled));
+                continue;
+            }
+            Err(LoadError::Unreadable(_, why)) => why,
+            Err(LoadError::Invalid(report)) => {
+                let first = report.diagnostics.first().map_or("it is wrong", |first| first.message.as_str());
+                format!("{first}; `cooltwin safety compile` tells all")
+            }
+        };
+        let message = format!("cannot use the configuration `{}`: {why}", path.display());
+        reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
     }
 }

@@ -4,6 +4,7 @@ use super::model::{FlashProfile, RawScenario, Selection, Traffic};
 use super::reader::{Node, Reader};
 use super::schema::Value;
 use super::traffic_log::LOG_NODE;
+use super::units::SafetyUnit;
 use super::words::{NodeName, Version};
 use crate::kernel::Span;
 use crate::node::NodeId;
@@ -60,6 +61,14 @@ impl RawScenario {
         reports::sha256(self.resolved_text().as_bytes())
     }
 
+    /// Whether nothing is drawn from the seed, so that every seed gives the same run. Faults, defects of the image and
+    /// traffic with jitter or without payload may draw; what is random in them is not looked at more closely.
+    #[must_use]
+    pub fn draws_nothing(&self) -> bool {
+        let is_plain = |message: &Traffic| message.jitter == Span::ZERO && message.payload.is_some();
+        self.faults.is_empty() && self.package.image.defect.is_none() && self.traffic.messages().iter().all(is_plain)
+    }
+
     /// The pumps, in order, each with what its override says.
     pub fn pump_setups(&self) -> impl Iterator<Item = PumpSetup> + '_ {
         (1..=self.pumps.count).map(|pump| self.pump_setup(pump))
@@ -78,10 +87,27 @@ impl RawScenario {
         }
     }
 
-    /// Names of the further nodes; the last one plays the log, where traffic is one.
+    /// Names of the further nodes: those of the list, the one that plays the log, where traffic is one, and the safety
+    /// units.
     pub fn further_names(&self) -> impl Iterator<Item = &str> {
         let player = self.traffic.log().map(|_| LOG_NODE);
-        self.further_nodes.iter().map(String::as_str).chain(player)
+        let units = self.safety_units.iter().map(|unit| unit.node.as_str());
+        self.further_nodes.iter().map(String::as_str).chain(player).chain(units)
+    }
+
+    /// The safety unit of this name.
+    #[must_use]
+    pub fn safety_unit(&self, name: &NodeName) -> Option<&SafetyUnit> {
+        let NodeName::Further(name) = name else { return None };
+        self.safety_units.iter().find(|unit| unit.node == *name)
+    }
+
+    /// The switchable feed of a pump: that of the relay that feeds it, in the order in which the units name them.
+    #[must_use]
+    pub fn feed_of(&self, pump: u8) -> u8 {
+        let mut feeds = self.safety_units.iter().flat_map(|unit| &unit.feeds);
+        let feed = feeds.position(|feed| self.selected(&feed.pumps).contains(&pump));
+        feed.and_then(|feed| u8::try_from(feed).ok()).unwrap_or(0)
     }
 
     /// All nodes in the order in which they hang on the bus: CIOC, pumps, further nodes.

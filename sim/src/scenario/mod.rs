@@ -16,11 +16,15 @@ mod leaf;
 pub(crate) mod loader;
 mod meaning;
 mod model;
+mod overrides;
 pub mod quantity;
 pub(crate) mod reader;
 mod render;
+mod repair;
+mod safety_faults;
 pub(crate) mod schema;
 mod traffic_log;
+mod units;
 pub mod words;
 
 #[cfg(test)]
@@ -29,8 +33,10 @@ mod tests;
 pub use check::{Problem, Scenario};
 pub use diagnostic::{Code, Diagnostic, Place as TextPlace, Source};
 pub use explain::{NoSuchPath, explain, paths};
-pub use loader::{DEPTH_MOST, FileSource, Input, LoadError, Loaded, Report, load};
+pub use loader::{DEPTH_MOST, FileSource, Input, LoadError, Loaded, Report, load, near_file};
 pub use meaning::{FlashTimes, PumpSetup};
 pub use model::*;
 pub use render::Format;
+pub use safety_faults::*;
 pub use traffic_log::{LOG_NODE, TrafficLog, TrafficSource};
+pub use units::*;

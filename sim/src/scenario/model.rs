@@ -8,8 +8,10 @@
 use super::quantity::{
     Bitrate, Drift, Factor, Flow, Power, Rate, Resistance, Share, Size, Temperature, Voltage, Volume,
 };
+use super::safety_faults::{SafetyFault, SafetyTrip};
 use super::schema::{choice, section};
 use super::traffic_log::TrafficSource;
+use super::units::SafetyUnit;
 pub use super::words::Limit;
 use super::words::{CanId, Cause, HexBytes, NodeName, Version};
 use crate::kernel::Span;
@@ -55,6 +57,8 @@ section! {
         /// relative to the scenario file that names it, requested at their recorded times, the first at time 0, in
         /// their order, by a further node named `log`. Error frames in it are passed over.
         traffic: TrafficSource = "[]",
+        /// Dual-CPU safety units; their rows, checks and budgets are in the results where there are any.
+        safety_units: Vec<SafetyUnit> = "[]" => "SSR-046",
         /// Faults to inject. `faults_add` in a file appends to the list of the file it extends.
         faults: Vec<Fault> = "[]",
         /// Limits that the run is judged by; writing the list replaces the default ones.
@@ -334,11 +338,12 @@ section! {
         name: String,
         /// Node that sends it.
         node: NodeName,
-        /// CAN identifier: 11 bit up to 0x7FF, 29 bit with `Extended`.
+        /// Its CAN identifier: lower ones win the bus. How many digits are written decides its length, not the number:
+        /// `0x123` is an 11-bit identifier, `0x00000123` one of 29 bit.
         id: CanId,
-        /// Number of data bytes, drawn from the run's seed; as many as the payload has, or 8, where none is written.
+        /// Number of data bytes; where none is written, as many as the payload has, or 8.
         dlc: Option<u8> = "None" where "0".."8",
-        /// The data bytes, instead of random ones: hexadecimal digits, at most 8 bytes.
+        /// The data bytes: hexadecimal digits, at most 8 bytes. Where none are written, they are drawn from the run's seed.
         payload: Option<HexBytes> = "None",
         /// Time from one request to send to the next.
         period: Span where "100us".."1h",
@@ -639,6 +644,8 @@ choice! {
         /// Power fails in the middle of a write to the CIOC's non-volatile memory (FRAM); the duration is how long it
         /// stays away, from then on.
         FramTear { Tear },
+        /// Something in the safety unit of the place, `Node("..")`.
+        Safety(SafetyFault),
     }
 }
 
@@ -889,7 +896,7 @@ choice! {
         VersionAfter { VersionAfter },
         /// Not one flash operation is begun on these pumps.
         NoFlashWrite(Selection),
-        /// Each of these pumps was in fail-safe mode for some time.
+        /// Each of these pumps was in fail-safe mode for some time after the CIOC had commanded it.
         FailSafe(Selection),
         /// What became of the question for consent.
         Consent(ConsentResult),
@@ -905,6 +912,10 @@ choice! {
         ErrorPassive(Vec<NodeName>),
         /// The campaign came this far.
         Campaign(CampaignEnd),
+        /// This is the first that a safety unit detects of its kind: of internal faults, or of those outside the unit.
+        SafetyTrip { SafetyTrip },
+        /// The safety unit of this name becomes normal and stays so until the end.
+        SafetyStaysNormal(String),
         /// Verdict of the run before expectations are judged.
         Verdict(Verdict),
     }
@@ -1020,6 +1031,8 @@ choice! {
         FeedOff,
         /// The supply is too low for an update; see `FeedOff`.
         LowSupply,
+        /// No pump at all is heard though all have supply.
+        NoPumpHeard,
         /// Any alarm at all.
         Any,
     }

@@ -82,6 +82,13 @@ pub fn text<Q: Quantity>(quantity: Q) -> String {
     candidates.min_by_key(|text| (text.len(), text.contains('.'))).unwrap_or_default()
 }
 
+/// The least amount of the quantity above nothing, such as `1 mV`.
+#[must_use]
+pub fn smallest<Q: Quantity>() -> String {
+    let least = Q::UNITS.iter().min_by_key(|(_, size)| *size);
+    least.and_then(|(unit, size)| Some(format!("{} {unit}", exact(1, *size)?))).unwrap_or_default()
+}
+
 /// `base / size` as an exact decimal, if it has one of at most 12 places.
 fn exact(base: i128, size: i64) -> Option<String> {
     let size = u128::try_from(size).ok()?;

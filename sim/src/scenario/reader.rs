@@ -13,6 +13,8 @@ use ron::value::RawValue;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::diagnostic::{Code, Diagnostic, Place, nearest};
+use super::explain::variant_form;
+use super::repair;
 use super::schema::{Content, Field, Value, Variant};
 
 /// A value as it is written.
@@ -112,6 +114,8 @@ pub(crate) struct Reader {
     pub diagnostics: Vec<Diagnostic>,
     /// Range of the field that is being read.
     pub range: Option<(&'static str, &'static str)>,
+    /// Reads a whole changed text on trial and gives what is wrong with it, where repairs are to be suggested.
+    pub trial: Option<fn(&str) -> Vec<Diagnostic>>,
     places: BTreeMap<String, Place>,
 }
 
@@ -132,6 +136,12 @@ impl Reader {
                 (None, None) => return self.places.get(""),
             }
         }
+    }
+
+    /// Where the value at exactly `path` was written, if it was.
+    #[must_use]
+    pub(crate) fn written(&self, path: &str) -> Option<&Place> {
+        self.places.get(path)
     }
 
     /// Notes where a value stands.
@@ -211,7 +221,7 @@ impl Reader {
         match read {
             Ok(pairs) => Some(pairs.into_iter().map(|(key, raw)| entry(node, key, raw)).collect()),
             Err(error) => {
-                self.report(syntax(node, &error, &format!("fields in parentheses, as `{name}` has")));
+                self.report(syntax(node, &error, &format!("fields in parentheses, as `{name}` has"), self.trial));
                 None
             }
         }
@@ -225,7 +235,7 @@ impl Reader {
                 Some(numbered.map(|(index, raw)| node.part(raw, format!("{}[{index}]", node.path))).collect())
             }
             Err(error) => {
-                self.report(syntax(node, &error, "a list in brackets"));
+                self.report(syntax(node, &error, "a list in brackets", None));
                 None
             }
         }
@@ -255,14 +265,12 @@ impl Reader {
         }
     }
 
-    /// Reports that a `--set` path names a part that is not there.
+    /// Reports that a `--set` path names a part that is not there; `part` is a piece of the argument that `node` ends.
     pub(crate) fn no_such_part(&mut self, node: &Node<'_>, part: &str, fields: &[Field]) {
         let message = format!("there is no `{part}` to set");
         let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-        let mut diagnostic = Diagnostic::new(Code::BadOverride, node.place(), message).label("for this value");
-        if let Some(near) = nearest(part, names.iter().copied()) {
-            diagnostic = diagnostic.label(format!("did you mean `{near}`?"));
-        }
+        let diagnostic = Diagnostic::new(Code::BadOverride, place_before(node, part), message).label("no such field");
+        let diagnostic = diagnostic.suggest(nearest(part, names.iter().copied()));
         let help = if names.is_empty() { "this part holds no fields".to_owned() } else { known("fields", &names) };
         self.report(diagnostic.help(help));
     }
@@ -270,8 +278,10 @@ impl Reader {
     /// Reports that a `--set` path names an item that a list does not have.
     pub(crate) fn no_such_item(&mut self, node: &Node<'_>, part: &str, len: usize) {
         let message = format!("there is no item `{part}` to set");
-        let help = format!("the list has {len} items, counted from 0: write `faults[0]` for the first of `faults`");
-        self.report(Diagnostic::new(Code::BadOverride, node.place(), message).label("for this value").help(help));
+        let items = if len == 1 { "1 item".to_owned() } else { format!("{len} items") };
+        let help = format!("the list has {items}, counted from 0: write `faults[0]` for the first of `faults`");
+        let diagnostic = Diagnostic::new(Code::BadOverride, place_before(node, part), message);
+        self.report(diagnostic.label("no such item").help(help));
     }
 
     /// Reports a value of the wrong type.
@@ -285,6 +295,13 @@ impl Reader {
 
 fn entry<'a>(owner: &Node<'a>, key: &'a str, raw: &'a RawValue) -> Entry<'a> {
     Entry { name: key, name_place: owner.place_of(key), node: owner.part(raw, owner.path_to(key)) }
+}
+
+/// Where a part of the path stands that leads to the value of a `--set`.
+fn place_before(node: &Node<'_>, part: &str) -> Place {
+    let before = (node.text.as_ptr() as usize).saturating_sub(part.as_ptr() as usize);
+    let start = node.at.saturating_sub(before);
+    Place { source: node.source, span: start..start + part.len() }
 }
 
 fn known(what: &str, names: &[&str]) -> String {
@@ -322,51 +339,86 @@ fn wrong_variant(node: &Node<'_>, error: &ron::error::SpannedError, choice: &str
         let diagnostic = Diagnostic::new(Code::WrongType, node.place(), message).label("expected a name");
         return diagnostic.suggest(unquoted).help(known("ones", &names));
     };
-    let expected = match variant.content {
-        Content::Nothing => format!("write `{name}` alone: it holds nothing"),
-        Content::Value(_) => format!("write one value in its parentheses: `{name}(..)`"),
-        Content::Fields(_) => format!("write fields in its parentheses: `{name}(field: value)`"),
+    let (holds, expected) = match variant.content {
+        Content::Nothing => ("nothing", format!("write `{name}` alone")),
+        Content::Value(_) => ("one value", format!("write it in parentheses: `{}`", variant_form(variant))),
+        Content::Fields(_) => ("fields", format!("write them in parentheses: `{}`", variant_form(variant))),
     };
-    let message = format!("`{name}` has other contents");
+    let message = format!("`{name}` holds {holds}");
     let diagnostic = Diagnostic::new(Code::WrongType, node.place(), message);
     diagnostic.label(error.code.to_string().to_lowercase()).help(expected)
 }
 
 /// A RON error with its place; a value of the wrong type where the text as such is RON.
-fn syntax(node: &Node<'_>, error: &ron::error::SpannedError, expected: &str) -> Diagnostic {
+fn syntax(
+    node: &Node<'_>,
+    error: &ron::error::SpannedError,
+    expected: &str,
+    trial: Option<fn(&str) -> Vec<Diagnostic>>,
+) -> Diagnostic {
+    // A part of a file is RON, since the whole file is; the value of a `--set` may be anything.
     let is_part = !node.path.is_empty();
-    if is_part {
+    let is_broken = node.bare && node.text.starts_with(['(', '[']);
+    if is_part && !is_broken {
         let message = format!("`{}` must be {expected}", node.path.rsplit('.').next().unwrap_or_default());
         return Diagnostic::new(Code::WrongType, node.place(), message).label(format!("expected {expected}"));
     }
     let start = byte_offset(node.text, error.span.start.line, error.span.start.col);
     let end = byte_offset(node.text, error.span.end.line, error.span.end.col).max(start);
     let place = |span: Range<usize>| Place { source: node.source, span: node.at + span.start..node.at + span.end };
-    let message = error.code.to_string();
-    let message =
-        message.chars().take(1).flat_map(char::to_lowercase).chain(message.chars().skip(1)).collect::<String>();
+    if repair::is_blank(node.text) {
+        let diagnostic = Diagnostic::new(Code::Syntax, place(0..0), "the file holds nothing to read");
+        return diagnostic.label("expected `(`").help("the smallest file is `()`: everything has its default");
+    }
     if let Some(word) = unquoted_quantity(node.text, start) {
         let text = &node.text[word.clone()];
         let message = format!("`{text}` needs quotes: a number with a unit is a string");
         let diagnostic = Diagnostic::new(Code::Syntax, place(word), message);
         return diagnostic.suggest(Some(format!("\"{text}\"")));
     }
-    if error.code == ron::Error::ExpectedComma {
-        let end = node.text[..start].trim_end().len();
-        return Diagnostic::new(Code::Syntax, place(end..end), "a comma is missing")
-            .suggest(Some(","))
-            .label("after this");
-    }
-    if error.code == ron::Error::TrailingCharacters {
+    if error.code == ron::Error::TrailingCharacters && !is_part {
         let at = node.text.len() - node.text[start..].trim_start().len();
-        return Diagnostic::new(
-            Code::Syntax,
-            place(at..node.text.trim_end().len().max(at)),
-            "the scenario ends before this",
-        )
-        .label("nothing may follow");
+        let rest = place(at..node.text.trim_end().len().max(at));
+        return Diagnostic::new(Code::Syntax, rest, "the scenario ends before this").label("nothing may follow");
     }
-    Diagnostic::new(Code::Syntax, place(start..end), message).label("the text is no RON from here on")
+    let trial = if is_part { Some(not_ron as fn(&str) -> Vec<Diagnostic>) } else { trial };
+    let repaired = trial.and_then(|trial| repair::diagnose(node.text, start, &trial)).map(|mut diagnostic| {
+        diagnostic.place = place(diagnostic.place.span);
+        diagnostic
+    });
+    repaired.unwrap_or_else(|| unrepaired(place(start..end), error))
+}
+
+/// Where a text stops to be RON, if it does.
+fn not_ron(text: &str) -> Vec<Diagnostic> {
+    let error = options().from_str::<&RawValue>(text).err();
+    let diagnostic = error.map(|error| {
+        let at = byte_offset(text, error.span.start.line, error.span.start.col);
+        Diagnostic::new(Code::Syntax, Place { source: 0, span: at..at }, error.code.to_string())
+    });
+    diagnostic.into_iter().collect()
+}
+
+/// What is said of a text that no small change makes readable.
+fn unrepaired(place: Place, error: &ron::error::SpannedError) -> Diagnostic {
+    let (message, label) = match &error.code {
+        ron::Error::ExpectedNamedStructLike(_)
+        | ron::Error::ExpectedDifferentStructName { .. }
+        | ron::Error::ExpectedAttribute => {
+            let message = "the fields stand in parentheses: `( field: value, )`".to_owned();
+            return Diagnostic::new(Code::Syntax, place, message).label("expected `(`");
+        }
+        ron::Error::ExpectedStringEnd => ("a quote is not closed".to_owned(), "this text has no end"),
+        ron::Error::ExpectedComma => {
+            ("a comma or a closing bracket is missing".to_owned(), "before this, perhaps some lines above")
+        }
+        other => {
+            let text = other.to_string();
+            let lower = text.chars().take(1).flat_map(char::to_lowercase).chain(text.chars().skip(1));
+            (lower.collect(), "the text is no RON from here on")
+        }
+    };
+    Diagnostic::new(Code::Syntax, place, message).label(label)
 }
 
 /// The word around `at`, if it is a number followed by letters.

@@ -4,6 +4,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 
 use super::diagnostic::{Diagnostic, Source};
 use super::loader::Report;
+use super::overrides;
 
 /// How diagnostics are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,11 +41,13 @@ fn human(diagnostic: &Diagnostic, source: &Source, color: bool) -> String {
     let span = diagnostic.place.span.clone();
     let title = Level::ERROR.primary_title(&*diagnostic.message).id(diagnostic.code.id());
     let annotation = AnnotationKind::Primary.span(span.clone()).label(&*diagnostic.label);
-    let snippet = Snippet::source(&*source.text).path(&*source.name).annotation(annotation);
+    // An argument has no lines to count: its text says where it stands.
+    let path = (!overrides::is_override(source)).then_some(&*source.name);
+    let snippet = Snippet::source(&*source.text).path(path).annotation(annotation);
     let help = diagnostic.help.iter().map(|help| Level::HELP.message(&**help));
     let mut groups: Vec<Group<'_>> = vec![title.element(snippet).elements(help)];
     if let Some(replacement) = &diagnostic.replacement {
-        let patch = Snippet::source(&*source.text).path(&*source.name).patch(Patch::new(span, &**replacement));
+        let patch = Snippet::source(&*source.text).path(path).patch(Patch::new(span, &**replacement));
         groups.push(Level::HELP.secondary_title("write this instead").element(patch));
     }
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };

@@ -112,8 +112,8 @@ pub(crate) struct Troubles {
     pub(crate) never_enters: u8,
     pub(crate) refuses_standby: bool,
     pub(crate) silent: bool,
-    /// An erase takes 4 s in which the pump is deaf but for a moment per sector.
-    pub(crate) slow_erase: bool,
+    /// An erase takes so many microseconds for each of its four sectors, in which the pump is deaf but for a moment.
+    pub(crate) slow_sector: u64,
     /// Its session does not end without requests.
     pub(crate) endless_session: bool,
     /// Security access is refused with 0x37 until then.
@@ -122,9 +122,8 @@ pub(crate) struct Troubles {
     pub(crate) late_security: u64,
 }
 
-/// Sectors of a slow erase, and how long the core stalls for each.
+/// Sectors of a slow erase.
 const SLOW_SECTORS: u64 = 4;
-const SLOW_SECTOR_US: u64 = 1_000_000;
 /// The moment before each sector in which the pump says "response pending".
 const SLOW_GAP_US: u64 = 3_000;
 /// A session without requests ends after this time.
@@ -212,8 +211,9 @@ impl FakePump {
     /// The end of the sector whose erase stalls the core at `t`.
     fn stalled_until(&self, t: u64) -> Option<u64> {
         let run = t.checked_sub(self.erase_begun?)?;
-        let stalls = run < SLOW_SECTORS * SLOW_SECTOR_US && run % SLOW_SECTOR_US >= SLOW_GAP_US;
-        stalls.then(|| t - run + (run / SLOW_SECTOR_US + 1) * SLOW_SECTOR_US)
+        let sector = self.troubles.slow_sector.max(1);
+        let stalls = run < SLOW_SECTORS * sector && run % sector >= SLOW_GAP_US;
+        stalls.then(|| t - run + (run / sector + 1) * sector)
     }
 
     /// The feed was off: the pump starts again, with its bootloader if there is no valid application.
@@ -391,12 +391,14 @@ impl FakePump {
         self.valid = false;
         self.flash.clear();
         self.faults = PumpFaults::NO_APPLICATION;
-        if self.troubles.slow_erase {
+        if self.troubles.slow_sector > 0 {
             self.erase_begun = Some(t);
             for sector in 0..SLOW_SECTORS {
-                self.answer(t + sector * SLOW_SECTOR_US + ms(1), Response::pending(service));
+                self.answer(t + sector * self.troubles.slow_sector + ms(1), Response::pending(service));
             }
-            let end = t + SLOW_SECTORS * SLOW_SECTOR_US + ms(1);
+            let end = t + SLOW_SECTORS * self.troubles.slow_sector + ms(1);
+            // The session's time without a request begins when this one has been worked on.
+            self.asked_at = end;
             return self.answer(end, Response::Routine { routine: Routine::Erase, result: 0 });
         }
         self.answer(t + ms(1), Response::pending(service));

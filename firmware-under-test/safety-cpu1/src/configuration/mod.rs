@@ -27,6 +27,8 @@ pub(crate) use section::{Groups, InputGroup, OutputGroup, PinPlan, Pins, Setting
 /// Bytes that the check reads at a time, and how often in a tick.
 const CHUNK: usize = 256;
 const CHUNKS_PER_TICK: u32 = 8;
+/// Bytes of the CRC at the end.
+const CRC_LEN: usize = 4;
 
 /// A configuration that was found good for this unit.
 #[derive(Clone, Debug)]
@@ -75,7 +77,7 @@ impl Header {
             return Err(Defect::Format);
         }
         let length = u32_at(&bytes, header::LENGTH).ok_or(Defect::Length)?;
-        let least = (header::LEN + format::node::LEN + 4) as u32;
+        let least = (header::LEN + CRC_LEN) as u32;
         if length < least || length > flash_map::CONFIGURATION_LEN_MOST || !length.is_multiple_of(4) {
             return Err(Defect::Length);
         }
@@ -180,7 +182,8 @@ fn take_apart(store: &Store<'_, impl FlashPort>, header: &Header, serial: u32) -
         return Err(Defect::Reserved);
     }
     let (network, place) = network::read(store, header, serial)?;
-    let section = section::read(store, &network, place, u32_at(&header.bytes, header::RESPONSE))?;
+    let section = section::read(store, &network, place)?;
+    section.check_response(store, &network, u32_at(&header.bytes, header::RESPONSE))?;
     Ok(Configuration {
         hash: header.hash,
         length: header.length,

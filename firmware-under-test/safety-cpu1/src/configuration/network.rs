@@ -10,7 +10,8 @@ use safety_common::io::FlashPort;
 use safety_common::simplecan::ENTRIES_USABLE;
 use safety_common::{MEMORIES_MOST, MEMORIES_STEP};
 
-use super::{Header, Store};
+use super::section::LENGTH_LEAST;
+use super::{CRC_LEN, Header, Store};
 use crate::bytes::{u8_at, u16_at, u32_at};
 use crate::flash_test::is_valid_serial;
 
@@ -34,6 +35,8 @@ pub(crate) struct Network {
     pub(crate) radio_period_ms: u16,
     pub(crate) can_age_ms: u16,
     pub(crate) nodes: Vec<Node, NODES_MOST>,
+    /// Where the section of each node lies.
+    pub(crate) places: Vec<Place, NODES_MOST>,
     /// This unit's place in the table.
     pub(crate) own: usize,
 }
@@ -68,11 +71,8 @@ pub(super) fn read(
 ) -> Result<(Network, Place), Defect> {
     let bytes = &header.bytes;
     let id = u32_at(bytes, header::NETWORK_ID).filter(|id| *id != 0).ok_or(Defect::NetworkId)?;
-    let table = read_table(store, u8_at(bytes, header::NODES).ok_or(Defect::Nodes)?)?;
-    let mut nodes = Vec::new();
-    for (node, _) in &table {
-        nodes.push(*node).map_err(|_| Defect::Nodes)?;
-    }
+    let table = read_table(store, header)?;
+    let nodes = table.iter().map(|(node, _)| *node).collect::<Vec<_, NODES_MOST>>();
     check_nodes(&nodes)?;
     let mut network = Network {
         id,
@@ -80,6 +80,7 @@ pub(super) fn read(
         radio_period_ms: u16_at(bytes, header::RADIO_PERIOD).ok_or(Defect::Radio)?,
         can_age_ms: u16_at(bytes, header::CAN_AGE).ok_or(Defect::Can)?,
         nodes,
+        places: table.iter().map(|(_, place)| *place).collect(),
         own: 0,
     };
     check_radio(&network)?;
@@ -93,8 +94,11 @@ pub(super) fn read(
 
 type Table = Vec<(Node, Place), NODES_MOST>;
 
-fn read_table(store: &Store<'_, impl FlashPort>, count: u8) -> Result<Table, Defect> {
-    if count == 0 {
+fn read_table(store: &Store<'_, impl FlashPort>, header: &Header) -> Result<Table, Defect> {
+    let count = u8_at(&header.bytes, header::NODES).ok_or(Defect::Nodes)?;
+    let end = (header::LEN + CRC_LEN).saturating_add(usize::from(count).saturating_mul(node::LEN));
+    let fits = u32::try_from(end).is_ok_and(|end| end <= header.length);
+    if !(1..=NODES_MOST).contains(&usize::from(count)) || !fits {
         return Err(Defect::Nodes);
     }
     let mut table = Vec::new();
@@ -164,7 +168,7 @@ fn check_places(table: &Table, length: u32) -> Result<(), Defect> {
     let table_end = header::LEN.saturating_add(table.len().saturating_mul(node::LEN));
     let mut end = u32::try_from(table_end).map_err(|_| Defect::Section)?;
     for (_, place) in table {
-        if place.at != end || place.length > CONFIGURATION_LEN_MOST {
+        if place.at != end || !(LENGTH_LEAST..=CONFIGURATION_LEN_MOST).contains(&place.length) {
             return Err(Defect::Section);
         }
         end = end.checked_add(place.length).ok_or(Defect::Section)?;

@@ -80,30 +80,29 @@ struct Counts {
     blocks: u16,
 }
 
+/// The shortest section: its header and the pins.
+pub(super) const LENGTH_LEAST: u32 = (section::LEN + section::PINS_LEN) as u32;
+
 /// Reads and checks the section at `place`.
-pub(super) fn read(
-    store: &Store<'_, impl FlashPort>,
-    network: &Network,
-    place: Place,
-    response_ms: Option<u32>,
-) -> Result<Section, Defect> {
+pub(super) fn read(store: &Store<'_, impl FlashPort>, network: &Network, place: Place) -> Result<Section, Defect> {
     let bytes: [u8; section::LEN] = store.record(place.at)?;
     let counts = read_counts(&bytes, place)?;
     if bytes.iter().skip(section::RESERVED).any(|byte| *byte != 0) {
         return Err(Defect::Reserved);
     }
     let settings = read_settings(&bytes)?;
+    check_counts(counts)?;
     let pins_at = place.at.saturating_add(section::LEN as u32);
     let pins = read_pins(store, pins_at)?;
     let inputs_at = pins_at.saturating_add(section::PINS_LEN as u32);
     let inputs = read_inputs(store, inputs_at, counts.inputs, &pins)?;
+    check_membership(&pins, Role::Input, inputs.iter().map(|group| group.pins), Defect::InputGroup)?;
     let outputs_at = inputs_at.saturating_add(u32::from(counts.inputs).saturating_mul(input_group::LEN as u32));
     let outputs = read_outputs(store, outputs_at, counts.outputs, &pins)?;
+    check_membership(&pins, Role::Output, outputs.iter().map(|group| group.pins), Defect::OutputGroup)?;
     let groups = Groups { inputs, outputs };
-    check_membership(&pins, &groups)?;
     let blocks_at = outputs_at.saturating_add(u32::from(counts.outputs).saturating_mul(output_group::LEN as u32));
     let program = read_blocks(store, blocks_at, counts, network)?;
-    check_response(response_ms.ok_or(Defect::Response)?, &pins, network, &program)?;
     Ok(Section { settings, pins, groups, program })
 }
 
@@ -111,15 +110,6 @@ fn read_counts(bytes: &[u8; section::LEN], place: Place) -> Result<Counts, Defec
     let inputs = u8_at(bytes, section::INPUT_GROUPS).ok_or(Defect::Section)?;
     let outputs = u8_at(bytes, section::OUTPUT_GROUPS).ok_or(Defect::Section)?;
     let blocks = u16_at(bytes, section::BLOCKS).ok_or(Defect::Section)?;
-    if usize::from(inputs) > INPUT_GROUPS_MOST {
-        return Err(Defect::InputGroup);
-    }
-    if usize::from(outputs) > OUTPUT_GROUPS_MOST {
-        return Err(Defect::OutputGroup);
-    }
-    if usize::from(blocks) > BLOCKS_MOST {
-        return Err(Defect::Block);
-    }
     let length = section::LEN
         .saturating_add(section::PINS_LEN)
         .saturating_add(usize::from(inputs).saturating_mul(input_group::LEN))
@@ -131,12 +121,24 @@ fn read_counts(bytes: &[u8; section::LEN], place: Place) -> Result<Counts, Defec
     Ok(Counts { inputs, outputs, blocks })
 }
 
+fn check_counts(counts: Counts) -> Result<(), Defect> {
+    let fit = usize::from(counts.inputs) <= INPUT_GROUPS_MOST
+        && usize::from(counts.outputs) <= OUTPUT_GROUPS_MOST
+        && usize::from(counts.blocks) <= BLOCKS_MOST;
+    if fit { Ok(()) } else { Err(Defect::Limits) }
+}
+
 fn read_settings(bytes: &[u8; section::LEN]) -> Result<Settings, Defect> {
     let field =
         |at, range: RangeInclusive<u16>, defect| u16_at(bytes, at).filter(|value| range.contains(value)).ok_or(defect);
-    let settings = Settings {
-        supply_min: field(section::SUPPLY_MIN, 7_000..=30_000, Defect::Supply)?,
-        supply_max: field(section::SUPPLY_MAX, 8_000..=33_000, Defect::Supply)?,
+    let supply_min = field(section::SUPPLY_MIN, 7_000..=30_000, Defect::Supply)?;
+    let supply_max = field(section::SUPPLY_MAX, 8_000..=33_000, Defect::Supply)?;
+    if supply_min >= supply_max {
+        return Err(Defect::Supply);
+    }
+    Ok(Settings {
+        supply_min,
+        supply_max,
         rail_min: field(section::RAIL_MIN, 2_700..=3_300, Defect::Limits)?,
         rail_max: field(section::RAIL_MAX, 3_300..=3_900, Defect::Limits)?,
         rail_debounce: field(section::RAIL_DEBOUNCE, 1..=20, Defect::Limits)?,
@@ -145,18 +147,17 @@ fn read_settings(bytes: &[u8; section::LEN]) -> Result<Settings, Defect> {
         mismatch: field(section::MISMATCH, 200..=3_000, Defect::Limits)?,
         mismatch_debounce: field(section::MISMATCH_DEBOUNCE, 5..=50, Defect::Limits)?,
         relay_move: field(section::RELAY_MOVE, 5..=100, Defect::Limits)?,
-    };
-    if settings.supply_min < settings.supply_max { Ok(settings) } else { Err(Defect::Supply) }
+    })
 }
 
 fn read_pins(store: &Store<'_, impl FlashPort>, at: u32) -> Result<Pins, Defect> {
-    let mut pins = [PinPlan { role: Role::Unused, on: Signal::High, off: Signal::Low }; PINS];
+    let mut pins = [PinPlan { role: Role::Unused, on: Signal::Low, off: Signal::Low }; PINS];
     for (plan, at) in pins.iter_mut().zip((at..).step_by(pin::LEN)) {
         let bytes: [u8; pin::LEN] = store.record(at)?;
-        *plan = read_pin(&bytes).ok_or(Defect::Pin)?;
         if u8_at(&bytes, pin::RESERVED) != Some(0) {
             return Err(Defect::Reserved);
         }
+        *plan = read_pin(&bytes).ok_or(Defect::Pin)?;
     }
     Ok(pins)
 }
@@ -174,13 +175,19 @@ fn read_pin(bytes: &[u8; pin::LEN]) -> Option<PinPlan> {
         on: u8_at(bytes, pin::ON).and_then(signal_of)?,
         off: u8_at(bytes, pin::OFF).and_then(signal_of)?,
     };
-    let differ = plan.on != plan.off && plan.off != Signal::Ossd;
     let fits = match role {
-        Role::Unused | Role::Input => true,
+        // Nothing is planned on a pin that is not used: its record is 0.
+        Role::Unused => (plan.on, plan.off) == (Signal::Low, Signal::Low),
+        Role::Input => can_be_told_apart(plan.on, plan.off),
         Role::Output => is_mostly_high(plan.on) && !is_mostly_high(plan.off),
         Role::Combined => plan.on == Signal::High && plan.off == Signal::Low,
     };
-    (differ && fits).then_some(plan)
+    fits.then_some(plan)
+}
+
+/// A steady high passes for OSSD, so these two never tell ON from OFF; and OSSD is no OFF state.
+fn can_be_told_apart(on: Signal, off: Signal) -> bool {
+    on != off && off != Signal::Ossd && (on, off) != (Signal::Ossd, Signal::High)
 }
 
 /// Whether a transistor that makes this signal conducts most of the time.
@@ -225,10 +232,11 @@ fn read_inputs(
     let (mut groups, mut taken) = (Vec::new(), 0);
     for (at, _) in (at..).step_by(input_group::LEN).zip(0..count) {
         let bytes: [u8; input_group::LEN] = store.record(at)?;
-        let group = read_input(&bytes, pins).ok_or(Defect::InputGroup)?;
-        if u16_at(&bytes, input_group::RESERVED) != Some(0) {
+        let has_other_flags = u8_at(&bytes, input_group::FLAGS).is_none_or(|flags| flags > 1);
+        if has_other_flags || u16_at(&bytes, input_group::RESERVED) != Some(0) {
             return Err(Defect::Reserved);
         }
+        let group = read_input(&bytes, pins).ok_or(Defect::InputGroup)?;
         if taken & group.pins != 0 {
             return Err(Defect::InputGroup);
         }
@@ -240,12 +248,11 @@ fn read_inputs(
 
 fn read_input(bytes: &[u8; input_group::LEN], pins: &Pins) -> Option<InputGroup> {
     let kind = group_kind(u8_at(bytes, input_group::KIND))?;
-    let flags = u8_at(bytes, input_group::FLAGS).filter(|flags| *flags <= 1)?;
     let group = InputGroup {
         pins: u16_at(bytes, input_group::PINS)?,
         discrepancy_ms: u16_at(bytes, input_group::DISCREPANCY)?,
         on_filter_ms: u32_at(bytes, input_group::ON_FILTER).filter(|ms| *ms <= TIMER_MS_MOST)?,
-        needs_start_test: flags == 1,
+        needs_start_test: u8_at(bytes, input_group::FLAGS)? == 1,
     };
     let discrepancy_fits = match kind {
         GroupKind::Single => group.discrepancy_ms == 0,
@@ -272,11 +279,11 @@ fn read_outputs(
     let (mut groups, mut taken) = (Vec::new(), 0);
     for (at, _) in (at..).step_by(output_group::LEN).zip(0..count) {
         let bytes: [u8; output_group::LEN] = store.record(at)?;
-        let set = u16_at(&bytes, output_group::PINS).ok_or(Defect::OutputGroup)?;
-        let kind = group_kind(u8_at(&bytes, output_group::KIND)).ok_or(Defect::OutputGroup)?;
         if u8_at(&bytes, output_group::RESERVED) != Some(0) {
             return Err(Defect::Reserved);
         }
+        let set = u16_at(&bytes, output_group::PINS).ok_or(Defect::OutputGroup)?;
+        let kind = group_kind(u8_at(&bytes, output_group::KIND)).ok_or(Defect::OutputGroup)?;
         if !has_right_size(kind, set) || !all_have_role(pins, set, Role::Output) || taken & set != 0 {
             return Err(Defect::OutputGroup);
         }
@@ -286,18 +293,12 @@ fn read_outputs(
     Ok(groups)
 }
 
-/// Every pin in use is in a group of its side.
-fn check_membership(pins: &Pins, groups: &Groups) -> Result<(), Defect> {
-    let inputs = groups.inputs.iter().fold(0, |all, group| all | group.pins);
-    let outputs = groups.outputs.iter().fold(0, |all, group| all | group.pins);
-    let is_member = |set: u16, at: u32| set >> at & 1 == 1;
-    let is_good = pins.iter().zip(0..).all(|(plan, at)| match plan.role {
-        Role::Unused => true,
-        Role::Input => is_member(inputs, at),
-        Role::Output => is_member(outputs, at),
-        Role::Combined => is_member(inputs, at) && is_member(outputs, at),
-    });
-    if is_good { Ok(()) } else { Err(Defect::Pin) }
+/// Every pin of a side is in a group of that side.
+fn check_membership(pins: &Pins, side: Role, groups: impl Iterator<Item = u16>, defect: Defect) -> Result<(), Defect> {
+    let grouped = groups.fold(0u16, |all, set| all | set);
+    let is_left_out =
+        |plan: &PinPlan, at: u32| (plan.role == side || plan.role == Role::Combined) && grouped >> at & 1 == 0;
+    if pins.iter().zip(0..).any(|(plan, at)| is_left_out(plan, at)) { Err(defect) } else { Ok(()) }
 }
 
 fn read_blocks(
@@ -314,21 +315,49 @@ fn read_blocks(
     Ok(builder.finish())
 }
 
-/// SSR-016: the response time holds the whole path from input to output.
-fn check_response(response_ms: u32, pins: &Pins, network: &Network, program: &Program) -> Result<(), Defect> {
-    let inputs = pins.iter().filter(|plan| matches!(plan.role, Role::Input | Role::Combined));
-    let slowest = inputs.map(evaluation_ms).max().unwrap_or(0);
-    let radio = if program.receives_memories() { network.radio_timeout_ms.saturating_add(2) } else { 0 };
-    let can = if program.receives_can() { u32::from(network.can_age_ms).saturating_add(2) } else { 0 };
-    let path = 3u32.saturating_add(slowest).saturating_add(radio).saturating_add(can);
-    if (path..=120_000).contains(&response_ms) { Ok(()) } else { Err(Defect::Response) }
+impl Section {
+    /// SSR-016: the response time holds the whole path from input to output, here and at the nodes that are heard.
+    pub(super) fn check_response(
+        &self,
+        store: &Store<'_, impl FlashPort>,
+        network: &Network,
+        response_ms: Option<u32>,
+    ) -> Result<(), Defect> {
+        let mut slowest = self.pins.iter().map(|plan| evaluation_ms(plan.role as u8, plan.on as u8)).max().unwrap_or(0);
+        let heard = self.program.heard(network);
+        for (place, _) in network.places.iter().zip(0..).filter(|(_, node): &(_, u32)| heard >> node & 1 == 1) {
+            slowest = slowest.max(slowest_of(store, *place)?);
+        }
+        let radio = if self.program.receives_memories() { network.radio_timeout_ms.saturating_add(2) } else { 0 };
+        let can = if self.program.receives_can() { u32::from(network.can_age_ms).saturating_add(2) } else { 0 };
+        let path = 3u32.saturating_add(slowest).saturating_add(radio).saturating_add(can);
+        let is_good = response_ms.is_some_and(|response| (path..=120_000).contains(&response));
+        if is_good { Ok(()) } else { Err(Defect::Response) }
+    }
 }
 
-const fn evaluation_ms(plan: &PinPlan) -> u32 {
-    match (plan.role, plan.on) {
-        (Role::Combined, _) => 5,
-        (_, Signal::Low | Signal::High) => 1,
-        (_, Signal::Ossd) => 2,
+/// The slowest input of another node, whose section is that node's own business: only its pins are looked at.
+fn slowest_of(store: &Store<'_, impl FlashPort>, place: Place) -> Result<u32, Defect> {
+    let mut slowest = 0;
+    let pins_at = place.at.saturating_add(section::LEN as u32);
+    for (at, _) in (pins_at..).step_by(pin::LEN).zip(0..PINS) {
+        let bytes: [u8; pin::LEN] = store.record(at)?;
+        let field = |at| u8_at(&bytes, at).ok_or(Defect::Response);
+        slowest = slowest.max(evaluation_ms(field(pin::ROLE)?, field(pin::ON)?));
+    }
+    Ok(slowest)
+}
+
+/// How long it takes until the end of an ON signal is seen; numbers as in the binary. What is no signal counts as the slowest.
+const fn evaluation_ms(role: u8, on: u8) -> u32 {
+    const LOW: u8 = Signal::Low as u8;
+    const HIGH: u8 = Signal::High as u8;
+    const OSSD: u8 = Signal::Ossd as u8;
+    match (role, on) {
+        (0 | 2, _) => 0,
+        (3, _) => 5,
+        (_, LOW | HIGH) => 1,
+        (_, OSSD) => 2,
         _ => 9,
     }
 }

@@ -75,7 +75,7 @@ fn what_is_no_configuration_is_told_apart() {
     };
     assert_eq!(check_for(SERIAL, &[]).err(), Some(Defect::Missing));
     assert_eq!(check_for(SERIAL, &with(4, &[2])).err(), Some(Defect::Format));
-    for length in [0u32, 4, 84, good.len() as u32 + 1, 0x8004, u32::MAX] {
+    for length in [0u32, 4, 64, good.len() as u32 + 1, 0x8004, u32::MAX] {
         assert_eq!(check_for(SERIAL, &with(8, &length.to_le_bytes())).err(), Some(Defect::Length), "{length}");
     }
     assert_eq!(check_for(SERIAL, &good[..good.len() - 8]).err(), Some(Defect::Crc));
@@ -258,7 +258,7 @@ fn group_fields_are_checked() {
     assert_eq!((input(0, 0, 2, 0), input(1, 0, 2, 0)), (Err(Defect::InputGroup), Ok(())));
     assert_eq!((input(60_000, 0, 2, 0), input(60_001, 0, 2, 0)), (Ok(()), Err(Defect::InputGroup)));
     assert_eq!((input(0, 3_600_000, 1, 1), input(0, 3_600_001, 1, 1)), (Ok(()), Err(Defect::InputGroup)));
-    assert_eq!((input(0, 0, 1, 1), input(0, 0, 1, 2)), (Ok(()), Err(Defect::InputGroup)));
+    assert_eq!((input(0, 0, 1, 1), input(0, 0, 1, 2)), (Ok(()), Err(Defect::Reserved)));
     let one = (0b1, 0, 0, 1, 0);
     assert_eq!(with_groups(&[one, one], &[]), Err(Defect::InputGroup));
     assert_eq!(with_groups(&[], &[(1, 1), (1, 1)]), Err(Defect::OutputGroup));
@@ -292,6 +292,9 @@ fn pins_are_checked() {
         (1, 3, 0),
         (1, 12, 0),
         (1, 1, 2),
+        (1, 2, 1),
+        (0, 1, 0),
+        (0, 0, 1),
         (2, 0, 1),
         (2, 8, 0),
         (2, 1, 4),
@@ -304,7 +307,9 @@ fn pins_are_checked() {
     assert_eq!(with_pin(3, input_pin(Signal::Low, Signal::High)), Err(Defect::InputGroup), "0 V alone as ON");
     let mut ungrouped = Plan::alone(SectionPlan::empty());
     ungrouped.own().pins[3] = input_pin(Signal::High, Signal::Low);
-    assert_eq!(check(&ungrouped), Err(Defect::Pin));
+    assert_eq!(check(&ungrouped), Err(Defect::InputGroup));
+    ungrouped.own().pins[3] = output_pin(Signal::High, Signal::Low);
+    assert_eq!(check(&ungrouped), Err(Defect::OutputGroup));
 }
 
 /// SSR-016: the response time holds the path: 3 ms, the slowest input, radio, CAN.
@@ -327,6 +332,15 @@ fn the_response_time_holds_the_path() {
     assert_eq!(least(&mut plan), Some(12 + 35 + 2));
     plan.own().blocks.push(block(BlockKind::MemoryReceive, 1, 3, &[], 0));
     assert_eq!(least(&mut plan), Some(12 + 35 + 2 + 100 + 2));
+    // The pins of the node that is heard count as well.
+    plan.nodes[1].section.pins[5] = COMBINED;
+    assert_eq!(least(&mut plan), Some(12 + 35 + 2 + 100 + 2), "its inputs are faster");
+    plan.own().pins[0] = input_pin(Signal::High, Signal::Low);
+    assert_eq!(least(&mut plan), Some(3 + 5 + 35 + 2 + 100 + 2), "its combined pin is slower");
+    plan.nodes[1].section.pins[6] = input_pin(Signal::InverseC, Signal::Low);
+    assert_eq!(least(&mut plan), Some(3 + 9 + 35 + 2 + 100 + 2), "its pulsed input is slower still");
+    plan.own().blocks.clear();
+    assert_eq!(least(&mut plan), Some(4), "nobody is heard");
     plan.response = 120_001;
     assert_eq!(check(&plan), Err(Defect::Response));
 }
@@ -346,9 +360,16 @@ fn sections_out_of_place_are_refused() {
     }
     // One block more than there are bytes for.
     assert_eq!(with(104 + 22, 1), Err(Defect::Section));
-    assert_eq!(with(104 + 20, 15), Err(Defect::InputGroup));
-    assert_eq!(with(104 + 20, 15 << 8), Err(Defect::OutputGroup));
-    assert_eq!(with(104 + 22, 129), Err(Defect::Block));
+    for (at, count) in [(104 + 20, 15), (104 + 20, 15 << 8), (104 + 22, 129)] {
+        assert_eq!(with(at, count), Err(Defect::Section), "more than the length has");
+    }
+    let too_many = |fill: fn(&mut SectionPlan)| {
+        let mut plan = Plan::alone(SectionPlan::empty());
+        fill(plan.own());
+        check(&plan)
+    };
+    assert_eq!(too_many(|section| section.inputs = std::vec![(1, 0, 0, 1, 0); 15]), Err(Defect::Limits));
+    assert_eq!(too_many(|section| section.outputs = std::vec![(1, 1); 15]), Err(Defect::Limits));
     assert_eq!(with(104 + 24, 1), Err(Defect::Reserved));
 }
 
@@ -368,7 +389,7 @@ fn the_largest_section_fits() {
             .collect();
     assert_eq!(check(&plan), Ok(()));
     section_of(&mut plan).blocks.push(block(BlockKind::Not, 0, 0, &[0], 0));
-    assert_eq!(check(&plan), Err(Defect::Block));
+    assert_eq!(check(&plan), Err(Defect::Limits));
 }
 
 fn section_of(plan: &mut Plan) -> &mut SectionPlan {

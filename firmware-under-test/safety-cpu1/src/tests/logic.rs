@@ -20,7 +20,15 @@ fn network() -> Network {
     let mut nodes = heapless::Vec::new();
     nodes.push(Node { can_node: Some(0), ..node(1, 0x00FF) }).unwrap();
     nodes.push(Node { can_node: Some(1), ..node(2, 0x3F00) }).unwrap();
-    Network { id: 7, radio_timeout_ms: 100, radio_period_ms: 10, can_age_ms: 35, nodes, own: 0 }
+    Network {
+        id: 7,
+        radio_timeout_ms: 100,
+        radio_period_ms: 10,
+        can_age_ms: 35,
+        nodes,
+        places: heapless::Vec::new(),
+        own: 0,
+    }
 }
 
 /// What comes in during one tick.

@@ -359,11 +359,12 @@ fn pins_of_all_roles_and_types() {
                         }
                     }
                 });
-                let differ = on != off && off != Signal::Ossd;
+                let differ = on != off && off != Signal::Ossd && (on, off) != (Signal::Ossd, Signal::High);
                 let full = [Signal::High, Signal::Ossd, Signal::A, Signal::B, Signal::C, Signal::D].contains(&on);
                 let empty = off == Signal::Low || off as u8 >= Signal::InverseA as u8;
                 let good = match role {
-                    Role::Unused | Role::Input => differ,
+                    Role::Unused => (on, off) == (Signal::Low, Signal::Low),
+                    Role::Input => differ,
                     Role::Output => full && empty,
                     Role::Combined => on == Signal::High && off == Signal::Low,
                 };

@@ -82,14 +82,31 @@ fn values_past_the_maximum_age_are_zero() {
     assert_eq!(hear(&mut can, 70, &frame(1, 1, 3, 7)), 7);
 }
 
-/// A sequence counts if it is 1 to 127 ahead.
+/// A sequence counts if it is ahead, by no more than the time allows and 127 at most.
 #[test]
 fn sequences_must_be_ahead() {
-    for (sequence, taken) in [(10u8, false), (9, false), (11, true), (137, true), (138, false), (200, false)] {
-        let mut can = can();
+    // As many as fit into the time since the last frame, 8 ms each, and 5 more.
+    for (sequence, after, taken) in [
+        (10u8, 1, false),
+        (9, 1, false),
+        (11, 1, true),
+        (15, 7, true),
+        (16, 7, false),
+        (16, 8, true),
+        (136, 975, true),
+        (137, 975, false),
+        (137, 976, true),
+        (138, 1_000, false),
+        (200, 1_000, false),
+    ] {
+        let mut can = SimpleCan::new(key(), &Network { can_age: Duration::from_millis(1_000), ..network() });
         hear(&mut can, 1, &frame(1, 1, 9, 1));
         hear(&mut can, 2, &frame(1, 1, 10, 1));
-        assert_eq!(hear(&mut can, 3, &frame(1, 1, sequence, 2)) == 2, taken, "sequence {sequence}");
+        assert_eq!(
+            hear(&mut can, 2 + after, &frame(1, 1, sequence, 2)) == 2,
+            taken,
+            "sequence {sequence} after {after}"
+        );
     }
 }
 
@@ -155,20 +172,23 @@ fn an_entry_with_many_bad_frames_reads_zero() {
     assert_eq!(hear(&mut can, 22, &corrupt), 0);
     assert_eq!(hear_two(&mut can, 23, 3), 0);
     assert_eq!(can.receive(ms(24), &frame(0, 3, 1, 0)), Err(Masquerade(3)), "an own entry is still watched");
+    (0..200).for_each(|_| assert_eq!(hear(&mut can, 25, &corrupt), 0));
     (0..ENTRY_ERROR_DRAIN_TICKS).for_each(|_| can.age(ms(30)));
     assert_eq!(hear_two(&mut can, 31, 10), 7);
 }
 
-/// Own entries take turns, their sequences go up by one, and a receiver of the text's format understands them.
+/// Own entries take turns with fresh data, the sequence goes up by one in 8 steps, and a receiver of the text's format
+/// understands them.
 #[test]
 fn own_entries_take_turns() {
     let mut can = can();
     let mut data = [0; ENTRIES];
     (data[0], data[3]) = (0x1111, 0x3333);
-    let sent: Vec<Vec<u8>> = (0..5).map(|_| can.send(&data).unwrap().to_vec()).collect();
-    let expected = [(0, 1, 0x1111), (3, 1, 0x3333), (0, 2, 0x1111), (3, 2, 0x3333), (0, 3, 0x1111)];
-    for (bytes, (entry, sequence, data)) in sent.iter().zip(expected) {
-        assert_eq!(*bytes, frame(0, entry, sequence, data));
+    for step in 0..3_000u32 {
+        let (entry, data) = if step % 2 == 0 { (0, &mut data) } else { (3, &mut data) };
+        data[usize::from(entry)] = step as u16;
+        let sequence = (1 + step / 8) as u8;
+        assert_eq!(can.send(data).unwrap().to_vec(), frame(0, entry, sequence, step as u16), "step {step}");
     }
 }
 

@@ -104,10 +104,11 @@ fn two_units_exchange_memories_and_can_bits() {
     assert_eq!(silent.outputs.trace.relays_on, 0b11);
     run(&mut silent, &mut sender, 13, false, true);
     assert_eq!(silent.outputs.trace.relays_on, 0b10);
-    // Without CAN the bit goes past the age of 35 ms, the memory stays.
-    run(&mut a, &mut b, 34, true, false);
+    // Without CAN the bit goes past the age of 35 ms, the memory stays. The last frame that counted is up to 7 ticks old: its
+    // sequence goes up once in 8.
+    run(&mut a, &mut b, 27, true, false);
     assert_eq!(a.outputs.trace.relays_on, 0b11);
-    run(&mut a, &mut b, 3, true, false);
+    run(&mut a, &mut b, 10, true, false);
     assert_eq!(a.outputs.trace.relays_on, 0b01);
     // The stop of the other unit comes with its next packet.
     b.set(0, false);

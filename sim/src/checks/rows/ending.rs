@@ -16,7 +16,7 @@ impl Checks {
     pub fn finish(&mut self, world: &mut World, now: SimTime) {
         self.finish_images(world, now);
         self.finish_restraint(world, now);
-        self.finish_dead(now);
+        self.finish_dead(world, now);
         self.finish_times(world, now);
         self.finish_log(world, now);
         self.finish_wanted(world);
@@ -60,18 +60,6 @@ impl Checks {
                 let written = self.memory.operations[pump];
                 self.no_write_with_a_bad_image.judge(now, written == 0, || {
                     format!("{written} flash operations of {} with an image that is not for it", node_of(pump))
-                });
-            }
-        }
-    }
-
-    /// Three failed tries end in exactly one alarm that names the pump.
-    fn finish_dead(&mut self, now: SimTime) {
-        for pump in 0..self.memory.dead.len() {
-            let (charged, alarms) = (self.memory.tries_charged[pump], self.memory.dead_alarms[pump]);
-            if charged >= 3 || self.memory.dead[pump] || alarms > 0 {
-                self.dead_pumps_stay_dead_and_are_named.judge(now, charged == 3 && alarms == 1, || {
-                    format!("{} has {charged} failed tries and {alarms} alarms", node_of(pump))
                 });
             }
         }
@@ -176,11 +164,12 @@ impl Checks {
         self.dead_pumps_stay_dead_and_are_named.wanted = wanted.dead;
         // Only a silence of the CIOC is an occasion, and the scenario's own is one that must come.
         self.silence_means_fail_safe.wanted = wanted.silence;
+        self.only_whole_images_are_started.wanted = wanted.starts;
     }
 }
 
 /// Whether the CIOC's firmware runs: with supply, booted, neither hung nor being replaced.
-fn cioc_works(world: &World, now: SimTime) -> bool {
+pub(super) fn cioc_works(world: &World, now: SimTime) -> bool {
     let entity = world.resource::<Nodes>().entity(NodeId::CIOC);
     let cpu = world.get::<Cpu>(entity);
     let runs = world.get::<CiocHost>(entity).is_some_and(|host| host.firmware().is_some());

@@ -32,6 +32,8 @@ pub(super) struct Running {
     application_since: SimTime,
     /// When it last heard a command, and the time before that, in case that one was lost on its way.
     heard: (Option<SimTime>, Option<SimTime>),
+    /// Since when it hears commands without a silence that leads to fail-safe mode.
+    pub(super) hears_since: SimTime,
     /// Whether it turned when it last heard a command.
     turned: bool,
     /// Why no speed can be asked of it, and when that was last so.
@@ -46,6 +48,9 @@ impl Running {
     }
 
     fn hears(&mut self, now: SimTime) {
+        if now.since(self.silent_since()) >= Span::from_secs(1) || self.heard.0.is_none() {
+            self.hears_since = now;
+        }
         self.heard = (Some(now), self.heard.0);
     }
 
@@ -56,7 +61,13 @@ impl Running {
         }
     }
 
-    fn silent_since(&self) -> SimTime {
+    /// Since when its application runs.
+    pub(super) const fn application_since(&self) -> SimTime {
+        self.application_since
+    }
+
+    /// When it last heard a command, or its application started.
+    pub(super) fn silent_since(&self) -> SimTime {
         self.heard.0.unwrap_or_default().max(self.application_since)
     }
 
@@ -73,9 +84,13 @@ pub(super) struct Trying {
 }
 
 impl Trying {
-    /// A try of a pump begins; the others settle once for it.
-    pub(super) fn begins(&mut self, pump: usize, now: SimTime) {
-        *self = Self { pump: Some(pump), since: now };
+    /// A try of a pump begins; the others settle once for it, and not anew for its next try after a short pause: a row
+    /// of short tries would never be looked at.
+    pub(super) fn begins(&mut self, pump: usize, now: SimTime, ended: Option<SimTime>) {
+        let goes_on = self.pump == Some(pump) && ended.is_some_and(|at| now.since(at) < SETTLING);
+        if !goes_on {
+            *self = Self { pump: Some(pump), since: now };
+        }
     }
 }
 
@@ -135,7 +150,7 @@ impl Checks {
             let running = &self.memory.running[pump];
             let boots = self.memory.state[pump].is_none() && power::is_powered(world, node);
             let first = running.application_since == SimTime::ZERO;
-            let why = if self.memory.dead[pump] {
+            let why = if self.is_dead(pump) {
                 Some("dead")
             } else if !power::is_powered(world, node) {
                 Some("without supply")
@@ -166,7 +181,7 @@ impl Checks {
         let in_bootloader = self.memory.state.iter().position(|state| *state == Some(PumpState::Updating));
         let Some(updating) = in_try.filter(|_| self.memory.campaign).or(in_bootloader) else { return };
         if self.memory.trying.pump != Some(updating) {
-            self.memory.trying.begins(updating, now);
+            self.memory.trying.begins(updating, now, None);
         }
         // One that does not hear the CIOC comes to this speed by its fail-safe mode: a second later, then its ramp.
         if now.since(self.memory.trying.since.max(self.memory.campaign_since)) < SETTLING {

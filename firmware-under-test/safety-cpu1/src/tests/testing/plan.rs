@@ -63,7 +63,7 @@ pub(crate) struct Plan {
     pub(crate) nodes: Vec<NodePlan>,
 }
 
-pub(crate) const UNUSED: (u8, u8, u8) = (0, Signal::High as u8, Signal::Low as u8);
+pub(crate) const UNUSED: (u8, u8, u8) = (0, 0, 0);
 
 pub(crate) fn input_pin(on: Signal, off: Signal) -> (u8, u8, u8) {
     (1, on as u8, off as u8)

@@ -1,0 +1,316 @@
+//! Checks of what the web page shows: states of the pumps, the pump in its update, percent and time left.
+//!
+//! A status of a pump *arrives* when the CIOC's controller took its frame and no fault took it from there, by the bus and
+//! not by what the CIOC says. What is shown as heard lately must have arrived lately and be true; a pump that runs its
+//! application must arrive every second. What is excused is named: a CPU that stands still, and a bus that is disturbed.
+
+use bevy_ecs::prelude::World;
+use embedded_can::Id;
+use orchestrator::{Activity, Cause, PumpStatus, Status};
+use protocol::cyclic::PumpState;
+
+use super::{BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, SimTime, Span, ending, node_of, power};
+use crate::bus::Bus;
+use crate::faults::Injection;
+use crate::scenario::FaultKind;
+
+/// The web page may lag behind the truth this long (own number of PFU-003).
+const STATUS_LAG: Span = Span::from_secs(1);
+/// A status comes every 100 ms; one that arrived within this is one heard lately (own number: three may be lost).
+const ARRIVES_EVERY: Span = Span::from_millis(400);
+/// The time left may be off by a tenth or by this (own number of PFU-031).
+const REMAINING_BAND_MS: u64 = 10_000;
+
+const STANDS_STILL: &str = "its CPU stands still";
+const DISTURBED: &str = "the bus is disturbed";
+
+/// What is remembered of the web page and what it can know.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    /// The pump that is in its update, and since when.
+    truth_since: (Option<usize>, SimTime),
+    /// Since when the CIOC's firmware works without a break.
+    works_since: SimTime,
+    /// Whether it started anew in the running campaign.
+    restarted: bool,
+    /// When a status of each pump arrived last, and the time before that, in case that one was lost on its way.
+    arrived: Vec<(Option<SimTime>, Option<SimTime>)>,
+    /// When the whole bus was last seen to be disturbed, the CIOC's controller included.
+    disturbed: Option<SimTime>,
+    /// When the controller of each pump alone was.
+    disturbed_at: Vec<Option<SimTime>>,
+}
+
+impl Live {
+    pub(super) fn new(pumps: usize) -> Self {
+        Self {
+            truth_since: (None, SimTime::ZERO),
+            works_since: SimTime::ZERO,
+            restarted: false,
+            arrived: vec![(None, None); pumps],
+            disturbed: None,
+            disturbed_at: vec![None; pumps],
+        }
+    }
+
+    /// The CIOC's firmware starts.
+    pub(super) fn cioc_starts(&mut self, now: SimTime) {
+        self.works_since = now;
+        self.restarted = true;
+    }
+
+    /// A node does not get or send its frames; that of the CIOC concerns all.
+    fn disturb(&mut self, node: NodeId, now: SimTime) {
+        match node.pump().map(|pump| usize::from(pump) - 1) {
+            Some(pump) => self.disturbed_at.iter_mut().skip(pump).take(1).for_each(|at| *at = Some(now)),
+            None if node == NodeId::CIOC => self.disturbed = Some(now),
+            None => {}
+        }
+    }
+
+    fn is_disturbed(&self, pump: usize, now: SimTime) -> bool {
+        let lately = |at: Option<SimTime>| at.is_some_and(|at| now.since(at) <= STATUS_LAG);
+        lately(self.disturbed) || lately(self.disturbed_at[pump])
+    }
+
+    fn silence(&self, pump: usize, now: SimTime) -> Option<Span> {
+        self.arrived[pump].0.map(|at| now.since(at))
+    }
+}
+
+/// The pump, as an index, whose status a frame with this id is.
+pub(super) fn status_of(id: Id) -> Option<usize> {
+    let Id::Standard(id) = id else { return None };
+    let index = id.as_raw().checked_sub(0x201).map(usize::from)?;
+    (index < usize::from(protocol::ids::PumpNumber::MOST)).then_some(index)
+}
+
+impl Checks {
+    /// Notes which statuses arrive, and when the bus is disturbed.
+    pub(super) fn see_statuses(&mut self, world: &World, now: SimTime, record: &BusRecord) {
+        let live = &mut self.memory.live;
+        match record {
+            BusRecord::Frame { frame, sender, .. } => {
+                let arrived = status_of(frame.id()).filter(|pump| *sender == node_of(*pump));
+                if let Some(place) = arrived.and_then(|pump| live.arrived.get_mut(pump))
+                    && world.resource::<Bus>().receivers() & NodeId::CIOC.bit() != 0
+                {
+                    *place = (Some(now), place.0);
+                }
+            }
+            BusRecord::Lost { node, id, .. } | BusRecord::Overrun { node, id } => {
+                live.disturb(*node, now);
+                if *node == NodeId::CIOC
+                    && let Some(place) = status_of(*id).and_then(|pump| live.arrived.get_mut(pump))
+                    && place.0 == Some(now)
+                {
+                    *place = (place.1, place.1);
+                }
+            }
+            BusRecord::Error { .. } => live.disturbed = Some(now),
+            _ => {}
+        }
+    }
+
+    /// Looks at the web page, as far as the CIOC's firmware works and has had its time.
+    pub(super) fn look_at_status(&mut self, world: &mut World, now: SimTime) {
+        let updating = self.memory.state.iter().position(|state| *state == Some(PumpState::Updating));
+        if self.memory.live.truth_since.0 != updating {
+            self.memory.live.truth_since = (updating, now);
+        }
+        let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
+        let firmware = world.get::<CiocHost>(cioc).and_then(CiocHost::firmware);
+        let Some(status) = firmware.filter(|_| ending::cioc_works(world, now)).map(orchestrator::Orchestrator::status)
+        else {
+            self.memory.live.works_since = now;
+            return;
+        };
+        if now.since(self.memory.live.works_since) < STATUS_LAG {
+            return;
+        }
+        self.look_at_activity(world, now, &status);
+        self.look_for_disturbances(world, now);
+        for shown in &status.pumps {
+            self.look_at_shown(world, now, shown);
+        }
+        self.look_at_percent(now, status.percent);
+    }
+
+    /// The web page names the pump that is really being written to, within a second.
+    fn look_at_activity(&mut self, world: &World, now: SimTime, status: &Status) {
+        let (Some(updating), since) = self.memory.live.truth_since else { return };
+        if now.since(since) < STATUS_LAG || !power::is_powered(world, node_of(updating)) {
+            return;
+        }
+        let shown = match status.activity {
+            Activity::Updating { pump, .. } => Some(pump.index()),
+            _ => None,
+        };
+        // After the CIOC went off in mid-update a pump stays in its bootloader until its session lapses.
+        if !self.memory.try_open[updating] {
+            return;
+        }
+        self.status_is_live.judge(now, shown == Some(updating), || {
+            format!("{} is being updated, the status shows {shown:?}", node_of(updating))
+        });
+    }
+
+    /// What is shown of a pump is what the CIOC can know, and true. It counts as looked at while a campaign runs.
+    fn look_at_shown(&mut self, world: &World, now: SimTime, shown: &PumpStatus) {
+        let pump = shown.pump.index();
+        if pump >= self.memory.state.len() {
+            return;
+        }
+        self.status_is_live.n += u64::from(self.memory.campaign);
+        let Some(wrong) = self.wrong_about(world, now, shown) else { return };
+        let node = node_of(pump);
+        let stands_still = self.memory.stood_still[pump].is_some_and(|at| now.since(at) <= STATUS_LAG);
+        match (stands_still, self.memory.live.is_disturbed(pump, now)) {
+            (true, _) => self.status_is_live.leave_out(node, STANDS_STILL),
+            (_, true) => self.status_is_live.leave_out(node, DISTURBED),
+            _ => self.status_is_live.forbid(now, false, || format!("{node} {wrong}")),
+        }
+    }
+
+    fn wrong_about(&self, world: &World, now: SimTime, shown: &PumpStatus) -> Option<String> {
+        let pump = shown.pump.index();
+        let silence = self.memory.live.silence(pump, now);
+        let state = self.memory.state[pump];
+        let long = |since: SimTime| now.since(since) > STATUS_LAG;
+        let runs = state.is_some_and(PumpState::is_application) && power::is_powered(world, node_of(pump));
+        let told = shown.reported.as_ref().map(|status| status.state);
+        match silence {
+            _ if runs
+                && long(self.memory.running[pump].application_since())
+                && silence.is_none_or(|it| it > STATUS_LAG) =>
+            {
+                Some("runs its application, and no status of it arrives".to_owned())
+            }
+            Some(silence) if silence <= ARRIVES_EVERY && !shown.fresh => {
+                Some("is shown as silent though its status arrives".to_owned())
+            }
+            // A look comes every 100 ms, a status may be on its way for as long.
+            _ if shown.fresh && silence.is_none_or(|it| it > STATUS_LAG + ARRIVES_EVERY) => {
+                Some("is shown as heard though no status of it arrives".to_owned())
+            }
+            _ if shown.fresh && state.is_some() && long(self.memory.state_since[pump]) && told != state => {
+                Some(format!("is in {state:?}, the status shows {told:?}"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Notes whose frames may be late or missing by the faults that act now.
+    fn look_for_disturbances(&mut self, world: &World, now: SimTime) {
+        let live = &mut self.memory.live;
+        for injection in world.resource::<Faults>().list.iter().filter(|one| one.active > 0) {
+            match disturbs(injection) {
+                Disturbs::Nothing => {}
+                Disturbs::Bus => live.disturbed = Some(now),
+                Disturbs::Nodes => injection.nodes.iter().for_each(|node| live.disturb(*node, now)),
+            }
+        }
+    }
+
+    /// While the campaign runs the page shows what was told last or more, and never its good end.
+    fn look_at_percent(&mut self, now: SimTime, percent: u8) {
+        if !self.memory.campaign {
+            return;
+        }
+        // The end of a campaign may be in memory while the restart kept its notices back.
+        let ended = self.memory.good_end || self.memory.live.restarted;
+        let before = self.memory.percent;
+        self.progress_is_true.forbid(now, percent >= before && (percent < 100 || ended), || {
+            format!("the page shows {percent} % in the campaign, {before} % were told before")
+        });
+    }
+
+    /// Percent never falls, over a restart of the CIOC neither, and is 100 only once the log tells of the good end.
+    pub(super) fn percent_shown(&mut self, now: SimTime, percent: u8) {
+        let (before, ended) = (self.memory.percent, self.memory.good_end);
+        self.progress_is_true.judge(now, percent >= before, || format!("percent fell from {before} to {percent}"));
+        self.progress_is_true
+            .forbid(now, percent < 100 || (percent == 100 && ended), || format!("{percent} % before the good end"));
+        self.memory.percent = percent;
+    }
+
+    /// A campaign begins that no other went before.
+    pub(super) fn progress_begins(&mut self) {
+        self.memory.percent = 0;
+        self.memory.good_end = false;
+        self.memory.live.restarted = false;
+        self.memory.remaining = None;
+        self.memory.shown.clear();
+    }
+
+    /// The time left rises only with a cause.
+    pub(super) fn remaining_shown(&mut self, now: SimTime, left: Option<u64>, cause: Option<Cause>) {
+        let Some(left) = left else { return };
+        if let Some(before) = self.memory.remaining {
+            self.progress_is_true.judge(now, left <= before || cause.is_some(), || {
+                format!("the time left rose from {before} ms to {left} ms without a cause")
+            });
+        }
+        self.memory.remaining = Some(left);
+        self.memory.shown.push((now, left));
+    }
+
+    /// In a run without faults each time left that was shown is held against the end as it came.
+    fn finish_remaining(&mut self, now: SimTime) {
+        for (at, left) in std::mem::take(&mut self.memory.shown) {
+            let truth = now.since(at).as_nanos() / 1_000_000;
+            let allowed = (truth / 10).max(REMAINING_BAND_MS);
+            self.remaining_time_is_right.judge(now, left.abs_diff(truth) <= allowed, || {
+                format!("at {at} ms the time left was shown as {left} ms, it was {truth} ms")
+            });
+        }
+    }
+
+    /// The CIOC tells that its campaign ended.
+    pub(super) fn finished(&mut self, world: &World, now: SimTime, errors: bool) {
+        self.memory.campaign = false;
+        // Consent holds for one campaign, and the next one is told anew.
+        self.memory.said_yes = false;
+        self.memory.paused = false;
+        self.memory.disturbed |= errors || !world.resource::<Faults>().list.is_empty();
+        if !self.memory.disturbed {
+            self.finish_remaining(now);
+        }
+        let percent = self.memory.percent;
+        let dead = (0..self.memory.deaths.len()).filter(|pump| self.is_dead(*pump)).count();
+        self.progress_is_true.judge(now, (percent == 100) == (dead == 0 && !errors), || {
+            format!("the campaign ended at {percent} % with {dead} dead pumps, errors: {errors}")
+        });
+    }
+
+    /// Notes what the log tells of a campaign.
+    pub(super) fn see_campaign_entry(&mut self, event: LogEvent) {
+        self.memory.good_end |= event == LogEvent::CampaignFinished;
+    }
+}
+
+/// Whose frames a fault keeps from their way.
+enum Disturbs {
+    Nothing,
+    Bus,
+    Nodes,
+}
+
+fn disturbs(injection: &Injection) -> Disturbs {
+    use FaultKind as Kind;
+    match injection.fault.kind {
+        Kind::BitErrors(_)
+        | Kind::Burst(_)
+        | Kind::FrameHit(_)
+        | Kind::OpenBus
+        | Kind::StuckDominant
+        | Kind::StuckRecessive
+        | Kind::Babbling(_) => Disturbs::Bus,
+        Kind::FrameLoss(_)
+        | Kind::ReceiveOverrun(_)
+        | Kind::Unplugged
+        | Kind::ControllerSlow(_)
+        | Kind::ControllerStopped => Disturbs::Nodes,
+        _ => Disturbs::Nothing,
+    }
+}

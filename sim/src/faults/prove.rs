@@ -1,0 +1,183 @@
+//! Proofs by what the target or the bus showed, for faults whose own setting proves nothing.
+//!
+//! | Fault | Proven by |
+//! |---|---|
+//! | power cut, feed off | a node of the place lost its power or lived on its hold-up; or stays dark though another cut is over |
+//! | sag, ramp, over-voltage, bounce | a node with power measured a voltage beyond half of the way to the level asked for |
+//! | unplugged, open bus, controller stopped | a node with power did not take a frame that it would have taken without the fault |
+//! | line stuck | an error frame, or error counters that rose |
+//! | clock drift | a CPU that runs shows another time than its own clock would show, by a tick of its timer or more |
+//!
+//! So a fault at a node that has no power while it lasts has not acted, and its run is inconclusive.
+
+use bevy_ecs::prelude::World;
+
+use super::Injection;
+use super::act::{Setting, switched};
+use crate::bus::{Bus, BusRecord, LinkState, Medium};
+use crate::hosts::cpu::Cpu;
+use crate::kernel::{SimTime, Span};
+use crate::node::{NodeId, Nodes};
+use crate::power::{self, Branch, PowerRecord};
+use crate::record::Record;
+use crate::scenario::{FaultKind, Place};
+
+/// A clock that the timer reads without granularity is read to the microsecond.
+const FINEST_TICK: Span = Span::from_micros(1);
+
+/// The nodes whose supply a fault acts on; those of its place, or all behind a source or feed.
+fn supplied<'a>(world: &'a World, injection: &'a Injection) -> impl Iterator<Item = NodeId> + 'a {
+    let everywhere = matches!(injection.fault.place, Place::Supply | Place::AllNodes);
+    let feed = matches!(injection.fault.place, Place::PumpFeed | Place::AllPumps);
+    let nodes = world.resource::<Nodes>().iter().map(|(node, _)| node);
+    let meant = move |node: &NodeId| everywhere || (feed && node.pump().is_some()) || injection.nodes.contains(node);
+    nodes.filter(meant).filter(|node| power::branch_of(world, *node).is_some())
+}
+
+/// What each node measures as the fault begins, in mV.
+pub(super) fn voltages(world: &World, now: SimTime, injection: &Injection) -> Vec<(NodeId, u32)> {
+    supplied(world, injection).map(|node| (node, power::supply_mv(world, node, now))).collect()
+}
+
+/// What in this record, or in the world at this instant, shows that the injection acted.
+pub(super) fn proof(world: &World, now: SimTime, injection: &Injection, record: &Record) -> Option<String> {
+    match (&injection.fault.kind, record) {
+        (FaultKind::PowerCut | FaultKind::FeedOff, Record::Power(record)) => loss(world, now, injection, record),
+        // Each dip is counted; the levels in between are not ours.
+        (FaultKind::Bounce(_), Record::Power(PowerRecord::Level { to_mv: Some(_), .. })) if injection.active > 0 => {
+            moved(world, now, injection, 0)
+        }
+        (FaultKind::Sag(level) | FaultKind::OverVoltage(level), _) if is_open(injection) => {
+            moved(world, now, injection, level.to.millivolts())
+        }
+        (FaultKind::Ramp(ramp), _) if is_open(injection) => moved(world, now, injection, ramp.to.millivolts()),
+        (
+            FaultKind::Unplugged | FaultKind::OpenBus | FaultKind::ControllerStopped,
+            Record::Bus(BusRecord::Frame { frame, sender, .. }),
+        ) if is_open(injection) => {
+            let misses = missed(world, injection, *sender)?;
+            Some(format!("{misses} did not take the frame {:#05x} of {sender}", protocol::frame::raw_id(frame.id())))
+        }
+        (FaultKind::StuckDominant | FaultKind::StuckRecessive, Record::Bus(record)) if is_open(injection) => {
+            stuck(injection, record)
+        }
+        (FaultKind::ClockDrift(_), _) if is_open(injection) => drifted(world, now, injection),
+        _ => None,
+    }
+}
+
+/// It acts now, and what it does since it last began is not proven yet.
+fn is_open(injection: &Injection) -> bool {
+    injection.active > 0 && injection.activations < u64::from(injection.begun)
+}
+
+fn loss(world: &World, now: SimTime, injection: &Injection, record: &PowerRecord) -> Option<String> {
+    let behind = |node: NodeId| {
+        let branch = power::branch_of(world, node);
+        injection.nodes.contains(&node) || switched(injection).iter().any(|one| branch == Some(*one))
+    };
+    match record {
+        PowerRecord::Lost { node, .. } if injection.active > 0 && behind(*node) => {
+            Some(format!("{node} lost its power"))
+        }
+        // Its end is the very instant at which the voltage is back.
+        PowerRecord::RodeThrough { node, below } if now <= injection.until && behind(*node) => {
+            Some(format!("{node} lived on its hold-up for {below} ms"))
+        }
+        _ => None,
+    }
+}
+
+/// A cut that another one outlives no longer: the node stays dark because of `injection` alone.
+pub(super) fn stays_dark(world: &World, now: SimTime, injection: &Injection) -> Option<String> {
+    if !matches!(injection.fault.kind, FaultKind::PowerCut | FaultKind::FeedOff) || !is_open(injection) {
+        return None;
+    }
+    if switched(injection).contains(&Branch::Pumps(0)) {
+        return (power::source_mv(world, now) > 0).then(|| "the pumps' feed stays off".to_owned());
+    }
+    let arriving = |node: &&NodeId| match node.pump() {
+        Some(_) => power::feed_mv(world, now) > 0,
+        None => power::source_mv(world, now) > 0,
+    };
+    let dark = injection.nodes.iter().find(arriving)?;
+    Some(format!("{dark} stays without supply, which another fault had cut before"))
+}
+
+/// A node with power measures a voltage that is beyond half of the way from what it measured before to `to_mv`.
+fn moved(world: &World, now: SimTime, injection: &Injection, to_mv: u32) -> Option<String> {
+    let nominal = world.resource::<Setting>().nominal_mv;
+    injection.before.iter().find_map(|(node, before)| {
+        // One that was dark would have its full voltage now without the fault.
+        let before = if *before == 0 { nominal } else { *before };
+        let mv = power::supply_mv(world, *node, now);
+        let half = before.midpoint(to_mv);
+        let beyond = (to_mv < before && mv <= half) || (to_mv > before && mv >= half);
+        (beyond && power::is_powered(world, *node)).then(|| format!("{node} measures {mv} mV, {before} mV before"))
+    })
+}
+
+/// A node that did not take the frame of `sender` that has just been sent, and would have taken it without the fault.
+fn missed(world: &World, injection: &Injection, sender: NodeId) -> Option<NodeId> {
+    let bus = world.resource::<Bus>();
+    let nodes = world.resource::<Nodes>();
+    let everyone = nodes.iter().fold(0, |mask, (node, _)| mask | node.bit());
+    let of_the_sender = |medium: Medium| medium.segments(everyone).into_iter().find(|one| one & sender.bit() != 0);
+    let together = of_the_sender(without(bus.medium(), injection))?;
+    let still_together = of_the_sender(bus.medium())?;
+    let listens = |node: NodeId| match injection.fault.kind {
+        FaultKind::ControllerStopped => bus.state(node) == LinkState::Stopped,
+        _ => {
+            let is_off = still_together & node.bit() == 0;
+            is_off && matches!(bus.state(node), LinkState::Active | LinkState::Passive)
+        }
+    };
+    let concerned = |node: NodeId| {
+        matches!(injection.fault.kind, FaultKind::OpenBus)
+            || injection.nodes.contains(&node)
+            || (matches!(injection.fault.kind, FaultKind::Unplugged) && injection.nodes.contains(&sender))
+    };
+    let runs = |node: NodeId| match world.get::<Cpu>(nodes.entity(node)) {
+        Some(cpu) => cpu.running,
+        None => power::branch_of(world, node).is_none_or(|_| power::is_powered(world, node)),
+    };
+    let mut others = nodes.iter().map(|(node, _)| node).filter(|node| *node != sender && node.bit() & together != 0);
+    others.find(|node| concerned(*node) && listens(*node) && runs(*node) && bus.receivers() & node.bit() == 0)
+}
+
+/// The wiring as it would be without the fault.
+fn without(medium: Medium, injection: &Injection) -> Medium {
+    let own = injection.nodes.iter().fold(0, |mask, node| mask | node.bit());
+    match injection.fault.kind {
+        FaultKind::Unplugged => Medium { unplugged: medium.unplugged & !own, ..medium },
+        FaultKind::OpenBus => {
+            let behind = injection.nodes.first().map_or(0, |node| node.bit());
+            Medium { open_after: medium.open_after & !behind, ..medium }
+        }
+        _ => medium,
+    }
+}
+
+fn stuck(injection: &Injection, record: &BusRecord) -> Option<String> {
+    let line = if matches!(injection.fault.kind, FaultKind::StuckDominant) { "dominant" } else { "recessive" };
+    match record {
+        BusRecord::Error { .. } => Some(format!("an error frame on a line that reads {line}")),
+        BusRecord::State { node, tec, rec, .. } | BusRecord::Counters { node, tec, rec } if *tec > 0 || *rec > 0 => {
+            Some(format!("the error counters of {node} rose on a line that reads {line}"))
+        }
+        _ => None,
+    }
+}
+
+fn drifted(world: &World, now: SimTime, injection: &Injection) -> Option<String> {
+    injection.nodes.iter().find_map(|node| {
+        let cpu = world.get::<Cpu>(world.resource::<Nodes>().get(*node)?)?;
+        let tick = cpu.options.timer_resolution.max(FINEST_TICK);
+        let gained = cpu.gained_ns(now);
+        let measurable = cpu.running && gained.unsigned_abs() >= tick.as_nanos();
+        measurable.then(|| {
+            let (ppm, us) = (cpu.options.clock_ppm, gained / 1_000);
+            format!("the clock of {node} runs {ppm} ppm off and has gained {us} us")
+        })
+    })
+}

@@ -1,0 +1,378 @@
+//! One CPU of a unit with everything that hangs at it alone: clock, memories, converter, inbox.
+
+use std::collections::VecDeque;
+
+use safety_common::fault::Detection;
+use safety_common::io::{
+    BootInputs, C2cReceived, CanReceived, FlashCommand, FlashResult, Forward, LogicTrace, Mode, ResetCause, Retained,
+    TickInputs, TickOutputs,
+};
+use safety_common::{DIVIDER_PPM, PINS, RAIL_DIVIDER_PPM};
+use safety_cpu1::Cpu1;
+use safety_cpu2::Cpu2;
+use units::Instant;
+
+use super::clock::Clock;
+use super::memory::{Flash, Ram};
+use super::pins::{Seen, counts};
+use crate::kernel::{SimTime, Span};
+
+/// Erasing the configuration area takes this long (own number).
+const ERASE_TIME: Span = Span::from_millis(400);
+/// Programming a row takes this long (own number).
+const ROW_TIME: Span = Span::from_micros(200);
+
+/// Timing of a CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct CoreOptions {
+    /// From power-good or reset to the first tick.
+    pub boot: Span,
+    /// How fast its clock runs without a fault, in ppm.
+    pub ppm: i32,
+    /// What the logic takes of each tick, in ns of its own time.
+    pub logic_ns: u64,
+}
+
+/// The firmware of either CPU.
+#[derive(Clone)]
+pub enum Firmware {
+    /// CPU1.
+    One(Box<Cpu1>),
+    /// CPU2.
+    Two(Box<Cpu2>),
+}
+
+impl Firmware {
+    fn boot(cpu: usize, inputs: BootInputs) -> Self {
+        if cpu == 0 { Self::One(Box::new(Cpu1::boot(&inputs))) } else { Self::Two(Box::new(Cpu2::boot(inputs))) }
+    }
+}
+
+/// A channel of the converter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdcChannel {
+    /// A pin.
+    Pin(u8),
+    /// The supply.
+    Supply,
+    /// The feed of the transistors.
+    SioPower,
+    /// The other CPU's rail.
+    Rail,
+}
+
+/// What is wrong with a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdcFault {
+    /// It shows so many millionths of what it should.
+    Gain(u32),
+    /// It shows so much more, in mV at the divider's input.
+    Offset(i32),
+    /// It shows this, in mV at the divider's input.
+    Stuck(u32),
+}
+
+/// What came over the link and is not yet due.
+#[derive(Clone, Debug)]
+pub struct Arriving<T> {
+    /// When it is there.
+    pub at: SimTime,
+    /// What.
+    pub what: T,
+}
+
+/// What became of a step's outputs that acts within the tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// All outputs of this CPU off.
+    pub all_off: bool,
+    /// This CPU's coils.
+    pub relays: u8,
+}
+
+/// State of one CPU.
+#[derive(Clone)]
+pub struct Core {
+    /// 0 is CPU1, 1 is CPU2.
+    pub index: usize,
+    /// Its timing.
+    pub options: CoreOptions,
+    /// Its firmware while it runs.
+    pub firmware: Option<Firmware>,
+    /// Its clock.
+    pub clock: Clock,
+    /// Counts resets; events of an earlier life are ignored.
+    pub life: u32,
+    /// Restarts as the hardware counts them.
+    pub restarts: u32,
+    /// What the last software reset keeps.
+    pub retained: Retained,
+    /// RAM.
+    pub ram: Ram,
+    /// Flash.
+    pub flash: Flash,
+    /// Packets of the peer.
+    pub packets: VecDeque<Arriving<heapless::Vec<u8, { safety_common::c2c::RECEIVE_LEN_MOST }>>>,
+    /// Messages of the peer.
+    pub forwards: VecDeque<Arriving<Forward>>,
+    /// Radio packets.
+    pub radio: VecDeque<Arriving<safety_common::io::Bytes>>,
+    /// CAN frames received, and identifiers sent.
+    pub can: Vec<CanReceived>,
+    /// Identifiers of frames that have left.
+    pub can_sent: Vec<u16>,
+    /// What the present step will do in this tick.
+    pub effects: Effects,
+    /// Mode after the last step.
+    pub mode: Mode,
+    /// What the logic last saw and wanted.
+    pub logic: LogicTrace,
+    /// `SIO_PWR` in the test dip that was asked for in the last step and the one before, in mV.
+    pub dips: [Option<u32>; 2],
+    /// Whether it stands still.
+    pub halted: bool,
+    /// Whether it does so for good: its watchdog is dead with it.
+    pub dead: bool,
+    /// What its logic takes instead of the usual, in ns of its own time.
+    pub overload: Option<u64>,
+    /// Whether the timer that guards the logic's time is dead.
+    pub no_deadline: bool,
+    /// When the watchdog was last served.
+    pub served: SimTime,
+    /// Faults of the converter with who put them in.
+    pub adc: Vec<(u16, AdcChannel, AdcFault)>,
+    operation: Option<(SimTime, FlashCommand)>,
+    last_logic_ns: u64,
+}
+
+/// What a CPU sees at the start of a tick beside what it holds itself.
+pub struct Around {
+    /// Its pins.
+    pub seen: Seen,
+    /// Supply in mV.
+    pub supply_mv: u32,
+    /// `SIO_PWR` in mV.
+    pub feed_mv: u32,
+    /// The other CPU's rail in mV.
+    pub rail_mv: u32,
+    /// Mirror contacts.
+    pub contacts: u8,
+}
+
+/// What a step wrote and read of the memories: lowest and highest word and address; nothing when the lowest is greater.
+#[derive(Clone, Copy, Debug)]
+pub struct Touched {
+    /// Words of RAM.
+    pub ram: (u32, u32),
+    /// Addresses of flash.
+    pub flash: (u32, u32),
+}
+
+impl Core {
+    /// A CPU without power.
+    #[must_use]
+    pub fn new(index: usize, options: CoreOptions, ram: Ram, flash: Flash) -> Self {
+        Self {
+            index,
+            options,
+            firmware: None,
+            clock: Clock::new(options.ppm, SimTime::ZERO),
+            life: 0,
+            restarts: 0,
+            retained: Retained::default(),
+            ram,
+            flash,
+            packets: VecDeque::new(),
+            forwards: VecDeque::new(),
+            radio: VecDeque::new(),
+            can: Vec::new(),
+            can_sent: Vec::new(),
+            effects: Effects::default(),
+            mode: Mode::Starting,
+            logic: LogicTrace::default(),
+            dips: [None; 2],
+            halted: false,
+            dead: false,
+            overload: None,
+            no_deadline: false,
+            served: SimTime::ZERO,
+            adc: Vec::new(),
+            operation: None,
+            last_logic_ns: 0,
+        }
+    }
+
+    /// 1 or 2.
+    #[must_use]
+    pub const fn number(&self) -> u8 {
+        self.index as u8 + 1
+    }
+
+    /// Everything volatile is gone; what was kept comes back with the next boot.
+    pub fn stop(&mut self, kept: Option<Retained>) {
+        self.firmware = None;
+        self.halted = self.dead;
+        self.life += 1;
+        self.retained = kept.unwrap_or_default();
+        self.packets.clear();
+        self.forwards.clear();
+        self.radio.clear();
+        self.can.clear();
+        self.can_sent.clear();
+        self.effects = Effects::default();
+        self.logic = LogicTrace::default();
+        self.dips = [None; 2];
+        self.operation = None;
+        self.last_logic_ns = 0;
+    }
+
+    /// The firmware starts.
+    pub fn boot(&mut self, now: SimTime, cause: ResetCause) {
+        self.restarts += 1;
+        self.clock = Clock::new(self.clock.ppm(), now);
+        self.served = now;
+        self.mode = Mode::Starting;
+        let inputs = BootInputs { cause, retained: self.retained, restarts: self.restarts };
+        self.firmware = Some(Firmware::boot(self.index, inputs));
+    }
+
+    /// What the logic takes in this tick, in ns of its own time.
+    #[must_use]
+    pub fn logic_ns(&self) -> u64 {
+        self.overload.unwrap_or(self.options.logic_ns)
+    }
+
+    /// One step of the firmware; `None` without one.
+    pub fn step(&mut self, now: SimTime, around: &Around) -> Option<(TickOutputs, Touched)> {
+        let packets = self.received(now);
+        let forward = taken(&mut self.forwards, now);
+        let radio = taken(&mut self.radio, now);
+        let can = std::mem::take(&mut self.can);
+        let can_sent = std::mem::take(&mut self.can_sent);
+        let flash_result = self.flash_result(now);
+        let dip = self.dips[1];
+        self.dips[1] = self.dips[0].take();
+        let inputs = TickInputs {
+            tick: self.clock.tick(),
+            logic_time_ns: u32::try_from(self.last_logic_ns).unwrap_or(u32::MAX),
+            analog: self.analog(around),
+            levels: around.seen.levels,
+            drivers: around.seen.drivers,
+            relay_feedback: around.contacts,
+            sio_power_in_dip: dip.map_or(0, |mv| self.counts(AdcChannel::SioPower, mv)),
+            c2c: &packets,
+            forward: &forward,
+            radio: &radio,
+            can: &can,
+            can_sent: &can_sent,
+            usb: &[],
+            flash: flash_result,
+        };
+        self.last_logic_ns = self.logic_ns();
+        let clock = Instant::from_micros(u64::from(self.clock.tick()) * 1_000);
+        let mut ram = self.ram.port();
+        let flash = self.flash.port();
+        let out = match self.firmware.as_mut()? {
+            Firmware::One(cpu) => cpu.step(clock, &inputs, &mut ram, &flash),
+            Firmware::Two(cpu) => cpu.step(clock, &inputs, &mut ram, &flash),
+        };
+        let touched = Touched { ram: (ram.lowest, ram.highest), flash: (flash.lowest.get(), flash.highest.get()) };
+        if let Some(command) = out.flash {
+            let takes = if matches!(command, FlashCommand::EraseConfiguration) { ERASE_TIME } else { ROW_TIME };
+            self.operation = Some((now + takes, command));
+        }
+        if out.watchdog {
+            self.served = now;
+        }
+        Some((out, touched))
+    }
+
+    /// The hardware timer: the logic's time is over.
+    pub fn deadline(&mut self, now: SimTime) -> Option<TickOutputs> {
+        let clock = self.clock.shows(now);
+        let out = match self.firmware.as_mut()? {
+            Firmware::One(cpu) => cpu.deadline(clock),
+            Firmware::Two(cpu) => cpu.deadline(clock),
+        };
+        self.served = now;
+        Some(out)
+    }
+
+    fn received(&mut self, now: SimTime) -> Vec<C2cReceived> {
+        let clock = &self.clock;
+        let mut list = Vec::new();
+        while self.packets.front().is_some_and(|packet| packet.at <= now) {
+            let Some(packet) = self.packets.pop_front() else { break };
+            list.push(C2cReceived { at: clock.shows(packet.at), bytes: packet.what });
+        }
+        list
+    }
+
+    fn flash_result(&mut self, now: SimTime) -> Option<FlashResult> {
+        let (ends, command) = self.operation?;
+        if ends > now {
+            return None;
+        }
+        self.operation = None;
+        self.flash.carry_out(&command);
+        Some(FlashResult::Done)
+    }
+
+    fn analog(&self, around: &Around) -> safety_common::io::AnalogCounts {
+        let mut known: [(u32, u16); 2] = [(0, 0), (around.supply_mv, self.count(around.supply_mv))];
+        let supply = known[1].1;
+        let mut of = |mv: u32| {
+            if mv != known[0].0 && mv != known[1].0 {
+                known[0] = (mv, self.count(mv));
+            }
+            if mv == known[1].0 { known[1].1 } else { known[0].1 }
+        };
+        let mut pins: [u16; PINS] = std::array::from_fn(|pin| of(around.seen.millivolts[pin]));
+        let mut sio_power = of(around.feed_mv);
+        let (mut supply, mut rail) = (supply, counts(around.rail_mv, RAIL_DIVIDER_PPM));
+        for (_, channel, _) in &self.adc {
+            match *channel {
+                AdcChannel::Pin(pin) => {
+                    let pin = usize::from(pin) % PINS;
+                    pins[pin] = self.counts(*channel, around.seen.millivolts[pin]);
+                }
+                AdcChannel::Supply => supply = self.counts(*channel, around.supply_mv),
+                AdcChannel::SioPower => sio_power = self.counts(*channel, around.feed_mv),
+                AdcChannel::Rail => rail = self.counts(*channel, around.rail_mv),
+            }
+        }
+        safety_common::io::AnalogCounts { pins, supply, sio_power, rail }
+    }
+
+    fn count(&self, millivolts: u32) -> u16 {
+        counts(millivolts, DIVIDER_PPM[self.index % 2])
+    }
+
+    /// What a channel shows with its faults.
+    #[must_use]
+    pub fn counts(&self, channel: AdcChannel, millivolts: u32) -> u16 {
+        let faults = self.adc.iter().filter(|(_, own, _)| *own == channel);
+        let millivolts = faults.fold(millivolts, |mv, (_, _, fault)| match fault {
+            AdcFault::Gain(ppm) => u32::try_from(u64::from(mv) * u64::from(*ppm) / 1_000_000).unwrap_or(u32::MAX),
+            AdcFault::Offset(by) => mv.saturating_add_signed(*by),
+            AdcFault::Stuck(at) => *at,
+        });
+        if channel == AdcChannel::Rail { counts(millivolts, RAIL_DIVIDER_PPM) } else { self.count(millivolts) }
+    }
+}
+
+/// Takes what is there by now.
+fn taken<T>(queue: &mut VecDeque<Arriving<T>>, now: SimTime) -> Vec<T> {
+    let mut list = Vec::new();
+    while queue.front().is_some_and(|one| one.at <= now) {
+        list.extend(queue.pop_front().map(|one| one.what));
+    }
+    list
+}
+
+/// The first internal fault among detections.
+#[must_use]
+pub fn internal(detections: &[Detection]) -> Option<Detection> {
+    let is_internal = |one: &&Detection| one.fault.reaction() == safety_common::fault::Reaction::SafeState;
+    detections.iter().find(is_internal).copied()
+}

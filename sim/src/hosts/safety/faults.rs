@@ -1,0 +1,245 @@
+//! Faults of safety units: how each reaches the unit, how it goes again, and what is read back.
+//!
+//! The healthy path of a unit holds no fault but in ports made for it: lines, cells, converter channels, wires, contacts.
+
+use bevy_ecs::prelude::World;
+use safety_common::io::ResetCause;
+
+use super::core::{AdcChannel, AdcFault};
+use super::memory::{CellFault, CellPlace};
+use super::pins::Wiring;
+use super::unit::Unit;
+use super::{Units, show_devices, unit_of};
+use crate::event::Context;
+use crate::node::NodeId;
+use crate::scenario::{AdcError, AdcInput, C2cHit, CellDefect, ContactHit, RamCell, SafetyFault, WireDefect, WireHit};
+
+/// Begins the fault; gives what was read back if it acts at once.
+pub(crate) fn begin(
+    world: &mut World,
+    context: &mut Context<'_>,
+    number: u16,
+    node: NodeId,
+    kind: &SafetyFault,
+    for_good: bool,
+) -> Option<String> {
+    let index = Units::of(world, node)?;
+    let mut unit = unit_of(world, index)?;
+    if let SafetyFault::CpuHalted(of) = kind {
+        unit.cores[self::index(of.cpu)].dead = for_good;
+    }
+    let effect = begin_at(&mut unit, context, number, kind);
+    move_and_feed(world, context, index, kind);
+    effect
+}
+
+/// Takes the fault back.
+pub(crate) fn end(world: &mut World, context: &mut Context<'_>, number: u16, node: NodeId, kind: &SafetyFault) {
+    let Some(index) = Units::of(world, node) else { return };
+    if let Some(mut unit) = unit_of(world, index) {
+        end_at(&mut unit, context, number, kind);
+    }
+    move_and_feed(world, context, index, kind);
+}
+
+/// A contact that is forced moves at once.
+fn move_and_feed(world: &mut World, context: &mut Context<'_>, index: u8, kind: &SafetyFault) {
+    if matches!(kind, SafetyFault::Contact(_)) {
+        super::move_contacts(world, context, index);
+    }
+}
+
+fn index(cpu: u8) -> usize {
+    usize::from(cpu == 2)
+}
+
+fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &SafetyFault) -> Option<String> {
+    match kind {
+        SafetyFault::C2cLost(hit) => begin_line(unit, number, hit, true),
+        SafetyFault::C2cCorrupted(hit) => begin_line(unit, number, hit, false),
+        SafetyFault::CpuHalted(of) => {
+            let core = &mut unit.cores[index(of.cpu)];
+            core.halted = true;
+            return core.firmware.is_some().then(|| format!("CPU{} stands still", of.cpu));
+        }
+        SafetyFault::CpuReset(of) => {
+            let life = unit.cores[index(of.cpu)].life;
+            unit.reset(context, index(of.cpu), ResetCause::Pin, None);
+            return (unit.cores[index(of.cpu)].life > life).then(|| format!("CPU{} was reset by its pin", of.cpu));
+        }
+        SafetyFault::Clock(clock) => {
+            let own = &mut unit.cores[index(clock.cpu)].clock;
+            own.set_drift(clock.by.ppm());
+            return Some(format!("the clock of CPU{} runs {} ppm off", clock.cpu, own.ppm()));
+        }
+        SafetyFault::LogicTime(time) => {
+            let core = &mut unit.cores[index(time.cpu)];
+            core.overload = Some(time.takes.as_nanos());
+            return Some(format!("the logic of CPU{} takes {} ns of its own time", time.cpu, core.logic_ns()));
+        }
+        SafetyFault::NoDeadline(of) => {
+            unit.cores[index(of.cpu)].no_deadline = true;
+            return Some(format!("the guard of CPU{}'s logic time is dead", of.cpu));
+        }
+        SafetyFault::RamCell(cell) => return begin_cell(unit, number, cell),
+        SafetyFault::FlashBits(hit) => {
+            let (before, after) = unit.cores[index(hit.cpu)].flash.flip(hit.address, hit.bits)?;
+            return Some(format!("flash of CPU{} at {:#07x}: {before:#04x} became {after:#04x}", hit.cpu, hit.address));
+        }
+        SafetyFault::Adc(hit) => {
+            let core = &mut unit.cores[index(hit.cpu)];
+            let (channel, healthy) = (channel(&hit.channel), core.counts(channel(&hit.channel), 12_000));
+            core.adc.push((number, channel, error(&hit.error)));
+            let shown = core.counts(channel, 12_000);
+            return Some(format!(
+                "12 V would be {shown} counts instead of {healthy} at this channel of CPU{}",
+                hit.cpu
+            ));
+        }
+        SafetyFault::Wire(wire) => {
+            unit.pins.wiring[usize::from(wire.pin)] = wiring(&wire.is);
+            return Some(format!("the wire of pin {} is {:?}", wire.pin, unit.pins.wiring[usize::from(wire.pin)]));
+        }
+        SafetyFault::InputOff(input) => {
+            let group = unit.input_groups.iter().position(|name| name == input)?;
+            unit.devices.force(group, true);
+            unit.watch.stop(context.now);
+            show_devices(unit, context);
+            return (!unit.devices.shows(group)).then(|| format!("the device at `{input}` shows OFF"));
+        }
+        SafetyFault::Contact(hit) => return begin_contact(unit, context, hit),
+        SafetyFault::Transistor(hit) => {
+            let bit = 1 << hit.pin;
+            if hit.conducts {
+                unit.pins.stuck_on |= bit;
+            } else {
+                unit.pins.stuck_off |= bit;
+            }
+            unit.refresh(context);
+            return Some(format!("the transistor of pin {} {}", hit.pin, conducts(hit.conducts)));
+        }
+        SafetyFault::MainTransistor(hit) => {
+            unit.main_stuck = Some(hit.conducts);
+            unit.set_main(context);
+            return (unit.feed.on == hit.conducts).then(|| format!("the main transistor {}", conducts(hit.conducts)));
+        }
+        SafetyFault::Rail(rail) => {
+            unit.rails[index(rail.cpu)] = rail.to.millivolts();
+            return Some(format!("the rail of CPU{} has {} mV", rail.cpu, unit.rails[index(rail.cpu)]));
+        }
+    }
+    None
+}
+
+fn conducts(on: bool) -> &'static str {
+    if on { "conducts whatever it is told" } else { "does not conduct" }
+}
+
+/// Proven by the first packet that it hits.
+fn begin_line(unit: &mut Unit, number: u16, hit: &C2cHit, loses: bool) {
+    let line = &mut unit.lines[1 - index(hit.from)];
+    let packets = hit.packets.unwrap_or(u32::MAX);
+    line.owner = number;
+    if loses {
+        line.lose = packets;
+    } else {
+        line.corrupt = packets;
+    }
+}
+
+fn begin_cell(unit: &mut Unit, number: u16, cell: &RamCell) -> Option<String> {
+    let ram = &mut unit.cores[index(cell.cpu)].ram;
+    let place = CellPlace { word: cell.word, bit: cell.bit };
+    let fault = match cell.defect {
+        CellDefect::StuckAt0 => CellFault::StuckAt(place, false),
+        CellDefect::StuckAt1 => CellFault::StuckAt(place, true),
+        CellDefect::NoRise => CellFault::NoTransition(place, true),
+        CellDefect::NoFall => CellFault::NoTransition(place, false),
+        CellDefect::Inverts(word) => CellFault::Coupling(place, true, CellPlace { word, bit: cell.bit }),
+        CellDefect::Reaches(word) => CellFault::Address(cell.word, word),
+        CellDefect::Flips => {
+            let (before, after) = ram.flip(place)?;
+            return Some(format!("RAM of CPU{}, word {}: {before:#010x} became {after:#010x}", cell.cpu, cell.word));
+        }
+    };
+    ram.add(number, fault);
+    None
+}
+
+fn begin_contact(unit: &mut Unit, context: &mut Context<'_>, hit: &ContactHit) -> Option<String> {
+    let contact = &mut unit.contacts[2 * usize::from(hit.relay) + index(hit.cpu)];
+    contact.stuck = Some(hit.closed);
+    // One that welds was closed by its coil; one that breaks opens at once.
+    if !hit.closed {
+        contact.moves = context.now;
+    }
+    let state = if hit.closed { "stays closed once it is" } else { "does not close" };
+    Some(format!("contact {} of relay {} {state}", hit.cpu, hit.relay))
+}
+
+fn channel(input: &AdcInput) -> AdcChannel {
+    match input {
+        AdcInput::Pin(pin) => AdcChannel::Pin(*pin),
+        AdcInput::Supply => AdcChannel::Supply,
+        AdcInput::SioPower => AdcChannel::SioPower,
+        AdcInput::Rail => AdcChannel::Rail,
+    }
+}
+
+fn error(error: &AdcError) -> AdcFault {
+    let mv = |voltage: &crate::scenario::quantity::Voltage| i32::try_from(voltage.millivolts()).unwrap_or(i32::MAX);
+    match error {
+        AdcError::Gain(by) => AdcFault::Gain(u32::try_from(1_000_000 + by.ppm()).unwrap_or(0)),
+        AdcError::Above(by) => AdcFault::Offset(mv(by)),
+        AdcError::Below(by) => AdcFault::Offset(-mv(by)),
+        AdcError::Stuck(at) => AdcFault::Stuck(at.millivolts()),
+    }
+}
+
+fn wiring(defect: &WireDefect) -> Wiring {
+    match defect {
+        WireDefect::Open => Wiring::Open,
+        WireDefect::ToSupply => Wiring::ToSupply,
+        WireDefect::ToGround => Wiring::ToGround,
+        WireDefect::ToPin(pin) => Wiring::ToPin(*pin),
+    }
+}
+
+fn end_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &SafetyFault) {
+    match kind {
+        SafetyFault::C2cLost(hit) => unit.lines[1 - index(hit.from)].lose = 0,
+        SafetyFault::C2cCorrupted(hit) => unit.lines[1 - index(hit.from)].corrupt = 0,
+        SafetyFault::CpuHalted(of) => unit.cores[index(of.cpu)].halted = false,
+        SafetyFault::Clock(clock) => {
+            let core = &mut unit.cores[index(clock.cpu)];
+            core.clock.set_drift(core.options.ppm);
+        }
+        SafetyFault::LogicTime(time) => unit.cores[index(time.cpu)].overload = None,
+        SafetyFault::NoDeadline(of) => unit.cores[index(of.cpu)].no_deadline = false,
+        SafetyFault::RamCell(cell) => unit.cores[index(cell.cpu)].ram.remove(number),
+        SafetyFault::Adc(hit) => unit.cores[index(hit.cpu)].adc.retain(|(owner, ..)| *owner != number),
+        SafetyFault::Wire(WireHit { pin, .. }) => unit.pins.wiring[usize::from(*pin)] = Wiring::Sound,
+        SafetyFault::InputOff(input) => {
+            if let Some(group) = unit.input_groups.iter().position(|name| name == input) {
+                unit.devices.force(group, false);
+                show_devices(unit, context);
+            }
+        }
+        SafetyFault::Contact(hit) => {
+            let contact = &mut unit.contacts[2 * usize::from(hit.relay) + index(hit.cpu)];
+            contact.stuck = None;
+            contact.moves = context.now;
+        }
+        SafetyFault::Transistor(hit) => {
+            unit.pins.stuck_on &= !(1 << hit.pin);
+            unit.pins.stuck_off &= !(1 << hit.pin);
+            unit.refresh(context);
+        }
+        SafetyFault::MainTransistor(_) => {
+            unit.main_stuck = None;
+            unit.set_main(context);
+        }
+        SafetyFault::Rail(rail) => unit.rails[index(rail.cpu)] = super::unit::RAIL_MV,
+        SafetyFault::CpuReset(_) | SafetyFault::FlashBits(_) => {}
+    }
+}

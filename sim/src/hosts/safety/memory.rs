@@ -1,0 +1,331 @@
+//! RAM and flash of a safety CPU behind the ports of its firmware, with the faults that cells can have.
+//!
+//! The healthy path looks once whether there is a fault. A *cell* is one bit of one word. Faults act at the port, as in the
+//! cells themselves: stuck-at at every access, transition and coupling at a write, a flip once.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use safety_common::flash_map::{self, image, production};
+use safety_common::io::{FlashCommand, FlashPort, RamPort};
+
+use crate::safety::binary::crc32;
+
+/// A bit of a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CellPlace {
+    /// The word.
+    pub word: u32,
+    /// The bit, 0 to 31.
+    pub bit: u8,
+}
+
+impl CellPlace {
+    fn mask(self) -> u32 {
+        1u32.checked_shl(u32::from(self.bit)).unwrap_or(0)
+    }
+}
+
+/// What is wrong with a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellFault {
+    /// It always reads this.
+    StuckAt(CellPlace, bool),
+    /// It cannot be brought to this value.
+    NoTransition(CellPlace, bool),
+    /// The second cell inverts when the first changes to this value.
+    Coupling(CellPlace, bool, CellPlace),
+    /// Accesses to the first word reach the second.
+    Address(u32, u32),
+}
+
+/// The RAM of one CPU.
+#[derive(Clone, Debug)]
+pub struct Ram {
+    words: Arc<Vec<u32>>,
+    faults: Vec<(u16, CellFault)>,
+    /// How often a fault made a difference.
+    pub acted: u64,
+}
+
+impl Ram {
+    /// RAM of so many words that hold what came up with power: a pattern made of their numbers.
+    #[must_use]
+    pub fn new(words: u32) -> Self {
+        let noise = |word: u32| word.wrapping_mul(0x9E37_79B9) ^ word.rotate_left(7);
+        Self { words: Arc::new((0..words).map(noise).collect()), faults: Vec::new(), acted: 0 }
+    }
+
+    /// What the firmware gets for a step.
+    pub fn port(&mut self) -> RamView<'_> {
+        RamView {
+            words: Arc::make_mut(&mut self.words).as_mut_slice(),
+            faults: &self.faults,
+            acted: &mut self.acted,
+            lowest: u32::MAX,
+            highest: 0,
+        }
+    }
+
+    /// Puts a fault in; `owner` takes it out again.
+    pub fn add(&mut self, owner: u16, fault: CellFault) {
+        self.faults.push((owner, fault));
+    }
+
+    /// Takes the faults of `owner` out.
+    pub fn remove(&mut self, owner: u16) {
+        self.faults.retain(|(other, _)| *other != owner);
+    }
+
+    /// Who put the first fault in that is there.
+    #[must_use]
+    pub fn owner(&self) -> Option<u16> {
+        self.faults.first().map(|(owner, _)| *owner)
+    }
+
+    /// Inverts a bit once; what the word was and is.
+    pub fn flip(&mut self, place: CellPlace) -> Option<(u32, u32)> {
+        let word = Arc::make_mut(&mut self.words).get_mut(place.word as usize)?;
+        let before = *word;
+        *word ^= place.mask();
+        Some((before, *word))
+    }
+}
+
+/// The RAM during a step.
+pub struct RamView<'a> {
+    words: &'a mut [u32],
+    faults: &'a [(u16, CellFault)],
+    acted: &'a mut u64,
+    /// The lowest word written in this step.
+    pub lowest: u32,
+    /// The highest.
+    pub highest: u32,
+}
+
+impl RamView<'_> {
+    fn place(&self, word: u32) -> u32 {
+        let alias = self.faults.iter().find_map(|(_, fault)| match fault {
+            CellFault::Address(from, to) if *from == word => Some(*to),
+            _ => None,
+        });
+        alias.unwrap_or(word)
+    }
+
+    fn faulty_read(&mut self, word: u32) -> u32 {
+        let place = self.place(word);
+        let stored = self.words.get(place as usize).copied().unwrap_or(0);
+        let read = self.faults.iter().fold(stored, |value, (_, fault)| match fault {
+            CellFault::StuckAt(cell, true) if cell.word == place => value | cell.mask(),
+            CellFault::StuckAt(cell, false) if cell.word == place => value & !cell.mask(),
+            _ => value,
+        });
+        *self.acted += u64::from(read != stored || place != word);
+        read
+    }
+
+    fn faulty_write(&mut self, word: u32, value: u32) {
+        let place = self.place(word);
+        let Some(old) = self.words.get(place as usize).copied() else { return };
+        let mut new = value;
+        for (_, fault) in self.faults {
+            if let CellFault::NoTransition(cell, to) = fault
+                && cell.word == place
+                && (old ^ new) & cell.mask() != 0
+                && (new & cell.mask() != 0) == *to
+            {
+                new ^= cell.mask();
+                *self.acted += 1;
+            }
+        }
+        if let Some(cell) = self.words.get_mut(place as usize) {
+            *cell = new;
+        }
+        for (_, fault) in self.faults {
+            if let CellFault::Coupling(from, to, victim) = fault
+                && from.word == place
+                && (old ^ new) & from.mask() != 0
+                && (new & from.mask() != 0) == *to
+                && let Some(cell) = self.words.get_mut(victim.word as usize)
+            {
+                *cell ^= victim.mask();
+                *self.acted += 1;
+            }
+        }
+    }
+}
+
+impl RamPort for RamView<'_> {
+    fn read(&mut self, word: u32) -> u32 {
+        if self.faults.is_empty() {
+            return self.words.get(word as usize).copied().unwrap_or(0);
+        }
+        self.faulty_read(word)
+    }
+
+    fn write(&mut self, word: u32, value: u32) {
+        self.lowest = self.lowest.min(word);
+        self.highest = self.highest.max(word);
+        if !self.faults.is_empty() {
+            return self.faulty_write(word, value);
+        }
+        if let Some(cell) = self.words.get_mut(word as usize) {
+            *cell = value;
+        }
+    }
+}
+
+/// The flash of one CPU. Shared until something changes in it.
+#[derive(Clone, Debug)]
+pub struct Flash {
+    bytes: Arc<Vec<u8>>,
+}
+
+/// What a unit's flash holds.
+pub struct Contents<'a> {
+    /// 1 or 2.
+    pub cpu: u8,
+    /// Code bytes of this CPU's image.
+    pub code: &'a [u8],
+    /// The release.
+    pub release: (u32, u32),
+    /// Serial number.
+    pub serial: u32,
+    /// Verifier of the password without a configuration.
+    pub password: [u8; 16],
+    /// The configuration's binary.
+    pub configuration: &'a [u8],
+}
+
+impl Flash {
+    /// Flash as the factory and the configuration tool leave it.
+    #[must_use]
+    pub fn new(contents: &Contents<'_>) -> Self {
+        let mut bytes = vec![flash_map::ERASED; flash_map::LEN as usize];
+        let mut put = |at: usize, data: &[u8]| bytes[at..at + data.len()].copy_from_slice(data);
+        put(0, &header(contents));
+        put(image::LEN, contents.code);
+        put(flash_map::CONFIGURATION_AT as usize, contents.configuration);
+        put(flash_map::PRODUCTION_AT as usize, &production_data(contents));
+        Self { bytes: Arc::new(bytes) }
+    }
+
+    /// What the firmware gets for a step.
+    #[must_use]
+    pub fn port(&self) -> FlashView<'_> {
+        FlashView { bytes: &self.bytes, lowest: Cell::new(u32::MAX), highest: Cell::new(0) }
+    }
+
+    /// Inverts bits of a byte; what it was and is.
+    pub fn flip(&mut self, address: u32, bits: u8) -> Option<(u8, u8)> {
+        let byte = Arc::make_mut(&mut self.bytes).get_mut(address as usize)?;
+        let before = *byte;
+        *byte ^= bits;
+        Some((before, *byte))
+    }
+
+    /// Carries out an operation of the flash controller.
+    pub fn carry_out(&mut self, command: &FlashCommand) {
+        let bytes = Arc::make_mut(&mut self.bytes);
+        match command {
+            FlashCommand::EraseConfiguration => {
+                let from = flash_map::CONFIGURATION_AT as usize;
+                let area = bytes.get_mut(from..from + flash_map::CONFIGURATION_LEN_MOST as usize);
+                area.into_iter().flatten().for_each(|byte| *byte = flash_map::ERASED);
+            }
+            FlashCommand::Program { address, row } => {
+                let cells = bytes.get_mut(*address as usize..).unwrap_or_default();
+                cells.iter_mut().zip(row).for_each(|(cell, byte)| *cell &= byte);
+            }
+        }
+    }
+}
+
+fn header(contents: &Contents<'_>) -> [u8; image::LEN] {
+    let mut header = [0; image::LEN];
+    let mut put = |at: usize, data: &[u8]| header[at..at + data.len()].copy_from_slice(data);
+    put(image::MAGIC, &image::MAGIC_VALUE.to_le_bytes());
+    put(image::FORMAT, &1u16.to_le_bytes());
+    put(image::CPU, &[contents.cpu]);
+    put(image::RELEASE_ID, &contents.release.0.to_le_bytes());
+    put(image::RELEASE_HASH, &contents.release.1.to_le_bytes());
+    put(image::LENGTH, &u32::try_from(contents.code.len()).unwrap_or(u32::MAX).to_le_bytes());
+    put(image::CODE_CRC, &crc32(contents.code).to_le_bytes());
+    let crc = crc32(&header[..image::HEADER_CRC]);
+    header[image::HEADER_CRC..].copy_from_slice(&crc.to_le_bytes());
+    header
+}
+
+fn production_data(contents: &Contents<'_>) -> [u8; production::LEN] {
+    let mut record = [0; production::LEN];
+    let mut put = |at: usize, data: &[u8]| record[at..at + data.len()].copy_from_slice(data);
+    put(production::MAGIC, &production::MAGIC_VALUE.to_le_bytes());
+    put(production::FORMAT, &1u16.to_le_bytes());
+    put(production::SERIAL, &contents.serial.to_le_bytes());
+    put(production::PASSWORD, &contents.password);
+    let crc = crc32(&record[..production::CRC]);
+    record[production::CRC..].copy_from_slice(&crc.to_le_bytes());
+    record
+}
+
+/// The flash during a step.
+pub struct FlashView<'a> {
+    bytes: &'a [u8],
+    /// The first byte read in this step.
+    pub lowest: Cell<u32>,
+    /// The last byte.
+    pub highest: Cell<u32>,
+}
+
+impl FlashPort for FlashView<'_> {
+    fn read(&self, address: u32, into: &mut [u8]) -> bool {
+        let from = address as usize;
+        let Some(found) = from.checked_add(into.len()).and_then(|to| self.bytes.get(from..to)) else { return false };
+        into.copy_from_slice(found);
+        self.lowest.set(self.lowest.get().min(address));
+        let last = address + u32::try_from(into.len().saturating_sub(1)).unwrap_or(0);
+        self.highest.set(self.highest.get().max(last));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CELL: CellPlace = CellPlace { word: 3, bit: 4 };
+
+    fn after(fault: CellFault, writes: &[(u32, u32)]) -> (Vec<u32>, u64) {
+        let mut ram = Ram::new(8);
+        ram.add(1, fault);
+        let mut port = ram.port();
+        writes.iter().for_each(|(word, value)| port.write(*word, *value));
+        let words = (0..8).map(|word| port.read(word)).collect();
+        (words, ram.acted)
+    }
+
+    #[test]
+    fn each_kind_of_cell_fault_does_what_its_name_says() {
+        let zeros: Vec<(u32, u32)> = (0..8).map(|word| (word, 0)).collect();
+        let with = |more: &[(u32, u32)]| [&zeros[..], more].concat();
+        assert_eq!(after(CellFault::StuckAt(CELL, true), &zeros), (vec![0, 0, 0, 0x10, 0, 0, 0, 0], 1));
+        assert_eq!(after(CellFault::NoTransition(CELL, true), &with(&[(3, 0xFF)])).0[3], 0xEF);
+        assert_eq!(after(CellFault::NoTransition(CELL, false), &with(&[(3, 0xFF)])).0[3], 0xFF);
+        let victim = CellPlace { word: 5, bit: 0 };
+        assert_eq!(after(CellFault::Coupling(CELL, true, victim), &with(&[(3, 0x10)])).0[5], 1);
+        assert_eq!(after(CellFault::Coupling(CELL, true, victim), &with(&[(3, 0x0F)])).0[5], 0);
+        let (words, _) = after(CellFault::Address(2, 6), &with(&[(2, 7)]));
+        assert_eq!((words[2], words[6]), (7, 7));
+    }
+
+    #[test]
+    fn a_fault_that_was_taken_out_leaves_healthy_ram() {
+        let mut ram = Ram::new(8);
+        ram.add(1, CellFault::StuckAt(CELL, true));
+        ram.remove(1);
+        ram.port().write(3, 0);
+        assert_eq!(ram.port().read(3), 0);
+        assert_eq!(ram.flip(CELL), Some((0, 0x10)));
+        assert_eq!(ram.port().read(3), 0x10);
+    }
+}

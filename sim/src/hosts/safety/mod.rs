@@ -1,0 +1,532 @@
+//! Safety units: two CPUs each, their link, their pins and relays, in the twin beside the pumps.
+//!
+//! ```text
+//!   supply --> unit --relays--> pumps' feed          every tick of a CPU is one event: latch what is played,
+//!   plant ---> devices --> pins --> CPU1, CPU2       sample pins and voltages, hand over what arrived, step, and
+//!   CAN, radio <---------------------> CPU1          schedule what acts within the tick
+//! ```
+//! A *core* is one CPU with what hangs at it alone, a *unit* is two of them with what they share. CPUs are numbered 1 and 2 in
+//! records, 0 and 1 in code.
+
+pub mod clock;
+pub mod core;
+mod devices;
+pub(crate) mod faults;
+pub mod memory;
+pub mod pins;
+mod record;
+pub mod unit;
+pub mod watch;
+
+use bevy_ecs::prelude::{Entity, Mut, Resource, World};
+use protocol::Frame;
+use safety_common::flash_map;
+use safety_common::io::{Bytes, CanReceived, CanTransmit, ResetCause};
+
+use self::core::{Arriving, Core, CoreOptions};
+use self::devices::Devices;
+use self::memory::{Contents, Flash, Ram};
+use self::unit::{Outside, Unit};
+use super::{Defect, FirmwareDefect};
+use crate::bus::{self, ControllerOptions, Filter, Recovery};
+use crate::event::{Context, Event, TwinBuilder};
+use crate::kernel::{SimTime, Span};
+use crate::node::{NodeId, Nodes};
+use crate::power::{self, Branch, NodeOptions, Supply};
+use crate::record::Record;
+use crate::safety::{Compiled, chaskey};
+use crate::scenario::words::NodeName;
+use crate::scenario::{SafetyCpu, SafetyUnit, Scenario};
+
+pub use record::SafetyRecord;
+
+/// Radio packets are this long on the air (own number).
+const AIR_TIME: Span = Span::from_millis(2);
+/// Code of each image (own number): real code would fill the slot more or less.
+const CODE_LEN: usize = 96 * 1024;
+/// The release that all units run: its id. Its hash is made over both images.
+const RELEASE_ID: u32 = 0x0001_0000;
+/// Devices look at the coolant loop this often.
+const PLANT_TICKS: u32 = 10;
+
+/// What happens at a unit; `cpu` is 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SafetyEvent {
+    /// The boot time of a CPU has passed.
+    Boot {
+        /// Which unit.
+        unit: u8,
+        /// Which CPU.
+        cpu: u8,
+        /// In which life.
+        life: u32,
+        /// Why it was reset.
+        cause: ResetCause,
+    },
+    /// A tick of a CPU begins.
+    Tick {
+        /// Which unit.
+        unit: u8,
+        /// Which CPU.
+        cpu: u8,
+        /// In which life.
+        life: u32,
+    },
+    /// The time of a CPU's logic is over.
+    Deadline {
+        /// Which unit.
+        unit: u8,
+        /// Which CPU.
+        cpu: u8,
+        /// In which life.
+        life: u32,
+    },
+    /// A step ends with something that acts at once.
+    Effects {
+        /// Which unit.
+        unit: u8,
+        /// Which CPU.
+        cpu: u8,
+        /// In which life.
+        life: u32,
+    },
+    /// The hold time of the main transistor has passed.
+    MainOff {
+        /// Which unit.
+        unit: u8,
+    },
+    /// Relay contacts move.
+    Contacts {
+        /// Which unit.
+        unit: u8,
+    },
+    /// A CAN frame's slot has come.
+    Can {
+        /// Which unit.
+        unit: u8,
+    },
+    /// An operation of the scenario begins or ends; its number in the unit's list.
+    Operation {
+        /// Which unit.
+        unit: u8,
+        /// Which operation.
+        number: u16,
+        /// Whether it ends.
+        ends: bool,
+    },
+}
+
+/// The units of a run and what their relays feed.
+#[derive(Resource, Clone, Default)]
+pub struct Units {
+    entities: Vec<Entity>,
+    /// Unit, relay and feed.
+    feeds: Vec<(u8, u8, u8)>,
+    /// By unit: input group, whether it shows ON, and whether it goes back at its end.
+    operations: Vec<Vec<(usize, bool)>>,
+}
+
+impl Units {
+    /// Their entities, in the order of the scenario.
+    #[must_use]
+    pub fn entities(&self) -> &[Entity] {
+        &self.entities
+    }
+
+    fn of(world: &World, node: NodeId) -> Option<u8> {
+        let entity = world.resource::<Nodes>().get(node)?;
+        let index = world.resource::<Self>().entities.iter().position(|own| *own == entity)?;
+        u8::try_from(index).ok()
+    }
+}
+
+/// Adds the units of a scenario to the twin, after its nodes, bus and supply.
+pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
+    builder.component::<Unit>();
+    let mut units = Units::default();
+    for (index, setup) in scenario.safety_units.iter().enumerate() {
+        let index = u8::try_from(index).expect("a scenario has fewer units");
+        attach(builder, scenario, &mut units, index, setup);
+    }
+    let any = !units.entities.is_empty();
+    builder.resource(units);
+    builder.on(Event::SAFETY, |world, context, event| {
+        if let Event::Safety(event) = event
+            && let Err(defect) = handle(world, context, event)
+        {
+            world.resource_mut::<FirmwareDefect>().0.get_or_insert((defect.node, defect.what));
+            context.halt();
+        }
+    });
+    if any {
+        builder.observe(|world, _, time, record| {
+            if matches!(record, Record::Power(_)) {
+                power_changed(world, time);
+            }
+        });
+    }
+}
+
+fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, index: u8, setup: &SafetyUnit) {
+    let node = scenario.node_id(&NodeName::Further(setup.node.clone())).expect("every unit is a node");
+    let compiled = setup.configuration.compiled.as_ref().expect("the loader compiles it");
+    let own = setup.index().expect("the check has found it");
+    let entity = builder.world.resource::<Nodes>().entity(node);
+    attach_bus(builder, node);
+    power::attach(builder, node, Branch::Safety, NodeOptions::safety());
+    let section = compiled.network.nodes[own].section.clone();
+    let devices = Devices::new(setup, &compiled.names[own].inputs);
+    let cores = [0, 1].map(|cpu| core_of(scenario, setup, compiled, own, cpu));
+    builder.world.entity_mut(entity).insert(Unit::new(
+        index,
+        node,
+        cores,
+        section,
+        devices,
+        compiled.names[own].inputs.clone().into(),
+        setup.relay_move,
+    ));
+    let before = u8::try_from(units.feeds.len()).unwrap_or(0);
+    for (n, feed) in setup.feeds.iter().enumerate() {
+        units.feeds.push((index, feed.relay, before + u8::try_from(n).unwrap_or(0)));
+    }
+    let group = |name: &String| compiled.names[own].inputs.iter().position(|known| known == name).unwrap_or(0);
+    let operation = |one: &crate::scenario::Operation| (group(&one.input), one.to == crate::scenario::InputState::On);
+    units.operations.push(setup.operations.iter().map(operation).collect());
+    for (number, operation) in setup.operations.iter().enumerate() {
+        let number = u16::try_from(number).unwrap_or(u16::MAX);
+        let event = |ends| Event::Safety(SafetyEvent::Operation { unit: index, number, ends });
+        let begins = SimTime::ZERO + operation.at;
+        builder.agenda.at(begins, event(false));
+        if let Some(duration) = operation.duration {
+            builder.agenda.at(begins + duration, event(true));
+        }
+    }
+    units.entities.push(entity);
+}
+
+/// The filter lets identifiers below 0x100 pass; time stamps are taken at the end of a frame.
+fn attach_bus(builder: &mut TwinBuilder, node: NodeId) {
+    let id = embedded_can::StandardId::ZERO;
+    let filters = heapless::Vec::from_slice(&[Filter { id: id.into(), mask: 0x700 }]).unwrap_or_default();
+    let options = ControllerOptions { recovery: Recovery::Automatic, latency: Span::ZERO, filters, powered: false };
+    bus::attach(builder, node, &options);
+}
+
+fn core_of(scenario: &Scenario, setup: &SafetyUnit, compiled: &Compiled, own: usize, cpu: usize) -> Core {
+    let SafetyCpu { clock_offset, clock_drift, logic_time } = if cpu == 0 { &setup.cpu1 } else { &setup.cpu2 };
+    let options =
+        CoreOptions { boot: setup.boot + *clock_offset, ppm: clock_drift.ppm(), logic_ns: logic_time.as_nanos() };
+    let codes = [code(1), code(2)];
+    let both = [&codes[0][..], &codes[1][..]].concat();
+    let [release_hash, ..] = chaskey::tag([RELEASE_ID, 0, 0, 0], &both);
+    let flash = Flash::new(&Contents {
+        cpu: u8::try_from(cpu + 1).unwrap_or(0),
+        code: &codes[cpu],
+        release: (RELEASE_ID, release_hash),
+        serial: compiled.network.nodes[own].serial,
+        password: compiled.network.password,
+        configuration: &compiled.bytes,
+    });
+    let words = if cpu == 0 { safety_cpu1::RAM_WORDS } else { safety_cpu2::RAM_WORDS };
+    let _ = scenario;
+    Core::new(cpu, options, Ram::new(words), flash)
+}
+
+/// Bytes that stand for the code of a CPU's image; the same in every run, as a release is.
+fn code(cpu: u32) -> Vec<u8> {
+    let mut state = 0x2545_F491u32.wrapping_mul(cpu);
+    let next = |state: &mut u32| {
+        *state ^= *state << 13;
+        *state ^= *state >> 17;
+        *state ^= *state << 5;
+        (*state >> 8) as u8
+    };
+    (0..CODE_LEN).map(|_| next(&mut state)).collect()
+}
+
+fn unit_of(world: &mut World, unit: u8) -> Option<Mut<'_, Unit>> {
+    let entity = *world.resource::<Units>().entities.get(usize::from(unit))?;
+    world.get_mut::<Unit>(entity)
+}
+
+/// Does something with the unit at a node; `None` if there is none.
+pub(crate) fn with_unit<T>(world: &mut World, node: NodeId, what: impl FnOnce(&mut Unit) -> T) -> Option<T> {
+    let index = Units::of(world, node)?;
+    unit_of(world, index).map(|mut unit| what(&mut unit))
+}
+
+fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> Result<(), Defect> {
+    match event {
+        SafetyEvent::Tick { unit, cpu, life } => return tick(world, context, unit, usize::from(cpu), life),
+        SafetyEvent::Deadline { unit, cpu, life } => {
+            let cpu = usize::from(cpu);
+            let Some(mut one) = unit_of(world, unit).filter(|one| one.cores[cpu].life == life) else { return Ok(()) };
+            let node = one.node;
+            let outside = Defect::guard(node, || one.deadline(context, cpu))?;
+            let given_up = one.effects(context, cpu);
+            carry_out(world, context, unit, outside);
+            give_up(world, context, unit, given_up);
+        }
+        SafetyEvent::Effects { unit, cpu, life } => {
+            let cpu = usize::from(cpu);
+            let Some(mut one) = unit_of(world, unit).filter(|one| one.cores[cpu].life == life) else { return Ok(()) };
+            let given_up = one.effects(context, cpu);
+            give_up(world, context, unit, given_up);
+        }
+        SafetyEvent::Boot { unit, cpu, life, cause } => {
+            let cpu = usize::from(cpu);
+            let Some(mut one) = unit_of(world, unit) else { return Ok(()) };
+            if one.powered && one.cores[cpu].life == life {
+                let node = one.node;
+                Defect::guard(node, || one.boot(context, cpu, cause))?;
+                if cpu == 0 {
+                    bus::set_powered(world, context, node, true);
+                }
+            }
+        }
+        SafetyEvent::MainOff { unit } => {
+            if let Some(mut one) = unit_of(world, unit) {
+                one.main_off(context);
+            }
+        }
+        SafetyEvent::Contacts { unit } => move_contacts(world, context, unit),
+        SafetyEvent::Can { unit } => send_can(world, context, unit),
+        SafetyEvent::Operation { unit, number, ends } => operate(world, context, unit, usize::from(number), ends),
+    }
+    Ok(())
+}
+
+fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life: u32) -> Result<(), Defect> {
+    let now = context.now;
+    let Some(&entity) = world.resource::<Units>().entities.get(usize::from(unit)) else { return Ok(()) };
+    let Some(one) = world.get::<Unit>(entity).filter(|one| one.cores[cpu].life == life) else { return Ok(()) };
+    let node = one.node;
+    let follows = cpu == 0 && one.cores[0].clock.tick() % PLANT_TICKS == 0 && one.devices.follow_plant();
+    let supply_mv = watch_supply(world, entity, node, now);
+    let Some(mut one) = world.get_mut::<Unit>(entity) else { return Ok(()) };
+    let outside = Defect::guard(node, || one.tick(context, cpu, supply_mv))?;
+    carry_out(world, context, unit, outside);
+    if follows {
+        see_plant(world, context, unit);
+    }
+    Ok(())
+}
+
+/// The supply of a unit; notes when it left its limits, solved to the nanosecond within the present line of its profile.
+fn watch_supply(world: &mut World, entity: Entity, node: NodeId, now: SimTime) -> u32 {
+    let supply = world.resource::<Supply>();
+    let present = supply.node_mv(node, now);
+    let Some(watch) = world.get::<Unit>(entity).map(|unit| &unit.watch) else { return present };
+    let beyond = watch.is_beyond(present);
+    let mut crossed = None;
+    if beyond != watch.crossing.is_some() {
+        let (mut low, mut high) = (watch.looked.as_nanos(), now.as_nanos());
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if watch.is_beyond(supply.node_mv(node, SimTime::from_nanos(middle))) == beyond {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        crossed = Some(SimTime::from_nanos(high));
+    }
+    if let Some(mut unit) = world.get_mut::<Unit>(entity) {
+        unit.watch.looked = now;
+        if let Some(at) = crossed {
+            unit.watch.crossed(at, beyond);
+        }
+    }
+    present
+}
+
+/// A step of the supply: who was within its limits before may be beyond them from this instant on.
+fn power_changed(world: &mut World, now: SimTime) {
+    for entity in world.resource::<Units>().entities.clone() {
+        let Some(node) = world.get::<Unit>(entity).map(|unit| unit.node) else { continue };
+        let present = world.resource::<Supply>().node_mv(node, now);
+        if let Some(mut unit) = world.get_mut::<Unit>(entity) {
+            let beyond = unit.watch.is_beyond(present);
+            unit.watch.looked = now;
+            unit.watch.crossed(now, beyond);
+        }
+    }
+}
+
+fn see_plant(world: &mut World, context: &mut Context<'_>, unit: u8) {
+    let coolant = i64::from(crate::plant::coolant(world).get());
+    let flow = crate::plant::flow_decilitres_per_min(world);
+    let Some(mut one) = unit_of(world, unit) else { return };
+    one.devices.see_plant(coolant, flow);
+    show_devices(&mut one, context);
+}
+
+/// Puts what the devices show on the pins and records what changed.
+pub(crate) fn show_devices(unit: &mut Unit, context: &mut Context<'_>) {
+    let node = unit.node;
+    let Unit { devices, section, pins, shown, .. } = unit;
+    let changed = devices.show(context.now, section, pins, shown);
+    for group in (0..16u8).filter(|group| changed >> group & 1 == 1) {
+        let on = *shown >> group & 1 == 1;
+        context.record(SafetyRecord::Input { node, group, on }.into());
+    }
+}
+
+fn operate(world: &mut World, context: &mut Context<'_>, unit: u8, number: usize, ends: bool) {
+    let units = world.resource::<Units>();
+    let operation = units.operations.get(usize::from(unit)).and_then(|list| list.get(number)).copied();
+    let Some((group, on)) = operation else { return };
+    let Some(mut one) = unit_of(world, unit) else { return };
+    one.devices.operate(group, on != ends);
+    show_devices(&mut one, context);
+}
+
+fn move_contacts(world: &mut World, context: &mut Context<'_>, unit: u8) {
+    let Some(mut one) = unit_of(world, unit) else { return };
+    if !one.move_contacts(context) {
+        return;
+    }
+    feed_pumps(world, context, unit);
+}
+
+/// The pumps' feeds follow the relays.
+fn feed_pumps(world: &mut World, context: &mut Context<'_>, unit: u8) {
+    let feeds = world.resource::<Units>().feeds.clone();
+    for (_, relay, feed) in feeds.into_iter().filter(|(own, ..)| *own == unit) {
+        let Some(conducts) = unit_of(world, unit).map(|one| one.conducts(relay)) else { continue };
+        power::switch(world, context, Branch::Pumps(feed), conducts);
+    }
+}
+
+/// Opens the feeds that a relay will close: at the beginning every contact is open.
+pub fn open_feeds(builder: &mut TwinBuilder) {
+    let feeds: Vec<u8> = builder.world.resource::<Units>().feeds.iter().map(|(_, _, feed)| *feed).collect();
+    for feed in feeds {
+        builder.world.resource_mut::<Supply>().start_switched_off(Branch::Pumps(feed));
+    }
+}
+
+fn carry_out(world: &mut World, context: &mut Context<'_>, unit: u8, outside: Outside) {
+    let Outside { radio, can, abort } = outside;
+    if let Some(packet) = radio {
+        transmit(world, context, unit, &packet);
+    }
+    if let Some(id) = abort {
+        abort_frame(world, context, unit, id);
+    }
+    if !can.is_empty()
+        && let Some(mut one) = unit_of(world, unit)
+    {
+        for (at, _) in &can {
+            context.agenda.at(*at, Event::Safety(SafetyEvent::Can { unit }));
+        }
+        one.can_waiting.extend(can);
+    }
+}
+
+/// A radio packet goes to every other unit.
+fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Bytes) {
+    let at = context.now + AIR_TIME;
+    for entity in world.resource::<Units>().entities.clone() {
+        if let Some(mut unit) = world.get_mut::<Unit>(entity).filter(|unit| unit.index != from)
+            && unit.cores[0].firmware.is_some()
+        {
+            unit.cores[0].radio.push_back(Arriving { at, what: packet.clone() });
+        }
+    }
+}
+
+fn send_can(world: &mut World, context: &mut Context<'_>, unit: u8) {
+    let now = context.now;
+    let Some(mut one) = unit_of(world, unit) else { return };
+    let node = one.node;
+    let (due, later): (Vec<_>, Vec<_>) = one.can_waiting.iter().copied().partition(|(at, _)| *at <= now);
+    one.can_waiting = later;
+    for (_, CanTransmit { frame, .. }) in due {
+        let id = embedded_can::StandardId::new(frame.id).unwrap_or(embedded_can::StandardId::MAX);
+        let data = frame.data.get(..usize::from(frame.len)).unwrap_or_default();
+        if let Some(frame) = Frame::data_frame(id, data) {
+            // Without a free mailbox it is lost, as the driver of a real controller would have it.
+            let _ = bus::request(world, context, node, frame);
+        }
+    }
+}
+
+fn abort_frame(world: &mut World, context: &mut Context<'_>, unit: u8, id: u16) {
+    let Some(node) = unit_of(world, unit).map(|one| one.node) else { return };
+    if let Some(id) = embedded_can::StandardId::new(id) {
+        let _ = bus::abort(world, context, node, id.into());
+    }
+}
+
+/// Frames that have not left are given up.
+fn give_up(world: &mut World, context: &mut Context<'_>, unit: u8, all: bool) {
+    if !all {
+        return;
+    }
+    let Some(mut one) = unit_of(world, unit) else { return };
+    one.can_waiting.clear();
+    for id in (0x010..0x020).chain(0x040..0x050) {
+        abort_frame(world, context, unit, id);
+    }
+}
+
+/// The CAN controller of a unit has news; whether there is a unit at this node.
+pub(super) fn attend(world: &mut World, context: &mut Context<'_>, node: NodeId) -> bool {
+    let Some(index) = Units::of(world, node) else { return false };
+    let mut received = Vec::new();
+    let mut sent = Vec::new();
+    while let Some(id) = bus::take_sent(world, node) {
+        sent.extend(raw(id));
+    }
+    while let Some(frame) = bus::take_received(world, node) {
+        received.extend(raw(frame.id()).map(|id| (id, frame)));
+    }
+    let Some(mut unit) = unit_of(world, index) else { return true };
+    let core = &mut unit.cores[0];
+    if core.firmware.is_none() {
+        return true;
+    }
+    let at = core.clock.shows(context.now);
+    core.can_sent.extend(sent);
+    for (id, frame) in received {
+        let mut data = [0; 8];
+        data.iter_mut().zip(frame.data()).for_each(|(to, from)| *to = *from);
+        let len = u8::try_from(frame.data().len()).unwrap_or(0);
+        core.can.push(CanReceived { at, frame: safety_common::io::CanFrame { id, len, data } });
+    }
+    true
+}
+
+fn raw(id: embedded_can::Id) -> Option<u16> {
+    match id {
+        embedded_can::Id::Standard(id) => Some(id.as_raw()),
+        embedded_can::Id::Extended(_) => None,
+    }
+}
+
+/// The supply of a node came or went; whether there is a unit.
+pub(super) fn power(world: &mut World, context: &mut Context<'_>, node: NodeId, good: bool) -> bool {
+    let Some(index) = Units::of(world, node) else { return false };
+    if !good {
+        bus::set_powered(world, context, node, false);
+    }
+    if let Some(mut unit) = unit_of(world, index) {
+        if good { unit.power_good(context) } else { unit.power_lost(context) }
+    }
+    true
+}
+
+/// Where the fixed figures of the units come from: (what, value, source).
+pub const ASSUMPTIONS: &[(&str, &str, &str)] = &[
+    ("C2C packet on the line", "0.36 ms: 72 bytes at 2 Mbit/s", "own number"),
+    ("main transistor lets go after its last toggle", "1 ms", "own number, at most 2 ms"),
+    ("feed of the transistors decays", "4 ms", "own number"),
+    ("watchdog of a safety CPU", "10 ms, time base of its own", "own number: the source gives none"),
+    ("radio packet on the air", "2 ms", "own number"),
+    ("execution time of the safety CPUs", "a cost model, not measured", "host simulation"),
+    ("times to off", "to transistor and coil; a contact follows by `relay_move`", "own model"),
+];
+
+const _: () = assert!(CODE_LEN + flash_map::image::LEN <= flash_map::IMAGE_LEN_MOST as usize);

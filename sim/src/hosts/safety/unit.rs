@@ -1,0 +1,572 @@
+//! A safety unit: two CPUs, the link between them, transistors and relays.
+//!
+//! ```text
+//!   devices --> pins --comparators, ADC--> CPU1 --table--> 14 transistors --+-- pins
+//!                 \----comparators, ADC--> CPU2 --toggle--> main transistor-/
+//!   CPU1 <== C2C packets, forwarded messages ==> CPU2;   contact 1 (CPU1) and 2 (CPU2) of each relay in series
+//! ```
+//! What is played when stands in the firmware's `SAFETY.md`, section 3: tables in the tick after the step that asked for
+//! them, coils and `all_off` at the end of the step itself.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::Component;
+use safety_common::configuration::Role;
+use safety_common::io::{Bytes, CanTransmit, Forward, LogicTrace, ResetCause, TickOutputs};
+use safety_common::{PINS, RELAYS, SLOTS};
+
+use super::core::{Around, Arriving, Core, Effects};
+use super::pins::{Feed, Pins, Play, Plays, Window};
+use super::record::SafetyRecord;
+use super::watch::Watch;
+use super::{SafetyEvent, devices::Devices};
+use crate::event::{Context, Event};
+use crate::kernel::{SimTime, Span};
+use crate::node::NodeId;
+use crate::safety::binary::Section;
+
+/// 72 bytes with start and stop bits at 2 Mbit/s (own number).
+const WIRE_TIME: Span = Span::from_micros(360);
+/// A forwarded message follows the packet (own number).
+const FORWARD_TIME: Span = Span::from_micros(200);
+/// The main transistor lets go so long after the last toggle of its enable line; at most 2 ms by `SAFETY.md`.
+const HOLD: Span = Span::from_millis(1);
+/// The window watchdog has a time base of its own (own number; the source gives no period).
+const WATCHDOG: Span = Span::from_millis(10);
+/// Nominal rail.
+pub(super) const RAIL_MV: u32 = 3_300;
+
+/// One direction of the link between the CPUs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Line {
+    /// Packets of this many sends are still to be lost; `u32::MAX` is all.
+    pub lose: u32,
+    /// Packets of this many sends still get inverted bits.
+    pub corrupt: u32,
+    /// Packets that were lost or damaged so far.
+    pub hit: u64,
+    /// The injection that does it.
+    pub owner: u16,
+}
+
+/// A relay contact.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Contact {
+    /// Whether its coil is fed.
+    pub coil: bool,
+    /// Whether it is closed.
+    pub closed: bool,
+    /// When it moves to where its coil wants it.
+    pub moves: SimTime,
+    /// It stays closed, or open, whatever its coil does.
+    pub stuck: Option<bool>,
+}
+
+/// What a step leaves to be done outside the unit.
+#[derive(Default)]
+pub struct Outside {
+    /// A radio packet to send.
+    pub radio: Option<Bytes>,
+    /// Frames to hand to the CAN controller, with when.
+    pub can: Vec<(SimTime, CanTransmit)>,
+    /// A frame to give up.
+    pub abort: Option<u16>,
+}
+
+/// A unit.
+#[derive(Component, Clone)]
+pub struct Unit {
+    /// Its place among the units, from 0.
+    pub index: u8,
+    /// Its node on bus and supply.
+    pub node: NodeId,
+    /// CPU1 and CPU2.
+    pub cores: [Core; 2],
+    /// Links to CPU1 and to CPU2.
+    pub lines: [Line; 2],
+    /// What it runs, to look at.
+    pub section: Section,
+    /// Names of its input groups.
+    pub input_groups: Arc<[String]>,
+    /// The pins.
+    pub pins: Pins,
+    /// Devices at the input groups.
+    pub devices: Devices,
+    /// Feed of the transistors.
+    pub feed: Feed,
+    /// The main transistor conducts, or does not, whatever it is told.
+    pub main_stuck: Option<bool>,
+    /// Whether the main transistor is told to conduct.
+    main_told: bool,
+    main_held: SimTime,
+    main_table: u16,
+    plays: Plays,
+    table: [u16; PINS],
+    /// Bit `2 * relay + cpu - 1`.
+    pub contacts: [Contact; 2 * RELAYS],
+    relay_move: Span,
+    /// The rails of CPU1 and CPU2 in mV.
+    pub rails: [u32; 2],
+    /// Whether it has supply.
+    pub powered: bool,
+    /// CAN frames that wait for their slot.
+    pub can_waiting: Vec<(SimTime, CanTransmit)>,
+    /// Pins that are live, and coils that are fed, as last recorded.
+    pub live: (u16, u8),
+    /// Input groups that show ON, as last put on the pins.
+    pub shown: u16,
+    /// What is measured.
+    pub watch: Watch,
+}
+
+impl Unit {
+    /// A unit without supply.
+    #[must_use]
+    pub fn new(
+        index: u8,
+        node: NodeId,
+        cores: [Core; 2],
+        section: Section,
+        devices: Devices,
+        input_groups: Arc<[String]>,
+        relay_move: Span,
+    ) -> Self {
+        let pins = Pins {
+            sources: devices.sources(&section),
+            wiring: [super::pins::Wiring::Sound; PINS],
+            stuck_on: 0,
+            stuck_off: 0,
+        };
+        Self {
+            index,
+            node,
+            cores,
+            lines: [Line::default(); 2],
+            watch: Watch::new(&section),
+            section,
+            shown: devices.all(),
+            input_groups,
+            pins,
+            devices,
+            feed: Feed { on: false, since: SimTime::ZERO },
+            main_stuck: None,
+            main_told: false,
+            main_held: SimTime::ZERO,
+            main_table: 0,
+            plays: [Play::NONE; 4],
+            table: [0; PINS],
+            contacts: [Contact { moves: SimTime::NEVER, ..Contact::default() }; 2 * RELAYS],
+            relay_move,
+            rails: [RAIL_MV; 2],
+            powered: false,
+            can_waiting: Vec::new(),
+            live: (0, 0),
+        }
+    }
+
+    /// Supply is there: both CPUs will boot.
+    pub fn power_good(&mut self, context: &mut Context<'_>) {
+        self.powered = true;
+        self.set_main(context);
+        for cpu in 0..2 {
+            self.schedule_boot(context, cpu, ResetCause::PowerOn);
+        }
+    }
+
+    /// Supply is gone.
+    pub fn power_lost(&mut self, context: &mut Context<'_>) {
+        self.powered = false;
+        for cpu in 0..2 {
+            self.stop(context, cpu, None);
+        }
+    }
+
+    fn schedule_boot(&self, context: &mut Context<'_>, cpu: usize, cause: ResetCause) {
+        let core = &self.cores[cpu];
+        let event = SafetyEvent::Boot { unit: self.index, cpu: cpu as u8, life: core.life, cause };
+        context.agenda.after(core.options.boot, Event::Safety(event));
+    }
+
+    /// A CPU is reset: its outputs fall, and it boots again.
+    pub fn reset(
+        &mut self,
+        context: &mut Context<'_>,
+        cpu: usize,
+        cause: ResetCause,
+        kept: Option<safety_common::io::Retained>,
+    ) {
+        if !self.powered {
+            return;
+        }
+        self.stop(context, cpu, kept);
+        self.schedule_boot(context, cpu, cause);
+    }
+
+    fn stop(&mut self, context: &mut Context<'_>, cpu: usize, kept: Option<safety_common::io::Retained>) {
+        let was = self.cores[cpu].firmware.is_some();
+        self.cores[cpu].stop(kept);
+        if cpu == 0 {
+            self.can_waiting.clear();
+        }
+        self.all_off(context, cpu);
+        self.set_coils(context, cpu, 0);
+        if was {
+            context.record(SafetyRecord::Stopped { node: self.node, cpu: cpu as u8 + 1 }.into());
+        }
+    }
+
+    /// The boot time has passed.
+    pub fn boot(&mut self, context: &mut Context<'_>, cpu: usize, cause: ResetCause) {
+        let core = &mut self.cores[cpu];
+        core.boot(context.now, cause);
+        self.watch.booted(cpu, context.now);
+        context.record(SafetyRecord::Started { node: self.node, cpu: cpu as u8 + 1, cause }.into());
+        self.schedule_tick(context, cpu);
+    }
+
+    fn schedule_tick(&self, context: &mut Context<'_>, cpu: usize) {
+        let core = &self.cores[cpu];
+        let event = SafetyEvent::Tick { unit: self.index, cpu: cpu as u8, life: core.life };
+        context.agenda.at(core.clock.next(), Event::Safety(event));
+    }
+
+    /// The hardware's part of a tick: the tables of the last step begin to play.
+    fn latch(&mut self, context: &mut Context<'_>, cpu: usize) -> Window {
+        let window = {
+            let core = &mut self.cores[cpu];
+            let (from, length) = (core.clock.started(), core.clock.next().since(core.clock.started()).as_nanos());
+            core.clock.advance();
+            Window { from, length }
+        };
+        if cpu == 0 {
+            self.latch_table(context);
+        } else {
+            self.latch_main(context);
+        }
+        window
+    }
+
+    /// A halted CPU1 leaves its table standing.
+    fn latch_table(&mut self, context: &mut Context<'_>) {
+        let length = self.cores[0].clock.tick_length().as_nanos();
+        self.plays.rotate_right(1);
+        self.plays[0] = Play { start: context.now, length, cut: SimTime::NEVER, pins: self.table };
+        self.refresh(context);
+    }
+
+    /// A halted CPU2 toggles no longer.
+    fn latch_main(&mut self, context: &mut Context<'_>) {
+        let core = &self.cores[1];
+        let table = if core.halted { 0 } else { self.main_table };
+        if table == 0 {
+            if self.main_told {
+                let at = self.main_held.max(context.now);
+                context.agenda.at(at, Event::Safety(SafetyEvent::MainOff { unit: self.index }));
+            }
+            return;
+        }
+        let last = 16 - table.leading_zeros() as u8;
+        self.main_held = core.clock.slot(last) + HOLD;
+        if !self.main_told {
+            self.main_told = true;
+            self.set_main(context);
+        }
+    }
+
+    /// The main transistor's hold time may have run out.
+    pub fn main_off(&mut self, context: &mut Context<'_>) {
+        if self.main_told && self.main_held <= context.now {
+            self.main_told = false;
+            self.set_main(context);
+        }
+    }
+
+    /// The main transistor does what it is told, or what a fault makes it.
+    pub fn set_main(&mut self, context: &mut Context<'_>) {
+        let on = self.main_stuck.unwrap_or(self.main_told) && self.powered;
+        if on != self.feed.on {
+            self.feed = Feed { on, since: context.now };
+            context.record(SafetyRecord::Main { node: self.node, on }.into());
+            self.refresh(context);
+        }
+    }
+
+    /// All outputs of a CPU off at once.
+    fn all_off(&mut self, context: &mut Context<'_>, cpu: usize) {
+        if cpu == 0 {
+            self.table = [0; PINS];
+            self.plays[0].cut = self.plays[0].cut.min(context.now);
+            self.refresh(context);
+        } else {
+            self.main_table = 0;
+            self.main_told = false;
+            self.set_main(context);
+        }
+    }
+
+    fn set_coils(&mut self, context: &mut Context<'_>, cpu: usize, relays: u8) {
+        for relay in 0..RELAYS {
+            let contact = &mut self.contacts[2 * relay + cpu];
+            let on = relays >> relay & 1 == 1;
+            if contact.coil != on {
+                contact.coil = on;
+                contact.moves = context.now + self.relay_move;
+                context.agenda.at(contact.moves, Event::Safety(SafetyEvent::Contacts { unit: self.index }));
+            }
+        }
+        self.refresh(context);
+    }
+
+    /// Contacts move to where their coils want them; whether any did.
+    pub fn move_contacts(&mut self, context: &mut Context<'_>) -> bool {
+        let before = self.closed();
+        for contact in &mut self.contacts {
+            if contact.moves <= context.now {
+                contact.moves = SimTime::NEVER;
+                contact.closed = contact.stuck.unwrap_or(contact.coil);
+            }
+        }
+        let closed = self.closed();
+        if closed != before {
+            context.record(SafetyRecord::Contacts { node: self.node, closed }.into());
+        }
+        closed != before
+    }
+
+    /// Contacts that are closed.
+    #[must_use]
+    pub fn closed(&self) -> u8 {
+        self.contacts.iter().enumerate().fold(0, |bits, (n, contact)| bits | u8::from(contact.closed) << n)
+    }
+
+    /// Whether a relay conducts: both of its contacts are closed.
+    #[must_use]
+    pub fn conducts(&self, relay: u8) -> bool {
+        self.closed() >> (2 * relay) & 0b11 == 0b11
+    }
+
+    fn coils(&self) -> u8 {
+        self.contacts.iter().enumerate().fold(0, |bits, (n, contact)| bits | u8::from(contact.coil) << n)
+    }
+
+    /// Pins whose transistor conducts in some slot of the present tick while the feed is on.
+    fn live_pins(&self) -> u16 {
+        if !self.feed.on {
+            return 0;
+        }
+        let play = &self.plays[0];
+        let table = if play.cut == SimTime::NEVER { play.pins } else { [0; PINS] };
+        let told = table.iter().enumerate().fold(0, |bits, (pin, slots)| bits | u16::from(*slots != 0) << pin);
+        (told | self.pins.stuck_on) & !self.pins.stuck_off
+    }
+
+    /// Records what changed at the outputs.
+    pub fn refresh(&mut self, context: &mut Context<'_>) {
+        let (pins, coils) = (self.live_pins(), self.coils());
+        if pins != self.live.0 {
+            self.live.0 = pins;
+            context.record(SafetyRecord::Outputs { node: self.node, pins }.into());
+            self.watch.outputs(context.now, pins, coils);
+        }
+        if coils != self.live.1 {
+            self.live.1 = coils;
+            context.record(SafetyRecord::Coils { node: self.node, coils }.into());
+            self.watch.outputs(context.now, pins, coils);
+        }
+    }
+
+    /// Whether nothing is driven: no live pin, and no relay that both coils hold.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.live.0 == 0 && (0..RELAYS).all(|relay| self.live.1 >> (2 * relay) & 0b11 != 0b11)
+    }
+
+    /// A tick of a CPU starts.
+    pub fn tick(&mut self, context: &mut Context<'_>, cpu: usize, supply_mv: u32) -> Outside {
+        let now = context.now;
+        let window = self.latch(context, cpu);
+        self.schedule_tick(context, cpu);
+        if self.cores[cpu].halted {
+            if now.since(self.cores[cpu].served) >= WATCHDOG && !self.cores[cpu].dead {
+                self.reset(context, cpu, ResetCause::Watchdog, None);
+            }
+            return Outside::default();
+        }
+        if cpu == 1 {
+            self.test_dip(supply_mv);
+        }
+        let logic = self.cores[cpu].logic_ns();
+        if logic > u64::from(safety_common::LOGIC_TIME_NS_MOST) && !self.cores[cpu].no_deadline {
+            let core = &self.cores[cpu];
+            let at = now + core.clock.true_span(u64::from(safety_common::LOGIC_TIME_NS_MOST));
+            let event = SafetyEvent::Deadline { unit: self.index, cpu: cpu as u8, life: core.life };
+            context.agenda.at(at, Event::Safety(event));
+            return Outside::default();
+        }
+        let around = self.around(cpu, supply_mv, &window);
+        let before = self.cores[cpu].ram.acted;
+        let Some((out, touched)) = self.cores[cpu].step(now, &around) else { return Outside::default() };
+        if let Some(injection) = self.cores[cpu].ram.owner().filter(|_| self.cores[cpu].ram.acted != before) {
+            context.record(SafetyRecord::Injected { node: self.node, injection }.into());
+        }
+        let ends = now + self.cores[cpu].clock.true_span(logic);
+        self.watch.stepped(cpu, now, logic, &self.cores[cpu].clock, touched, &out);
+        self.follow(context, cpu, &out, ends)
+    }
+
+    fn around(&self, cpu: usize, supply_mv: u32, window: &Window) -> Around {
+        Around {
+            seen: self.pins.see(&self.plays, &self.feed, supply_mv, window),
+            supply_mv,
+            feed_mv: self.feed.millivolts(supply_mv, window.scan()),
+            rail_mv: self.rails[1 - cpu],
+            contacts: self.closed(),
+        }
+    }
+
+    /// The converter's reading in a dip that was asked for in the last step: it is made in the tick that begins now, and
+    /// a transistor that obeys shows nothing.
+    fn test_dip(&mut self, supply_mv: u32) {
+        if let Some(mv) = &mut self.cores[1].dips[0] {
+            *mv = if self.main_stuck == Some(true) { supply_mv } else { 0 };
+        }
+    }
+
+    /// The hardware timer's interrupt.
+    pub fn deadline(&mut self, context: &mut Context<'_>, cpu: usize) -> Outside {
+        let Some(out) = self.cores[cpu].deadline(context.now) else { return Outside::default() };
+        self.watch.overrun(cpu, self.cores[cpu].logic_ns());
+        self.follow(context, cpu, &out, context.now)
+    }
+
+    /// Carries out what a step asked for; it ends at `ends`.
+    fn follow(&mut self, context: &mut Context<'_>, cpu: usize, out: &TickOutputs, ends: SimTime) -> Outside {
+        self.record(context, cpu, out);
+        if cpu == 0 {
+            self.table = out.pins;
+        } else {
+            self.main_table = out.main;
+            self.cores[1].dips[0] = out.main_dip.map(|_| 0);
+        }
+        let effects = Effects { all_off: out.all_off, relays: if out.all_off { 0 } else { out.relays } };
+        self.cores[cpu].effects = effects;
+        if self.is_effective(cpu, effects) {
+            let life = self.cores[cpu].life;
+            let event = SafetyEvent::Effects { unit: self.index, cpu: cpu as u8, life };
+            context.agenda.at(ends, Event::Safety(event));
+        }
+        self.send(context, cpu, out, ends);
+        if let Some(kept) = out.reset {
+            self.reset(context, cpu, ResetCause::Software, Some(kept));
+            return Outside::default();
+        }
+        let slot = |slot: u8| {
+            self.cores[cpu].clock.next()
+                + Span::from_nanos(self.cores[cpu].clock.tick_length().as_nanos() * u64::from(slot) / u64::from(SLOTS))
+        };
+        Outside {
+            radio: out.radio.clone(),
+            can: out.can.iter().map(|frame| (slot(frame.slot), *frame)).collect(),
+            abort: out.can_abort,
+        }
+    }
+
+    /// Whether carrying them out would change anything.
+    fn is_effective(&self, cpu: usize, effects: Effects) -> bool {
+        let coils = self.coils();
+        let own = (0..RELAYS).fold(0, |bits, relay| bits | (coils >> (2 * relay + cpu) & 1) << relay);
+        let on = if cpu == 0 {
+            self.plays[0].cut == SimTime::NEVER && self.plays[0].pins != [0; PINS]
+        } else {
+            self.main_told
+        };
+        own != effects.relays || (effects.all_off && (on || !self.can_waiting.is_empty()))
+    }
+
+    /// The end of a step: what acts within the tick. Gives whether CAN frames are given up.
+    pub fn effects(&mut self, context: &mut Context<'_>, cpu: usize) -> bool {
+        let Effects { all_off, relays } = self.cores[cpu].effects;
+        if all_off {
+            self.all_off(context, cpu);
+        }
+        self.set_coils(context, cpu, relays);
+        all_off && cpu == 0
+    }
+
+    fn record(&mut self, context: &mut Context<'_>, cpu: usize, out: &TickOutputs) {
+        let (node, number) = (self.node, cpu as u8 + 1);
+        for one in &out.detections {
+            let (fault, detail) = (one.fault, one.detail);
+            context.record(SafetyRecord::Detected { node, cpu: number, fault, detail }.into());
+            self.watch.detected(context.now, cpu, one);
+        }
+        let core = &mut self.cores[cpu];
+        if out.mode != core.mode {
+            core.mode = out.mode;
+            context.record(SafetyRecord::Mode { node, cpu: number, mode: out.mode }.into());
+            self.watch.mode(context.now, cpu, out.mode);
+        }
+        let shown = |trace: &LogicTrace| (trace.inputs_on, trace.outputs_on, trace.relays_on);
+        if shown(&out.trace) != shown(&core.logic) {
+            let (inputs, outputs, relays) = shown(&out.trace);
+            context.record(SafetyRecord::Logic { node, cpu: number, inputs, outputs, relays }.into());
+        }
+        core.logic = out.trace;
+    }
+
+    /// Puts packet and messages on the line to the other CPU.
+    fn send(&mut self, context: &mut Context<'_>, cpu: usize, out: &TickOutputs, ends: SimTime) {
+        let other = 1 - cpu;
+        let at = ends + WIRE_TIME;
+        if let Some(packet) = &out.c2c {
+            let mut bytes = heapless::Vec::new();
+            let _ = bytes.extend_from_slice(packet);
+            let line = &mut self.lines[other];
+            let before = line.hit;
+            let lost = line.passes(&mut bytes);
+            if line.hit != before {
+                context.record(SafetyRecord::Injected { node: self.node, injection: line.owner }.into());
+            }
+            self.watch.sent(cpu);
+            if !lost && self.cores[other].firmware.is_some() {
+                self.watch.arrives(other, at, bytes == *packet);
+                self.cores[other].packets.push_back(Arriving { at, what: bytes });
+            }
+        }
+        if self.lines[other].lose > 0 || self.cores[other].firmware.is_none() {
+            return;
+        }
+        for message in &out.forward {
+            let arriving: Arriving<Forward> = Arriving { at: at + FORWARD_TIME, what: message.clone() };
+            self.cores[other].forwards.push_back(arriving);
+        }
+    }
+
+    /// The pins of output groups.
+    #[must_use]
+    pub fn output_pins(&self) -> u16 {
+        let is_output = |role: Role| matches!(role, Role::Output | Role::Combined);
+        self.section.pins.iter().enumerate().fold(0, |bits, (n, pin)| bits | u16::from(is_output(pin.role)) << n)
+    }
+}
+
+impl Line {
+    /// Applies what is wrong with the line to a packet; whether it is lost.
+    fn passes(&mut self, bytes: &mut [u8]) -> bool {
+        if self.lose > 0 {
+            self.lose -= u32::from(self.lose != u32::MAX);
+            self.hit += 1;
+            return true;
+        }
+        if self.corrupt > 0 {
+            self.corrupt -= u32::from(self.corrupt != u32::MAX);
+            // Another bit each time, so that no two damages cancel out.
+            let bit = (self.hit * 37) as usize % (bytes.len() * 8).max(1);
+            if let Some(byte) = bytes.get_mut(bit / 8) {
+                *byte ^= 1 << (bit % 8);
+            }
+            self.hit += 1;
+        }
+        false
+    }
+}

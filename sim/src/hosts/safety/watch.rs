@@ -1,0 +1,472 @@
+//! What is measured at a unit, from outside its firmware.
+//!
+//! A *reaction* is the time from an event to the instant at which nothing of the unit is driven any more. A *gap* is the time
+//! between two tests of the same memory; it is counted per block of words or row of bytes that a step covered as a whole.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use safety_common::PINS;
+use safety_common::configuration::Role;
+use safety_common::fault::{Detection, Fault, Reaction};
+use safety_common::flash_map;
+use safety_common::io::{Mode, TickOutputs};
+
+use super::clock::Clock;
+use super::core::Touched;
+use crate::kernel::{SimTime, Span};
+use crate::safety::binary::Section;
+
+/// Words of a block of which the tests are counted: the shortest that either CPU tests at a time.
+const BLOCK: u32 = 8;
+const RAM_WORDS: u32 = 16_384;
+/// Both RAM tests come to every word with six backgrounds in turn.
+const BACKGROUNDS: usize = 6;
+
+/// The greatest of what was measured, and when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Worst {
+    /// How many there were.
+    pub n: u64,
+    /// The smallest in ns.
+    pub least: u64,
+    /// The greatest in ns.
+    pub most: u64,
+    /// When the greatest was complete.
+    pub at: SimTime,
+}
+
+impl Worst {
+    fn add(&mut self, ns: u64, at: SimTime) {
+        self.least = if self.n == 0 { ns } else { self.least.min(ns) };
+        if self.n == 0 || ns > self.most {
+            self.most = ns;
+            self.at = at;
+        }
+        self.n += 1;
+    }
+}
+
+/// When each part of a memory was tested last, in ms since the run began plus one; 0 is never.
+#[derive(Clone, Debug)]
+struct Rounds {
+    last: Arc<Vec<u32>>,
+    worst_ms: u32,
+    at: SimTime,
+    n: u64,
+}
+
+impl Rounds {
+    fn new(parts: u32) -> Self {
+        Self { last: Arc::new(vec![0; parts as usize]), worst_ms: 0, at: SimTime::ZERO, n: 0 }
+    }
+
+    fn test(&mut self, parts: std::ops::Range<u32>, now: SimTime) {
+        let ms = u32::try_from(now.as_nanos() / 1_000_000).unwrap_or(u32::MAX - 1) + 1;
+        let last = Arc::make_mut(&mut self.last);
+        for part in parts {
+            let Some(last) = last.get_mut(part as usize) else { continue };
+            if *last > 0 {
+                let gap = ms.saturating_sub(*last);
+                self.n += u64::from(gap > 1);
+                if gap > self.worst_ms {
+                    (self.worst_ms, self.at) = (gap, now);
+                }
+            }
+            *last = ms;
+        }
+    }
+
+    /// The greatest gap, open ones included, if every part was tested at least once.
+    fn worst(&self, end: SimTime) -> Worst {
+        let ms = u32::try_from(end.as_nanos() / 1_000_000).unwrap_or(u32::MAX - 1) + 1;
+        let open = self.last.iter().map(|last| ms.saturating_sub(*last)).max().unwrap_or(0);
+        // The grain of this count is a millisecond: a gap may be longer by one.
+        let most = u64::from(self.worst_ms.max(open).saturating_add(1)) * 1_000_000;
+        Worst { n: self.n, least: 0, most, at: if open > self.worst_ms { end } else { self.at } }
+    }
+
+    fn restart(&mut self) {
+        Arc::make_mut(&mut self.last).iter_mut().for_each(|last| *last = 0);
+    }
+}
+
+/// What is measured at one CPU.
+#[derive(Clone, Debug)]
+pub struct CpuWatch {
+    /// Logic time in ns of the own clock.
+    pub logic: Worst,
+    /// True time between two steps in ns.
+    pub interval: Worst,
+    /// Ticks of the hardware clock in normal mode.
+    pub ticks: u64,
+    /// Logic evaluations in normal mode, as the firmware tells.
+    pub evaluated: u64,
+    /// Packets sent.
+    pub packets: u64,
+    /// Steps in a mode that sends packets.
+    pub talking: u64,
+    /// What the safe state came from, with the instant of the step that found it.
+    pub cause: Option<(SimTime, Detection)>,
+    /// Every detection, the first hundred.
+    pub detections: Vec<(SimTime, Detection)>,
+    /// When it entered the safe state.
+    pub safe_since: Option<SimTime>,
+    /// When it entered normal mode last.
+    pub normal_since: Option<SimTime>,
+    /// Steps that left something in the safe state: outputs, packets, frames.
+    pub spoke_in_safe: u64,
+    /// Steps in the safe state.
+    pub safe_steps: u64,
+    /// When it first left the safe state without a reset.
+    pub left_safe: Option<SimTime>,
+    /// Steps in normal mode that ended in the safe state.
+    pub trips: u64,
+    /// Times between two reads of a combined pin in ns.
+    pub combined: Worst,
+    /// A RAM pass with all backgrounds, at the first block.
+    pub ram_pass: Worst,
+    mode: Mode,
+    last_step: Option<SimTime>,
+    good: [SimTime; 2],
+    ram: Rounds,
+    flash: Rounds,
+    visits: VecDeque<SimTime>,
+    read: [Option<SimTime>; PINS],
+}
+
+/// A time from an event to all outputs off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Off {
+    /// What was detected.
+    pub fault: Fault,
+    /// By which CPU, 1 or 2.
+    pub cpu: u8,
+    /// When the step that detected it began.
+    pub detected: SimTime,
+    /// When nothing was driven any more.
+    pub off: SimTime,
+    /// When the last good packet had come to the CPU that detected it.
+    pub last_good: SimTime,
+    /// When the supply had left its limits.
+    pub crossing: Option<SimTime>,
+}
+
+/// What is measured at a unit.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// By CPU.
+    pub cpus: [CpuWatch; 2],
+    /// Trips with something on.
+    pub offs: Vec<Off>,
+    /// Demands of the safety function: when, what was driven then (pins, coils), and when none of that was any more.
+    pub stops: Vec<(SimTime, (u16, u8), Option<SimTime>)>,
+    /// Detections of faults outside the unit: when, the pins of the groups affected, and when none of them was live.
+    pub outside: Vec<(SimTime, Fault, u16, Option<SimTime>)>,
+    /// How often something came on, and when first without both CPUs in normal mode.
+    pub switched_on: u64,
+    /// See `switched_on`.
+    pub driven_outside: Option<SimTime>,
+    /// What is driven: pins, coils.
+    now_driven: (u16, u8),
+    groups: Vec<u16>,
+    /// Supply limits in mV.
+    limits: (u32, u32),
+    /// Since when the supply is out of its limits.
+    pub crossing: Option<SimTime>,
+    /// Excursions of the supply so far, with how long they lasted.
+    pub excursions: Vec<(SimTime, Span)>,
+    /// The last instant at which the supply was looked at.
+    pub looked: SimTime,
+    combined: u16,
+    /// The first internal fault since the unit was last off or started: who, what, when, last good packet, crossing.
+    tripped: Option<Off>,
+    driven: bool,
+}
+
+impl CpuWatch {
+    fn new() -> Self {
+        Self {
+            logic: Worst::default(),
+            interval: Worst::default(),
+            ticks: 0,
+            evaluated: 0,
+            packets: 0,
+            talking: 0,
+            cause: None,
+            detections: Vec::new(),
+            safe_since: None,
+            normal_since: None,
+            spoke_in_safe: 0,
+            safe_steps: 0,
+            left_safe: None,
+            trips: 0,
+            combined: Worst::default(),
+            ram_pass: Worst::default(),
+            mode: Mode::Starting,
+            last_step: None,
+            good: [SimTime::ZERO; 2],
+            ram: Rounds::new(RAM_WORDS / BLOCK),
+            flash: Rounds::new(flash_map::LEN / flash_map::ROW as u32),
+            visits: VecDeque::new(),
+            read: [None; PINS],
+        }
+    }
+
+    /// When the last good packet had come by `now`.
+    #[must_use]
+    pub fn last_good(&self, now: SimTime) -> SimTime {
+        if self.good[1] <= now { self.good[1] } else { self.good[0] }
+    }
+
+    /// The greatest gap between two tests of the same block of RAM.
+    #[must_use]
+    pub fn ram_gap(&self, end: SimTime) -> Worst {
+        self.ram.worst(end)
+    }
+
+    /// The greatest gap between two reads of the same row of flash by the running test.
+    #[must_use]
+    pub fn flash_gap(&self, end: SimTime) -> Worst {
+        self.flash.worst(end)
+    }
+
+    fn touch(&mut self, now: SimTime, touched: Touched) {
+        let (low, high) = touched.ram;
+        if low <= high {
+            let blocks = low.div_ceil(BLOCK)..(high + 1) / BLOCK;
+            if blocks.contains(&0) {
+                self.visits.push_back(now);
+                if self.visits.len() > BACKGROUNDS
+                    && let Some(first) = self.visits.pop_front()
+                {
+                    self.ram_pass.add(now.since(first).as_nanos(), now);
+                }
+            }
+            self.ram.test(blocks, now);
+        }
+        let (low, high) = touched.flash;
+        if low <= high {
+            let row = flash_map::ROW as u32;
+            self.flash.test(low / row..high / row + 1, now);
+        }
+    }
+}
+
+impl Watch {
+    /// Nothing was seen yet.
+    #[must_use]
+    pub fn new(section: &Section) -> Self {
+        let combined = section.pins.iter().enumerate();
+        let combined = combined.fold(0, |bits, (n, pin)| bits | u16::from(pin.role == Role::Combined) << n);
+        Self {
+            cpus: [CpuWatch::new(), CpuWatch::new()],
+            offs: Vec::new(),
+            stops: Vec::new(),
+            outside: Vec::new(),
+            switched_on: 0,
+            driven_outside: None,
+            now_driven: (0, 0),
+            groups: section.outputs.iter().map(|group| group.pins).collect(),
+            limits: (section.supply_min.into(), section.supply_max.into()),
+            crossing: None,
+            excursions: Vec::new(),
+            looked: SimTime::ZERO,
+            combined,
+            tripped: None,
+            driven: false,
+        }
+    }
+
+    /// Whether a supply is out of the configured limits.
+    #[must_use]
+    pub fn is_beyond(&self, supply_mv: u32) -> bool {
+        supply_mv < self.limits.0 || supply_mv > self.limits.1
+    }
+
+    /// The supply left its limits or came back at this instant.
+    pub fn crossed(&mut self, at: SimTime, beyond: bool) {
+        match (beyond, self.crossing) {
+            (true, None) => self.crossing = Some(at),
+            (false, Some(since)) => {
+                self.excursions.push((since, at.since(since)));
+                self.crossing = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// A CPU boots.
+    pub fn booted(&mut self, cpu: usize, now: SimTime) {
+        let watch = &mut self.cpus[cpu];
+        watch.last_step = None;
+        watch.mode = Mode::Starting;
+        watch.safe_since = None;
+        watch.normal_since = None;
+        watch.good = [now; 2];
+        watch.visits.clear();
+        watch.ram.restart();
+        watch.flash.restart();
+        watch.read = [None; PINS];
+        self.tripped = None;
+    }
+
+    /// A step was made; `logic` is what it takes in the own time of its clock.
+    pub fn stepped(
+        &mut self,
+        cpu: usize,
+        now: SimTime,
+        logic: u64,
+        clock: &Clock,
+        touched: Touched,
+        out: &TickOutputs,
+    ) {
+        let combined = self.combined;
+        let watch = &mut self.cpus[cpu];
+        let was_normal = watch.mode == Mode::Normal;
+        if was_normal {
+            watch.ticks += 1;
+            watch.evaluated += u64::from(out.trace.evaluated);
+            watch.logic.add(logic, now);
+            if let Some(last) = watch.last_step {
+                watch.interval.add(now.since(last).as_nanos(), now);
+            }
+            watch.touch(now, touched);
+        }
+        watch.last_step = Some(now);
+        let _ = clock;
+        watch.talking += u64::from(watch.mode != Mode::Safe && out.mode != Mode::Safe);
+        if watch.mode == Mode::Safe {
+            watch.safe_steps += 1;
+            let speaks = out.c2c.is_some() || out.radio.is_some() || !out.can.is_empty();
+            let drives = out.pins != [0; PINS] || out.main != 0 || out.relays != 0 || !out.all_off;
+            watch.spoke_in_safe += u64::from(speaks || drives);
+        }
+        if combined != 0 && was_normal {
+            for pin in 0..PINS {
+                if combined & out.trace.pins_read & 1 << pin != 0 {
+                    if let Some(last) = watch.read[pin].replace(now) {
+                        watch.combined.add(now.since(last).as_nanos(), now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A step was interrupted by the hardware timer.
+    pub fn overrun(&mut self, cpu: usize, logic: u64) {
+        self.cpus[cpu].ticks += u64::from(self.cpus[cpu].mode == Mode::Normal);
+        let _ = logic;
+    }
+
+    /// A CPU put a packet on the line.
+    pub fn sent(&mut self, cpu: usize) {
+        self.cpus[cpu].packets += 1;
+    }
+
+    /// A packet will come to a CPU.
+    pub fn arrives(&mut self, cpu: usize, at: SimTime, sound: bool) {
+        if sound {
+            let good = &mut self.cpus[cpu].good;
+            *good = [good[1], at];
+        }
+    }
+
+    /// A CPU detected something in the step that began now.
+    pub fn detected(&mut self, now: SimTime, cpu: usize, detection: &Detection) {
+        let watch = &mut self.cpus[cpu];
+        if watch.detections.len() < 100 {
+            watch.detections.push((now, *detection));
+        }
+        if matches!(detection.fault, Fault::OutputWiring | Fault::OssdShort) {
+            self.outside(now, detection);
+            return;
+        }
+        if detection.fault.reaction() != Reaction::SafeState || watch.mode == Mode::Safe {
+            return;
+        }
+        if watch.cause.is_none() {
+            watch.cause = Some((now, *detection));
+        }
+        let last_good = watch.last_good(now);
+        if self.tripped.is_none() && self.driven {
+            self.tripped = Some(Off {
+                fault: detection.fault,
+                cpu: cpu as u8 + 1,
+                detected: now,
+                off: now,
+                last_good,
+                crossing: self.crossing,
+            });
+        }
+    }
+
+    /// A CPU is in another mode from now on.
+    pub fn mode(&mut self, now: SimTime, cpu: usize, mode: Mode) {
+        let watch = &mut self.cpus[cpu];
+        if watch.mode == Mode::Safe && mode != Mode::Safe {
+            watch.left_safe.get_or_insert(now);
+        }
+        watch.trips += u64::from(watch.mode == Mode::Normal && mode == Mode::Safe);
+        watch.mode = mode;
+        match mode {
+            Mode::Safe => watch.safe_since = Some(now),
+            Mode::Normal => watch.normal_since = Some(now),
+            _ => {}
+        }
+    }
+
+    /// Somebody demands the safety function.
+    pub fn stop(&mut self, now: SimTime) {
+        if self.driven {
+            self.stops.push((now, self.now_driven, None));
+        }
+    }
+
+    /// A fault of the wiring at a pin: its group is affected.
+    fn outside(&mut self, now: SimTime, detection: &Detection) {
+        let pins = self.groups.iter().copied().find(|pins| pins >> detection.detail.min(15) & 1 == 1).unwrap_or(0);
+        let off = (self.now_driven.0 & pins == 0).then_some(now);
+        if off.is_none() {
+            self.outside.push((now, detection.fault, pins, None));
+        }
+    }
+
+    /// Other outputs are driven from now on.
+    pub fn outputs(&mut self, now: SimTime, pins: u16, coils: u8) {
+        let held = (0..safety_common::RELAYS).filter(|relay| coils >> (2 * relay) & 0b11 == 0b11);
+        let held = held.fold(0u8, |bits, relay| bits | 1 << relay);
+        let driven = pins != 0 || held != 0;
+        let more = pins & !self.now_driven.0 != 0 || held & !self.now_driven.1 != 0;
+        if more {
+            self.switched_on += 1;
+            if self.cpus.iter().any(|cpu| cpu.mode != Mode::Normal) {
+                self.driven_outside.get_or_insert(now);
+            }
+        }
+        self.now_driven = (pins, held);
+        for (_, (own_pins, own_relays), off) in &mut self.stops {
+            if off.is_none() && *own_pins & pins == 0 && *own_relays & held == 0 {
+                *off = Some(now);
+            }
+        }
+        for (_, _, own, off) in &mut self.outside {
+            if off.is_none() && *own & pins == 0 {
+                *off = Some(now);
+            }
+        }
+        if self.driven
+            && !driven
+            && let Some(off) = self.tripped.take()
+        {
+            self.offs.push(Off { off: now, ..off });
+        }
+        self.driven = driven;
+    }
+
+    /// A trip after which something was still driven at the end of the run.
+    #[must_use]
+    pub fn never_off(&self) -> Option<&Off> {
+        self.tripped.as_ref()
+    }
+}

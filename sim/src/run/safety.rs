@@ -1,0 +1,347 @@
+//! Rows of the result about safety units: budgets, checks, expectations, and what became of their faults.
+//!
+//! The rows exist where the scenario has units. A budget without an occasion in the run is not applicable: nothing is claimed.
+//! All times are measured outside the firmware; *off* is when no output transistor of the unit conducts with its feed on, and no relay has
+//! both coils fed.
+
+use reports::{Budget, Check, Fixed, Millis, Relation, RowVerdict, Standing};
+use safety_common::fault::{Fault, Reaction};
+use safety_common::io::Mode;
+
+use super::Run;
+use crate::faults::Faults;
+use crate::hosts::safety::Units;
+use crate::hosts::safety::unit::Unit;
+use crate::hosts::safety::watch::{Off, Worst};
+use crate::kernel::{SimTime, Span};
+use crate::scenario::{self, Expectation, SafetyTrip, Scenario};
+
+/// Ids of the budgets with their requirements.
+pub const BUDGETS: &[(&str, &[&str])] = &[
+    ("safety-supply-reaction", &["SSR-009", "SSR-011"]),
+    ("safety-fault-reaction", &["SSR-035", "SSR-044"]),
+    ("safety-outside-reaction", &["SSR-036", "SSR-040"]),
+    ("safety-response", &["SSR-016"]),
+    ("safety-c2c-silence", &["SSR-021", "SSR-022"]),
+    ("safety-logic-time", &["SSR-014"]),
+    ("safety-logic-interval", &["SSR-013"]),
+    ("safety-ram-pass", &["SSR-002"]),
+    ("safety-flash-pass", &["SSR-005"]),
+    ("safety-combined-io", &["SSR-039"]),
+];
+
+/// Ids of the checks with their requirements.
+pub const CHECKS: &[(&str, &[&str])] = &[
+    ("safety_units_become_normal", &["SSR-046"]),
+    ("nothing_is_driven_outside_normal_mode", &["SSR-003", "SSR-042", "SSR-049", "SSR-061", "SSR-065"]),
+    ("safe_state_is_silent_and_off", &["SSR-042", "SSR-047", "SSR-073"]),
+    ("safe_state_is_never_left", &["SSR-043"]),
+    ("either_cpu_alone_turns_all_off", &["SSR-037"]),
+    ("one_packet_each_tick_and_direction", &["SSR-017", "SSR-022"]),
+    ("logic_runs_once_each_tick", &["SSR-012"]),
+    ("healthy_units_do_not_trip", &["SSR-020", "SSR-033", "SSR-046"]),
+];
+
+/// The units of a run with their names, in the order of the scenario.
+fn units<'a>(scenario: &'a Scenario, run: &'a Run) -> Vec<(&'a str, &'a Unit)> {
+    let entities = run.twin.world.resource::<Units>().entities();
+    let named = scenario.safety_units.iter().zip(entities);
+    named.filter_map(|(setup, entity)| Some((setup.node.as_str(), run.twin.world.get::<Unit>(*entity)?))).collect()
+}
+
+fn unit<'a>(scenario: &'a Scenario, run: &'a Run, name: &str) -> Option<&'a Unit> {
+    units(scenario, run).into_iter().find(|(own, _)| *own == name).map(|(_, unit)| unit)
+}
+
+fn ms(ns: u64) -> Fixed {
+    Fixed::from(Millis::from_nanos(ns))
+}
+
+/// The budgets of the units.
+pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
+    let units = units(scenario, run);
+    if units.is_empty() {
+        return Vec::new();
+    }
+    let mut rows = vec![
+        row("safety-supply-reaction", Relation::Within, 503_000_000, Some(499_000_000)),
+        reaction_row(scenario, "safety-fault-reaction", 500),
+        reaction_row(scenario, "safety-outside-reaction", 500),
+        reaction_row(scenario, "safety-response", 0),
+        row("safety-c2c-silence", Relation::Within, 22_100_000, Some(20_000_000)),
+        row("safety-logic-time", Relation::AtMost, 812_500, None),
+        row("safety-logic-interval", Relation::Within, 1_001_000, Some(999_000)),
+        row("safety-ram-pass", Relation::Below, 60_000_000_000, None),
+        row("safety-flash-pass", Relation::Below, 60_000_000_000, None),
+        row("safety-combined-io", Relation::AtMost, 4_000_000, None),
+    ];
+    for (name, unit) in &units {
+        for row in &mut rows {
+            measure(row, name, unit, run.end);
+        }
+    }
+    for row in &mut rows {
+        row.judge(standing(scenario, row));
+    }
+    rows
+}
+
+fn row(id: &str, relation: Relation, limit_ns: u64, low_ns: Option<u64>) -> Budget {
+    let mut row = Budget::new(id, relation, ms(limit_ns), low_ns.map(ms), "ms");
+    let own = BUDGETS.iter().find(|(known, _)| *known == id).map_or(&[][..], |(_, own)| *own);
+    row.requirements = own.iter().map(|id| (*id).to_owned()).collect();
+    row
+}
+
+/// A row whose limit is the shortest configured response time and a little.
+fn reaction_row(scenario: &Scenario, id: &str, more_ms: u64) -> Budget {
+    let compiled = scenario.safety_units.iter().filter_map(|unit| unit.configuration.compiled.as_ref());
+    let response = compiled.map(|compiled| u64::from(compiled.network.response_ms)).min().unwrap_or(0);
+    row(id, Relation::AtMost, (response + more_ms) * 1_000_000, None)
+}
+
+fn standing(scenario: &Scenario, row: &Budget) -> Standing {
+    let expected = |one: &Expectation| matches!(one, Expectation::BudgetFails(id) if *id == row.id);
+    if scenario.expectations.iter().any(expected) {
+        Standing::ExpectedToFail
+    } else if row.n == 0 {
+        Standing::NotApplicable
+    } else {
+        Standing::Required
+    }
+}
+
+fn measure(row: &mut Budget, name: &str, unit: &Unit, end: SimTime) {
+    let (id, watch) = (row.id.clone(), &unit.watch);
+    // One that was never off is measured to the end of the run: it breaks every limit that it should.
+    let open = watch.never_off().map(|off| Off { off: end, ..off.clone() });
+    let offs: Vec<&Off> = watch.offs.iter().chain(&open).collect();
+    let mut add = |place: String, span: Span| {
+        row.measure_at(&place, ms(span.as_nanos()));
+    };
+    match id.as_str() {
+        "safety-supply-reaction" => {
+            for off in offs.iter().filter(|off| matches!(off.fault, Fault::SupplyLow | Fault::SupplyHigh)) {
+                if let Some(crossing) = off.crossing {
+                    add(format!("{name}, {:?} by CPU{}", off.fault, off.cpu), off.off.since(crossing));
+                }
+            }
+        }
+        "safety-fault-reaction" => {
+            for off in &offs {
+                add(format!("{name}, {:?} by CPU{}", off.fault, off.cpu), off.off.since(off.detected));
+            }
+        }
+        "safety-outside-reaction" => {
+            for (at, fault, _, off) in &watch.outside {
+                add(format!("{name}, {fault:?}"), off.unwrap_or(end).since(*at));
+            }
+        }
+        "safety-response" => {
+            for (at, _, off) in &watch.stops {
+                add(format!("{name}, stop at {at} ms"), off.unwrap_or(end).since(*at));
+            }
+        }
+        "safety-c2c-silence" => {
+            for off in offs.iter().filter(|off| off.fault == Fault::C2cSilent) {
+                add(format!("{name}, CPU{}", off.cpu), off.off.since(off.last_good));
+            }
+        }
+        _ => measure_cpus(row, name, unit, end),
+    }
+}
+
+fn measure_cpus(row: &mut Budget, name: &str, unit: &Unit, end: SimTime) {
+    let id = row.id.clone();
+    for (cpu, watch) in unit.watch.cpus.iter().enumerate() {
+        let place = |what: &str, worst: Worst| format!("{name}, CPU{}{what} at {} ms", cpu + 1, worst.at);
+        let mut both = |what: &str, worst: Worst, least: bool| {
+            if worst.n == 0 {
+                return;
+            }
+            row.measure_at(&place(what, worst), ms(worst.most));
+            if least {
+                row.measure_at(&place(what, worst), ms(worst.least));
+            }
+            // The row counts what it measured, not its extremes.
+            row.n = row.n - 1 - u64::from(least) + worst.n;
+        };
+        match id.as_str() {
+            "safety-logic-time" => both("", watch.logic, false),
+            "safety-logic-interval" => both("", watch.interval, true),
+            // A gap is claimed only where a pass was complete.
+            "safety-ram-pass" if watch.ram_pass.n > 0 => {
+                both(", pass with all backgrounds", watch.ram_pass, false);
+                both(", gap between two tests of a block", watch.ram_gap(end), false);
+            }
+            "safety-flash-pass" if watch.flash_gap(end).n > 0 => {
+                both(", gap between two reads of a row", watch.flash_gap(end), false);
+            }
+            "safety-combined-io" => both("", watch.combined, false),
+            _ => {}
+        }
+    }
+}
+
+/// The checks of the units.
+pub(super) fn checks(scenario: &Scenario, run: &Run) -> Vec<Check> {
+    let units = units(scenario, run);
+    if units.is_empty() {
+        return Vec::new();
+    }
+    CHECKS.iter().map(|(id, requirements)| check(scenario, &units, id, requirements)).collect()
+}
+
+fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &[&str]) -> Check {
+    let mut n = 0;
+    let mut broken = Vec::new();
+    let mut wanted = false;
+    for (name, unit) in units {
+        let watch = &unit.watch;
+        let cpus = watch.cpus.iter().enumerate();
+        match id {
+            "safety_units_become_normal" => {
+                let expects_other = scenario
+                    .expectations
+                    .iter()
+                    .any(|one| matches!(one, Expectation::SafetyTrip(trip) if trip.unit == **name));
+                let normal = watch.cpus.iter().filter(|cpu| cpu.ticks > 0).count() as u64;
+                n += normal;
+                wanted |= !expects_other;
+                if normal < 2 && !expects_other {
+                    broken.push(format!("{name} never came to normal mode"));
+                }
+            }
+            "nothing_is_driven_outside_normal_mode" => {
+                n += watch.switched_on;
+                broken.extend(watch.driven_outside.map(|at| format!("{name} at {at} ms")));
+            }
+            "safe_state_is_silent_and_off" => cpus.for_each(|(cpu, one)| {
+                n += one.safe_steps;
+                if one.spoke_in_safe > 0 {
+                    broken.push(format!("{name}, CPU{}: {} steps sent or drove something", cpu + 1, one.spoke_in_safe));
+                }
+            }),
+            "safe_state_is_never_left" => cpus.for_each(|(cpu, one)| {
+                n += one.safe_steps;
+                broken.extend(one.left_safe.map(|at| format!("{name}, CPU{} at {at} ms", cpu + 1)));
+            }),
+            "either_cpu_alone_turns_all_off" => {
+                n += watch.offs.len() as u64 + u64::from(watch.never_off().is_some());
+                if let Some(off) = watch.never_off() {
+                    broken.push(format!("{name}: {:?} by CPU{}, and something stays on", off.fault, off.cpu));
+                }
+            }
+            "one_packet_each_tick_and_direction" => cpus.for_each(|(cpu, one)| {
+                n += one.packets;
+                if one.packets != one.talking {
+                    let what = format!("{} packets in {} ticks", one.packets, one.talking);
+                    broken.push(format!("{name}, CPU{}: {what}", cpu + 1));
+                }
+            }),
+            "logic_runs_once_each_tick" => cpus.for_each(|(cpu, one)| {
+                n += one.ticks;
+                // The step that enters the safe state ends before its logic.
+                if one.ticks - one.evaluated > one.trips {
+                    let what = format!("{} evaluations in {} ticks", one.evaluated, one.ticks);
+                    broken.push(format!("{name}, CPU{}: {what}", cpu + 1));
+                }
+            }),
+            "healthy_units_do_not_trip" => {
+                let expected = scenario
+                    .expectations
+                    .iter()
+                    .any(|one| matches!(one, Expectation::SafetyTrip(trip) if trip.unit == **name));
+                if !expected {
+                    wanted = true;
+                    n += watch.cpus.iter().map(|cpu| cpu.ticks).sum::<u64>();
+                    let causes = cpus.filter_map(|(cpu, one)| one.cause.map(|(at, cause)| (cpu, at, cause)));
+                    broken.extend(
+                        causes.map(|(cpu, at, cause)| format!("{name}, CPU{} at {at} ms: {:?}", cpu + 1, cause.fault)),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+    let verdict = match (broken.is_empty(), wanted, n) {
+        (false, ..) => RowVerdict::Fail,
+        (true, false, 0) => RowVerdict::NotApplicable,
+        (true, true, 0) => RowVerdict::Inconclusive,
+        (true, ..) => RowVerdict::Pass,
+    };
+    Check {
+        id: id.to_owned(),
+        requirements: requirements.iter().map(|id| (*id).to_owned()).collect(),
+        n,
+        verdict,
+        detail: broken.join("; "),
+    }
+}
+
+/// When the first injection of the run acted.
+fn first_acted(run: &Run) -> Option<SimTime> {
+    run.twin.world.resource::<Faults>().list.iter().filter_map(|injection| injection.first).min()
+}
+
+/// Whether an expectation about a unit holds; `None` for any other expectation.
+pub(super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -> Option<bool> {
+    match expectation {
+        Expectation::SafetyTrip(trip) => Some(trips(scenario, run, trip)),
+        Expectation::SafetyStaysNormal(name) => Some(unit(scenario, run, name).is_some_and(stays_normal)),
+        _ => None,
+    }
+}
+
+fn stays_normal(unit: &Unit) -> bool {
+    let modes = unit.cores.iter().all(|core| core.mode == Mode::Normal && core.firmware.is_some());
+    modes && unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0)
+}
+
+fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool {
+    let Some(unit) = unit(scenario, run, &wanted.unit) else { return false };
+    let internal = |fault: Fault| fault.reaction() == Reaction::SafeState;
+    let of_cpus = unit.watch.cpus.iter().zip([1u8, 2]);
+    let all = of_cpus.flat_map(|(cpu, number)| cpu.detections.iter().map(move |(at, one)| (*at, number, one.fault)));
+    let mut all: Vec<(SimTime, u8, Fault)> = all.collect();
+    all.sort_by_key(|(at, number, _)| (*at, *number));
+    let of_its_kind = all.iter().find(|(_, _, fault)| format!("{fault:?}") == wanted.by.name());
+    let is_internal = of_its_kind.is_none_or(|(_, _, fault)| internal(*fault));
+    let Some((at, cpu, fault)) = all.into_iter().find(|(_, _, fault)| internal(*fault) == is_internal) else {
+        return false;
+    };
+    let since = first_acted(run).map_or(Span::ZERO, |first| at.since(first));
+    format!("{fault:?}") == wanted.by.name()
+        && wanted.cpu.is_none_or(|wanted| wanted == cpu)
+        && wanted.after.is_none_or(|after| since >= after)
+        && wanted.within.is_none_or(|within| since <= within)
+}
+
+/// An expectation about a unit as a sentence.
+pub(super) fn text(expectation: &Expectation) -> Option<String> {
+    let word = |by: &scenario::Detected| super::events::kebab(by.name());
+    match expectation {
+        Expectation::SafetyTrip(trip) => {
+            let cpu = trip.cpu.map_or(String::new(), |cpu| format!(" with CPU{cpu}"));
+            let after = trip.after.map_or(String::new(), |after| format!(", not before {after} ms"));
+            let within = trip.within.map_or(String::new(), |within| format!(", within {within} ms"));
+            Some(format!("safety unit {} detects {} first{cpu}{after}{within}", trip.unit, word(&trip.by)))
+        }
+        Expectation::SafetyStaysNormal(name) => Some(format!("safety unit {name} becomes normal and stays so")),
+        _ => None,
+    }
+}
+
+/// When a fault that first acted at `first` was detected by any unit, when that unit was off, and when all were that tripped.
+pub(super) fn reaction(scenario: &Scenario, run: &Run, first: SimTime) -> [Option<SimTime>; 3] {
+    let units = units(scenario, run);
+    let detected = units.iter().flat_map(|(_, unit)| unit.watch.cpus.iter());
+    let detected = detected.flat_map(|cpu| cpu.detections.iter().map(|(at, _)| *at)).filter(|at| *at >= first).min();
+    let offs = units.iter().map(|(_, unit)| {
+        let trips = unit.watch.offs.iter().filter(|off| off.detected >= first).map(|off| off.off);
+        let outside = unit.watch.outside.iter().filter(|(at, ..)| *at >= first).filter_map(|(_, _, _, off)| *off);
+        trips.chain(outside).min()
+    });
+    let offs: Vec<SimTime> = offs.flatten().collect();
+    [detected, offs.iter().min().copied(), offs.iter().max().copied()]
+}
