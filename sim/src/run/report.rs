@@ -126,7 +126,7 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     row
 }
 
-fn limit_value(limit: &scenario::words::Limit) -> (Fixed, &'static str) {
+pub(crate) fn limit_value(limit: &scenario::words::Limit) -> (Fixed, &'static str) {
     use scenario::words::Limit;
     match limit {
         Limit::Duration(span) => (Fixed::from(millis(*span)), "ms"),
