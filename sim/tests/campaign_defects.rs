@@ -133,7 +133,8 @@ fn shrinks_to(runner: &Runner, faults: usize, kind: fn(&FaultKind) -> bool) -> (
     assert!(after.faults.iter().all(|fault| kind(&fault.kind)), "{:?}", after.faults);
     assert_eq!(after.pumps.count, 1, "the other pump has no part in it");
     let text = readable(&shrunk);
-    let read = load(&Text(text.clone()), Path::new("shrunk.ron"), &[]).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    let read =
+        load(&Text(text.clone()), Path::new("shrunk.ron"), &[]).unwrap_or_else(|error| panic!("{text}: {error:?}"));
     assert_eq!(read.scenario.faults, after.faults, "{text}");
     let again = shrink(&read.scenario, 1, runner).expect("the file fails");
     assert_eq!(again.failure, shrunk.failure, "{text}");

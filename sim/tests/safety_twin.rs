@@ -395,3 +395,30 @@ fn a_restart_at_any_phase_leaves_nothing_on() {
         }
     }
 }
+
+/// Verifies SSR-016, SSR-044. A stop at any phase of a tick, while either CPU loses as many packets as are tolerated.
+#[test]
+fn a_stop_at_any_phase_is_carried_out_within_the_response_time_whatever_is_lost() {
+    let mut worst = Span::ZERO;
+    for n in 0..24u64 {
+        for cpu in 1..=2 {
+            let at = |before: u64| 3_000_000_000 + n * 41_777 - before;
+            let faults = format!(
+                "faults=[(kind: Safety(C2cLost(from: {cpu}, packets: 18)), place: Node(\"hall\"), trigger: At(\"{}ns\")),
+                (kind: Safety(InputOff(\"stop\")), place: Node(\"hall\"), trigger: At(\"{}ns\"))]",
+                at(n % 4 * 500_000),
+                at(0)
+            );
+            let loaded = loaded("safety-stop", &[faults]);
+            let run = run::run(&loaded.scenario, None, |_| {});
+            let report = report(&loaded, &run);
+            assert_eq!(report.verdict, Verdict::Pass, "CPU{cpu}, phase {n}");
+            units_of(&run, |unit| {
+                let (asked, _, off) = unit.watch.stops[0];
+                worst = Span::from_nanos(worst.as_nanos().max(off.expect("off").since(asked).as_nanos()));
+            });
+        }
+    }
+    // The configured response time is 50 ms; a stop that one CPU has to tell the other waits for the link.
+    assert!(worst > Span::from_millis(1) && worst <= Span::from_millis(50), "{worst} ms");
+}
