@@ -192,7 +192,11 @@ fn repeats(place: &Path, trial: &u64, worst: Option<String>) {
 fn more_failures_than_allowed_fail_the_campaign_and_the_worst_are_listed() {
     let place = place("campaign-fails");
     // Cut for good: the pump is dead in the end.
-    change(&place, "trigger: At(Range(\"6s\", \"13s\")), duration: Range(\"10ms\", \"1s\"),", "trigger: At(Range(\"6s\", \"9s\")),");
+    change(
+        &place,
+        "trigger: At(Range(\"6s\", \"13s\")), duration: Range(\"10ms\", \"1s\"),",
+        "trigger: At(Range(\"6s\", \"9s\")),",
+    );
     assert_eq!(run(&place, "out", &[]), Some(1));
     let report = campaign_from_json(&text(&place.join("out/campaign.json"))).expect("a report");
     assert!(report.verdict == Verdict::Fail && report.failures > 4, "{}", report.sentence);
@@ -236,8 +240,16 @@ fn what_is_wrong_with_a_campaign_file_is_told_with_its_place() {
     told("Range(6, 60)", "Range(60, 6)", &["tiny.ron:13", "60 is more than 6"]);
     told("name: \"noise\"", "name: \"cut\"", &["stands here twice"]);
     told("success: \"90%\"", "success: \"100%\"", &["no number of trials shows that nothing ever fails"]);
-    told("mix: [", "strata: [(name: \"a\", weight: \"50%\", trials: 78, failures_allowed: 4, faults: [\"cat\"])], mix: [", &["the weights make 50%", "did you mean `cut`?"]);
-    fs::write(place.join("tiny-base.ron"), "(pumps: (count: 2), faults: [(kind: Reset, place: Cioc, trigger: At(\"1s\"))])").expect("a written file");
+    told(
+        "mix: [",
+        "strata: [(name: \"a\", weight: \"50%\", trials: 78, failures_allowed: 4, faults: [\"cat\"])], mix: [",
+        &["the weights make 50%", "did you mean `cut`?"],
+    );
+    fs::write(
+        place.join("tiny-base.ron"),
+        "(pumps: (count: 2), faults: [(kind: Reset, place: Cioc, trigger: At(\"1s\"))])",
+    )
+    .expect("a written file");
     told("seed: 11", "seed: 13", &["has 2 pumps to update", "has faults of its own"]);
 }
 

@@ -15,7 +15,9 @@ use cooltwin::campaign::trial::plain;
 use cooltwin::campaign::{Campaign, draw, load_campaign, summary};
 use cooltwin::run::Identity;
 use cooltwin::scenario::FileSource;
-use reports::campaign::{CampaignReport, campaign_figure_files, campaign_html, campaign_json, campaign_text, write_trials};
+use reports::campaign::{
+    CampaignReport, campaign_figure_files, campaign_html, campaign_json, campaign_text, write_trials,
+};
 use reports::{Verdict, sha256};
 
 const SAMPLE: &str = "scenarios/campaigns/sample.ron";
@@ -93,5 +95,8 @@ fn the_shipped_campaigns_show_what_they_claim_and_draw_scenarios() {
         assert!(rare.len() <= 1, "{file}: {rare:?} never came");
     }
     // CI's campaign is the large one with another plan.
-    assert_eq!(load("scenarios/campaigns/smoke.ron").mix_sha256(), load("scenarios/campaigns/pump-update.ron").mix_sha256());
+    assert_eq!(
+        load("scenarios/campaigns/smoke.ron").mix_sha256(),
+        load("scenarios/campaigns/pump-update.ron").mix_sha256()
+    );
 }

@@ -190,8 +190,12 @@ impl Page<'_> {
                 }
             }
         };
-        let tries: Vec<String> =
-            report.tries_needed.iter().zip(1..).map(|(count, number)| format!("{} by try {number}", grouped(*count))).collect();
+        let tries: Vec<String> = report
+            .tries_needed
+            .iter()
+            .zip(1..)
+            .map(|(count, number)| format!("{} by try {number}", grouped(*count)))
+            .collect();
         html! { (table("Levels", &content)) p { "Pumps were updated: " (tries.join(", ")) "." } }
     }
 
@@ -309,7 +313,11 @@ fn capital(text: &str) -> String {
 /// A class that should not occur stands out where it does.
 fn class_word(class: Class, trials: u64) -> Markup {
     let is_bad = trials > 0 && class >= Class::DetectedLate;
-    if is_bad { shape::word(true, class.word()) } else { html! { (class.word()) } }
+    if is_bad {
+        shape::word(true, class.word())
+    } else {
+        html! { (class.word()) }
+    }
 }
 
 fn class_list(fault: &super::MixedFault) -> String {
@@ -318,7 +326,8 @@ fn class_list(fault: &super::MixedFault) -> String {
 }
 
 fn bounds(values: &Values) -> Markup {
-    let shown = |number: Option<crate::number::Fixed>| number.map_or_else(|| "none".to_owned(), |number| value(values, number));
+    let shown =
+        |number: Option<crate::number::Fixed>| number.map_or_else(|| "none".to_owned(), |number| value(values, number));
     html! {
         caption {
             "Limit " (values.relation) " " (value(values, values.limit)) ", " (grouped(values.n)) " values, "

@@ -168,7 +168,9 @@ impl Shrinker<'_> {
         };
         let candidates: Vec<RawScenario> = vec![
             with(|to, from| to.seed = from.seed),
-            with(|to, from| (to.title, to.purpose, to.tags) = (from.title.clone(), from.purpose.clone(), from.tags.clone())),
+            with(|to, from| {
+                (to.title, to.purpose, to.tags) = (from.title.clone(), from.purpose.clone(), from.tags.clone())
+            }),
             with(|to, from| (to.traffic, to.further_nodes) = (from.traffic.clone(), from.further_nodes.clone())),
             with(|to, from| to.user = from.user.clone()),
             with(|to, from| to.plant = from.plant.clone()),
@@ -233,11 +235,17 @@ impl Shrinker<'_> {
         let Trigger::At(at) = self.current.faults[index].trigger else { return Vec::new() };
         let Some(report) = &self.report else { return Vec::new() };
         let at = i64::try_from(at.as_nanos()).unwrap_or(i64::MAX);
-        let tries = report.pumps.iter().zip(1_u8..).flat_map(|(pump, number)| pump.tries.iter().map(move |each| (number, each)));
-        let found = tries.flat_map(|(pump, each)| each.phases.iter().map(move |phase| (pump, each.n, phase))).find(|(.., phase)| {
-            let begin = phase.start_ms.as_nanos();
-            (begin..begin.saturating_add(phase.duration_ms.as_nanos())).contains(&at)
-        });
+        let tries = report
+            .pumps
+            .iter()
+            .zip(1_u8..)
+            .flat_map(|(pump, number)| pump.tries.iter().map(move |each| (number, each)));
+        let found = tries.flat_map(|(pump, each)| each.phases.iter().map(move |phase| (pump, each.n, phase))).find(
+            |(.., phase)| {
+                let begin = phase.start_ms.as_nanos();
+                (begin..begin.saturating_add(phase.duration_ms.as_nanos())).contains(&at)
+            },
+        );
         let Some((pump, attempt, phase)) = found else { return Vec::new() };
         let Some(name) = phase_of(phase) else { return Vec::new() };
         let permille = (at - phase.start_ms.as_nanos()).saturating_mul(1_000) / phase.duration_ms.as_nanos().max(1);
@@ -298,8 +306,23 @@ fn merge_section(candidate: &RawScenario, before: &RawScenario, current: &RawSce
         };
     }
     lay!(
-        seed, title, purpose, tags, traffic, further_nodes, user, plant, supply, timing, flash, protocol, bus,
-        cioc_update, end, time_limit, budgets
+        seed,
+        title,
+        purpose,
+        tags,
+        traffic,
+        further_nodes,
+        user,
+        plant,
+        supply,
+        timing,
+        flash,
+        protocol,
+        bus,
+        cioc_update,
+        end,
+        time_limit,
+        budgets
     );
     merged
 }

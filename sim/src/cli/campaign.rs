@@ -12,7 +12,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use reports::campaign::{CampaignReport, Trial, campaign_figure_files, campaign_html, campaign_json, campaign_text, read_trials, write_trials};
+use reports::campaign::{
+    CampaignReport, Trial, campaign_figure_files, campaign_html, campaign_json, campaign_text, read_trials,
+    write_trials,
+};
 use reports::{Build, sha256};
 use serde::{Deserialize, Serialize};
 
