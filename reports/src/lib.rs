@@ -9,6 +9,7 @@
 //!                   ^    |
 //!          verdict -+    (a new format is a new module that reads a Report and nothing else)
 //!
+//!   twin --many trials--> campaign     raw rows and what they show, in every format
 //!   twin --one by one--> events        events.jsonl, one state transition per line
 //! ```
 //! The crate knows neither the twin nor the firmware. It holds no clock, no path and no host name, so the same
@@ -16,6 +17,7 @@
 //! no number passes through a float on its way to a file.
 
 mod audit;
+pub mod campaign;
 mod csv;
 mod events;
 mod evidence;

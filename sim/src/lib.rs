@@ -5,6 +5,7 @@
 //! ```
 
 pub mod bus;
+pub mod campaign;
 pub mod checks;
 pub mod cli;
 pub mod event;
@@ -22,4 +23,5 @@ pub mod regression;
 pub mod run;
 pub mod safety;
 pub mod scenario;
+pub mod sweep;
 pub mod twin;

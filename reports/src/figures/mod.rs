@@ -5,12 +5,14 @@
 //!          --> update-time   each try of each pump against the limit
 //!          --> samples-ID    every measured value of a budget, and the steps of the worst
 //!          --> voltage-NAME  a voltage with its thresholds and dips
+//!   CampaignReport --> values-ID, failure-bounds   where values and failures of many trials lie
 //!   Diagram --> diagram     the blocks of a configuration and the wires between them; of no run
 //! ```
 //! A figure never stands alone: it has a title and a description, and the page puts a table beside it. Each figure is
 //! one module; `canvas` is the only one that knows plotters, `axis` places round times and values.
 
 mod axis;
+pub(crate) mod campaign;
 pub(crate) mod canvas;
 pub(crate) mod curve;
 pub(crate) mod diagram;

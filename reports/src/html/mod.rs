@@ -213,7 +213,7 @@ fn summary_words(report: &Report) -> String {
 }
 
 /// A figure as part of the page: with a role and a name, without the namespace that only files need.
-fn inline(figure: &Figure) -> String {
+pub(crate) fn inline(figure: &Figure) -> String {
     let svg = figure.svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
     let label = html! { (figure.title) }.into_string().replace('"', "&quot;");
     svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1)

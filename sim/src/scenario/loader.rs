@@ -71,6 +71,19 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// A scenario that was made, not read: it has no files.
+    #[must_use]
+    pub fn of(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            overrides: Vec::new(),
+            inputs: Vec::new(),
+            image: None,
+            sources: Vec::new(),
+            reader: Reader::default(),
+        }
+    }
+
     /// File and line (from 1) at which the value at `path` was written, or its nearest owner.
     #[must_use]
     pub fn locate(&self, path: &str) -> Option<(&str, usize)> {

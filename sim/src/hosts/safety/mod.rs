@@ -47,7 +47,7 @@ const CODE_LEN: usize = 96 * 1024;
 const PLANT_TICKS: u32 = 10;
 
 /// What happens at a unit; `cpu` is 0 or 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum SafetyEvent {
     /// The boot time of a CPU has passed.
     Boot {
@@ -146,7 +146,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
         attach(builder, scenario, &mut units, index, setup);
     }
     let any = !units.entities.is_empty();
-    builder.resource(units);
+    builder.observer_resource(units);
     builder.on(Event::SAFETY, |world, context, event| {
         if let Event::Safety(event) = event
             && let Err(defect) = handle(world, context, event)
