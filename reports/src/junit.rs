@@ -134,7 +134,7 @@ impl Cases<'_> {
 
     fn expectation(&mut self, expectation: &Expectation) {
         let properties = [("verdict", expectation.verdict.word().to_owned())];
-        let status = status(expectation.verdict, &format!("expected: {}", expectation.text));
+        let status = status(expectation.verdict, &terminal::expectation_words(expectation));
         self.push(format!("expected: {}", expectation.text), status, self.report.simulated_ms, &properties);
     }
 

@@ -61,4 +61,4 @@ pub use requirements::{
 pub use suite::{SuiteRow, junit_of_suite, markdown_of_suite};
 pub use terminal::{Options, Verbosity, reproduce_command, terminal};
 pub use verdict::{RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict};
-pub use words::{exact_amount, margin as margin_words, signed_amount};
+pub use words::{bit_rate, cause_words, exact_amount, margin as margin_words, signed_amount};

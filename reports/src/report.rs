@@ -268,6 +268,15 @@ impl Budget {
         self.measured.is_none_or(|value| verdict::holds(value, self.relation, self.limit, self.limit_low))
     }
 
+    /// How long each step of the decomposition lasts: until the next one begins, none for the last.
+    pub fn step_durations(&self) -> impl Iterator<Item = Option<Millis>> {
+        let next = self.decomposition.iter().skip(1).map(Some).chain([None]);
+        self.decomposition.iter().zip(next).map(|(step, next)| {
+            let lasts = next?.at_ms.as_nanos().saturating_sub(step.at_ms.as_nanos());
+            Some(Millis::from_signed_nanos(lasts))
+        })
+    }
+
     /// Sets the verdict from what was measured.
     pub fn judge(&mut self, standing: Standing) {
         self.verdict = verdict::row_verdict(standing, self.n, self.holds());
@@ -308,6 +317,9 @@ pub struct Expectation {
     pub text: String,
     /// Whether it happened.
     pub verdict: RowVerdict,
+    /// Who broke it and what was there instead, such as `P02 took 2`; empty where it held.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// What became of a pump.
@@ -324,6 +336,26 @@ pub enum Outcome {
     Rejected,
     /// No write began.
     NotReached,
+}
+
+impl Outcome {
+    /// The word that every format has for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Updated => "updated",
+            Self::UpToDate => "up-to-date",
+            Self::Dead => "dead",
+            Self::Rejected => "rejected",
+            Self::NotReached => "not-reached",
+        }
+    }
+
+    /// Whether it is as it should be; any other needs attention.
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::Updated | Self::UpToDate)
+    }
 }
 
 /// One pump.

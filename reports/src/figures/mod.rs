@@ -22,7 +22,7 @@ pub(crate) mod timeline;
 mod update_time;
 mod voltage;
 
-use crate::report::{BUDGET_PUMP_UPDATE, Budget, Outcome, Pump, Report, Series};
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Pump, Report, Series};
 use crate::words;
 
 /// A figure.
@@ -146,13 +146,6 @@ fn timeline_figure(report: &Report) -> Figure {
 }
 
 /// What became of a pump in a word, and whether that needs attention.
-pub(crate) fn outcome(pump: &Pump, over: bool) -> (&'static str, bool) {
-    match pump.outcome {
-        Outcome::Updated if over => ("too late", true),
-        Outcome::Updated => ("updated", false),
-        Outcome::UpToDate => ("up to date", false),
-        Outcome::Dead => ("DEAD", true),
-        Outcome::Rejected => ("REJECTED", true),
-        Outcome::NotReached => ("NOT REACHED", true),
-    }
+pub(crate) fn outcome(pump: &Pump) -> (&'static str, bool) {
+    (words::outcome_word(pump.outcome), !pump.outcome.is_good())
 }

@@ -34,7 +34,7 @@ pub use log::{EVENTS_SHOWN_MAX, LogError};
 pub fn html(report: &Report, events: Option<&str>) -> Result<String, PageError> {
     let figures = figures(report);
     let log = match (events, &report.events) {
-        (Some(text), Some(told)) => Log::Shown(checked(text, told)?),
+        (Some(text), Some(told)) => Log::Shown(checked(text, told, &log::Names::of(report))?),
         (None, Some(_)) => Log::Missing,
         (_, None) => Log::None,
     };
@@ -69,12 +69,12 @@ impl std::fmt::Display for PageError {
 
 impl std::error::Error for PageError {}
 
-fn checked(text: &str, told: &EventLog) -> Result<Vec<log::Row>, PageError> {
+fn checked(text: &str, told: &EventLog, names: &log::Names) -> Result<Vec<log::Row>, PageError> {
     let found = hash::sha256(text.as_bytes());
     if found != told.sha256 {
         return Err(PageError::OtherLog { wanted: told.sha256.clone(), found });
     }
-    log::rows(text).map_err(PageError::Log)
+    log::rows(text, names).map_err(PageError::Log)
 }
 
 /// What became of the log of events.
@@ -159,6 +159,7 @@ impl Page<'_> {
             h1 { (report.scenario.name) }
             @if !report.scenario.title.is_empty() { p.lead { (report.scenario.title) } }
             p { (summary_words(report)) }
+            (self.broken_rows())
             dl.facts {
                 dt { "Scenario" }
                 dd { code { (report.scenario.sha256) } " (SHA-256 of its resolved text)" }

@@ -205,7 +205,7 @@ fn good_checks() -> Vec<Check> {
 }
 
 fn expectation(text: &str, verdict: RowVerdict) -> Expectation {
-    Expectation { text: text.to_owned(), verdict }
+    Expectation { text: text.to_owned(), verdict, detail: String::new() }
 }
 
 /// Fourteen pumps, each at its first try.

@@ -181,6 +181,8 @@ struct Memory {
     /// Whether each pump's last try failed.
     failed: Vec<bool>,
     deaths: Vec<dead::Death>,
+    /// How many bits of each pump's flash had been inverted by faults when it last started, or was truly told of.
+    sound_until: Vec<u64>,
     state: Vec<Option<PumpState>>,
     /// Since when each pump's firmware is in its state, or is not running.
     state_since: Vec<SimTime>,
@@ -221,6 +223,7 @@ impl Memory {
             told: vec![orchestrator::Outcome::Unknown; count],
             failed: vec![false; count],
             deaths: vec![dead::Death::default(); count],
+            sound_until: vec![0; count],
             state: vec![None; count],
             state_since: vec![SimTime::ZERO; count],
             running: vec![running::Running::default(); count],
@@ -273,6 +276,18 @@ fn holds_the_image(world: &World, node: NodeId) -> bool {
     flash.valid_header().is_some() && flash.holds(held)
 }
 
+/// The same before faults inverted bits after the first `flips` of them.
+fn held_the_image(world: &World, node: NodeId, flips: u64) -> bool {
+    let entity = world.resource::<Nodes>().entity(node);
+    let (Some(held), Some(flash)) = (&world.resource::<Truth>().held, world.get::<Flash>(entity)) else { return false };
+    let before = flash.before_flips(flips);
+    before.valid_header().is_some() && before.holds(held)
+}
+
+fn flips_of(world: &World, node: NodeId) -> u64 {
+    world.get::<Flash>(world.resource::<Nodes>().entity(node)).map_or(0, Flash::flips)
+}
+
 /// Whether the CIOC holds a sound image for a campaign: without one there is no version to be up to date with.
 fn is_offered(world: &World) -> bool {
     let truth = world.resource::<Truth>();
@@ -283,6 +298,11 @@ fn is_offered(world: &World) -> bool {
 fn version_of(world: &World, node: NodeId) -> Option<protocol::header::Version> {
     let entity = world.resource::<Nodes>().entity(node);
     world.get::<Flash>(entity)?.valid_header().map(|header| header.version)
+}
+
+/// A state or outcome as a word: `FailSafe` reads `fail-safe`.
+fn words(state: impl std::fmt::Debug) -> String {
+    crate::run::kebab(&format!("{state:?}"))
 }
 
 fn pump_index(node: NodeId) -> Option<usize> {
@@ -433,10 +453,18 @@ impl Checks {
         }
     }
 
-    /// The pump holds the image of the package: its header, every byte, and the valid marker.
+    /// The pump holds the image of the package: its header, every byte, and the valid marker. Bits that a fault has
+    /// inverted since its application started, or since this was last told and true, are not what was told: nobody
+    /// looks at them before the next start. Such a pump is noted.
     fn judge_told(&mut self, world: &World, now: SimTime, pump: usize, words: &str) {
         let node = node_of(pump);
-        let same = holds_the_image(world, node);
+        let as_it_is = holds_the_image(world, node);
+        let same = as_it_is || held_the_image(world, node, self.memory.sound_until[pump]);
+        if as_it_is {
+            self.memory.sound_until[pump] = flips_of(world, node);
+        } else if same {
+            self.told_versions_are_true.leave_out(node, "bits that were inverted in its flash after its start");
+        }
         self.told_versions_are_true.judge(now, same, || {
             let found = version_of(world, node).map_or("no valid image".to_owned(), |version| format!("{version}"));
             format!("the CIOC tells that {node} {words}, its flash holds {found} and not the image of the package")
@@ -574,9 +602,7 @@ impl Checks {
                 }
                 if state.is_application() && !before.is_some_and(PumpState::is_application) {
                     self.memory.running[pump].started(now);
-                }
-                if state.is_application() {
-                    self.application_runs(world, now, pump);
+                    self.application_starts(world, now, pump);
                 }
             }
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => {
@@ -584,7 +610,11 @@ impl Checks {
                 self.memory.state_since[pump] = now;
                 self.note_own_reason(world, now, pump, record);
             }
-            PumpRecord::Started { .. } => self.memory.restarted[pump] = true,
+            PumpRecord::Started { .. } => {
+                // Whatever it runs now, it has started anew.
+                self.memory.state[pump] = None;
+                self.memory.restarted[pump] = true;
+            }
             PumpRecord::Motor { .. } | PumpRecord::Disguised { .. } => {}
         }
     }
@@ -654,8 +684,9 @@ impl Checks {
         }
     }
 
-    /// An application runs: its flash must hold one of the two whole images, byte for byte.
-    fn application_runs(&mut self, world: &mut World, now: SimTime, pump: usize) {
+    /// An application starts: its flash must hold one of the two whole images, byte for byte. What becomes of the flash
+    /// while it runs is no start: the next one is judged again.
+    fn application_starts(&mut self, world: &mut World, now: SimTime, pump: usize) {
         let node = node_of(pump);
         let entity = world.resource::<Nodes>().entity(node);
         let truth = world.resource::<Truth>();
@@ -663,8 +694,10 @@ impl Checks {
         let holds = |image: &[u8]| flash.holds(image);
         let old = truth.installed.get(pump).is_some_and(|image| holds(image));
         let new = truth.held.as_ref().is_some_and(|image| holds(image));
-        self.only_whole_images_are_started
-            .judge(now, old || new, || format!("{node} runs an application that is neither the old nor the new image"));
+        self.only_whole_images_are_started.judge(now, old || new, || {
+            format!("{node} starts an application that is neither the old nor the new image")
+        });
+        self.memory.sound_until[pump] = flips_of(world, node);
     }
 
     /// Looks at the world, every [`super::LOOK_PERIOD`].

@@ -9,7 +9,9 @@ use embedded_can::Id;
 use orchestrator::{Activity, Cause, PumpStatus, Status};
 use protocol::cyclic::PumpState;
 
-use super::{BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, SimTime, Span, ending, node_of, power};
+use super::{
+    BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, SimTime, Span, ending, node_of, power, words,
+};
 use crate::bus::Bus;
 use crate::faults::Injection;
 use crate::scenario::FaultKind;
@@ -151,7 +153,8 @@ impl Checks {
             return;
         }
         self.status_is_live.judge(now, shown == Some(updating), || {
-            format!("{} is being updated, the status shows {shown:?}", node_of(updating))
+            let shown = shown.map_or("no update".to_owned(), |pump| format!("one of {}", node_of(pump)));
+            format!("{} is being updated, the status shows {shown}", node_of(updating))
         });
     }
 
@@ -194,7 +197,8 @@ impl Checks {
                 Some("is shown as heard though no status of it arrives".to_owned())
             }
             _ if shown.fresh && state.is_some() && long(self.memory.state_since[pump]) && told != state => {
-                Some(format!("is in {state:?}, the status shows {told:?}"))
+                let word = |state: Option<PumpState>| state.map_or("none".to_owned(), words);
+                Some(format!("is in state {}, the status shows {}", word(state), word(told)))
             }
             _ => None,
         }
