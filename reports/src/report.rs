@@ -334,7 +334,8 @@ pub enum Outcome {
     Dead,
     /// The image was refused for this pump.
     Rejected,
-    /// No write began.
+    /// No write began, or the campaign ended without the pump before it was updated or dead: its tries and flash operations
+    /// tell which.
     NotReached,
 }
 

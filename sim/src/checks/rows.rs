@@ -8,6 +8,7 @@ mod dead;
 mod ending;
 mod live;
 mod running;
+mod tried;
 
 use bevy_ecs::prelude::{Resource, World};
 use orchestrator::{Alarm, Cause, Event as LogEvent, Notice};
@@ -133,6 +134,7 @@ checks! {
     told_versions_are_true: "PFU-005" "PFU-008" "PFU-020";
     pump_restarts_before_success: "PFU-024";
     at_most_three_tries: "PFU-002" "PFU-022";
+    tried_pumps_end_updated_or_spent: "PFU-002" "PFU-022";
     dead_pumps_stay_dead_and_are_named: "PFU-026" "PFU-029";
     log_tells_each_try: "PFU-027" "PFU-028" "PFU-033";
     every_boot_searches: "PFU-007" "PFU-013";
@@ -183,6 +185,9 @@ struct Memory {
     deaths: Vec<dead::Death>,
     /// How many bits of each pump's flash had been inverted by faults when it last started, or was truly told of.
     sound_until: Vec<u64>,
+    tried: Vec<tried::Tried>,
+    /// The log tells that the campaign was given up.
+    abandoned: bool,
     state: Vec<Option<PumpState>>,
     /// Since when each pump's firmware is in its state, or is not running.
     state_since: Vec<SimTime>,
@@ -224,6 +229,8 @@ impl Memory {
             failed: vec![false; count],
             deaths: vec![dead::Death::default(); count],
             sound_until: vec![0; count],
+            tried: vec![tried::Tried::default(); count],
+            abandoned: false,
             state: vec![None; count],
             state_since: vec![SimTime::ZERO; count],
             running: vec![running::Running::default(); count],
@@ -266,6 +273,7 @@ impl Memory {
     fn forget_tries(&mut self, pump: usize) {
         self.tries_charged[pump] = 0;
         self.true_tries[pump] = TrueTries::default();
+        self.tried[pump].forget();
     }
 }
 
@@ -359,6 +367,9 @@ impl Checks {
     fn see_session(&mut self, frame: &protocol::Frame) {
         let embedded_can::Id::Standard(id) = frame.id() else { return };
         let pump = id.as_raw().checked_sub(0x701).map(usize::from);
+        if let Some(tried) = pump.and_then(|pump| self.memory.tried.get_mut(pump)) {
+            tried.is_asked();
+        }
         if let Some(tries) = pump.and_then(|pump| self.memory.true_tries.get_mut(pump))
             && matches!(frame.data(), [0x02, 0x10, 0x02, ..])
         {
@@ -416,6 +427,7 @@ impl Checks {
                     self.cut_off_tries_count(now);
                 } else {
                     self.progress_begins();
+                    self.tries_begin();
                 }
             }
             Notice::CampaignFinished { errors } => self.finished(world, now, errors),
@@ -505,6 +517,8 @@ impl Checks {
                 self.memory.started_entries[pump] += 1;
                 self.memory.true_tries[pump].erased = false;
                 self.memory.true_tries[pump].short = false;
+                let runs = self.memory.state[pump].is_some_and(PumpState::is_application);
+                self.memory.tried[pump].begins(runs);
                 self.memory.trying.begins(pump, now, self.memory.try_ended[pump]);
                 self.log_tells_each_try.judge(now, !open, || format!("{node} has two started entries in a row"));
                 let (charged, dead) = (self.memory.tries_charged[pump], self.is_dead(pump));
@@ -522,6 +536,7 @@ impl Checks {
                 let error = entry.event == LogEvent::UpdateError;
                 self.memory.failed[pump] = error;
                 if error {
+                    self.memory.tried[pump].fails(entry.cause);
                     let named = entry.cause.is_some();
                     self.log_tells_each_try.judge(now, named, || format!("{node} has an error entry without cause"));
                     // Lack of supply alone makes no pump dead, so such tries are not among the three.
@@ -541,11 +556,13 @@ impl Checks {
                 }
             }
             LogEvent::PumpDead => {
-                let charged = self.memory.tries_charged[pump];
+                let (charged, failed) = (self.memory.tries_charged[pump], self.memory.tried[pump].failed);
                 self.memory.deaths[pump].comes(now);
-                self.dead_pumps_stay_dead_and_are_named
-                    .judge(now, charged == 3, || format!("{node} is called dead after {charged} failed tries"));
+                self.dead_pumps_stay_dead_and_are_named.judge(now, charged == 3 && failed, || {
+                    format!("{node} is called dead after {charged} tries, one that failed by itself: {failed}")
+                });
             }
+            LogEvent::PumpMissing => self.set_aside(pump, entry),
             _ => {}
         }
     }
@@ -626,7 +643,7 @@ impl Checks {
         let truth = world.resource::<Truth>();
         let sound = truth.sound && truth.models.get(pump) == Some(&truth.image_model);
         // A whole image with its marker in the flash, and no failed try that asks for it to be written again.
-        let equal = self.memory.tries_charged[pump] == 0 && holds_the_image(world, node);
+        let equal = !self.memory.tried[pump].is_in_doubt() && holds_the_image(world, node);
         let yes = self.memory.said_yes;
         self.no_write_without_consent.judge(now, yes, || format!("{node} is erased without consent"));
         self.no_write_with_a_bad_image.judge(now, sound, || format!("{node} is erased for a bad image"));
@@ -703,6 +720,7 @@ impl Checks {
     /// Looks at the world, every [`super::LOOK_PERIOD`].
     pub fn look(&mut self, world: &mut World, now: SimTime) {
         self.look_at_updates(world, now);
+        self.look_who_is_heard(now);
         self.see_supply(world, now);
         self.look_for_own_reasons(world, now);
         self.look_at_speeds(world, now);

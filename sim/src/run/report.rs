@@ -855,6 +855,12 @@ fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
             "not counted towards the three".to_owned(),
             "own decision: no pump becomes dead for lack of supply alone",
         ),
+        row(
+            "tries that a restart of the CIOC cuts off (FW106)",
+            "count towards the three, and do not make a pump dead if all three were cut off: it is set aside"
+                .to_owned(),
+            "own decision: PFU-022 counts them, and no pump becomes dead for lack of supply alone",
+        ),
         row("fail-safe mode of a pump", "after 1 s of silence, at 80 %".to_owned(), "own number (PFU-012)"),
     ];
     let units = if scenario.safety_units.is_empty() { &[][..] } else { crate::hosts::safety::ASSUMPTIONS };

@@ -19,6 +19,7 @@ impl Checks {
         self.finish_images(world, now);
         self.finish_restraint(world, now);
         self.finish_dead(world, now);
+        self.finish_searched(world, now);
         self.finish_times(world, now);
         self.finish_log(world, now);
         self.finish_wanted(world);
@@ -155,6 +156,7 @@ impl Checks {
             &mut self.no_write_to_unerased_flash,
             &mut self.pause_is_told_first,
             &mut self.at_most_three_tries,
+            &mut self.tried_pumps_end_updated_or_spent,
             &mut self.log_tells_each_try,
             &mut self.progress_is_true,
             &mut self.status_is_live,

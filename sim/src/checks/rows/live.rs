@@ -75,7 +75,8 @@ impl Live {
         lately(self.disturbed) || lately(self.disturbed_at[pump])
     }
 
-    fn silence(&self, pump: usize, now: SimTime) -> Option<Span> {
+    /// For how long no status of a pump has arrived; none before the first.
+    pub(super) fn silence(&self, pump: usize, now: SimTime) -> Option<Span> {
         self.arrived[pump].0.map(|at| now.since(at))
     }
 }
@@ -273,6 +274,7 @@ impl Checks {
     /// The CIOC tells that its campaign ended.
     pub(super) fn finished(&mut self, world: &World, now: SimTime, errors: bool) {
         self.memory.campaign = false;
+        self.finish_tried(world, now);
         // Consent holds for one campaign, and the next one is told anew.
         self.memory.said_yes = false;
         self.memory.paused = false;
@@ -290,6 +292,7 @@ impl Checks {
     /// Notes what the log tells of a campaign.
     pub(super) fn see_campaign_entry(&mut self, event: LogEvent) {
         self.memory.good_end |= event == LogEvent::CampaignFinished;
+        self.memory.abandoned |= event == LogEvent::CampaignAbandoned;
     }
 }
 
