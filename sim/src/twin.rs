@@ -108,7 +108,8 @@ fn own_seed(model: ModelId, version: Version) -> u64 {
 }
 
 /// Every model name of the scenario, in the order of first use; its place gives the model id.
-fn model_names(scenario: &Scenario) -> Vec<String> {
+#[must_use]
+pub fn model_names(scenario: &Scenario) -> Vec<String> {
     let mut names = vec![scenario.pumps.model.clone(), scenario.package.image.model.clone()];
     names.extend(scenario.pump_setups().map(|setup| setup.model));
     if let Some(ImageDefect::ForModel(model)) = &scenario.package.image.defect {

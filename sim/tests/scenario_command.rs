@@ -91,6 +91,69 @@ fn what_show_prints_is_a_scenario_of_the_same_hash() {
 }
 
 #[test]
+fn show_tells_what_an_image_file_holds_and_stays_a_scenario() {
+    let folder = folder("show-image");
+    let payload = b"123456789";
+    let version = protocol::header::Version { major: 2, minor: 3, patch: 4 };
+    // The published check value of CRC-32/ISO-HDLC over those nine bytes.
+    let head = protocol::header::ImageHeader {
+        model: protocol::header::ModelId(1),
+        version,
+        length: 73,
+        payload_crc: 0xCBF4_3926,
+    };
+    fs::write(folder.join("fw.bin"), [&head.encode()[..], payload].concat()).expect("an image");
+    fs::write(folder.join("bare.bin"), payload).expect("an image");
+    let file = |image: &str| format!("(package: (image: (source: File(\"{image}\"))))");
+    fs::write(folder.join("good.ron"), file("fw.bin")).expect("a file");
+    fs::write(folder.join("odd.ron"), file("bare.bin")).expect("a file");
+    let in_folder = |arguments: &[&str]| common::output(&folder, arguments);
+    let good = in_folder(&["scenario", "show", "good.ron"]);
+    assert_eq!((good.status.code(), stderr(&good)), (Some(0), ""));
+    let lines =
+        "// The image file decides: `fw.bin` has 73 bytes; version 2.3.4, for model id 1.\n// Model ids: 1 AROS-25.\n";
+    assert!(stdout(&good).ends_with(lines), "{}", stdout(&good));
+    fs::write(folder.join("copy.ron"), &good.stdout).expect("a copy");
+    assert_eq!(in_folder(&["scenario", "check", "copy.ron"]).status.code(), Some(0));
+    let odd = in_folder(&["scenario", "check", "odd.ron"]);
+    assert_eq!(odd.status.code(), Some(0));
+    assert!(
+        stderr(&odd).starts_with("warning[S014]: no pump takes `bare.bin`: it has 9 bytes, fewer"),
+        "{}",
+        stderr(&odd)
+    );
+    let page = output(&["scenario", "explain", "package.image.source"]);
+    assert!(stdout(&page).contains("`CPFW`") && stdout(&page).contains("Model ids"), "{}", stdout(&page));
+}
+
+#[test]
+fn what_the_readme_says_of_scenario_files_is_true() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README");
+    let shown = fs::read_to_string(root.join("scenarios/sag-during-erase.ron")).expect("the scenario");
+    assert!(
+        readme.contains(&format!("This is `scenarios/sag-during-erase.ron`:\n\n```ron\n{shown}```\n")),
+        "another text"
+    );
+    let folder = folder("readme-mistake");
+    fs::write(folder.join("demo.ron"), "(\n    title: \"Demo\",\n    bus: (bitrat: \"250kbit/s\"),\n)\n")
+        .expect("a file");
+    let ended = common::output(&folder, &["scenario", "check", "demo.ron"]);
+    assert_eq!(ended.status.code(), Some(INVALID));
+    assert!(readme.contains(&format!("```text\n{}\n```\n", stderr(&ended).trim_end())), "{}", stderr(&ended));
+}
+
+#[test]
+fn a_seed_has_a_range() {
+    for seed in ["-1", "18446744073709551616", "many"] {
+        let ended = output(&["run", "--seed", seed, &bad("ranges.ron")]);
+        assert_eq!(ended.status.code(), Some(UNREADABLE));
+        let text = stderr(&ended);
+        assert!(text.contains("a seed is a whole number from 0 to 18446744073709551615"), "{text}");
+    }
+}
+
+#[test]
 fn a_new_file_is_valid_and_never_overwrites_one() {
     let folder = folder("new");
     let name = folder.join("my-story").display().to_string();

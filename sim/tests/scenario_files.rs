@@ -235,6 +235,110 @@ fn a_bad_item_hides_no_problem_elsewhere_and_causes_none() {
     assert_eq!(codes, [Code::WrongType, Code::BadQuantity, Code::Contradiction], "pump 15 may well be one of many");
 }
 
+/// The codes and places of everything that is wrong with `file`.
+fn codes(file: &str) -> Vec<(String, Code)> {
+    let Err(LoadError::Invalid(report)) = load(&Memory(&[("f.ron", file)]), Path::new("f.ron"), &[]) else {
+        panic!("accepted");
+    };
+    let text = |one: &cooltwin::scenario::Diagnostic| file[one.place.span.clone()].to_owned();
+    report.diagnostics.iter().map(|one| (text(one), one.code)).collect()
+}
+
+/// Every list with one item that cannot be read and others that make no sense: all are told, nothing of the stand-ins.
+#[test]
+fn an_unreadable_item_hides_nothing_of_the_other_items_of_its_list() {
+    let own = |list: &[(&str, Code)]| list.iter().map(|(text, code)| ((*text).to_owned(), *code)).collect::<Vec<_>>();
+    let faults = "(pumps: (count: 4), faults: [(kind: PowerCut, place: Pump(7), trigger: At(\"5s\")),
+        (kind: PowerCut, place: Pump(2), trigger: At(\"5 sec\")), (kind: Sag(to: \"8V\"), place: Bus, trigger: At(\"5s\")), 7])";
+    assert_eq!(
+        codes(faults),
+        own(&[
+            ("7", Code::NoSuchThing),
+            ("\"5 sec\"", Code::BadQuantity),
+            ("Bus", Code::ImpossibleFault),
+            ("7", Code::WrongType)
+        ])
+    );
+    let same_item =
+        "(pumps: (count: 4), faults: [(kind: Sag(to: \"8X\"), place: Pump(9), trigger: When(pump: 8, phase: Eras),
+        duration: \"1s\")])";
+    assert_eq!(
+        codes(same_item),
+        own(&[
+            ("\"8X\"", Code::BadQuantity),
+            ("9", Code::NoSuchThing),
+            ("8", Code::NoSuchThing),
+            ("Eras", Code::UnknownVariant)
+        ])
+    );
+    let pumps = "(pumps: (count: 4, overrides: [(pump: 9), (pump: \"two\"), (pump: 3, boot: \"1x\"), (pump: 3)]))";
+    assert_eq!(
+        codes(pumps),
+        own(&[
+            ("9", Code::NoSuchThing),
+            ("\"two\"", Code::WrongType),
+            ("\"1x\"", Code::BadQuantity),
+            ("3", Code::Duplicate)
+        ])
+    );
+    let traffic = "(traffic: [(name: \"a\", node: \"P99\", id: 0x1, period: \"1s\"), (name: \"b\", node: \"CIOC\", id: x, period: \"1s\", jitter: \"2s\"),
+        (name: \"c\", node: \"CIOC\", id: 0x2, period: \"1x\", jitter: \"2s\"), (name: \"a\", node: \"CIOC\", id: 0x3, period: \"1s\")])";
+    assert_eq!(
+        codes(traffic),
+        own(&[
+            ("\"P99\"", Code::NoSuchThing),
+            ("x", Code::BadWord),
+            ("\"2s\"", Code::Contradiction),
+            ("\"1x\"", Code::BadQuantity),
+            ("\"a\"", Code::Duplicate)
+        ])
+    );
+    let budgets = "(budgets: [(id: \"a\", measure: BusLod, relation: AtMost, limit: \"1s\"), (id: \"b\", measure: Flow, relation: AtMost, limit: \"1s\")])";
+    assert_eq!(codes(budgets), own(&[("BusLod", Code::UnknownVariant), ("\"1s\"", Code::Contradiction)]));
+    let expectations =
+        "(pumps: (count: 4), expectations: [Outcome(pumps: Only([6]), is: Updatd), Outcome(is: Dead), Verdikt(Pass),
+        Outcome(pumps: Only([2]), is: Updated), Attempts(pumps: Only([5]))])";
+    assert_eq!(
+        codes(expectations),
+        own(&[
+            ("6", Code::NoSuchThing),
+            ("Updatd", Code::UnknownVariant),
+            ("Verdikt", Code::UnknownVariant),
+            ("Outcome(pumps: Only([2]), is: Updated)", Code::Contradiction),
+            ("5", Code::NoSuchThing)
+        ])
+    );
+}
+
+#[test]
+fn keys_of_a_made_up_image_are_refused_beside_a_file_and_warned_of_where_they_are_inherited() {
+    let refused = |keys: &str| {
+        let file = format!("(package: (image: (source: File(\"fw.bin\"), {keys})))");
+        match load(&Memory(&[("f.ron", &file), ("fw.bin", "abc")]), Path::new("f.ron"), &[]) {
+            Err(LoadError::Invalid(report)) => report.render(Format::Short, false),
+            other => panic!("{other:?}"),
+        }
+    };
+    for key in ["version: \"2.0.0\"", "length: \"1KiB\"", "seed: 7", "model: \"AROS-40\""] {
+        let text = refused(key);
+        let name = key.split(':').next().expect("a name");
+        let message = format!("error[S014]: `package.image.{name}` says nothing of an image file: `fw.bin` decides");
+        assert!(text.contains(&message) && text.lines().count() == 1, "{text}");
+    }
+    let base = "(package: (image: (length: \"48KiB\")))";
+    let file = "(extends: \"base.ron\", package: (image: (source: File(\"fw.bin\"))))";
+    let loaded = good(&[("f.ron", file), ("base.ron", base), ("fw.bin", "abc")], &[]);
+    let text = loaded.warnings().render(Format::Short, false);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].starts_with("base.ron:1:28: warning[S014]: `package.image.length` says nothing"), "{text}");
+    assert!(lines[1].contains("warning[S014]: no pump takes `fw.bin`: it has 3 bytes, fewer than the 64"), "{text}");
+    // The canonical text of such a scenario has all keys, and loads.
+    let again = loaded.scenario.resolved_text();
+    assert_eq!(good(&[("again.ron", &again), ("fw.bin", "abc")], &[]).scenario, loaded.scenario);
+    assert!(good(&[("seeded.ron", base)], &[]).warnings.is_empty());
+}
+
 #[test]
 fn values_are_located_in_the_file_that_wrote_them() {
     let files = [("file.ron", "(\n  extends: \"base.ron\",\n)"), ("base.ron", "(\n\n  budgets: [],\n  seed: 3,\n)")];

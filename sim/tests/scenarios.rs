@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use cooltwin::checks::{REQUIREMENTS, Truth, Verification};
 use cooltwin::hosts::safety::Units;
@@ -132,7 +132,9 @@ fn log(run: &Run) -> String {
 fn judge(name: &str) -> Vec<String> {
     let loaded = loaded(name);
     let run = run::run(&loaded.scenario, None, |_| {});
-    let report: Report = run::report(&loaded, &run, &Identity::default());
+    let unknown = || "unknown".to_owned();
+    let identity = Identity { version: unknown(), commit: unknown(), rustc: unknown() };
+    let report: Report = run::report(&loaded, &run, &identity);
     let mut complaints = Vec::new();
     let wanted = stated(&loaded);
     if report.verdict != wanted {
@@ -152,8 +154,41 @@ fn judge(name: &str) -> Vec<String> {
             complaints.push(format!("{name}: {} never acted", injection.id));
         }
     }
+    complaints.extend(invalid(name, report.clone(), &run));
+    if name == "nominal-14" {
+        complaints.extend(outside_the_window(&report));
+    }
     complaints.extend(compare(name, &log(&run)));
     complaints
+}
+
+/// Complaints of the committed schema about result.json as `cooltwin run` writes it.
+fn invalid(name: &str, mut report: Report, run: &Run) -> Vec<String> {
+    static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
+    let schema = SCHEMA.get_or_init(|| {
+        let schema = serde_json::from_str(reports::SCHEMA_JSON).expect("JSON");
+        jsonschema::validator_for(&schema).expect("a schema")
+    });
+    let events = run::event_log(run).expect("events are written to memory");
+    report.events = Some(reports::EventLog::of("events.jsonl", &events));
+    let line = reports::to_json_line(&report);
+    let result: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    let wrong = schema.iter_errors(&result).map(|error| format!("{name}: {}: {error}", error.instance_path()));
+    wrong.chain(reports::from_json(&line).err().map(|error| format!("{name}: cannot be read back: {error}"))).collect()
+}
+
+/// Tries of the nominal run that last less or more than the README's estimate, made by hand from the profile:
+///
+/// 385 blocks of 1026 bytes in 147 frames each, the first with 6 and the others with 7 bytes, and 19 flow controls with
+/// block size 8, each frame about 0.46 ms at 250 kbit/s; 146 gaps of 0.5 ms; 2 latencies of 0.1 ms at each flow control:
+/// 385 x (166 x 0.46 ms + 146 x 0.5 ms + latencies) = 29.4 s + 28.1 s + 1.5 s = 59 s on an empty bus. 4 erases of 1 s and
+/// 98,560 words of 16 us: 5.6 s. That is 64.6 s, of which the words overlap with frames under way; session, check,
+/// reboot and the cyclic messages of 14 pumps: 64 s to 68 s.
+fn outside_the_window(report: &Report) -> Vec<String> {
+    assert_eq!(report.pumps.len(), 14);
+    let tries = report.pumps.iter().map(|pump| (&pump.id, pump.update_ms.expect("a successful try").as_nanos()));
+    let outside = tries.filter(|(_, ns)| !(64_000_000_000..=68_000_000_000).contains(ns));
+    outside.map(|(id, ns)| format!("nominal-14: the try of {id} lasts {ns} ns, not 64 s to 68 s")).collect()
 }
 
 /// Holds a log against its golden file, or blesses it.
@@ -215,6 +250,37 @@ fn a_run_that_never_gets_its_supply_back_reads_as_inconclusive() {
     assert_eq!(stated(&loaded("feed-off-for-good")), Verdict::Inconclusive);
 }
 
+/// The report of a shipped scenario with some values set.
+fn report_with(name: &str, overrides: &[&str]) -> Report {
+    let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+    let file = root().join("scenarios").join(format!("{name}.ron"));
+    let loaded = load(&Disk, &file, &overrides).unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    let run = run::run(&loaded.scenario, loaded.image.as_deref(), |_| {});
+    run::report(&loaded, &run, &Identity::default())
+}
+
+/// PFU-012: the CIOC may be away from one minute to five; the shipped scenario has two.
+#[test]
+fn an_outage_of_the_cioc_may_last_from_60_to_300_s() {
+    for duration in ["60s", "300s"] {
+        let report = report_with("cioc-update", &[&format!("cioc_update.duration={duration}")]);
+        assert_eq!(report.verdict, Verdict::Pass, "{duration}");
+        let checked = report.checks.iter().find(|check| check.id == "silence_means_fail_safe").expect("the check");
+        assert!(checked.n > 0 && checked.verdict == reports::RowVerdict::Pass, "{duration}: {checked:?}");
+    }
+}
+
+/// PFU-019: the CIOC restarts at the instant at which it is told yes, so that the answer is lost unless it was kept.
+#[test]
+fn an_answer_that_is_lost_in_a_restart_starts_no_write_without_consent() {
+    let fault = "faults=[(kind: Reset, place: Cioc, trigger: Campaign(Agreed))]";
+    let report = report_with("small", &[fault]);
+    assert_eq!(report.injections.first().map(|injection| injection.activations), Some(1));
+    let checked = report.checks.iter().find(|check| check.id == "no_write_without_consent").expect("the check");
+    assert!(checked.n > 0 && checked.verdict == reports::RowVerdict::Pass, "{checked:?}");
+    assert!(report.pumps.iter().all(|pump| pump.outcome == reports::Outcome::Updated), "{:?}", report.pumps);
+}
+
 #[test]
 fn one_image_updates_every_model() {
     let models: Vec<String> = shipped().into_iter().filter(|name| name.starts_with("model-")).collect();
@@ -233,9 +299,15 @@ fn every_requirement_points_at_something_that_exists() {
     let scenarios = shipped();
     let own = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios.rs")).expect("this file");
     let budgets = loaded("base").scenario.budgets.clone();
-    for (id, _, verification) in REQUIREMENTS {
+    for (id, title, verification) in REQUIREMENTS {
         match verification {
-            Verification::Scenario(name) => assert!(scenarios.contains(*name), "{id}: no scenario {name}"),
+            Verification::Scenario(name) => {
+                assert!(scenarios.contains(*name), "{id}: no scenario {name}");
+                // A requirement on a cause is shown by a run that must log it.
+                let wanted = &loaded(name).scenario.expectations;
+                let logs = |one: &Expectation| matches!(one, Expectation::Cause(cause) if cause.logged && cause.code.to_string() == *title);
+                assert!(!title.starts_with("FW") || wanted.iter().any(logs), "{id}: {name} does not expect {title}");
+            }
             Verification::Test(name) => assert!(own.contains(&format!("fn {name}()")), "{id}: no test {name}"),
             Verification::Budget(name) => {
                 let named = budgets.iter().find(|budget| budget.id == *name);

@@ -91,7 +91,7 @@ pub const REQUIREMENTS: &[Requirement] = &[
     ("PFU-048", "RBAC", Verification::Out),
     ("PFU-049", "FW001", Verification::Scenario("missing-image")),
     ("PFU-050", "FW002", Verification::Scenario("corrupt-image")),
-    ("PFU-051", "FW003", Verification::Scenario("sag-during-erase")),
+    ("PFU-051", "FW003", Verification::Scenario("sag-of-one-pump")),
     ("PFU-052", "FW004", Verification::Scenario("pump-hang")),
     ("PFU-053", "FW005", Verification::Construction("cause FW005 exists and nothing produces it")),
     ("PFU-054", "Upload button", Verification::Out),

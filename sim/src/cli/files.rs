@@ -60,12 +60,23 @@ pub fn load_all(paths: &[PathBuf], overrides: &[String], terminal: Terminal) -> 
     let mut codes = Vec::new();
     for file in &files {
         match load(&Disk, file, overrides) {
-            Ok(scenario) => loaded.push(scenario),
+            Ok(scenario) => {
+                warn(&scenario, terminal);
+                loaded.push(scenario);
+            }
             Err(error) => codes.push(print(&error, terminal)),
         }
     }
     // An unreadable file is the more basic mistake: 2 before 3.
     codes.into_iter().min().map_or(Ok(loaded), Err)
+}
+
+/// Prints what is probably not meant in a scenario.
+pub(super) fn warn(loaded: &Loaded, terminal: Terminal) {
+    let text = loaded.warnings().render(terminal.format(), terminal.color());
+    if !text.is_empty() {
+        terminal.diagnostic(&text);
+    }
 }
 
 /// Prints why a scenario could not be loaded; the exit code for it.

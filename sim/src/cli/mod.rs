@@ -94,7 +94,7 @@ pub struct RunArgs {
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Seed of the run, instead of the scenario's.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = seed)]
     pub seed: Option<u64>,
     /// Set one value of each scenario, for instance supply.nominal=22V.
     #[arg(long, value_name = "PATH=VALUE")]
@@ -106,7 +106,7 @@ pub struct RunArgs {
     /// Print result.json, one line for each scenario, instead of the report.
     #[arg(long)]
     pub json: bool,
-    /// Write a recording of every frame and record.
+    /// Write a recording of every frame and record, recording.jsonl: about 390 MB for the nominal run of 14 pumps.
     #[arg(long)]
     pub record: bool,
     /// Traces for other tools.
@@ -121,6 +121,11 @@ pub struct RunArgs {
     /// How scenarios are read and problems printed.
     #[command(flatten)]
     pub style: Style,
+}
+
+/// A seed; any number of 64 bit without a sign.
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
 /// How diagnostics are printed.

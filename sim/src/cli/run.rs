@@ -5,7 +5,7 @@ use std::io::{BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reports::{Report, Verbosity, Verdict};
 
 use super::output::{Folder, OutputError, Place, place_of};
@@ -205,19 +205,26 @@ struct Progress {
     told: usize,
 }
 
+/// The line of a run: with a bar over so many pumps where there is an update.
+fn bar(target: ProgressDrawTarget, name: &str, pumps: Option<u64>) -> ProgressBar {
+    let template = if pumps.is_some() { "{prefix} [{bar:30}] {pos}/{len} pumps, {msg}" } else { "{prefix} {msg}" };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(pumps, target).with_style(style);
+    bar.with_prefix(name.to_owned()).with_message(simulated(0))
+}
+
+fn simulated(seconds: u64) -> String {
+    format!("{seconds} s simulated")
+}
+
 impl Progress {
     fn new(terminal: Terminal, arguments: &RunArgs, loaded: &Loaded) -> Self {
         let pumps = u64::from(loaded.scenario.pumps.count);
         let silent = arguments.quiet || arguments.json;
         let on_terminal = std::io::stderr().is_terminal();
         let bar = (on_terminal && !silent).then(|| {
-            let template = if loaded.scenario.campaign {
-                "{prefix} [{bar:30}] {pos}/{len} pumps, {msg}"
-            } else {
-                "{prefix} {msg}"
-            };
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(pumps).with_style(style).with_prefix(loaded.scenario.name.clone())
+            let target = ProgressDrawTarget::stderr();
+            bar(target, &loaded.scenario.name, loaded.scenario.campaign.then_some(pumps))
         });
         let plain = (!on_terminal && !silent).then_some(terminal);
         Self { bar, plain, name: loaded.scenario.name.clone(), told: 0 }
@@ -229,7 +236,7 @@ impl Progress {
         let seconds = twin.agenda.now().as_nanos() / 1_000_000_000;
         if let Some(bar) = &self.bar {
             bar.set_position(ended as u64);
-            bar.set_message(format!("{seconds} s simulated"));
+            bar.set_message(simulated(seconds));
         }
         if let Some(terminal) = self.plain.filter(|_| ended > self.told) {
             let of = timeline.pumps.len();
@@ -242,5 +249,85 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Result;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
+    use super::*;
+
+    /// A terminal of 100 columns that keeps what is written to it.
+    #[derive(Clone, Debug, Default)]
+    struct Paper(Arc<Mutex<String>>);
+
+    impl TermLike for Paper {
+        fn width(&self) -> u16 {
+            100
+        }
+
+        fn move_cursor_up(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> Result<()> {
+            self.write_str(text)
+        }
+
+        fn write_str(&self, text: &str) -> Result<()> {
+            self.0.lock().expect("no panic holds it").push_str(text);
+            Ok(())
+        }
+
+        fn clear_line(&self) -> Result<()> {
+            self.0.lock().expect("no panic holds it").clear();
+            Ok(())
+        }
+
+        fn flush(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Paper {
+        fn read(&self) -> String {
+            self.0.lock().expect("no panic holds it").trim().to_owned()
+        }
+
+        fn bar(&self, pumps: Option<u64>) -> ProgressBar {
+            bar(ProgressDrawTarget::term_like(Box::new(self.clone())), "small", pumps)
+        }
+    }
+
+    #[test]
+    fn the_bar_on_a_terminal_reads_well_from_its_first_frame_on() {
+        let paper = Paper::default();
+        let bar = paper.bar(Some(3));
+        bar.tick();
+        assert!(paper.read().ends_with("0/3 pumps, 0 s simulated"), "{}", paper.read());
+        bar.set_position(3);
+        bar.set_message(simulated(62));
+        bar.tick();
+        assert_eq!(paper.read(), format!("small [{}] 3/3 pumps, 62 s simulated", "\u{2588}".repeat(30)));
+        let alone = Paper::default();
+        let bar = alone.bar(None);
+        bar.tick();
+        assert_eq!(alone.read(), "small 0 s simulated");
     }
 }

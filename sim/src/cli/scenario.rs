@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{Disk, Style, Terminal, exit, files, load_all};
-use crate::scenario::{NoSuchPath, explain, load};
+use crate::scenario::{ImageSource, Loaded, NoSuchPath, explain, image_file, load};
+use crate::twin::model_names;
 
 /// Subcommands of `cooltwin scenario`.
 #[derive(Clone, Debug, Subcommand)]
@@ -24,7 +25,8 @@ pub(super) enum ScenarioCommand {
         #[command(flatten)]
         style: Style,
     },
-    /// Print a scenario with all its defaults, in the text that its SHA-256 is taken of.
+    /// Print a scenario with all its defaults, in the text that its SHA-256 is taken of; comments behind it say
+    /// what an image file holds.
     Show {
         /// Scenario file.
         #[arg(value_name = "FILE")]
@@ -76,9 +78,27 @@ fn check(files: &[PathBuf], set: &[String], terminal: Terminal) -> ExitCode {
 
 fn show(file: &Path, set: &[String], terminal: Terminal) -> ExitCode {
     match load(&Disk, file, set) {
-        Ok(loaded) => terminal.finish(&loaded.scenario.resolved_text(), exit::PASS),
+        Ok(loaded) => {
+            files::warn(&loaded, terminal);
+            terminal.finish(&(loaded.scenario.resolved_text() + &image_lines(&loaded)), exit::PASS)
+        }
         Err(error) => files::print(&error, terminal).into(),
     }
+}
+
+/// What an image file really holds, as comments; nothing where the image is made up.
+fn image_lines(loaded: &Loaded) -> String {
+    let (ImageSource::File(name), Some(image)) = (&loaded.scenario.package.image.source, &loaded.image) else {
+        return String::new();
+    };
+    let models = model_names(&loaded.scenario);
+    let ids: Vec<String> = models.iter().enumerate().map(|(index, model)| format!("{} {model}", index + 1)).collect();
+    let holds = match image_file::header(image) {
+        Ok(header) => format!("version {}, for model id {}", header.version, header.model.0),
+        Err(why) => why,
+    };
+    let len = image.len();
+    format!("// The image file decides: `{name}` has {len} bytes; {holds}.\n// Model ids: {}.\n", ids.join(", "))
 }
 
 fn explain_path(path: &str, terminal: Terminal) -> ExitCode {

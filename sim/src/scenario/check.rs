@@ -46,8 +46,10 @@ pub struct Problem {
     pub help: Option<String>,
     /// Text that would be right at that place.
     pub replacement: Option<String>,
-    /// Top-level fields that it depends on.
+    /// Sections and values elsewhere that it depends on.
     pub roots: Vec<&'static str>,
+    /// Paths of further values of the same list that it depends on.
+    pub beside: Vec<String>,
 }
 
 impl RawScenario {
@@ -104,7 +106,16 @@ impl Check<'_> {
         label: &str,
     ) -> &mut Problem {
         let (path, message, label) = (path.into(), message.into(), label.to_owned());
-        self.problems.push(Problem { code, path, message, label, help: None, replacement: None, roots: Vec::new() });
+        self.problems.push(Problem {
+            code,
+            path,
+            message,
+            label,
+            help: None,
+            replacement: None,
+            roots: Vec::new(),
+            beside: Vec::new(),
+        });
         let last = self.problems.len() - 1;
         &mut self.problems[last]
     }
@@ -138,7 +149,7 @@ impl Check<'_> {
                 if count == 1 { "the only pump is 1".to_owned() } else { format!("the pumps are 1 to {count}") };
             let problem = self.problem(Code::NoSuchThing, path, message, &pumps);
             problem.help = Some("`pumps.count` says how many there are".to_owned());
-            problem.roots = vec!["pumps"];
+            problem.roots = vec!["pumps.count"];
         }
     }
 
@@ -155,7 +166,7 @@ impl Check<'_> {
         let problem = self.problem(Code::NoSuchThing, path, format!("there is no node `{name}`"), &label);
         problem.help = Some(format!("nodes: {}; further ones are named in `further_nodes`", nodes.join(", ")));
         problem.replacement = near;
-        problem.roots = vec!["pumps", "further_nodes"];
+        problem.roots = vec!["pumps.count", "further_nodes"];
     }
 
     /// Reports names that stand twice; empty ones are made up later.
@@ -273,11 +284,18 @@ impl Check<'_> {
             self.node_exists(&format!("{path}.node"), &message.node);
             if message.jitter >= message.period {
                 let text = format!("`{}` has more jitter than its period", message.name);
-                self.problem(Code::Contradiction, format!("{path}.jitter"), text, "must be less than `period`");
+                self.problem(Code::Contradiction, format!("{path}.jitter"), text, "must be less than `period`")
+                    .beside = vec![format!("{path}.period")];
             }
             if message.dlc.is_some_and(|dlc| usize::from(dlc) != message.data_len()) {
                 let text = format!("`{}` has {} bytes of payload", message.name, message.data_len());
-                self.problem(Code::Contradiction, format!("{path}.dlc"), text, "leave `dlc` out, or make it the same");
+                self.problem(
+                    Code::Contradiction,
+                    format!("{path}.dlc"),
+                    text,
+                    "leave `dlc` out, or make it the same",
+                )
+                .beside = vec![format!("{path}.payload")];
             }
             if message.name.is_empty() {
                 self.problem(Code::BadWord, format!("{path}.name"), "a message needs a name", "empty");
@@ -317,7 +335,8 @@ impl Check<'_> {
         for (n, operation) in unit.operations.iter().enumerate() {
             if end.is_some_and(|end| operation.at >= end) {
                 let message = "this would be done after the end of the run";
-                self.problem(Code::Contradiction, format!("{path}.operations[{n}].at"), message, "too late");
+                self.problem(Code::Contradiction, format!("{path}.operations[{n}].at"), message, "too late").roots =
+                    vec!["end", "time_limit"];
             }
         }
         self.feeds(path);
@@ -336,15 +355,17 @@ impl Check<'_> {
         fed.sort_unstable();
         let count = fed.len();
         fed.dedup();
-        let path = format!("{path}.feeds");
-        if feeds.len() > usize::from(crate::power::Branch::PUMP_FEEDS_MOST) {
-            self.problem(Code::OutOfRange, path, "too many feeds", "at most 4 in all units");
+        let wrong = if feeds.len() > usize::from(crate::power::Branch::PUMP_FEEDS_MOST) {
+            (Code::OutOfRange, "too many feeds", "at most 4 in all units")
         } else if fed.len() != count {
-            self.problem(Code::Contradiction, path, "a pump hangs at two relays", "name each pump once");
+            (Code::Contradiction, "a pump hangs at two relays", "name each pump once")
         } else if !feeds.is_empty() && fed.len() != usize::from(self.scenario.pumps.count) {
-            let label = "name every pump";
-            self.problem(Code::Contradiction, path, "some pumps hang at relays and others do not", label);
-        }
+            (Code::Contradiction, "some pumps hang at relays and others do not", "name every pump")
+        } else {
+            return;
+        };
+        let (code, message, label) = wrong;
+        self.problem(code, format!("{path}.feeds"), message, label).roots = vec!["safety_units", "pumps.count"];
     }
 
     fn fault(&mut self, path: &str, fault: &Fault) {
@@ -356,7 +377,9 @@ impl Check<'_> {
         if switches_feed && self.scenario.safety_units.iter().any(|unit| !unit.feeds.is_empty()) {
             let message = "relays of a safety unit switch the pumps' feed here";
             let label = "cut the pumps or the unit, or act on its inputs or relays";
-            self.problem(Code::ImpossibleFault, format!("{path}.kind"), message, label).roots = vec!["safety_units"];
+            let problem = self.problem(Code::ImpossibleFault, format!("{path}.kind"), message, label);
+            problem.roots = vec!["safety_units"];
+            problem.beside = vec![format!("{path}.place")];
         }
         self.place(&format!("{path}.place"), &fault.place);
         self.kind_fits_place(path, fault);
@@ -367,7 +390,14 @@ impl Check<'_> {
         self.repetition(path, fault);
         if fault.duration.is_some() && fault.kind.is_momentary() {
             let message = "this kind of fault happens in an instant";
-            self.problem(Code::Contradiction, format!("{path}.duration"), message, "remove the duration");
+            let problem = self.problem(Code::Contradiction, format!("{path}.duration"), message, "remove the duration");
+            problem.beside = vec![format!("{path}.kind")];
+            if let FaultKind::Bounce(bounce) = &fault.kind {
+                let lasts = u64::from(bounce.count).saturating_mul(bounce.off.as_nanos() + bounce.on.as_nanos());
+                let lasts = super::quantity::text(Span::from_nanos(lasts));
+                problem.message = "a bounce lasts as long as its interruptions and the times between them".to_owned();
+                problem.help = Some(format!("count x (off + on) is {lasts} here; set `count`, `off` and `on` instead"));
+            }
         }
     }
 
@@ -392,7 +422,7 @@ impl Check<'_> {
             let label =
                 nodes.get(first + 1).map_or("is the last node".to_owned(), |next| format!("after {a} comes {next}"));
             let message = format!("{a} and {b} are no neighbours on the bus");
-            self.problem(Code::NoSuchThing, path, message, &label).roots = vec!["pumps", "further_nodes"];
+            self.problem(Code::NoSuchThing, path, message, &label).roots = vec!["pumps.count", "further_nodes"];
         }
     }
 
@@ -408,9 +438,11 @@ impl Check<'_> {
             ActsOn::Gap => (matches!(fault.place, Place::Between(_)), "`Between(a: .., b: ..)`"),
         };
         if !fits {
-            let message = "this kind of fault cannot act there";
+            let message = format!("a `{}` cannot act there: it acts on {where_to}", fault.kind.name());
             let problem = self.problem(Code::ImpossibleFault, format!("{path}.place"), message, "wrong place");
-            problem.help = Some(format!("it acts on {where_to}"));
+            problem.help = Some("`cooltwin scenario explain faults.place` lists the places".to_owned());
+            problem.roots = vec!["safety_units"];
+            problem.beside = vec![format!("{path}.kind")];
         }
     }
 
@@ -431,15 +463,17 @@ impl Check<'_> {
             _ => None,
         };
         if number.is_some_and(|pin| usize::from(pin) >= safety_common::PINS) {
-            self.problem(Code::NoSuchThing, format!("{path}.kind"), "there is no such pin", "the pins are 0 to 13");
+            self.problem(Code::NoSuchThing, format!("{path}.kind"), "there is no such pin", "the pins are 0 to 13")
+                .beside = vec![format!("{path}.place")];
         }
         if let SafetyFault::InputOff(input) = kind
             && let Some(names) = inputs
             && !names.contains(input)
         {
             let message = format!("`{node}` has no input group `{input}`");
-            self.problem(Code::NoSuchThing, format!("{path}.kind"), message, "no such input").help =
-                Some(format!("inputs: {}", names.join(", ")));
+            let problem = self.problem(Code::NoSuchThing, format!("{path}.kind"), message, "no such input");
+            problem.help = Some(format!("inputs: {}", names.join(", ")));
+            problem.beside = vec![format!("{path}.place")];
         }
     }
 
@@ -510,22 +544,23 @@ impl Check<'_> {
 
     fn repetition(&mut self, path: &str, fault: &Fault) {
         let Some(repeat) = &fault.repeat else { return };
+        let beside = vec![format!("{path}.trigger"), format!("{path}.duration")];
         let path = format!("{path}.repeat");
-        match (&fault.trigger, repeat.period) {
-            (Trigger::At(_), None) => {
-                let message = "a fault at a time needs a period to be repeated";
-                self.problem(Code::Contradiction, path, message, "add `period`");
-            }
-            (Trigger::At(_), Some(period)) if fault.duration.is_some_and(|duration| duration >= period) => {
-                let message = "the fault begins again before it has ended";
-                self.problem(Code::Contradiction, format!("{path}.period"), message, "must be longer than `duration`");
-            }
-            (Trigger::At(_), Some(_)) | (_, None) => {}
+        let wrong = match (&fault.trigger, repeat.period) {
+            (Trigger::At(_), None) => (path, "a fault at a time needs a period to be repeated", "add `period`"),
+            (Trigger::At(_), Some(period)) if fault.duration.is_some_and(|duration| duration >= period) => (
+                format!("{path}.period"),
+                "the fault begins again before it has ended",
+                "must be longer than `duration`",
+            ),
+            (Trigger::At(_), Some(_)) | (_, None) => return,
             (_, Some(_)) => {
                 let message = "a fault with a condition is repeated whenever the condition comes true again";
-                self.problem(Code::Contradiction, format!("{path}.period"), message, "remove the period");
+                (format!("{path}.period"), message, "remove the period")
             }
-        }
+        };
+        let (path, message, label) = wrong;
+        self.problem(Code::Contradiction, path, message, label).beside = beside;
     }
 
     fn budget(&mut self, path: &str, budget: &Budget) {
@@ -538,14 +573,16 @@ impl Check<'_> {
                     format!("{path}.{field}"),
                     message,
                     &format!("expected a {measured}"),
-                );
+                )
+                .beside = vec![format!("{path}.measure")];
             }
         }
         let wants_low = budget.relation == Relation::Between;
         if wants_low != budget.limit_low.is_some() {
             let label = if wants_low { "add `limit_low`" } else { "remove `limit_low`, or write `Between`" };
             let message = "`limit_low` and the relation `Between` belong together";
-            self.problem(Code::Contradiction, format!("{path}.relation"), message, label);
+            self.problem(Code::Contradiction, format!("{path}.relation"), message, label).beside =
+                vec![format!("{path}.limit_low")];
         }
         if budget.id.is_empty() {
             self.problem(Code::BadWord, format!("{path}.id"), "a budget needs a name", "empty");
@@ -568,7 +605,7 @@ impl Check<'_> {
             .map_or("no such message".to_owned(), |near| format!("did you mean `{near}`?"));
         let problem = self.problem(Code::NoSuchThing, path, format!("there is no message `{name}`"), &label);
         problem.help = Some("messages: those of `traffic`, and `status-P01`, `command-P01` and on".to_owned());
-        problem.roots = vec!["traffic", "pumps"];
+        problem.roots = vec!["traffic", "pumps.count"];
     }
 
     fn expectation(&mut self, path: &str, expectation: &Expectation) {
@@ -578,7 +615,8 @@ impl Check<'_> {
                 self.selection(&format!("{path}.pumps"), &attempts.pumps);
                 if attempts.at_least > attempts.at_most {
                     let message = "no number of tries is at least this and at most that";
-                    self.problem(Code::Contradiction, format!("{path}.at_least"), message, "more than `at_most`");
+                    self.problem(Code::Contradiction, format!("{path}.at_least"), message, "more than `at_most`")
+                        .beside = vec![format!("{path}.at_most")];
                 }
             }
             Expectation::Cause(cause) => self.selection(&format!("{path}.pumps"), &cause.pumps),
@@ -621,7 +659,7 @@ impl Check<'_> {
             let all_exist = pumps.iter().all(|pump| (1..=self.scenario.pumps.count).contains(pump));
             if all_exist && self.scenario.selected(selection).is_empty() {
                 let problem = self.problem(Code::Contradiction, path, "this selects no pump", "nothing to judge");
-                problem.roots = vec!["pumps"];
+                problem.roots = vec!["pumps.count"];
             }
         }
     }
@@ -675,11 +713,15 @@ impl Check<'_> {
         let mut reported = BTreeSet::new();
         for (at, (pump, index, outcome)) in expected.iter().enumerate() {
             let other = expected.iter().take(at).find(|(other, _, was)| other == pump && was != outcome);
-            if other.is_some() && reported.insert(*index) {
+            if let Some((_, other, _)) = other
+                && reported.insert(*index)
+            {
                 let message = format!("two outcomes are expected of pump {pump}");
                 let label = "this is the second";
                 let problem = self.problem(Code::Contradiction, format!("expectations[{index}]"), message, label);
                 problem.help = Some("select the others with `Except([..])`".to_owned());
+                problem.roots = vec!["pumps.count"];
+                problem.beside = vec![format!("expectations[{other}]")];
             }
         }
     }
@@ -703,14 +745,21 @@ impl Check<'_> {
         for (index, at) in scenario.user.manual_searches.iter().enumerate() {
             if end.is_some_and(|end| *at >= end) {
                 let path = format!("user.manual_searches[{index}]");
-                self.problem(Code::Contradiction, path, "this search would come after the end of the run", "too late");
+                self.problem(
+                    Code::Contradiction,
+                    path,
+                    "this search would come after the end of the run",
+                    "too late",
+                )
+                .roots = vec!["end", "time_limit"];
             }
         }
         if let (Some(outage), Some(end)) = (&scenario.cioc_update, end)
             && outage.at + outage.duration >= end
         {
             let message = "the CIOC would come back after the end of the run";
-            self.problem(Code::Contradiction, "cioc_update", message, "too late or too long");
+            self.problem(Code::Contradiction, "cioc_update", message, "too late or too long").roots =
+                vec!["end", "time_limit"];
         }
     }
 }

@@ -1,8 +1,13 @@
 //! Firmware image files: raw `.bin` and Intel `.hex`.
 //!
+//! An image opens with the header of 64 bytes that `protocol::header` lays out. A file without a good one may be delivered
+//! all the same, since that is a story of its own; it is told of.
+//!
 //! A hex file places its bytes at addresses; the image begins at the lowest one, and gaps hold 0xFF, as erased flash does.
 
 use std::collections::BTreeMap;
+
+use protocol::header::{CRC32, HEADER_LEN, HeaderError, ImageHeader};
 
 /// Longest image that fits the pumps' flash beside its valid marker, in bytes.
 pub const LEN_MOST: usize = pump::flash_map::IMAGE_LEN_MOST as usize;
@@ -21,6 +26,28 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
         return Err(format!("it holds {} bytes; an image has 1 to {LEN_MOST}", image.len()));
     }
     Ok(image)
+}
+
+/// What an image says of itself.
+///
+/// # Errors
+/// Why pumps would refuse it, for people.
+pub fn header(image: &[u8]) -> Result<ImageHeader, String> {
+    let Some((bytes, payload)) = image.split_first_chunk::<HEADER_LEN>() else {
+        return Err(format!("it has {} bytes, fewer than the {HEADER_LEN} of a CPFW header", image.len()));
+    };
+    let header = ImageHeader::decode(bytes).map_err(|error| match error {
+        HeaderError::NotAnImage => "it does not begin with a CPFW header".to_owned(),
+        HeaderError::Checksum => "the checksum of its CPFW header is wrong".to_owned(),
+        HeaderError::Length => "its CPFW header states a length that leaves nothing behind the header".to_owned(),
+    })?;
+    if usize::try_from(header.length) != Ok(image.len()) {
+        return Err(format!("its CPFW header states {} bytes, and it has {}", header.length, image.len()));
+    }
+    if CRC32.checksum(payload) != header.payload_crc {
+        return Err("the checksum of what follows its CPFW header is wrong".to_owned());
+    }
+    Ok(header)
 }
 
 fn decode_hex(bytes: &[u8]) -> Result<Vec<u8>, String> {
@@ -75,6 +102,23 @@ mod tests {
     fn a_hex_file_begins_at_its_lowest_address_and_fills_gaps_with_erased_flash() {
         assert_eq!(decode("fw.hex", GAP.as_bytes()), Ok(vec![1, 2, 3, 4, 0xFF, 0xFF, 0xAA, 0xBB]));
         assert_eq!(decode("FW.BIN", &[7, 8]), Ok(vec![7, 8]));
+    }
+
+    #[test]
+    fn an_image_says_what_is_wrong_with_it() {
+        let payload = b"123456789";
+        // The published check value of CRC-32/ISO-HDLC over these nine bytes.
+        let version = protocol::header::Version { major: 2, minor: 3, patch: 4 };
+        let head = ImageHeader { model: protocol::header::ModelId(1), version, length: 73, payload_crc: 0xCBF4_3926 };
+        let whole = [&head.encode()[..], payload].concat();
+        assert_eq!(header(&whole), Ok(head));
+        let why = |image: &[u8]| header(image).expect_err("refused");
+        assert_eq!(why(&whole[..63]), "it has 63 bytes, fewer than the 64 of a CPFW header");
+        assert_eq!(why(&whole[1..]), "it does not begin with a CPFW header");
+        assert_eq!(why(&whole[..72]), "its CPFW header states 73 bytes, and it has 72");
+        let flipped = |at: usize| whole.iter().enumerate().map(|(i, b)| b ^ u8::from(i == at)).collect::<Vec<u8>>();
+        assert_eq!(why(&flipped(8)), "the checksum of its CPFW header is wrong");
+        assert_eq!(why(&flipped(72)), "the checksum of what follows its CPFW header is wrong");
     }
 
     #[test]

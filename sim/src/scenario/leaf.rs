@@ -24,6 +24,10 @@ impl Value for String {
         text
     }
 
+    fn stand_in() -> Option<Self> {
+        Some(Self::new())
+    }
+
     fn doc(&self) -> Doc {
         Doc::quoted(self)
     }
@@ -40,6 +44,10 @@ impl Value for bool {
             reader.wrong_type(node, "true or false", None);
         }
         value
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(false)
     }
 
     fn doc(&self) -> Doc {
@@ -78,6 +86,10 @@ macro_rules! whole {
                     reader.report(Diagnostic::new(Code::OutOfRange, node.place(), message).label(limits));
                 }
                 value
+            }
+
+            fn stand_in() -> Option<Self> {
+                Some(0)
             }
 
             fn is_within(&self, low: &str, high: &str) -> bool {
@@ -163,6 +175,10 @@ macro_rules! quantities {
                 read_quantity(node, reader)
             }
 
+            fn stand_in() -> Option<Self> {
+                Self::UNITS.first().and_then(|(unit, _)| quantity::parse(&format!("1{unit}")).ok())
+            }
+
             fn is_within(&self, low: &str, high: &str) -> bool {
                 let bound = |text| quantity::parse::<Self>(text).map(Quantity::base);
                 bound(low).is_ok_and(|low| low <= self.base()) && bound(high).is_ok_and(|high| self.base() <= high)
@@ -202,6 +218,11 @@ macro_rules! word {
                 value
             }
 
+            fn stand_in() -> Option<Self> {
+                let parse: fn(&str) -> Option<Self> = $parse;
+                parse($example.trim_matches('"'))
+            }
+
             fn doc(&self) -> Doc {
                 Doc::quoted(&self.to_string())
             }
@@ -231,6 +252,10 @@ impl Value for CanId {
         id
     }
 
+    fn stand_in() -> Option<Self> {
+        Self::parse("0x000")
+    }
+
     fn doc(&self) -> Doc {
         Doc::word(self.to_string())
     }
@@ -251,6 +276,10 @@ impl Value for Limit {
             reader.report(diagnostic.label(label));
         }
         limit
+    }
+
+    fn stand_in() -> Option<Self> {
+        limit("1s")
     }
 
     fn doc(&self) -> Doc {

@@ -66,6 +66,8 @@ pub struct Loaded {
     pub inputs: Vec<Input>,
     /// The image, where it comes from a file: decoded, without the scenario's defect.
     pub image: Option<Vec<u8>>,
+    /// What is probably not meant and yet no error.
+    pub warnings: Vec<Diagnostic>,
     sources: Vec<Source>,
     reader: Reader,
 }
@@ -81,7 +83,14 @@ impl Loaded {
             image: None,
             sources: Vec::new(),
             reader: Reader::default(),
+            warnings: Vec::new(),
         }
+    }
+
+    /// The warnings with the texts they are about.
+    #[must_use]
+    pub fn warnings(&self) -> Report {
+        Report { sources: self.sources.clone(), diagnostics: self.warnings.clone(), level: Severity::Warning }
     }
 
     /// File and line (from 1) at which the value at `path` was written, or its nearest owner.
@@ -103,6 +112,16 @@ pub enum LoadError {
     Invalid(Report),
 }
 
+/// How grave the diagnostics of a report are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Severity {
+    /// There is no scenario.
+    #[default]
+    Error,
+    /// There is one, and something in it is probably not meant.
+    Warning,
+}
+
 /// Everything that is wrong, with the texts it is wrong in.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -110,6 +129,8 @@ pub struct Report {
     pub sources: Vec<Source>,
     /// What is wrong, in the order of the sources and of places in them.
     pub diagnostics: Vec<Diagnostic>,
+    /// How grave they are, all of them.
+    pub level: Severity,
 }
 
 /// What a file may hold besides the scenario's fields.
@@ -147,6 +168,8 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
     reader.diagnostics = diagnostics;
     let mut raw = texts.lay_over(&mut reader, |_| true);
     let image = read_image(files, &raw, &paths, &mut reader, &mut inputs);
+    let mut warnings = image_keys(&raw, texts.files, &mut reader);
+    warnings.extend(image.as_deref().and_then(|image| odd_image(image, &raw, &reader)));
     read_traffic_log(files, &mut raw, &paths, &mut reader, &mut inputs);
     read_configurations(files, &mut raw, &paths, &mut reader, &mut inputs);
     judge(raw, texts, reader).map(|(scenario, sources, reader)| Loaded {
@@ -154,6 +177,7 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
         overrides: overrides.to_vec(),
         inputs,
         image,
+        warnings,
         sources,
         reader,
     })
@@ -283,7 +307,8 @@ fn report_one(mut problem: Problem, reader: &mut Reader) {
         problem.label = format!("`{}`: {}", problem.path, problem.label);
         problem.replacement = None;
     }
-    let root = || problem.roots.iter().find_map(|root| reader.written(root));
+    let section = |root: &&'static str| root.split('.').next().unwrap_or_default();
+    let root = || problem.roots.iter().find_map(|root| reader.written(section(&root)));
     let place = reader.place(&problem.path).or_else(root).cloned().unwrap_or(Place { source: 0, span: 0..0 });
     reader.report(diagnostic(problem, place));
 }
@@ -292,7 +317,7 @@ fn report_one(mut problem: Problem, reader: &mut Reader) {
 fn invalid(sources: Vec<Source>, reader: Reader) -> LoadError {
     let mut diagnostics = reader.diagnostics;
     diagnostics.sort_by_key(|diagnostic| (diagnostic.place.source, diagnostic.place.span.start));
-    LoadError::Invalid(Report { sources, diagnostics })
+    LoadError::Invalid(Report { sources, diagnostics, level: Severity::Error })
 }
 
 /// The scenario if nothing is wrong, else everything that is.
@@ -302,7 +327,7 @@ fn judge(raw: RawScenario, texts: Texts, mut reader: Reader) -> Result<(Scenario
     match raw.check() {
         Ok(scenario) if reader.diagnostics.is_empty() => return Ok((scenario, texts.sources, reader)),
         Err(problems) if is_read => {
-            let unread: Vec<Place> = reader.diagnostics.iter().map(|diagnostic| diagnostic.place.clone()).collect();
+            let unread = reader.diagnostics.clone();
             let certain = problems.into_iter().filter(|problem| !rests_on(problem, &unread, &reader)).collect();
             texts.report(certain, &mut reader);
         }
@@ -311,15 +336,25 @@ fn judge(raw: RawScenario, texts: Texts, mut reader: Reader) -> Result<(Scenario
     Err(invalid(texts.sources, reader))
 }
 
-/// Whether a problem depends on a value that could not be read, and so may not be one.
-fn rests_on(problem: &Problem, unread: &[Place], reader: &Reader) -> bool {
-    let own = problem.path.split(['.', '[']).next().unwrap_or_default();
-    let mut roots = problem.roots.iter().copied().chain([own]).filter_map(|root| reader.place(root));
-    roots.any(|root| {
-        let holds = |place: &Place| {
-            place.source == root.source && root.span.start <= place.span.start && place.span.end <= root.span.end
-        };
-        unread.iter().any(|place| root.span.start > 0 && holds(place))
+/// Whether a problem depends on a value that could not be read, and so may not be one. In an item of a list that is its
+/// own value and those it names; anywhere else the whole section, as the values of one section mean something together.
+fn rests_on(problem: &Problem, unread: &[Diagnostic], reader: &Reader) -> bool {
+    let path = problem.path.as_str();
+    let own = if path.contains('[') { path } else { path.split('.').next().unwrap_or_default() };
+    let beside = problem.beside.iter().map(String::as_str);
+    beside.chain(problem.roots.iter().copied()).chain([own]).any(|value| is_unsure(value, unread, reader))
+}
+
+/// Whether it is not known what the value at `path` is: it, a part of it or all around it could not be read; or it is
+/// not written, and beside it stands a key that nobody knows.
+fn is_unsure(path: &str, unread: &[Diagnostic], reader: &Reader) -> bool {
+    let holds = |outer: &Place, inner: &Place| {
+        outer.source == inner.source && outer.span.start <= inner.span.start && inner.span.end <= outer.span.end
+    };
+    let (Some(place), is_written) = (reader.place(path), reader.written(path).is_some()) else { return false };
+    unread.iter().any(|one| {
+        let is_key = matches!(one.code, Code::UnknownField | Code::MissingField);
+        holds(&one.place, place) || (holds(place, &one.place) && (is_written || is_key))
     })
 }
 
@@ -352,7 +387,7 @@ fn read_file(raw: &mut RawScenario, node: &Node<'_>, reader: &mut Reader) {
 fn add_faults(raw: &mut RawScenario, node: &Node<'_>, reader: &mut Reader) {
     for item in reader.items(node).unwrap_or_default() {
         let path = format!("faults[{}]", raw.faults.len());
-        if let Some(fault) = reader.value(&Node { path, ..item }) {
+        if let Some(fault) = reader.value(&Node { path, ..item }).or_else(Fault::stand_in) {
             raw.faults.push(fault);
         }
     }
@@ -484,6 +519,40 @@ fn read_image(
         .ok()
 }
 
+/// Keys that say of a made-up image what an image file says of itself.
+const MADE_UP: [&str; 4] = ["model", "version", "length", "seed"];
+
+/// What is said of keys that an image file makes idle: an error beside or above the line that names the file, a warning
+/// where an extended file wrote them for its own image. A text that has all of them is a canonical one.
+fn image_keys(raw: &RawScenario, files: usize, reader: &mut Reader) -> Vec<Diagnostic> {
+    let ImageSource::File(name) = &raw.package.image.source else { return Vec::new() };
+    let Some(source) = reader.place("package.image.source").map(|place| place.source) else { return Vec::new() };
+    let written: Vec<(&str, Place)> = MADE_UP
+        .iter()
+        .filter_map(|key| Some((*key, reader.written(&format!("package.image.{key}"))?.clone())))
+        .collect();
+    let is_canonical = written.iter().filter(|(_, place)| place.source == source).count() == MADE_UP.len();
+    let is_inherited = |place: &Place| place.source < files && (place.source > source || source >= files);
+    let mut warnings = Vec::new();
+    for (key, place) in written {
+        let is_error = !is_canonical && !is_inherited(&place);
+        let message = format!("`package.image.{key}` says nothing of an image file: `{name}` decides");
+        let diagnostic = Diagnostic::new(Code::Contradiction, place, message).label("for made-up images");
+        let diagnostic = diagnostic.help("`cooltwin scenario show` prints what the file holds");
+        if is_error { reader.report(diagnostic) } else { warnings.push(diagnostic) }
+    }
+    warnings
+}
+
+/// What is said of an image file that pumps will refuse.
+fn odd_image(image: &[u8], raw: &RawScenario, reader: &Reader) -> Option<Diagnostic> {
+    let ImageSource::File(name) = &raw.package.image.source else { return None };
+    let why = super::image_file::header(image).err()?;
+    let place = reader.place("package.image.source").cloned().unwrap_or(Place { source: 0, span: 0..0 });
+    let diagnostic = Diagnostic::new(Code::Contradiction, place, format!("no pump takes `{name}`: {why}"));
+    Some(diagnostic.label("this file").help("`cooltwin scenario explain package.image.source` has the header"))
+}
+
 /// Reads the frames of the traffic, if it is a log; a path in a `--set` counts from the scenario's folder.
 fn read_traffic_log(
     files: &dyn FileSource,
@@ -519,6 +588,9 @@ fn read_configurations(
 ) {
     for (index, unit) in raw.safety_units.iter_mut().enumerate() {
         let path = format!("safety_units[{index}].configuration");
+        if unit.configuration.file.is_empty() && !reader.diagnostics.is_empty() {
+            continue; // A stand-in for a name that could not be read.
+        }
         let place = reader.place(&path).cloned().unwrap_or(Place { source: 0, span: 0..0 });
         let Some(base) = paths.get(place.source).or_else(|| paths.first()) else { return };
         let path = beside(base, &unit.configuration.file);

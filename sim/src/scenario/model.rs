@@ -143,7 +143,12 @@ choice! {
     ImageSource {
         /// Made up from the image's seed.
         Seeded,
-        /// Read from this `.bin` or `.hex` file, relative to the scenario file that names it.
+        /// Read from this `.bin` or `.hex` file, relative to the scenario file that names it. The file decides on model,
+        /// version and length. It begins with a header of 64 bytes, little endian: `CPFW`, then 16 bits each for the
+        /// format 1, the model id, major, minor, patch and 0; 32 bits each for the length of the whole file and the
+        /// CRC-32 of all behind the header; 36 zeros; the CRC-32 of the 60 bytes before. Model ids count the models
+        /// of the scenario from 1, `pumps.model` first; `scenario show` prints them with what the file holds. A
+        /// file without a good header is delivered with a warning, and pumps refuse it.
         File(String),
     }
 }

@@ -160,20 +160,17 @@ impl Reader {
         T::read(node, self)
     }
 
-    /// Reads the field from the entries, or takes its default.
+    /// Reads the field from the entries, or takes its default; the latter also where what is written cannot be read.
     pub(crate) fn field<T: Value>(&mut self, owner: &Node<'_>, entries: &[Entry<'_>], field: &Field) -> Option<T> {
         if let Some(entry) = entries.iter().find(|entry| entry.name == field.name) {
             self.range = field.range;
-            let value = self.value(&entry.node)?;
-            return self.check_range(&value, &entry.node, field).then_some(value);
+            let value = self.value(&entry.node).filter(|value| self.check_range(value, &entry.node, field));
+            return value.or_else(|| default_of(owner, field));
         }
-        if let Some(default) = field.default {
-            // A default has no place; were it wrong, the test that reads all of them would say so.
-            let path = owner.path_to(field.name);
-            return T::read(&Node { text: default, path, bare: true, ..owner.clone() }, &mut Self::default());
+        if field.default.is_none() {
+            self.report(missing_field(owner, field));
         }
-        self.report(missing_field(owner, field));
-        None
+        default_of(owner, field)
     }
 
     /// Lays the field's entry, if there is one, over `value`.
@@ -291,6 +288,12 @@ impl Reader {
         let diagnostic = Diagnostic::new(Code::WrongType, node.place(), message).label(format!("expected {expected}"));
         self.report(help.into_iter().fold(diagnostic, Diagnostic::help));
     }
+}
+
+/// The default of a field. It has no place; were it wrong, the test that reads all of them would say so.
+fn default_of<T: Value>(owner: &Node<'_>, field: &Field) -> Option<T> {
+    let (text, path) = (field.default?, owner.path_to(field.name));
+    T::read(&Node { text, path, bare: true, ..owner.clone() }, &mut Reader::default())
 }
 
 fn entry<'a>(owner: &Node<'a>, key: &'a str, raw: &'a RawValue) -> Entry<'a> {

@@ -1,9 +1,9 @@
 //! Diagnostics as text: like rustc's, one line each, or JSON.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level as Title, Patch, Renderer, Snippet};
 
 use super::diagnostic::{Diagnostic, Source};
-use super::loader::Report;
+use super::loader::{Report, Severity};
 use super::overrides;
 
 /// How diagnostics are printed.
@@ -27,9 +27,9 @@ impl Report {
             let nowhere = Source { name: String::new(), text: String::new() };
             let source = self.sources.get(diagnostic.place.source).unwrap_or(&nowhere);
             out.push_str(&match format {
-                Format::Human => human(diagnostic, source, color) + "\n",
-                Format::Short => short(diagnostic, source),
-                Format::Json => json(diagnostic, source),
+                Format::Human => human(diagnostic, self.level, source, color) + "\n",
+                Format::Short => short(diagnostic, self.level, source),
+                Format::Json => json(diagnostic, self.level, source),
             });
             out.push('\n');
         }
@@ -37,18 +37,32 @@ impl Report {
     }
 }
 
-fn human(diagnostic: &Diagnostic, source: &Source, color: bool) -> String {
+fn word(level: Severity) -> &'static str {
+    match level {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+fn title(level: Severity) -> Title<'static> {
+    match level {
+        Severity::Error => Title::ERROR,
+        Severity::Warning => Title::WARNING,
+    }
+}
+
+fn human(diagnostic: &Diagnostic, level: Severity, source: &Source, color: bool) -> String {
     let span = diagnostic.place.span.clone();
-    let title = Level::ERROR.primary_title(&*diagnostic.message).id(diagnostic.code.id());
+    let title = title(level).primary_title(&*diagnostic.message).id(diagnostic.code.id());
     let annotation = AnnotationKind::Primary.span(span.clone()).label(&*diagnostic.label);
     // An argument has no lines to count: its text says where it stands.
     let path = (!overrides::is_override(source)).then_some(&*source.name);
     let snippet = Snippet::source(&*source.text).path(path).annotation(annotation);
-    let help = diagnostic.help.iter().map(|help| Level::HELP.message(&**help));
+    let help = diagnostic.help.iter().map(|help| Title::HELP.message(&**help));
     let mut groups: Vec<Group<'_>> = vec![title.element(snippet).elements(help)];
     if let Some(replacement) = &diagnostic.replacement {
         let patch = Snippet::source(&*source.text).path(path).patch(Patch::new(span, &**replacement));
-        groups.push(Level::HELP.secondary_title("write this instead").element(patch));
+        groups.push(Title::HELP.secondary_title("write this instead").element(patch));
     }
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     renderer.render(&groups)
@@ -61,19 +75,19 @@ fn line_and_column(source: &Source, at: usize) -> (usize, usize) {
     (1 + before.matches('\n').count(), 1 + before[line_start..].chars().count())
 }
 
-fn short(diagnostic: &Diagnostic, source: &Source) -> String {
+fn short(diagnostic: &Diagnostic, level: Severity, source: &Source) -> String {
     let (line, column) = line_and_column(source, diagnostic.place.span.start);
     let Diagnostic { code, message, label, .. } = diagnostic;
     let label = if label.is_empty() { String::new() } else { format!(" ({label})") };
-    format!("{}:{line}:{column}: error[{}]: {message}{label}", source.name, code.id())
+    format!("{}:{line}:{column}: {}[{}]: {message}{label}", source.name, word(level), code.id())
 }
 
-fn json(diagnostic: &Diagnostic, source: &Source) -> String {
+fn json(diagnostic: &Diagnostic, level: Severity, source: &Source) -> String {
     let (line, column) = line_and_column(source, diagnostic.place.span.start);
     let (line_end, column_end) = line_and_column(source, diagnostic.place.span.end);
     serde_json::json!({
         "code": diagnostic.code.id(),
-        "level": "error",
+        "level": word(level),
         "message": diagnostic.message,
         "file": source.name,
         "line": line,

@@ -84,6 +84,12 @@ pub(crate) trait Value: Sized + Clone {
         }
     }
 
+    /// Some value of the type, to stand where one could not be read, so that what stands beside it is judged all the
+    /// same; nothing is said of the stand-in itself. Nothing where a type has none.
+    fn stand_in() -> Option<Self> {
+        None
+    }
+
     /// Whether it lies between two values of its type, both included; always, for a type without order.
     fn is_within(&self, _low: &str, _high: &str) -> bool {
         true
@@ -101,8 +107,13 @@ impl<T: Value> Value for Vec<T> {
     fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
         reader.forget(&node.path);
         let items = reader.items(node)?;
-        let values: Vec<Option<T>> = items.iter().map(|item| reader.value(item)).collect();
+        // All are read, so that one bad item hides nothing of the next, and each keeps its number.
+        let values: Vec<Option<T>> = items.iter().map(|item| reader.value(item).or_else(T::stand_in)).collect();
         values.into_iter().collect()
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(Self::new())
     }
 
     fn set(&mut self, path: &[&str], node: &Node<'_>, reader: &mut Reader) {
@@ -129,6 +140,10 @@ impl<T: Value> Value for Option<T> {
             None => Some(None),
             Some(inner) => T::read(&inner, reader).map(Some),
         }
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(None)
     }
 
     fn set(&mut self, path: &[&str], node: &Node<'_>, reader: &mut Reader) {
@@ -201,7 +216,7 @@ macro_rules! section {
                 let known = reader.known_entries(stringify!($name), entries, Self::FIELDS);
                 let mut fields = Self::FIELDS.iter();
                 $(let $field: Option<$type> = fields.next().and_then(|field| reader.field(node, &known, field));)*
-                Some(Self { $($field: $field?),* })
+                Some(Self { $($field: $field.or_else(<$type as $crate::scenario::schema::Value>::stand_in)?),* })
             }
 
             fn apply_entries(
@@ -233,6 +248,12 @@ macro_rules! section {
             ) -> Option<Self> {
                 let entries = reader.entries(node, $crate::scenario::schema::plain(stringify!($name)))?;
                 <Self as $crate::scenario::schema::Section>::read_entries(node, &entries, reader)
+            }
+
+            fn stand_in() -> Option<Self> {
+                let node = $crate::scenario::reader::Node::whole("()", 0);
+                let mut unheard = $crate::scenario::reader::Reader::default();
+                <Self as $crate::scenario::schema::Section>::read_entries(&node, &[], &mut unheard)
             }
 
             fn apply(
@@ -321,6 +342,12 @@ macro_rules! choice {
                 }
             }
 
+            fn stand_in() -> Option<Self> {
+                None$(.or_else(|| $crate::scenario::schema::stand_in_variant!(
+                    Self::$variant $(, ($value))? $(, { $fields })?
+                )))*
+            }
+
             fn set(
                 &mut self,
                 path: &[&str],
@@ -387,6 +414,19 @@ macro_rules! read_variant {
     };
 }
 pub(crate) use read_variant;
+
+macro_rules! stand_in_variant {
+    ($make:path) => {
+        Some($make)
+    };
+    ($make:path, ($value:ty)) => {
+        <$value as $crate::scenario::schema::Value>::stand_in().map($make)
+    };
+    ($make:path, { $fields:ty }) => {
+        <$fields as $crate::scenario::schema::Value>::stand_in().map($make)
+    };
+}
+pub(crate) use stand_in_variant;
 
 macro_rules! variant_pattern {
     ($make:path, $inner:ident) => {

@@ -139,6 +139,10 @@ impl Value for ConfigurationFile {
         String::read(node, reader).map(|file| Self { file, compiled: None })
     }
 
+    fn stand_in() -> Option<Self> {
+        Some(Self { file: String::new(), compiled: None })
+    }
+
     fn doc(&self) -> Doc {
         Doc::quoted(&self.file)
     }

@@ -86,6 +86,28 @@ fn a_passive_sender_delays_its_next_start_by_at_most_thirty_one_bits() {
     assert!(gaps(CIOC, &[0x55; 4], true).into_iter().all(|gap| gap <= 31 + 8));
 }
 
+/// Suspension is for stations that sent: a passive one waits 8 bits more behind a frame of its own, not behind one that it
+/// lost arbitration to.
+#[test]
+fn a_passive_node_that_lost_arbitration_does_not_suspend() {
+    const INTERMISSION: u64 = 3;
+    const SUSPEND: u64 = 8;
+    let mut bench = Bench::new(3, 250_000);
+    set_counters(&mut bench, 0, Counters { tec: 200, rec: 0 });
+    bench.request(100, 0, frame(ID, &[]));
+    bench.request(100, 1, frame(0x100, &[]));
+    bench.run(1_000);
+    let winner = u64::from(frame_bits(&frame(0x100, &[])));
+    assert_eq!(bench.frames(), [(100, 0x100), (100 + winner + INTERMISSION, ID)]);
+    let mut bench = Bench::new(3, 250_000);
+    set_counters(&mut bench, 0, Counters { tec: 200, rec: 0 });
+    bench.request(100, 0, frame(ID, &[]));
+    bench.request(101, 0, frame(ID + 1, &[]));
+    bench.run(1_000);
+    assert_eq!(bench.frames(), [(100, ID), (100 + length() + INTERMISSION + SUSPEND, ID + 1)]);
+    assert_eq!(bench.state(0), LinkState::Passive);
+}
+
 /// Node 1 misreads a bit of EOF; its flag makes the others see a form error one bit later.
 #[test]
 fn rules_1_2_3_7_and_8_count_an_error_that_one_receiver_sees_first() {
