@@ -55,6 +55,6 @@ pub fn csv(reports: &[&Report]) -> String {
 }
 
 /// Text that no spreadsheet takes for a formula.
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }

@@ -5,6 +5,7 @@
 //!   twin --fills--> Report --> terminal  what a person reads after a run
 //!                        +--> html      one page for reviewers, with the `figures` in it
 //!                        +--> junit, markdown, csv   what machines and spreadsheets read, of one run or of several
+//!                        +--> evidence  pages and tables of many runs, held against the `requirements`
 //!                   ^    |
 //!          verdict -+    (a new format is a new module that reads a Report and nothing else)
 //!
@@ -19,6 +20,7 @@ mod audit;
 pub mod campaign;
 mod csv;
 mod events;
+mod evidence;
 mod figures;
 mod files;
 mod hash;
@@ -37,6 +39,11 @@ mod words;
 
 pub use csv::csv;
 pub use events::{Event, EventWriter};
+pub use evidence::{
+    BUNDLE_FILE, BUNDLE_SCHEMA, Bundle, Control, Coverage, CrateSources, FileCoverage, Head, InputState, Link,
+    MissedLine, NamedTest, NotRun, Origin, Planned, Program, RunRecord, Status, TestLog, Trace, bundle_files,
+    bundle_from_json, bundle_json, bundle_verdict,
+};
 pub use figures::diagram::{Diagram, Feed, FeedFrom, Panel, Shape, ShapeClass, diagram};
 pub use figures::{Figure, figures};
 pub use files::{Format, files, summary_files};

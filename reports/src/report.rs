@@ -100,7 +100,7 @@ impl Report {
         let checks = self.checks.iter().map(|row| row.verdict);
         let expectations = self.expectations.iter().map(|row| row.verdict);
         let rows = budgets.chain(checks).chain(expectations);
-        verdict::run_verdict(rows, self.injections.iter().map(|injection| injection.activations))
+        verdict::run_verdict(rows, self.injections.iter().map(Injection::proven))
     }
 
     /// The budget of that id.
@@ -534,6 +534,9 @@ pub struct Injection {
     pub activations: u64,
     /// What was read back as proof; empty if it never acted.
     pub effect: String,
+    /// How many of the times that the scenario asked for did not come or did nothing. Any makes the run inconclusive.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing: u64,
     /// The domain it belongs to or how its effect is classed; may be empty.
     pub class: String,
     /// When a safety unit detected it; none where none did, or where there is none.
@@ -545,6 +548,19 @@ pub struct Injection {
     /// When the outputs of all units were off that went off for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all_off_ms: Option<Millis>,
+}
+
+impl Injection {
+    /// How often it acted; 0 also if a time that the scenario asked for is missing.
+    #[must_use]
+    pub fn proven(&self) -> u64 {
+        if self.missing == 0 { self.activations } else { 0 }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A curve as columns of equal length: in the interval that begins at `t_ms` the value lay between `min` and `max`.

@@ -10,7 +10,7 @@ use crate::plant::PlantEvent;
 use crate::power::PowerEvent;
 
 /// An event of the twin. The order of the variants is the order at one instant.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub enum Event {
     /// A fault begins, ends or repeats.
     Fault(FaultEvent),

@@ -57,7 +57,7 @@ impl fmt::Display for NodeId {
 }
 
 /// The entity of each node, by node number.
-#[derive(Resource, Clone, Default)]
+#[derive(Resource, Clone, Default, Hash)]
 pub struct Nodes {
     entities: Vec<Option<Entity>>,
 }

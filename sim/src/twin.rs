@@ -171,7 +171,7 @@ fn add_nodes(builder: &mut TwinBuilder, scenario: &Scenario) {
             nodes.add(node, builder.world.spawn_empty().id());
         }
     }
-    builder.resource(nodes);
+    builder.state_resource(nodes);
 }
 
 fn install_domains(builder: &mut TwinBuilder, scenario: &Scenario) {

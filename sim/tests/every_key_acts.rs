@@ -11,7 +11,8 @@ use cooltwin::run::{Identity, report, run};
 use cooltwin::scenario::{FileSource, Format, LoadError, Loaded, load, paths};
 
 /// Keys that are words for people and tools, and act on nothing that a run shows.
-const TEXT_ONLY: [(&str, &str); 9] = [
+const TEXT_ONLY: [(&str, &str); 10] = [
+    ("expectations.SafetyTrip.by", "the words of the firmware's detections; the shipped scenarios show them"),
     ("expectations.CheckFails", "the firmware breaks no check, so that no short run can show it"),
     ("name", "names the folder of the results"),
     ("title", "for people"),
@@ -33,11 +34,29 @@ const IDLE: &str = r#"(campaign: false, end: At("3s"), budgets: [], pumps: (coun
 const UPDATE: &str = r#"(end: AfterCampaign("1s"), budgets: [], pumps: (count: 2), user: (consent: Agree(after: "1s")),
     timing: (pump_boot: "100ms", cioc_boot: "200ms"), package: (image: (length: "2KiB")), time_limit: "20min")"#;
 
+/// A safety unit that feeds two pumps.
+const UNIT: &str = r#"(campaign: false, end: At("3s"), budgets: [], pumps: (count: 2),
+    timing: (pump_boot: "100ms", cioc_boot: "200ms"), safety_units: [(configuration: "unit.ron", node: "hall",
+    feeds: [(relay: 0)], inputs: [(input: "button", device: Off)],
+    operations: [(at: "1500ms", input: "button", to: On, duration: "300ms")])])"#;
+/// Two units that hear each other over radio.
+const TWO: &str = r#"(campaign: false, end: At("3s"), budgets: [], pumps: (count: 2),
+    timing: (pump_boot: "100ms", cioc_boot: "200ms"), safety_units: [(configuration: "two.ron", node: "hall",
+    feeds: [(relay: 0)], inputs: [(input: "button", device: Off)],
+    operations: [(at: "1500ms", input: "button", to: On, duration: "300ms")]),
+    (configuration: "two.ron", node: "roof")])"#;
+
 struct Files<'a>(&'a str, &'a str);
 
 impl FileSource for Files<'_> {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
-        Ok(if path == Path::new("base.ron") { self.1 } else { self.0 }.as_bytes().to_vec())
+        let text = match path.to_str() {
+            Some("base.ron") => self.1,
+            Some("unit.ron") => include_str!("../../scenarios/safety/pump-feed.ron"),
+            Some("two.ron") => include_str!("../../scenarios/safety/cooling-watch.ron"),
+            _ => self.0,
+        };
+        Ok(text.as_bytes().to_vec())
     }
 }
 
@@ -425,6 +444,75 @@ const RUNS: &[Group] = &[
             "pump: 1, service: Transfer, attempt: 2",
         ],
     ),
+    (UNIT, "safety_units: [(configuration: @, node: \"hall\")]", &["\"unit.ron\"", "\"two.ron\""]),
+    (UNIT, "safety_units: [(configuration: \"two.ron\", node: @)]", &["\"hall\"", "\"roof\""]),
+    (UNIT, "safety_units: [(configuration: \"unit.ron\", node: \"hall\", boot: @)]", &["\"10ms\"", "\"11ms\""]),
+    (
+        UNIT,
+        "safety_units: [(configuration: \"unit.ron\", node: \"hall\", @)]",
+        &[
+            "cpu1: (clock_offset: \"1ms\")",
+            "cpu2: (clock_offset: \"1ms\")",
+            "cpu1: (clock_drift: \"90ppm\")",
+            "cpu2: (clock_drift: \"90ppm\")",
+            "serial: Some(7)",
+            "cpu1: (release: 2)",
+            "cpu1: (logic_time: \"900us\")",
+            "cpu2: (logic_time: \"900us\")",
+            "inputs: [(input: \"temperature\", device: Off)]",
+            "inputs: [(input: \"leak\", device: Off)]",
+            "inputs: [(input: \"temperature\", device: Thermostat(\"30degC\"))]",
+            "inputs: [(input: \"leak\", device: On)]",
+            "operations: [(at: \"1s\", input: \"stop\", to: Off)]",
+            "operations: [(at: \"2s\", input: \"stop\", to: Off)]",
+            "operations: [(at: \"2s\", input: \"leak\", to: Off)]",
+            "operations: [(at: \"2s\", input: \"leak\", to: Off, duration: \"100ms\")]",
+        ],
+    ),
+    (
+        UNIT,
+        "safety_units: [(configuration: \"unit.ron\", node: \"hall\", inputs: [(input: \"leak\", device: @)])]",
+        &["On", "FlowSwitch(\"10L/min\")"],
+    ),
+    (
+        UNIT,
+        "safety_units: [(configuration: \"unit.ron\", node: \"hall\", relay_move: @, inputs: [(input: \"button\", device: Off)], operations: [(at: \"1500ms\", input: \"button\", to: On, duration: \"300ms\")])]",
+        &["\"5ms\"", "\"6ms\""],
+    ),
+    (
+        UNIT,
+        "safety_units: [(configuration: \"unit.ron\", node: \"hall\", feeds: [(relay: @, pumps: Only([1])), (relay: 0, pumps: Only([2]))], inputs: [(input: \"button\", device: Off)], operations: [(at: \"1500ms\", input: \"button\", to: On, duration: \"300ms\")])]",
+        &["0", "1"],
+    ),
+    (
+        UNIT,
+        "faults: [(kind: Safety(@), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &[
+            "C2cLost(from: 1)",
+            "C2cLost(from: 2)",
+            "C2cLost(from: 1, packets: 3)",
+            "C2cCorrupted(from: 1, packets: 2)",
+            "CpuHalted(cpu: 1)",
+            "CpuReset(cpu: 1)",
+            "CpuReset(cpu: 2)",
+            "Clock(cpu: 1, by: \"10000ppm\")",
+            "Clock(cpu: 1, by: \"20000ppm\")",
+            "LogicTime(cpu: 1, takes: \"900us\")",
+            "LogicTime(cpu: 1, takes: \"700us\")",
+            "InputOff(\"stop\")",
+            "InputOff(\"leak\")",
+        ],
+    ),
+    (
+        UNIT,
+        "faults: [(kind: Safety(NoDeadline(cpu: @)), place: Node(\"hall\"), trigger: At(\"2500ms\")), (kind: Safety(LogicTime(cpu: 1, takes: \"900us\")), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &["1", "2"],
+    ),
+    (
+        UNIT,
+        "faults: [(kind: Safety(RamCell(cpu: 1, word: @, defect: StuckAt0)), place: Node(\"hall\"), trigger: At(\"0ms\"))]",
+        &["5", "6000"],
+    ),
 ];
 
 /// A group for verdicts.
@@ -550,6 +638,70 @@ const JUDGED: &[Group] = &[
     ),
     (IDLE, "faults: [(kind: BitFlipAtRest(bits: @), place: Pump(1), trigger: At(\"1s\"))]", &["1", "2"]),
     (UPDATE, "time_limit: \"5s\", expectations: [Verdict(@)]", &["Pass", "Error"]),
+    (
+        UNIT,
+        "faults: [(kind: Safety(RamCell(cpu: 1, word: 9001, bit: 3, defect: @)), place: Node(\"hall\"), trigger: At(\"0ms\"))]",
+        &["StuckAt0", "StuckAt1", "NoRise", "NoFall", "Inverts(9002)", "Reaches(9002)", "Flips"],
+    ),
+    (
+        UNIT,
+        "faults: [(kind: Safety(RamCell(cpu: 1, word: 9001, bit: @, defect: StuckAt0)), place: Node(\"hall\"), trigger: At(\"0ms\"))]",
+        &["0", "31"],
+    ),
+    (
+        UNIT,
+        "faults: [(kind: Safety(@), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &[
+            "FlashBits(cpu: 1, address: 64)",
+            "FlashBits(cpu: 1, address: 65)",
+            "FlashBits(cpu: 1, address: 64, bits: 2)",
+            "Adc(cpu: 1, channel: Pin(1), error: Gain(\"9000ppm\"))",
+            "Adc(cpu: 1, channel: Supply, error: Gain(\"9000ppm\"))",
+            "Adc(cpu: 1, channel: SioPower, error: Above(\"1V\"))",
+            "Adc(cpu: 1, channel: Rail, error: Below(\"1V\"))",
+            "Adc(cpu: 2, channel: Rail, error: Stuck(\"1V\"))",
+            "View(cpu: 1, pin: 0, high: true)",
+            "View(cpu: 1, pin: 0, high: false)",
+            "View(cpu: 2, pin: 1, high: true)",
+            "Wire(pin: 0, is: Open)",
+            "Wire(pin: 0, is: ToSupply)",
+            "Wire(pin: 0, is: ToGround)",
+            "Wire(pin: 0, is: ToPin(1))",
+            "Contact(relay: 0, cpu: 1, closed: true)",
+            "Contact(relay: 1, cpu: 1, closed: true)",
+            "Contact(relay: 0, cpu: 1, closed: false)",
+            "Transistor(pin: 8, conducts: true)",
+            "Transistor(pin: 8, conducts: false)",
+            "MainTransistor(conducts: true)",
+            "MainTransistor(conducts: false)",
+            "Rail(cpu: 1, to: \"3V\")",
+            "Rail(cpu: 2, to: \"3V\")",
+        ],
+    ),
+    (
+        TWO,
+        "faults: [(kind: Safety(@), place: Node(\"roof\"), trigger: At(\"2500ms\"))]",
+        &[
+            "RadioLost()",
+            "RadioLost(packets: 1)",
+            "RadioCorrupted()",
+            "RadioForged()",
+            "RadioDelayed(\"150ms\")",
+            "RadioRepeated(\"7ms\")",
+            "RadioSwapped",
+        ],
+    ),
+    (UNIT, "expectations: [SafetyRelays(unit: \"hall\", closed: @)]", &["[0, 1]", "[]"]),
+    (
+        UNIT,
+        "expectations: [SafetyStaysNormal(\"hall\")], faults: [(kind: Safety(C2cLost(from: 1, packets: @)), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &["1", "30"],
+    ),
+    (
+        UNIT,
+        "expectations: [SafetyTrip(unit: \"hall\", @)], faults: [(kind: Safety(C2cLost(from: 1)), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &["by: C2cSilent, cpu: 2, after: \"15ms\", within: \"22ms\"", "by: C2cSilent, within: \"15ms\""],
+    ),
 ];
 
 fn all(groups: &[Group], look: Look) {

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 
 use cooltwin::run::{Identity, event_log, report, run};
 use cooltwin::scenario::{FileSource, load};
-use reports::{EventLog, Format, Verdict};
+use reports::{
+    BUNDLE_SCHEMA, Bundle, EventLog, Format, Head, Origin, Planned, Program, Report, RunRecord, Verdict, baseline,
+    bundle_files,
+};
 
 /// A page may not grow beyond this.
 const PAGE_BYTES_MAX: usize = 400_000;
@@ -54,22 +57,69 @@ impl FileSource for Root {
     }
 }
 
-/// The files of a sample by their names.
-fn render(sample: &Sample) -> BTreeMap<String, String> {
-    let overrides: Vec<String> = sample.overrides.iter().map(|each| (*each).to_owned()).collect();
-    let loaded = load(&Root, Path::new(sample.scenario), &overrides).expect("a shipped scenario");
+/// A result by no build in particular, and its log of events.
+fn result_of(scenario: &str, overrides: &[&str]) -> (Report, String) {
+    let overrides: Vec<String> = overrides.iter().map(|each| (*each).to_owned()).collect();
+    let loaded = load(&Root, Path::new(scenario), &overrides).expect("a shipped scenario");
     let ended = run(&loaded.scenario, loaded.image.as_deref(), |_| {});
     let identity = Identity { version: "0.0.0".to_owned(), commit: "unknown".to_owned(), rustc: "unknown".to_owned() };
     let mut result = report(&loaded, &ended, &identity);
-    assert_eq!(result.verdict, sample.verdict, "{}", sample.name);
     let events = event_log(&ended).expect("events are written to memory");
     result.events = Some(EventLog::of("events.jsonl", &events));
+    (result, events)
+}
+
+/// The files of a sample by their names.
+fn render(sample: &Sample) -> BTreeMap<String, String> {
+    let (result, events) = result_of(sample.scenario, sample.overrides);
+    assert_eq!(result.verdict, sample.verdict, "{}", sample.name);
     let mut files: BTreeMap<String, String> =
         reports::files(&result, Some(&events), &Format::ALL).expect("the log is that of the run").into_iter().collect();
     if sample.data {
         files.insert("result.json".to_owned(), reports::to_json_line(&result) + "\n");
         files.insert("events.jsonl".to_owned(), events);
     }
+    files
+}
+
+/// Runs of the sample of a bundle.
+const BUNDLE_RUNS: [&str; 3] = ["nominal-14", "sag-during-erase", "slow-flash"];
+
+/// Two pages of a bundle by no build in particular. Links to its other files lead nowhere here.
+fn render_bundle() -> BTreeMap<String, String> {
+    let results: Vec<Report> =
+        BUNDLE_RUNS.iter().map(|name| result_of(&format!("scenarios/{name}.ron"), &[]).0).collect();
+    let planned = |result: &Report| Planned { name: result.scenario.name.clone(), seed: result.seed.to_string() };
+    let run = |result: &Report| RunRecord {
+        name: result.scenario.name.clone(),
+        seed: result.seed.to_string(),
+        folder: format!("runs/{}/{}", result.scenario.name, result.seed),
+        result_sha256: reports::sha256((reports::to_json_line(result) + "\n").as_bytes()),
+        events_kept: true,
+        verdict: result.verdict,
+        stated: false,
+        retries: cooltwin::regression::retries(result),
+        difference: None,
+        origin: Origin::Run,
+        build: result.build.clone(),
+    };
+    let bundle = Bundle {
+        schema: BUNDLE_SCHEMA.to_owned(),
+        head: Head { id: "SAMPLE-1".to_owned(), date: "2026-01-01".to_owned(), author: "nobody".to_owned() },
+        program: Program {
+            version: "0.0.0".to_owned(),
+            commit: "unknown".to_owned(),
+            rustc: "unknown".to_owned(),
+            ..Program::default()
+        },
+        planned: results.iter().map(planned).collect(),
+        runs: results.iter().map(run).collect(),
+        controls: cooltwin::evidence::controls_tried(),
+        links: cooltwin::evidence::links(),
+        ..Bundle::default()
+    };
+    let mut files = bundle_files(&bundle, &results, baseline());
+    files.retain(|name, _| ["index.html", "traceability.html"].contains(&name.as_str()));
     files
 }
 
@@ -97,25 +147,33 @@ fn the_gallery_is_current() {
         let folder = root().join("reports/gallery").join(sample.name);
         let files = render(sample);
         assert!(files["report.html"].len() < PAGE_BYTES_MAX, "{}: {}", sample.name, files["report.html"].len());
-        if std::env::var_os("BLESS").is_some() {
-            if folder.exists() {
-                fs::remove_dir_all(&folder).expect("an old sample can be removed");
-            }
-            for (name, text) in &files {
-                let path = folder.join(name);
-                fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-                fs::write(path, text).expect("a written sample");
-            }
+        hold(sample.name, &folder, &files);
+    }
+}
+
+#[test]
+fn the_sample_of_a_bundle_is_current() {
+    let files = render_bundle();
+    assert_eq!(files.len(), 2);
+    hold("evidence", &root().join("reports/gallery/evidence"), &files);
+}
+
+/// Holds a folder against the files that it should have, or writes them.
+fn hold(sample: &str, folder: &Path, files: &BTreeMap<String, String>) {
+    if std::env::var_os("BLESS").is_some() {
+        if folder.exists() {
+            fs::remove_dir_all(&folder).expect("an old sample can be removed");
         }
-        let committed = committed(&folder);
-        let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
-        assert_eq!(names(&committed), names(&files), "{}: renew with BLESS=1", sample.name);
-        for (name, text) in &files {
-            assert!(
-                committed[name] == *text,
-                "{}/{name} is not what this program makes: renew with BLESS=1",
-                sample.name
-            );
+        for (name, text) in files {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, text).expect("a written sample");
         }
+    }
+    let committed = committed(folder);
+    let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&committed), names(files), "{sample}: renew with BLESS=1");
+    for (name, text) in files {
+        assert!(committed[name] == *text, "{sample}/{name} is not what this program makes: renew with BLESS=1");
     }
 }

@@ -148,7 +148,9 @@ const OVERLAPS: &[Overlap] = &[
     ("SlowBoot(by: \"1s\")", "Pump(2)", |twin| component::<Cpu>(twin, 2).options.boot_time >= Span::from_millis(1_300)),
     ("WrongVersion(version: \"7.0.0\")", "Pump(2)", |twin| component::<PumpHost>(twin, 2).false_version.is_some()),
     ("ClockDrift(by: \"900ppm\")", "Pump(2)", |twin| component::<Cpu>(twin, 2).options.clock_ppm == 900),
-    ("FlashProgramFailure(operations: 0)", "Pump(2)", |twin| component::<PumpHost>(twin, 2).failing_programs > 0),
+    ("FlashProgramFailure(operations: 0)", "Pump(2)", |twin| {
+        !component::<PumpHost>(twin, 2).failing_programs.is_empty()
+    }),
     ("Hang", "Pump(2)", |twin| component::<Cpu>(twin, 2).hung_until > twin.agenda.now()),
 ];
 
@@ -548,4 +550,90 @@ fn the_fail_safe_mode_before_the_first_command_fulfils_no_expectation() {
     assert_eq!(held(cut), RowVerdict::Pass);
     let one = "(kind: Unplugged, place: Pump(1), trigger: At(\"4s\"), duration: \"3s\")";
     assert_eq!(held(one), RowVerdict::Fail, "the other one hears the CIOC");
+}
+
+#[test]
+fn a_reset_is_proven_by_itself_and_not_by_a_later_one() {
+    let cut = "(kind: PowerCut, place: Pump(2), trigger: At(\"2s\"), duration: \"3s\")";
+    let reset = "(kind: Reset, place: Pump(2), trigger: At(\"3s\"))";
+    let dark = report(&format!("faults: [{cut}, {reset}]"));
+    let first = |row: &reports::Injection| row.at_ms.map(|at| at.to_string());
+    assert_eq!((first(&dark.injections[1]), dark.verdict), (None, Verdict::Inconclusive), "the pump had no supply");
+    let alone = report(&format!("faults: [{reset}]"));
+    assert_eq!(first(&alone.injections[0]).as_deref(), Some("3000"));
+}
+
+#[test]
+fn two_faults_need_two_failing_operations() {
+    let fails = |operations: u32| {
+        format!(
+            "(kind: FlashProgramFailure(operations: {operations}), place: Pump(2),
+              trigger: When(pump: 2, attempt: 1, phase: Download))"
+        )
+    };
+    let both = report(&format!("faults: [{}, {}]", fails(1), fails(1)));
+    let effects: Vec<&str> = both.injections.iter().map(|row| row.effect.as_str()).collect();
+    assert_eq!(both.injections.iter().map(|row| row.activations).collect::<Vec<_>>(), [1, 1], "{effects:?}");
+    assert_ne!(effects[0], effects[1]);
+}
+
+#[test]
+fn a_ramp_is_not_proven_by_the_sag_of_another_fault() {
+    let report = report(
+        "faults: [(kind: Ramp(to: \"10V\", over: \"1h\"), place: Supply, trigger: At(\"10s\"), duration: \"10s\"),
+          (kind: Sag(to: \"8V\"), place: Pump(2), trigger: At(\"12s\"), duration: \"100ms\")]",
+    );
+    assert_eq!((report.injections[0].activations, report.verdict), (0, Verdict::Inconclusive));
+}
+
+#[test]
+fn repetitions_that_never_come_leave_the_run_inconclusive() {
+    let repeated = |count: u32, period: &str| {
+        let report = report(&format!(
+            "faults: [(kind: Reset, place: Pump(2), trigger: At(\"3s\"), repeat: (count: {count}, period: \"{period}\"))]"
+        ));
+        (report.injections[0].missing, report.verdict)
+    };
+    assert_eq!(repeated(2, "2s"), (0, Verdict::Pass));
+    assert_eq!(repeated(5, "1h"), (4, Verdict::Inconclusive));
+}
+
+#[test]
+fn the_last_campaign_too_must_return_to_automatic() {
+    let report_of = |unplugged: &str| {
+        report(&format!(
+            "user: (consent: Agree(after: \"5s\"), manual_searches: [\"100s\"]), end: At(\"4min\"),
+             faults: [(kind: Exchanged(version: \"1.2.0\"), place: Pump(2), trigger: At(\"80s\"), duration: \"5s\")
+             {unplugged}]"
+        ))
+    };
+    let row = |report: &Report| report.budgets.iter().find(|row| row.id == "back-to-automatic").expect("it").verdict;
+    assert_eq!(row(&report_of("")), RowVerdict::Pass);
+    let never = report_of(", (kind: Unplugged, place: Pump(1), trigger: At(\"112s\"))");
+    assert!(never.campaign.as_ref().is_some_and(|campaign| campaign.back_to_automatic_ms.is_none()));
+    assert_eq!(row(&never), RowVerdict::Inconclusive, "an earlier campaign's return says nothing for the last one");
+}
+
+#[test]
+fn a_single_hit_frame_excuses_no_silence_of_its_own_pump() {
+    // Frames of the highest priority for three seconds, as a customer's log may hold them.
+    let frames: String = (0..10_000)
+        .map(|n| format!("({}.{:06}) can0 001#0000000000000000\n", 3 + n * 300 / 1_000_000, n * 300 % 1_000_000))
+        .collect();
+    let place = common::folder("judged-log");
+    std::fs::write(place.join("burst.log"), frames).expect("a log");
+    let text = |faults: &str| {
+        let text = format!(
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), traffic: Log(\"burst.log\"), faults: [{faults}])"
+        );
+        let path = place.join("judged.ron");
+        std::fs::write(&path, text).expect("a scenario");
+        let loaded = common::loaded(&path, &[]);
+        let run = run::run(&loaded.scenario, None, |_| {});
+        let report = run::report(&loaded, &run, &identity());
+        report.checks.iter().find(|row| row.id == "status_is_live").expect("the check").verdict
+    };
+    assert_eq!(text(""), RowVerdict::Fail, "no status gets through for three seconds");
+    let hit = "(kind: FrameHit(id: 0x101, bit: 30, seen_by: Receivers), place: Bus, trigger: At(\"1s\"))";
+    assert_eq!(text(hit), RowVerdict::Fail, "one bit of one frame is no excuse for it");
 }

@@ -155,15 +155,15 @@ fn blocks_keep_their_meaning_in_whatever_order_they_stand() {
     assert_eq!((block("fault_out").index, block("fault_out").number), (0, 1));
 }
 
-/// 3 ms, the slowest input, time-out + 2, age + 2, as `SAFETY.md`, section 11, adds them up.
+/// 3 ms, the slowest input, time-out + 2, age + 2 + entries, as `SAFETY.md`, section 11, adds them up.
 #[test]
 fn the_response_path_is_the_sum_of_its_parts() {
     let paths = |name: &str| compiled(&shipped_text(name)).responses().map(|one| one.least_ms()).collect::<Vec<u64>>();
     assert_eq!(paths("teach-1-door.ron"), [3 + 9]);
     assert_eq!(paths("teach-2-selector.ron"), [3 + 9], "pulsed is slower than combined, 5");
     assert_eq!(paths("teach-3-radio.ron"), [3 + 9, 3 + 9 + 202], "the remote input counts where its memory is used");
-    assert_eq!(paths("cooling-watch.ron"), [3 + 9 + 102 + 37, 3 + 9 + 102 + 37]);
-    assert_eq!(paths("fourteen-slots.ron"), [3 + 1 + 37, 3 + 1 + 37]);
+    assert_eq!(paths("cooling-watch.ron"), [3 + 9 + 102 + 38, 3 + 9 + 102 + 38]);
+    assert_eq!(paths("fourteen-slots.ron"), [3 + 1 + 37 + 7, 3 + 1 + 37 + 7], "seven entries each take turns");
     let text = shipped_text("teach-3-radio.ron");
     assert!(refused(&text.replace("\"500ms\"", "\"213ms\"")).contains("needs 214 ms"), "one too short");
     compiled(&text.replace("\"500ms\"", "\"214ms\""));
@@ -214,7 +214,7 @@ const EDITS: [(&str, &str, &str); 88] = [
     ("\"p\"", "\"123456789012345678901234567890123\"", "the password has 33 bytes"),
     ("\"400ms\"", "\"400.5ms\"", "a unit counts whole milliseconds"),
     ("\"400ms\"", "\"121s\"", "`response_time` is out of range"),
-    ("\"400ms\"", "\"146ms\"", "node `b` needs 147 ms to respond"),
+    ("\"400ms\"", "\"148ms\"", "node `b` needs 149 ms to respond"),
     // Radio (SSR-074, SSR-077).
     ("timeout: \"100ms\", period: \"20ms\"", "timeout: \"3ms\", period: \"2ms\"", "`timeout` is out of range"),
     ("timeout: \"100ms\", period: \"20ms\"", "timeout: \"4ms\", period: \"2ms\"", ""),
@@ -427,9 +427,9 @@ fn defects_are_told_in_the_order_of_the_document() {
     assert_eq!(judge(&resealed(header::RADIO_TIMEOUT, 3), 1), Err(Defect::Radio));
     assert_eq!(judge(&resealed(header::CAN_AGE, 19), 1), Err(Defect::Can));
     assert_eq!(judge(&resealed(header::RESPONSE + 2, 0xFF), 1), Err(Defect::Response), "beyond 120 s");
-    // Node 2 has no input of its own, the combined pin of node 1 counts: 3 + 5 + time-out 100 + 2 + age 35 + 2.
+    // Node 2 has no input of its own, the combined pin of node 1 counts: 3 + 5 + time-out 100 + 2 + age 35 + 2 + 2 entries.
     let responding = |response_ms| sound(&Network { response_ms, ..compiled(BASE).network }, 2);
-    assert_eq!((responding(146), responding(147)), (Err(Defect::Response), Ok(())));
+    assert_eq!((responding(148), responding(149)), (Err(Defect::Response), Ok(())));
     assert_eq!(judge(&bytes, 3), Err(Defect::NotForThisUnit));
 }
 

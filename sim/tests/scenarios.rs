@@ -47,8 +47,10 @@ fn names(folder: &Path, ending: &str) -> BTreeSet<String> {
     files.filter_map(|file| file.strip_suffix(ending).map(str::to_owned)).collect()
 }
 
+/// All but those that take so long that they run as campaigns.
 fn shipped() -> BTreeSet<String> {
-    names(&root().join("scenarios"), ".ron")
+    let is_short = |name: &String| !loaded(name).scenario.tags.iter().any(|tag| tag == "long");
+    names(&root().join("scenarios"), ".ron").into_iter().filter(is_short).collect()
 }
 
 fn loaded(name: &str) -> Loaded {

@@ -23,7 +23,7 @@ const POSITIVE: u8 = 0x40;
 const NEGATIVE: u8 = 0x7F;
 
 /// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reply {
     Answer(Response),
     /// A negative response with this code.
@@ -32,7 +32,7 @@ pub(crate) enum Reply {
     Silent,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
     Idle,
     Sending,
@@ -40,7 +40,7 @@ enum State {
 }
 
 /// The client and its one ISO-TP channel.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Client {
     channel: Channel<MESSAGE_LEN, RESPONSE_MOST>,
     isotp: protocol::isotp::Config,

@@ -11,7 +11,7 @@ use protocol::ids::{self, PumpNumber};
 use units::{Duration, Instant, Permille};
 
 /// Whose command is due when.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Schedule {
     pumps: u8,
     next: u8,
@@ -65,7 +65,7 @@ impl Schedule {
 }
 
 /// Whose commands are mailed, one bit for each pump.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(crate) struct Mailed {
     out: u16,
     stale: u16,

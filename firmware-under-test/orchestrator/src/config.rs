@@ -30,7 +30,7 @@ pub const SETTLE_MOST: Duration = REQUEST_MOST.plus(SESSION_MOST);
 pub const SILENCE_MOST: Duration = Duration::from_secs(5);
 
 /// Coolant regulation: a PI controller in integers, see [`crate::regulation`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Regulation {
     /// Wanted coolant temperature.
     pub target: DeciCelsius,
@@ -45,7 +45,7 @@ pub struct Regulation {
 }
 
 /// Everything the firmware of the CIOC is told at boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// Configured pumps, numbered from 1; clamped to 1..=16.
     pub pumps: u8,

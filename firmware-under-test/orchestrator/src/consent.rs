@@ -16,14 +16,14 @@ use crate::package::Image;
 use crate::unit::{Ports, Unit};
 
 /// The dialog that is shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Dialog {
     image: Image,
     until: Instant,
 }
 
 /// What a dialog has come to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) enum Answer {
     Open,
     Given(Image),

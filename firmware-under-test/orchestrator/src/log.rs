@@ -196,7 +196,7 @@ pub struct LogEntry {
 }
 
 /// An entry that has no sequence number yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Draft {
     event: Event,
     pump: Option<PumpNumber>,

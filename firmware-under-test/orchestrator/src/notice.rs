@@ -80,7 +80,7 @@ pub enum Outcome {
 }
 
 /// Something an observer can see happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Notice {
     /// A log entry was written.
     Log(LogEntry),
@@ -154,7 +154,7 @@ pub enum Notice {
 }
 
 /// What the CIOC is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activity {
     /// Looks for pumps and for something to update.
     Searching,
@@ -186,7 +186,7 @@ pub enum Activity {
 }
 
 /// One pump on the web page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PumpStatus {
     /// Which.
     pub pump: PumpNumber,
@@ -213,7 +213,7 @@ pub struct PumpStatus {
 }
 
 /// What the web page shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Status {
     /// What the CIOC is doing.
     pub activity: Activity,

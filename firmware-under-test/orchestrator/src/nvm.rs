@@ -36,9 +36,11 @@ const PUMPS: usize = PumpNumber::MOST as usize;
 /// Sequence, campaign (9), percent, open try, journal count, log sequence, pumps, journal, CRC.
 const RECORD_LEN: usize = 4 + 9 + 3 + 4 + PUMPS * 4 + JOURNAL_MOST * ENTRY_LEN + 4;
 const FORMAT_BIT: u8 = 0xA0;
+/// Beside a pump's mark.
+const FAILED_BIT: u8 = 0x80;
 
 /// Where a pump stands, as far as it must survive power loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub(crate) enum Mark {
     /// Not part of a campaign.
@@ -55,7 +57,7 @@ pub(crate) enum Mark {
 }
 
 /// One pump's part of the record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct PumpRecord {
     pub(crate) mark: Mark,
     /// Tries that count towards the three, the running one included.
@@ -64,10 +66,12 @@ pub(crate) struct PumpRecord {
     pub(crate) tries: u8,
     /// Why the last try failed.
     pub(crate) cause: Option<Cause>,
+    /// Whether a counted try failed by itself, not because a restart of the CIOC cut it off.
+    pub(crate) failed: bool,
 }
 
 /// Everything that survives power loss but the log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Record {
     /// The image of the running campaign: consent was given for it and holds until the campaign ends.
     pub(crate) campaign: Option<ImageHash>,
@@ -89,7 +93,7 @@ impl Record {
 }
 
 /// The record, its place in memory, and the log's sequence.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Store {
     record: Record,
     sequence: u32,
@@ -193,7 +197,8 @@ fn encode(store: &Store) -> [u8; RECORD_LEN] {
     writer.put(&[record.percent, record.open.map_or(0, PumpNumber::get), journal_len]);
     writer.put(&store.log_sequence.to_le_bytes());
     for pump in &record.pumps {
-        writer.put(&[pump.mark as u8, pump.counted, pump.tries, Cause::to_byte(pump.cause)]);
+        let failed = if pump.failed { FAILED_BIT } else { 0 };
+        writer.put(&[pump.mark as u8 | failed, pump.counted, pump.tries, Cause::to_byte(pump.cause)]);
     }
     for index in 0..JOURNAL_MOST {
         writer.put(&store.journal.get(index).map_or([0; ENTRY_LEN], LogEntry::encode));
@@ -249,14 +254,15 @@ fn decode(bytes: &[u8; RECORD_LEN]) -> Option<Store> {
 }
 
 fn decode_pump([mark, counted, tries, cause]: [u8; 4]) -> PumpRecord {
-    let mark = match mark {
+    let failed = mark & FAILED_BIT != 0;
+    let mark = match mark & !FAILED_BIT {
         1 => Mark::Pending,
         2 => Mark::Done,
         3 => Mark::Dead,
         4 => Mark::Aside,
         _ => Mark::None,
     };
-    PumpRecord { mark, counted, tries, cause: Cause::from_code(u16::from(cause)) }
+    PumpRecord { mark, counted, tries, cause: Cause::from_code(u16::from(cause)), failed }
 }
 
 #[cfg(test)]
@@ -277,7 +283,7 @@ mod tests {
             record.campaign = Some(ImageHash { header: 1, payload: u32::from(percent) });
             record.open = Some(pump(16));
             *record.pump_mut(pump(16)) =
-                PumpRecord { mark: Mark::Dead, counted: 3, tries: 5, cause: Some(Cause::Refused) };
+                PumpRecord { mark: Mark::Dead, counted: 3, tries: 5, cause: Some(Cause::Refused), failed: true };
         });
         store
     }

@@ -2,12 +2,14 @@
 //!
 //! The whole image is checked before anything is written to a pump (PFU-015), in slices so that a step stays short.
 
+use core::hash::{Hash, Hasher};
+
 use protocol::header::{CRC32, HEADER_LEN, IMAGE_LEN_MOST, ImageDigest, ImageHeader};
 
 use crate::log::Cause;
 
 /// Whether the CIOC package holds pump firmware.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PackageState {
     /// The package holds none: normal, there is nothing to do (PFU-001).
     NoPumpFirmware,
@@ -38,7 +40,7 @@ pub struct ImageHash {
 }
 
 /// A checked image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Image {
     pub(crate) header: ImageHeader,
     pub(crate) hash: ImageHash,
@@ -56,8 +58,16 @@ pub(crate) struct ImageCheck {
     digest: ImageDigest,
 }
 
+impl Hash for ImageCheck {
+    /// A digest stands for what it would come to.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { image, offset, digest } = self;
+        (image, offset, digest.clone().finalize()).hash(to);
+    }
+}
+
 /// What a check has come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verdict {
     /// More slices are to come.
     Unfinished,

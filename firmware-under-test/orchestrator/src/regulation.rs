@@ -17,7 +17,7 @@ use crate::config::Regulation;
 const PLAUSIBLE: core::ops::RangeInclusive<i16> = -300..=1_200;
 
 /// The controller's state.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(crate) struct Regulator {
     integral: i32,
 }

@@ -23,7 +23,7 @@ use crate::unit::{Ports, Unit};
 const LOOK: units::Duration = units::Duration::from_millis(100);
 
 /// Since when pumps that were left settle.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Settling {
     left_at: Instant,
 }
@@ -60,7 +60,7 @@ impl Settling {
 
 /// A campaign that a restart of the CIOC interrupted and whose image is gone or another: it is given up once all have
 /// settled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct GivingUp {
     cause: Cause,
     settling: Settling,

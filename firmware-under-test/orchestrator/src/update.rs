@@ -51,7 +51,7 @@ mod code {
     pub(super) const VOLTAGE_TOO_LOW: u8 = 0x93;
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
     /// Is it still the pump that was searched?
     Model,
@@ -78,7 +78,7 @@ enum Stage {
 }
 
 /// What a step of a try has come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
     Running,
     /// The look is over: the pump is the one for the image, and needs it. [`Try::enter_update`] goes on.
@@ -92,7 +92,7 @@ pub(crate) enum Step {
 }
 
 /// A running try.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Try {
     pump: PumpNumber,
     attempt: u8,
@@ -157,6 +157,13 @@ impl Try {
     pub(crate) fn enter_update(&mut self, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) {
         (self.looked, self.lost, self.repeats) = (None, false, 0);
         self.enter(self.way_in(unit), unit, client, ports);
+    }
+
+    /// Whether the try before failed for what is in the flash: that is written anew, whatever the pump says of it. After
+    /// any other try the pump may run the image all the same.
+    fn is_doubtful(&self, unit: &Unit) -> bool {
+        let cause = unit.pump_record(self.pump).cause;
+        matches!(cause, Some(Cause::FlashFailure | Cause::CheckFailed | Cause::WrongVersion))
     }
 
     /// Where the update itself begins.
@@ -277,8 +284,7 @@ impl Try {
             (Stage::Model, Response::Model(model)) => {
                 unit.view_mut(self.pump).model = Some(model);
                 let fits = model == self.image.header.model;
-                // Only before a first try: what a failed one has left is written anew.
-                if fits && self.attempt == 1 && self.way_in(unit) == Stage::Enter {
+                if fits && !self.is_doubtful(unit) && self.way_in(unit) == Stage::Enter {
                     Stage::Version
                 } else {
                     return self.end_look(if fits { Step::Ready } else { Step::OtherModel });

@@ -67,7 +67,7 @@ impl SeparationTime {
 }
 
 /// How a channel behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// Consecutive frames between flow controls that we ask for; 0 is no limit.
     pub block_size: u8,
@@ -99,7 +99,7 @@ impl Config {
 }
 
 /// What a channel reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// A message is complete; [`Channel::message`] holds it.
     Received,
@@ -112,7 +112,7 @@ pub enum Event {
 }
 
 /// Why a message was given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Failure {
     /// N_As or N_Ar: our frame did not leave in time and should be aborted.
     NotTransmitted,
@@ -133,7 +133,7 @@ pub enum Failure {
 }
 
 /// Why a message was not taken for sending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SendError {
     /// Another message is on its way.
     Busy,
@@ -142,14 +142,14 @@ pub enum SendError {
 }
 
 /// What our next flow control says, unless the receiver is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum FlowStatus {
     Continue,
     Overflow,
 }
 
 /// What comes after the frame in the mailbox, if one is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Sending {
     Idle,
     /// The single or first frame is to be handed out.
@@ -166,7 +166,7 @@ enum Sending {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Receiving {
     Idle,
     /// `length` bytes are expected, the last progress was at `since`, `left` frames fit in this block.
@@ -180,7 +180,7 @@ enum Receiving {
 }
 
 /// What of ours is in a mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum InFlight {
     /// Single, first or consecutive frame.
     Data,
@@ -190,7 +190,7 @@ enum InFlight {
 }
 
 /// Both directions of one pair of ids, with buffers for `TX` and `RX` bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Channel<const TX: usize, const RX: usize> {
     config: Config,
     tx_id: StandardId,

@@ -9,7 +9,7 @@ use crate::Frame;
 
 /// Up to `N` waiting frames. `N` should be the number of ids that the CPU sends, plus one for each id that it pushes
 /// instead of replacing: then nothing can be lost.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct TxQueue<const N: usize> {
     frames: Vec<Frame, N>,
     dropped: u32,

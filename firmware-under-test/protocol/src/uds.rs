@@ -52,7 +52,7 @@ pub enum Routine {
 }
 
 /// What a client asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Request<'a> {
     /// 0x10.
     Session(Session),
@@ -90,7 +90,7 @@ pub enum Request<'a> {
 pub type Refusal = UdsError;
 
 /// What a server answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Response {
     /// 0x50 with P2 (1 ms) and P2* (10 ms).
     Session {

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::link::{Departure, Sequel, in_millis};
 
 /// The running application.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Application {
     image: ImageHeader,
     state: PumpState,

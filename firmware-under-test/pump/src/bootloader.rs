@@ -30,7 +30,7 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// What a step of the bootloader asks for.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Hash)]
 pub(crate) struct Wishes {
     pub(crate) flash: Option<FlashCommand>,
     pub(crate) again: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Wishes {
 }
 
 /// A request being worked on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Busy {
     service: u8,
     pending_at: Instant,
@@ -51,7 +51,7 @@ enum Taken {
 }
 
 /// The running bootloader.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Bootloader {
     session: Session,
     programming: Programming,

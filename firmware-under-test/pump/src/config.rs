@@ -22,7 +22,7 @@ pub const STATUS_TIMEOUT: Duration = Duration::from_secs(1);
 pub const OVER_TEMPERATURE_FROM: DeciCelsius = DeciCelsius::new(1_000);
 
 /// One pump's configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
     /// Its number on the bus.
     pub number: PumpNumber,

@@ -117,7 +117,7 @@ pub enum FlashResult {
 }
 
 /// What has happened since the last step, and what the sensors say now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Inputs {
     /// A frame from the receive FIFO.
     pub received: Option<Frame>,
@@ -138,7 +138,7 @@ pub struct Inputs {
 }
 
 /// What the host shall do now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Outputs {
     /// Frames for the free mailboxes, never more than [`Inputs::mailboxes_free`].
     pub frames: Vec<Frame, 3>,
@@ -155,7 +155,7 @@ pub struct Outputs {
 }
 
 /// One pump's CPU.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Pump {
     config: Config,
     now: Instant,
@@ -167,7 +167,7 @@ pub struct Pump {
 }
 
 /// Which of its programs the CPU runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Mode {
     /// The bootloader checks the application before anything else.
     Checking {
@@ -396,7 +396,7 @@ mod tests {
     use crate::testing::{Bench, MODEL, StrictFlash, image};
 
     /// One thing that happens to a pump whose host and peers keep to no rule.
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, Hash)]
     struct Event {
         after_us: u64,
         frame: Option<(u8, u16, Vec<u8>)>,
@@ -447,7 +447,7 @@ mod tests {
     }
 
     /// One thing that a client with the right key may do.
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, Hash)]
     enum Move {
         Raw(Vec<u8>),
         Unlock,

@@ -20,7 +20,7 @@ use crate::{Inputs, Outputs};
 const RESPONSE_LEN: usize = 16;
 
 /// What follows once a response has left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Sequel {
     /// Nothing.
     None,
@@ -33,7 +33,7 @@ pub(crate) enum Sequel {
 }
 
 /// A response is no longer on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Departure {
     pub(crate) sequel: Sequel,
     /// Whether it has left, rather than been given up.
@@ -41,7 +41,7 @@ pub(crate) struct Departure {
 }
 
 /// Everything between the firmware and the CAN controller.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Link {
     channel: Channel<RESPONSE_LEN, MESSAGE_LEN>,
     queue: TxQueue<2>,
@@ -52,7 +52,7 @@ pub(crate) struct Link {
 }
 
 /// When the next status is due, and since when one is in the controller.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct StatusTimer {
     id: StandardId,
     due: Instant,

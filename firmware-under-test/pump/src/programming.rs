@@ -23,7 +23,7 @@ const DATA_OFFSET: u16 = 2;
 const ALL_SECTORS: u8 = (1 << SECTORS) - 1;
 
 /// Which words are known to be erased and not yet programmed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 struct WritableSlot {
     erased: u8,
     frontier: u32,
@@ -63,7 +63,7 @@ impl WritableSlot {
 }
 
 /// How far the update has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
     NotErased,
     Erased,
@@ -72,7 +72,7 @@ enum Stage {
     Valid { length: u32 },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Download {
     length: u32,
     received: u32,
@@ -89,7 +89,7 @@ impl Download {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Job {
     None,
     Erase { done: u8, announcement: Announcement },
@@ -98,7 +98,7 @@ enum Job {
     Marker { header: ImageHeader },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Announcement {
     Due,
     Asked,
@@ -121,7 +121,7 @@ pub(crate) enum Todo {
 }
 
 /// How a job ended well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
     /// The slot is erased.
     Erased,
@@ -132,7 +132,7 @@ pub(crate) enum Outcome {
 }
 
 /// A transfer request that is not refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Transfer {
     /// Is already in flash.
     Repeated,
@@ -141,7 +141,7 @@ pub(crate) enum Transfer {
 }
 
 /// The update as seen from the flash.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Programming {
     stage: Stage,
     slot: WritableSlot,

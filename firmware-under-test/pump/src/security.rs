@@ -11,7 +11,7 @@ use crate::Retained;
 use crate::config::{KEY_FAILURES_MOST, LOCK_OUT};
 
 /// State of security access.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Security {
     number: PumpNumber,
     failures: u8,

@@ -6,6 +6,8 @@
 
 use core::fmt;
 
+use core::hash::{Hash, Hasher};
+
 use protocol::header::{CRC32, HEADER_LEN, HeaderError, ImageDigest, ImageHeader, ModelId};
 
 use crate::FlashMemory;
@@ -65,7 +67,7 @@ pub(crate) fn has_marker(flash: &impl FlashMemory) -> Result<(), ImageFault> {
 }
 
 /// A running check.
-#[derive(Clone)]
+#[derive(Clone, Hash)]
 pub(crate) struct ImageCheck {
     model: ModelId,
     needs_marker: bool,
@@ -77,6 +79,14 @@ struct Payload {
     header: ImageHeader,
     at: u32,
     digest: ImageDigest,
+}
+
+impl Hash for Payload {
+    /// A digest stands for what it would come to.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { header, at, digest } = self;
+        (header, at, digest.clone().finalize()).hash(to);
+    }
 }
 
 impl ImageCheck {

@@ -2,7 +2,8 @@
 //!
 //! The flash is cut into *spans*: a span either carries a CRC-32 or must be erased. A 32-bit CRC finds every error of one
 //! and two bits and every burst up to 32 bits in a span; an erased span is compared byte for byte. SSR-005, SSR-006,
-//! SSR-061. One running pass over 512 KiB takes 16.4 s at 32 bytes a tick.
+//! SSR-061. One running pass over 512 KiB takes 16.4 s at 32 bytes a tick. A span is judged at its end, so a flip right behind
+//! the pointer is found a pass and the length of its span later: 28.7 s at most, for the largest image.
 
 use heapless::Vec;
 use safety_common::fault::Fault;

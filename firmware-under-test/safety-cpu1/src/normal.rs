@@ -82,7 +82,7 @@ impl Normal {
             identity,
             peer,
             power: Power::new(),
-            comparison: Comparison::new(),
+            comparison: Comparison::new(&configuration.pins),
             inputs: Inputs::new(&configuration.pins, &configuration.groups),
             outputs: Outputs::new(&configuration.pins),
             disagreement: Disagreement::default(),

@@ -4,10 +4,11 @@
 
 use safety_common::fault::Fault;
 use safety_common::io::AnalogCounts;
+use safety_common::signal::Signal;
 use safety_common::{ADC_COUNTS_MOST, ADC_REFERENCE_MV, DIVIDER_PPM, PINS, RAIL_DIVIDER_PPM, SUPPLY_BAD_SAMPLES};
 
 use crate::Trip;
-use crate::configuration::Settings;
+use crate::configuration::{PinPlan, Pins, Role, Settings};
 use crate::packet::Voltages;
 use crate::twice::Twice;
 
@@ -18,6 +19,9 @@ const HISTORY: usize = 4;
 /// What a received voltage outside adds to the score; one inside takes 1 away. So a reading that is stuck while its pin toggles
 /// piles up, although every other comparison fits (own number).
 const OUTSIDE: u16 = 4;
+/// The same on a pin with pulses or releases. No clock binds them to this CPU's scans or to the peer's, so that as many as a
+/// quarter (types A to D) or a third (combined) of one CPU's scans meet them for a long time (own number).
+const OUTSIDE_BUSY: u16 = 1;
 /// Channels that are compared: the pins, supply, `SIO_PWR`.
 const CHANNELS: usize = PINS + 2;
 
@@ -133,10 +137,22 @@ fn is_sio_bad(now: &Voltages, settings: &Settings, is_main_on: bool) -> bool {
     }
 }
 
+/// Whether the level of a pin leaves its state for a short while again and again.
+const fn is_busy(plan: &PinPlan) -> bool {
+    matches!(plan.role, Role::Combined) || !is_still(plan.on) || !is_still(plan.off)
+}
+
+/// OSSD dips once in 64 ms.
+const fn is_still(signal: Signal) -> bool {
+    matches!(signal, Signal::Low | Signal::High | Signal::Ossd)
+}
+
 /// Own voltages against the peer's (SSR-033).
 #[derive(Clone, Debug)]
 pub(crate) struct Comparison {
     history: Option<[[u16; CHANNELS]; HISTORY]>,
+    /// What a voltage outside adds, for each channel.
+    weights: [u16; CHANNELS],
     scores: [u16; CHANNELS],
 }
 
@@ -148,8 +164,11 @@ fn channels(voltages: &Voltages) -> [u16; CHANNELS] {
 }
 
 impl Comparison {
-    pub(crate) const fn new() -> Self {
-        Self { history: None, scores: [0; CHANNELS] }
+    pub(crate) fn new(pins: &Pins) -> Self {
+        let mut weights = [OUTSIDE; CHANNELS];
+        let busy = weights.iter_mut().zip(pins).filter(|(_, plan)| is_busy(plan));
+        busy.for_each(|(weight, _)| *weight = OUTSIDE_BUSY);
+        Self { history: None, weights, scores: [0; CHANNELS] }
     }
 
     /// Takes the scan of this tick, and what the peer sent if it did.
@@ -162,15 +181,14 @@ impl Comparison {
         self.history = Some([b, c, d, own]);
         let Some(peer) = peer.map(channels) else { return Ok(()) };
         let limit = settings.mismatch;
-        let most = settings.mismatch_debounce.saturating_mul(OUTSIDE);
         let mut tripped = None;
-        let columns = b.iter().zip(&c).zip(&d).zip(&own).zip(&peer).zip(&mut self.scores);
-        for (channel, (((((b, c), d), own), peer), score)) in (0..).zip(columns) {
+        let columns = b.iter().zip(&c).zip(&d).zip(&own).zip(&peer).zip(&self.weights).zip(&mut self.scores);
+        for (channel, ((((((b, c), d), own), peer), weight), score)) in (0..).zip(columns) {
             let lowest = (*b).min(*c).min((*d).min(*own)).saturating_sub(limit);
             let highest = (*b).max(*c).max((*d).max(*own)).saturating_add(limit);
             let is_outside = *peer < lowest || *peer > highest;
-            *score = if is_outside { score.saturating_add(OUTSIDE) } else { score.saturating_sub(1) };
-            if *score >= most {
+            *score = if is_outside { score.saturating_add(*weight) } else { score.saturating_sub(1) };
+            if *score >= settings.mismatch_debounce.saturating_mul(*weight) {
                 tripped = Some(channel);
             }
         }

@@ -135,9 +135,13 @@ impl Program {
         heard.fold(0, |set, node| set | 1u32.checked_shl(node).unwrap_or(0))
     }
 
-    /// Whether the logic uses CAN entries of other nodes.
-    pub(crate) fn receives_can(&self) -> bool {
-        self.ops.iter().any(|op| matches!(op, Op::Can { .. }))
+    /// How many entries the nodes have whose CAN entries the logic uses: the most of any.
+    pub(crate) fn can_entries_heard(&self, network: &Network) -> Option<u32> {
+        let entries = self.ops.iter().filter_map(|op| match *op {
+            Op::Can { entry, .. } => network.nodes.iter().find(|node| bit16(node.can_entries, entry)),
+            _ => None,
+        });
+        entries.map(|node| node.can_entries.count_ones()).max()
     }
 
     /// Evaluates every block once, in order (SSR-012).

@@ -60,7 +60,7 @@ impl Packet {
 }
 
 /// The bytes before a CRC that fits (SSR-070).
-fn without_crc(bytes: &[u8]) -> Option<&[u8]> {
+pub(crate) fn without_crc(bytes: &[u8]) -> Option<&[u8]> {
     let crc_at = bytes.len().checked_sub(CRC_LEN)?;
     let [high, middle, low] = array(bytes, crc_at)?;
     let covered = bytes.get(..crc_at)?;

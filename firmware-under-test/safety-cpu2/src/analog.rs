@@ -15,7 +15,10 @@ use crate::packet::{CHANNELS, SIO_POWER, SUPPLY};
 use crate::trip::{Outcome, Trip};
 
 const SCANS: usize = 4;
+/// Weight of a scan outside on a channel that is still.
 const OUTSIDE: u16 = 4;
+/// On a pin that is busy with pulses or releases: they lie in up to a third of one CPU's scans and in none of the other's.
+const OUTSIDE_BUSY: u16 = 1;
 const INSIDE: u16 = 1;
 
 const fn millivolts(counts: u16, divider_ppm: u32) -> u16 {
@@ -81,8 +84,9 @@ impl Comparison {
         self.next = self.next.saturating_add(1) % SCANS;
     }
 
-    /// Judges a received scan; `debounce` in ms. A channel outside weighs four times as much as one inside.
-    pub(crate) fn judge(&mut self, received: &[u16; CHANNELS], limit: u16, debounce: u16) -> Outcome {
+    /// Judges a received scan; `debounce` in ms, `busy` as pins. A still channel outside weighs four times as much as one
+    /// inside, a busy one as much.
+    pub(crate) fn judge(&mut self, received: &[u16; CHANNELS], limit: u16, debounce: u16, busy: u16) -> Outcome {
         let [first, others @ ..] = &self.scans;
         let (mut low, mut high) = (*first, *first);
         for row in others {
@@ -91,14 +95,14 @@ impl Comparison {
                 *high = (*high).max(*value);
             }
         }
-        let most = debounce.saturating_mul(OUTSIDE);
         let mut reached = 0;
         for (channel, (score, ((low, high), value))) in
             self.scores.iter_mut().zip(low.iter().zip(&high).zip(received)).enumerate()
         {
             let inside = *value >= low.saturating_sub(limit) && *value <= high.saturating_add(limit);
-            *score = if inside { score.saturating_sub(INSIDE) } else { score.saturating_add(OUTSIDE) };
-            reached |= u32::from(*score >= most) << channel;
+            let weight = if u32::from(busy) >> channel & 1 == 1 { OUTSIDE_BUSY } else { OUTSIDE };
+            *score = if inside { score.saturating_sub(INSIDE) } else { score.saturating_add(weight) };
+            reached |= u32::from(*score >= debounce.saturating_mul(weight)) << channel;
         }
         crate::trip::trip_for_lowest(Fault::AnalogMismatch, reached)
     }

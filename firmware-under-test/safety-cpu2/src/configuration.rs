@@ -442,6 +442,13 @@ pub(crate) fn driven_pins(pins: &[Pin; PINS]) -> u16 {
     pins_with(pins, is_driven)
 }
 
+/// Pins whose level leaves its state again and again for a short while, pulsed and combined ones, as bits.
+pub(crate) fn busy_pins(pins: &[Pin; PINS]) -> u16 {
+    let pulsed = |signal: Signal| !matches!(signal, Signal::Low | Signal::High | Signal::Ossd);
+    let busy = |pin: &Pin| pin.role == Role::Combined || pulsed(pin.on) || pulsed(pin.off);
+    pins.iter().zip(0u32..).fold(0, |bits, (pin, place)| bits | u16::from(busy(pin)) << place)
+}
+
 static ROLES: [Role; 4] = [Role::Unused, Role::Input, Role::Output, Role::Combined];
 static SIGNALS: [Signal; 11] = [
     Signal::Low,
@@ -657,12 +664,18 @@ fn named(names: Names, value: u32, block: &Block, world: &World<'_>, used: usize
 
 /// The path from the slowest input to the outputs must fit into the response time (SSR-016).
 fn check_response(response: u32, slowest: u64, blocks: &[Block], network: &Network) -> Checked {
-    let uses = |kind| blocks.iter().any(|block| block.kind == kind);
-    let path = |used: bool, age: Duration| if used { age.as_millis().saturating_add(2) } else { 0 };
-    let sum = 3u64
-        .saturating_add(slowest)
-        .saturating_add(path(uses(BlockKind::MemoryReceive), network.radio_timeout))
-        .saturating_add(path(uses(BlockKind::CanReceive), network.can_age));
+    let of_block = |block: &Block| match block.kind {
+        BlockKind::MemoryReceive => (network.radio_timeout.as_millis().saturating_add(2), 0),
+        BlockKind::CanReceive => {
+            // The sender makes one frame in a step, so each of its entries is up to as many steps old as it has entries.
+            let owner = network.entry_owner(usize::from(block.index)).and_then(|owner| network.nodes.get(owner));
+            let turns = owner.map_or(0, |owner| owner.can_entries.count_ones());
+            (0, network.can_age.as_millis().saturating_add(2).saturating_add(u64::from(turns)))
+        }
+        _ => (0, 0),
+    };
+    let (radio, can) = blocks.iter().map(of_block).fold((0, 0), |most, one| (most.0.max(one.0), most.1.max(one.1)));
+    let sum = 3u64.saturating_add(slowest).saturating_add(radio).saturating_add(can);
     require(u64::from(response) >= sum && response <= 120_000, Defect::Response)
 }
 

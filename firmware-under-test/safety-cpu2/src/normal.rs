@@ -12,6 +12,7 @@ use units::Instant;
 use crate::access::Access;
 use crate::analog::{self, Feeds};
 use crate::base::{Base, outputs_off};
+use crate::configuration::busy_pins;
 use crate::flash_test::{self, Found, Scope};
 use crate::flow::{Flow, NORMAL, Stage};
 use crate::inputs::{Inputs, Seen};
@@ -155,7 +156,8 @@ impl NormalMode {
         let rail = analog::rail_millivolts(inputs.analog.rail);
         self.feeds.judge(&self.base.volts, rail, self.outputs.feed(), &self.settings.feeds)?;
         for packet in good {
-            self.base.comparison.judge(&packet.volts, self.settings.mismatch, self.settings.mismatch_debounce)?;
+            let Settings { mismatch, mismatch_debounce, .. } = self.settings;
+            self.base.comparison.judge(&packet.volts, mismatch, mismatch_debounce, busy_pins(&self.settings.pins))?;
         }
         flow.pass(Stage::Voltages);
         Ok(())

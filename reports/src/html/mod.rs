@@ -12,7 +12,7 @@
 
 pub(crate) mod evidence;
 mod log;
-mod rows;
+pub(crate) mod rows;
 mod run;
 pub(crate) mod shape;
 
@@ -239,7 +239,8 @@ pub(crate) fn table(label: &str, content: &Markup) -> Markup {
 
 /// The head of a column, by what stands below it.
 #[derive(Clone, Copy)]
-enum Column<'a> {
+pub(crate) enum Column<'a> {
+    /// Of any kind.
     Text(&'a str),
     /// Aligned at the right.
     Number(&'a str),
@@ -248,7 +249,7 @@ enum Column<'a> {
 }
 
 /// The heads of a table's columns.
-fn head(columns: &[Column<'_>]) -> Markup {
+pub(crate) fn head(columns: &[Column<'_>]) -> Markup {
     html! {
         thead {
             tr {

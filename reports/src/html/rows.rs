@@ -120,12 +120,12 @@ pub(super) fn requirements(ids: &[String]) -> Markup {
 }
 
 /// An id as a statement: `no_write_without_consent` reads `no write without consent`.
-pub(super) fn statement(id: &str) -> String {
+pub(crate) fn statement(id: &str) -> String {
     id.replace(['_', '-'], " ")
 }
 
 /// The margin with its share of the limit.
-pub(super) fn margin(budget: &Budget) -> String {
+pub(crate) fn margin(budget: &Budget) -> String {
     let words = words::margin(budget);
     let (Some(margin), true) = (budget.margin, budget.limit > Fixed::ZERO) else { return words };
     let share = i128::from(margin.as_millionths()) * 100_000_000 / i128::from(budget.limit.as_millionths());

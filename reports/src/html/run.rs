@@ -361,14 +361,14 @@ fn messages(messages: &[Message]) -> Markup {
 }
 
 fn injection_row(injection: &Injection) -> Markup {
-    let idle = injection.activations == 0;
+    let idle = injection.proven() == 0;
     html! {
         tr {
             th scope="row" { (injection.id) }
             td { (injection.kind) }
             td { (injection.target) }
             td.number { (injection.at_ms.map_or_else(|| "-".to_owned(), words::duration)) }
-            td { @if idle { (shape::word(true, "NEVER")) } @else { (words::times(injection.activations)) } }
+            td { @if injection.activations == 0 { (shape::word(true, "NEVER")) } @else if idle { (shape::word(true, "LESS OFTEN")) } @else { (words::times(injection.activations)) } }
             td { (injection.effect) }
             td { (injection.class) }
         }

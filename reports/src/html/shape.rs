@@ -34,9 +34,19 @@ pub(crate) fn run(verdict: Verdict) -> Markup {
     html! { span class={ "verdict " (class) } { (shape(path)) (verdict.word().to_uppercase()) } }
 }
 
+/// Something of the same weight as a verdict of a run that is good, or needs attention.
+pub(crate) fn banner(good: bool, words: &str) -> Markup {
+    let (class, path) = if good { ("good", TICK) } else { ("warn", WARNING) };
+    html! { span class={ "verdict " (class) } { (shape(path)) (words) } }
+}
+
 /// The verdict of a row; what needs attention is in capitals.
-pub(super) fn row(verdict: RowVerdict) -> Markup {
-    let word = verdict.word();
+pub(crate) fn row(verdict: RowVerdict) -> Markup {
+    named(verdict, verdict.word())
+}
+
+/// The shape of a verdict with another word for it.
+pub(crate) fn named(verdict: RowVerdict, word: &str) -> Markup {
     let (class, path, word) = match verdict {
         RowVerdict::Pass => ("good", TICK, word.to_owned()),
         RowVerdict::Fail => ("bad", CROSS, word.to_uppercase()),

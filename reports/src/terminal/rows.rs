@@ -134,7 +134,7 @@ fn injections(page: &mut Page, injections: &[Injection]) {
         line.gap(2);
         line.left(Style::Bold, &injection.id, id_width);
         line.gap(2);
-        let style = if injection.activations == 0 { Style::Warn } else { Style::Plain };
+        let style = if injection.proven() == 0 { Style::Warn } else { Style::Plain };
         page.flow(line, style, &injection_words(injection));
     }
 }
@@ -148,7 +148,11 @@ pub(super) fn injection_words(injection: &Injection) -> String {
     let acted = words::times(injection.activations);
     let first = if injection.activations > 1 { "first at" } else { "at" };
     let effect = if injection.effect.is_empty() { String::new() } else { format!(": {}", injection.effect) };
-    format!("{what}, acted {acted}, {first} {}{effect}", words::duration(at))
+    let missing = match injection.missing {
+        0 => String::new(),
+        missing => format!(" ({} MISSING)", words::times(missing)),
+    };
+    format!("{what}, acted {acted}{missing}, {first} {}{effect}", words::duration(at))
 }
 
 fn assumptions(page: &mut Page, report: &Report, options: &Options) {

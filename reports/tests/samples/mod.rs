@@ -309,6 +309,7 @@ fn injection(id: &str, kind: &str, target: &str, at: &str, activations: u64, eff
         at_ms: Some(ms(at)),
         activations,
         effect: effect.to_owned(),
+        missing: 0,
         class: class.to_owned(),
         detected_ms: None,
         local_off_ms: None,

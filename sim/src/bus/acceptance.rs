@@ -15,7 +15,7 @@ use crate::node::NodeId;
 const STANDARD_IDS: usize = 1 << 11;
 
 /// The filters of all nodes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Acceptance {
     standard: Arc<[u32; STANDARD_IDS]>,
     extended: Arc<Vec<(NodeId, Filter)>>,

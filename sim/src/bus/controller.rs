@@ -5,6 +5,8 @@
 //! bus. Words: a *mailbox* holds one frame to send; a *confirmation* tells the CPU the id of a frame that was sent.
 //! Modelled after bxCAN: three transmit mailboxes by priority of the id, a receive FIFO three deep.
 
+use std::hash::{Hash, Hasher};
+
 use bevy_ecs::prelude::Component;
 use embedded_can::Id;
 use heapless::{Deque, Vec};
@@ -25,7 +27,7 @@ pub const CONFIRMATIONS: usize = 8;
 const BABBLE: usize = MAILBOXES;
 
 /// An entry of the acceptance filter: accepts ids equal to `id` in the bits of `mask`, of the same length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// The id wanted.
     pub id: Id,
@@ -49,7 +51,7 @@ impl Filter {
 }
 
 /// How a controller leaves bus-off; real ones differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Recovery {
     /// After 128 times 11 recessive bits.
     #[default]
@@ -79,7 +81,7 @@ impl Default for ControllerOptions {
 }
 
 /// A frame to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Offer {
     pub(super) key: u32,
     pub(super) order: u64,
@@ -110,6 +112,18 @@ pub struct Controller {
     requests: u64,
     /// What a babbling fault sends, and the gap between two.
     babble: Option<(Frame, Span)>,
+}
+
+impl Hash for Controller {
+    /// How many frames it ever lost is no state.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { latency, filters, listening, attends_at, mailboxes, giving_up, received, sent, .. } = self;
+        let Self { overruns: _, requests, babble, .. } = self;
+        (latency, filters, listening, attends_at, mailboxes, giving_up, requests, babble).hash(to);
+        (received.len(), sent.len()).hash(to);
+        received.iter().for_each(|frame| frame.hash(to));
+        sent.iter().for_each(|id| id.hash(to));
+    }
 }
 
 impl Controller {

@@ -23,7 +23,7 @@ const FLAG_BITS: u8 = 6;
 const DELIMITER_BITS: u8 = 8;
 
 /// The kinds of error of the specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// A station sees another level than it drives.
     Bit,
@@ -38,7 +38,7 @@ pub enum ErrorKind {
 }
 
 /// The error counters of a station.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Counters {
     /// Transmit error counter, 0 to 256.
     pub tec: u16,
@@ -77,13 +77,13 @@ impl Counters {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Role {
     Sender,
     Receiver,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
     Sending(Box<Bits>),
     Receiving(Decoder),
@@ -115,7 +115,7 @@ enum State {
 }
 
 /// What one bit brought about, as masks of nodes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Happened {
     /// Stations that sent their frame well.
     pub(super) sent: u32,
@@ -138,7 +138,7 @@ impl Happened {
 }
 
 /// The level of a line that does not follow its drivers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Line {
     /// Dominant if anyone drives it so.
     #[default]
@@ -149,7 +149,7 @@ pub enum Line {
     StuckRecessive,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Station {
     node: NodeId,
     role: Role,
@@ -353,7 +353,7 @@ impl Station {
 }
 
 /// One frame attempt played bit by bit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Exchange {
     at: u64,
     line: Line,

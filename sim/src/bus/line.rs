@@ -32,7 +32,7 @@ const SEEN_WITHIN: u64 = 7;
 const STEADY_AFTER: u64 = 64;
 
 /// What the line knows of one node.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Link {
     pub(super) state: LinkState,
     pub(super) counters: Counters,
@@ -48,7 +48,7 @@ pub(super) struct Link {
 }
 
 /// A frame on the line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Attempt {
     pub(super) start: SimTime,
     pub(super) senders: u32,
@@ -57,7 +57,7 @@ pub(super) struct Attempt {
 }
 
 /// An attempt that is played bit by bit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Disturbed {
     exchange: Exchange,
     first_error: Option<(u64, ErrorKind)>,
@@ -67,7 +67,7 @@ struct Disturbed {
 }
 
 /// A stretch of line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Segment {
     pub(super) members: u32,
     line: Line,
@@ -98,7 +98,7 @@ pub(super) struct Outcome {
 }
 
 /// The bus: bit time, segments, and the line's view of every node.
-#[derive(Resource, Clone, Debug)]
+#[derive(Resource, Clone, Debug, Hash)]
 pub struct Bus {
     pub(super) bit_ns: u64,
     pub(super) links: [Link; NodeId::MOST],

@@ -19,6 +19,7 @@ mod noise;
 mod tests;
 pub mod wire;
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::{Query, ResMut, World};
@@ -38,14 +39,14 @@ pub use noise::{ALL_NODES, Medium, PlannedHit, RandomHits};
 
 use crate::event::{Context, Event, TwinBuilder};
 use crate::hosts::CpuEvent;
-use crate::kernel::{SimTime, Span, Stream, Words};
+use crate::kernel::{SimTime, Span, Stream, Words, hash_stream};
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
 use controller::Offer;
 use line::{Outcome, nodes_of};
 
 /// Scheduled events of the bus.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub enum BusEvent {
     /// The frame on a segment is over, or the next thing happens in a disturbed one; out of date if the segment has
     /// another epoch by then.
@@ -64,7 +65,7 @@ pub enum BusEvent {
 }
 
 /// How a controller stands on the bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LinkState {
     /// Without power or in reset.
     Off,
@@ -242,6 +243,17 @@ pub struct PlannedLoss {
     pub times: u32,
 }
 
+impl Hash for PlannedLoss {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { injection, node, sent, rate, id, nth, times } = self;
+        (injection, node, sent, id, nth, times, rate.is_some()).hash(to);
+        if let Some((share, stream)) = rate {
+            share.hash(to);
+            hash_stream(stream, to);
+        }
+    }
+}
+
 impl PlannedLoss {
     /// The loss of every frame that `node` receives from now on, for injection 0.
     #[must_use]
@@ -254,6 +266,15 @@ impl PlannedLoss {
 #[derive(Clone, Debug, Default)]
 struct Losses {
     planned: Vec<(PlannedLoss, u32)>,
+}
+
+impl Hash for Losses {
+    /// One that can take no further frame is no state.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let last = |loss: &PlannedLoss| u64::from(loss.nth.max(1)) + u64::from(loss.times) - 1;
+        let live = self.planned.iter().filter(|(loss, seen)| loss.rate.is_some() || u64::from(*seen) < last(loss));
+        live.for_each(|one| one.hash(to));
+    }
 }
 
 impl Losses {
@@ -292,8 +313,8 @@ pub fn bit_time(bitrate: u32) -> Option<Span> {
 /// with [`bit_time`].
 pub fn install(builder: &mut TwinBuilder, bitrate: u32) {
     let bit_time = bit_time(bitrate).unwrap_or_else(|| panic!("no bit time for {bitrate} bit/s"));
-    builder.resource(Bus::new(bit_time.as_nanos()));
-    builder.component::<Controller>();
+    builder.state_resource(Bus::new(bit_time.as_nanos()));
+    builder.state::<Controller>();
     let mut access = Access::new(&mut builder.world);
     builder.on(Event::BUS, move |world, ctx, event| {
         if let Event::Bus(event) = event {

@@ -5,17 +5,19 @@
 //! bit. Words: a *hit* is one bit that some stations read inverted; its *victims* are those stations; a *source*
 //! makes random hits during a window of time; an *injection* is the number under which the fault domain knows it.
 
+use std::hash::{Hash, Hasher};
+
 use rand::Rng;
 
 use super::exchange::Line;
-use crate::kernel::{SimTime, Stream};
+use crate::kernel::{SimTime, Stream, hash_stream};
 
 /// Every station.
 pub const ALL_NODES: u32 = u32::MAX;
 const BITS_PER_RATE: f64 = 1e9;
 
 /// Hits a bit of chosen frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PlannedHit {
     /// The number under which the fault domain knows it.
     pub injection: u32,
@@ -48,21 +50,29 @@ pub struct RandomHits {
     pub stream: Stream,
 }
 
-#[derive(Clone, Debug)]
+impl Hash for RandomHits {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { injection, from, to: end, rate, victims, stream } = self;
+        (injection, from, end, rate, victims).hash(to);
+        hash_stream(stream, to);
+    }
+}
+
+#[derive(Clone, Debug, Hash)]
 struct Source {
     hits: RandomHits,
     /// Bits inside the window until the next hit.
     skip: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Planned {
     hit: PlannedHit,
     attempts: u32,
 }
 
 /// A bit that victims read inverted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Hit {
     /// Who made it.
     pub(super) injection: u32,
@@ -71,7 +81,7 @@ pub(super) struct Hit {
 }
 
 /// All sources of bit errors of a segment.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Noise {
     sources: Vec<Source>,
     planned: Vec<Planned>,
@@ -182,7 +192,7 @@ fn draw_skip(stream: &mut Stream, rate: u32) -> u64 {
 }
 
 /// What the fault domain may ask of the line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Medium {
     /// Bit `n`: the bus is open between node `n` and the next one on the line.
     pub open_after: u32,

@@ -185,7 +185,7 @@ pub fn arbitration_key(id: Id) -> u32 {
 }
 
 /// A frame bit by bit, as its sender drives it: recessive in the ACK slot and in the rest of the tail.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Bits {
     recessive: [u64; 3],
     stuff: [u64; 3],
@@ -265,7 +265,7 @@ impl Bits {
 }
 
 /// What a receiver makes of one more bit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Heard {
     /// The frame goes on.
     More,
@@ -282,7 +282,7 @@ pub enum Heard {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Field {
     Body,
     CrcDelimiter,
@@ -293,7 +293,7 @@ enum Field {
 }
 
 /// A receiver's bit decoder, which knows only what it has heard.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Decoder {
     field: Field,
     raw: u128,

@@ -30,7 +30,7 @@ pub use wanted::{CONSENT_WITHIN, Wanted, promises_no_write};
 pub const LOOK_PERIOD: Span = Span::from_millis(100);
 
 /// Scheduled events of the checks.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum CheckEvent {
     /// Look at the world.
     Look,
@@ -59,9 +59,9 @@ pub struct Truth {
 
 /// Registers the checks and their looks at the world.
 pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, truth: Truth) {
-    builder.resource(Checks::new(truth.pumps));
-    builder.resource(Wanted::of(scenario, &truth));
-    builder.resource(truth);
+    builder.observer_resource(Checks::new(truth.pumps));
+    builder.observer_resource(Wanted::of(scenario, &truth));
+    builder.observer_resource(truth);
     builder.agenda.at(SimTime::ZERO + LOOK_PERIOD, Event::Check(CheckEvent::Look));
     builder.on(Event::CHECK, |world, context, event| match event {
         Event::Check(CheckEvent::Look) => look(world, context),

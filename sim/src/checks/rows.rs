@@ -137,7 +137,7 @@ checks! {
     log_tells_each_try: "PFU-027" "PFU-028" "PFU-033";
     every_boot_searches: "PFU-007" "PFU-013";
     pause_is_told_first: "PFU-018";
-    progress_is_true: "PFU-031";
+    progress_is_true: "PFU-031" "PFU-056";
     remaining_time_is_right: "PFU-031";
     bus_confirms_update_times: "PFU-041";
     status_is_live: "PFU-003";

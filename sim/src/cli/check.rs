@@ -203,13 +203,13 @@ pub(super) fn complaints(suite: &Suite, cases: &[Case], terminal: Terminal) -> S
 }
 
 /// Tells which scenario is done: a bar on a terminal, a plain line for each elsewhere.
-struct Progress {
+pub(super) struct Progress {
     bar: Option<ProgressBar>,
     terminal: Terminal,
 }
 
 impl Progress {
-    fn new(count: usize, terminal: Terminal) -> Self {
+    pub(super) fn new(count: usize, terminal: Terminal) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("[{bar:30}] {pos}/{len} scenarios, {msg}");
             ProgressBar::new(count as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -217,7 +217,7 @@ impl Progress {
         Self { bar, terminal }
     }
 
-    fn tell(&self, name: &str, words: &str) {
+    pub(super) fn tell(&self, name: &str, words: &str) {
         match &self.bar {
             Some(bar) => {
                 bar.set_message(format!("{name}: {words}"));
@@ -227,7 +227,7 @@ impl Progress {
         }
     }
 
-    fn done(&self) {
+    pub(super) fn done(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -7,6 +7,7 @@ mod campaign;
 mod check;
 mod convert;
 mod diff;
+mod evidence;
 pub mod exit;
 mod export;
 mod files;
@@ -20,8 +21,10 @@ mod scenario;
 mod shrink;
 mod stored;
 mod suite;
+mod sweep;
 mod terminal;
 mod traces;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -66,6 +69,13 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Run the scenario inside a result again and compare.
     Replay(replay::ReplayArgs),
+    /// Run a suite into an evidence bundle: pages, records, traceability, hashes.
+    Evidence(evidence::EvidenceArgs),
+    /// Check an evidence bundle: manifest, baseline, build, and every run once more.
+    Verify(verify::VerifyArgs),
+    /// Run one fault at every place where it could strike.
+    #[command(subcommand)]
+    Sweep(sweep::SweepCommand),
     /// Run a campaign: many random trials, and what they show.
     Campaign(campaign::CampaignArgs),
     /// Put the shards of a campaign together.
@@ -195,6 +205,9 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Baseline(command) => baseline::baseline(&command),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
+        Command::Evidence(arguments) => evidence::evidence(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Sweep(command) => sweep::sweep(&command),
         Command::Campaign(arguments) => campaign::campaign(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),

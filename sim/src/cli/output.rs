@@ -136,11 +136,11 @@ impl Folder {
     }
 
     /// Writes one file, and the folder that its name begins with.
-    pub(super) fn write(&self, file: &str, text: &str) -> Result<(), OutputError> {
+    pub(super) fn write(&self, file: &str, content: &(impl AsRef<[u8]> + ?Sized)) -> Result<(), OutputError> {
         let path = self.path(file);
         let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         folder.map_err(|error| OutputError::new(&path, &error))?;
-        std::fs::write(&path, text).map_err(|error| OutputError::new(&path, &error))
+        std::fs::write(&path, content).map_err(|error| OutputError::new(&path, &error))
     }
 
     /// Puts the filled folder in its place. What was there goes only when the new one stands.

@@ -40,6 +40,11 @@ pub(super) fn stored(path: &Path, terminal: Terminal) -> Result<Stored, u8> {
 /// # Errors
 /// The exit code, after a diagnostic: the result is damaged, or a file that it names is gone or another one.
 pub(super) fn scenario_inside(told: &Report, terminal: Terminal) -> Result<Loaded, u8> {
+    scenario_inside_with(told, None, terminal)
+}
+
+/// [`scenario_inside`], with the files that the scenario names taken from the folder of their `copies`, if there is one.
+pub(super) fn scenario_inside_with(told: &Report, copies: Option<&Path>, terminal: Terminal) -> Result<Loaded, u8> {
     let refuse = |why: &str| {
         terminal.diagnostic(&format!("error: the result is damaged: {why}\n"));
         exit::USAGE
@@ -47,7 +52,7 @@ pub(super) fn scenario_inside(told: &Report, terminal: Terminal) -> Result<Loade
     if sha256(told.scenario.resolved.as_bytes()) != told.scenario.sha256 {
         return Err(refuse("its scenario does not have its SHA-256"));
     }
-    let files = Inside { told };
+    let files = Inside { told, copies };
     let loaded = load(&files, files.scenario(), &[]).map_err(|error| files::print(&error, terminal))?;
     if loaded.scenario.sha256() != told.scenario.sha256 {
         return Err(refuse("its scenario is not in canonical form, or of another version"));
@@ -61,6 +66,8 @@ pub(super) fn scenario_inside(told: &Report, terminal: Terminal) -> Result<Loade
 /// The files of a run: the scenario from its result, others from where they were.
 struct Inside<'a> {
     told: &'a Report,
+    /// Where copies of other files are, by their names.
+    copies: Option<&'a Path>,
 }
 
 impl Inside<'_> {
@@ -78,7 +85,9 @@ impl FileSource for Inside<'_> {
         // What the scenario names may have stood beside a file that it extended: the result tells where it was.
         let same_name = |input: &&reports::Input| Path::new(&input.path).file_name() == path.file_name();
         let input = self.told.inputs.iter().find(same_name).ok_or("the result names no file for it")?;
-        let bytes = Disk.read(Path::new(&input.path))?;
+        let path = Path::new(&input.path);
+        let copy = self.copies.and_then(|folder| Some(folder.join(path.file_name()?)));
+        let bytes = Disk.read(copy.as_deref().unwrap_or(path))?;
         if sha256(&bytes) == input.sha256 { Ok(bytes) } else { Err("it is not the file of the run".to_owned()) }
     }
 }

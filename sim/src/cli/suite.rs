@@ -19,8 +19,8 @@ const LONG: &str = "long";
 pub(super) struct Suite {
     /// What is run, in the order of the arguments and in a folder of the names.
     pub(super) scenarios: Vec<Loaded>,
-    /// Names of those left out because they are long.
-    long: Vec<String>,
+    /// Those left out because they are long.
+    pub(super) long: Vec<Loaded>,
     /// Names of those left out because they are only extended.
     bases: Vec<String>,
     /// Whether a folder was among the arguments; else the scenarios were picked one by one.
@@ -110,7 +110,7 @@ fn left_out(loaded: Vec<(bool, Loaded)>, whole_folder: bool) -> Suite {
         if in_folder && is_base(&loaded) {
             suite.bases.push(loaded.scenario.name.clone());
         } else if in_folder && loaded.scenario.tags.iter().any(|tag| tag == LONG) {
-            suite.long.push(loaded.scenario.name.clone());
+            suite.long.push(loaded);
         } else {
             suite.scenarios.push(loaded);
         }
@@ -137,7 +137,7 @@ impl Suite {
             0 => String::new(),
             _ => format!("Not run   {count} {why}: {}\n", names.join(", ")),
         };
-        line(self.long.len(), "skipped, tagged long", &self.long)
-            + &line(self.bases.len(), "only extended", &self.bases)
+        let long: Vec<String> = self.long.iter().map(|loaded| loaded.scenario.name.clone()).collect();
+        line(long.len(), "skipped, tagged long", &long) + &line(self.bases.len(), "only extended", &self.bases)
     }
 }

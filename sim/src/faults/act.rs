@@ -1,9 +1,11 @@
 //! What each kind of fault does, how it is taken back, and what proves that it acted.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use bevy_ecs::prelude::{Mut, Resource, World};
 use protocol::Frame;
+use pump::ResetCause;
 
 use super::{Injection, Others};
 use crate::bus::{self, ALL_NODES, BusRecord, PlannedHit, PlannedLoss, RandomHits};
@@ -16,7 +18,7 @@ use crate::hosts::image::Image;
 use crate::hosts::pump::PumpHost;
 use crate::hosts::safety::SafetyRecord;
 use crate::hosts::{self, OrchestratorRecord, PumpRecord};
-use crate::kernel::{SimTime, Span, Stream, stream};
+use crate::kernel::{SimTime, Span, Stream, hash_stream, stream};
 use crate::node::{NodeId, Nodes};
 use crate::power::{self, Branch, Disturbance, PowerRecord, SupplyPlace};
 use crate::record::Record;
@@ -43,6 +45,13 @@ pub struct Setting {
     pub exchanged: BTreeMap<usize, Image>,
     /// Source of random choices of faults.
     pub random: Stream,
+}
+
+impl Hash for Setting {
+    /// What the scenario says does not change.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        hash_stream(&self.random, to);
+    }
 }
 
 /// The nodes that a place names; empty for the bus and the supply.
@@ -119,7 +128,7 @@ pub(super) fn begin(
             (host.fram.tear_after, host.fram.torn) = (Some(u64::from(tear.bytes)), None);
             None
         }
-        _ => begin_board(world, context, injection, others),
+        _ => begin_board(world, context, number, injection, others),
     }
 }
 
@@ -347,11 +356,12 @@ fn mask(injection: &Injection) -> u32 {
 fn begin_board(
     world: &mut World,
     context: &mut Context<'_>,
+    number: usize,
     injection: &Injection,
     others: &Others<'_>,
 ) -> Option<String> {
     let nodes = injection.nodes.clone();
-    let mut effects = nodes.iter().filter_map(|node| begin_at_board(world, context, injection, others, *node));
+    let mut effects = nodes.iter().filter_map(|node| begin_at_board(world, context, number, injection, others, *node));
     let first = effects.next();
     let more = effects.count();
     first.map(|effect| if more == 0 { effect } else { format!("{effect}, and {more} more") })
@@ -360,6 +370,7 @@ fn begin_board(
 fn begin_at_board(
     world: &mut World,
     context: &mut Context<'_>,
+    number: usize,
     injection: &Injection,
     others: &Others<'_>,
     node: NodeId,
@@ -368,7 +379,7 @@ fn begin_at_board(
     match &injection.fault.kind {
         FaultKind::FlashProgramFailure(failing) => {
             let count = if failing.operations == 0 { u32::MAX } else { failing.operations };
-            component::<PumpHost>(world, node)?.failing_programs = count;
+            component::<PumpHost>(world, node)?.failing_programs.push((number, count));
             None
         }
         FaultKind::SlowErase(slower) => {
@@ -522,7 +533,7 @@ pub(super) fn end(
             let held = others.any(*node, |kind| matches!(kind, FaultKind::ControllerStopped));
             bus::set_stopped(world, context, *node, held);
         }),
-        _ => nodes.for_each(|node| end_at_board(world, context.now, injection, others, *node)),
+        _ => nodes.for_each(|node| end_at_board(world, context.now, number, injection, others, *node)),
     }
 }
 
@@ -562,12 +573,18 @@ fn is_level(injection: &Injection) -> bool {
     matches!(injection.fault.kind, FaultKind::Sag(_) | FaultKind::OverVoltage(_) | FaultKind::Ramp(_))
 }
 
-fn end_at_board(world: &mut World, now: SimTime, injection: &Injection, others: &Others<'_>, node: NodeId) {
+fn end_at_board(
+    world: &mut World,
+    now: SimTime,
+    number: usize,
+    injection: &Injection,
+    others: &Others<'_>,
+    node: NodeId,
+) {
     match &injection.fault.kind {
         FaultKind::FlashProgramFailure(_) => {
-            let held = others.any(node, |kind| matches!(kind, FaultKind::FlashProgramFailure(_)));
-            if let Some(mut host) = component::<PumpHost>(world, node).filter(|_| !held) {
-                host.failing_programs = 0;
+            if let Some(mut host) = component::<PumpHost>(world, node) {
+                host.failing_programs.retain(|(by, _)| *by != number);
             }
         }
         FaultKind::SlowErase(_) => set_erase(world, node, 1_000, others),
@@ -636,7 +653,19 @@ pub(super) fn proof(
             Some(match kind {
                 SafetyFault::C2cLost(hit) => format!("a packet of CPU{} was lost", hit.from),
                 SafetyFault::C2cCorrupted(hit) => format!("a bit of a packet of CPU{} was inverted", hit.from),
-                SafetyFault::RamCell(cell) => format!("word {} of CPU{} was not what was written", cell.word, cell.cpu),
+                SafetyFault::RamCell(cell) => format!(
+                    "word {} of CPU{} was not what was written: bit {} {}",
+                    cell.word,
+                    cell.cpu,
+                    cell.bit,
+                    cell.defect.name()
+                ),
+                SafetyFault::RadioLost(_) => "a radio packet was lost".to_owned(),
+                SafetyFault::RadioCorrupted(_) => "a bit of a radio packet was inverted".to_owned(),
+                SafetyFault::RadioForged(_) => "a radio packet named another sender".to_owned(),
+                SafetyFault::RadioDelayed(by) => format!("a radio packet came {by} ms later"),
+                SafetyFault::RadioRepeated(after) => format!("a radio packet came once more after {after} ms"),
+                SafetyFault::RadioSwapped => "two radio packets changed their places".to_owned(),
                 _ => return None,
             })
         }
@@ -648,7 +677,9 @@ pub(super) fn proof(
         {
             Some(format!("{sender} sends {:#05x} back to back", protocol::frame::raw_id(frame.id())))
         }
-        (_, Record::Pump(record)) if injection.active > 0 && at(&record.node()) => pump_proof(world, injection, record),
+        (_, Record::Pump(record)) if injection.active > 0 && at(&record.node()) => {
+            pump_proof(world, now, number, injection, record)
+        }
         (FaultKind::SlowBoot(_), Record::Orchestrator(OrchestratorRecord::Reset))
             if injection.active > 0 && at(&NodeId::CIOC) =>
         {
@@ -658,7 +689,7 @@ pub(super) fn proof(
             boot_read_back(world, *node)
         }
         (FaultKind::Reset, Record::Orchestrator(OrchestratorRecord::Reset))
-            if at(&NodeId::CIOC) && is_due(injection) =>
+            if at(&NodeId::CIOC) && is_due(now, injection) =>
         {
             Some("the CIOC was reset".to_owned())
         }
@@ -676,9 +707,9 @@ fn slow_attention(world: &World, now: SimTime, injection: &Injection, by: Span) 
         .map(|(node, after)| format!("the CPU of {node} attends {after} ms after the end of a frame"))
 }
 
-/// A reset is proven once for each time that the fault began; later resets have other causes.
-fn is_due(injection: &Injection) -> bool {
-    injection.activations < u64::from(injection.begun)
+/// A reset is proven once for each time that the fault began, at that very instant; other resets have other causes.
+fn is_due(now: SimTime, injection: &Injection) -> bool {
+    injection.began == now && injection.activations < u64::from(injection.begun)
 }
 
 /// Those of the nodes in `mask` that exist.
@@ -695,10 +726,23 @@ fn boot_read_back(world: &World, node: NodeId) -> Option<String> {
     world.get::<Cpu>(entity).map(|cpu| format!("the boot of {node} takes {} ms", cpu.options.boot_time))
 }
 
-fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Option<String> {
+/// The injection that the latest flash failure of a pump is due to.
+fn failed_by(world: &World, node: NodeId) -> Option<usize> {
+    world.get::<PumpHost>(world.resource::<Nodes>().get(node)?)?.failed_by
+}
+
+fn pump_proof(
+    world: &World,
+    now: SimTime,
+    number: usize,
+    injection: &Injection,
+    record: &PumpRecord,
+) -> Option<String> {
     let node = record.node();
     match (&injection.fault.kind, record) {
-        (FaultKind::FlashProgramFailure(_), PumpRecord::FlashBegun { operation, .. }) if operation.fails => {
+        (FaultKind::FlashProgramFailure(_), PumpRecord::FlashBegun { operation, .. })
+            if operation.fails && failed_by(world, node) == Some(number) =>
+        {
             Some(format!("flash operation {} of {node} failed", operation.number))
         }
         (FaultKind::SlowErase(_), PumpRecord::FlashBegun { operation, .. }) => {
@@ -706,7 +750,9 @@ fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Opti
             (took > world.resource::<Setting>().sector_erase).then(|| format!("an erase of {node} takes {took} ms"))
         }
         (FaultKind::SlowBoot(_), PumpRecord::Reset { .. }) => boot_read_back(world, node),
-        (FaultKind::Reset, PumpRecord::Reset { .. }) if is_due(injection) => Some(format!("{node} was reset")),
+        (FaultKind::Reset, PumpRecord::Reset { cause: ResetCause::Watchdog, .. }) if is_due(now, injection) => {
+            Some(format!("{node} was reset"))
+        }
         (FaultKind::WrongVersion(_), PumpRecord::Disguised { version, .. }) => {
             Some(format!("{node} reports version {version}"))
         }

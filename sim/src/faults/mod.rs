@@ -13,13 +13,14 @@
 
 mod act;
 mod prove;
-mod trigger;
+pub(crate) mod trigger;
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::{Mut, Resource, World};
 
-use crate::event::{Context, Event, TwinBuilder};
+use crate::event::{Context, Event, Twin, TwinBuilder};
 use crate::kernel::{SimTime, Span, Words};
 use crate::node::NodeId;
 use crate::record::Record;
@@ -28,7 +29,7 @@ use crate::scenario::{Fault, FaultKind, Scenario, Trigger};
 pub use act::Setting;
 
 /// Scheduled events of this domain.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum FaultEvent {
     /// An injection begins.
     Begin {
@@ -88,6 +89,8 @@ pub struct Injection {
     pub active: u32,
     /// When it began last, counted over all injections of the run; 0 before that.
     order: u64,
+    /// The instant at which it began last.
+    pub began: SimTime,
     /// When its latest end comes; [`SimTime::NEVER`] without a duration.
     until: SimTime,
     /// How often it began.
@@ -111,6 +114,24 @@ pub struct Faults {
     pub list: Vec<Injection>,
     watch: trigger::Watch,
     begun: u64,
+}
+
+impl Hash for Faults {
+    /// Which injections act, and which may begin yet. What they did, and what triggers that cannot fire any more have
+    /// seen, is no state.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { list, watch, begun: _ } = self;
+        let waits = |injection: &Injection| !matches!(injection.fault.trigger, Trigger::At(_)) && may_begin(injection);
+        for injection in list {
+            (injection.active, waits(injection).then_some(injection.seen)).hash(to);
+            if injection.active > 0 {
+                (injection.order, injection.until).hash(to);
+            }
+        }
+        if list.iter().any(waits) {
+            watch.hash(to);
+        }
+    }
 }
 
 /// Those injections that act beside the one that begins or ends, the one that began last at the end.
@@ -138,6 +159,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
             nodes: act::nodes_of(scenario, &fault.place).into(),
             active: 0,
             order: 0,
+            began: SimTime::ZERO,
             until: SimTime::ZERO,
             begun: 0,
             activations: 0,
@@ -148,8 +170,8 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
         });
     }
     let watching = !faults.list.is_empty();
-    builder.resource(faults);
-    builder.resource(setting);
+    builder.state_resource(faults);
+    builder.state_resource(setting);
     builder.on(Event::FAULT, |world, context, event| match event {
         Event::Fault(FaultEvent::Begin { injection }) => begin(world, context, usize::from(injection)),
         Event::Fault(FaultEvent::End { injection }) => end(world, context, usize::from(injection)),
@@ -160,6 +182,60 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
     }
 }
 
+/// A fault cannot take the place of another one in a twin that runs already.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PutError {
+    /// The twin was built with fewer faults.
+    #[error("the twin has no place for fault {0}")]
+    NoPlace(usize),
+    /// What stands in the place has begun, or has been put on the agenda.
+    #[error("the fault in place {0} has begun or will begin by itself")]
+    Used(usize),
+    /// Nothing has counted how often the condition was fulfilled so far.
+    #[error("the condition of fault {0} counts something else than the one in its place")]
+    Uncounted(usize),
+    /// It would have begun already.
+    #[error("fault {0} begins in the past")]
+    Past(usize),
+    /// It needs something that was not built.
+    #[error("fault {0} needs an image that the twin was built without")]
+    Unbuilt(usize),
+}
+
+/// Puts fault `number` of `scenario` into the place of one that waits for a condition and has not begun: what a fork
+/// differs by. From then on the twin is the one that was built of `scenario` and ran up to here.
+///
+/// A condition goes on counting where the one in its place has come to, if both count the same.
+///
+/// # Errors
+/// If the twin would not be that one; nothing is changed.
+pub fn put(twin: &mut Twin, scenario: &Scenario, number: usize) -> Result<(), PutError> {
+    let fault = scenario.faults.get(number).ok_or(PutError::NoPlace(number))?;
+    let injection = u16::try_from(number).map_err(|_| PutError::NoPlace(number))?;
+    let now = twin.agenda.now();
+    let mut faults = twin.world.resource_mut::<Faults>();
+    let place = faults.list.get_mut(number).ok_or(PutError::NoPlace(number))?;
+    if place.begun > 0 || matches!(place.fault.trigger, Trigger::At(_)) {
+        return Err(PutError::Used(number));
+    }
+    if matches!(fault.kind, FaultKind::Exchanged(_)) {
+        return Err(PutError::Unbuilt(number));
+    }
+    let begin = match fault.trigger {
+        Trigger::At(at) if SimTime::ZERO + at <= now => return Err(PutError::Past(number)),
+        Trigger::At(at) => Some(SimTime::ZERO + at),
+        ref other if trigger::count_the_same(&place.fault.trigger, other) => None,
+        _ => return Err(PutError::Uncounted(number)),
+    };
+    place.fault = Arc::new(fault.clone());
+    place.nodes = act::nodes_of(scenario, &fault.place).into();
+    if let Some(at) = begin {
+        place.seen = 0;
+        twin.agenda.at(at, Event::Fault(FaultEvent::Begin { injection }));
+    }
+    Ok(())
+}
+
 fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
     world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
         faults.begun += 1;
@@ -168,6 +244,7 @@ fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
         injection.begun += 1;
         injection.active += 1;
         injection.order = order;
+        injection.began = context.now;
         injection.until = injection.fault.duration.map_or(SimTime::NEVER, |duration| context.now + duration);
         let mut injection = injection.clone();
         let injection_number = u16::try_from(number).unwrap_or(u16::MAX);

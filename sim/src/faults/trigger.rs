@@ -18,7 +18,7 @@ use crate::scenario::{
 };
 
 /// What triggers need to remember of the past.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub(super) struct Watch {
     /// Try and phase of each pump; index 0 is pump 1.
     pumps: Vec<(u8, Option<Phase>)>,
@@ -86,6 +86,21 @@ impl Watch {
 
     fn try_of(&self, pump: u8) -> (u8, Option<Phase>) {
         usize::from(pump).checked_sub(1).and_then(|index| self.pumps.get(index)).copied().unwrap_or((0, None))
+    }
+}
+
+/// Whether two conditions count the same things, to whatever number and at whatever moment of them.
+pub(super) fn count_the_same(one: &Trigger, other: &Trigger) -> bool {
+    match (one, other) {
+        (Trigger::FlashOperation(one), Trigger::FlashOperation(other)) => {
+            (one.pump, &one.operation) == (other.pump, &other.operation)
+        }
+        (Trigger::Frame(one), Trigger::Frame(other)) => one.id == other.id,
+        (Trigger::ProtocolStep(one), Trigger::ProtocolStep(other)) => {
+            let (nth, one) = (one.nth, one.clone());
+            ProtocolStep { nth, ..other.clone() } == one
+        }
+        _ => false,
     }
 }
 
@@ -184,7 +199,7 @@ fn at_step(injection: &mut Injection, step: &ProtocolStep, watch: &Watch, record
 }
 
 /// The UDS service whose message begins in this frame.
-fn service_of(frame: &Frame, side: &Side) -> Option<Service> {
+pub(crate) fn service_of(frame: &Frame, side: &Side) -> Option<Service> {
     let message = match frame.data() {
         [head, rest @ ..] if head >> 4 == 0 => rest,
         [head, _, rest @ ..] if head >> 4 == 1 => rest,

@@ -1,5 +1,6 @@
 //! The CIOC board: runs the orchestrator firmware; package store, FRAM, and the person in front of it.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::{Component, Query, Res, ResMut, World};
@@ -35,6 +36,17 @@ pub enum Store {
     Present(Image),
 }
 
+impl Hash for Store {
+    /// What it holds does not change while a run goes on.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let length = match self {
+            Self::NoPumpFirmware | Self::Missing => None,
+            Self::Present(image) => Some(image.len()),
+        };
+        (std::mem::discriminant(self), length).hash(to);
+    }
+}
+
 /// The FRAM: written byte by byte; a planned tear stops a write after some bytes, as power failure does.
 #[derive(Clone)]
 pub struct Fram {
@@ -52,6 +64,14 @@ impl Fram {
     #[must_use]
     pub fn new() -> Self {
         Self { bytes: Arc::new([0; FRAM_LEN]), writes: 0, tear_after: None, torn: None }
+    }
+}
+
+impl Hash for Fram {
+    /// How often it was written is no state.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { bytes, writes: _, tear_after, torn } = self;
+        (bytes, tear_after, torn).hash(to);
     }
 }
 
@@ -90,7 +110,7 @@ impl NonVolatile for Fram {
 }
 
 /// The firmware of the CIOC and what its board keeps for it.
-#[derive(Component, Clone)]
+#[derive(Component, Clone, Hash)]
 pub struct CiocHost {
     /// What the factory configured.
     pub config: Config,

@@ -11,7 +11,7 @@ use units::Instant;
 use crate::kernel::{SimTime, Span};
 
 /// Timing of a node's CPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CpuOptions {
     /// Firmware is started this long after the supply is good or a reset.
     pub boot_time: Span,
@@ -24,7 +24,7 @@ pub struct CpuOptions {
 }
 
 /// State of a CPU.
-#[derive(Component, Clone, Copy, Debug)]
+#[derive(Component, Clone, Copy, Debug, Hash)]
 pub struct Cpu {
     /// Its timing.
     pub options: CpuOptions,

@@ -10,6 +10,7 @@
 //! Programming a word that is not erased is a defect of the firmware: it is counted, and the result is the bitwise
 //! AND, as NOR flash has it. Pages of 4 KB are shared between snapshots and copied when written.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
@@ -19,13 +20,13 @@ use pump::{FlashCommand, FlashMemory};
 use rand::Rng;
 
 use super::image;
-use crate::kernel::{SimTime, Span, Stream};
+use crate::kernel::{SimTime, Span, Stream, hash_stream};
 
 const PAGE: usize = 4_096;
 const PAGES: usize = SECTORS as usize * SECTOR_LEN as usize / PAGE;
 
 /// Durations of flash operations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlashTimes {
     /// Erase of one 128 KB sector.
     pub sector_erase: Span,
@@ -36,7 +37,7 @@ pub struct FlashTimes {
 }
 
 /// An operation under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Operation {
     /// What was asked.
     pub command: FlashCommand,
@@ -48,6 +49,15 @@ pub struct Operation {
     pub ends: SimTime,
     /// Whether a fault makes it fail.
     pub fails: bool,
+}
+
+/// A defect of the firmware that a test plants at its flash port, outside the firmware's source: what it reads, and what
+/// its commands become.
+pub struct Planted {
+    /// Fills in what is read at an address, if it does so instead of the flash.
+    pub read: fn(&Flash, u32, &mut [u8]) -> bool,
+    /// What a command becomes.
+    pub command: fn(&Flash, FlashCommand) -> FlashCommand,
 }
 
 type Page = Arc<[u8; PAGE]>;
@@ -69,6 +79,22 @@ pub struct Flash {
     unstable: [u64; SECTORS as usize],
     boots: u64,
     random: Stream,
+    /// A defect that a test has planted; none in any run of a scenario.
+    pub planted: Option<&'static Planted>,
+}
+
+impl Hash for Flash {
+    /// What is stored, what goes on and what random bits are to come. How many operations there were is no state, but
+    /// whether any was a defect of the firmware is.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { pages, times, operation, operations: _, unerased_writes, torn: _, unstable, .. } = self;
+        let Self { boots, random, planted: _, .. } = self;
+        pages.hash(to);
+        (times, operation.map(|operation| Operation { number: 0, ..operation }), unerased_writes, unstable).hash(to);
+        // Boots matter to what unstable bits read, and to nothing else.
+        unstable.iter().any(|key| *key != 0).then_some(boots).hash(to);
+        hash_stream(random, to);
+    }
 }
 
 impl Flash {
@@ -85,6 +111,7 @@ impl Flash {
             unstable: [0; SECTORS as usize],
             boots: 0,
             random,
+            planted: None,
         }
     }
 
@@ -115,6 +142,7 @@ impl Flash {
 
     /// Begins an operation at `now`.
     pub fn begin(&mut self, now: SimTime, command: FlashCommand, fails: bool) -> Operation {
+        let command = self.planted.map_or(command, |planted| (planted.command)(self, command));
         self.operations += 1;
         let duration = match command {
             FlashCommand::Erase { .. } => self.times.sector_erase,
@@ -311,6 +339,9 @@ impl FlashMemory for FlashReader<'_> {
             return false;
         }
         self.bytes.set(self.bytes.get() + into.len() as u64);
+        if self.flash.planted.is_some_and(|planted| (planted.read)(self.flash, address, into)) {
+            return true;
+        }
         self.flash.copy(start, into);
         if self.flash.unstable.iter().any(|key| *key != 0) {
             for (offset, byte) in into.iter_mut().enumerate() {

@@ -34,7 +34,7 @@ pub use record::{OrchestratorRecord, PumpRecord};
 use cpu::{Availability, Cpu};
 
 /// What makes a CPU run its firmware.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum CpuEvent {
     /// The CAN controller of this node has received or sent something; the CPU attends to it now (its reaction latency
     /// has passed).
@@ -83,16 +83,16 @@ pub enum CpuEvent {
 }
 
 /// The first defect that the firmware of a node showed: a panic or a breach of its interface.
-#[derive(Resource, Clone, Default)]
+#[derive(Resource, Clone, Default, Hash)]
 pub struct FirmwareDefect(pub Option<(NodeId, String)>);
 
 /// Registers the handler of CPU events and the state of boards.
 pub fn install(builder: &mut TwinBuilder) {
-    builder.component::<Cpu>();
-    builder.component::<flash::Flash>();
-    builder.component::<pump::PumpHost>();
-    builder.component::<cioc::CiocHost>();
-    builder.resource(FirmwareDefect::default());
+    builder.state::<Cpu>();
+    builder.state::<flash::Flash>();
+    builder.state::<pump::PumpHost>();
+    builder.state::<cioc::CiocHost>();
+    builder.state_resource(FirmwareDefect::default());
     let mut boards = Boards::new(&mut builder.world);
     builder.on(Event::CPU, move |world, context, event| {
         if let Event::Cpu(event) = event

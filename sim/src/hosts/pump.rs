@@ -1,5 +1,7 @@
 //! A pump's controller board: runs the pump firmware on its CPU, flash, motor and CAN controller.
 
+use std::hash::{Hash, Hasher};
+
 use bevy_ecs::prelude::{Component, Query, Res, ResMut, World};
 use bevy_ecs::system::SystemState;
 use embedded_can::{Id, StandardId};
@@ -41,11 +43,33 @@ pub struct PumpHost {
     pub false_version: Option<protocol::header::Version>,
     /// Whether the rest of a version answer is still to be rewritten.
     disguising: bool,
-    /// A fault: this many of the next flash programs fail.
-    pub failing_programs: u32,
+    /// Faults: by their number, how many of the next flash programs each lets fail; one after the other.
+    pub failing_programs: Vec<(usize, u32)>,
+    /// The fault that let the latest one fail.
+    pub failed_by: Option<usize>,
 }
 
-#[derive(Clone, Copy, Default)]
+impl Hash for PumpHost {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { config, firmware, retained, state, motor, sampled_at, sample, buffered, .. } = self;
+        let Self { false_version, disguising, failing_programs, .. } = self;
+        (config, firmware, retained, state, motor, sampled_at, sample).hash(to);
+        (false_version, disguising, failing_programs, buffered.len()).hash(to);
+        buffered.iter().for_each(|frame| frame.hash(to));
+    }
+}
+
+impl PumpHost {
+    /// Whether a fault lets the flash program that begins now fail: the first fault that has any left.
+    fn fails_by_fault(&mut self) -> bool {
+        let Some((by, left)) = self.failing_programs.iter_mut().find(|(_, left)| *left > 0) else { return false };
+        *left -= 1;
+        self.failed_by = Some(*by);
+        true
+    }
+}
+
+#[derive(Clone, Copy, Default, Hash)]
 struct Sample {
     supply: Millivolts,
     speed: Permille,
@@ -68,7 +92,8 @@ impl PumpHost {
             buffered: heapless::Deque::new(),
             false_version: None,
             disguising: false,
-            failing_programs: 0,
+            failing_programs: Vec::new(),
+            failed_by: None,
         }
     }
 
@@ -299,10 +324,7 @@ impl Board<'_> {
 
     fn begin_flash(&mut self, context: &mut Context<'_>, command: FlashCommand) {
         let node = self.node;
-        let fails = self.host.failing_programs > 0 && matches!(command, FlashCommand::Program { .. });
-        if fails {
-            self.host.failing_programs -= 1;
-        }
+        let fails = matches!(command, FlashCommand::Program { .. }) && self.host.fails_by_fault();
         let operation = self.flash.begin(context.now, command, fails);
         self.cpu.stalled = true;
         let life = self.cpu.life;

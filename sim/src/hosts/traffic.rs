@@ -7,6 +7,7 @@
 //! replaced, and one does not overtake another of the same id.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bevy_ecs::prelude::{Resource, World};
@@ -17,7 +18,7 @@ use rand::{Rng as _, RngExt as _};
 use super::CpuEvent;
 use crate::bus;
 use crate::event::{Context, Event, TwinBuilder};
-use crate::kernel::{SimTime, Span, Stream, stream};
+use crate::kernel::{SimTime, Span, Stream, hash_stream, stream};
 use crate::node::NodeId;
 use crate::scenario::words::NodeName;
 use crate::scenario::{LOG_NODE, Scenario, Traffic};
@@ -33,6 +34,15 @@ struct Message {
     requested: u64,
     /// Requests that found the same message still waiting.
     replaced: u64,
+}
+
+impl Hash for Message {
+    /// What the scenario says does not change, and how many were requested is no state.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { spec: _, node, random, requested: _, replaced: _ } = self;
+        node.hash(to);
+        hash_stream(random, to);
+    }
 }
 
 /// Requests of one message.
@@ -59,8 +69,16 @@ struct Replay {
     waiting: VecDeque<(Frame, SimTime)>,
 }
 
+impl Hash for Replay {
+    /// The log itself does not change.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { node, frames: _, next, waiting } = self;
+        (node, next, waiting).hash(to);
+    }
+}
+
 /// All traffic of a run, and what waits for a mailbox at each node.
-#[derive(Resource, Clone, Default)]
+#[derive(Resource, Clone, Default, Hash)]
 pub struct TrafficList {
     replay: Option<Replay>,
     messages: Vec<Message>,
@@ -105,7 +123,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
         list.replay = Some(Replay { node, frames: Arc::clone(&log.frames), next: 0, waiting: VecDeque::new() });
         builder.agenda.at(SimTime::ZERO, Event::Cpu(CpuEvent::Replay));
     }
-    builder.resource(list);
+    builder.state_resource(list);
 }
 
 /// The next frame of the log is due: requests it, schedules the one after.

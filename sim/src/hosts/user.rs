@@ -1,5 +1,7 @@
 //! The person at the CIOC: answers the question for consent, starts searches by hand.
 
+use std::hash::{Hash, Hasher};
+
 use bevy_ecs::prelude::{Resource, World};
 use orchestrator::{Notice, UserAction};
 
@@ -16,9 +18,17 @@ struct Person {
     asked: u32,
 }
 
+impl Hash for Person {
+    /// What the scenario says does not change.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { consent: _, asked } = self;
+        asked.hash(to);
+    }
+}
+
 /// Schedules searches by hand and answers the question when it is asked.
 pub fn install(builder: &mut TwinBuilder, user: &User) {
-    builder.resource(Person { consent: user.consent.clone(), asked: 0 });
+    builder.state_resource(Person { consent: user.consent.clone(), asked: 0 });
     for at in &user.manual_searches {
         builder.agenda.at(SimTime::ZERO + *at, Event::Cpu(CpuEvent::User(UserAction::Search)));
     }

@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::hash::{Hash, Hasher};
 
 use super::time::{SimTime, Span};
 
@@ -122,6 +123,20 @@ impl<E: Event> Agenda<E> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Hashes what will happen, and when: events in their order. How many were scheduled before is no part of it.
+    pub(super) fn hash_to_come<H: Hasher>(&self, to: &mut H)
+    where
+        E: Hash,
+    {
+        let mut entries: Vec<&Entry<E>> = self.heap.iter().collect();
+        entries.sort_by_key(|entry| entry.key);
+        let to_come = &entries[usize::from(self.taken).min(entries.len())..];
+        to_come.len().hash(to);
+        for entry in to_come {
+            (time_of(entry.key), entry.event).hash(to);
+        }
     }
 
     fn remove_taken(&mut self) {

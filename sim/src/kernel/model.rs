@@ -1,9 +1,11 @@
 //! A world, its agenda and its handlers: one run that can be stepped, saved and loaded.
 
+use std::hash::Hash;
+
 use bevy_ecs::prelude::{Component, Resource, World};
 
 use super::agenda::{Agenda, Event};
-use super::snapshot::{Columns, Snapshot};
+use super::snapshot::{Columns, Snapshot, StateHasher};
 use super::time::SimTime;
 use super::trace::{Record, Trace};
 
@@ -99,6 +101,24 @@ impl<E: Event, R: Record> Builder<E, R> {
     /// Registers a component that holds simulation state, so that snapshots include it.
     pub fn component<T: Component<Mutability = bevy_ecs::component::Mutable> + Clone>(&mut self) {
         self.columns.component::<T>(&mut self.world);
+    }
+
+    /// [`Self::component`], and digests include it.
+    pub fn state<T: Component<Mutability = bevy_ecs::component::Mutable> + Clone + Hash>(&mut self) {
+        self.columns.state::<T>(&mut self.world);
+    }
+
+    /// Inserts a resource that decides what happens next: snapshots and digests include it.
+    pub fn state_resource<T: Resource<Mutability = bevy_ecs::component::Mutable> + Clone + Hash>(&mut self, value: T) {
+        self.world.insert_resource(value);
+        self.columns.state_resource::<T>();
+    }
+
+    /// Inserts a resource that only looks and never decides what happens, or that never changes: snapshots include it,
+    /// digests do not.
+    pub fn observer_resource<T: Resource<Mutability = bevy_ecs::component::Mutable> + Clone>(&mut self, value: T) {
+        self.world.insert_resource(value);
+        self.columns.observer_resource::<T>();
     }
 
     /// Inserts a resource that holds simulation state and registers it for snapshots.
@@ -239,5 +259,21 @@ impl<E: Event, R: Record> Model<E, R> {
         self.trace.clone_from(&snapshot.trace);
         self.at_this_instant = snapshot.at_this_instant;
         self.events = snapshot.events;
+    }
+}
+
+impl<E: Event + Hash, R: Record> Model<E, R> {
+    /// A 128-bit hash (XXH3) of everything that decides what happens from now on: the instant, the events to come and
+    /// all state. Of two models of one builder with equal digests, one's future is the other's, as long as what they
+    /// leave out (see [`Builder::observer_resource`] and the types' own `Hash`) decides nothing.
+    ///
+    /// # Errors
+    /// The names of types that are in use and of which nobody has said whether they decide anything.
+    pub fn digest(&mut self) -> Result<u128, Vec<&'static str>> {
+        let mut hasher = StateHasher::default();
+        self.agenda.now().hash(&mut hasher);
+        self.agenda.hash_to_come(&mut hasher);
+        self.columns.digest(&mut self.world, &mut hasher)?;
+        Ok(hasher.digest())
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Each subsystem draws from its own, so that a new one shifts nobody's draws.
 
+use std::hash::{Hash, Hasher};
+
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
@@ -16,6 +18,11 @@ pub fn stream(seed: u64, name: &str) -> Stream {
     hash.update(seed.to_le_bytes());
     hash.update(name.as_bytes());
     Stream::from_seed(hash.finalize().into())
+}
+
+/// Hashes what the stream will draw: its key and how far it has come.
+pub fn hash_stream<H: Hasher>(stream: &Stream, to: &mut H) {
+    (stream.get_seed(), stream.get_word_pos()).hash(to);
 }
 
 #[cfg(test)]

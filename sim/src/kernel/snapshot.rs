@@ -6,7 +6,7 @@
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bevy_ecs::archetype::{Archetype, ArchetypeId};
@@ -14,6 +14,7 @@ use bevy_ecs::component::{ComponentInfo, Mutable};
 use bevy_ecs::entity_disabling::DefaultQueryFilters;
 use bevy_ecs::prelude::{Component, Entity, QueryState, Resource, World};
 use bevy_ecs::resource::IsResource;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::agenda::Agenda;
 use super::trace::Trace;
@@ -48,30 +49,85 @@ struct Layout {
 trait Exchange: Send {
     fn save(&mut self, world: &mut World) -> Column;
     fn load(&mut self, world: &mut World, column: &Column);
+    /// Adds the values to a digest; `false` if they are opaque and there are any.
+    fn digest(&mut self, world: &mut World, to: &mut StateHasher) -> bool;
+}
+
+/// Which part a type has in a digest.
+enum Part<T> {
+    /// It decides what happens next.
+    State(fn(&T, &mut StateHasher)),
+    /// It only looks.
+    Observer,
+    /// Nobody has said.
+    Opaque,
+}
+
+impl<T: Hash> Part<T> {
+    fn state() -> Self {
+        Self::State(|value, to| value.hash(to))
+    }
+}
+
+/// Hashes state. The bytes of numbers come as the host has them: a digest is compared within one run of the program
+/// and never stored.
+#[derive(Default)]
+pub(super) struct StateHasher(Xxh3);
+
+impl StateHasher {
+    pub(super) fn digest(&self) -> u128 {
+        self.0.digest128()
+    }
+}
+
+impl Hasher for StateHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.digest()
+    }
 }
 
 /// One query reads and writes, so that both see the entities in the same order.
-struct Components<T: Component<Mutability = Mutable>>(QueryState<(Entity, &'static mut T)>);
+struct Components<T: Component<Mutability = Mutable>> {
+    query: QueryState<(Entity, &'static mut T)>,
+    part: Part<T>,
+}
 
 impl<T: Component<Mutability = Mutable> + Clone> Exchange for Components<T> {
     fn save(&mut self, world: &mut World) -> Column {
-        let column: Vec<(Entity, T)> = self.0.iter_mut(world).map(|(entity, value)| (entity, value.clone())).collect();
+        let column: Vec<(Entity, T)> =
+            self.query.iter_mut(world).map(|(entity, value)| (entity, value.clone())).collect();
         Arc::new(column)
     }
 
     fn load(&mut self, world: &mut World, column: &Column) {
         let column = column.downcast_ref::<Vec<(Entity, T)>>().expect("the layouts are equal");
         let mut saved = column.iter();
-        for (entity, mut value) in self.0.iter_mut(world) {
+        for (entity, mut value) in self.query.iter_mut(world) {
             let (from, state) = saved.next().expect("the layouts are equal");
             assert_eq!(*from, entity, "queries over {} run in another order here", type_name::<T>());
             value.clone_from(state);
         }
         assert!(saved.next().is_none(), "the layouts are equal");
     }
+
+    fn digest(&mut self, world: &mut World, to: &mut StateHasher) -> bool {
+        let mut values = self.query.iter_mut(world);
+        match self.part {
+            Part::State(hash) => values.for_each(|(_, value)| hash(&value, to)),
+            Part::Observer => {}
+            Part::Opaque => return values.next().is_none(),
+        }
+        true
+    }
 }
 
-struct Single<T>(PhantomData<fn() -> T>);
+struct Single<T> {
+    part: Part<T>,
+}
 
 impl<T: Resource<Mutability = Mutable> + Clone> Exchange for Single<T> {
     fn save(&mut self, world: &mut World) -> Column {
@@ -81,6 +137,13 @@ impl<T: Resource<Mutability = Mutable> + Clone> Exchange for Single<T> {
     fn load(&mut self, world: &mut World, column: &Column) {
         let saved = column.downcast_ref::<T>().expect("the layouts are equal");
         world.resource_mut::<T>().clone_from(saved);
+    }
+
+    fn digest(&mut self, world: &mut World, to: &mut StateHasher) -> bool {
+        if let Part::State(hash) = self.part {
+            hash(world.resource::<T>(), to);
+        }
+        !matches!(self.part, Part::Opaque)
     }
 }
 
@@ -94,12 +157,39 @@ pub(super) struct Columns {
 
 impl Columns {
     pub(super) fn component<T: Component<Mutability = Mutable> + Clone>(&mut self, world: &mut World) {
+        self.add_component::<T>(world, Part::Opaque);
+    }
+
+    pub(super) fn state<T: Component<Mutability = Mutable> + Clone + Hash>(&mut self, world: &mut World) {
+        self.add_component::<T>(world, Part::state());
+    }
+
+    fn add_component<T: Component<Mutability = Mutable> + Clone>(&mut self, world: &mut World, part: Part<T>) {
         let query = world.query::<(Entity, &mut T)>();
-        self.add::<T>(Box::new(Components::<T>(query)));
+        self.add::<T>(Box::new(Components::<T> { query, part }));
     }
 
     pub(super) fn resource<T: Resource<Mutability = Mutable> + Clone>(&mut self) {
-        self.add::<T>(Box::new(Single::<T>(PhantomData)));
+        self.add::<T>(Box::new(Single::<T> { part: Part::Opaque }));
+    }
+
+    pub(super) fn state_resource<T: Resource<Mutability = Mutable> + Clone + Hash>(&mut self) {
+        self.add::<T>(Box::new(Single::<T> { part: Part::state() }));
+    }
+
+    pub(super) fn observer_resource<T: Resource<Mutability = Mutable> + Clone>(&mut self) {
+        self.add::<T>(Box::new(Single::<T> { part: Part::Observer }));
+    }
+
+    /// Adds all state to a digest; the names of opaque types that there are values of.
+    pub(super) fn digest(&mut self, world: &mut World, to: &mut StateHasher) -> Result<(), Vec<&'static str>> {
+        let mut opaque = Vec::new();
+        for (exchange, id) in self.exchanges.iter_mut().zip(&self.layout.types) {
+            if !exchange.digest(world, to) {
+                opaque.extend(self.names.get(id).copied());
+            }
+        }
+        if opaque.is_empty() { Ok(()) } else { Err(opaque) }
     }
 
     /// Does nothing if `T` is known already.

@@ -624,3 +624,117 @@ fn a_population_that_changed_while_running_is_refused() {
         assert_eq!(panic_of(|| model.load(&snapshot)), text);
     }
 }
+
+// Digests.
+
+#[derive(Component, Clone, Hash)]
+struct Level(u64);
+
+#[derive(Resource, Clone, Hash)]
+struct Total(u64);
+
+#[derive(Resource, Clone)]
+struct Seen(u64);
+
+#[derive(Clone, Copy, Hash)]
+enum Rain {
+    Fall(u64),
+    Mist,
+}
+
+impl Event for Rain {
+    const KINDS: usize = 1;
+    fn kind(&self) -> usize {
+        0
+    }
+    fn phase(&self) -> u8 {
+        0
+    }
+}
+
+/// Two levels, a total and an onlooker; each drop raises all of them.
+fn basin_builder() -> Builder<Rain, ColonyRecord> {
+    let mut builder = Builder::default();
+    builder.world.spawn(Level(1));
+    builder.world.spawn(Level(2));
+    builder.state::<Level>();
+    builder.state_resource(Total(0));
+    builder.observer_resource(Seen(0));
+    let mut levels: Option<QueryState<&mut Level>> = None;
+    builder.on(0, move |world: &mut World, context: &mut Context<'_, Rain, ColonyRecord>, rain| {
+        let Rain::Fall(more) = rain else { return };
+        let levels = levels.get_or_insert_with(|| world.query());
+        levels.iter_mut(world).for_each(|mut level| level.0 += more);
+        world.resource_mut::<Total>().0 += more;
+        world.resource_mut::<Seen>().0 += 1;
+        context.agenda.after(Span::from_nanos(10), Rain::Fall(more));
+    });
+    builder.agenda.at(SimTime::ZERO, Rain::Fall(3));
+    builder
+}
+
+fn basin() -> Model<Rain, ColonyRecord> {
+    let mut model = basin_builder().build();
+    let _ = model.run_until(SimTime::from_nanos(100));
+    model
+}
+
+#[test]
+fn a_digest_is_that_of_the_same_state_and_of_no_other() {
+    let same = basin().digest().expect("all is said");
+    type Change = fn(&mut Model<Rain, ColonyRecord>);
+    let unlike: [Change; 5] = [
+        |model| model.world.resource_mut::<Total>().0 += 1,
+        |model| {
+            let first = model.world.query::<&mut Level>().iter_mut(&mut model.world).next();
+            first.expect("a level").0 += 1;
+        },
+        |model| model.agenda.at(SimTime::from_nanos(105), Rain::Fall(1)),
+        |model| {
+            let _ = model.agenda.pop();
+        },
+        |model| {
+            let _ = model.run_until(SimTime::from_nanos(110));
+        },
+    ];
+    for (number, change) in unlike.into_iter().enumerate() {
+        let mut model = basin();
+        change(&mut model);
+        assert_ne!(model.digest().expect("all is said"), same, "change {number}");
+    }
+    assert_eq!(basin().digest(), Ok(same));
+}
+
+#[test]
+fn a_digest_leaves_out_onlookers_and_how_many_events_there_were() {
+    let mut seen_more = basin();
+    seen_more.world.resource_mut::<Seen>().0 += 1;
+    assert_eq!(seen_more.digest(), basin().digest());
+    // An event that came and went leaves nothing but higher sequence numbers.
+    let mut after_mist = basin_builder();
+    after_mist.agenda.at(SimTime::ZERO, Rain::Mist);
+    let mut after_mist = after_mist.build();
+    let _ = after_mist.run_until(SimTime::from_nanos(100));
+    assert_eq!(after_mist.digest(), basin().digest());
+    assert!(after_mist.events() > basin().events());
+}
+
+#[test]
+fn a_loaded_snapshot_has_the_digest_of_the_state_that_was_saved() {
+    let mut saved = basin();
+    let (snapshot, digest) = (saved.save(), saved.digest());
+    let mut other = basin_builder().build();
+    assert_ne!(other.digest(), digest);
+    other.load(&snapshot);
+    assert_eq!(other.digest(), digest);
+}
+
+#[test]
+fn a_type_of_which_nobody_has_said_keeps_a_model_from_having_a_digest() {
+    let mut builder = basin_builder();
+    builder.resource(Ledger::default());
+    builder.component::<Charge>();
+    let names = builder.build().digest().expect_err("the ledger is opaque");
+    assert_eq!(names.len(), 1, "no entity has a charge: {names:?}");
+    assert!(names[0].ends_with("Ledger"), "{names:?}");
+}

@@ -299,7 +299,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
         let flash = builder.world.get::<Flash>(entity);
         *version = flash.and_then(Flash::valid_header).map(|header| header.version);
     }
-    builder.resource(measures);
+    builder.observer_resource(measures);
     builder.observe(|world, _, time, record| {
         // Every second record is one of these, and the flash counts its operations itself.
         if matches!(record, Record::Pump(PumpRecord::FlashBegun { .. })) {

@@ -15,6 +15,8 @@ mod hydraulics;
 mod tests;
 mod thermal;
 
+use std::hash::{Hash, Hasher};
+
 use bevy_ecs::prelude::{Resource, World};
 use units::{DeciCelsius, Milliamps, Permille};
 
@@ -39,7 +41,7 @@ pub const ASSUMPTIONS: &[(&str, &str, &str)] = &[
 ];
 
 /// The loop's figures; the defaults hold 35 °C at 60 kW with all 14 pumps at 60 %.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Length of a step, 1 ms to 1 s; default 100 ms.
     pub step: Span,
@@ -165,7 +167,7 @@ fn celsius(value: DeciCelsius) -> f64 {
 }
 
 /// Scheduled events of this domain.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub enum PlantEvent {
     /// The loop moves on by one step.
     Step,
@@ -215,7 +217,7 @@ impl PlantRecord {
 const FULL: u64 = 1_000_000;
 
 /// One motor; speeds in millionths of full speed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Motor {
     node: NodeId,
     command: u64,
@@ -329,6 +331,18 @@ pub(crate) struct Plant {
     told: Option<(u32, DeciCelsius)>,
 }
 
+impl Hash for Plant {
+    /// What the sensors showed, and what was told of them, is no state.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { options, motors, heat, coolant, flow, rejection, seen: _, told: _ } = self;
+        let Heat { from, to: goal, start, over } = heat;
+        let Coolant { temperature, heat_in, heat_out } = coolant;
+        (options, motors, start, over).hash(to);
+        let reals = [from, goal, temperature, heat_in, heat_out, flow, rejection];
+        reals.into_iter().for_each(|real| real.to_bits().hash(to));
+    }
+}
+
 impl Plant {
     fn new(options: Options) -> Self {
         let heat = f64::from(options.heat_w);
@@ -437,7 +451,7 @@ impl Plant {
 /// If an option is out of its range: the scenario loader refuses it first, with [`Options::check`].
 pub fn install(builder: &mut TwinBuilder, options: Options) {
     options.check().unwrap_or_else(|error| panic!("{error}"));
-    builder.resource(Plant::new(options));
+    builder.state_resource(Plant::new(options));
     builder.agenda.at(SimTime::ZERO, Event::Plant(PlantEvent::Step));
     builder.on(Event::PLANT, |world, context, event| {
         if let Event::Plant(PlantEvent::Step) = event {

@@ -107,7 +107,7 @@ pub(crate) fn want(fits: bool, key: &'static str, range: &'static str) -> Result
 }
 
 /// The source and its branches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Open-circuit voltage at the start in mV, 0 to 100,000; default 24,000.
     pub source_mv: u32,
@@ -139,7 +139,7 @@ impl Options {
 }
 
 /// How a node reacts to its supply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeOptions {
     /// Below this voltage in mV the node lives on its hold-up; 1 to 100,000.
     pub off_mv: u32,
@@ -183,7 +183,7 @@ impl NodeOptions {
 }
 
 /// Scheduled events of this domain.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub enum PowerEvent {
     /// Something changes at the supply; a wake with an old number is void.
     Wake(u64),
@@ -265,7 +265,7 @@ impl PowerRecord {
 }
 
 /// The lowest and highest voltage of a place so far, in mV.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Extremes {
     /// The lowest.
     pub min_mv: u32,
@@ -279,7 +279,7 @@ pub struct Extremes {
 /// If an option is out of its range: the scenario loader refuses it first, with [`Options::check`].
 pub fn install(builder: &mut TwinBuilder, options: Options) {
     options.check().unwrap_or_else(|error| panic!("{error}"));
-    builder.resource(Supply::new(options));
+    builder.state_resource(Supply::new(options));
     builder.agenda.at(SimTime::ZERO, Event::Power(PowerEvent::Wake(0)));
     builder.on(Event::POWER, |world, context, event| {
         if let Event::Power(PowerEvent::Wake(number)) = event {

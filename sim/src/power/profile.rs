@@ -82,7 +82,7 @@ pub enum Disturbance {
 pub(super) const DIPS_MAX: u16 = 1_000;
 
 /// One straight line; the end itself belongs to the next piece.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Piece {
     pub(super) start: SimTime,
     pub(super) end: SimTime,
@@ -127,7 +127,7 @@ fn narrow(wide: i128) -> i64 {
 }
 
 /// The pieces to come at one place and what follows them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Profile {
     pieces: VecDeque<Piece>,
     /// The level after the last piece; none ends the disturbance.

@@ -5,6 +5,8 @@
 //! the least or greatest of straight lines, so the first instant at which a node's condition can change is among the
 //! crossings of the single lines: only these few are tried.
 
+use std::hash::{Hash, Hasher};
+
 use bevy_ecs::prelude::Resource;
 
 use super::profile::{Disturbance, Ground, Microvolts, Profile, UV_PER_MV};
@@ -18,7 +20,7 @@ use crate::record::Record;
 const TICK: Span = Span::from_nanos(1);
 
 /// Which way a disturbance acts at a branch or node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Way {
     /// The voltage is at most the profile's.
     Limits,
@@ -27,7 +29,7 @@ enum Way {
 }
 
 /// A disturbance at a branch or node.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Override {
     way: Way,
     profile: Profile,
@@ -35,7 +37,7 @@ struct Override {
 }
 
 /// A branch or a node's line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Line {
     on: bool,
     over: Option<Override>,
@@ -92,7 +94,7 @@ fn level_record(place: SupplyPlace, profile: &Profile, now: SimTime, injection: 
 }
 
 /// Whether a node has power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
     /// No power since then; not started yet if that is [`SimTime::NEVER`].
     Off { since: SimTime },
@@ -143,6 +145,14 @@ impl Consumer {
     }
 }
 
+impl Hash for Consumer {
+    /// How often it lost its supply by a brown-out, and how its voltage was, is no state.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { branch, line, options, state, motor_ma, brownouts: _, losses, seen: _ } = self;
+        (branch, line, options, state, motor_ma, losses).hash(to);
+    }
+}
+
 /// Widens `seen` to hold `voltage`.
 fn widen(seen: &mut Option<Extremes>, voltage: Microvolts) {
     let mv = millivolts(voltage);
@@ -166,6 +176,14 @@ pub(crate) struct Supply {
     /// The instant that is scheduled and its number.
     next: SimTime,
     number: u64,
+}
+
+impl Hash for Supply {
+    /// What the voltage was is no state.
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        let Self { options, source, home, source_injection, branches, consumers, drop, seen: _, next, number } = self;
+        (options, source, home, source_injection, branches, consumers, drop, next, number).hash(to);
+    }
 }
 
 impl Supply {

@@ -139,7 +139,7 @@ pub(super) fn nodes(mask: u32) -> Value {
 }
 
 /// `PowerCut` becomes `power-cut`.
-pub(super) fn kebab(name: &str) -> String {
+pub(crate) fn kebab(name: &str) -> String {
     let mut text = String::new();
     for letter in name.chars() {
         if letter.is_ascii_uppercase() && !text.is_empty() {

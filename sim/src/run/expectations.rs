@@ -64,8 +64,12 @@ fn written_all_the_same(scenario: &Scenario, run: &Run, expectation: &Expectatio
 /// A fault that never acted is no part of a story: a run that is inconclusive for it is not inconclusive as stated.
 fn idle_fault(report: &Report, expectation: &Expectation) -> Option<String> {
     let Expectation::Verdict(scenario::Verdict::Inconclusive) = expectation else { return None };
-    let idle = report.injections.iter().find(|injection| injection.activations == 0)?;
-    Some(format!("fault {} never acted", idle.id))
+    let idle = report.injections.iter().find(|injection| injection.proven() == 0)?;
+    Some(if idle.activations == 0 {
+        format!("fault {} never acted", idle.id)
+    } else {
+        format!("fault {} came less often than asked for", idle.id)
+    })
 }
 
 /// A check that the scenario expects to fail reads expected-fail; if it does not fail, that fails the run.
@@ -95,7 +99,7 @@ fn holds(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, expec
         return held;
     }
     match expectation {
-        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) => false,
+        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => false,
         Expectation::Outcome(wanted) => {
             pumps(&wanted.pumps).all(|pump| report.pumps[pump].outcome == outcome_of(&wanted.is))
         }
@@ -195,7 +199,7 @@ fn selection_text(selection: &Selection) -> String {
 fn text(expectation: &Expectation) -> String {
     let names = |nodes: &[NodeName]| nodes.iter().map(NodeName::to_string).collect::<Vec<_>>().join(", ");
     match expectation {
-        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) => {
+        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => {
             super::safety::text(expectation).unwrap_or_default()
         }
         Expectation::Outcome(wanted) => {
@@ -287,6 +291,7 @@ pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>
             at_ms: first.map(|time| Millis::from_nanos(time.as_nanos())),
             activations: if seen.is_some() { activations.max(1) } else { 0 },
             effect: seen.map(|(_, effect)| effect).unwrap_or_default(),
+            missing: 0,
             class: judge.class(first, &hit).to_owned(),
             detected_ms: None,
             local_off_ms: None,

@@ -28,6 +28,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin;
 
+pub(crate) use events::kebab;
 pub use events::{event_log, event_log_of, event_of, event_of_entry};
 use recording::Line;
 pub(crate) use report::limit_value;

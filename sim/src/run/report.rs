@@ -123,7 +123,18 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
         }
     }
     row.judge(standing(scenario, spec, measures));
+    // What an earlier campaign did says nothing for the last one.
+    if spec.measure == scenario::Measure::BackToAutomatic && row.verdict == RowVerdict::Pass && is_not_back(measures) {
+        row.verdict = RowVerdict::Inconclusive;
+        row.r#where = Some("the last campaign: not every good pump was back in automatic mode at the end".to_owned());
+    }
     row
+}
+
+/// The last campaign is over, and its pumps were not back in automatic mode when the run ended.
+fn is_not_back(measures: &Measures) -> bool {
+    let timeline = &measures.timeline;
+    timeline.last_try_end.is_some() && timeline.finished.is_some() && measures.back_to_automatic.is_none()
 }
 
 pub(crate) fn limit_value(limit: &scenario::words::Limit) -> (Fixed, &'static str) {
@@ -605,14 +616,22 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             at_ms: injection.first.map(at),
             activations: injection.activations,
             effect: injection.effect.to_string(),
-            class: match (&injection.fault.kind, detected_ms) {
-                (scenario::FaultKind::Safety(_), Some(_)) => "detected-safe".to_owned(),
-                _ => judge.class(injection.first, &classes::Hit::of(injection)).to_owned(),
+            missing: missing(injection),
+            // What a unit detected did not go without a reaction.
+            class: match judge.class(injection.first, &classes::Hit::of(injection)) {
+                "no-reaction" if detected_ms.is_some() => "detected-safe".to_owned(),
+                class => class.to_owned(),
             },
         })
         .collect();
     list.extend(expectations::injections_outside_the_list(scenario, judge));
     list
+}
+
+/// How many of the times that its repetition counts did not come, or did nothing when they came.
+fn missing(injection: &crate::faults::Injection) -> u64 {
+    let asked = injection.fault.repeat.as_ref().map_or(1, |repeat| u64::from(repeat.count.max(1)));
+    if asked == 1 { 0 } else { asked.saturating_sub(injection.activations.min(u64::from(injection.begun))) }
 }
 
 /// When a unit detected it, was off, and all units were off, where the scenario has any.
@@ -626,6 +645,9 @@ fn fault_id(number: usize, fault: &scenario::Fault) -> String {
 }
 
 fn kind_name(kind: &scenario::FaultKind) -> String {
+    if let scenario::FaultKind::Safety(own) = kind {
+        return super::events::kebab(own.name());
+    }
     super::events::kebab(kind.name())
 }
 

@@ -28,6 +28,7 @@ pub const BUDGETS: &[(&str, &[&str])] = &[
     ("safety-ram-pass", &["SSR-002"]),
     ("safety-flash-pass", &["SSR-005"]),
     ("safety-combined-io", &["SSR-039"]),
+    ("safety-radio-timeout", &["SSR-007", "SSR-076"]),
 ];
 
 /// Ids of the checks with their requirements.
@@ -39,6 +40,7 @@ pub const CHECKS: &[(&str, &[&str])] = &[
     ("either_cpu_alone_turns_all_off", &["SSR-037"]),
     ("one_packet_each_tick_and_direction", &["SSR-017", "SSR-022"]),
     ("logic_runs_once_each_tick", &["SSR-012"]),
+    ("diagnostics_find_what_is_injected", &[]),
     ("healthy_units_do_not_trip", &["SSR-020", "SSR-033", "SSR-046"]),
 ];
 
@@ -74,11 +76,15 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
         row("safety-ram-pass", Relation::Below, 60_000_000_000, None),
         row("safety-flash-pass", Relation::Below, 60_000_000_000, None),
         row("safety-combined-io", Relation::AtMost, 4_000_000, None),
+        radio_row(scenario),
     ];
     for (name, unit) in &units {
         for row in &mut rows {
             measure(row, name, unit, run.end);
         }
+    }
+    if let Some(row) = rows.iter_mut().find(|row| row.id == "safety-fault-reaction") {
+        measure_remote(row, &units);
     }
     for row in &mut rows {
         row.judge(standing(scenario, row));
@@ -98,6 +104,13 @@ fn reaction_row(scenario: &Scenario, id: &str, more_ms: u64) -> Budget {
     let compiled = scenario.safety_units.iter().filter_map(|unit| unit.configuration.compiled.as_ref());
     let response = compiled.map(|compiled| u64::from(compiled.network.response_ms)).min().unwrap_or(0);
     row(id, Relation::AtMost, (response + more_ms) * 1_000_000, None)
+}
+
+/// Time-out, and a tick each to notice it, to evaluate the logic and to switch.
+fn radio_row(scenario: &Scenario) -> Budget {
+    let compiled = scenario.safety_units.iter().filter_map(|unit| unit.configuration.compiled.as_ref());
+    let timeout = compiled.map(|compiled| u64::from(compiled.network.radio_timeout_ms)).min().unwrap_or(0);
+    row("safety-radio-timeout", Relation::AtMost, (timeout + 3) * 1_000_000, None)
 }
 
 fn standing(scenario: &Scenario, row: &Budget) -> Standing {
@@ -142,12 +155,34 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, end: SimTime) {
                 add(format!("{name}, stop at {at} ms"), off.unwrap_or(end).since(*at));
             }
         }
+        "safety-radio-timeout" => {
+            let open = watch.radio_silence(end).map(|last| (last, end));
+            for (last, off) in watch.radio_offs.iter().copied().chain(open) {
+                add(format!("{name}, silent since {last} ms"), off.since(last));
+            }
+        }
         "safety-c2c-silence" => {
             for off in offs.iter().filter(|off| off.fault == Fault::C2cSilent) {
                 add(format!("{name}, CPU{}", off.cpu), off.off.since(off.last_good));
             }
         }
         _ => measure_cpus(row, name, unit, end),
+    }
+}
+
+/// A unit that trips falls silent: what rests on it in other units is off with their radio time-out.
+fn measure_remote(row: &mut Budget, units: &[(&str, &Unit)]) {
+    for (name, unit) in units {
+        for trip in &unit.watch.offs {
+            let others = units.iter().filter(|(other, _)| other != name);
+            for (other, remote) in others {
+                let silenced = |off: &&(SimTime, SimTime)| off.1 >= trip.detected;
+                if let Some((_, off)) = remote.watch.radio_offs.iter().find(silenced) {
+                    let place = format!("{name}, {:?} by CPU{}, outputs of {other}", trip.fault, trip.cpu);
+                    row.measure_at(&place, ms(off.since(trip.detected).as_nanos()));
+                }
+            }
+        }
     }
 }
 
@@ -189,7 +224,84 @@ pub(super) fn checks(scenario: &Scenario, run: &Run) -> Vec<Check> {
     if units.is_empty() {
         return Vec::new();
     }
-    CHECKS.iter().map(|(id, requirements)| check(scenario, &units, id, requirements)).collect()
+    let mut rows: Vec<Check> =
+        CHECKS.iter().map(|(id, requirements)| check(scenario, &units, id, requirements)).collect();
+    if let Some(row) = rows.iter_mut().find(|row| row.id == "diagnostics_find_what_is_injected") {
+        judge_diagnostics(scenario, run, row);
+    }
+    rows
+}
+
+/// What the scenario expects its units to find stands for the requirements of these diagnostics, in this run.
+fn judge_diagnostics(scenario: &Scenario, run: &Run, row: &mut Check) {
+    let mut broken = Vec::new();
+    for expectation in &scenario.expectations {
+        let Expectation::SafetyTrip(trip) = expectation else { continue };
+        row.n += 1;
+        let own = requirements_of(&trip.by).iter().map(|id| (*id).to_owned());
+        row.requirements.extend(own.filter(|id| !row.requirements.contains(id)).collect::<Vec<_>>());
+        if !trips(scenario, run, trip) {
+            broken.extend(text(expectation));
+        }
+    }
+    row.requirements.sort();
+    row.verdict = match (row.n, broken.is_empty()) {
+        (0, _) => RowVerdict::NotApplicable,
+        (_, true) => RowVerdict::Pass,
+        (_, false) => RowVerdict::Fail,
+    };
+    row.detail = broken.join("; ");
+}
+
+/// The requirements that a diagnostic stands for.
+#[must_use]
+pub const fn requirements_of(by: &scenario::Detected) -> &'static [&'static str] {
+    use scenario::Detected as By;
+    match by {
+        By::RamAtStart => &["SSR-003"],
+        By::RamRunning => &["SSR-001"],
+        By::Firmware => &["SSR-006", "SSR-061"],
+        By::FlashRunning => &["SSR-005"],
+        By::FlashNotErased => &["SSR-006"],
+        By::ProductionData => &["SSR-064"],
+        By::SerialNumber => &["SSR-066"],
+        By::Configuration => &["SSR-063", "SSR-067"],
+        By::PeerMissing | By::ReleaseDiffers => &["SSR-062"],
+        By::PeerDataDiffers => &["SSR-063"],
+        By::C2cSilent => &["SSR-021"],
+        By::C2cErrorRate => &["SSR-020"],
+        By::ClockDrift => &["SSR-013"],
+        By::PeerMode => &["SSR-065"],
+        By::AnalogMismatch => &["SSR-033"],
+        By::LogicTime => &["SSR-014"],
+        By::TickCount => &["SSR-012"],
+        By::ProgramFlow => &["SSM-03"],
+        By::SupplyLow => &["SSR-009"],
+        By::SupplyHigh => &["SSR-011"],
+        By::Rail => &["SSR-082", "SSR-083"],
+        By::SioPower => &["SSR-084"],
+        By::OutputDriver | By::MainTransistor | By::InputStage => &["SSR-035"],
+        By::Relay => &["SSR-041"],
+        By::Disagreement => &["SSR-032"],
+        By::NotObeyed => &["SSR-037"],
+        By::CanMasquerade => &["SSR-080"],
+        By::Variable => &["SSM-13"],
+        By::OutputWiring => &["SSR-036"],
+        By::OssdShort => &["SSR-040"],
+        By::InputDiscrepancy => &["SSR-028"],
+        By::InputSignal => &["SSR-023", "SSR-026"],
+    }
+}
+
+/// Whether the scenario expects an internal fault of this unit.
+fn is_to_trip(scenario: &Scenario, name: &str) -> bool {
+    use scenario::Detected::{InputDiscrepancy, InputSignal, OssdShort, OutputWiring};
+    scenario.expectations.iter().any(|one| match one {
+        Expectation::SafetyTrip(trip) => {
+            trip.unit == name && !matches!(trip.by, OutputWiring | OssdShort | InputDiscrepancy | InputSignal)
+        }
+        _ => false,
+    })
 }
 
 fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &[&str]) -> Check {
@@ -201,10 +313,7 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
         let cpus = watch.cpus.iter().enumerate();
         match id {
             "safety_units_become_normal" => {
-                let expects_other = scenario
-                    .expectations
-                    .iter()
-                    .any(|one| matches!(one, Expectation::SafetyTrip(trip) if trip.unit == **name));
+                let expects_other = is_to_trip(scenario, name);
                 let normal = watch.cpus.iter().filter(|cpu| cpu.ticks > 0).count() as u64;
                 n += normal;
                 wanted |= !expects_other;
@@ -248,10 +357,7 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                 }
             }),
             "healthy_units_do_not_trip" => {
-                let expected = scenario
-                    .expectations
-                    .iter()
-                    .any(|one| matches!(one, Expectation::SafetyTrip(trip) if trip.unit == **name));
+                let expected = is_to_trip(scenario, name);
                 if !expected {
                     wanted = true;
                     n += watch.cpus.iter().map(|cpu| cpu.ticks).sum::<u64>();
@@ -289,6 +395,11 @@ pub(super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -
     match expectation {
         Expectation::SafetyTrip(trip) => Some(trips(scenario, run, trip)),
         Expectation::SafetyStaysNormal(name) => Some(unit(scenario, run, name).is_some_and(stays_normal)),
+        Expectation::SafetyRelays(wanted) => {
+            let unit = unit(scenario, run, &wanted.unit)?;
+            let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
+            Some(all.into_iter().all(|relay| unit.conducts(relay) == wanted.closed.contains(&relay)))
+        }
         _ => None,
     }
 }
@@ -327,6 +438,15 @@ pub(super) fn text(expectation: &Expectation) -> Option<String> {
             let within = trip.within.map_or(String::new(), |within| format!(", within {within} ms"));
             Some(format!("safety unit {} detects {} first{cpu}{after}{within}", trip.unit, word(&trip.by)))
         }
+        Expectation::SafetyRelays(wanted) => {
+            let relays: Vec<String> = wanted.closed.iter().map(u8::to_string).collect();
+            let which = if relays.is_empty() {
+                "no relay conducts".to_owned()
+            } else {
+                format!("relays {} conduct", relays.join(" and "))
+            };
+            Some(format!("safety unit {}: {which} at the end", wanted.unit))
+        }
         Expectation::SafetyStaysNormal(name) => Some(format!("safety unit {name} becomes normal and stays so")),
         _ => None,
     }
@@ -340,7 +460,8 @@ pub(super) fn reaction(scenario: &Scenario, run: &Run, first: SimTime) -> [Optio
     let offs = units.iter().map(|(_, unit)| {
         let trips = unit.watch.offs.iter().filter(|off| off.detected >= first).map(|off| off.off);
         let outside = unit.watch.outside.iter().filter(|(at, ..)| *at >= first).filter_map(|(_, _, _, off)| *off);
-        trips.chain(outside).min()
+        let silences = unit.watch.radio_offs.iter().filter(|(_, off)| *off >= first).map(|(_, off)| *off);
+        trips.chain(outside).chain(silences).min()
     });
     let offs: Vec<SimTime> = offs.flatten().collect();
     [detected, offs.iter().min().copied(), offs.iter().max().copied()]

@@ -313,8 +313,9 @@ impl Response {
         if node.blocks.iter().any(|block| matches!(block.kind, BlockKind::MemoryReceive(_))) {
             parts.push(PathPart { what: "radio time-out".to_owned(), ms: ms(configuration.radio.timeout) + 2 });
         }
-        if node.blocks.iter().any(|block| matches!(block.kind, BlockKind::CanReceive(_))) {
-            parts.push(PathPart { what: "CAN age".to_owned(), ms: ms(configuration.can.age) + 2 });
+        if let Some(entries) = can_entries_heard(configuration, node) {
+            // A sender makes one frame a tick, so each entry is renewed once in as many ticks as it has entries.
+            parts.push(PathPart { what: "CAN age and turn".to_owned(), ms: ms(configuration.can.age) + 2 + entries });
         }
         Self { parts }
     }
@@ -333,6 +334,15 @@ impl fmt::Display for Response {
         }
         Ok(())
     }
+}
+
+/// How many entries the nodes have whose bits `node` takes: the most of any.
+fn can_entries_heard(configuration: &Configuration, node: &Node) -> Option<u64> {
+    let senders = node.blocks.iter().filter_map(|block| match &block.kind {
+        BlockKind::CanReceive(from) => configuration.nodes.iter().find(|other| other.name == from.node),
+        _ => None,
+    });
+    senders.map(|sender| sender.can.as_ref().map_or(0, |can| can.entries.len() as u64)).max()
 }
 
 /// Whether a node takes memories or bits of another.

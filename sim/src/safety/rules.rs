@@ -284,8 +284,11 @@ fn hears(network: &Network, own: usize, other: usize) -> bool {
 fn path_ms(network: &Network, one: &Section) -> u32 {
     let has = |kind| one.blocks.iter().any(|block| block.kind == kind);
     let radio = if has(BlockKind::MemoryReceive) { network.radio_timeout_ms + 2 } else { 0 };
-    let can = if has(BlockKind::CanReceive) { u32::from(network.can_age_ms) + 2 } else { 0 };
-    3 + radio + can
+    // Frames of one node are made in turn, one a tick.
+    let heard = one.blocks.iter().filter(|block| block.kind == BlockKind::CanReceive);
+    let owners = heard.filter_map(|block| owner(network, usize::from(block.index)));
+    let turns = owners.map(|owner| network.nodes[owner].can_entries.count_ones()).max();
+    3 + radio + turns.map_or(0, |turns| u32::from(network.can_age_ms) + 2 + turns)
 }
 
 /// How long it takes to see that a pin with these numbers of role and ON signal is no longer ON.

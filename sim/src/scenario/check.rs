@@ -602,6 +602,7 @@ impl Check<'_> {
             }
             Expectation::SafetyTrip(trip) => self.unit_exists(&format!("{path}.unit"), &trip.unit),
             Expectation::SafetyStaysNormal(name) => self.unit_exists(path, name),
+            Expectation::SafetyRelays(relays) => self.unit_exists(&format!("{path}.unit"), &relays.unit),
             Expectation::Consent(_) | Expectation::Campaign(_) | Expectation::Verdict(_) => {}
         }
         let needs_campaign =

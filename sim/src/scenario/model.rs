@@ -8,7 +8,7 @@
 use super::quantity::{
     Bitrate, Drift, Factor, Flow, Power, Rate, Resistance, Share, Size, Temperature, Voltage, Volume,
 };
-use super::safety_faults::{SafetyFault, SafetyTrip};
+use super::safety_faults::{SafetyFault, SafetyRelays, SafetyTrip};
 use super::schema::{choice, section};
 use super::traffic_log::TrafficSource;
 use super::units::SafetyUnit;
@@ -916,6 +916,8 @@ choice! {
         SafetyTrip { SafetyTrip },
         /// The safety unit of this name becomes normal and stays so until the end.
         SafetyStaysNormal(String),
+        /// At the end these relays of a safety unit conduct, and no others.
+        SafetyRelays { SafetyRelays },
         /// Verdict of the run before expectations are judged.
         Verdict(Verdict),
     }

@@ -31,6 +31,8 @@ choice! {
         Adc { AdcHit },
         /// The wire of a pin is wrong.
         Wire { WireHit },
+        /// What one CPU sees of the level of a pin does not move.
+        View { ViewHit },
         /// The device at this input group shows its OFF signal: somebody demands the safety function.
         InputOff(String),
         /// A contact of a relay stays as it is told here.
@@ -41,6 +43,18 @@ choice! {
         MainTransistor { MainHit },
         /// The 3.3 V rail of a CPU has this voltage.
         Rail { RailHit },
+        /// Radio packets that the unit sends are lost.
+        RadioLost { AirHit },
+        /// Bits of radio packets that the unit sends are inverted.
+        RadioCorrupted { AirHit },
+        /// Radio packets that the unit sends name another sender, with a right CRC.
+        RadioForged { AirHit },
+        /// Radio packets that the unit sends come so much later.
+        RadioDelayed(Span),
+        /// Radio packets that the unit sends come once more after this.
+        RadioRepeated(Span),
+        /// Two radio packets each change their places.
+        RadioSwapped,
     }
 }
 
@@ -52,6 +66,7 @@ impl SafetyFault {
             Self::CpuReset(_) | Self::FlashBits(_) => true,
             Self::RamCell(cell) => matches!(cell.defect, CellDefect::Flips),
             Self::C2cLost(hit) | Self::C2cCorrupted(hit) => hit.packets.is_some(),
+            Self::RadioLost(hit) | Self::RadioCorrupted(hit) | Self::RadioForged(hit) => hit.packets.is_some(),
             _ => false,
         }
     }
@@ -206,6 +221,18 @@ choice! {
 }
 
 section! {
+    /// The level of a pin as one CPU sees it.
+    ViewHit {
+        /// Which CPU.
+        cpu: u8 where "1".."2",
+        /// Which pin.
+        pin: u8 where "0".."13",
+        /// Whether it sees it high for ever; otherwise low.
+        high: bool,
+    }
+}
+
+section! {
     /// A relay contact.
     ContactHit {
         /// Which relay.
@@ -246,6 +273,14 @@ section! {
 }
 
 section! {
+    /// Radio packets of a unit.
+    AirHit {
+        /// How many in a row; all until the fault ends where none is written.
+        packets: Option<u32> = "None" where "1".."1000000",
+    }
+}
+
+section! {
     /// A unit and what it is expected to detect first.
     SafetyTrip {
         /// Name of the unit.
@@ -258,6 +293,16 @@ section! {
         after: Option<Span> = "None" where "0ms".."24h",
         /// At the latest this long after the first injection acted.
         within: Option<Span> = "None" where "0ms".."24h",
+    }
+}
+
+section! {
+    /// Relays of a unit.
+    SafetyRelays {
+        /// Name of the unit.
+        unit: String,
+        /// The relays that conduct.
+        closed: Vec<u8> = "[]",
     }
 }
 

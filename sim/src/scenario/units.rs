@@ -22,6 +22,8 @@ section! {
         node: String,
         /// From power-good or a reset to the first step of a CPU.
         boot: Span = "10ms" where "0ms".."10s",
+        /// Serial number in its production data; that of the configuration where none is written.
+        serial: Option<u32> = "None" => "SSR-066 SSR-067",
         /// The CPU that drives each pin.
         cpu1: SafetyCpu = "()",
         /// The CPU that drives the main transistor.
@@ -47,6 +49,8 @@ section! {
         clock_drift: Drift = "0ppm" where "-50000ppm".."50000ppm" => "SSR-013",
         /// What its logic takes of each tick, in its own time; above 812.5 us the unit must go to the safe state.
         logic_time: Span = "300us" where "0us".."10ms" => "SSR-014",
+        /// Release of its firmware; both CPUs and all units must run the same.
+        release: u32 = "1" where "1".."1000" => "SSR-062 SSR-079",
     }
 }
 

@@ -107,6 +107,12 @@ impl CanId {
     }
 }
 
+impl From<Id> for CanId {
+    fn from(id: Id) -> Self {
+        Self(id)
+    }
+}
+
 impl fmt::Display for CanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

@@ -140,7 +140,7 @@ pub(crate) fn counts(millivolts: u32, ppm: u32) -> u16 {
 
 /// A signal in the slots of tick `tick`.
 pub(crate) fn waveform(signal: Signal, tick: u32) -> u16 {
-    let slots = |first: u32, count: u32| ((1_u32 << count) - 1 << first) as u16;
+    let slots = |first: u32, count: u32| (((1_u32 << count) - 1) << first) as u16;
     let pulse = |kind: usize| {
         let phase = tick % FRAME_TICKS;
         if phase == 0 || phase == GAP_TICKS[kind] { slots(PULSE_SLOT, PULSE_SLOTS) } else { 0 }
@@ -173,6 +173,7 @@ pub(crate) enum Outside {
 }
 
 /// One of the two CPUs with what a reset clears and what it does not.
+#[derive(Clone)]
 pub(crate) struct Channel<C> {
     pub(crate) cpu: C,
     pub(crate) ram: Ram,
@@ -249,6 +250,7 @@ struct Samples {
 }
 
 /// A unit.
+#[derive(Clone)]
 pub(crate) struct Unit {
     pub(crate) one: Channel<Cpu1>,
     pub(crate) two: Channel<Cpu2>,
@@ -286,16 +288,17 @@ const POWER_ON: BootInputs =
 /// without a configuration, which the test would then miss.
 const SHORT_RUN_TICKS: u32 = 12_000;
 
-/// The CPUs of a unit right before they read the configuration, with their ticks since reset; and CPU2 while it has read
-/// nothing of the flash yet.
+/// The CPUs of a unit right before they read the configuration, with their ticks since reset; and both while they have
+/// read nothing of the flash yet.
 struct Begun {
     one: (Cpu1, Ram, u32),
     two: (Cpu2, Ram, u32),
+    early_one: (Cpu1, Ram, u32),
     early_two: (Cpu2, Ram, u32),
 }
 
-/// CPU2 tests its RAM for longer than this.
-const EARLY_TICKS: u32 = 350;
+/// Each CPU tests its RAM for longer than this.
+const EARLY_TICKS: [u32; 2] = [55, 350];
 
 /// Inputs of a healthy unit that is off.
 fn quiet(cpu: usize, tick: u32) -> TickInputs<'static> {
@@ -322,21 +325,27 @@ fn begun(serial: u32) -> &'static Begun {
     let place = SERIALS.iter().position(|known| *known == serial).expect("a serial number of the bench");
     BEGUN[place].get_or_init(|| {
         let (mut one, mut ram, flash) = (Cpu1::boot(&POWER_ON), Ram::new(), Flash::blank(1, serial));
-        let mut step =
-            |tick| one.step(Instant::from_micros(u64::from(tick) * 1_000), &quiet(0, tick), &mut ram, &flash);
-        let tick = (1..3_000).find(|tick| knows_serial(&step(*tick))).expect("CPU1 comes to the configuration");
+        let step = |tick, one: &mut Cpu1, ram: &mut Ram| {
+            one.step(Instant::from_micros(u64::from(tick) * 1_000), &quiet(0, tick), ram, &flash)
+        };
+        for tick in 1..=EARLY_TICKS[0] {
+            step(tick, &mut one, &mut ram);
+        }
+        let early_one = (one.clone(), ram.clone(), EARLY_TICKS[0]);
+        let knows = |tick: &u32| knows_serial(&step(*tick, &mut one, &mut ram));
+        let tick = (EARLY_TICKS[0] + 1..3_000).find(knows).expect("CPU1 comes to the configuration");
         let first = (one, ram, tick);
         let (mut two, mut ram, flash) = (Cpu2::boot(POWER_ON), Ram::new(), Flash::blank(2, serial));
-        let mut step = |tick, two: &mut Cpu2, ram: &mut Ram| {
+        let step = |tick, two: &mut Cpu2, ram: &mut Ram| {
             two.step(Instant::from_micros(u64::from(tick) * 1_000), &quiet(1, tick), ram, &flash)
         };
-        for tick in 1..=EARLY_TICKS {
+        for tick in 1..=EARLY_TICKS[1] {
             step(tick, &mut two, &mut ram);
         }
-        let early_two = (two.clone(), ram.clone(), EARLY_TICKS);
+        let early_two = (two.clone(), ram.clone(), EARLY_TICKS[1]);
         let knows = |tick: &u32| knows_serial(&step(*tick, &mut two, &mut ram));
-        let tick = (EARLY_TICKS + 1..3_000).find(knows).expect("CPU2 comes to the configuration");
-        Begun { one: first, two: (two, ram, tick), early_two }
+        let tick = (EARLY_TICKS[1] + 1..3_000).find(knows).expect("CPU2 comes to the configuration");
+        Begun { one: first, two: (two, ram, tick), early_one, early_two }
     })
 }
 
@@ -388,7 +397,7 @@ impl Unit {
     /// The same for a run of any length; its start takes more time.
     pub(crate) fn long(serial: u32, configuration: &[u8]) -> Self {
         let begun = begun(serial);
-        Self::copied(&begun.one, &begun.early_two, serial, configuration)
+        Self::copied(&begun.early_one, &begun.early_two, serial, configuration)
     }
 
     fn copied(one: &(Cpu1, Ram, u32), two: &(Cpu2, Ram, u32), serial: u32, configuration: &[u8]) -> Self {
@@ -612,6 +621,7 @@ impl Unit {
 }
 
 /// Units that hear each other over radio and CAN.
+#[derive(Clone)]
 pub(crate) struct Net(pub(crate) Vec<Unit>);
 
 impl Net {

@@ -329,16 +329,19 @@ fn the_response_time_holds_the_path() {
     plan.own().pins[0] = input_pin(Signal::D, Signal::Low);
     assert_eq!(least(&mut plan), Some(12));
     plan.own().blocks.push(block(BlockKind::CanReceive, 1, 0, &[], 0));
-    assert_eq!(least(&mut plan), Some(12 + 35 + 2));
+    assert_eq!(least(&mut plan), Some(12 + 35 + 2 + 1));
+    plan.nodes[1].can_entries = 0b1_1110;
+    assert_eq!(least(&mut plan), Some(12 + 35 + 2 + 4), "four entries take turns");
+    plan.nodes[1].can_entries = 0b10;
     plan.own().blocks.push(block(BlockKind::MemoryReceive, 1, 3, &[], 0));
-    assert_eq!(least(&mut plan), Some(12 + 35 + 2 + 100 + 2));
+    assert_eq!(least(&mut plan), Some(12 + 38 + 100 + 2));
     // The pins of the node that is heard count as well.
     plan.nodes[1].section.pins[5] = COMBINED;
-    assert_eq!(least(&mut plan), Some(12 + 35 + 2 + 100 + 2), "its inputs are faster");
+    assert_eq!(least(&mut plan), Some(12 + 38 + 100 + 2), "its inputs are faster");
     plan.own().pins[0] = input_pin(Signal::High, Signal::Low);
-    assert_eq!(least(&mut plan), Some(3 + 5 + 35 + 2 + 100 + 2), "its combined pin is slower");
+    assert_eq!(least(&mut plan), Some(3 + 5 + 38 + 100 + 2), "its combined pin is slower");
     plan.nodes[1].section.pins[6] = input_pin(Signal::InverseC, Signal::Low);
-    assert_eq!(least(&mut plan), Some(3 + 9 + 35 + 2 + 100 + 2), "its pulsed input is slower still");
+    assert_eq!(least(&mut plan), Some(3 + 9 + 38 + 100 + 2), "its pulsed input is slower still");
     plan.own().blocks.clear();
     assert_eq!(least(&mut plan), Some(4), "nobody is heard");
     plan.response = 120_001;

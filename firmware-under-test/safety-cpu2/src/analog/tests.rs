@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use safety_common::configuration::section;
 use safety_common::io::Mode;
 
+use safety_common::PINS;
+
 use super::*;
 use crate::testing::{Bench, SectionSpec};
 
@@ -117,14 +119,14 @@ fn scores_weigh_outside_four_times() {
         volts
     };
     for _ in 0..1_000 {
-        assert_eq!(comparison.judge(&with(6_000), 1_000, 5), Ok(()));
-        assert_eq!(comparison.judge(&with(4_000), 1_000, 5), Ok(()));
+        assert_eq!(comparison.judge(&with(6_000), 1_000, 5, 0), Ok(()));
+        assert_eq!(comparison.judge(&with(4_000), 1_000, 5, 0), Ok(()));
     }
     for _ in 0..100 {
-        assert_eq!(comparison.judge(&with(6_001), 1_000, 5), Ok(()));
-        (0..4).for_each(|_| assert_eq!(comparison.judge(&with(5_000), 1_000, 5), Ok(())));
+        assert_eq!(comparison.judge(&with(6_001), 1_000, 5, 0), Ok(()));
+        (0..4).for_each(|_| assert_eq!(comparison.judge(&with(5_000), 1_000, 5, 0), Ok(())));
     }
-    let trips: vec::Vec<bool> = (0..5).map(|_| comparison.judge(&with(3_999), 1_000, 5).is_err()).collect();
+    let trips: vec::Vec<bool> = (0..5).map(|_| comparison.judge(&with(3_999), 1_000, 5, 0).is_err()).collect();
     assert_eq!(trips, [false, false, false, false, true], "4 x 5 is reached with the fifth");
 }
 
@@ -132,7 +134,7 @@ fn scores_weigh_outside_four_times() {
 #[test]
 fn four_scans_are_kept() {
     let mut comparison = Comparison::default();
-    let outside = |comparison: &mut Comparison| comparison.clone().judge(&[20_000; CHANNELS], 1_000, 1).is_err();
+    let outside = |comparison: &mut Comparison| comparison.clone().judge(&[20_000; CHANNELS], 1_000, 1, 0).is_err();
     comparison.keep([20_000; CHANNELS]);
     for kept in 1..=5 {
         comparison.keep([0; CHANNELS]);
@@ -170,4 +172,32 @@ proptest! {
             }
         }
     }
+}
+
+/// SSR-033: a quarter of the scans outside, as pulses bring it, trips a still channel and never a busy one; both trip in the
+/// debounce time if all are outside.
+#[test]
+fn a_quarter_outside_is_legal_on_a_busy_channel_only() {
+    let first_trip = |busy: u16, outside: &dyn Fn(u32) -> bool| {
+        let mut comparison = Comparison::default();
+        comparison.keep([24_000; CHANNELS]);
+        let row = |outside: bool| [if outside { 0 } else { 24_000 }; CHANNELS];
+        (1..=5_000u32).find(|tick| comparison.judge(&row(outside(*tick)), 1_000, 20, busy).is_err())
+    };
+    let pulses = |tick: u32| tick % 8 < 2;
+    assert!(first_trip(0, &pulses).is_some_and(|ticks| ticks < 330));
+    assert_eq!(first_trip(0x3FFF, &pulses), first_trip(0, &pulses), "supply and SIO_PWR are never busy");
+    for busy in [0, 0x3FFF] {
+        assert_eq!(first_trip(busy, &|_| true), Some(20));
+    }
+    let pins_only = |share: u32| {
+        let mut comparison = Comparison::default();
+        comparison.keep([24_000; CHANNELS]);
+        (1..=5_000u32).find(|tick| {
+            let mut row = [24_000; CHANNELS];
+            row[..PINS].fill(if tick % share == 0 { 0 } else { 24_000 });
+            comparison.judge(&row, 1_000, 20, 0x3FFF).is_err()
+        })
+    };
+    assert_eq!([4, 3, 2].map(pins_only), [None; 3], "up to one in two");
 }

@@ -591,7 +591,29 @@ fn the_response_time_must_hold_the_path() {
         radio(spec);
         spec.nodes[0].section.blocks.push(block_spec(BlockKind::CanReceive, 1, 0, &NONE, 0));
     };
-    assert_eq!(least(&both), 3 + 100 + 2 + 35 + 2);
+    assert_eq!(least(&both), 3 + 100 + 2 + 35 + 2 + 1);
+    let heard = |on: Signal, entries: u16| {
+        move |spec: &mut ConfigurationSpec| {
+            both(spec);
+            spec.nodes[1].can_entries = entries;
+            spec.nodes[1].section.pin(7, Role::Input, on, Signal::Low);
+        }
+    };
+    assert_eq!(
+        least(&heard(Signal::High, 0b10)),
+        3 + 1 + 100 + 2 + 35 + 2 + 1,
+        "a static input of the node that is heard"
+    );
+    assert_eq!(
+        least(&heard(Signal::B, 0b1110)),
+        3 + 9 + 100 + 2 + 35 + 2 + 3,
+        "a pulsed one, and three entries in turn"
+    );
+    let alone = |spec: &mut ConfigurationSpec| {
+        heard(Signal::B, 0b1110)(spec);
+        spec.nodes[0].section.blocks.clear();
+    };
+    assert_eq!(least(&alone), 3, "nobody is heard");
 }
 
 /// The largest configuration of one unit: 14 groups on each side and 128 blocks.

@@ -133,7 +133,7 @@ fn an_output_that_obeys_in_time_does_not_trip() {
     }
 }
 
-/// A pin that is fed from outside is no matter of this CPU: its transistor is off (SSR-036).
+/// SSR-036: a pin that is fed from outside is no matter of this CPU: its transistor is off.
 #[test]
 fn a_short_to_the_supply_is_not_disobedience() {
     let mut bench = Bench::normal(section(Signal::High, Signal::Low));

@@ -299,18 +299,9 @@ enum Disturbs {
 fn disturbs(injection: &Injection) -> Disturbs {
     use FaultKind as Kind;
     match injection.fault.kind {
-        Kind::BitErrors(_)
-        | Kind::Burst(_)
-        | Kind::FrameHit(_)
-        | Kind::OpenBus
-        | Kind::StuckDominant
-        | Kind::StuckRecessive
-        | Kind::Babbling(_) => Disturbs::Bus,
-        Kind::FrameLoss(_)
-        | Kind::ReceiveOverrun(_)
-        | Kind::Unplugged
-        | Kind::ControllerSlow(_)
-        | Kind::ControllerStopped => Disturbs::Nodes,
+        Kind::OpenBus | Kind::StuckDominant | Kind::StuckRecessive | Kind::Babbling(_) => Disturbs::Bus,
+        Kind::Unplugged | Kind::ControllerSlow(_) | Kind::ControllerStopped => Disturbs::Nodes,
+        // Frames that are hit, lost or overrun are noted one by one when it happens.
         _ => Disturbs::Nothing,
     }
 }

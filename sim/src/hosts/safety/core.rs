@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use safety_common::fault::Detection;
+use safety_common::fault::{Fault, Reaction};
 use safety_common::io::{
-    BootInputs, C2cReceived, CanReceived, FlashCommand, FlashResult, Forward, LogicTrace, Mode, ResetCause, Retained,
-    TickInputs, TickOutputs,
+    BootInputs, C2cReceived, CanReceived, FlashCommand, FlashResult, Forward, Levels, LogicTrace, Mode, ResetCause,
+    Retained, TickInputs, TickOutputs,
 };
 use safety_common::{DIVIDER_PPM, PINS, RAIL_DIVIDER_PPM};
 use safety_cpu1::Cpu1;
@@ -139,10 +139,51 @@ pub struct Core {
     pub no_deadline: bool,
     /// When the watchdog was last served.
     pub served: SimTime,
+    /// Levels that it sees wrongly: who put the fault in, the pin, and whether it sees it high.
+    pub views: Vec<(u16, u8, bool)>,
     /// Faults of the converter with who put them in.
     pub adc: Vec<(u16, AdcChannel, AdcFault)>,
+    /// A test's control: what is detected here leads to nothing. No scenario can ask for it.
+    pub muffle: Option<Muffle>,
     operation: Option<(SimTime, FlashCommand)>,
     last_logic_ns: u64,
+}
+
+/// Wraps the outputs of a CPU so that one of its diagnostics is without effect: a scenario that passes all the same
+/// does not show that diagnostic.
+#[derive(Clone, Debug)]
+pub struct Muffle {
+    fault: Fault,
+    before: TickOutputs,
+    acted: bool,
+    held: bool,
+}
+
+impl Muffle {
+    /// Makes the detection of `fault` ineffective.
+    #[must_use]
+    pub fn new(fault: Fault) -> Self {
+        Self { fault, before: TickOutputs::default(), acted: false, held: false }
+    }
+
+    /// The outputs as the board gets them: from the step that detects the fault on, those of the step before.
+    fn pass(&mut self, mut out: TickOutputs) -> TickOutputs {
+        let count = out.detections.len();
+        out.detections.retain(|one| one.fault != self.fault);
+        let detects = out.detections.len() < count;
+        match self.fault.reaction() {
+            Reaction::SafeState => self.acted |= detects,
+            Reaction::AffectedOff => self.held |= detects,
+        }
+        if self.acted {
+            return self.before.clone();
+        }
+        if self.held {
+            out.pins = self.before.pins;
+        }
+        self.before = TickOutputs { detections: heapless::Vec::new(), reset: None, flash: None, ..out.clone() };
+        out
+    }
 }
 
 /// What a CPU sees at the start of a tick beside what it holds itself.
@@ -196,7 +237,9 @@ impl Core {
             overload: None,
             no_deadline: false,
             served: SimTime::ZERO,
+            views: Vec::new(),
             adc: Vec::new(),
+            muffle: None,
             operation: None,
             last_logic_ns: 0,
         }
@@ -256,7 +299,7 @@ impl Core {
             tick: self.clock.tick(),
             logic_time_ns: u32::try_from(self.last_logic_ns).unwrap_or(u32::MAX),
             analog: self.analog(around),
-            levels: around.seen.levels,
+            levels: self.levels(around),
             drivers: around.seen.drivers,
             relay_feedback: around.contacts,
             sio_power_in_dip: dip.map_or(0, |mv| self.counts(AdcChannel::SioPower, mv)),
@@ -277,6 +320,7 @@ impl Core {
             Firmware::Two(cpu) => cpu.step(clock, &inputs, &mut ram, &flash),
         };
         let touched = Touched { ram: (ram.lowest, ram.highest), flash: (flash.lowest.get(), flash.highest.get()) };
+        let out = self.muffled(out);
         if let Some(command) = out.flash {
             let takes = if matches!(command, FlashCommand::EraseConfiguration) { ERASE_TIME } else { ROW_TIME };
             self.operation = Some((now + takes, command));
@@ -295,7 +339,14 @@ impl Core {
             Firmware::Two(cpu) => cpu.deadline(clock),
         };
         self.served = now;
-        Some(out)
+        Some(self.muffled(out))
+    }
+
+    fn muffled(&mut self, out: TickOutputs) -> TickOutputs {
+        match &mut self.muffle {
+            None => out,
+            Some(muffle) => muffle.pass(out),
+        }
     }
 
     fn received(&mut self, now: SimTime) -> Vec<C2cReceived> {
@@ -316,6 +367,16 @@ impl Core {
         self.operation = None;
         self.flash.carry_out(&command);
         Some(FlashResult::Done)
+    }
+
+    fn levels(&self, around: &Around) -> [Levels; PINS] {
+        let mut levels = around.seen.levels;
+        for (_, pin, high) in &self.views {
+            if let Some(level) = levels.get_mut(usize::from(*pin)) {
+                *level = if *high { Levels { high: u16::MAX, low: 0 } } else { Levels { high: 0, low: u16::MAX } };
+            }
+        }
+        levels
     }
 
     fn analog(&self, around: &Around) -> safety_common::io::AnalogCounts {
@@ -368,11 +429,4 @@ fn taken<T>(queue: &mut VecDeque<Arriving<T>>, now: SimTime) -> Vec<T> {
         list.extend(queue.pop_front().map(|one| one.what));
     }
     list
-}
-
-/// The first internal fault among detections.
-#[must_use]
-pub fn internal(detections: &[Detection]) -> Option<Detection> {
-    let is_internal = |one: &&Detection| one.fault.reaction() == safety_common::fault::Reaction::SafeState;
-    detections.iter().find(is_internal).copied()
 }

@@ -9,7 +9,7 @@ use crate::scenario::{Device, SafetyUnit};
 
 /// What a group's device follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follows {
+enum Follows {
     /// What people do.
     Operations,
     /// ON below this coolant temperature, in 0.1 degC.

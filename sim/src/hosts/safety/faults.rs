@@ -5,6 +5,7 @@
 use bevy_ecs::prelude::World;
 use safety_common::io::ResetCause;
 
+use super::air::Air;
 use super::core::{AdcChannel, AdcFault};
 use super::memory::{CellFault, CellPlace};
 use super::pins::Wiring;
@@ -57,6 +58,12 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
     match kind {
         SafetyFault::C2cLost(hit) => begin_line(unit, number, hit, true),
         SafetyFault::C2cCorrupted(hit) => begin_line(unit, number, hit, false),
+        SafetyFault::RadioLost(hit) => air(unit, number).lose = hit.packets.unwrap_or(u32::MAX),
+        SafetyFault::RadioCorrupted(hit) => air(unit, number).corrupt = hit.packets.unwrap_or(u32::MAX),
+        SafetyFault::RadioForged(hit) => air(unit, number).forge = hit.packets.unwrap_or(u32::MAX),
+        SafetyFault::RadioDelayed(by) => air(unit, number).delay = Some(*by),
+        SafetyFault::RadioRepeated(after) => air(unit, number).repeat = Some(*after),
+        SafetyFault::RadioSwapped => air(unit, number).swap = true,
         SafetyFault::CpuHalted(of) => {
             let core = &mut unit.cores[index(of.cpu)];
             core.halted = true;
@@ -91,14 +98,17 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
             let (channel, healthy) = (channel(&hit.channel), core.counts(channel(&hit.channel), 12_000));
             core.adc.push((number, channel, error(&hit.error)));
             let shown = core.counts(channel, 12_000);
-            return Some(format!(
-                "12 V would be {shown} counts instead of {healthy} at this channel of CPU{}",
-                hit.cpu
-            ));
+            return Some(format!("12 V at {channel:?} of CPU{} would be {shown} counts instead of {healthy}", hit.cpu));
         }
         SafetyFault::Wire(wire) => {
             unit.pins.wiring[usize::from(wire.pin)] = wiring(&wire.is);
             return Some(format!("the wire of pin {} is {:?}", wire.pin, unit.pins.wiring[usize::from(wire.pin)]));
+        }
+        SafetyFault::View(hit) => {
+            let core = &mut unit.cores[index(hit.cpu)];
+            core.views.push((number, hit.pin, hit.high));
+            let level = if hit.high { "high" } else { "low" };
+            return Some(format!("CPU{} sees pin {} {level} for ever", hit.cpu, hit.pin));
         }
         SafetyFault::InputOff(input) => {
             let group = unit.input_groups.iter().position(|name| name == input)?;
@@ -129,6 +139,12 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
         }
     }
     None
+}
+
+/// The radio channel; proven by the first packet that it hits.
+const fn air(unit: &mut Unit, number: u16) -> &mut Air {
+    unit.air.owner = number;
+    &mut unit.air
 }
 
 fn conducts(on: bool) -> &'static str {
@@ -218,6 +234,7 @@ fn end_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safety
         SafetyFault::NoDeadline(of) => unit.cores[index(of.cpu)].no_deadline = false,
         SafetyFault::RamCell(cell) => unit.cores[index(cell.cpu)].ram.remove(number),
         SafetyFault::Adc(hit) => unit.cores[index(hit.cpu)].adc.retain(|(owner, ..)| *owner != number),
+        SafetyFault::View(hit) => unit.cores[index(hit.cpu)].views.retain(|(owner, ..)| *owner != number),
         SafetyFault::Wire(WireHit { pin, .. }) => unit.pins.wiring[usize::from(*pin)] = Wiring::Sound,
         SafetyFault::InputOff(input) => {
             if let Some(group) = unit.input_groups.iter().position(|name| name == input) {
@@ -240,6 +257,12 @@ fn end_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safety
             unit.set_main(context);
         }
         SafetyFault::Rail(rail) => unit.rails[index(rail.cpu)] = super::unit::RAIL_MV,
+        SafetyFault::RadioLost(_) => unit.air.lose = 0,
+        SafetyFault::RadioCorrupted(_) => unit.air.corrupt = 0,
+        SafetyFault::RadioForged(_) => unit.air.forge = 0,
+        SafetyFault::RadioDelayed(_) => unit.air.delay = None,
+        SafetyFault::RadioRepeated(_) => unit.air.repeat = None,
+        SafetyFault::RadioSwapped => unit.air.swap = false,
         SafetyFault::CpuReset(_) | SafetyFault::FlashBits(_) => {}
     }
 }

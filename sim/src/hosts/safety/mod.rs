@@ -8,6 +8,7 @@
 //! A *core* is one CPU with what hangs at it alone, a *unit* is two of them with what they share. CPUs are numbered 1 and 2 in
 //! records, 0 and 1 in code.
 
+pub mod air;
 pub mod clock;
 pub mod core;
 mod devices;
@@ -23,10 +24,10 @@ use protocol::Frame;
 use safety_common::flash_map;
 use safety_common::io::{Bytes, CanReceived, CanTransmit, ResetCause};
 
-use self::core::{Arriving, Core, CoreOptions};
+use self::core::{Core, CoreOptions};
 use self::devices::Devices;
 use self::memory::{Contents, Flash, Ram};
-use self::unit::{Outside, Unit};
+use self::unit::{Outside, Parts, Unit};
 use super::{Defect, FirmwareDefect};
 use crate::bus::{self, ControllerOptions, Filter, Recovery};
 use crate::event::{Context, Event, TwinBuilder};
@@ -40,17 +41,13 @@ use crate::scenario::{SafetyCpu, SafetyUnit, Scenario};
 
 pub use record::SafetyRecord;
 
-/// Radio packets are this long on the air (own number).
-const AIR_TIME: Span = Span::from_millis(2);
 /// Code of each image (own number): real code would fill the slot more or less.
 const CODE_LEN: usize = 96 * 1024;
-/// The release that all units run: its id. Its hash is made over both images.
-const RELEASE_ID: u32 = 0x0001_0000;
 /// Devices look at the coolant loop this often.
 const PLANT_TICKS: u32 = 10;
 
 /// What happens at a unit; `cpu` is 0 or 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Hash)]
 pub enum SafetyEvent {
     /// The boot time of a CPU has passed.
     Boot {
@@ -149,7 +146,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
         attach(builder, scenario, &mut units, index, setup);
     }
     let any = !units.entities.is_empty();
-    builder.resource(units);
+    builder.observer_resource(units);
     builder.on(Event::SAFETY, |world, context, event| {
         if let Event::Safety(event) = event
             && let Err(defect) = handle(world, context, event)
@@ -176,16 +173,17 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
     power::attach(builder, node, Branch::Safety, NodeOptions::safety());
     let section = compiled.network.nodes[own].section.clone();
     let devices = Devices::new(setup, &compiled.names[own].inputs);
-    let cores = [0, 1].map(|cpu| core_of(scenario, setup, compiled, own, cpu));
-    builder.world.entity_mut(entity).insert(Unit::new(
+    let cores = [0, 1].map(|cpu| core_of(setup, compiled, own, cpu));
+    builder.world.entity_mut(entity).insert(Unit::new(Parts {
         index,
         node,
         cores,
         section,
         devices,
-        compiled.names[own].inputs.clone().into(),
-        setup.relay_move,
-    ));
+        input_groups: compiled.names[own].inputs.clone().into(),
+        relay_move: setup.relay_move,
+        radio_timeout: Span::from_millis(u64::from(compiled.network.radio_timeout_ms)),
+    }));
     let before = u8::try_from(units.feeds.len()).unwrap_or(0);
     for (n, feed) in setup.feeds.iter().enumerate() {
         units.feeds.push((index, feed.relay, before + u8::try_from(n).unwrap_or(0)));
@@ -213,29 +211,28 @@ fn attach_bus(builder: &mut TwinBuilder, node: NodeId) {
     bus::attach(builder, node, &options);
 }
 
-fn core_of(scenario: &Scenario, setup: &SafetyUnit, compiled: &Compiled, own: usize, cpu: usize) -> Core {
-    let SafetyCpu { clock_offset, clock_drift, logic_time } = if cpu == 0 { &setup.cpu1 } else { &setup.cpu2 };
+fn core_of(setup: &SafetyUnit, compiled: &Compiled, own: usize, cpu: usize) -> Core {
+    let SafetyCpu { clock_offset, clock_drift, logic_time, release } = if cpu == 0 { &setup.cpu1 } else { &setup.cpu2 };
     let options =
         CoreOptions { boot: setup.boot + *clock_offset, ppm: clock_drift.ppm(), logic_ns: logic_time.as_nanos() };
-    let codes = [code(1), code(2)];
+    let codes = [code(*release), code(release + 0x1_0000)];
     let both = [&codes[0][..], &codes[1][..]].concat();
-    let [release_hash, ..] = chaskey::tag([RELEASE_ID, 0, 0, 0], &both);
+    let [release_hash, ..] = chaskey::tag([*release, 0, 0, 0], &both);
     let flash = Flash::new(&Contents {
         cpu: u8::try_from(cpu + 1).unwrap_or(0),
         code: &codes[cpu],
-        release: (RELEASE_ID, release_hash),
-        serial: compiled.network.nodes[own].serial,
+        release: (*release, release_hash),
+        serial: setup.serial.unwrap_or(compiled.network.nodes[own].serial),
         password: compiled.network.password,
         configuration: &compiled.bytes,
     });
     let words = if cpu == 0 { safety_cpu1::RAM_WORDS } else { safety_cpu2::RAM_WORDS };
-    let _ = scenario;
     Core::new(cpu, options, Ram::new(words), flash)
 }
 
 /// Bytes that stand for the code of a CPU's image; the same in every run, as a release is.
-fn code(cpu: u32) -> Vec<u8> {
-    let mut state = 0x2545_F491u32.wrapping_mul(cpu);
+fn code(release: u32) -> Vec<u8> {
+    let mut state = 0x2545_F491u32.wrapping_mul(release);
     let next = |state: &mut u32| {
         *state ^= *state << 13;
         *state ^= *state >> 17;
@@ -248,12 +245,6 @@ fn code(cpu: u32) -> Vec<u8> {
 fn unit_of(world: &mut World, unit: u8) -> Option<Mut<'_, Unit>> {
     let entity = *world.resource::<Units>().entities.get(usize::from(unit))?;
     world.get_mut::<Unit>(entity)
-}
-
-/// Does something with the unit at a node; `None` if there is none.
-pub(crate) fn with_unit<T>(world: &mut World, node: NodeId, what: impl FnOnce(&mut Unit) -> T) -> Option<T> {
-    let index = Units::of(world, node)?;
-    unit_of(world, index).map(|mut unit| what(&mut unit))
 }
 
 fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> Result<(), Defect> {
@@ -427,12 +418,17 @@ fn carry_out(world: &mut World, context: &mut Context<'_>, unit: u8, outside: Ou
 
 /// A radio packet goes to every other unit.
 fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Bytes) {
-    let at = context.now + AIR_TIME;
+    let Some(mut sender) = unit_of(world, from) else { return };
+    let before = sender.air.hit;
+    let arriving = sender.air.pass(context.now, packet);
+    if sender.air.hit != before {
+        let (node, injection) = (sender.node, sender.air.owner);
+        context.record(SafetyRecord::Injected { node, injection }.into());
+    }
     for entity in world.resource::<Units>().entities.clone() {
-        if let Some(mut unit) = world.get_mut::<Unit>(entity).filter(|unit| unit.index != from)
-            && unit.cores[0].firmware.is_some()
-        {
-            unit.cores[0].radio.push_back(Arriving { at, what: packet.clone() });
+        let Some(mut unit) = world.get_mut::<Unit>(entity).filter(|unit| unit.index != from) else { continue };
+        for one in &arriving {
+            unit.hear(one.clone(), one.what == *packet);
         }
     }
 }

@@ -353,7 +353,7 @@ mod tests {
         pins[3] = 0b0000_0011_0000_0000;
         let now = Play { start: SimTime::from_nanos(5 * MS), length: MS, cut: SimTime::NEVER, pins };
         let before = Play { start: SimTime::from_nanos(4 * MS), pins: [0; PINS], ..now };
-        let plays = [Play { start: SimTime::from_nanos(6 * MS), ..now }, now, before, Play::NONE];
+        let plays = [Play { start: SimTime::from_nanos(6 * MS), ..before }, now, before, Play::NONE];
         let own = Window { from: SimTime::from_nanos(5 * MS), length: MS };
         assert_eq!(conducting(&plays, &own)[3], pins[3]);
         // A quarter of a tick later: four slots earlier in the window, and the next table's first four at its end.

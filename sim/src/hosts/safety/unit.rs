@@ -11,10 +11,10 @@
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
-use safety_common::configuration::Role;
 use safety_common::io::{Bytes, CanTransmit, Forward, LogicTrace, ResetCause, TickOutputs};
 use safety_common::{PINS, RELAYS, SLOTS};
 
+use super::air::Air;
 use super::core::{Around, Arriving, Core, Effects};
 use super::pins::{Feed, Pins, Play, Plays, Window};
 use super::record::SafetyRecord;
@@ -84,6 +84,8 @@ pub struct Unit {
     pub cores: [Core; 2],
     /// Links to CPU1 and to CPU2.
     pub lines: [Line; 2],
+    /// What becomes of its radio packets.
+    pub air: Air,
     /// What it runs, to look at.
     pub section: Section,
     /// Names of its input groups.
@@ -119,18 +121,31 @@ pub struct Unit {
     pub watch: Watch,
 }
 
+/// What a unit is made of.
+pub struct Parts {
+    /// Its place among the units, from 0.
+    pub index: u8,
+    /// Its node on bus and supply.
+    pub node: NodeId,
+    /// CPU1 and CPU2.
+    pub cores: [Core; 2],
+    /// What it runs.
+    pub section: Section,
+    /// Devices at the input groups.
+    pub devices: Devices,
+    /// Names of its input groups.
+    pub input_groups: Arc<[String]>,
+    /// Time from the command of a relay to the move of its contact.
+    pub relay_move: Span,
+    /// The configured time-out of the radio.
+    pub radio_timeout: Span,
+}
+
 impl Unit {
     /// A unit without supply.
     #[must_use]
-    pub fn new(
-        index: u8,
-        node: NodeId,
-        cores: [Core; 2],
-        section: Section,
-        devices: Devices,
-        input_groups: Arc<[String]>,
-        relay_move: Span,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { index, node, cores, section, devices, input_groups, relay_move, radio_timeout } = parts;
         let pins = Pins {
             sources: devices.sources(&section),
             wiring: [super::pins::Wiring::Sound; PINS],
@@ -142,7 +157,8 @@ impl Unit {
             node,
             cores,
             lines: [Line::default(); 2],
-            watch: Watch::new(&section),
+            air: Air::default(),
+            watch: Watch::new(&section, radio_timeout),
             section,
             shown: devices.all(),
             input_groups,
@@ -410,7 +426,7 @@ impl Unit {
             context.record(SafetyRecord::Injected { node: self.node, injection }.into());
         }
         let ends = now + self.cores[cpu].clock.true_span(logic);
-        self.watch.stepped(cpu, now, logic, &self.cores[cpu].clock, touched, &out);
+        self.watch.stepped(cpu, now, logic, touched, &out);
         self.follow(context, cpu, &out, ends)
     }
 
@@ -435,7 +451,7 @@ impl Unit {
     /// The hardware timer's interrupt.
     pub fn deadline(&mut self, context: &mut Context<'_>, cpu: usize) -> Outside {
         let Some(out) = self.cores[cpu].deadline(context.now) else { return Outside::default() };
-        self.watch.overrun(cpu, self.cores[cpu].logic_ns());
+        self.watch.overrun(cpu);
         self.follow(context, cpu, &out, context.now)
     }
 
@@ -542,11 +558,17 @@ impl Unit {
         }
     }
 
-    /// The pins of output groups.
-    #[must_use]
-    pub fn output_pins(&self) -> u16 {
-        let is_output = |role: Role| matches!(role, Role::Output | Role::Combined);
-        self.section.pins.iter().enumerate().fold(0, |bits, (n, pin)| bits | u16::from(is_output(pin.role)) << n)
+    /// A radio packet comes to it; `sound` if it is as it was sent. Late ones stand behind those that come before them.
+    pub fn hear(&mut self, packet: Arriving<Bytes>, sound: bool) {
+        if self.cores[0].firmware.is_none() {
+            return;
+        }
+        if sound {
+            self.watch.heard(packet.at);
+        }
+        let queue = &mut self.cores[0].radio;
+        let place = queue.partition_point(|one| one.at <= packet.at);
+        queue.insert(place, packet);
     }
 }
 

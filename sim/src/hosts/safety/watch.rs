@@ -7,12 +7,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use safety_common::PINS;
-use safety_common::configuration::Role;
+use safety_common::configuration::{BlockKind, Role};
 use safety_common::fault::{Detection, Fault, Reaction};
 use safety_common::flash_map;
 use safety_common::io::{Mode, TickOutputs};
 
-use super::clock::Clock;
 use super::core::Touched;
 use crate::kernel::{SimTime, Span};
 use crate::safety::binary::Section;
@@ -77,10 +76,11 @@ impl Rounds {
         }
     }
 
-    /// The greatest gap, open ones included, if every part was tested at least once.
-    fn worst(&self, end: SimTime) -> Worst {
-        let ms = u32::try_from(end.as_nanos() / 1_000_000).unwrap_or(u32::MAX - 1) + 1;
-        let open = self.last.iter().map(|last| ms.saturating_sub(*last)).max().unwrap_or(0);
+    /// The greatest gap, open ones included: a part that was never tested has one since the tests began.
+    fn worst(&self, began: SimTime, end: SimTime) -> Worst {
+        let ms = |time: SimTime| u32::try_from(time.as_nanos() / 1_000_000).unwrap_or(u32::MAX - 1) + 1;
+        let since = |last: u32| ms(end).saturating_sub(last.max(ms(began)));
+        let open = self.last.iter().map(|last| since(*last)).max().unwrap_or(0);
         // The grain of this count is a millisecond: a gap may be longer by one.
         let most = u64::from(self.worst_ms.max(open).saturating_add(1)) * 1_000_000;
         Worst { n: self.n, least: 0, most, at: if open > self.worst_ms { end } else { self.at } }
@@ -126,6 +126,9 @@ pub struct CpuWatch {
     pub combined: Worst,
     /// A RAM pass with all backgrounds, at the first block.
     pub ram_pass: Worst,
+    /// When the running tests began last, and when they ended with the normal mode.
+    tests_began: SimTime,
+    tests_ended: Option<SimTime>,
     mode: Mode,
     last_step: Option<SimTime>,
     good: [SimTime; 2],
@@ -159,6 +162,14 @@ pub struct Watch {
     pub cpus: [CpuWatch; 2],
     /// Trips with something on.
     pub offs: Vec<Off>,
+    /// When nothing was driven any more, last.
+    pub last_off: Option<SimTime>,
+    /// Silences of the radio that turned this unit off: the last good packet, and off.
+    pub radio_offs: Vec<(SimTime, SimTime)>,
+    /// When the last good packet of another unit came; none before, or where nothing of this unit rests on radio.
+    pub radio_good: Option<SimTime>,
+    on_radio: bool,
+    radio_timeout: Span,
     /// Demands of the safety function: when, what was driven then (pins, coils), and when none of that was any more.
     pub stops: Vec<(SimTime, (u16, u8), Option<SimTime>)>,
     /// Detections of faults outside the unit: when, the pins of the groups affected, and when none of them was live.
@@ -203,6 +214,8 @@ impl CpuWatch {
             trips: 0,
             combined: Worst::default(),
             ram_pass: Worst::default(),
+            tests_began: SimTime::ZERO,
+            tests_ended: None,
             mode: Mode::Starting,
             last_step: None,
             good: [SimTime::ZERO; 2],
@@ -222,13 +235,13 @@ impl CpuWatch {
     /// The greatest gap between two tests of the same block of RAM.
     #[must_use]
     pub fn ram_gap(&self, end: SimTime) -> Worst {
-        self.ram.worst(end)
+        self.ram.worst(self.tests_began, self.tests_ended.unwrap_or(end))
     }
 
     /// The greatest gap between two reads of the same row of flash by the running test.
     #[must_use]
     pub fn flash_gap(&self, end: SimTime) -> Worst {
-        self.flash.worst(end)
+        self.flash.worst(self.tests_began, self.tests_ended.unwrap_or(end))
     }
 
     fn touch(&mut self, now: SimTime, touched: Touched) {
@@ -256,12 +269,17 @@ impl CpuWatch {
 impl Watch {
     /// Nothing was seen yet.
     #[must_use]
-    pub fn new(section: &Section) -> Self {
+    pub fn new(section: &Section, radio_timeout: Span) -> Self {
         let combined = section.pins.iter().enumerate();
         let combined = combined.fold(0, |bits, (n, pin)| bits | u16::from(pin.role == Role::Combined) << n);
         Self {
             cpus: [CpuWatch::new(), CpuWatch::new()],
             offs: Vec::new(),
+            last_off: None,
+            radio_offs: Vec::new(),
+            radio_good: None,
+            on_radio: section.blocks.iter().any(|block| block.kind == BlockKind::MemoryReceive),
+            radio_timeout,
             stops: Vec::new(),
             outside: Vec::new(),
             switched_on: 0,
@@ -304,6 +322,8 @@ impl Watch {
         watch.safe_since = None;
         watch.normal_since = None;
         watch.good = [now; 2];
+        watch.tests_began = now;
+        watch.tests_ended = Some(now);
         watch.visits.clear();
         watch.ram.restart();
         watch.flash.restart();
@@ -311,16 +331,8 @@ impl Watch {
         self.tripped = None;
     }
 
-    /// A step was made; `logic` is what it takes in the own time of its clock.
-    pub fn stepped(
-        &mut self,
-        cpu: usize,
-        now: SimTime,
-        logic: u64,
-        clock: &Clock,
-        touched: Touched,
-        out: &TickOutputs,
-    ) {
+    /// A step was made; `logic` is what it takes in ns of the CPU's own time.
+    pub fn stepped(&mut self, cpu: usize, now: SimTime, logic: u64, touched: Touched, out: &TickOutputs) {
         let combined = self.combined;
         let watch = &mut self.cpus[cpu];
         let was_normal = watch.mode == Mode::Normal;
@@ -334,7 +346,6 @@ impl Watch {
             watch.touch(now, touched);
         }
         watch.last_step = Some(now);
-        let _ = clock;
         watch.talking += u64::from(watch.mode != Mode::Safe && out.mode != Mode::Safe);
         if watch.mode == Mode::Safe {
             watch.safe_steps += 1;
@@ -344,19 +355,18 @@ impl Watch {
         }
         if combined != 0 && was_normal {
             for pin in 0..PINS {
-                if combined & out.trace.pins_read & 1 << pin != 0 {
-                    if let Some(last) = watch.read[pin].replace(now) {
-                        watch.combined.add(now.since(last).as_nanos(), now);
-                    }
+                if combined & out.trace.pins_read & 1 << pin != 0
+                    && let Some(last) = watch.read[pin].replace(now)
+                {
+                    watch.combined.add(now.since(last).as_nanos(), now);
                 }
             }
         }
     }
 
     /// A step was interrupted by the hardware timer.
-    pub fn overrun(&mut self, cpu: usize, logic: u64) {
+    pub fn overrun(&mut self, cpu: usize) {
         self.cpus[cpu].ticks += u64::from(self.cpus[cpu].mode == Mode::Normal);
-        let _ = logic;
     }
 
     /// A CPU put a packet on the line.
@@ -410,10 +420,29 @@ impl Watch {
         watch.trips += u64::from(watch.mode == Mode::Normal && mode == Mode::Safe);
         watch.mode = mode;
         match mode {
-            Mode::Safe => watch.safe_since = Some(now),
-            Mode::Normal => watch.normal_since = Some(now),
+            Mode::Safe => {
+                watch.safe_since = Some(now);
+                watch.tests_ended.get_or_insert(now);
+            }
+            Mode::Normal => {
+                watch.normal_since = Some(now);
+                (watch.tests_began, watch.tests_ended) = (now, None);
+            }
             _ => {}
         }
+    }
+
+    /// A good radio packet comes.
+    pub fn heard(&mut self, at: SimTime) {
+        if self.on_radio {
+            self.radio_good = Some(self.radio_good.map_or(at, |last| last.max(at)));
+        }
+    }
+
+    /// Whether the radio has been silent for its time-out by `now` while something is driven: since when.
+    #[must_use]
+    pub fn radio_silence(&self, now: SimTime) -> Option<SimTime> {
+        self.radio_good.filter(|last| self.driven && now.since(*last) >= self.radio_timeout)
     }
 
     /// Somebody demands the safety function.
@@ -454,6 +483,12 @@ impl Watch {
             if off.is_none() && *own & pins == 0 {
                 *off = Some(now);
             }
+        }
+        if self.driven && !driven {
+            self.last_off = Some(now);
+        }
+        if !driven && let Some(last) = self.radio_silence(now) {
+            self.radio_offs.push((last, now));
         }
         if self.driven
             && !driven

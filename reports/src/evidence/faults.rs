@@ -1,0 +1,130 @@
+//! Injected faults with the proof that each acted, and the class of what became of it.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+
+use super::page::section;
+use super::{Evidence, RunRecord};
+use crate::html::Column::{Number, Text, Wide};
+use crate::html::{head, shape, table};
+use crate::report::Injection;
+use crate::verdict::{RowVerdict, Verdict};
+use crate::words;
+
+/// Classes with what they mean, and whether they count as bad.
+const CLASSES: &[(&str, bool, &str)] = &[
+    ("invalid", true, "the injection never acted; the run is no pass"),
+    ("panic", true, "a firmware panicked or broke its interface"),
+    ("sim-timeout", true, "the run came to no end; counts as no result"),
+    ("undetected-dangerous", true, "a check broke after the fault acted"),
+    ("detected-late", true, "detected, and a budget broke"),
+    ("budget-broken", true, "a budget broke without detection"),
+    ("tolerated", false, "met as designed: the update succeeded, or the operation took its course"),
+    ("detected-safe", false, "named by a failed try or an alarm; nothing else broke"),
+    ("no-reaction", false, "it acted, and none of this followed"),
+];
+
+impl Evidence<'_> {
+    /// Every injection with its run.
+    pub(super) fn injections(&self) -> impl Iterator<Item = (&RunRecord, &Injection)> {
+        self.runs().flat_map(|(run, report)| report.injections.iter().map(move |injection| (run, injection)))
+    }
+
+    pub(super) fn faults(&self) -> Markup {
+        html! {
+            p {
+                "Each injection logs what it found and what it left, at the moment it acts. One that never acted makes its run "
+                "inconclusive. A class is read from the run; whether a fault is masked needs a comparison with an undisturbed run "
+                "and is no class here. A budget that broke in a run that passed broke as its scenario says."
+            }
+            (section("classes", "Classes", &self.classes()))
+            (section("kinds", "Kinds of faults", &self.kinds()))
+            (section("injections", "Injections", &self.injection_table()))
+        }
+    }
+
+    /// A class as a word with its shape. A budget that its scenario said would break is no surprise.
+    fn class(&self, run: &RunRecord, class: &str) -> Markup {
+        let bad = CLASSES.iter().any(|(known, bad, _)| *known == class && *bad);
+        let passed = run.verdict_here(&self.bundle.program) == Verdict::Pass;
+        match class {
+            "" => html! { "none" },
+            "no-reaction" => shape::named(RowVerdict::Info, class),
+            _ if bad && passed => html! { (shape::named(RowVerdict::ExpectedFail, class)) ", as expected" },
+            _ => shape::word(bad, class),
+        }
+    }
+
+    fn classes(&self) -> Markup {
+        let stated = |wanted: &str| {
+            self.injections()
+                .filter(|(run, injection)| {
+                    injection.class == wanted && run.verdict_here(&self.bundle.program) == Verdict::Pass
+                })
+                .count() as u64
+        };
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for (_, injection) in self.injections() {
+            *counts.entry(injection.class.as_str()).or_default() += 1;
+        }
+        let other: Vec<(&str, u64)> = counts
+            .iter()
+            .filter(|(class, _)| !CLASSES.iter().any(|known| known.0 == **class))
+            .map(|(class, count)| (*class, *count))
+            .collect();
+        let content = html! {
+            caption { (self.injections().count()) " injections in all; none is left out of the count" }
+            (head(&[Text("Class"), Number("Injections"), Number("In runs that passed"), Wide("Meaning")]))
+            tbody {
+                @for (class, bad, meaning) in CLASSES {
+                    @let number = counts.get(class).copied().unwrap_or_default();
+                    @let bad = *bad && number > stated(class);
+                    tr {
+                        th scope="row" { @if bad { (shape::word(true, class)) } @else { (class) } }
+                        td.number { (number) }
+                        td.number { (stated(class)) }
+                        td { (meaning) }
+                    }
+                }
+                @for (class, number) in other { tr { th scope="row" { (class) } td.number { (number) } td.number { (stated(class)) } td { "told by the run" } } }
+            }
+        };
+        table("Classes of injections", &content)
+    }
+
+    fn kinds(&self) -> Markup {
+        let used = |kind: &str| self.injections().filter(|(_, injection)| injection.kind == kind).count();
+        let idle: Vec<&str> =
+            self.bundle.fault_kinds.iter().map(String::as_str).filter(|kind| used(kind) == 0).collect();
+        html! {
+            p {
+                "Of " (self.bundle.fault_kinds.len()) " kinds that a scenario can inject, "
+                (self.bundle.fault_kinds.len() - idle.len()) " are injected in this bundle. Not injected: "
+                @if idle.is_empty() { "none" } @else { (idle.join(", ")) } "."
+            }
+            p { "The kinds cover supply, bus, memory, clocks, processors, images, operators and times of answers. That they are enough for the product is for its hazard analysis to say." }
+        }
+    }
+
+    fn injection_table(&self) -> Markup {
+        let content = html! {
+            caption { "In the order of the runs" }
+            (head(&[Text("Run"), Text("Fault"), Text("Target"), Number("First acted"), Number("Times"), Wide("Read back"), Text("Class")]))
+            tbody {
+                @for (run, injection) in self.injections() {
+                    tr {
+                        th scope="row" { a href={ (run.folder) "/report.html#faults" } { (run.name) } }
+                        td { (injection.kind) }
+                        td { (injection.target) }
+                        td.number { (injection.at_ms.map_or_else(|| "never".to_owned(), words::duration)) }
+                        td.number { (words::grouped(injection.activations)) }
+                        td { (injection.effect) }
+                        td { (self.class(run, &injection.class)) }
+                    }
+                }
+            }
+        };
+        table("Injections", &content)
+    }
+}

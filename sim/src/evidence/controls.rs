@@ -1,0 +1,897 @@
+//! Must-fail controls: each check is shown what breaks it, and must go red.
+//!
+//! A check that cannot fail proves nothing. Each control runs a healthy twin to some instant, sees that the check holds
+//! there, then shows it one falsified record, or tampers with the twin's truth, and expects that very check to be broken.
+//! They are part of the program, so that every evidence bundle tries them anew.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use crate::bus::{Bus, BusRecord};
+use crate::checks::{Checks, Row, Truth};
+use crate::event::Twin;
+use crate::hosts::cpu::Cpu;
+use crate::hosts::flash::{Flash, Operation};
+use crate::hosts::{OrchestratorRecord, PumpRecord};
+use crate::kernel::{SimTime, Span};
+use crate::measure::Measures;
+use crate::node::{NodeId, Nodes};
+use crate::record::Record;
+use crate::run::{self, Identity};
+use crate::scenario::{FileSource, Scenario, load};
+use crate::twin;
+use bevy_ecs::prelude::World;
+use embedded_can::StandardId;
+use orchestrator::{Alarm, Cause, Event, LogEntry, Notice, UserAction};
+use protocol::Frame;
+use protocol::cyclic::PumpState;
+use protocol::ids::PumpNumber;
+use pump::FlashCommand;
+use reports::RowVerdict;
+
+struct Text(&'static str);
+
+impl FileSource for Text {
+    fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
+        Ok(self.0.as_bytes().to_vec())
+    }
+}
+
+const SMALL: &str = "(pumps: (count: 2), package: (image: (length: \"8KiB\")))";
+
+/// A twin that has run for some time, with its checks taken out so that they can be shown records.
+struct Bench {
+    twin: Twin,
+    checks: Checks,
+    now: SimTime,
+}
+
+fn scenario(text: &'static str) -> Scenario {
+    load(&Text(text), Path::new("control.ron"), &[]).unwrap_or_else(|_| panic!("{text} loads")).scenario
+}
+
+fn number(pump: u8) -> PumpNumber {
+    PumpNumber::new(pump).expect("a pump number")
+}
+
+impl Bench {
+    /// The healthy twin at `seconds`: no consent yet at 5 s, all done long before 100 s.
+    fn at(seconds: u64) -> Self {
+        let mut twin = twin::build(&scenario(SMALL), None);
+        let now = SimTime::ZERO + Span::from_secs(seconds);
+        twin.run_until(now);
+        let checks = twin.world.remove_resource::<Checks>().expect("the checks");
+        assert!(checks.rows().all(|row| row.broken.is_none()), "the healthy twin breaks no check");
+        Self { twin, checks, now }
+    }
+
+    fn world(&mut self) -> &mut World {
+        &mut self.twin.world
+    }
+
+    fn later(&mut self, millis: u64) -> &mut Self {
+        self.now += Span::from_millis(millis);
+        self
+    }
+
+    fn see(&mut self, record: impl Into<Record>) -> &mut Self {
+        let record = record.into();
+        if !self.checks.see_often(&record) {
+            self.checks.see(&mut self.twin.world, self.now, &record);
+        }
+        self
+    }
+
+    fn notice(&mut self, notice: Notice) -> &mut Self {
+        self.see(OrchestratorRecord::Notice(notice))
+    }
+
+    fn log(&mut self, event: Event, pump: u8, cause: Option<Cause>) -> &mut Self {
+        let entry = LogEntry { sequence: 1, at_ms: 0, event, pump: Some(number(pump)), attempt: 1, cause };
+        self.notice(Notice::Log(entry))
+    }
+
+    fn state(&mut self, pump: u8, state: PumpState) -> &mut Self {
+        self.see(Record::Pump(PumpRecord::State { node: NodeId::new(pump), state }))
+    }
+
+    fn erase(&mut self, pump: u8) -> &mut Self {
+        let ends = self.now + Span::from_secs(1);
+        let command = FlashCommand::Erase { sector: 0 };
+        let operation = Operation { command, number: 1, begun: self.now, ends, fails: false };
+        self.see(Record::Pump(PumpRecord::FlashBegun { node: NodeId::new(pump), operation }))
+    }
+
+    /// A frame that the CIOC has sent; nobody took it.
+    fn sent(&mut self, id: u16, data: &[u8]) -> &mut Self {
+        let id = StandardId::new(id).expect("an id of 11 bits");
+        let frame = Frame::data_frame(id, data).expect("at most 8 bytes");
+        self.see(Record::Bus(BusRecord::Frame {
+            start: self.now,
+            frame,
+            bits: 100,
+            sender: NodeId::CIOC,
+            queued: self.now,
+        }))
+    }
+
+    /// Runs the twin on until the frame that was last sent was taken by `node`.
+    fn until_taken_by(&mut self, node: NodeId) {
+        let from = self.twin.agenda.now();
+        for step in 1..1_000 {
+            if self.world().resource::<Bus>().receivers() & node.bit() != 0 {
+                return;
+            }
+            self.advance(from + Span::from_micros(200).times(step));
+        }
+        panic!("some frame reaches {node}, if the twin is not over");
+    }
+
+    /// A command of the CIOC that the pump took.
+    fn heard(&mut self, pump: u8) -> &mut Self {
+        self.until_taken_by(NodeId::new(pump));
+        self.sent(0x100 + u16::from(pump), &[0; 8])
+    }
+
+    /// A status of the pump that the CIOC's controller took.
+    fn arrives(&mut self, pump: u8) -> &mut Self {
+        self.until_taken_by(NodeId::CIOC);
+        let id = StandardId::new(0x200 + u16::from(pump)).expect("an id of 11 bits");
+        let frame = Frame::data_frame(id, &[0; 8]).expect("8 bytes");
+        let (start, sender) = (self.now, NodeId::new(pump));
+        self.see(Record::Bus(BusRecord::Frame { start, frame, bits: 100, sender, queued: start }))
+    }
+
+    /// The twin runs on with checks of its own; those of the bench see nothing of it.
+    fn advance(&mut self, until: SimTime) {
+        let pumps = self.world().resource::<Truth>().pumps;
+        self.world().insert_resource(Checks::new(pumps));
+        self.twin.run_until(until);
+        self.world().remove_resource::<Checks>();
+    }
+
+    /// The programming session is asked for, and the pump erases.
+    fn true_try(&mut self, pump: u8) -> &mut Self {
+        self.sent(0x700 + u16::from(pump), &[0x02, 0x10, 0x02]).erase(pump)
+    }
+
+    /// The person has agreed and the pause was told.
+    fn agreed(&mut self) -> &mut Self {
+        let hash = orchestrator::ImageHash::default();
+        self.notice(Notice::ConsentAsked(hash)).see(OrchestratorRecord::User(UserAction::Consent(true)));
+        self.notice(Notice::Pause)
+    }
+
+    fn look(&mut self) -> &mut Self {
+        self.checks.look(&mut self.twin.world, self.now);
+        self
+    }
+
+    fn finish(&mut self) -> &mut Self {
+        self.checks.finish(&mut self.twin.world, self.now);
+        self
+    }
+
+    /// The motor of a pump stands still at once.
+    fn stop(&mut self, pump: u8) -> &mut Self {
+        let (node, world) = (NodeId::new(pump), self.world());
+        crate::plant::set_speed_command(world, node, units::Permille::new(0));
+        let until = self.now + Span::from_secs(3);
+        self.advance(until);
+        self
+    }
+
+    fn flash(&mut self, pump: u8) -> bevy_ecs::prelude::Mut<'_, Flash> {
+        let entity = self.world().resource::<Nodes>().entity(NodeId::new(pump));
+        self.world().get_mut::<Flash>(entity).expect("a flash")
+    }
+
+    #[cfg(test)]
+    fn cpu(&mut self, pump: u8) -> bevy_ecs::prelude::Mut<'_, Cpu> {
+        let entity = self.world().resource::<Nodes>().entity(NodeId::new(pump));
+        self.world().get_mut::<Cpu>(entity).expect("a CPU")
+    }
+
+    #[cfg(test)]
+    /// The CPU of a pump stands still for so many milliseconds from now on.
+    fn hang(&mut self, pump: u8, millis: u64) -> &mut Self {
+        let until = self.now + Span::from_millis(millis);
+        self.cpu(pump).hung_until = until;
+        self
+    }
+
+    fn row(&self, id: &str) -> &Row {
+        self.checks.rows().find(|row| row.id == id).expect("a check of this name")
+    }
+
+    fn broken(&self, id: &str) -> bool {
+        self.row(id).broken.is_some()
+    }
+}
+
+/// Shows a check what must break it; `true` if it was broken. A panic is a control that could not be tried.
+type Control = fn() -> bool;
+
+/// Consent is asked at about 2 s and given at 7 s; at 5 s pumps run in automatic mode.
+const BEFORE: u64 = 5;
+/// Pump 1 is being written to.
+const IN_TRY: u64 = 10;
+/// All pumps are updated and back in automatic mode.
+const AFTER: u64 = 60;
+
+/// Each check with what it is shown.
+const CONTROLS: &[(&str, &str, Control)] = &[
+    ("no_write_without_consent", "an erase before the person has agreed", || {
+        Bench::at(BEFORE).erase(1).broken("no_write_without_consent")
+    }),
+    (
+        "no_write_with_a_bad_image",
+        "an erase while the held image is unsound, and one while it is for another model",
+        || {
+            let mut bench = Bench::at(BEFORE);
+            bench.world().resource_mut::<Truth>().sound = false;
+            let unsound = bench.agreed().erase(1).broken("no_write_with_a_bad_image");
+            let mut bench = Bench::at(BEFORE);
+            bench.world().resource_mut::<Truth>().image_model = 77;
+            unsound && bench.agreed().erase(1).broken("no_write_with_a_bad_image")
+        },
+    ),
+    ("equal_version_is_left_alone", "an erase of a pump that has the wanted version", || {
+        Bench::at(AFTER).agreed().erase(1).broken("equal_version_is_left_alone")
+    }),
+    ("motor_stands_before_flash_is_written", "an erase while the motor turns", || {
+        Bench::at(BEFORE).agreed().erase(1).broken("motor_stands_before_flash_is_written")
+    }),
+    ("one_pump_at_a_time", "a second pump that enters an update", || {
+        let mut entered = Bench::at(BEFORE);
+        entered.state(2, PumpState::Updating);
+        assert!(!entered.broken("one_pump_at_a_time"), "one pump may be in an update");
+        entered.later(1).state(1, PumpState::Updating).broken("one_pump_at_a_time")
+    }),
+    (
+        "others_run_at_80_percent",
+        "a pump at another speed, one that is driven up and down, and one that is down",
+        others_run,
+    ),
+    ("no_write_to_unerased_flash", "a write to flash that was not erased", || {
+        let record = Record::Pump(PumpRecord::UnerasedWrite { node: NodeId::new(2) });
+        Bench::at(BEFORE).see(record).broken("no_write_to_unerased_flash")
+    }),
+    ("only_whole_images_are_started", "the start of an application with a flipped bit", || {
+        let mut bench = Bench::at(BEFORE);
+        assert!(bench.flash(1).flip_bit(8 * 4_000), "the bit is stored");
+        bench.state(1, PumpState::Automatic).broken("only_whole_images_are_started")
+    }),
+    (
+        "told_versions_are_true",
+        "a success, an equal version and a finished campaign that are not true, and a CIOC that hangs in an update",
+        told_versions,
+    ),
+    ("pump_restarts_before_success", "a success without a restart, and one from the bootloader", || {
+        let mut bench = Bench::at(AFTER);
+        bench.agreed().erase(1).log(Event::UpdateFinished, 1, None);
+        let without_restart = bench.broken("pump_restarts_before_success");
+        let mut bench = Bench::at(AFTER);
+        bench.state(1, PumpState::Bootloader).log(Event::UpdateFinished, 1, None);
+        without_restart && bench.broken("pump_restarts_before_success")
+    }),
+    (
+        "at_most_three_tries",
+        "a fourth try in the log, a fourth one that no log tells, and tries that are excused wrongly",
+        || {
+            let mut bench = Bench::at(BEFORE);
+            for _ in 0..3 {
+                bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+            }
+            assert!(!bench.broken("at_most_three_tries"), "three tries are allowed");
+            // Tries that fail for lack of supply are not among the three.
+            bench.log(Event::UpdateStarted, 2, None).log(Event::UpdateError, 2, Some(Cause::LowSupply));
+            let logged = bench.log(Event::UpdateStarted, 1, None).broken("at_most_three_tries");
+            logged && true_tries()
+        },
+    ),
+    (
+        "dead_pumps_stay_dead_and_are_named",
+        "a dead pump too early, an alarm too many, one missing, and dead pumps that run or are tried again",
+        dead_pumps,
+    ),
+    (
+        "log_tells_each_try",
+        "two starts, an end without a start, an error without a cause, and an entry that is lost",
+        log_control,
+    ),
+    ("every_boot_searches", "a boot without a search for 10 s", || {
+        let mut bench = Bench::at(AFTER);
+        bench.see(OrchestratorRecord::Started).later(9_900).look();
+        assert!(!bench.broken("every_boot_searches"), "there is still time");
+        bench.later(200).look().broken("every_boot_searches")
+    }),
+    ("pause_is_told_first", "an erase before the notice of the pause", || {
+        let mut bench = Bench::at(BEFORE);
+        bench.see(OrchestratorRecord::User(UserAction::Consent(true))).erase(1).broken("pause_is_told_first")
+    }),
+    ("progress_is_true", "percent that falls, time left that rises, an end below 100, and 100 with errors", progress),
+    ("remaining_time_is_right", "60 s left that become 71 s", || {
+        let mut bench = Bench::at(BEFORE);
+        let shown = |percent, seconds| Notice::Progress {
+            percent,
+            remaining: Some(units::Duration::from_secs(seconds)),
+            cause: None,
+        };
+        bench.notice(Notice::CampaignStarted { pumps: 2, resumed: false }).notice(shown(1, 60));
+        bench.later(71_000).notice(shown(100, 0)).notice(Notice::CampaignFinished { errors: false });
+        bench.broken("remaining_time_is_right")
+    }),
+    ("bus_confirms_update_times", "a time on the bus that is off by 600 ms, and one that is missing", || {
+        let mut bench = Bench::at(AFTER);
+        let mut measures = bench.world().resource_mut::<Measures>();
+        let seen = measures.seen_on_bus[1].updates[0].expect("the update was seen on the bus");
+        measures.seen_on_bus[1].updates[0] = Some(seen + Span::from_millis(600));
+        let off = bench.finish().broken("bus_confirms_update_times");
+        let mut bench = Bench::at(AFTER);
+        bench.world().resource_mut::<Measures>().seen_on_bus[0].updates.clear();
+        off && bench.finish().broken("bus_confirms_update_times")
+    }),
+    (
+        "status_is_live",
+        "a wrong activity, pumps that are shown as heard and are not, and a state that a pump is not in",
+        status,
+    ),
+    (
+        "silence_means_fail_safe",
+        "pumps that hear nothing and stay in automatic mode, run at another speed, or stop",
+        silence,
+    ),
+];
+
+/// In automatic mode pump 2 runs at another speed than 80 %.
+fn others_run() -> bool {
+    const ID: &str = "others_run_at_80_percent";
+    let begin = || {
+        let mut bench = Bench::at(AFTER);
+        bench.state(1, PumpState::Updating).state(2, PumpState::Automatic).look();
+        bench
+    };
+    let mut plain = begin();
+    plain.later(3_900).look();
+    assert!(!plain.broken(ID), "the others settle for 4 s");
+    plain.later(200).look();
+    // A motor that is driven up and down all the time does not settle anew with each change.
+    let mut restless = begin();
+    for step in 0..9 {
+        let speed = units::Permille::new(if step % 2 == 0 { 300 } else { 310 });
+        restless.later(500).see(PumpRecord::Motor { node: NodeId::new(2), speed });
+    }
+    restless.look();
+    // A pump that is down though it has supply and no fault acts on it counts.
+    let mut down = begin();
+    down.see(PumpRecord::Reset { node: NodeId::new(2), cause: pump::ResetCause::Software }).later(4_500).look();
+    // Tries that follow each other after 2 s are one time for the others.
+    let mut short = Bench::at(AFTER);
+    short.state(2, PumpState::Automatic).notice(Notice::CampaignStarted { pumps: 1, resumed: false });
+    for _ in 0..3 {
+        short.log(Event::UpdateStarted, 1, None).later(1_000).look().log(Event::UpdateError, 1, Some(Cause::Timeout));
+        short.later(2_000);
+    }
+    [plain, restless, down, short].iter().all(|bench| bench.broken(ID))
+}
+
+fn told_versions() -> bool {
+    const ID: &str = "told_versions_are_true";
+    let mut said = Bench::at(BEFORE);
+    said.log(Event::UpdateFinished, 1, None);
+    let mut left_alone = Bench::at(BEFORE);
+    left_alone.notice(Notice::Outcome { pump: number(1), outcome: orchestrator::Outcome::UpToDate });
+    let mut spoiled = Bench::at(AFTER);
+    assert!(spoiled.flash(2).flip_bit(8 * 4_000), "the bit is stored");
+    spoiled.finish();
+    let mut running = Bench::at(IN_TRY);
+    assert!(running.flash(1).valid_header().is_none(), "pump 1 is being written to");
+    assert!(!running.finish().broken(ID), "a CIOC that works on it has not left the pump");
+    let mut hung = Bench::at(IN_TRY);
+    let cioc = hung.world().resource::<Nodes>().entity(NodeId::CIOC);
+    hung.world().get_mut::<Cpu>(cioc).expect("a CPU").hung_until = SimTime::NEVER;
+    hung.finish();
+    [said, left_alone, spoiled, hung].iter().all(|bench| bench.broken(ID))
+}
+
+/// A log that tells nothing does not hide tries.
+fn true_tries() -> bool {
+    const ID: &str = "at_most_three_tries";
+    let mut unlogged = Bench::at(BEFORE);
+    unlogged.true_try(1).true_try(1).true_try(1).erase(1);
+    assert!(!unlogged.broken(ID), "three tries are allowed, and an erase may be asked for twice in one");
+    unlogged.true_try(1);
+    // Tries that the log excuses for lack of supply count if supply was there.
+    let mut excused = Bench::at(BEFORE);
+    for _ in 0..4 {
+        excused.log(Event::UpdateStarted, 1, None).true_try(1).look();
+        excused.log(Event::UpdateError, 1, Some(Cause::LowSupply));
+    }
+    unlogged.broken(ID) && excused.broken(ID)
+}
+
+fn silence() -> bool {
+    const ID: &str = "silence_means_fail_safe";
+    let mut automatic = Bench::at(AFTER);
+    automatic.later(1_100).look();
+    assert!(!automatic.broken(ID), "there is still time");
+    automatic.later(400).look();
+    // A command that left the CIOC well and did not reach the pump is silence, too.
+    let mut cut = Bench::at(AFTER);
+    assert_eq!(cut.world().resource::<Bus>().receivers() & NodeId::new(2).bit(), 0);
+    cut.later(1_000).sent(0x102, &[0; 8]).sent(0x101, &[0; 8]).later(500).look();
+    // In fail-safe mode, but at the speed of automatic mode.
+    let mut slow = Bench::at(AFTER);
+    slow.look().later(1_100).state(1, PumpState::FailSafe).state(2, PumpState::FailSafe).later(1_000).look();
+    assert!(!slow.broken(ID), "the motors run up for 2 s");
+    slow.later(2_500).look();
+    let mut stopped = Bench::at(AFTER);
+    stopped.look().later(1_100).state(1, PumpState::FailSafe).state(2, PumpState::FailSafe);
+    stopped.stop(1).later(400).look();
+    [automatic, cut, slow, stopped].iter().all(|bench| bench.broken(ID))
+}
+
+fn dead_pumps() -> bool {
+    const ID: &str = "dead_pumps_stay_dead_and_are_named";
+    let dead = |bench: &mut Bench| {
+        for _ in 0..3 {
+            bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+        }
+        assert!(!bench.broken(ID));
+    };
+    let mut early = Bench::at(BEFORE);
+    early.log(Event::PumpDead, 1, None);
+    let mut unasked = Bench::at(BEFORE);
+    unasked.notice(Notice::AlarmRaised(Alarm::PumpDead(number(2))));
+    let mut unnamed = Bench::at(BEFORE);
+    dead(&mut unnamed);
+    unnamed.finish();
+    let mut twice = Bench::at(BEFORE);
+    dead(&mut twice);
+    let alarm = Notice::AlarmRaised(Alarm::PumpDead(number(1)));
+    twice.notice(alarm);
+    assert!(!twice.broken(ID), "one alarm after three tries is right");
+    twice.notice(alarm);
+    let mut again = Bench::at(BEFORE);
+    again.notice(Notice::Outcome { pump: number(1), outcome: orchestrator::Outcome::Dead });
+    again.log(Event::UpdateStarted, 1, None);
+    // An alarm that comes too late is none.
+    let mut late = Bench::at(BEFORE);
+    dead(&mut late);
+    late.later(1_000).look();
+    assert!(!late.broken(ID), "there is still time");
+    late.later(100).look();
+    let broken = [early, unasked, unnamed, twice, again, late].iter().all(|bench| bench.broken(ID));
+    broken && dead_pumps_over_restarts() && dead_pumps_run()
+}
+
+/// A restarted CIOC tells of each dead pump once more, and only once.
+fn dead_pumps_over_restarts() -> bool {
+    const ID: &str = "dead_pumps_stay_dead_and_are_named";
+    let alarm = Notice::AlarmRaised(Alarm::PumpDead(number(1)));
+    let restarted = || {
+        let mut bench = Bench::at(BEFORE);
+        for _ in 0..3 {
+            bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+        }
+        // Whole and alone, so that it may run.
+        bench.state(1, PumpState::FailSafe).later(1_000);
+        bench.notice(alarm).see(OrchestratorRecord::Off).see(OrchestratorRecord::Started).later(5_000).look();
+        assert!(!bench.broken(ID), "its search has not begun");
+        bench.notice(Notice::Searching { manual: false });
+        bench
+    };
+    let mut right = restarted();
+    right.notice(alarm).later(5_000).look().finish();
+    assert!(!right.broken(ID), "one alarm in each life: {:?}", right.row(ID).broken);
+    let mut silent = restarted();
+    silent.later(1_100).look();
+    let mut unfinished = restarted();
+    unfinished.finish();
+    let mut twice = restarted();
+    twice.notice(alarm).notice(alarm);
+    let mut tried = restarted();
+    tried.notice(alarm).log(Event::UpdateStarted, 1, None);
+    // The search does not find that the try which the restart cut off had done its work.
+    let mut cut_off = Bench::at(BEFORE);
+    for cause in [Cause::Timeout, Cause::Timeout, Cause::Interrupted] {
+        cut_off.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(cause));
+    }
+    cut_off.later(5_000).look();
+    assert!(!cut_off.broken(ID), "the search is not over");
+    cut_off.notice(Notice::CampaignStarted { pumps: 1, resumed: true }).later(1_100).look();
+    [silent, unfinished, twice, tried, cut_off].iter().all(|bench| bench.broken(ID))
+}
+
+/// A dead pump that hears the CIOC stands still, whatever its state says; one that does not is excused by name.
+fn dead_pumps_run() -> bool {
+    const ID: &str = "dead_pumps_stay_dead_and_are_named";
+    let alarm = Notice::AlarmRaised(Alarm::PumpDead(number(1)));
+    let dead = |state| {
+        let mut bench = Bench::at(BEFORE);
+        for _ in 0..3 {
+            bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+        }
+        bench.notice(alarm).state(1, state);
+        bench
+    };
+    // The bench's CIOC sends commands that pump 1 takes.
+    let hears = |bench: &mut Bench, state: PumpState| {
+        for step in 0..50_u16 {
+            // A motor that is driven up and down all the time does not settle anew with each change.
+            let speed = units::Permille::new(300 + step % 2);
+            bench.heard(1).later(100).see(PumpRecord::Motor { node: NodeId::new(1), speed }).look();
+        }
+        assert_ne!(bench.row(ID).n, 0, "{state:?} was looked at");
+    };
+    let running = [PumpState::Automatic, PumpState::FailSafe, PumpState::Standby].map(|state| {
+        let mut bench = dead(state);
+        hears(&mut bench, state);
+        bench
+    });
+    let mut bootloader = dead(PumpState::Bootloader);
+    bootloader.later(4_100).look();
+    let mut alone = dead(PumpState::FailSafe);
+    alone.later(10_000).look();
+    assert!(!alone.broken(ID) && alone.checks.excused_a_dead_pump());
+    assert!(alone.row(ID).note.starts_with("P01 left out: dead, its application is whole"), "{}", alone.row(ID).note);
+    // One that hears nothing and is in another state is not excused.
+    let mut deaf = dead(PumpState::Automatic);
+    deaf.later(10_000).look();
+    running.iter().chain([&bootloader, &deaf]).all(|bench| bench.broken(ID))
+}
+
+fn log_control() -> bool {
+    const ID: &str = "log_tells_each_try";
+    let mut two_starts = Bench::at(BEFORE);
+    two_starts.log(Event::UpdateStarted, 1, None).log(Event::UpdateStarted, 1, None);
+    let mut no_start = Bench::at(BEFORE);
+    no_start.log(Event::UpdateError, 1, Some(Cause::Timeout));
+    let mut no_cause = Bench::at(BEFORE);
+    no_cause.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, None);
+    // Told on the way, but not in the memory that survives a reboot.
+    let mut lost = Bench::at(AFTER);
+    lost.log(Event::UpdateStarted, 1, None).finish();
+    [two_starts, no_start, no_cause, lost].iter().all(|bench| bench.broken(ID))
+}
+
+fn progress() -> bool {
+    const ID: &str = "progress_is_true";
+    let shown = |percent, seconds| Notice::Progress {
+        percent,
+        remaining: Some(units::Duration::from_secs(seconds)),
+        cause: None,
+    };
+    let begin = || {
+        let mut bench = Bench::at(BEFORE);
+        bench.notice(Notice::CampaignStarted { pumps: 2, resumed: false }).notice(shown(40, 50));
+        bench
+    };
+    let mut falls = begin();
+    falls.notice(shown(39, 49));
+    let mut rises = begin();
+    rises.notice(shown(41, 51));
+    let mut short = begin();
+    short.notice(Notice::CampaignFinished { errors: false });
+    let mut errors = begin();
+    errors.notice(shown(100, 0)).notice(Notice::CampaignFinished { errors: true });
+    // 100 % while the campaign runs, though it ends well later.
+    let mut early = begin();
+    early.notice(shown(100, 0));
+    // A restart of the CIOC forgets what was done.
+    let mut forgotten = begin();
+    forgotten.see(OrchestratorRecord::Off).see(OrchestratorRecord::Started).notice(shown(39, 49));
+    // The page shows less than was told.
+    let mut page = begin();
+    page.notice(shown(99, 1)).later(2_000).look();
+    let ended = LogEntry { sequence: 1, at_ms: 0, event: Event::CampaignFinished, pump: None, attempt: 0, cause: None };
+    let mut good = begin();
+    good.notice(Notice::Log(ended)).notice(shown(100, 0)).notice(Notice::CampaignFinished { errors: false });
+    assert!(!good.broken(ID), "{:?}", good.row(ID).broken);
+    [falls, rises, short, errors, early, forgotten, page].iter().all(|bench| bench.broken(ID))
+}
+
+/// What the web page shows is held against what arrives at the CIOC and what the pumps do.
+fn status() -> bool {
+    const ID: &str = "status_is_live";
+    let mut activity = Bench::at(AFTER);
+    activity.state(2, PumpState::Updating).log(Event::UpdateStarted, 2, None).look();
+    activity.later(1_100).look();
+    // No status of it comes: the bench shows the checks none. It is shown as heard all the same.
+    let mut silent = Bench::at(AFTER);
+    silent.later(900).look();
+    assert!(!silent.broken(ID), "there is still time");
+    silent.later(600).look();
+    let mut heard = Bench::at(AFTER);
+    heard.state(1, PumpState::Bootloader).state(2, PumpState::Bootloader).later(1_500).look();
+    // Its status arrives, and another state is shown than it is in.
+    let mut untrue = Bench::at(BEFORE);
+    untrue.state(2, PumpState::Standby);
+    for _ in 0..11 {
+        untrue.later(100).arrives(1).arrives(2).look();
+    }
+    let named = |bench: &Bench, words: &str| bench.row(ID).broken.as_ref().is_some_and(|(_, why)| why.contains(words));
+    assert!(named(&silent, "no status of it arrives"), "{:?}", silent.row(ID).broken);
+    assert!(named(&heard, "P01 is shown as heard"), "{:?}", heard.row(ID).broken);
+    assert!(named(&untrue, "P02 is in Some(Standby), the status shows Some(Automatic)"), "{:?}", untrue.row(ID).broken);
+    activity.broken(ID)
+}
+
+/// A row that is judged from a report: its id, what it is shown, scenarios that must break it, and the verdict they get.
+type RunControl = (&'static str, &'static str, &'static [&'static str], RowVerdict);
+
+/// The checks that are judged from a report.
+const END_CONTROLS: &[RunControl] = &[
+    (
+        "every_pump_ends_as_stated",
+        "a run in which a pump dies and no scenario says so",
+        &["(pumps: (count: 2), package: (image: (length: \"8KiB\")), faults: [(kind: FlashProgramFailure(operations: 0),
+            place: Pump(2), trigger: At(\"1s\"))])"],
+        RowVerdict::Fail,
+    ),
+    (
+        "required_budgets_are_judged",
+        "runs without the budgets of the requirements, with a wider limit, and with one that is information only",
+        &[
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), budgets: [])",
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), budgets: [
+                (id: \"u\", measure: PumpUpdate, relation: Below, limit: \"71s\"),
+                (id: \"b\", measure: BackToAutomatic, relation: Below, limit: \"60s\")])",
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), budgets: [
+                (id: \"u\", measure: PumpUpdate, relation: Below, limit: \"70s\"),
+                (id: \"b\", measure: BackToAutomatic, relation: Below, limit: \"60s\", information: true)])",
+        ],
+        RowVerdict::Fail,
+    ),
+    (
+        "run_ends_regularly",
+        "a run that comes to its time limit",
+        &["(pumps: (count: 2), package: (image: (length: \"8KiB\")), time_limit: \"20s\")"],
+        RowVerdict::Error,
+    ),
+];
+
+/// The budgets that every scenario with a campaign has.
+const BUDGET_CONTROLS: &[RunControl] = &[
+    (
+        reports::BUDGET_PUMP_UPDATE,
+        "a run with flash at its slowest, in which an update takes more than 70 s",
+        &["(pumps: (count: 1), flash: (profile: Stm32f4Maximum))"],
+        RowVerdict::Fail,
+    ),
+    (
+        reports::BUDGET_BACK_TO_AUTOMATIC,
+        "a run in which an updated pump hangs for 90 s before it is back",
+        &["(pumps: (count: 2), package: (image: (length: \"8KiB\")), end: AfterCampaign(\"3min\"),
+            faults: [(kind: Hang, place: Pump(1), trigger: At(\"20s\"), duration: \"90s\")])"],
+        RowVerdict::Fail,
+    ),
+];
+
+/// The report of a run.
+fn report_of(text: &'static str) -> reports::Report {
+    let loaded = load(&Text(text), Path::new("control.ron"), &[]).unwrap_or_else(|_| panic!("{text} loads"));
+    let run = run::run(&loaded.scenario, None, |_| {});
+    run::report(&loaded, &run, &Identity::default())
+}
+
+/// The verdict of a check or budget.
+fn row_verdict(report: &reports::Report, id: &str) -> Option<RowVerdict> {
+    let checks = report.checks.iter().map(|row| (&row.id, row.verdict));
+    let mut rows = checks.chain(report.budgets.iter().map(|row| (&row.id, row.verdict)));
+    rows.find(|(known, _)| *known == id).map(|(_, verdict)| verdict)
+}
+
+/// Tries every control; each says whether its row went red.
+#[must_use]
+pub fn tried() -> Vec<reports::Control> {
+    let shown = CONTROLS.iter().map(|(row, shown, control)| tried_one(row, shown, *control));
+    let run = END_CONTROLS.iter().chain(BUDGET_CONTROLS);
+    let run = run.map(|(row, shown, texts, wanted)| {
+        let goes_red = || texts.iter().all(|text| row_verdict(&report_of(text), row) == Some(*wanted));
+        tried_one(row, shown, goes_red)
+    });
+    shown.chain(run).collect()
+}
+
+fn tried_one(row: &str, shown: &str, goes_red: impl FnOnce() -> bool) -> reports::Control {
+    let (red, why) = match catch_unwind(AssertUnwindSafe(goes_red)) {
+        Ok(true) => (true, String::new()),
+        Ok(false) => (false, "it did not go red".to_owned()),
+        Err(panic) => (false, format!("it could not be tried: {}", crate::hosts::panic_text(&*panic))),
+    };
+    reports::Control { row: row.to_owned(), shown: shown.to_owned(), red, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::checks::{END_IDS, IDS};
+    use reports::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn every_row_of_a_plain_run_has_a_control_that_goes_red() {
+        let tried = tried();
+        for control in &tried {
+            assert!(control.red, "{}: {}", control.row, control.why);
+        }
+        let plain = report_of(SMALL);
+        let judged = plain.budgets.iter().filter(|row| row.verdict != RowVerdict::Info).map(|row| &row.id);
+        for id in plain.checks.iter().map(|row| &row.id).chain(judged) {
+            assert!(tried.iter().any(|control| control.row == *id), "{id} has no control");
+            assert_ne!(row_verdict(&plain, id), Some(RowVerdict::Fail), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_control_that_does_not_go_red_or_cannot_be_tried_is_told() {
+        let green = tried_one("row", "nothing", || false);
+        assert_eq!((green.red, green.why.as_str()), (false, "it did not go red"));
+        let broken = tried_one("row", "nothing", || panic!("no such pump"));
+        assert_eq!((broken.red, broken.why.as_str()), (false, "it could not be tried: no such pump"));
+    }
+
+    /// Ids and verdicts of all checks in the report of a run, and the verdict of the run.
+    fn judged(text: &'static str) -> (BTreeMap<String, RowVerdict>, Verdict) {
+        let report = report_of(text);
+        (report.checks.into_iter().map(|row| (row.id, row.verdict)).collect(), report.verdict)
+    }
+
+    /// What can be seen without any update: everything else must not read as held.
+    const SEEN_ALWAYS: [&str; 3] = ["every_boot_searches", "only_whole_images_are_started", "run_ends_regularly"];
+
+    /// Pump 2 was given up in its update and its CPU stands still; at `after` milliseconds pump 1 enters an update.
+    fn left_standing_still(after: u64, change: fn(&mut Bench)) -> Bench {
+        let mut bench = Bench::at(BEFORE);
+        bench.agreed().log(Event::UpdateStarted, 2, None).state(2, PumpState::Updating).hang(2, 600_000);
+        bench.log(Event::UpdateError, 2, Some(Cause::Timeout));
+        change(&mut bench);
+        bench.later(after).look().state(1, PumpState::Updating);
+        bench
+    }
+
+    /// The one excuse of `one_pump_at_a_time`, and each part of it that may not be missing.
+    #[test]
+    fn a_second_pump_in_an_update_is_excused_only_while_nothing_can_end_its_session() {
+        const ID: &str = "one_pump_at_a_time";
+        // SETTLE of the orchestrator is 27 s, a session of the pump ends after 10 s.
+        let mut excused = left_standing_still(27_000, |_| {});
+        assert!(!excused.broken(ID), "given up for 27 s, and its CPU stands still");
+        excused.hang(2, 0).later(10_000).look();
+        assert!(!excused.broken(ID), "its session lasts 10 s more");
+        assert!(excused.later(200).look().broken(ID), "a CPU that runs must have ended its session");
+        assert!(left_standing_still(26_999, |_| {}).broken(ID), "the CIOC waits for 27 s");
+        assert!(left_standing_still(27_000, |bench| _ = bench.hang(2, 0)).broken(ID), "its CPU runs");
+        let retried = left_standing_still(27_000, |bench| _ = bench.later(1).log(Event::UpdateStarted, 2, None));
+        assert!(retried.broken(ID), "it is in a try");
+        let stalled = left_standing_still(27_000, |bench| {
+            bench.hang(2, 0).cpu(2).stalled = true;
+        });
+        assert!(!stalled.broken(ID), "a flash operation stalls its CPU");
+    }
+
+    #[test]
+    fn every_check_goes_red_when_what_it_forbids_happens() {
+        let named: Vec<&str> = CONTROLS.iter().map(|(id, ..)| *id).collect();
+        let known: Vec<&str> = IDS.iter().map(|(id, _)| *id).collect();
+        for id in &known {
+            assert!(named.contains(id), "no control shows that {id} can fail");
+        }
+        assert_eq!(named.len(), known.len());
+        for (id, _, control) in CONTROLS {
+            assert!(control(), "{id} does not see what it forbids");
+        }
+    }
+
+    #[test]
+    fn every_check_of_the_report_goes_red_when_what_it_forbids_happens() {
+        let named: Vec<&str> = END_CONTROLS.iter().map(|(id, ..)| *id).collect();
+        let known: Vec<&str> = END_IDS.iter().map(|(id, _)| *id).collect();
+        assert_eq!(named, known);
+        let (healthy, _) = judged(SMALL);
+        assert_eq!(healthy.len(), IDS.len() + END_IDS.len(), "the report has a row without a control");
+        for (id, _, texts, wanted) in END_CONTROLS {
+            assert_eq!(healthy[*id], RowVerdict::Pass, "{id}");
+            for text in *texts {
+                assert_eq!(judged(text).0[*id], *wanted, "{id}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn consent_counts_ten_minutes_and_for_one_campaign() {
+        let hash = orchestrator::ImageHash::default();
+        let yes = || OrchestratorRecord::User(UserAction::Consent(true));
+        let mut late = Bench::at(BEFORE);
+        late.notice(Notice::ConsentAsked(hash)).later(601_000).see(yes()).erase(1);
+        assert!(late.broken("no_write_without_consent"), "a yes after 10 min is none");
+        let mut second = Bench::at(BEFORE);
+        second.agreed().notice(Notice::CampaignFinished { errors: false }).erase(1);
+        assert!(second.broken("no_write_without_consent"), "a second campaign needs a second yes");
+    }
+
+    #[test]
+    fn a_whole_healthy_run_judges_every_check_that_has_an_occasion() {
+        let run = run::run(&scenario(SMALL), None, |_| {});
+        for row in run.twin.world.resource::<Checks>().rows() {
+            let wanted = match row.id {
+                "dead_pumps_stay_dead_and_are_named" | "silence_means_fail_safe" => RowVerdict::NotApplicable,
+                _ => RowVerdict::Pass,
+            };
+            assert_eq!(row.verdict(), wanted, "{}: {:?}", row.id, row.broken);
+        }
+    }
+
+    #[test]
+    fn nothing_that_no_run_came_to_reads_as_held() {
+        let too_short = "(pumps: (count: 2), package: (image: (length: \"8KiB\")), end: At(\"5s\"))";
+        let dead_bus =
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), bus: (enabled: false), end: At(\"60s\"))";
+        for (text, silence) in [(too_short, RowVerdict::NotApplicable), (dead_bus, RowVerdict::Pass)] {
+            let (rows, verdict) = judged(text);
+            assert_eq!(verdict, Verdict::Inconclusive, "{text}");
+            for (id, verdict) in rows {
+                let wanted = match id.as_str() {
+                    "silence_means_fail_safe" => silence,
+                    // Its requirement speaks of runs in which nothing is amiss.
+                    "remaining_time_is_right" if text == dead_bus => RowVerdict::NotApplicable,
+                    seen if SEEN_ALWAYS.contains(&seen) => RowVerdict::Pass,
+                    "dead_pumps_stay_dead_and_are_named" => RowVerdict::NotApplicable,
+                    _ => RowVerdict::Inconclusive,
+                };
+                assert_eq!(verdict, wanted, "{id} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_campaign_that_was_not_wanted_leaves_its_checks_out() {
+        let refused =
+            "(pumps: (count: 2), package: (image: (length: \"8KiB\")), user: (consent: Refuse(after: \"1s\")))";
+        let (rows, _) = judged(refused);
+        assert_eq!(rows["no_write_without_consent"], RowVerdict::Pass, "a question was asked, and nothing written");
+        for id in ["motor_stands_before_flash_is_written", "at_most_three_tries", "told_versions_are_true"] {
+            assert_eq!(rows[id], RowVerdict::NotApplicable, "{id}");
+        }
+        let corrupt = "(pumps: (count: 2), package: (image: (length: \"8KiB\", defect: Corrupt(1))))";
+        let (rows, _) = judged(corrupt);
+        assert_eq!(rows["no_write_with_a_bad_image"], RowVerdict::Pass, "a search came upon the image");
+        let equal = "(pumps: (count: 2, version: \"2.0.0\"), package: (image: (length: \"8KiB\")))";
+        let (rows, _) = judged(equal);
+        assert_eq!(rows["equal_version_is_left_alone"], RowVerdict::Pass, "a search came upon the pumps");
+        assert_eq!(rows["told_versions_are_true"], RowVerdict::Pass);
+        assert_eq!(rows["no_write_without_consent"], RowVerdict::NotApplicable);
+    }
+
+    #[test]
+    fn a_pump_that_is_down_for_a_reason_of_its_own_is_left_out_by_name() {
+        let text = "(pumps: (count: 3), package: (image: (length: \"8KiB\")), faults: [(kind: PowerCut, place: Pump(2),
+            trigger: When(pump: 1, phase: Transfer), duration: \"3s\")])";
+        let run = run::run(&scenario(text), None, |_| {});
+        let checks = run.twin.world.resource::<Checks>();
+        let row = checks.rows().find(|row| row.id == "others_run_at_80_percent").expect("the check");
+        assert_eq!((row.verdict(), row.note.as_str()), (RowVerdict::Pass, "P02 left out: without supply"));
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_right_is_excused_by_name() {
+        const ID: &str = "status_is_live";
+        let mut hung = Bench::at(AFTER);
+        hung.hang(1, 600_000).hang(2, 600_000).later(5_000).look();
+        let mut disturbed = Bench::at(AFTER);
+        let overrun = BusRecord::Overrun { node: NodeId::CIOC, id: StandardId::MAX.into() };
+        disturbed.later(5_000).see(Record::Bus(overrun)).look();
+        let mut one = Bench::at(AFTER);
+        let overrun = BusRecord::Overrun { node: NodeId::new(1), id: StandardId::MAX.into() };
+        one.later(5_000).see(Record::Bus(overrun)).look();
+        assert!(one.row(ID).broken.as_ref().is_some_and(|(_, why)| why.starts_with("P02 ")), "P01 alone is disturbed");
+        for (bench, why) in [(hung, "its CPU stands still"), (disturbed, "the bus is disturbed")] {
+            assert!(!bench.broken(ID));
+            assert_eq!(bench.row(ID).note, format!("P01 left out: {why}; P02 left out: {why}"));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Evidence: collects what an evidence bundle is made from, and holds a bundle against this program.
+//!
+//! ```text
+//!   build script: sources.sha256, named-tests.txt, Cargo.lock --> identity --> reports::Program
+//!   checks/requirements.rs --links--> requirement <-> scenario      controls --tried--> reports::Control
+//!   output of cargo test --test_log--> reports::TestLog             cargo llvm-cov --coverage--> reports::Coverage
+//!   stored Bundle + this program --compare--> what differs, by name
+//! ```
+//! Nothing here touches files: `cli` does. How a bundle looks is the business of `reports`.
+
+pub mod compare;
+pub mod controls;
+pub mod coverage;
+pub mod identity;
+pub mod links;
+#[cfg(test)]
+mod scan;
+pub mod test_log;
+
+pub use compare::{Finding, compare};
+pub use controls::tried as controls_tried;
+pub use coverage::coverage;
+pub use identity::{CARGO_LOCK, SOURCES, named_tests, program};
+pub use links::{fault_kinds, links};
+pub use test_log::test_log;

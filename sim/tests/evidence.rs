@@ -1,0 +1,476 @@
+//! Evidence bundles: whole, the same each time, in reach of two clicks, and nothing in them can be changed unseen.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use common::{code, copy_data, folder, json, output, stderr, stdout, text};
+use cooltwin::checks::{END_IDS, IDS, REQUIREMENTS, Verification};
+use cooltwin::evidence::{links, named_tests};
+use reports::{Baseline, Scope, StatementKind, baseline, sha256};
+
+/// A scenario that takes no time, one with a fault and a retry, and one that is too long for a suite.
+fn place(name: &str) -> PathBuf {
+    let place = folder(name);
+    fs::create_dir(place.join("suite")).expect("a folder");
+    copy_data(&place.join("suite"), &["small.ron", "faulty.ron"]);
+    fs::write(place.join("suite/night.ron"), NIGHT).expect("a scenario");
+    place
+}
+
+const NIGHT: &str = "(tags: [\"long\"], pumps: (count: 1), package: (image: (length: \"8KiB\")))";
+
+fn evidence(place: &Path, out: &str) {
+    let made = output(place, &["evidence", "--allow-dirty", "--out", out, "suite"]);
+    assert_eq!(code(&made), Some(0), "{}{}", stdout(&made), stderr(&made));
+}
+
+/// A bundle that all tests read and none changes.
+fn shared() -> &'static Path {
+    static SHARED: OnceLock<PathBuf> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let place = place("evidence-shared");
+        evidence(&place, "bundle");
+        place.join("bundle")
+    })
+}
+
+/// A copy of it to tamper with, beside its name alone.
+fn copy(name: &str) -> PathBuf {
+    let target = folder(name).join("bundle");
+    for file in files(shared()) {
+        let to = target.join(&file);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        fs::copy(shared().join(&file), to).expect("a copy");
+    }
+    target
+}
+
+/// All files below a folder.
+fn files(root: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path.strip_prefix(root).expect("below").to_string_lossy().into_owned());
+            }
+        }
+    }
+    found
+}
+
+/// What a forger does after a change: a manifest that fits again.
+fn forge_manifest(bundle: &Path) {
+    let mut names = files(bundle);
+    names.remove("manifest.sha256");
+    let line = |name: &String| format!("{}  {name}\n", sha256(&fs::read(bundle.join(name)).expect("a file")));
+    fs::write(bundle.join("manifest.sha256"), names.iter().map(line).collect::<String>()).expect("a manifest");
+}
+
+fn replace(file: &Path, from: &str, to: &str) {
+    let before = text(file);
+    assert!(before.contains(from), "{} has no {from}", file.display());
+    fs::write(file, before.replacen(from, to, 1)).expect("a file");
+}
+
+/// Exit code and output of `verify`.
+fn verify(bundle: &Path) -> (Option<i32>, String) {
+    let done = output(bundle.parent().expect("a folder"), &["verify", "bundle"]);
+    (code(&done), stdout(&done).to_owned() + if stdout(&done).is_empty() { stderr(&done) } else { "" })
+}
+
+#[track_caller]
+fn assert_found(bundle: &Path, wanted_code: i32, wanted: &[&str]) {
+    let (code, told) = verify(bundle);
+    for words in wanted {
+        assert!(told.contains(words), "{words} is not in:\n{told}");
+    }
+    assert_eq!(code, Some(wanted_code), "{told}");
+}
+
+#[test]
+fn a_bundle_has_all_its_files_and_the_manifest_holds_them() {
+    let bundle = shared();
+    let names = files(bundle);
+    for wanted in [
+        "index.html",
+        "requirements.html",
+        "traceability.html",
+        "faults.html",
+        "controls.html",
+        "assumptions.html",
+        "tool.html",
+        "checklist.html",
+        "requirements.csv",
+        "traceability.csv",
+        "faults.csv",
+        "budgets.csv",
+        "junit.xml",
+        "summary.md",
+        "needs.json",
+        "bundle.json",
+        "requirements/pfu.csv",
+        "requirements/ssr.csv",
+        "sources/Cargo.lock",
+        "sources/sources.sha256",
+        "runs/small/1/scenario.ron",
+        "runs/small/1/result.json",
+        "runs/small/1/events.jsonl",
+        "runs/small/1/report.html",
+    ] {
+        assert!(names.contains(wanted), "{wanted} is not in {names:?}");
+    }
+    let manifest = text(&bundle.join("manifest.sha256"));
+    let listed: BTreeMap<&str, &str> = manifest
+        .lines()
+        .map(|line| line.split_once("  ").expect("two columns"))
+        .map(|(hash, name)| (name, hash))
+        .collect();
+    assert_eq!(listed.len() + 1, names.len());
+    for name in names.iter().filter(|name| *name != "manifest.sha256") {
+        assert_eq!(listed[name.as_str()], sha256(&fs::read(bundle.join(name)).expect("a file")), "{name}");
+    }
+}
+
+#[test]
+fn the_same_bundle_comes_out_twice_and_with_any_number_of_threads() {
+    let place = place("evidence-twice");
+    let made = output(&place, &["evidence", "--allow-dirty", "--jobs", "1", "--out", "other", "suite"]);
+    assert_eq!(code(&made), Some(0), "{}", stderr(&made));
+    let other = place.join("other");
+    assert_eq!(files(&other), files(shared()));
+    for name in files(&other) {
+        assert!(fs::read(other.join(&name)).ok() == fs::read(shared().join(&name)).ok(), "{name} differs");
+    }
+    let again = output(&place, &["evidence", "--allow-dirty", "--out", "other", "suite/small.ron"]);
+    assert_eq!(code(&again), Some(0), "an own folder is replaced: {}", stderr(&again));
+    assert!(!other.join("runs/faulty").exists());
+}
+
+#[test]
+fn a_foreign_folder_is_refused_and_left_as_it_is() {
+    let place = place("evidence-foreign");
+    fs::create_dir(place.join("mine")).expect("a folder");
+    fs::write(place.join("mine/thesis.txt"), "years of work").expect("a file");
+    let refused = output(&place, &["evidence", "--allow-dirty", "--out", "mine", "suite"]);
+    assert_eq!(code(&refused), Some(2));
+    assert_eq!(files(&place.join("mine")).into_iter().collect::<Vec<_>>(), ["thesis.txt"]);
+    assert_eq!(code(&output(&place, &["verify", "mine"])), Some(2), "nor is it a bundle");
+}
+
+/// Values of `href` and `id` in a page.
+fn attributes(page: &str, name: &str) -> Vec<String> {
+    let open = format!(" {name}=\"");
+    page.match_indices(&open)
+        .map(|(at, _)| page[at + open.len()..].split('"').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_link_of_every_page_leads_to_a_place_in_the_bundle() {
+    let pages: Vec<String> = files(shared()).into_iter().filter(|name| name.ends_with(".html")).collect();
+    let ids: BTreeMap<String, BTreeSet<String>> = pages
+        .iter()
+        .map(|name| (name.clone(), attributes(&text(&shared().join(name)), "id").into_iter().collect()))
+        .collect();
+    for name in pages.iter().filter(|name| !name.contains('/')) {
+        let page = text(&shared().join(name));
+        let own = attributes(&page, "id");
+        assert_eq!(own.len(), ids[name].len(), "{name}: an id stands twice");
+        for link in attributes(&page, "href") {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let file = if file.is_empty() { name } else { file };
+            assert!(shared().join(file).is_file(), "{name}: {link}");
+            assert!(anchor.is_empty() || ids[file].contains(anchor), "{name}: {link} leads nowhere");
+        }
+    }
+}
+
+/// First click: a link of the overview; its row has worst case, limit and margin. Second click: the proof in the run.
+#[test]
+fn worst_case_limit_margin_and_proof_of_a_requirement_are_two_clicks_away() {
+    let index = text(&shared().join("index.html"));
+    let row = index.split("<tr").find(|row| row.contains("#PFU-041\"")).expect("a row");
+    let result = json(&text(&shared().join("runs/small/1/result.json")));
+    let budget = &result["budgets"][0];
+    assert_eq!(budget["id"], "pump-update");
+    for wanted in ["&lt; 70 s", "pass", "report.html#budget-pump-update"] {
+        assert!(row.contains(wanted), "{wanted} is not in {row}");
+    }
+    let csv = text(&shared().join("requirements.csv"));
+    let line = csv.lines().find(|line| line.starts_with("PFU-041,")).expect("a row");
+    let margins: Vec<String> = ["small", "faulty"]
+        .iter()
+        .map(|name| {
+            let result = json(&text(&shared().join(format!("runs/{name}/1/result.json"))));
+            result["budgets"][0]["margin"].to_string()
+        })
+        .collect();
+    assert!(margins.iter().any(|margin| line.contains(margin.as_str())), "{line} has none of {margins:?}");
+}
+
+#[test]
+fn only_executed_runs_count_and_what_was_not_run_is_named() {
+    let csv = text(&shared().join("requirements.csv"));
+    let status = |id: &str| {
+        csv.lines()
+            .find(|line| line.starts_with(&format!("{id},")))
+            .expect("a row")
+            .split(',')
+            .nth(3)
+            .expect("a status")
+            .to_owned()
+    };
+    assert_eq!(status("PFU-019"), "pass");
+    assert_eq!(status("PFU-014"), "uncovered", "its scenario is not in this bundle");
+    assert_eq!(status("PFU-044"), "not verified here");
+    assert_eq!(status("PFU-009"), "by construction");
+    assert_eq!(status("PFU-010"), "not in scope");
+    assert_eq!(status("SSR-044"), "uncovered");
+    assert_eq!(status("SSR-080"), "not verified here");
+    let record = json(&text(&shared().join("bundle.json")));
+    assert_eq!(record["planned"].as_array().map(Vec::len), Some(3));
+    assert_eq!(record["runs"].as_array().map(Vec::len), Some(2));
+    assert_eq!(record["skipped"][0]["planned"]["name"], "night");
+    let index = text(&shared().join("index.html"));
+    assert!(index.contains("3 planned = 2 executed + 0 stored + 0 invalid + 1 skipped"), "the counts");
+    assert!(index.contains("COVERAGE INCOMPLETE") && index.contains("night, seed 1: tagged long; no stored result"));
+}
+
+#[test]
+fn the_checklist_has_forty_answers_and_none_is_empty() {
+    let page = text(&shared().join("checklist.html"));
+    let rows: Vec<&str> = page.split("<tr id=\"point-").skip(1).collect();
+    assert_eq!(rows.len(), 40);
+    for row in rows {
+        let answer = row.rsplit("<td>").next().expect("an answer");
+        let words: String = answer.split("</td>").next().expect("an answer").to_owned();
+        assert!(words.len() > 20, "{row}");
+        let open = ["here", "partly", "by people", "not applicable", "OPEN"];
+        assert!(open.iter().any(|word| row.contains(&format!("</svg>{word}</span>"))), "{row}");
+    }
+}
+
+#[test]
+fn an_untouched_bundle_is_verified() {
+    let (code, told) = verify(&copy("evidence-untouched"));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.starts_with("VERIFIED  bundle") && told.contains("2 of 3 runs held"), "{told}");
+}
+
+#[test]
+fn a_tampered_record_is_named_even_with_a_manifest_that_fits() {
+    let bundle = copy("evidence-tampered");
+    let events = bundle.join("runs/small/1/events.jsonl");
+    replace(&events, "\"t_ms\":", "\"t_ms\": ");
+    assert_found(&bundle, 1, &["ALTERED      runs/small/1/events.jsonl was altered"]);
+    forge_manifest(&bundle);
+    assert_found(&bundle, 1, &["ALTERED      run small, seed 1: its log of events is not that of its result"]);
+
+    let bundle = copy("evidence-tampered-result");
+    let result = bundle.join("runs/small/1/result.json");
+    let told = json(&text(&result))["fingerprint"]["bus"].as_str().expect("a fingerprint").to_owned();
+    replace(&result, &told, &"0".repeat(told.len()));
+    let hash = |path: &Path| sha256(&fs::read(path).expect("a file"));
+    let old = hash(&shared().join("runs/small/1/result.json"));
+    // The forger also mends the record, so that only a second run tells.
+    replace(&bundle.join("bundle.json"), &old, &hash(&result));
+    forge_manifest(&bundle);
+    assert_found(&bundle, 6, &["TRACE        run small, seed 1: the trace differs in bus"]);
+}
+
+#[test]
+fn a_missing_run_is_named_whether_or_not_the_record_still_has_it() {
+    let bundle = copy("evidence-missing");
+    fs::remove_dir_all(bundle.join("runs/faulty")).expect("a run");
+    assert_found(&bundle, 1, &["runs/faulty/1/result.json is missing", "run faulty, seed 1: its result is missing"]);
+    forge_manifest(&bundle);
+    assert_found(&bundle, 1, &["run faulty, seed 1: its result is missing"]);
+    let path = bundle.join("bundle.json");
+    let mut record = json(&text(&path));
+    record["runs"].as_array_mut().expect("runs").retain(|run| run["name"] != "faulty");
+    fs::write(&path, format!("{record:#}\n")).expect("a record");
+    forge_manifest(&bundle);
+    assert_found(
+        &bundle,
+        1,
+        &["faulty, seed 1 was planned and is missing", "index.html does not follow from the records"],
+    );
+}
+
+#[test]
+fn an_edited_requirement_is_named() {
+    let bundle = copy("evidence-requirement");
+    replace(&bundle.join("requirements/pfu.csv"), "stays below 70 s", "stays below 80 s");
+    forge_manifest(&bundle);
+    assert_found(&bundle, 1, &["ALTERED      requirement PFU-041 was edited"]);
+}
+
+#[test]
+fn another_build_is_named_and_leaves_the_bundle_unconfirmed() {
+    let bundle = copy("evidence-build");
+    let path = bundle.join("bundle.json");
+    let mut record = json(&text(&path));
+    record["program"]["rustc"] = "1.94.0 (another)".into();
+    record["program"]["binary_sha256"] = "0".repeat(64).into();
+    fs::write(&path, reports::bundle_json(&reports::bundle_from_json(&record.to_string()).expect("a record")))
+        .expect("a record");
+    forge_manifest(&bundle);
+    assert_found(
+        &bundle,
+        5,
+        &["OTHER BUILD  compiler: the bundle has 1.94.0 (another)", "OTHER BUILD  executable", "INCONCLUSIVE"],
+    );
+}
+
+#[test]
+fn a_page_that_says_something_else_than_the_records_is_named() {
+    let bundle = copy("evidence-page");
+    replace(&bundle.join("index.html"), "COVERAGE INCOMPLETE", "COVERAGE COMPLETE");
+    fs::write(bundle.join("note.txt"), "all is well").expect("a file");
+    assert_found(&bundle, 1, &["index.html was altered", "note.txt is not in the manifest"]);
+    fs::remove_file(bundle.join("note.txt")).expect("a file");
+    forge_manifest(&bundle);
+    assert_found(&bundle, 1, &["index.html does not follow from the records"]);
+}
+
+#[test]
+fn a_stored_result_of_another_build_is_inconclusive_and_one_of_another_scenario_is_skipped() {
+    let place = place("evidence-stored");
+    let ran = output(&place, &["run", "suite/night.ron", "-q"]);
+    assert_eq!(code(&ran), Some(0), "{}", stderr(&ran));
+    let result = place.join("cooltwin-out/night/1/result.json");
+    let mut other = json(&text(&result));
+    other["build"]["commit"] = "0123456789".into();
+    let other: reports::Report = reports::from_json(&other.to_string()).expect("a result");
+    fs::write(&result, reports::to_json_line(&other) + "\n").expect("a result");
+    let made = output(&place, &["evidence", "--allow-dirty", "--out", "bundle", "suite"]);
+    assert_eq!(code(&made), Some(5), "{}", stdout(&made));
+    let index = text(&place.join("bundle/index.html"));
+    assert!(index.contains("stored result of another program") && index.contains("0123456789"));
+    assert!(index.contains("3 planned = 2 executed + 1 stored"));
+    let csv = text(&place.join("bundle/traceability.csv"));
+    assert!(!csv.contains(",night,"), "it stands for nothing");
+    assert_eq!(code(&output(&place, &["verify", "bundle"])), Some(0), "and the bundle is what it says");
+    fs::write(place.join("suite/night.ron"), NIGHT.replace("8KiB", "9KiB")).expect("a scenario");
+    let made = output(&place, &["evidence", "--allow-dirty", "--out", "bundle", "suite"]);
+    assert_eq!(code(&made), Some(0), "{}", stderr(&made));
+    assert!(stdout(&made).contains("its stored result is of another state of the scenario"), "{}", stdout(&made));
+}
+
+#[test]
+fn a_log_of_tests_covers_what_they_name_and_a_failed_test_fails_the_bundle() {
+    let place = place("evidence-tests");
+    let tests = named_tests();
+    let of: Vec<_> = tests.iter().filter(|test| test.requirements.iter().any(|id| id == "SSR-021")).collect();
+    assert!(of.len() > 1);
+    let log = |last: &str| {
+        let lines = of.iter().enumerate().map(|(at, test)| {
+            let result = if at + 1 == of.len() { last } else { "ok" };
+            format!("     Running x (target/debug/deps/{}-0a)\ntest {} ... {result}\n", test.target, test.name)
+        });
+        fs::write(place.join("tests.log"), lines.collect::<String>()).expect("a log");
+    };
+    let status = |wanted: i32| {
+        let made = output(
+            &place,
+            &["evidence", "--allow-dirty", "--test-log", "tests.log", "--out", "bundle", "suite/small.ron"],
+        );
+        assert_eq!(code(&made), Some(wanted), "{}{}", stdout(&made), stderr(&made));
+        let csv = text(&place.join("bundle/requirements.csv"));
+        let line = csv.lines().find(|line| line.starts_with("SSR-021,")).expect("a row");
+        line.split(',').nth(3).expect("a status").to_owned()
+    };
+    log("ok");
+    assert_eq!(status(0), "tests pass");
+    log("ignored");
+    assert_eq!(status(0), "uncovered", "a test that was left out shows nothing");
+    log("FAILED");
+    assert_eq!(status(1), "fail");
+}
+
+#[test]
+fn every_id_that_a_check_budget_scenario_or_test_names_is_in_the_baseline() {
+    let known = |id: &str| baseline().get(id).is_some();
+    let safety = cooltwin::run::safety::CHECKS.iter().chain(cooltwin::run::safety::BUDGETS);
+    for (row, ids) in IDS.iter().chain(END_IDS).chain(safety) {
+        for id in *ids {
+            assert!(known(id), "{row} names {id}");
+        }
+    }
+    for link in links() {
+        assert!(known(&link.requirement), "{link:?}");
+        assert!(common::shipped(&format!("{}.ron", link.scenario)).is_file(), "{link:?}");
+    }
+    for test in named_tests() {
+        for id in &test.requirements {
+            assert!(known(id), "{} names {id}", test.name);
+        }
+    }
+    for entry in fs::read_dir(common::shipped("")).expect("the scenarios") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "ron") {
+            for budget in &common::loaded(&path, &[]).scenario.budgets {
+                for id in &budget.requirements {
+                    assert!(known(id), "{}: {} names {id}", path.display(), budget.id);
+                }
+            }
+        }
+    }
+}
+
+/// Titles and scopes of the twin's own list are those of the baseline.
+#[test]
+fn the_twin_s_list_of_requirements_agrees_with_the_baseline() {
+    for (id, title, verification) in REQUIREMENTS {
+        let row = baseline().get(id).unwrap_or_else(|| panic!("{id} is not in the baseline"));
+        assert_eq!(row.title, *title, "{id}");
+        let scope = match verification {
+            Verification::Later => Scope::Later,
+            Verification::Out => Scope::Out,
+            Verification::NotClaimed => Scope::NotClaimed,
+            _ => Scope::In,
+        };
+        assert_eq!(row.scope, scope, "{id}");
+        let says = |kind: StatementKind| baseline().statements_of(id).any(|statement| statement.kind == kind);
+        let stated = match verification {
+            Verification::Construction(_) => says(StatementKind::Construction),
+            Verification::Campaign(_) | Verification::Elsewhere(_) => says(StatementKind::Elsewhere),
+            _ => true,
+        };
+        assert!(stated, "{id} has no statement");
+    }
+}
+
+/// A statement that nothing here shows a requirement must not outlive the check that does.
+#[test]
+fn nothing_is_said_to_be_shown_elsewhere_that_a_row_shows() {
+    let Baseline { statements, .. } = baseline();
+    for statement in statements.iter().filter(|statement| statement.kind == StatementKind::Elsewhere) {
+        let id = statement.requirement.as_str();
+        let safety = cooltwin::run::safety::CHECKS.iter().chain(cooltwin::run::safety::BUDGETS);
+        let row = IDS.iter().chain(END_IDS).chain(safety).find(|(_, ids)| ids.contains(&id));
+        assert!(row.is_none(), "{row:?} shows {id}: remove its statement");
+    }
+}
+
+/// Rows of the update document all have something; rows of the safety unit join as their checks appear.
+#[test]
+fn every_update_requirement_in_scope_has_a_row_a_scenario_or_a_statement() {
+    let budgets = common::loaded(&common::shipped("base.ron"), &[]).scenario.budgets.clone();
+    for row in baseline().requirements.iter().filter(|row| row.scope == Scope::In && row.id.starts_with("PFU")) {
+        let id = row.id.as_str();
+        let checked = IDS.iter().chain(END_IDS).any(|(_, ids)| ids.contains(&id));
+        let budget = budgets.iter().any(|budget| budget.requirements.iter().any(|own| own == id));
+        let linked = links().iter().any(|link| link.requirement == id);
+        let stated = baseline().statements_of(id).any(|statement| statement.kind != StatementKind::Part);
+        assert!(checked || budget || linked || stated, "{id} has nothing");
+    }
+}

@@ -1,0 +1,510 @@
+//! Safety units in the twin: boundaries over every phase of a tick, forks, and controls that must fail.
+//!
+//! A *control* makes one diagnostic of a unit ineffective from outside, by a wrapper of the CPU's outputs, and runs the
+//! scenario that is to show that diagnostic: it must fail, or it shows nothing. The firmware itself is the same in all
+//! runs; there is no way to switch a measure of it off.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bevy_ecs::prelude::World;
+use cooltwin::hosts::safety::Units;
+use cooltwin::hosts::safety::core::Muffle;
+use cooltwin::hosts::safety::unit::Unit;
+use cooltwin::kernel::{SimTime, Span};
+use cooltwin::run::{self, Identity, Run};
+use cooltwin::scenario::{Expectation, FileSource, Loaded, load};
+use cooltwin::twin;
+use reports::{Report, RowVerdict, Verdict};
+use safety_common::fault::Fault;
+
+struct Disk;
+
+impl FileSource for Disk {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        fs::read(path).map_err(|error| error.to_string())
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+}
+
+fn loaded(name: &str, overrides: &[String]) -> Loaded {
+    load(&Disk, &folder().join(format!("{name}.ron")), overrides).unwrap_or_else(|_| panic!("{name} loads"))
+}
+
+fn report(loaded: &Loaded, run: &Run) -> Report {
+    run::report(loaded, run, &Identity::default())
+}
+
+fn verdict(name: &str, overrides: &[String]) -> Verdict {
+    let loaded = loaded(name, overrides);
+    report(&loaded, &run::run(&loaded.scenario, None, |_| {})).verdict
+}
+
+fn units(world: &mut World, mut what: impl FnMut(&mut Unit)) {
+    for entity in world.resource::<Units>().entities().to_vec() {
+        if let Some(mut unit) = world.get_mut::<Unit>(entity) {
+            what(&mut unit);
+        }
+    }
+}
+
+/// 24 phases of a millisecond, on no grid of the slots.
+fn phases() -> impl Iterator<Item = String> {
+    (0..24u64).map(|n| format!("faults[0].trigger=At(\"{}ns\")", 3_000_000_000 + n * 41_777))
+}
+
+/// Runs a scenario at every phase of a tick; the phases at which it does not pass.
+fn failing_phases(name: &str) -> Vec<String> {
+    phases().filter(|phase| verdict(name, std::slice::from_ref(phase)) != Verdict::Pass).collect()
+}
+
+/// Verifies SSR-009, SSR-011. Boundaries of the 500 ms, below and above the limits.
+#[test]
+fn a_dip_of_499_ms_never_trips_and_one_of_502_ms_always_does_at_every_phase_of_a_tick() {
+    for name in ["safety-dip-499ms", "safety-dip-502ms", "safety-over-voltage-499ms", "safety-over-voltage-502ms"] {
+        assert_eq!(failing_phases(name), Vec::<String>::new(), "{name}");
+    }
+}
+
+/// Verifies SSR-020, SSR-021, SSR-022. Boundaries of the 20 ms, each direction alone.
+#[test]
+fn losses_of_18_packets_survive_and_of_20_trip_at_every_phase_of_a_tick() {
+    for cpu in 1..=2 {
+        for count in [18, 20] {
+            let name = format!("safety-c2c-{count}-lost-from-cpu{cpu}");
+            assert_eq!(failing_phases(&name), Vec::<String>::new(), "{name}");
+        }
+    }
+}
+
+/// Every scenario of the folder that says what a unit detects, with that fault.
+fn trips() -> Vec<(String, Fault)> {
+    let files = fs::read_dir(folder()).expect("the folder").map(|entry| entry.expect("an entry").file_name());
+    let names = files.filter_map(|name| name.to_str()?.strip_suffix(".ron").map(str::to_owned));
+    let names: BTreeSet<String> = names.filter(|name| name.starts_with("safety-")).collect();
+    let trip = |name: String| {
+        let loaded = loaded(&name, &[]);
+        let by = loaded.scenario.expectations.iter().find_map(|one| match one {
+            Expectation::SafetyTrip(trip) => Some(trip.by.name().to_owned()),
+            _ => None,
+        })?;
+        let all = (0..=u8::MAX).filter_map(fault);
+        let fault = all.into_iter().find(|fault| format!("{fault:?}") == by).expect("a fault of the firmware");
+        Some((name, fault))
+    };
+    names.into_iter().filter_map(trip).collect()
+}
+
+/// The faults that the shipped scenarios show.
+fn fault(number: u8) -> Option<Fault> {
+    const ALL: &[Fault] = &[
+        Fault::RamAtStart,
+        Fault::RamRunning,
+        Fault::Firmware,
+        Fault::FlashRunning,
+        Fault::FlashNotErased,
+        Fault::ProductionData,
+        Fault::SerialNumber,
+        Fault::Configuration,
+        Fault::PeerMissing,
+        Fault::ReleaseDiffers,
+        Fault::PeerDataDiffers,
+        Fault::C2cSilent,
+        Fault::C2cErrorRate,
+        Fault::ClockDrift,
+        Fault::PeerMode,
+        Fault::AnalogMismatch,
+        Fault::LogicTime,
+        Fault::TickCount,
+        Fault::SupplyLow,
+        Fault::SupplyHigh,
+        Fault::Rail,
+        Fault::SioPower,
+        Fault::OutputDriver,
+        Fault::MainTransistor,
+        Fault::Relay,
+        Fault::NotObeyed,
+        Fault::InputStage,
+        Fault::OutputWiring,
+        Fault::OssdShort,
+        Fault::InputDiscrepancy,
+        Fault::InputSignal,
+    ];
+    ALL.iter().copied().find(|fault| *fault as u8 == number)
+}
+
+#[test]
+fn every_scenario_of_a_diagnostic_fails_when_that_diagnostic_is_without_effect() {
+    let trips = trips();
+    let shown: BTreeSet<Fault> = trips.iter().map(|(_, fault)| *fault).collect();
+    assert!(shown.len() >= 16, "{shown:?}");
+    let mut passed = Vec::new();
+    for (name, fault) in trips {
+        let loaded = loaded(&name, &[]);
+        let mut twin = twin::build(&loaded.scenario, None);
+        units(&mut twin.world, |unit| {
+            for core in &mut unit.cores {
+                core.muffle = Some(Muffle::new(fault));
+            }
+        });
+        let run = run::finish(twin, &loaded.scenario, |_| {});
+        let report = report(&loaded, &run);
+        // A scenario that is to end inconclusive must fail, too: its expectation is broken.
+        if report.verdict != Verdict::Fail {
+            passed.push(format!("{name} without {fault:?}: {:?}", report.verdict));
+        }
+    }
+    assert!(passed.is_empty(), "{passed:#?}");
+}
+
+#[test]
+fn a_wrapper_that_muffles_what_never_happens_changes_nothing() {
+    let loaded = loaded("safety-unit", &[]);
+    let mut twin = twin::build(&loaded.scenario, None);
+    units(&mut twin.world, |unit| unit.cores[0].muffle = Some(Muffle::new(Fault::RamRunning)));
+    let muffled = run::finish(twin, &loaded.scenario, |_| {});
+    let healthy = run::run(&loaded.scenario, None, |_| {});
+    assert_eq!(muffled.twin.trace.fingerprint(), healthy.twin.trace.fingerprint());
+}
+
+/// Saved at instants of start-up, normal mode, faults under way and the safe state, and loaded into another model.
+#[test]
+fn units_fork_alike_at_any_instant() {
+    for name in ["safety-dip-502ms", "safety-c2c-20-lost-from-cpu1", "safety-ram-coupling", "safety-two-units"] {
+        let loaded = loaded(name, &[]);
+        let whole = run::run(&loaded.scenario, None, |_| {});
+        let expected = common::result_of(&loaded, &whole);
+        let mut first = twin::build(&loaded.scenario, None);
+        let mut second = twin::build(&loaded.scenario, None);
+        for ns in [5_000_000, 300_123_456, 1_600_000_001, 2_999_999_999, 3_010_500_000, 3_480_000_777] {
+            let instant = SimTime::ZERO + Span::from_nanos(ns);
+            let _ = first.run_until(instant);
+            let saved = first.save();
+            // The other model has gone another way in between.
+            let _ = second.run_until(instant + Span::from_millis(700));
+            second.load(&saved);
+            (first, second) = (second, first);
+        }
+        let run = run::finish(first, &loaded.scenario, |_| {});
+        assert_eq!(common::result_of(&loaded, &run), expected, "{name}");
+    }
+}
+
+/// Verifies SSR-014. An execution time that the second guard alone sees, and one that neither may see.
+#[test]
+fn the_logic_may_take_812_5_us_and_no_more() {
+    for (name, overrides, wanted) in [
+        ("safety-logic-812-5us-cpu1", "faults[0].kind.takes=\"812400ns\"", Verdict::Pass),
+        ("safety-logic-812-6us-cpu1", "faults[0].kind.takes=\"812501ns\"", Verdict::Pass),
+        ("safety-logic-812-6us-cpu1", "faults[0].kind.takes=\"812500ns\"", Verdict::Fail),
+        ("safety-logic-812-6us-cpu2", "faults[0].kind.takes=\"1s\"", Verdict::Pass),
+    ] {
+        let got = loaded_or(name, overrides);
+        assert_eq!(got, wanted, "{name} {overrides}");
+    }
+}
+
+fn loaded_or(name: &str, overrides: &str) -> Verdict {
+    verdict(name, &[overrides.to_owned()])
+}
+
+/// A pump fed by a relay has no power before the relay conducts, and loses it when the relay lets go.
+#[test]
+fn relays_feed_the_pumps() {
+    let loaded = loaded("safety-stop", &[]);
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let report = report(&loaded, &run);
+    let response = report.budgets.iter().find(|row| row.id == "safety-response").expect("the row");
+    assert_eq!((response.n, response.verdict), (1, RowVerdict::Pass));
+    let losses: Vec<u32> =
+        (1..=2).map(|pump| cooltwin::power::losses(&run.twin.world, cooltwin::node::NodeId::new(pump))).collect();
+    assert_eq!(losses, [1, 1]);
+}
+
+/// A scenario of its own, beside the shipped configurations; `changed` replaces words of them.
+struct Own<'a> {
+    text: &'a str,
+    changed: &'a [(&'a str, &'a str)],
+}
+
+impl FileSource for Own<'_> {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        if path == Path::new("own.ron") {
+            return Ok(self.text.as_bytes().to_vec());
+        }
+        let shipped = folder().join(path.to_str().unwrap_or_default().replace("changed/", "safety/"));
+        let mut text = fs::read_to_string(shipped).map_err(|error| error.to_string())?;
+        if path.starts_with("changed") {
+            for (old, new) in self.changed {
+                assert!(text.contains(old), "{old}");
+                text = text.replace(old, new);
+            }
+        }
+        Ok(text.into_bytes())
+    }
+}
+
+fn own(text: &str, changed: &[(&str, &str)]) -> (Loaded, Run) {
+    let loaded = load(&Own { text, changed }, Path::new("own.ron"), &[]).unwrap_or_else(|error| panic!("{error:?}"));
+    let run = run::run(&loaded.scenario, None, |_| {});
+    (loaded, run)
+}
+
+/// Verifies SSR-040. The short between each two of 14 OSSD outputs, both ON, is found and both are off in time; the others stay on.
+#[test]
+fn a_short_between_any_two_ossd_outputs_turns_both_off_and_no_other() {
+    let mut wrong = Vec::new();
+    for first in 0..14u32 {
+        for second in first + 1..14 {
+            let text = format!(
+                "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"1500ms\"),
+                safety_units: [(configuration: \"safety/fourteen-ossd.ron\", node: \"panel\",
+                    cpu2: (clock_offset: \"{}us\"))],
+                faults: [(kind: Safety(Wire(pin: {first}, is: ToPin({second}))), place: Node(\"panel\"),
+                    trigger: At(\"{}us\"))])",
+                first * 71,
+                1_000_000 + second * 4_321,
+            );
+            let (loaded, run) = own(&text, &[]);
+            let report = report(&loaded, &run);
+            let row = report.budgets.iter().find(|row| row.id == "safety-outside-reaction").expect("the row");
+            let mut live = 0;
+            units_of(&run, |unit| live = unit.live.0);
+            let wanted = 0x3FFF & !(1 << first | 1 << second);
+            if row.n < 2 || row.verdict != RowVerdict::Pass || live != wanted {
+                wrong.push(format!("{first}-{second}: {} found, {:?}, live {live:#06x}", row.n, row.verdict));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn units_of(run: &Run, mut what: impl FnMut(&Unit)) {
+    for entity in run.twin.world.resource::<Units>().entities() {
+        run.twin.world.get::<Unit>(*entity).into_iter().for_each(&mut what);
+    }
+}
+
+/// Verifies SSR-078. One unit with a configuration that differs in one value. The CPUs of each agree, the units never link.
+#[test]
+fn units_with_different_configurations_never_link() {
+    let text = |folder: &str| {
+        format!(
+            "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"4s\"), safety_units: [
+            (configuration: \"safety/cooling-watch.ron\", node: \"hall\", cpu2: (clock_offset: \"137us\"),
+                inputs: [(input: \"button\", device: Off)],
+                operations: [(at: \"2s\", input: \"button\", to: On, duration: \"300ms\")]),
+            (configuration: \"{folder}/cooling-watch.ron\", node: \"roof\", cpu1: (clock_offset: \"31ms\"),
+                cpu2: (clock_offset: \"31211us\"))])"
+        )
+    };
+    let fed = |folder: &str| {
+        let (_, run) = own(&text(folder), &[("response_time: \"250ms\"", "response_time: \"251ms\"")]);
+        let mut coils = Vec::new();
+        units_of(&run, |unit| {
+            assert!(unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0));
+            coils.push(unit.live.1);
+        });
+        coils[0]
+    };
+    assert_ne!(fed("safety"), 0, "the same configuration links");
+    assert_eq!(fed("changed"), 0);
+}
+
+/// Verifies SSR-001, SSR-002. Stuck-at and transition faults at words and bits spread over the RAM of both CPUs.
+#[test]
+fn defect_cells_anywhere_in_ram_are_found_within_a_pass() {
+    let defects = ["StuckAt0", "StuckAt1", "NoRise", "NoFall"];
+    for n in 0..32u32 {
+        let (cpu, word, bit) = (n % 2 + 1, n * 2_659 % 16_384, n * 13 % 32);
+        let overrides = [
+            format!(
+                "faults[0].kind=Safety(RamCell(cpu: {cpu}, word: {word}, bit: {bit}, defect: {}))",
+                defects[n as usize / 2 % 4]
+            ),
+            format!("faults[0].trigger=At(\"{}us\")", 2_000_000 + n * 123_457),
+            format!("expectations=[SafetyTrip(unit: \"hall\", by: RamRunning, cpu: {cpu}, within: \"13s\")]"),
+            "end=At(\"22s\")".to_owned(),
+        ];
+        assert_eq!(verdict("safety-ram-stuck-cpu1", &overrides), Verdict::Pass, "{overrides:?}");
+    }
+}
+
+/// Verifies SSR-005. Flips of one to eight bits at addresses spread over the flash of both CPUs, erased parts among them.
+#[test]
+fn flips_anywhere_in_flash_are_found_within_a_pass_and_a_span() {
+    for n in 0..20u32 {
+        let (cpu, address, bits) = (n % 2 + 1, n * 26_347 % 0x8_0000, 1 + n * 37 % 255);
+        let overrides = [
+            format!("faults[0].kind=Safety(FlashBits(cpu: {cpu}, address: {address}, bits: {bits}))"),
+            format!("faults[0].trigger=At(\"{}us\")", 2_000_000 + n * 823_457),
+            format!("expectations=[SafetyTrip(unit: \"hall\", by: FlashRunning, cpu: {cpu}, within: \"30s\")]"),
+            "end=At(\"50s\")".to_owned(),
+        ];
+        assert_eq!(verdict("safety-flash-flip-cpu1", &overrides), Verdict::Pass, "{overrides:?}");
+    }
+}
+
+/// Verifies SSR-033. Each pin and both CPUs, beyond the limit and within it.
+#[test]
+fn a_wrong_reading_of_any_pin_trips_beyond_the_limit_and_not_within_it() {
+    for pin in [0, 2, 4, 5, 6, 8, 9, 10] {
+        for cpu in 1..=2 {
+            for (error, expectation) in [
+                ("Above(\"1200mV\")", "SafetyTrip(unit: \"hall\", by: AnalogMismatch, within: \"200ms\")"),
+                ("Above(\"850mV\")", "SafetyStaysNormal(\"hall\")"),
+            ] {
+                let overrides = [
+                    format!("faults[0].kind=Safety(Adc(cpu: {cpu}, channel: Pin({pin}), error: {error}))"),
+                    format!("expectations=[{expectation}]"),
+                ];
+                assert_eq!(verdict("safety-adc-gain-cpu1", &overrides), Verdict::Pass, "{overrides:?}");
+            }
+        }
+    }
+}
+
+/// Verifies SSR-065. Either CPU reset alone, or both, at any phase of a tick, by its pin or with the supply: nothing is on before
+/// the next complete start-up, and all is off within 22.1 ms.
+#[test]
+fn a_restart_at_any_phase_leaves_nothing_on() {
+    for n in 0..12u64 {
+        for cpu in 1..=2 {
+            let overrides = [
+                format!("faults[0].kind=Safety(CpuReset(cpu: {cpu}))"),
+                format!("faults[0].trigger=At(\"{}ns\")", 2_500_000_000 + n * 83_333),
+                "expectations=[SafetyRelays(unit: \"hall\")]".to_owned(),
+            ];
+            let loaded = loaded("safety-cpu1-restarts", &overrides);
+            let run = run::run(&loaded.scenario, None, |_| {});
+            let report = report(&loaded, &run);
+            let check = report.checks.iter().find(|row| row.id == "nothing_is_driven_outside_normal_mode").expect("it");
+            assert_eq!(check.verdict, RowVerdict::Pass, "{}", check.detail);
+            units_of(&run, |unit| {
+                assert!(unit.is_off());
+                let off = unit.watch.last_off.expect("it was on");
+                let since = off.since(SimTime::from_nanos(2_500_000_000 + n * 83_333));
+                assert!(since <= Span::from_micros(22_100), "CPU{cpu}, phase {n}: {since} ms");
+            });
+        }
+    }
+}
+
+/// Verifies SSR-016, SSR-044. A stop at any phase of a tick, while either CPU loses as many packets as are tolerated.
+#[test]
+fn a_stop_at_any_phase_is_carried_out_within_the_response_time_whatever_is_lost() {
+    let mut worst = Span::ZERO;
+    for n in 0..24u64 {
+        for cpu in 1..=2 {
+            let at = |before: u64| 3_000_000_000 + n * 41_777 - before;
+            let faults = format!(
+                "faults=[(kind: Safety(C2cLost(from: {cpu}, packets: 18)), place: Node(\"hall\"), trigger: At(\"{}ns\")),
+                (kind: Safety(InputOff(\"stop\")), place: Node(\"hall\"), trigger: At(\"{}ns\"))]",
+                at(n % 4 * 500_000),
+                at(0)
+            );
+            let loaded = loaded("safety-stop", &[faults]);
+            let run = run::run(&loaded.scenario, None, |_| {});
+            let report = report(&loaded, &run);
+            assert_eq!(report.verdict, Verdict::Pass, "CPU{cpu}, phase {n}");
+            units_of(&run, |unit| {
+                let (asked, _, off) = unit.watch.stops[0];
+                worst = Span::from_nanos(worst.as_nanos().max(off.expect("off").since(asked).as_nanos()));
+            });
+        }
+    }
+    // The configured response time is 50 ms; a stop that one CPU has to tell the other waits for the link.
+    assert!(worst > Span::from_millis(1) && worst <= Span::from_millis(50), "{worst} ms");
+}
+
+/// Runs a scenario, changes what was seen of its units, and gives the report.
+fn tampered(name: &str, overrides: &[String], change: impl FnMut(&mut Unit)) -> Report {
+    let loaded = loaded(name, overrides);
+    let mut run = run::run(&loaded.scenario, None, |_| {});
+    units(&mut run.twin.world, change);
+    report(&loaded, &run)
+}
+
+fn check_of(report: &Report, id: &str) -> RowVerdict {
+    report.checks.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no check {id}")).verdict
+}
+
+fn budget_of(report: &Report, id: &str) -> RowVerdict {
+    report.budgets.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no budget {id}")).verdict
+}
+
+type Tamper = fn(&mut Unit);
+
+/// Every check of units goes red when what it looks at is wrong, and is green before.
+#[test]
+fn every_check_of_units_can_fail() {
+    let seen: [(&str, &str, Tamper); 5] = [
+        ("safety-c2c-cut", "safe_state_is_silent_and_off", |unit| unit.watch.cpus[1].spoke_in_safe = 1),
+        ("safety-c2c-cut", "safe_state_is_never_left", |unit| unit.watch.cpus[0].left_safe = Some(SimTime::ZERO)),
+        ("safety-unit", "one_packet_each_tick_and_direction", |unit| unit.watch.cpus[0].packets -= 1),
+        ("safety-unit", "logic_runs_once_each_tick", |unit| unit.watch.cpus[1].evaluated -= 1),
+        ("safety-unit", "nothing_is_driven_outside_normal_mode", |unit| {
+            unit.watch.driven_outside = Some(SimTime::ZERO)
+        }),
+    ];
+    for (name, id, change) in seen {
+        assert_eq!(check_of(&tampered(name, &[], |_| {}), id), RowVerdict::Pass, "{id}");
+        assert_eq!(check_of(&tampered(name, &[], change), id), RowVerdict::Fail, "{id}");
+    }
+    // Faults that no scenario ships, because no unit could stand them.
+    let node = "place: Node(\"hall\")";
+    let both = format!(
+        "(kind: Safety(Transistor(pin: 8, conducts: true)), {node}, trigger: At(\"@\")),
+        (kind: Safety(MainTransistor(conducts: true)), {node}, trigger: At(\"@\"))"
+    );
+    let done: [(&str, String); 4] = [
+        ("safety_units_become_normal", format!("(kind: Safety(CpuHalted(cpu: 1)), {node}, trigger: At(\"0ms\"))")),
+        ("healthy_units_do_not_trip", format!("(kind: Safety(C2cLost(from: 1)), {node}, trigger: At(\"3s\"))")),
+        ("nothing_is_driven_outside_normal_mode", both.replace('@', "0ms")),
+        (
+            "either_cpu_alone_turns_all_off",
+            both.replace('@', "3s") + &format!(", (kind: Safety(C2cLost(from: 1)), {node}, trigger: At(\"3s\"))"),
+        ),
+    ];
+    for (id, faults) in done {
+        let report = tampered("safety-unit", &[format!("faults=[{faults}]")], |_| {});
+        assert_eq!(check_of(&report, id), RowVerdict::Fail, "{id}");
+    }
+}
+
+/// A budget of units goes red when what was measured is beyond it, and is green before. (Flash and RAM passes are judged alike.)
+#[test]
+fn budgets_of_units_can_fail() {
+    fn later(unit: &mut Unit) {
+        unit.watch.offs.iter_mut().for_each(|off| off.off += Span::from_secs(1));
+    }
+    let cases: [(&str, &str, Tamper); 9] = [
+        ("safety-dip-502ms", "safety-supply-reaction", later),
+        ("safety-c2c-cut", "safety-fault-reaction", later),
+        ("safety-c2c-cut", "safety-c2c-silence", |unit| unit.watch.offs[0].last_good = unit.watch.offs[0].off),
+        ("safety-output-to-ground", "safety-outside-reaction", |unit| unit.watch.outside[0].3 = None),
+        ("safety-stop", "safety-response", |unit| unit.watch.stops[0].2 = None),
+        ("safety-unit", "safety-logic-time", |unit| unit.watch.cpus[0].logic.most = 812_501),
+        ("safety-unit", "safety-logic-interval", |unit| unit.watch.cpus[0].interval.least = 998_999),
+        ("safety-unit", "safety-combined-io", |unit| unit.watch.cpus[0].combined.most = 4_000_001),
+        ("safety-radio-5-lost", "safety-radio-timeout", |unit| {
+            unit.watch.radio_offs.iter_mut().for_each(|(_, off)| *off += Span::from_millis(3));
+        }),
+    ];
+    for (name, id, change) in cases {
+        assert_eq!(budget_of(&tampered(name, &[], |_| {}), id), RowVerdict::Pass, "{id}");
+        assert_eq!(budget_of(&tampered(name, &[], change), id), RowVerdict::Fail, "{id}");
+    }
+    let slow: Tamper = |unit| unit.watch.cpus[0].ram_pass.most = 60_000_000_000;
+    assert_eq!(budget_of(&tampered("safety-ram-passes", &[], |_| {}), "safety-ram-pass"), RowVerdict::Pass);
+    assert_eq!(budget_of(&tampered("safety-ram-passes", &[], slow), "safety-ram-pass"), RowVerdict::Fail);
+    // Without an occasion nothing is claimed.
+    assert_eq!(budget_of(&tampered("safety-unit", &[], |_| {}), "safety-supply-reaction"), RowVerdict::NotApplicable);
+    assert_eq!(budget_of(&tampered("safety-unit", &[], |_| {}), "safety-flash-pass"), RowVerdict::NotApplicable);
+}

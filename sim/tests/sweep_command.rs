@@ -1,0 +1,120 @@
+//! `cooltwin sweep`: its report, its files, its exit codes, and that each strike can be run again by its scenario.
+
+mod common;
+
+use common::{code, cooltwin, folder, json, output, shipped, stderr, stdout, text};
+
+const SHORT: [&str; 6] =
+    ["--set", "package.image.length=1KiB", "--set", "protocol.block_len=512B", "--set", "end=AfterCampaign(\"1s\")"];
+
+fn scenario() -> String {
+    shipped("sweeps/small.ron").display().to_string()
+}
+
+fn arguments<'a>(kind: &'a str, scenario: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["sweep", kind, scenario], &SHORT[..], more].concat()
+}
+
+#[test]
+fn a_sweep_says_the_size_of_its_space_and_what_was_run_of_it() {
+    let place = folder("sweep-report");
+    let scenario = scenario();
+    let run = output(&place, &arguments("power-cut", &scenario, &["--sample", "60", "--twice", "4", "--out", "out"]));
+    assert_eq!(code(&run), Some(0), "{}", stderr(&run));
+    let result = json(&text(&place.join("out/sweep.json")));
+    assert_eq!(result["schema"], "cooltwin.sweep/1");
+    assert_eq!(result["verdict"], "pass");
+    let [one, two] = [&result["parts"][0], &result["parts"][1]];
+    assert_eq!((&one["struck"], &two["struck"]), (&60.into(), &4.into()));
+    let operations = 4 + 256 + 1;
+    assert!(one["size"].as_u64().expect("a number") > 3 * operations);
+    assert_eq!(two["size"], 9 * operations * operations);
+    assert_eq!(one["run"].as_u64().expect("a number") + one["merged"].as_u64().expect("a number"), 60);
+    let page = stdout(&run);
+    assert!(page.contains("a sample of them struck: 60") && page.contains("PASS"), "{page}");
+    assert_eq!(text(&place.join("out/sweep.txt")), page);
+    let counted: u64 = text(&place.join("out/sweep.csv"))
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplit_once(',').expect("a number").1.parse::<u64>().expect("a number"))
+        .sum();
+    assert_eq!(counted, 64);
+}
+
+#[test]
+fn the_files_are_the_same_with_any_number_of_threads() {
+    let place = folder("sweep-threads");
+    let scenario = scenario();
+    for (jobs, out) in [("1", "one"), ("3", "three")] {
+        let more = ["--sample", "40", "--twice", "2", "--jobs", jobs, "--out", out];
+        assert_eq!(code(&output(&place, &arguments("power-cut", &scenario, &more))), Some(0));
+    }
+    for file in ["sweep.json", "sweep.csv", "sweep.txt"] {
+        assert_eq!(text(&place.join("one").join(file)), text(&place.join("three").join(file)), "{file}");
+    }
+}
+
+#[test]
+fn each_strike_can_be_shown_as_a_scenario_and_run_on_its_own() {
+    let place = folder("sweep-show");
+    let scenario = scenario();
+    for (kind, number) in
+        [("power-cut", "100"), ("power-cut", "930"), ("frame-loss", "77"), ("bit-error", "50"), ("phase", "2500")]
+    {
+        let shown = output(&place, &arguments(kind, &scenario, &["--show", number]));
+        assert_eq!(code(&shown), Some(0), "{}", stderr(&shown));
+        std::fs::write(place.join("strike.ron"), stdout(&shown)).expect("a file");
+        let run = output(&place, &["run", "strike.ron", "--json", "--out", "result"]);
+        let result = json(stdout(&run));
+        assert_eq!(code(&run), Some(0), "{kind} {number}: {}", result["verdict"]);
+        let injections = result["injections"].as_array().expect("a list");
+        assert!(injections.iter().all(|each| each["activations"].as_u64() > Some(0)), "{injections:?}");
+    }
+    assert!(!place.join("cooltwin-out").exists(), "showing writes nothing");
+}
+
+#[test]
+fn the_other_sweeps_run_samples_and_pass() {
+    let place = folder("sweep-kinds");
+    let scenario = scenario();
+    for kind in ["frame-loss", "bit-error", "phase"] {
+        let run = output(&place, &arguments(kind, &scenario, &["--sample", "40", "--json", "--out", kind]));
+        assert_eq!(code(&run), Some(0), "{}{}", stdout(&run), stderr(&run));
+        let result = json(stdout(&run));
+        assert_eq!((&result["sweep"], &result["parts"][0]["struck"]), (&kind.into(), &40.into()));
+    }
+}
+
+#[test]
+fn a_pump_that_stays_dark_too_long_fails_the_sweep_and_the_file_of_a_bad_strike_fails_alone() {
+    let place = folder("sweep-bad");
+    let scenario = scenario();
+    let more = ["--sample", "24", "--twice", "0", "--outage", "60s", "--out", "out"];
+    let run = output(&place, &arguments("power-cut", &scenario, &more));
+    assert_eq!(code(&run), Some(1), "{}{}", stdout(&run), stderr(&run));
+    let result = json(&text(&place.join("out/sweep.json")));
+    let bad = &result["parts"][0]["bad"][0];
+    let file = bad["file"].as_str().expect("a file");
+    assert!(stdout(&run).contains(&format!("cooltwin run {file}")), "{}", stdout(&run));
+    let alone = cooltwin(&place, &["run", file, "--out", "alone"]).output().expect("it runs");
+    assert_eq!(code(&alone), Some(1), "{}", stdout(&alone));
+}
+
+#[test]
+fn what_cannot_be_swept_is_refused_with_its_own_code() {
+    let place = folder("sweep-refused");
+    let scenario = scenario();
+    let ends_with = |more: &[&str], wanted: i32, words: &str| {
+        let run = output(&place, &arguments("power-cut", &scenario, more));
+        assert_eq!(code(&run), Some(wanted), "{more:?}: {}", stderr(&run));
+        assert!(stderr(&run).contains(words), "{more:?}: {}", stderr(&run));
+    };
+    ends_with(&["--pump", "3"], 2, "there is no pump 3");
+    ends_with(&["--pump", "2"], 4, "P02 is not updated");
+    ends_with(&["--outage", "soon"], 2, "duration");
+    ends_with(&["--show", "999999999"], 2, "there is no strike");
+    ends_with(&["--set", "pumps.count=40"], 3, "pumps.count");
+    ends_with(&["--set", "package.image.defect=Missing"], 1, "undisturbed");
+    ends_with(&["--sample", "3", "--all"], 2, "cannot be used with");
+    assert!(!place.join("cooltwin-out").exists());
+}

@@ -1,0 +1,210 @@
+//! The sweep of power cuts: complete, sound where it merges, independent of threads, and able to find what is wrong.
+
+mod common;
+
+use std::num::NonZero;
+use std::sync::OnceLock;
+
+use cooltwin::event::Twin;
+use cooltwin::hosts::flash::{Flash, Planted};
+use cooltwin::hosts::image::{self, Image};
+use cooltwin::node::{NodeId, Nodes};
+use cooltwin::scenario::Loaded;
+use cooltwin::sweep::engine::{Options, Space, Swept, sweep};
+use cooltwin::sweep::judge::Class;
+use cooltwin::sweep::power_cut::{Outage, PowerCuts, TwoCuts};
+use cooltwin::sweep::survey::Survey;
+use cooltwin::sweep::{Slot, Trunk};
+use protocol::header::ModelId;
+use pump::FlashCommand;
+use pump::flash_map::{MARKER, MARKER_ADDRESS, SECTORS};
+
+const PUMP: u8 = 1;
+
+/// An update of pump 1 with 1 KiB: two blocks of 512 bytes, so that there are several.
+fn base() -> Loaded {
+    let short = ["package.image.length=1KiB", "protocol.block_len=512B", "end=AfterCampaign(\"1s\")"];
+    common::loaded(&common::shipped("sweeps/small.ron"), &short)
+}
+
+fn survey(base: &Loaded) -> Survey {
+    let trunk = Trunk::new(base, &[Slot::Time]).expect("a trunk");
+    let (survey, run) = Survey::of(&trunk, PUMP);
+    assert!(survey.is_whole(&run));
+    survey
+}
+
+fn space(base: &Loaded) -> PowerCuts {
+    PowerCuts::new(base, PUMP, survey(base), Outage::default()).expect("a space")
+}
+
+fn options(jobs: usize) -> Options {
+    let jobs = NonZero::new(jobs).expect("not zero");
+    Options { sample: None, seed: 1, jobs, control_permille: 10, merge: true }
+}
+
+fn run(space: &dyn Space, options: &Options) -> Swept {
+    sweep(space, options, &|_, _, _| {})
+}
+
+fn good(swept: &Swept) -> bool {
+    swept.standings.iter().all(|standing| standing.class.is_good())
+}
+
+#[test]
+fn every_cut_of_a_small_update_leaves_a_pump_that_is_updated_within_three_tries() {
+    let base = base();
+    let (survey, space) = (survey(&base), space(&base));
+    assert_eq!(survey.operations.len(), SECTORS as usize + 1024 / 4 + 1, "sectors, words, marker");
+    assert!(survey.steps.len() > 40, "{} steps", survey.steps.len());
+    assert_eq!(space.len(), 3 * survey.operations.len() + 3 * survey.steps.len());
+    let swept = run(&space, &options(2));
+    assert_eq!(swept.standings.len(), space.len(), "no strike is dropped");
+    assert!(good(&swept), "{:?}", swept.outcomes.iter().find(|(_, outcome)| !outcome.class.is_good()));
+    assert!(swept.standings.iter().all(|standing| swept.outcomes.contains_key(&standing.leader)));
+    // Words of one block go on alike after a cut; the two blocks' cuts do not.
+    assert!(swept.merged() > 2 * survey.operations.len(), "{} merged", swept.merged());
+    assert!(swept.controls * 100 >= swept.merged() && swept.mismatches.is_empty(), "{:?}", swept.mismatches);
+    let programs = swept.count(4, Class::NextTry);
+    assert_eq!(programs, 1024 / 4, "each torn word costs its try, and the next one ends well");
+}
+
+/// What merging claims, in full: each merged strike comes out as its leader, to the last bit of the state at the end.
+#[test]
+fn every_merged_strike_ends_in_the_state_of_its_class_when_it_is_run_out() {
+    let base = base();
+    let space = space(&base);
+    let merged = run(&space, &options(2));
+    let alone = run(&space, &Options { merge: false, ..options(2) });
+    assert_eq!((alone.merged(), alone.outcomes.len()), (0, space.len()));
+    for standing in &merged.standings {
+        let (own, class) = (&alone.outcomes[&standing.strike], &merged.outcomes[&standing.leader]);
+        assert!(own.digest.is_some() && own == class, "{}: {own:?}, {class:?}", space.strike(standing.strike).name);
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let base = base();
+    let space = space(&base);
+    let options_of = |jobs| Options { sample: Some(200), ..options(jobs) };
+    let [one, three] = [1, 3].map(|jobs| run(&space, &options_of(jobs)));
+    assert_eq!(one.standings, three.standings);
+    assert_eq!((one.outcomes, one.controls), (three.outcomes, three.controls));
+    assert_eq!(one.standings.len(), 200);
+}
+
+#[test]
+fn a_sample_has_strikes_of_every_stratum_and_follows_its_seed() {
+    let base = base();
+    let space = space(&base);
+    let numbers = |seed| {
+        let swept = run(&space, &Options { sample: Some(60), seed, merge: false, ..options(2) });
+        let strata: std::collections::BTreeSet<usize> = swept.standings.iter().map(|one| one.stratum).collect();
+        assert_eq!((swept.standings.len(), strata.len()), (60, space.strata().len()));
+        swept.standings.iter().map(|one| one.strike).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(1), numbers(1));
+    assert_ne!(numbers(1), numbers(2));
+}
+
+#[test]
+fn after_two_cuts_in_a_row_the_third_try_ends_well() {
+    let base = base();
+    let space = TwoCuts::new(&base, PUMP, survey(&base), Outage::default(), 40, 7).expect("a space");
+    assert_eq!(space.size(), (3 * 261) * (3 * 261));
+    let swept = run(&space, &options(2));
+    assert_eq!(swept.standings.len(), 40);
+    assert!(good(&swept), "{:?}", swept.outcomes.iter().find(|(_, outcome)| !outcome.class.is_good()));
+    let later = swept.standings.iter().filter(|one| one.class == Class::LaterTry).count();
+    assert!(later > 30, "{later} needed the third try");
+}
+
+// Planted defects: the product's sources hold none of them.
+
+static IMAGE: OnceLock<Image> = OnceLock::new();
+
+/// What the CIOC holds.
+fn new_image() -> Image {
+    let base = base();
+    let spec = &base.scenario.package.image;
+    image::made_up(spec.seed, ModelId(1), spec.version.to_header(), spec.length.bytes() as usize)
+}
+
+/// Sees the whole new image and its marker wherever the real bootloader looks, once the erase is over: as one that
+/// writes its marker first and checks no sum.
+fn trusts_its_marker(flash: &Flash, address: u32, into: &mut [u8]) -> bool {
+    if flash.operations <= u64::from(SECTORS) {
+        return false;
+    }
+    let image = IMAGE.get_or_init(new_image);
+    let marker = MARKER.to_le_bytes();
+    for (at, byte) in (address..).zip(into.iter_mut()) {
+        let of_marker = at.checked_sub(MARKER_ADDRESS).and_then(|offset| marker.get(offset as usize));
+        *byte = of_marker.or(image.get(at as usize)).copied().unwrap_or(0xFF);
+    }
+    true
+}
+
+/// The same, but only after a cut in the middle of operation 100: one strike among hundreds.
+fn trusts_its_marker_once(flash: &Flash, address: u32, into: &mut [u8]) -> bool {
+    flash.torn == 1 && flash.operations == 100 && trusts_its_marker(flash, address, into)
+}
+
+fn reads_truly(_: &Flash, _: u32, _: &mut [u8]) -> bool {
+    false
+}
+
+fn commands_truly(_: &Flash, command: FlashCommand) -> FlashCommand {
+    command
+}
+
+/// After the first try it takes the first sector for erased and erases the second again.
+fn saves_an_erase(flash: &Flash, command: FlashCommand) -> FlashCommand {
+    match command {
+        FlashCommand::Erase { sector: 0 } if flash.operations > 0 => FlashCommand::Erase { sector: 1 },
+        other => other,
+    }
+}
+
+static MARKER_FIRST: Planted = Planted { read: trusts_its_marker, command: commands_truly };
+static MARKER_FIRST_ONCE: Planted = Planted { read: trusts_its_marker_once, command: commands_truly };
+static ERASE_SAVED: Planted = Planted { read: reads_truly, command: saves_an_erase };
+
+fn plant(twin: &mut Twin, defect: &'static Planted) {
+    let entity = twin.world.resource::<Nodes>().entity(NodeId::new(PUMP));
+    twin.world.get_mut::<Flash>(entity).expect("a flash").planted = Some(defect);
+}
+
+#[test]
+fn a_bootloader_that_trusts_its_marker_is_found_to_start_partial_images() {
+    let base = base();
+    let space = space(&base).planted(|twin| plant(twin, &MARKER_FIRST));
+    let swept = run(&space, &options(2));
+    let dangerous = swept.standings.iter().filter(|one| one.class == Class::Dangerous).count();
+    assert!(dangerous > 3 * 200, "{dangerous} strikes start a partial image");
+    let outcome = swept.outcomes.values().find(|outcome| outcome.class == Class::Dangerous).expect("one");
+    assert!(outcome.complaints.iter().any(|words| words.contains("only_whole_images_are_started")), "{outcome:?}");
+}
+
+#[test]
+fn one_bad_strike_among_all_is_found() {
+    let base = base();
+    let space = space(&base).planted(|twin| plant(twin, &MARKER_FIRST_ONCE));
+    let swept = run(&space, &options(2));
+    let bad: Vec<_> = swept.standings.iter().filter(|one| !one.class.is_good()).collect();
+    let [one] = bad[..] else { panic!("{} bad strikes", bad.len()) };
+    assert_eq!(space.strike(one.strike).name, "Middle flash operation 100");
+    assert_eq!(one.class, Class::Dangerous);
+}
+
+#[test]
+fn a_bootloader_that_saves_an_erase_is_found_to_lose_its_pump() {
+    let base = base();
+    let space = space(&base).planted(|twin| plant(twin, &ERASE_SAVED));
+    let swept = run(&space, &Options { sample: Some(120), ..options(2) });
+    let lost = swept.standings.iter().filter(|one| one.class == Class::NotUpdated).count();
+    assert!(lost > 30, "{lost} strikes lose the pump");
+    let words: Vec<&String> = swept.outcomes.values().flat_map(|outcome| &outcome.complaints).collect();
+    assert!(words.iter().any(|words| words.contains("no_write_to_unerased_flash")), "{words:?}");
+}
