@@ -3,8 +3,6 @@
 //! `BLESS=1 cargo test -p cooltwin --test campaign_gallery` renews the sample. It carries a build identity of its own, so
 //! that it changes only when a result or its rendering does.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZero;

@@ -184,7 +184,7 @@ impl Shrinker<'_> {
             with(|to, from| to.time_limit = from.time_limit),
             with(|to, from| to.budgets = from.budgets.clone()),
         ];
-        self.one_by_one(candidates, |candidate, before, current| merge_section(candidate, before, current))
+        self.one_by_one(candidates, merge_section)
     }
 
     /// Takes candidates that were all made from the same scenario, each laid over what was kept so far.
