@@ -302,6 +302,7 @@ fn problem(code: Code, path: impl Into<String>, message: impl Into<String>, labe
         help: None,
         replacement: None,
         roots: Vec::new(),
+        beside: Vec::new(),
     }
 }
 
