@@ -134,19 +134,31 @@ impl Cases<'_> {
 
     fn expectation(&mut self, expectation: &Expectation) {
         let properties = [("verdict", expectation.verdict.word().to_owned())];
-        let status = status(expectation.verdict, &format!("expected: {}", expectation.text));
+        let status = status(expectation.verdict, &terminal::expectation_words(expectation));
         self.push(format!("expected: {}", expectation.text), status, self.report.simulated_ms, &properties);
     }
 
     fn injection(&mut self, injection: &Injection) {
-        let verdict = if injection.activations == 0 { RowVerdict::Inconclusive } else { RowVerdict::Pass };
+        let verdict = if injection.proven() == 0 { RowVerdict::Inconclusive } else { RowVerdict::Pass };
         let name = format!("fault {} acts: {} on {}", injection.id, injection.kind, injection.target);
         let properties = [
             ("activations", injection.activations.to_string()),
             ("read_back", injection.effect.clone()),
             ("class", injection.class.clone()),
         ];
-        self.push(name, status(verdict, "the fault never acted"), self.report.simulated_ms, &properties);
+        self.push(
+            name,
+            status(
+                verdict,
+                if injection.activations == 0 {
+                    "the fault never acted"
+                } else {
+                    "the fault came less often than asked for"
+                },
+            ),
+            self.report.simulated_ms,
+            &properties,
+        );
     }
 
     /// The verdict of the run, as reports judge it; the rows alone would not show an inconclusive run without rows.

@@ -9,6 +9,7 @@
 //!                   ^    |
 //!          verdict -+    (a new format is a new module that reads a Report and nothing else)
 //!
+//!   twin --many trials--> campaign     raw rows and what they show, in every format
 //!   twin --one by one--> events        events.jsonl, one state transition per line
 //! ```
 //! The crate knows neither the twin nor the firmware. It holds no clock, no path and no host name, so the same
@@ -16,6 +17,7 @@
 //! no number passes through a float on its way to a file.
 
 mod audit;
+pub mod campaign;
 mod csv;
 mod events;
 mod evidence;
@@ -59,4 +61,4 @@ pub use requirements::{
 pub use suite::{SuiteRow, junit_of_suite, markdown_of_suite};
 pub use terminal::{Options, Verbosity, reproduce_command, terminal};
 pub use verdict::{RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict};
-pub use words::{exact_amount, margin as margin_words, signed_amount};
+pub use words::{bit_rate, cause_words, exact_amount, margin as margin_words, signed_amount};

@@ -100,7 +100,7 @@ impl Report {
         let checks = self.checks.iter().map(|row| row.verdict);
         let expectations = self.expectations.iter().map(|row| row.verdict);
         let rows = budgets.chain(checks).chain(expectations);
-        verdict::run_verdict(rows, self.injections.iter().map(|injection| injection.activations))
+        verdict::run_verdict(rows, self.injections.iter().map(Injection::proven))
     }
 
     /// The budget of that id.
@@ -268,6 +268,15 @@ impl Budget {
         self.measured.is_none_or(|value| verdict::holds(value, self.relation, self.limit, self.limit_low))
     }
 
+    /// How long each step of the decomposition lasts: until the next one begins, none for the last.
+    pub fn step_durations(&self) -> impl Iterator<Item = Option<Millis>> {
+        let next = self.decomposition.iter().skip(1).map(Some).chain([None]);
+        self.decomposition.iter().zip(next).map(|(step, next)| {
+            let lasts = next?.at_ms.as_nanos().saturating_sub(step.at_ms.as_nanos());
+            Some(Millis::from_signed_nanos(lasts))
+        })
+    }
+
     /// Sets the verdict from what was measured.
     pub fn judge(&mut self, standing: Standing) {
         self.verdict = verdict::row_verdict(standing, self.n, self.holds());
@@ -308,6 +317,9 @@ pub struct Expectation {
     pub text: String,
     /// Whether it happened.
     pub verdict: RowVerdict,
+    /// Who broke it and what was there instead, such as `P02 took 2`; empty where it held.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// What became of a pump.
@@ -322,8 +334,29 @@ pub enum Outcome {
     Dead,
     /// The image was refused for this pump.
     Rejected,
-    /// No write began.
+    /// No write began, or the campaign ended without the pump before it was updated or dead: its tries and flash operations
+    /// tell which.
     NotReached,
+}
+
+impl Outcome {
+    /// The word that every format has for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Updated => "updated",
+            Self::UpToDate => "up-to-date",
+            Self::Dead => "dead",
+            Self::Rejected => "rejected",
+            Self::NotReached => "not-reached",
+        }
+    }
+
+    /// Whether it is as it should be; any other needs attention.
+    #[must_use]
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::Updated | Self::UpToDate)
+    }
 }
 
 /// One pump.
@@ -534,6 +567,9 @@ pub struct Injection {
     pub activations: u64,
     /// What was read back as proof; empty if it never acted.
     pub effect: String,
+    /// How many of the times that the scenario asked for did not come or did nothing. Any makes the run inconclusive.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing: u64,
     /// The domain it belongs to or how its effect is classed; may be empty.
     pub class: String,
     /// When a safety unit detected it; none where none did, or where there is none.
@@ -545,6 +581,19 @@ pub struct Injection {
     /// When the outputs of all units were off that went off for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all_off_ms: Option<Millis>,
+}
+
+impl Injection {
+    /// How often it acted; 0 also if a time that the scenario asked for is missing.
+    #[must_use]
+    pub fn proven(&self) -> u64 {
+        if self.missing == 0 { self.activations } else { 0 }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A curve as columns of equal length: in the interval that begins at `t_ms` the value lay between `min` and `max`.

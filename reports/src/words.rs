@@ -4,7 +4,7 @@
 //! printed exactly.
 
 use crate::number::{Fixed, Millis};
-use crate::report::Budget;
+use crate::report::{Budget, Outcome};
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -76,6 +76,12 @@ pub(crate) fn signed_seconds(time: Millis) -> String {
     if text.starts_with('-') { text } else { format!("+{text}") }
 }
 
+/// A margin in seconds with its unit. One of nothing that breaks a strict limit has the sign of a broken one.
+pub(crate) fn margin_seconds(margin: Millis, held: bool) -> String {
+    let text = format!("{} s", signed_seconds(margin));
+    if held { text } else { text.replace('+', "-") }
+}
+
 /// A budget's value with its unit, rounded unless that would hide how it stands to a limit.
 pub(crate) fn value(budget: &Budget, value: Fixed) -> String {
     let limits = [Some(budget.limit), budget.limit_low];
@@ -140,6 +146,41 @@ pub fn margin(budget: &Budget) -> String {
         None => "none".to_owned(),
         Some(margin) => signed_amount(margin, &budget.unit),
     }
+}
+
+/// The word of an outcome for people: what needs attention is in capitals.
+pub(crate) const fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Dead => "DEAD",
+        Outcome::Rejected => "REJECTED",
+        Outcome::NotReached => "NOT-REACHED",
+        Outcome::Updated | Outcome::UpToDate => outcome.word(),
+    }
+}
+
+/// What a cause code of the update log means (PFU-028), such as `FW002`; none for one that is not known.
+#[must_use]
+pub fn cause_words(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "FW001" => "file not found",
+        "FW002" => "image rejected",
+        "FW003" => "supply too low",
+        "FW004" => "communication timeout",
+        "FW005" => "roll-back",
+        "FW101" => "flash failure",
+        "FW102" => "check failed",
+        "FW103" => "wrong version after reboot",
+        "FW104" => "refused by the pump",
+        "FW105" => "no good status after reboot",
+        "FW106" => "CIOC restarted",
+        _ => return None,
+    })
+}
+
+/// `250 kbit/s`, `83333 bit/s`.
+#[must_use]
+pub fn bit_rate(bits: u32) -> String {
+    if bits.is_multiple_of(1000) { format!("{} kbit/s", bits / 1000) } else { format!("{bits} bit/s") }
 }
 
 /// `1 try`, `2 tries`.

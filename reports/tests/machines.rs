@@ -88,7 +88,7 @@ fn a_run_that_is_inconclusive_as_its_scenario_states_is_skipped_and_never_a_succ
     report.injections.clear();
     report.expectations.clear();
     assert_eq!(inconclusive(&report), (false, false, true), "nothing states it");
-    let row = |text: String, verdict| reports::Expectation { text, verdict };
+    let row = |text: String, verdict| reports::Expectation { text, verdict, detail: String::new() };
     report.expectations.push(row(format!("{}inconclusive", reports::STATED_VERDICT), RowVerdict::Pass));
     assert_eq!(inconclusive(&report), (true, true, false));
     assert!(junit(&[&report]).contains("inconclusive, as stated"));

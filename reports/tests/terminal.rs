@@ -114,7 +114,7 @@ fn a_bar_crosses_the_line_exactly_when_its_pump_is_over() {
             let text = text(&report, width, Verbosity::Normal);
             let row = text.lines().find(|line| line.starts_with("  P03")).unwrap();
             assert_eq!(row.contains("┃▏"), crosses, "{update} at {width}: {row}");
-            assert_eq!(row.contains("OVER"), crosses, "{update} at {width}: {row}");
+            assert_eq!(row.contains(" -"), crosses, "{update} at {width}: {row}");
         }
     }
 }

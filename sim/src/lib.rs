@@ -5,6 +5,7 @@
 //! ```
 
 pub mod bus;
+pub mod campaign;
 pub mod checks;
 pub mod cli;
 pub mod event;

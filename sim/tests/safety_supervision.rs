@@ -109,6 +109,23 @@ fn a_ram_fault_in_any_block_of_either_cpu_stops_the_start() {
     }
 }
 
+/// Verifies SSR-020. What is lost while a unit starts is not held against the link in normal mode, on either CPU.
+#[test]
+fn losses_during_the_start_are_forgotten() {
+    for ways in WAYS {
+        let mut unit = Unit::long(SERIALS[0], &simple());
+        for tick in 0..240 {
+            deafen(&mut unit, ways, tick % 2 == 0);
+            unit.step();
+        }
+        deafen(&mut unit, ways, false);
+        assert!(!unit.modes().contains(&Mode::Normal), "{:?}", unit.modes());
+        unit.steps(200);
+        assert_eq!(unit.modes(), [Mode::Normal; 2], "{ways:?}: {:?}", unit.causes());
+        stays_normal(&mut unit, 100);
+    }
+}
+
 /// Verifies SSR-003, SSR-062. A fault in one CPU alone keeps the unit off: the other waits for its peer and gives up.
 #[test]
 fn a_cpu_that_does_not_start_keeps_the_other_from_it() {

@@ -395,3 +395,116 @@ fn a_restart_at_any_phase_leaves_nothing_on() {
         }
     }
 }
+
+/// Verifies SSR-016, SSR-044. A stop at any phase of a tick, while either CPU loses as many packets as are tolerated.
+#[test]
+fn a_stop_at_any_phase_is_carried_out_within_the_response_time_whatever_is_lost() {
+    let mut worst = Span::ZERO;
+    for n in 0..24u64 {
+        for cpu in 1..=2 {
+            let at = |before: u64| 3_000_000_000 + n * 41_777 - before;
+            let faults = format!(
+                "faults=[(kind: Safety(C2cLost(from: {cpu}, packets: 18)), place: Node(\"hall\"), trigger: At(\"{}ns\")),
+                (kind: Safety(InputOff(\"stop\")), place: Node(\"hall\"), trigger: At(\"{}ns\"))]",
+                at(n % 4 * 500_000),
+                at(0)
+            );
+            let loaded = loaded("safety-stop", &[faults]);
+            let run = run::run(&loaded.scenario, None, |_| {});
+            let report = report(&loaded, &run);
+            assert_eq!(report.verdict, Verdict::Pass, "CPU{cpu}, phase {n}");
+            units_of(&run, |unit| {
+                let (asked, _, off) = unit.watch.stops[0];
+                worst = Span::from_nanos(worst.as_nanos().max(off.expect("off").since(asked).as_nanos()));
+            });
+        }
+    }
+    // The configured response time is 50 ms; a stop that one CPU has to tell the other waits for the link.
+    assert!(worst > Span::from_millis(1) && worst <= Span::from_millis(50), "{worst} ms");
+}
+
+/// Runs a scenario, changes what was seen of its units, and gives the report.
+fn tampered(name: &str, overrides: &[String], change: impl FnMut(&mut Unit)) -> Report {
+    let loaded = loaded(name, overrides);
+    let mut run = run::run(&loaded.scenario, None, |_| {});
+    units(&mut run.twin.world, change);
+    report(&loaded, &run)
+}
+
+fn check_of(report: &Report, id: &str) -> RowVerdict {
+    report.checks.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no check {id}")).verdict
+}
+
+fn budget_of(report: &Report, id: &str) -> RowVerdict {
+    report.budgets.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no budget {id}")).verdict
+}
+
+type Tamper = fn(&mut Unit);
+
+/// Every check of units goes red when what it looks at is wrong, and is green before.
+#[test]
+fn every_check_of_units_can_fail() {
+    let seen: [(&str, &str, Tamper); 5] = [
+        ("safety-c2c-cut", "safe_state_is_silent_and_off", |unit| unit.watch.cpus[1].spoke_in_safe = 1),
+        ("safety-c2c-cut", "safe_state_is_never_left", |unit| unit.watch.cpus[0].left_safe = Some(SimTime::ZERO)),
+        ("safety-unit", "one_packet_each_tick_and_direction", |unit| unit.watch.cpus[0].packets -= 1),
+        ("safety-unit", "logic_runs_once_each_tick", |unit| unit.watch.cpus[1].evaluated -= 1),
+        ("safety-unit", "nothing_is_driven_outside_normal_mode", |unit| {
+            unit.watch.driven_outside = Some(SimTime::ZERO)
+        }),
+    ];
+    for (name, id, change) in seen {
+        assert_eq!(check_of(&tampered(name, &[], |_| {}), id), RowVerdict::Pass, "{id}");
+        assert_eq!(check_of(&tampered(name, &[], change), id), RowVerdict::Fail, "{id}");
+    }
+    // Faults that no scenario ships, because no unit could stand them.
+    let node = "place: Node(\"hall\")";
+    let both = format!(
+        "(kind: Safety(Transistor(pin: 8, conducts: true)), {node}, trigger: At(\"@\")),
+        (kind: Safety(MainTransistor(conducts: true)), {node}, trigger: At(\"@\"))"
+    );
+    let done: [(&str, String); 4] = [
+        ("safety_units_become_normal", format!("(kind: Safety(CpuHalted(cpu: 1)), {node}, trigger: At(\"0ms\"))")),
+        ("healthy_units_do_not_trip", format!("(kind: Safety(C2cLost(from: 1)), {node}, trigger: At(\"3s\"))")),
+        ("nothing_is_driven_outside_normal_mode", both.replace('@', "0ms")),
+        (
+            "either_cpu_alone_turns_all_off",
+            both.replace('@', "3s") + &format!(", (kind: Safety(C2cLost(from: 1)), {node}, trigger: At(\"3s\"))"),
+        ),
+    ];
+    for (id, faults) in done {
+        let report = tampered("safety-unit", &[format!("faults=[{faults}]")], |_| {});
+        assert_eq!(check_of(&report, id), RowVerdict::Fail, "{id}");
+    }
+}
+
+/// A budget of units goes red when what was measured is beyond it, and is green before. (Flash and RAM passes are judged alike.)
+#[test]
+fn budgets_of_units_can_fail() {
+    fn later(unit: &mut Unit) {
+        unit.watch.offs.iter_mut().for_each(|off| off.off += Span::from_secs(1));
+    }
+    let cases: [(&str, &str, Tamper); 9] = [
+        ("safety-dip-502ms", "safety-supply-reaction", later),
+        ("safety-c2c-cut", "safety-fault-reaction", later),
+        ("safety-c2c-cut", "safety-c2c-silence", |unit| unit.watch.offs[0].last_good = unit.watch.offs[0].off),
+        ("safety-output-to-ground", "safety-outside-reaction", |unit| unit.watch.outside[0].3 = None),
+        ("safety-stop", "safety-response", |unit| unit.watch.stops[0].2 = None),
+        ("safety-unit", "safety-logic-time", |unit| unit.watch.cpus[0].logic.most = 812_501),
+        ("safety-unit", "safety-logic-interval", |unit| unit.watch.cpus[0].interval.least = 998_999),
+        ("safety-unit", "safety-combined-io", |unit| unit.watch.cpus[0].combined.most = 4_000_001),
+        ("safety-radio-5-lost", "safety-radio-timeout", |unit| {
+            unit.watch.radio_offs.iter_mut().for_each(|(_, off)| *off += Span::from_millis(3));
+        }),
+    ];
+    for (name, id, change) in cases {
+        assert_eq!(budget_of(&tampered(name, &[], |_| {}), id), RowVerdict::Pass, "{id}");
+        assert_eq!(budget_of(&tampered(name, &[], change), id), RowVerdict::Fail, "{id}");
+    }
+    let slow: Tamper = |unit| unit.watch.cpus[0].ram_pass.most = 60_000_000_000;
+    assert_eq!(budget_of(&tampered("safety-ram-passes", &[], |_| {}), "safety-ram-pass"), RowVerdict::Pass);
+    assert_eq!(budget_of(&tampered("safety-ram-passes", &[], slow), "safety-ram-pass"), RowVerdict::Fail);
+    // Without an occasion nothing is claimed.
+    assert_eq!(budget_of(&tampered("safety-unit", &[], |_| {}), "safety-supply-reaction"), RowVerdict::NotApplicable);
+    assert_eq!(budget_of(&tampered("safety-unit", &[], |_| {}), "safety-flash-pass"), RowVerdict::NotApplicable);
+}

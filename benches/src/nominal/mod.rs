@@ -3,6 +3,21 @@
 //! The *floor* runs the same firmware on plain structs: one loop, no kernel, no world, no faults, no checks, no
 //! measures. What the twin costs above it is what the simulation costs. The *lengths* are the least of it: how long is
 //! each frame on the wire.
+//!
+//! What the floor computes, and what it does not:
+//!
+//! | Work | Floor |
+//! |---|---|
+//! | steps of the firmware of CIOC and pumps | the same code, called at each interrupt and wake-up that the boards would have |
+//! | length of a frame on the wire | the same function for each frame: stuff bits counted with its checksum |
+//! | flash operations | the same, with their durations; the count is held to be equal |
+//! | fingerprint | the same hash over frames and flash operations, and over each of both domains |
+//!
+//! Its fingerprint cannot equal the twin's: the twin hashes the records of supply, coolant, motors, states and error
+//! counters between them, which the floor has not; and its pumps read a supply of 24 V and a coolant of 35 degC that
+//! never change, so that the bytes of status frames, and with them stuff bits and instants, are others than the twin's.
+//! An equal one would need the plant and the supply, whose cost it is there to leave out. What can be compared is compared
+//! by [`Outcome::same_job`].
 
 mod floor;
 mod twin;

@@ -9,6 +9,11 @@
 //! A try is counted in the record before the pump is asked to enter its bootloader, so that power loss cannot lose one
 //! (PFU-022). A pump that is silent, does not reach standby or does not let itself be looked at was not tried: nothing is
 //! counted. It is *set aside* after a few waits: the campaign ends without it, with an alarm, and the pump is not dead.
+//! One that was set aside for its silence and is heard again before the end is taken back once and tried on, within its
+//! three tries.
+//!
+//! The look before any try tells a pump that runs the image already. After a try that ended without a word of what the
+//! pump was left with, it is good as it is; after a failure of flash, check or version it is written again.
 //!
 //! A bus on which nobody is heard is waited for like a missing supply, for as long as it takes: the campaign listens, the
 //! status shows it at once, and after [`SILENCE_MOST`] an alarm and a log entry tell of it. With one pump configured this
@@ -35,7 +40,7 @@ use crate::notice::{Alarm, Notice, Outcome, Phase};
 use crate::nvm::{Mark, PumpRecord};
 use crate::package::{Image, ImageCheck, Verdict, read_image};
 use crate::settle::Settling;
-use crate::unit::{Ports, Unit};
+use crate::unit::{Ports, PumpSet, Unit};
 use crate::update::{Step, Try, is_stopped};
 
 /// How often a condition is looked at while the campaign waits for it.
@@ -99,6 +104,10 @@ pub(crate) struct Campaign {
     settling: Settling,
     /// The present silence of all pumps has been told of.
     silence_told: bool,
+    /// Pumps set aside because they were silent.
+    silent: PumpSet,
+    /// Pumps that were set aside and taken back already: each is once.
+    taken_back: PumpSet,
 }
 
 /// What a campaign is at.
@@ -162,7 +171,7 @@ impl Campaign {
             [Mark::Pending, Mark::Done, Mark::Dead].map(|mark| u8::try_from(count(mark)).unwrap_or(16));
         let dead = if resumed { dead } else { 0 };
         let percent = unit.record().percent;
-        unit.progress.begin(left.saturating_add(done).saturating_add(dead), done, left, percent);
+        unit.progress.begin(left.saturating_add(done).saturating_add(dead), done, left, percent, resumed);
         unit.notice(Notice::CampaignStarted { pumps: left, resumed });
         Self {
             image,
@@ -173,6 +182,8 @@ impl Campaign {
             waits: 0,
             settling: Settling::since(ports.now),
             silence_told: false,
+            silent: PumpSet::default(),
+            taken_back: PumpSet::default(),
         }
     }
 
@@ -254,6 +265,12 @@ impl Campaign {
     /// Ends the campaign, or gives it up, once no pump may be in an update any more: until then the others stay at their
     /// fixed speed (PFU-047).
     fn settle(&mut self, gone: Option<Cause>, unit: &mut Unit, ports: &mut Ports<'_>) -> Course {
+        if gone.is_none()
+            && let Some(pump) = self.take_back(unit, ports)
+        {
+            self.stage = Stage::Supply { pump };
+            return Course::Running;
+        }
         if self.settling.anyone_updates(None, ports.now, unit) {
             self.stage = Stage::Settle { gone };
             return Course::Running;
@@ -262,6 +279,23 @@ impl Campaign {
             Some(cause) => abandon(cause, unit, ports),
             None => finish(unit, ports),
         }
+    }
+
+    /// A pump that was set aside for its silence and is heard again is tried on, once, before the campaign ends: a pump
+    /// that was tried is to end updated, or after its third failure (PFU-002).
+    fn take_back(&mut self, unit: &mut Unit, ports: &mut Ports<'_>) -> Option<PumpNumber> {
+        let pump = unit.pumps().find(|pump| {
+            let entry = unit.pump_record(*pump);
+            let may = entry.mark == Mark::Aside && entry.counted < TRIES_MOST && !self.taken_back.contains(*pump);
+            may && self.silent.contains(*pump) && unit.view(*pump).fresh(ports.now).is_some()
+        })?;
+        self.silent.remove(pump);
+        self.taken_back.insert(pump);
+        unit.commit(ports, &[], |record| record.pump_mut(pump).mark = Mark::Pending);
+        unit.clear(Alarm::PumpMissing(pump));
+        unit.set_outcome(pump, Outcome::Pending);
+        unit.progress.pump_taken_back(Cause::Timeout);
+        Some(pump)
     }
 
     /// The image that the search found is no longer there: no pump is touched any more, and the campaign is given up.
@@ -408,6 +442,10 @@ impl Campaign {
                 attempt.enter_update(unit, client, ports);
                 self.stage = Stage::Try { pump, attempt };
             }
+            Step::Equal(version) if unit.pump_record(pump).tries > 0 => {
+                end_found_good(pump, version, unit, ports);
+                self.stage = Stage::Choose;
+            }
             Step::Equal(version) => {
                 leave_alone(pump, version, unit, ports);
                 self.stage = Stage::Choose;
@@ -428,6 +466,9 @@ impl Campaign {
         let anyone = unit.hears_anyone(ports.now);
         self.waits = self.waits.saturating_add(u8::from(anyone));
         if (anyone && gone) || self.waits >= WAITS_MOST {
+            if unit.view(pump).fresh(ports.now).is_none() {
+                self.silent.insert(pump);
+            }
             set_aside(pump, cause, &[], unit, ports);
             self.stage = Stage::Choose;
             return;
@@ -480,7 +521,8 @@ impl Campaign {
         unit.commit(ports, written, |record| {
             record.open = None;
             let mark = if dead { Mark::Dead } else { entry.mark };
-            *record.pump_mut(pump) = PumpRecord { mark, counted, cause: Some(cause), ..entry };
+            let failed = entry.failed || !excused;
+            *record.pump_mut(pump) = PumpRecord { mark, counted, cause: Some(cause), failed, ..entry };
         });
         unit.progress.try_failed(cause);
         if dead {
@@ -584,6 +626,17 @@ fn leave_alone(pump: PumpNumber, version: Version, unit: &mut Unit, ports: &mut 
     unit.in_hand = None;
 }
 
+/// A pump runs the image after a try that ended before this could be seen: another try would only wear it. Its log has the
+/// end of that try already.
+fn end_found_good(pump: PumpNumber, version: Version, unit: &mut Unit, ports: &mut Ports<'_>) {
+    unit.commit(ports, &[], |record| record.pump_mut(pump).mark = Mark::Done);
+    unit.view_mut(pump).version = Some(version);
+    unit.clear(Alarm::PumpMissing(pump));
+    unit.set_outcome(pump, Outcome::Updated);
+    unit.progress.pump_left_alone();
+    unit.in_hand = None;
+}
+
 fn end_good(pump: PumpNumber, version: Version, unit: &mut Unit, ports: &mut Ports<'_>) {
     let tries = unit.pump_record(pump).tries;
     unit.commit(ports, &[Draft::new(Event::UpdateFinished).of(pump).attempt(tries)], |record| {
@@ -632,7 +685,12 @@ pub(crate) fn bury_spent(unit: &mut Unit, ports: &mut Ports<'_>) {
     for pump in unit.pumps() {
         let entry = unit.pump_record(pump);
         let spent = entry.mark == Mark::Pending && entry.counted >= TRIES_MOST;
-        if spent && unit.view(pump).outcome != Outcome::UpToDate {
+        if !spent || unit.view(pump).outcome == Outcome::UpToDate {
+            continue;
+        }
+        if !entry.failed {
+            set_aside(pump, Cause::Interrupted, &[], unit, ports);
+        } else {
             unit.commit(ports, &[dead_entry(pump, unit)], |record| record.pump_mut(pump).mark = Mark::Dead);
             bury(pump, unit);
         }

@@ -16,6 +16,19 @@
 //! Beside it, always: the cyclic commands (commands.rs), with the set-point of the regulation (regulation.rs) or 80 %.
 //! What must survive power loss changes in one place and in one write (nvm.rs), the log with it (log.rs).
 //!
+//! # Tries and death
+//!
+//! A try is *counted* in memory before the pump is asked for its bootloader, and no pump gets more than three counted tries
+//! in a campaign, loss of the CIOC's power included (PFU-022). A try that failed because supply was short (FW003) is taken
+//! back: ten of them are the most. A try that a restart of the CIOC *cut off* (FW106) stays counted, because nothing tells
+//! the CIOC after its restart whether supply was lost or its own firmware failed, and a pump whose update makes the CIOC
+//! restart each time must not be written for ever.
+//!
+//! A pump becomes *dead* by its third counted try only if at least one of the three failed by itself: no pump becomes dead
+//! for lack of supply alone. One whose three tries were all cut off has used its tries and is *set aside*: no fourth try
+//! follows in the campaign, over any number of boots; an alarm names it as missing, the campaign ends with errors, and the
+//! next search offers the update anew to the customer. So both sentences hold, and the consent bounds the tries.
+//!
 //! Sans-IO: [`Orchestrator::step`] is told the time and what happened, and says what to send and when to come back.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -56,7 +69,7 @@ use commands::{Mailed, Schedule};
 use consent::{Answer, Dialog};
 use search::Search;
 use settle::GivingUp;
-use unit::{Ports, Unit};
+use unit::{Ports, PumpSet, Unit};
 
 pub use config::Config;
 pub use log::{Cause, Event, LogEntry};
@@ -69,7 +82,8 @@ pub use package::{ImageHash, Package, PackageState};
 pub enum UserAction {
     /// Answers the consent dialog.
     Consent(bool),
-    /// Searches by hand after a service exchange; this also clears dead marks (PFU-014, PFU-026).
+    /// Searches by hand after a service exchange; this also clears the marks of the pumps that are dead as it is asked
+    /// for (PFU-014, PFU-026). One that dies before the search begins stays dead.
     Search,
 }
 
@@ -130,7 +144,10 @@ pub struct Orchestrator {
     set_point: Permille,
     work: Work,
     work_due: Instant,
-    manual_search: bool,
+    /// A search by hand that was asked for and has not begun: the pumps that were dead as it was asked for.
+    manual_search: Option<PumpSet>,
+    /// The one search more for pumps that were silent in the last one is over.
+    searched_again: bool,
 }
 
 impl Orchestrator {
@@ -149,7 +166,8 @@ impl Orchestrator {
             unit: Unit::new(config, nvm::Store::load(nvm)),
             work: Work::Boot,
             work_due: Instant::ZERO,
-            manual_search: false,
+            manual_search: None,
+            searched_again: false,
         }
     }
 
@@ -220,7 +238,8 @@ impl Orchestrator {
         let answer = match user {
             Some(UserAction::Consent(yes)) => Some(yes),
             Some(UserAction::Search) => {
-                self.manual_search = true;
+                // One that dies only now is not among those that service has seen to.
+                self.manual_search = Some(self.unit.dead());
                 None
             }
             None => None,
@@ -231,6 +250,7 @@ impl Orchestrator {
         self.take_answer(answer, ports);
         self.advance(ports, reply);
         self.begin_manual_search(ports);
+        self.search_again(ports);
         self.work_due = match &self.work {
             Work::Boot => ports.now,
             Work::Search(search) => search.wake_at(ports.now),
@@ -239,6 +259,16 @@ impl Orchestrator {
             Work::GivingUp(_) => GivingUp::wake_at(ports.now),
             Work::Rest(_) => Instant::from_micros(u64::MAX),
         };
+    }
+
+    /// A pump that the search missed because it was silent is heard: it is searched, once until the next search of all.
+    fn search_again(&mut self, ports: &mut Ports<'_>) {
+        let heard = self.unit.heard_again(ports.now).next().is_some();
+        if heard && !self.searched_again && matches!(self.work, Work::Rest(_)) && self.unit.record().campaign.is_none()
+        {
+            self.searched_again = true;
+            self.work = Work::Search(Search::again(&mut self.unit, ports));
+        }
     }
 
     fn take_answer(&mut self, answer: Option<bool>, ports: &mut Ports<'_>) {
@@ -281,11 +311,14 @@ impl Orchestrator {
     /// A search by hand waits until a running campaign has ended or waits itself, and takes the place of everything else.
     fn begin_manual_search(&mut self, ports: &mut Ports<'_>) {
         let waits = matches!(&self.work, Work::Campaign(campaign) if campaign.is_waiting(&self.unit));
-        if self.manual_search && (waits || self.unit.record().campaign.is_none()) {
-            self.manual_search = false;
+        if let Some(dead) = self.manual_search
+            && (waits || self.unit.record().campaign.is_none())
+        {
+            self.manual_search = None;
+            self.searched_again = false;
             self.unit.regulates = false;
             self.client.stop();
-            self.work = Work::Search(Search::begin(true, &mut self.unit, ports));
+            self.work = Work::Search(Search::begin(Some(dead), &mut self.unit, ports));
         }
     }
 
@@ -397,7 +430,7 @@ fn begin(unit: &mut Unit, ports: &mut Ports<'_>) -> Work {
         }
         None => unit.log(ports, boot),
     }
-    Work::Search(Search::begin(false, unit, ports))
+    Work::Search(Search::begin(None, unit, ports))
 }
 
 /// Continues an interrupted campaign if its image is still the one agreed to, else gives it up; without one, asks if there

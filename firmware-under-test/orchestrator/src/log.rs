@@ -109,8 +109,9 @@ pub enum Event {
     Search = 2,
     /// A search by hand began; dead marks were cleared.
     ManualSearch = 3,
-    /// A configured pump cannot be used: it does not answer (FW004), refuses (FW104), never has the supply (FW003), or has
-    /// no valid application and the package none for it (FW102).
+    /// A configured pump cannot be used: it does not answer (FW004), refuses (FW104), never has the supply (FW003), has
+    /// no valid application and the package none for it (FW102), or restarts of the CIOC cut off all three of its tries
+    /// (FW106).
     PumpMissing = 4,
     /// The image is not for this pump (cause FW002).
     PumpRejected = 5,

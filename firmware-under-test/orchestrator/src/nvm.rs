@@ -36,6 +36,8 @@ const PUMPS: usize = PumpNumber::MOST as usize;
 /// Sequence, campaign (9), percent, open try, journal count, log sequence, pumps, journal, CRC.
 const RECORD_LEN: usize = 4 + 9 + 3 + 4 + PUMPS * 4 + JOURNAL_MOST * ENTRY_LEN + 4;
 const FORMAT_BIT: u8 = 0xA0;
+/// Beside a pump's mark.
+const FAILED_BIT: u8 = 0x80;
 
 /// Where a pump stands, as far as it must survive power loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -64,6 +66,8 @@ pub(crate) struct PumpRecord {
     pub(crate) tries: u8,
     /// Why the last try failed.
     pub(crate) cause: Option<Cause>,
+    /// Whether a counted try failed by itself, not because a restart of the CIOC cut it off.
+    pub(crate) failed: bool,
 }
 
 /// Everything that survives power loss but the log.
@@ -193,7 +197,8 @@ fn encode(store: &Store) -> [u8; RECORD_LEN] {
     writer.put(&[record.percent, record.open.map_or(0, PumpNumber::get), journal_len]);
     writer.put(&store.log_sequence.to_le_bytes());
     for pump in &record.pumps {
-        writer.put(&[pump.mark as u8, pump.counted, pump.tries, Cause::to_byte(pump.cause)]);
+        let failed = if pump.failed { FAILED_BIT } else { 0 };
+        writer.put(&[pump.mark as u8 | failed, pump.counted, pump.tries, Cause::to_byte(pump.cause)]);
     }
     for index in 0..JOURNAL_MOST {
         writer.put(&store.journal.get(index).map_or([0; ENTRY_LEN], LogEntry::encode));
@@ -249,14 +254,15 @@ fn decode(bytes: &[u8; RECORD_LEN]) -> Option<Store> {
 }
 
 fn decode_pump([mark, counted, tries, cause]: [u8; 4]) -> PumpRecord {
-    let mark = match mark {
+    let failed = mark & FAILED_BIT != 0;
+    let mark = match mark & !FAILED_BIT {
         1 => Mark::Pending,
         2 => Mark::Done,
         3 => Mark::Dead,
         4 => Mark::Aside,
         _ => Mark::None,
     };
-    PumpRecord { mark, counted, tries, cause: Cause::from_code(u16::from(cause)) }
+    PumpRecord { mark, counted, tries, cause: Cause::from_code(u16::from(cause)), failed }
 }
 
 #[cfg(test)]
@@ -277,7 +283,7 @@ mod tests {
             record.campaign = Some(ImageHash { header: 1, payload: u32::from(percent) });
             record.open = Some(pump(16));
             *record.pump_mut(pump(16)) =
-                PumpRecord { mark: Mark::Dead, counted: 3, tries: 5, cause: Some(Cause::Refused) };
+                PumpRecord { mark: Mark::Dead, counted: 3, tries: 5, cause: Some(Cause::Refused), failed: true };
         });
         store
     }

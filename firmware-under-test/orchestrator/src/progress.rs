@@ -41,6 +41,8 @@ pub(crate) struct Progress {
     shown: Option<Duration>,
     cause: Option<Cause>,
     may_rise: bool,
+    /// Why a try last failed or the campaign last waited.
+    last_wait: Option<Cause>,
 }
 
 impl Progress {
@@ -61,8 +63,26 @@ impl Progress {
     }
 
     /// A campaign begins, or goes on with `done` of `pumps` pumps behind it and `percent` shown before.
-    pub(crate) fn begin(&mut self, pumps: u8, done: u8, left: u8, percent: u8) {
-        *self = Self { pumps, pumps_done: done, pumps_left: left, percent: percent.min(99), ..Self::default() };
+    ///
+    /// One that goes on after a search by hand keeps its pace and the time shown. That may rise if the search has found
+    /// more pumps than were left: those that were dead or gone for their failed updates.
+    pub(crate) fn begin(&mut self, pumps: u8, done: u8, left: u8, percent: u8, resumed: bool) {
+        let fresh = Self { pumps, pumps_done: done, pumps_left: left, percent: percent.min(99), ..Self::default() };
+        let before = core::mem::replace(self, fresh);
+        if !resumed {
+            return;
+        }
+        let Self { measured, measured_pumps, estimate, shown, may_rise, cause, last_wait, .. } = before;
+        *self = Self { measured, measured_pumps, estimate, shown, may_rise, cause, last_wait, ..*self };
+        if left > before.pumps_left {
+            self.wait(last_wait.unwrap_or(Cause::Interrupted));
+        }
+    }
+
+    /// A pump that was given up is to be updated after all.
+    pub(crate) fn pump_taken_back(&mut self, cause: Cause) {
+        self.pumps_left = self.pumps_left.saturating_add(1);
+        self.wait(cause);
     }
 
     /// A pump is taken in hand, for its first or a further try.
@@ -93,6 +113,7 @@ impl Progress {
     pub(crate) fn wait(&mut self, cause: Cause) {
         self.may_rise = true;
         self.cause = Some(cause);
+        self.last_wait = Some(cause);
     }
 
     pub(crate) fn pump_done(&mut self, now: Instant) {

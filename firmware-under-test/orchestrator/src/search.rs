@@ -5,6 +5,9 @@
 //!   wait for the supply -> wait for every pump's status -> read model, version, state of each -> judge
 //!   meanwhile: check the image, 4 KB a millisecond
 //! ```
+//! A bus on which nobody is heard is waited for, as long as it takes, with an alarm. A pump that was silent at its turn is
+//! read again before the search ends if it is heard by then. One that is heard only after the search is searched once more.
+//!
 //! A pump in its bootloader that has a valid application is reset once, so that it runs again whatever is decided.
 
 use protocol::header::{ModelId, Version};
@@ -17,7 +20,7 @@ use crate::log::{Cause, Draft, Event};
 use crate::notice::{Alarm, Notice, Outcome};
 use crate::nvm::{Mark, PumpRecord};
 use crate::package::{Image, ImageCheck, Verdict, read_image};
-use crate::unit::{Application, Ports, Unit};
+use crate::unit::{Application, Ports, PumpSet, Unit};
 
 /// Reads of one identifier before a pump that was never heard counts as missing (own number).
 const READS_MOST: u8 = 3;
@@ -56,6 +59,15 @@ pub(crate) struct Search {
     check: PackageCheck,
     next_slice: Instant,
     begun: Instant,
+    /// Pumps that this search is for.
+    wanted: PumpSet,
+    /// Those that are still to be read.
+    unread: PumpSet,
+    /// Pumps that did not answer.
+    missing: PumpSet,
+    /// Pumps that have been read again after they were silent: each is once.
+    read_again: PumpSet,
+    silence_told: bool,
     reads: u8,
     reads_begun: Instant,
     restarted: bool,
@@ -64,33 +76,66 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    pub(crate) fn begin(manual: bool, unit: &mut Unit, ports: &mut Ports<'_>) -> Self {
+    /// Begins a search of all pumps; one by hand with the pumps that were dead as it was asked for.
+    pub(crate) fn begin(manual: Option<PumpSet>, unit: &mut Unit, ports: &mut Ports<'_>) -> Self {
+        let revived = manual.unwrap_or_default();
+        let manual = manual.is_some();
         let event = if manual { Event::ManualSearch } else { Event::Search };
         unit.commit(ports, &[Draft::new(event)], |record| {
             for pump in PumpNumber::first(PumpNumber::MOST) {
                 let entry = record.pump_mut(pump);
-                if manual && entry.mark == Mark::Dead {
+                if revived.contains(pump) && entry.mark == Mark::Dead {
                     *entry = PumpRecord::default();
                 }
             }
         });
         unit.notice(Notice::Searching { manual });
         unit.image = None;
-        unit.clear_where(|alarm| manual || !matches!(alarm, Alarm::PumpDead(_)));
+        let still_dead = unit.dead();
+        unit.clear_where(|alarm| !matches!(alarm, Alarm::PumpDead(pump) if still_dead.contains(pump)));
+        let mut unread = PumpSet::default();
         for pump in unit.pumps() {
             let dead = unit.is_dead(pump);
+            if !dead {
+                unread.insert(pump);
+            }
             unit.set_outcome(pump, if dead { Outcome::Dead } else { Outcome::Unknown });
             if dead {
                 unit.raise(Alarm::PumpDead(pump));
             }
         }
+        Self::of(unread, unit, ports.now)
+    }
+
+    /// Searches once more for the pumps that were silent in the last search and are heard now; the others stay as found.
+    pub(crate) fn again(unit: &mut Unit, ports: &mut Ports<'_>) -> Self {
+        unit.log(ports, Draft::new(Event::Search));
+        unit.notice(Notice::Searching { manual: false });
+        unit.image = None;
+        unit.clear_where(|alarm| matches!(alarm, Alarm::Image(_)));
+        let mut unread = PumpSet::default();
+        unit.heard_again(ports.now).for_each(|pump| unread.insert(pump));
+        for pump in unit.pumps().filter(|pump| unread.contains(*pump)) {
+            unit.clear(Alarm::PumpMissing(pump));
+            unit.set_outcome(pump, Outcome::Unknown);
+        }
+        Self::of(unread, unit, ports.now)
+    }
+
+    fn of(unread: PumpSet, unit: &mut Unit, now: Instant) -> Self {
+        unit.silent = PumpSet::default();
         Self {
             stage: Stage::Supply,
             check: PackageCheck::Unread,
-            next_slice: ports.now,
-            begun: ports.now,
+            next_slice: now,
+            begun: now,
+            wanted: unread,
+            unread,
+            missing: PumpSet::default(),
+            read_again: PumpSet::default(),
+            silence_told: false,
             reads: 0,
-            reads_begun: ports.now,
+            reads_begun: now,
             restarted: false,
             model: ModelId(0),
             version: Version::from_bytes([0; 6]),
@@ -135,7 +180,10 @@ impl Search {
             return false;
         }
         unit.image = found.ok().flatten();
-        judge_all(unit, ports);
+        for pump in unit.pumps().filter(|pump| self.missing.contains(*pump)) {
+            report_missing(pump, Cause::Timeout, unit, ports);
+        }
+        judge_all(self.wanted, unit, ports);
         true
     }
 
@@ -177,23 +225,41 @@ impl Search {
         }
     }
 
-    fn gather(&mut self, until: Instant, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) {
+    fn gather(&mut self, until: Instant, unit: &mut Unit, client: &mut Client, ports: &mut Ports<'_>) {
         if !unit.supply.is_good() {
+            unit.clear(Alarm::NoPumpHeard);
             self.stage = Stage::Supply;
             return;
         }
-        let all = unit.pumps().all(|pump| unit.is_dead(pump) || unit.view(pump).fresh(ports.now).is_some());
-        if all || ports.now >= until {
-            self.turn_to(unit.pumps().next(), unit, client, ports.now);
+        let all = unit.pumps().all(|pump| !self.unread.contains(pump) || unit.view(pump).fresh(ports.now).is_some());
+        if all || (ports.now >= until && unit.hears_anyone(ports.now)) {
+            unit.clear(Alarm::NoPumpHeard);
+            self.turn_to(unit, client, ports.now);
+        } else if ports.now >= until {
+            self.tell_silence(unit, ports);
         }
     }
 
-    /// Begins with `pump`, or with the next one that is not dead; after the last the outcomes are judged.
-    fn turn_to(&mut self, first: Option<PumpNumber>, unit: &Unit, client: &mut Client, now: Instant) {
-        let from = first.map_or(u8::MAX, PumpNumber::get);
+    /// No pump at all is heard: bus or feed is gone, not a pump. The search waits and listens.
+    fn tell_silence(&mut self, unit: &mut Unit, ports: &mut Ports<'_>) {
+        if !self.silence_told {
+            self.silence_told = true;
+            unit.log(ports, Draft::new(Event::NoPumpHeard).because(Cause::Timeout));
+        }
+        unit.raise(Alarm::NoPumpHeard);
+    }
+
+    /// Turns to the first pump that is to be read. After the last one those that were silent and are heard now are read
+    /// again; on a bus on which nobody is heard any more all of them are waited for. Then the outcomes are judged.
+    fn turn_to(&mut self, unit: &mut Unit, client: &mut Client, now: Instant) {
         self.restarted = false;
-        match unit.pumps().find(|pump| pump.get() >= from && !unit.is_dead(*pump)) {
+        if !unit.pumps().any(|pump| self.unread.contains(pump)) && self.take_silent(unit, now) {
+            self.stage = Stage::Gather { until: now.after(unit.config.boot_timeout) };
+            return;
+        }
+        match unit.pumps().find(|pump| self.unread.contains(*pump)) {
             Some(pump) => {
+                self.unread.remove(pump);
                 client.turn_to(pump);
                 self.reads = 0;
                 self.read(pump, Identifier::Model, client, now);
@@ -202,8 +268,31 @@ impl Search {
         }
     }
 
-    fn next_pump(&mut self, pump: PumpNumber, unit: &Unit, client: &mut Client, now: Instant) {
-        self.turn_to(PumpNumber::new(pump.get().saturating_add(1)), unit, client, now);
+    /// Takes the silent pumps that are to be read again; all of them if nobody is heard: then, `true`, the search waits.
+    fn take_silent(&mut self, unit: &mut Unit, now: Instant) -> bool {
+        let alone = !unit.hears_anyone(now);
+        let mut waits = false;
+        for pump in unit.pumps().filter(|pump| unit.silent.contains(*pump)).collect::<heapless::Vec<_, 16>>() {
+            let heard = unit.view(pump).fresh(now).is_some() && !self.read_again.contains(pump);
+            if alone || heard {
+                unit.silent.remove(pump);
+                self.missing.remove(pump);
+                self.unread.insert(pump);
+                waits |= alone;
+                if heard {
+                    self.read_again.insert(pump);
+                }
+            }
+        }
+        waits
+    }
+
+    /// The pump did not answer: it is missing, unless it is heard again before the search is over.
+    fn miss(&mut self, pump: PumpNumber, unit: &mut Unit, now: Instant) {
+        self.missing.insert(pump);
+        if unit.view(pump).fresh(now).is_none() {
+            unit.silent.insert(pump);
+        }
     }
 
     fn read(&mut self, pump: PumpNumber, identifier: Identifier, client: &mut Client, now: Instant) {
@@ -241,8 +330,8 @@ impl Search {
                 return;
             }
             _ => {
-                report_missing(pump, Cause::Timeout, unit, ports);
-                return self.next_pump(pump, unit, client, ports.now);
+                self.miss(pump, unit, ports.now);
+                return self.turn_to(unit, client, ports.now);
             }
         };
         self.reads = 0;
@@ -269,7 +358,7 @@ impl Search {
             STATE_READY => Application::Waits,
             _ => Application::Invalid,
         });
-        self.next_pump(pump, unit, client, ports.now);
+        self.turn_to(unit, client, ports.now);
     }
 
     /// After the reset: reads again once the application runs, or when it takes too long.
@@ -288,8 +377,8 @@ fn report_missing(pump: PumpNumber, cause: Cause, unit: &mut Unit, ports: &mut P
     unit.set_outcome(pump, Outcome::Missing);
 }
 
-fn judge_all(unit: &mut Unit, ports: &mut Ports<'_>) {
-    for pump in unit.pumps() {
+fn judge_all(wanted: PumpSet, unit: &mut Unit, ports: &mut Ports<'_>) {
+    for pump in unit.pumps().filter(|pump| wanted.contains(*pump)) {
         if matches!(unit.view(pump).outcome, Outcome::Missing | Outcome::Dead) {
             continue;
         }

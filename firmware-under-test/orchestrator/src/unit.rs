@@ -34,6 +34,29 @@ pub(crate) struct Ports<'a> {
     pub(crate) nvm: &'a mut dyn NonVolatile,
 }
 
+/// A set of pumps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct PumpSet(u16);
+
+impl PumpSet {
+    pub(crate) fn insert(&mut self, pump: PumpNumber) {
+        self.0 |= Self::bit(pump);
+    }
+
+    pub(crate) fn remove(&mut self, pump: PumpNumber) {
+        self.0 &= !Self::bit(pump);
+    }
+
+    pub(crate) fn contains(self, pump: PumpNumber) -> bool {
+        self.0 & Self::bit(pump) != 0
+    }
+
+    /// Numbers are 1 to 16: each has a bit of its own.
+    fn bit(pump: PumpNumber) -> u16 {
+        u32::try_from(pump.index()).ok().and_then(|index| 1_u16.checked_shl(index)).unwrap_or(0)
+    }
+}
+
 /// A pump as last heard.
 #[derive(Clone, Copy, Debug, Default, Hash)]
 pub(crate) struct View {
@@ -143,6 +166,8 @@ pub(crate) struct Unit {
     /// The campaign waits for one pump or the bus: the others follow the regulation meanwhile.
     pub(crate) regulates: bool,
     pub(crate) progress: Progress,
+    /// Pumps that the last search missed because they were silent.
+    pub(crate) silent: PumpSet,
     views: [View; PUMPS],
     alarms: Vec<Alarm, ALARMS_MOST>,
     notices: Deque<Notice, NOTICES_MOST>,
@@ -150,8 +175,8 @@ pub(crate) struct Unit {
 
 impl Hash for Unit {
     fn hash<H: Hasher>(&self, to: &mut H) {
-        let Self { config, store, supply, image, in_hand, regulates, progress, views, alarms, notices } = self;
-        (config, store, supply, image, in_hand, regulates, progress, views, alarms).hash(to);
+        let Self { config, store, supply, image, in_hand, regulates, progress, silent, views, alarms, notices } = self;
+        (config, store, supply, image, in_hand, regulates, progress, silent, views, alarms).hash(to);
         notices.len().hash(to);
         notices.iter().for_each(|notice| notice.hash(to));
     }
@@ -168,6 +193,7 @@ impl Unit {
             in_hand: None,
             regulates: false,
             progress,
+            silent: PumpSet::default(),
             views: [View::default(); PUMPS],
             alarms: Vec::new(),
             notices: Deque::new(),
@@ -191,6 +217,11 @@ impl Unit {
         self.pumps().any(|pump| self.view(pump).fresh(now).is_some())
     }
 
+    /// Pumps that the last search missed because they were silent, and that are heard now.
+    pub(crate) fn heard_again(&self, now: Instant) -> impl Iterator<Item = PumpNumber> + '_ {
+        self.pumps().filter(move |pump| self.silent.contains(*pump) && self.view(*pump).fresh(now).is_some())
+    }
+
     /// Since when no pump was heard though all have supply; `None` without supply. Counts from the boot at the earliest.
     pub(crate) fn silent_since(&self) -> Option<Instant> {
         let good = self.supply.good_since()?;
@@ -212,6 +243,13 @@ impl Unit {
 
     pub(crate) fn is_dead(&self, pump: PumpNumber) -> bool {
         self.pump_record(pump).mark == Mark::Dead
+    }
+
+    /// The pumps that are dead now.
+    pub(crate) fn dead(&self) -> PumpSet {
+        let mut dead = PumpSet::default();
+        self.pumps().filter(|pump| self.is_dead(*pump)).for_each(|pump| dead.insert(pump));
+        dead
     }
 
     /// Changes the record and logs in one step, see [`Store::commit`].

@@ -159,6 +159,13 @@ impl Try {
         self.enter(self.way_in(unit), unit, client, ports);
     }
 
+    /// Whether the try before failed for what is in the flash: that is written anew, whatever the pump says of it. After
+    /// any other try the pump may run the image all the same.
+    fn is_doubtful(&self, unit: &Unit) -> bool {
+        let cause = unit.pump_record(self.pump).cause;
+        matches!(cause, Some(Cause::FlashFailure | Cause::CheckFailed | Cause::WrongVersion))
+    }
+
     /// Where the update itself begins.
     fn way_in(&self, unit: &Unit) -> Stage {
         let inside = unit.view(self.pump).reported.is_some_and(|status| in_bootloader(status.state));
@@ -277,8 +284,7 @@ impl Try {
             (Stage::Model, Response::Model(model)) => {
                 unit.view_mut(self.pump).model = Some(model);
                 let fits = model == self.image.header.model;
-                // Only before a first try: what a failed one has left is written anew.
-                if fits && self.attempt == 1 && self.way_in(unit) == Stage::Enter {
+                if fits && !self.is_doubtful(unit) && self.way_in(unit) == Stage::Enter {
                     Stage::Version
                 } else {
                     return self.end_look(if fits { Step::Ready } else { Step::OtherModel });

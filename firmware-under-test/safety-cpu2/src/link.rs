@@ -64,9 +64,11 @@ impl Link {
         }
     }
 
-    /// Forgets gaps and drift of start-up; from now on [`Self::supervise`] is asked each tick.
+    /// Forgets gaps, losses and drift of start-up, in which nothing depends on packets but the answer "ready"; from now on
+    /// [`Self::supervise`] is asked each tick.
     pub(crate) fn begin_supervision(&mut self) {
         self.silent = false;
+        (self.errors, self.drain) = (0, 0);
         self.drift = Drift::default();
         self.strict = true;
     }

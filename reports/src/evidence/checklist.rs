@@ -297,7 +297,12 @@ impl Evidence<'_> {
                 if bundle.drift.is_some() { Here } else { Open },
                 bundle.drift.as_ref().map_or_else(
                     || "No baseline of an earlier state was at hand.".to_owned(),
-                    |drift| format!("Margins against the committed baseline: {drift}"),
+                    |drift| {
+                        format!(
+                            "Margins against the committed baseline: {}. All of it is on the overview.",
+                            drift.lines().next().unwrap_or_default()
+                        )
+                    },
                 ),
                 NOWHERE,
             ),

@@ -89,7 +89,14 @@ impl Evidence<'_> {
             }
             (not_run("Invalid runs", &bundle.invalid))
             (not_run("Skipped", &bundle.skipped))
-            @if let Some(drift) = &bundle.drift { p { "Against the earlier state: " (drift) } }
+            @let bad: Vec<&RunRecord> = bundle.runs.iter().filter(|run| run.verdict_here(&bundle.program) != Verdict::Pass && !run.stated).collect();
+            @if !bad.is_empty() {
+                p { strong { "Runs that did not pass:" } }
+                ul.plain { @for run in bad { li { a href={ (run.folder) "/report.html" } { (run.name) } ", seed " (run.seed) ": " (self.run_verdict(run)) } } }
+            }
+            @if let Some(drift) = &bundle.drift {
+                details { summary { "Margins against the committed baseline: " (drift.lines().next().unwrap_or_default()) } pre tabindex="0" { (drift) } }
+            }
         }
     }
 
@@ -99,7 +106,7 @@ impl Evidence<'_> {
                 "Worst case of each requirement over all runs; its proof is one click away. What was never run is "
                 a href="traceability.html#uncovered" { "uncovered" } ", and never a pass."
             }
-            (head(&[Text("Requirement"), Text("Verdict"), Wide("Judged by"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof"), Text("Runs")]))
+            (head(&[Text("Requirement"), Text("Verdict"), Text("Judged by"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof"), Text("Runs")]))
             tbody { @for row in self.trace.rows.iter().filter(|row| row.requirement.scope == Scope::In) { (self.verdict_row(row)) } }
         };
         table("Requirements in scope", &content)
@@ -108,11 +115,11 @@ impl Evidence<'_> {
     fn verdict_row(&self, row: &Traced<'_>) -> Markup {
         html! {
             tr {
-                th.wide scope="row" { (requirement_link(&row.requirement.id)) " " (row.requirement.title) }
+                th.rows scope="row" { (requirement_link(&row.requirement.id)) " " (row.requirement.title) }
                 td { (status(row.status)) }
                 @match row.worst() {
                     Some(proof) => {
-                        td { (rows::statement(proof.name().1)) }
+                        td.rows { (rows::statement(proof.name().1)) }
                         (numbers(proof))
                         td { a href=(proof.href) { (place(proof)) } }
                         td { (runs_of(row)) }

@@ -5,12 +5,14 @@
 //!          --> update-time   each try of each pump against the limit
 //!          --> samples-ID    every measured value of a budget, and the steps of the worst
 //!          --> voltage-NAME  a voltage with its thresholds and dips
+//!   CampaignReport --> values-ID, failure-bounds   where values and failures of many trials lie
 //!   Diagram --> diagram     the blocks of a configuration and the wires between them; of no run
 //! ```
 //! A figure never stands alone: it has a title and a description, and the page puts a table beside it. Each figure is
 //! one module; `canvas` is the only one that knows plotters, `axis` places round times and values.
 
 mod axis;
+pub(crate) mod campaign;
 pub(crate) mod canvas;
 pub(crate) mod curve;
 pub(crate) mod diagram;
@@ -20,7 +22,7 @@ pub(crate) mod timeline;
 mod update_time;
 mod voltage;
 
-use crate::report::{BUDGET_PUMP_UPDATE, Budget, Outcome, Pump, Report, Series};
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Pump, Report, Series};
 use crate::words;
 
 /// A figure.
@@ -144,13 +146,6 @@ fn timeline_figure(report: &Report) -> Figure {
 }
 
 /// What became of a pump in a word, and whether that needs attention.
-pub(crate) fn outcome(pump: &Pump, over: bool) -> (&'static str, bool) {
-    match pump.outcome {
-        Outcome::Updated if over => ("too late", true),
-        Outcome::Updated => ("updated", false),
-        Outcome::UpToDate => ("up to date", false),
-        Outcome::Dead => ("DEAD", true),
-        Outcome::Rejected => ("REJECTED", true),
-        Outcome::NotReached => ("NOT REACHED", true),
-    }
+pub(crate) fn outcome(pump: &Pump) -> (&'static str, bool) {
+    (words::outcome_word(pump.outcome), !pump.outcome.is_good())
 }

@@ -231,17 +231,17 @@ pub(super) fn try_bar(canvas: &mut Canvas, one: &Try, time: &Axis, (top, bottom)
 /// The columns at the right of a row.
 fn figures(canvas: &mut Canvas, pump: &Pump, budget: Option<&Budget>, y: i32) {
     let right = Lettering::new(Ink::Text, Anchor::End);
-    let over = margin(pump, budget).is_some_and(|margin| margin.as_nanos() <= 0);
+    let over = is_over(pump, budget);
     let alarm = |bad: bool| if bad { Ink::Alarm } else { Ink::Text };
     if let Some(time) = pump.update_ms {
         canvas.text((COLUMNS[0], y), format!("{} s", words::seconds(time)), right);
     }
     if let Some(margin) = margin(pump, budget) {
-        let text = format!("{} s", words::signed_seconds(margin));
+        let text = words::margin_seconds(margin, !over);
         canvas.text((COLUMNS[1], y), text, Lettering { ink: alarm(over), bold: over, ..right });
     }
     canvas.text((COLUMNS[2], y), pump.attempts.to_string(), right);
-    let (word, bad) = super::outcome(pump, over);
+    let (word, bad) = super::outcome(pump);
     let style = Lettering { ink: alarm(bad), bold: bad, ..Lettering::new(Ink::Text, Anchor::Start) };
     canvas.text((COLUMNS[3], y), word, style);
 }
@@ -252,10 +252,17 @@ pub(crate) fn margin(pump: &Pump, budget: Option<&Budget>) -> Option<Millis> {
     Some(Millis::from_signed_nanos(limit.saturating_sub(pump.update_ms?.as_nanos())))
 }
 
+/// Whether a pump's successful try broke its budget.
+pub(crate) fn is_over(pump: &Pump, budget: Option<&Budget>) -> bool {
+    let Some((budget, time)) = budget.zip(pump.update_ms) else { return false };
+    !crate::verdict::holds(time.into(), budget.relation, budget.limit, budget.limit_low)
+}
+
 /// Time, margin and outcome of a pump in one text.
 pub(super) fn outcome_words(pump: &Pump, budget: Option<&Budget>, word: &str) -> String {
     let time = pump.update_ms.map(|time| format!("{} s", words::seconds(time)));
-    let margin = margin(pump, budget).map(|margin| format!("margin {} s", words::signed_seconds(margin)));
+    let margin =
+        margin(pump, budget).map(|margin| format!("margin {}", words::margin_seconds(margin, !is_over(pump, budget))));
     [time, margin, Some(word.to_owned())].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 

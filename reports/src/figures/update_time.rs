@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, time_grid, time_unit};
 use super::canvas::{Anchor, Canvas, Ink, Lettering};
-use super::timeline::{margin, outcome_words, parts_legend, try_bar};
+use super::timeline::{is_over, outcome_words, parts_legend, try_bar};
 use crate::number::Millis;
 use crate::report::{BUDGET_PUMP_UPDATE, Pump, Report, Try};
 use crate::words;
@@ -60,8 +60,8 @@ fn row(canvas: &mut Canvas, report: &Report, pump: &Pump, time: &Axis, (top, hei
             canvas.text((x, upper + BAR / 2), format!("try {}: {cause}", one.n), words);
         }
     }
-    let over = margin(pump, budget).is_some_and(|margin| margin.as_nanos() <= 0);
-    let (word, bad) = super::outcome(pump, over);
+    let (word, bad) = super::outcome(pump);
+    let bad = bad || is_over(pump, budget);
     let ink = if bad { Ink::Alarm } else { Ink::Text };
     let style = Lettering { ink, bold: bad, ..Lettering::new(ink, Anchor::Start) };
     canvas.text((RIGHT + 12, top + height / 2), outcome_words(pump, budget, word), style);

@@ -10,7 +10,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::number::Millis;
+use crate::number::{Fixed, Millis};
+use crate::report::Report;
+use crate::words::{duration, exact_amount, short_duration};
 
 /// Events on a page at most.
 pub const EVENTS_SHOWN_MAX: usize = 500;
@@ -80,7 +82,7 @@ fn weight(line: &Line<'_>) -> Weight {
 ///
 /// # Errors
 /// A line that is no event, with its number.
-pub(super) fn rows(log: &str) -> Result<Vec<Row>, LogError> {
+pub(super) fn rows(log: &str, names: &Names) -> Result<Vec<Row>, LogError> {
     let lines: Result<Vec<Line<'_>>, LogError> = log.lines().enumerate().map(|(at, text)| read(at + 1, text)).collect();
     let lines = lines?;
     let mut order: Vec<(Weight, usize)> = lines.iter().map(weight).zip(0..).collect();
@@ -92,7 +94,7 @@ pub(super) fn rows(log: &str) -> Result<Vec<Row>, LogError> {
     let mut next = 0;
     for index in shown {
         gap(&mut rows, index - next);
-        rows.push(event(&lines[index]));
+        rows.push(event(&lines[index], names));
         next = index + 1;
     }
     gap(&mut rows, lines.len() - next);
@@ -109,12 +111,12 @@ fn gap(rows: &mut Vec<Row>, events: usize) {
     }
 }
 
-fn event(line: &Line<'_>) -> Row {
+fn event(line: &Line<'_>, names: &Names) -> Row {
     Row::Event {
         t_ms: line.t_ms,
-        node: line.node.to_owned(),
+        node: names.put_into(line.node),
         kind: line.kind.replace('-', " "),
-        data: words(line.data.get()),
+        data: names.put_into(&words(line.data.get())),
     }
 }
 
@@ -123,9 +125,53 @@ fn words(data: &str) -> String {
     let Ok(fields) = serde_json::from_str::<BTreeMap<&str, &RawValue>>(data) else { return plain(data) };
     let fields = fields.iter().filter(|(_, value)| value.get() != "null");
     fields
-        .map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value.get())))
+        .map(|(name, value)| quantity(name, value.get()).unwrap_or_else(|| field(name, &plain(value.get()))))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+fn field(name: &str, value: &str) -> String {
+    if name.is_empty() { value.to_owned() } else { format!("{} {value}", name.replace('_', " ")) }
+}
+
+/// A field whose name ends in a unit, in the unit that people read: `{"coolant_dc":351}` reads `coolant 35.1 degC`.
+fn quantity(name: &str, value: &str) -> Option<String> {
+    let value: Fixed = value.parse().ok()?;
+    let divided = |by: i64| Fixed::from_millionths(value.as_millionths() / by);
+    let named = |unit: &str| Some(name.strip_suffix(unit)?.trim_end_matches('_'));
+    let is_unit = |unit: &str| name == unit || name.ends_with(&format!("_{unit}"));
+    for (unit, by, shown) in
+        [("mv", 1_000, "V"), ("permille", 10, "%"), ("dl_per_min", 10, "L/min"), ("dc", 10, "degC"), ("w", 1_000, "kW")]
+    {
+        if is_unit(unit) {
+            return Some(field(named(unit)?, &exact_amount(divided(by), shown)));
+        }
+    }
+    if is_unit("ms") {
+        return Some(field(named("ms")?, &duration(value.into())));
+    }
+    is_unit("s").then(|| Some(field(named("s")?, &short_duration(Millis::from(value_in_millis(value)))))).flatten()
+}
+
+/// Seconds in milliseconds.
+const fn value_in_millis(seconds: Fixed) -> Fixed {
+    Fixed::from_millionths(seconds.as_millionths().saturating_mul(1_000))
+}
+
+/// The names that the scenario gives to further nodes, for those that the log numbers: `N17` is `gateway`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names(Vec<(String, String)>);
+
+impl Names {
+    /// Those of a report: after the CIOC and the pumps its bus lists the further nodes in the order of their numbers.
+    pub(super) fn of(report: &Report) -> Self {
+        let further = report.bus.nodes.iter().skip(1 + report.pumps.len());
+        Self((17..).zip(further).map(|(number, node)| (format!("N{number}"), node.id.clone())).collect())
+    }
+
+    fn put_into(&self, text: &str) -> String {
+        self.0.iter().fold(text.to_owned(), |text, (number, name)| text.replace(number, name))
+    }
 }
 
 /// A value without the quotes of JSON; nothing for null.
@@ -149,7 +195,7 @@ mod tests {
     fn telling_events_stay_and_every_gap_is_counted() {
         let routine: String = (0..2_000).map(|at| line(at, "error-frame", "{\"bit\":3}")).collect();
         let log = format!("{routine}{}{routine}", line(2_000, "alarm-raised", "{\"alarm\":\"P02 is dead\"}"));
-        let rows = rows(&log).unwrap();
+        let rows = rows(&log, &Names::default()).unwrap();
         let events = rows.iter().filter(|row| matches!(row, Row::Event { .. })).count();
         let hidden: usize = rows.iter().map(|row| if let Row::Gap(events) = row { *events } else { 0 }).sum();
         assert_eq!((events, hidden), (EVENTS_SHOWN_MAX, 4_001 - EVENTS_SHOWN_MAX));
@@ -162,12 +208,27 @@ mod tests {
         assert_eq!(words(r#"{"attempt":0,"cause":null,"seen_by":["CIOC","P01"]}"#), "attempt 0, seen by CIOC, P01");
         assert_eq!(words("null"), "");
         assert_eq!(words("\"Consent(true)\""), "Consent(true)");
-        assert_eq!(words(r#"{"t_ms":29762.980001}"#), "t ms 29762.980001");
+        assert_eq!(words(r#"{"t_ms":29762.980001}"#), "t 29.763 s");
+        assert_eq!(words(r#"{"mv":23950}"#), "23.95 V");
+        let plant = r#"{"coolant_dc":351,"flow_dl_per_min":2804}"#;
+        assert_eq!(words(plant), "coolant 35.1 degC, flow 280.4 L/min");
+        assert_eq!(words(r#"{"permille":805,"remaining_s":95,"until_ms":null}"#), "80.5 %, remaining 95 s");
+    }
+
+    #[test]
+    fn further_nodes_have_the_names_of_the_scenario() {
+        let names = Names(vec![("N17".to_owned(), "gateway".to_owned())]);
+        let log = "{\"t_ms\":1,\"node\":\"N17\",\"kind\":\"error-frame\",\"data\":{\"seen_by\":[\"P01\",\"N17\"]}}\n";
+        let rows = rows(log, &names).unwrap();
+        assert!(
+            matches!(&rows[0], Row::Event { node, data, .. } if node == "gateway" && data == "seen by P01, gateway"),
+            "{rows:?}"
+        );
     }
 
     #[test]
     fn a_damaged_line_is_named() {
         let log = format!("{}{{\"t_ms\":", line(1, "off", "null"));
-        assert!(rows(&log).unwrap_err().to_string().starts_with("line 2: not an event: "));
+        assert!(rows(&log, &Names::default()).unwrap_err().to_string().starts_with("line 2: not an event: "));
     }
 }

@@ -34,7 +34,7 @@ pub use log::{EVENTS_SHOWN_MAX, LogError};
 pub fn html(report: &Report, events: Option<&str>) -> Result<String, PageError> {
     let figures = figures(report);
     let log = match (events, &report.events) {
-        (Some(text), Some(told)) => Log::Shown(checked(text, told)?),
+        (Some(text), Some(told)) => Log::Shown(checked(text, told, &log::Names::of(report))?),
         (None, Some(_)) => Log::Missing,
         (_, None) => Log::None,
     };
@@ -69,12 +69,12 @@ impl std::fmt::Display for PageError {
 
 impl std::error::Error for PageError {}
 
-fn checked(text: &str, told: &EventLog) -> Result<Vec<log::Row>, PageError> {
+fn checked(text: &str, told: &EventLog, names: &log::Names) -> Result<Vec<log::Row>, PageError> {
     let found = hash::sha256(text.as_bytes());
     if found != told.sha256 {
         return Err(PageError::OtherLog { wanted: told.sha256.clone(), found });
     }
-    log::rows(text).map_err(PageError::Log)
+    log::rows(text, names).map_err(PageError::Log)
 }
 
 /// What became of the log of events.
@@ -159,6 +159,7 @@ impl Page<'_> {
             h1 { (report.scenario.name) }
             @if !report.scenario.title.is_empty() { p.lead { (report.scenario.title) } }
             p { (summary_words(report)) }
+            (self.broken_rows())
             dl.facts {
                 dt { "Scenario" }
                 dd { code { (report.scenario.sha256) } " (SHA-256 of its resolved text)" }
@@ -212,7 +213,7 @@ fn summary_words(report: &Report) -> String {
 }
 
 /// A figure as part of the page: with a role and a name, without the namespace that only files need.
-fn inline(figure: &Figure) -> String {
+pub(crate) fn inline(figure: &Figure) -> String {
     let svg = figure.svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
     let label = html! { (figure.title) }.into_string().replace('"', "&quot;");
     svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{label}\" "), 1)

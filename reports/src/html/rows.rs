@@ -7,6 +7,7 @@ use super::{Page, Section, head, shape, table};
 use crate::number::Fixed;
 use crate::report::{Budget, Check};
 use crate::requirements::{Requirement, baseline};
+use crate::terminal::{budget_words, check_words, expectation_words};
 use crate::verdict::RowVerdict;
 use crate::words;
 
@@ -45,9 +46,8 @@ impl Page<'_> {
     }
 
     fn check_rows(&self) -> Markup {
-        let anchors = words::anchors("check", self.report.checks.iter().map(|check| check.id.as_str()));
         html! {
-            @for (check, anchor) in self.report.checks.iter().zip(anchors) {
+            @for (check, anchor) in self.report.checks.iter().zip(self.check_anchors()) {
                 tr id=(anchor) {
                     td { (requirements(&check.requirements)) }
                     th.wide scope="row" { (statement(&check.id)) }
@@ -59,14 +59,36 @@ impl Page<'_> {
         }
     }
 
+    /// What failed, or ended in an error, each with a link to its row; nothing where all held.
+    pub(super) fn broken_rows(&self) -> Markup {
+        let report = self.report;
+        let is_bad = |verdict: RowVerdict| matches!(verdict, RowVerdict::Fail | RowVerdict::Error);
+        let budgets = report.budgets.iter().zip(self.budget_anchors()).filter(|(row, _)| is_bad(row.verdict));
+        let budgets = budgets.map(|(row, anchor)| (anchor, budget_words(row)));
+        let checks = report.checks.iter().zip(self.check_anchors()).filter(|(row, _)| is_bad(row.verdict));
+        let checks = checks.map(|(row, anchor)| (anchor, check_words(row)));
+        let expectations = report.expectations.iter().zip(1..).filter(|(row, _)| is_bad(row.verdict));
+        let expectations = expectations.map(|(row, n)| (expectation_anchor(n), expectation_words(row)));
+        let rows: Vec<(String, String)> = budgets
+            .map(|(anchor, text)| (anchor, format!("budget {text}")))
+            .chain(checks.map(|(anchor, text)| (anchor, format!("check {text}"))))
+            .chain(expectations)
+            .collect();
+        html! { @if !rows.is_empty() { ul { @for (anchor, text) in &rows { li { a href={ "#" (anchor) } { (text) } } } } } }
+    }
+
+    fn check_anchors(&self) -> Vec<String> {
+        words::anchors("check", self.report.checks.iter().map(|check| check.id.as_str()))
+    }
+
     fn expectation_rows(&self) -> Markup {
         html! {
-            @for expectation in &self.report.expectations {
-                tr {
+            @for (expectation, n) in self.report.expectations.iter().zip(1..) {
+                tr id=(expectation_anchor(n)) {
                     td {}
                     th.wide scope="row" { (expectation.text) }
                     td { (shape::row(expectation.verdict)) }
-                    td colspan="3" {}
+                    td colspan="3" { (expectation.detail) }
                     td {
                         @if !self.report.pumps.is_empty() { a href="#updates" { "pumps" } }
                         @else { a href="#reproduce" { "recording" } }
@@ -100,6 +122,10 @@ impl Page<'_> {
         (!known.is_empty())
             .then(|| Section::new("requirements", "Texts of the requirements", table("Requirements", &content)))
     }
+}
+
+fn expectation_anchor(number: usize) -> String {
+    format!("expectation-{number}")
 }
 
 fn group(name: &str) -> Markup {

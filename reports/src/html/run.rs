@@ -219,8 +219,8 @@ fn curve_row(series: &Series) -> Markup {
 
 fn pump_row(pump: &Pump, budget: Option<&Budget>) -> Markup {
     let margin = timeline::margin(pump, budget);
-    let over = margin.is_some_and(|margin| margin.as_nanos() <= 0);
-    let (word, bad) = outcome(pump, over);
+    let over = timeline::is_over(pump, budget);
+    let (word, bad) = outcome(pump);
     let seconds =
         |time: Option<Millis>| time.map_or_else(|| "-".to_owned(), |time| format!("{} s", words::seconds(time)));
     let version = |version: &Option<String>| version.clone().unwrap_or_else(|| "none".to_owned());
@@ -229,13 +229,29 @@ fn pump_row(pump: &Pump, budget: Option<&Budget>) -> Markup {
             th scope="row" { (pump.id) }
             td { (shape::word(bad, word)) }
             td.number { (seconds(pump.update_ms)) }
-            td.number { (margin.map_or_else(|| "-".to_owned(), |margin| format!("{} s", words::signed_seconds(margin)))) }
+            td.number { (margin_of(margin, over)) }
             td.number { (pump.attempts) }
             td.number { (seconds(Some(pump.total_ms))) }
             td { (version(&pump.version_before)) " to " (version(&pump.version_after)) }
-            td { (pump.causes.join(", ")) }
+            td { (causes(pump)) }
         }
     }
+}
+
+/// The margin of a pump's time; beyond the limit it has the shape of a failure.
+fn margin_of(margin: Option<Millis>, over: bool) -> Markup {
+    let Some(margin) = margin else { return html! { "-" } };
+    let text = words::margin_seconds(margin, !over);
+    if over {
+        shape::word(true, &text)
+    } else {
+        html! { (text) }
+    }
+}
+
+fn causes(pump: &Pump) -> String {
+    let words = |code: &String| words::cause_words(code).map_or(code.clone(), |words| format!("{code} {words}"));
+    pump.causes.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 /// Every try with its phases, folded.
@@ -281,21 +297,19 @@ fn budget_words(budget: &Budget) -> String {
 }
 
 fn decomposition(budget: &Budget) -> Markup {
-    let mut before: Option<Millis> = None;
     let rows: Vec<(String, String, &str)> = budget
         .decomposition
         .iter()
-        .map(|step| {
-            let since =
-                before.map_or_else(String::new, |before| format!("+{}", words::duration(between(before, step.at_ms))));
-            before = Some(step.at_ms);
-            (words::duration(step.at_ms), since, step.step.as_str())
+        .zip(budget.step_durations())
+        .map(|(step, lasts)| {
+            let lasts = lasts.map_or_else(String::new, words::duration);
+            (words::duration(step.at_ms), lasts, step.step.as_str())
         })
         .collect();
     let content = html! {
         caption { "Steps of the worst case" }
-        (head(&[Text("Step"), Number("At"), Number("Since the step before")]))
-        tbody { @for (at, since, step) in &rows { tr { th scope="row" { (step) } td.number { (at) } td.number { (since) } } } }
+        (head(&[Text("Step"), Number("Begins at"), Number("Until the next step")]))
+        tbody { @for (at, lasts, step) in &rows { tr { th scope="row" { (step) } td.number { (at) } td.number { (lasts) } } } }
     };
     if rows.is_empty() {
         html! {}
@@ -308,7 +322,7 @@ fn bus_facts(bus: &Bus) -> Markup {
     let percent = |load: Fixed| format!("{} %", words::rounded(load, 1));
     html! {
         dl.facts {
-            dt { "Bit rate" } dd { (words::grouped(u64::from(bus.bitrate))) " bit/s" }
+            dt { "Bit rate" } dd { (words::bit_rate(bus.bitrate)) }
             dt { "Load, mean" } dd { (percent(bus.load_mean)) }
             dt { "Load, greatest in 100 ms" } dd { (percent(bus.load_peak)) }
             dt { "Frames" } dd { (words::grouped(bus.frames)) }
@@ -361,14 +375,14 @@ fn messages(messages: &[Message]) -> Markup {
 }
 
 fn injection_row(injection: &Injection) -> Markup {
-    let idle = injection.activations == 0;
+    let idle = injection.proven() == 0;
     html! {
         tr {
             th scope="row" { (injection.id) }
             td { (injection.kind) }
             td { (injection.target) }
             td.number { (injection.at_ms.map_or_else(|| "-".to_owned(), words::duration)) }
-            td { @if idle { (shape::word(true, "NEVER")) } @else { (words::times(injection.activations)) } }
+            td { @if injection.activations == 0 { (shape::word(true, "NEVER")) } @else if idle { (shape::word(true, "LESS OFTEN")) } @else { (words::times(injection.activations)) } }
             td { (injection.effect) }
             td { (injection.class) }
         }

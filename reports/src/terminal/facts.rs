@@ -89,7 +89,7 @@ fn outcome_pieces(report: &Report) -> Vec<(Style, String)> {
 fn bus_pieces(bus: &Bus) -> Vec<(Style, String)> {
     let percent = |load: Fixed| words::rounded(load, 1);
     let mut pieces = vec![
-        (Style::Plain, bitrate(bus.bitrate)),
+        (Style::Plain, crate::words::bit_rate(bus.bitrate)),
         (Style::Plain, format!("load {} %, peak {} %", percent(bus.load_mean), percent(bus.load_peak))),
         (Style::Plain, words::count(bus.frames, "frame", "frames")),
     ];
@@ -99,10 +99,6 @@ fn bus_pieces(bus: &Bus) -> Vec<(Style, String)> {
         pieces.extend(trouble(node).map(|text| (Style::Warn, text)));
     }
     pieces
-}
-
-fn bitrate(bits: u32) -> String {
-    if bits.is_multiple_of(1000) { format!("{} kbit/s", bits / 1000) } else { format!("{bits} bit/s") }
 }
 
 /// What a node suffered, if it left the error-active state.

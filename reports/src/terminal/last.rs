@@ -47,7 +47,7 @@ pub(crate) fn findings(report: &Report) -> Vec<(RowVerdict, String)> {
         found.push((RowVerdict::Inconclusive, format!("{} checks never looked: {}", silent.len(), ids.join(", "))));
     }
     found.extend(report.expectations.iter().map(|row| (row.verdict, rows::expectation_words(row))));
-    let idle = report.injections.iter().filter(|injection| injection.activations == 0);
+    let idle = report.injections.iter().filter(|injection| injection.proven() == 0);
     found.extend(
         idle.map(|one| (RowVerdict::Inconclusive, format!("injection {}: {}", one.id, rows::injection_words(one)))),
     );
@@ -93,11 +93,13 @@ pub(crate) fn summary(report: &Report) -> String {
             parts.push(format!("{count} of {}", words::count(verdicts.len() as u64, one, many)));
         }
     }
-    let idle = report.injections.iter().filter(|injection| injection.activations == 0).count();
+    let idle = report.injections.iter().filter(|injection| injection.proven() == 0).count();
     let idle = match (report.verdict, idle) {
         (Verdict::Inconclusive, 1..) => {
             let all = words::count(report.injections.len() as u64, "injection", "injections");
-            Some(format!("{idle} of {all} never acted"))
+            let never = report.injections.iter().all(|injection| injection.missing == 0);
+            let how = if never { "never acted" } else { "never acted, or less often than asked for" };
+            Some(format!("{idle} of {all} {how}"))
         }
         _ => None,
     };

@@ -22,6 +22,7 @@ use crate::report::{Build, Outcome, Report};
 
 pub use last::reproduce_command;
 pub(crate) use last::{findings, summary};
+pub(crate) use rows::{budget_words, check_words, expectation_words};
 
 /// The narrowest page; a narrower terminal breaks the lines itself.
 const WIDTH_MIN: usize = 60;

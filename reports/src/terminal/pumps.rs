@@ -103,7 +103,9 @@ fn heading(page: &mut Page, report: &Report, scale: &Scale, timed: bool) {
 fn row(pump: &Pump, scale: &Scale, timed: bool) -> Line {
     let margin = pump.update_ms.and_then(|time| margin(time, scale));
     let over = margin.is_some_and(|(_, held)| !held);
-    let (style, word) = if over { (scale.over, "OVER") } else { words::outcome_word(pump.outcome) };
+    let (style, word) = words::outcome_word(pump.outcome);
+    // Updated it is, whatever the time; that it is over its limit is told by bar and margin.
+    let style = if over { scale.over } else { style };
     let mut line = Line::new();
     line.gap(2);
     line.left(Style::Bold, &pump.id, 5);
@@ -113,7 +115,7 @@ fn row(pump: &Pump, scale: &Scale, timed: bool) -> Line {
         line.right(Style::Plain, &time, 9);
         line.pad_to(BAR_COLUMN);
         bar(&mut line, pump.update_ms, scale, style, over);
-        let margin = margin.map_or_else(String::new, |(margin, _)| format!("{} s", words::signed_seconds(margin)));
+        let margin = margin.map_or_else(String::new, |(margin, held)| words::margin_seconds(margin, held));
         line.right(if over { scale.over } else { Style::Plain }, &margin, 11);
         line.gap(2);
     }
@@ -147,15 +149,19 @@ fn bar(line: &mut Line, time: Option<Millis>, scale: &Scale, style: Style, over:
     }
 }
 
-/// Tries, and causes that no try tells.
+/// How many tries; nothing without any.
 fn notes(pump: &Pump) -> String {
-    let told = |code: &String| pump.tries.iter().filter_map(|one| one.cause.as_ref()).any(|cause| cause.contains(code));
-    let mut notes: Vec<String> = Vec::new();
-    if pump.attempts > 0 {
-        notes.push(words::count(u64::from(pump.attempts), "try", "tries"));
-    }
-    notes.extend(pump.causes.iter().filter(|code| !told(code)).cloned());
-    notes.join("  ")
+    if pump.attempts == 0 { String::new() } else { words::count(u64::from(pump.attempts), "try", "tries") }
+}
+
+/// Causes that no try tells, with their words.
+fn causes(pump: &Pump) -> Vec<String> {
+    let told = |code: &str| pump.tries.iter().filter_map(|one| one.cause.as_ref()).any(|cause| cause.contains(code));
+    let words = |code: &String| match crate::words::cause_words(code) {
+        Some(words) => format!("{code} {words}"),
+        None => code.clone(),
+    };
+    pump.causes.iter().filter(|code| !told(code)).map(words).collect()
 }
 
 fn version_words(pump: &Pump) -> String {
@@ -170,6 +176,11 @@ fn version_words(pump: &Pump) -> String {
 /// The tries that failed, and all tries with their phases when asked.
 fn tries(page: &mut Page, pump: &Pump, verbosity: Verbosity) {
     let all = verbosity >= Verbosity::Verbose;
+    for cause in causes(pump) {
+        let mut line = Line::new();
+        line.gap(BELOW_COLUMN);
+        page.flow(line, Style::Warn, &cause);
+    }
     for one in pump.tries.iter().filter(|one| all || one.outcome != TryOutcome::Updated) {
         let mut line = Line::new();
         line.gap(BELOW_COLUMN);

@@ -8,7 +8,6 @@ use super::facts::{LABEL_WIDTH, fact};
 use super::page::{Line, Page, Style, width_of};
 use super::words;
 use super::{Options, Verbosity};
-use crate::number::Millis;
 use crate::report::{Budget, Check, Expectation, Injection, Report};
 use crate::verdict::RowVerdict;
 
@@ -69,7 +68,7 @@ pub(super) fn row(page: &mut Page, verdict: RowVerdict, text: &str) {
 }
 
 /// A budget as a sentence: `pump_update 71.304 s, limit < 70 s, margin -1.304 s, worst of 14, at P08, try 1 [PFU-041]`.
-pub(super) fn budget_words(budget: &Budget) -> String {
+pub(crate) fn budget_words(budget: &Budget) -> String {
     let requirements = requirements(&budget.requirements);
     let limit = words::limit(budget);
     let Some(measured) = budget.measured else {
@@ -86,7 +85,7 @@ pub(super) fn budget_words(budget: &Budget) -> String {
 }
 
 /// A check as a sentence.
-pub(super) fn check_words(check: &Check) -> String {
+pub(crate) fn check_words(check: &Check) -> String {
     let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
     let looked =
         if check.n == 0 { "never looked at".to_owned() } else { format!("looked at {}", words::times(check.n)) };
@@ -94,31 +93,25 @@ pub(super) fn check_words(check: &Check) -> String {
 }
 
 /// An expectation as a sentence.
-pub(super) fn expectation_words(expectation: &Expectation) -> String {
-    format!("expected: {}", expectation.text)
+pub(crate) fn expectation_words(expectation: &Expectation) -> String {
+    let but = if expectation.detail.is_empty() { String::new() } else { format!(", but {}", expectation.detail) };
+    format!("expected: {}{but}", expectation.text)
 }
 
 fn requirements(ids: &[String]) -> String {
     if ids.is_empty() { String::new() } else { format!(" [{}]", ids.join(", ")) }
 }
 
-/// The steps of the worst value, each with the time since the step before.
+/// The steps of the worst value: when each begins, and how long it is until the next one.
 fn decomposition(page: &mut Page, budget: &Budget) {
-    let mut before: Option<Millis> = None;
-    for step in &budget.decomposition {
-        let since = before.map_or(0, |before| step.at_ms.as_nanos().saturating_sub(before.as_nanos()));
-        let since = if before.is_some() {
-            format!("+{}", words::duration(Millis::from_signed_nanos(since)))
-        } else {
-            String::new()
-        };
+    let next = budget.decomposition.iter().skip(1).map(Some).chain([None]);
+    for ((step, lasts), next) in budget.decomposition.iter().zip(budget.step_durations()).zip(next) {
         let mut line = Line::new();
         line.gap(ROW_COLUMN);
         line.right(Style::Dim, &words::duration(step.at_ms), 16);
-        line.right(Style::Dim, &since, 14);
         line.gap(2);
-        page.flow(line, Style::Dim, &step.step);
-        before = Some(step.at_ms);
+        let until = lasts.zip(next).map(|(lasts, next)| format!(", {} until {}", words::duration(lasts), next.step));
+        page.flow(line, Style::Dim, &format!("{}{}", step.step, until.unwrap_or_default()));
     }
 }
 
@@ -134,7 +127,7 @@ fn injections(page: &mut Page, injections: &[Injection]) {
         line.gap(2);
         line.left(Style::Bold, &injection.id, id_width);
         line.gap(2);
-        let style = if injection.activations == 0 { Style::Warn } else { Style::Plain };
+        let style = if injection.proven() == 0 { Style::Warn } else { Style::Plain };
         page.flow(line, style, &injection_words(injection));
     }
 }
@@ -148,7 +141,11 @@ pub(super) fn injection_words(injection: &Injection) -> String {
     let acted = words::times(injection.activations);
     let first = if injection.activations > 1 { "first at" } else { "at" };
     let effect = if injection.effect.is_empty() { String::new() } else { format!(": {}", injection.effect) };
-    format!("{what}, acted {acted}, {first} {}{effect}", words::duration(at))
+    let missing = match injection.missing {
+        0 => String::new(),
+        missing => format!(" ({} MISSING)", words::times(missing)),
+    };
+    format!("{what}, acted {acted}{missing}, {first} {}{effect}", words::duration(at))
 }
 
 fn assumptions(page: &mut Page, report: &Report, options: &Options) {

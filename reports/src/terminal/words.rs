@@ -5,7 +5,7 @@ use crate::report::Outcome;
 use crate::verdict::{RowVerdict, Verdict};
 
 pub(super) use crate::words::{
-    count, duration, grouped, limit, list, margin, rounded, seconds, signed_seconds, times, value,
+    count, duration, grouped, limit, list, margin, margin_seconds, rounded, seconds, times, value,
 };
 
 /// The verdict of a run in capitals, because it is looked for.
@@ -32,11 +32,10 @@ pub(super) fn row_word(verdict: RowVerdict) -> (Style, String) {
 
 /// What became of a pump: what needs attention is in capitals.
 pub(super) fn outcome_word(outcome: Outcome) -> (Style, &'static str) {
-    match outcome {
-        Outcome::Updated => (Style::Good, "updated"),
-        Outcome::UpToDate => (Style::Good, "up-to-date"),
-        Outcome::Dead => (Style::Bad, "DEAD"),
-        Outcome::Rejected => (Style::Bad, "REJECTED"),
-        Outcome::NotReached => (Style::Warn, "NOT-REACHED"),
-    }
+    let style = match outcome {
+        Outcome::Updated | Outcome::UpToDate => Style::Good,
+        Outcome::Dead | Outcome::Rejected => Style::Bad,
+        Outcome::NotReached => Style::Warn,
+    };
+    (style, crate::words::outcome_word(outcome))
 }

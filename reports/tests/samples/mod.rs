@@ -205,7 +205,7 @@ fn good_checks() -> Vec<Check> {
 }
 
 fn expectation(text: &str, verdict: RowVerdict) -> Expectation {
-    Expectation { text: text.to_owned(), verdict }
+    Expectation { text: text.to_owned(), verdict, detail: String::new() }
 }
 
 /// Fourteen pumps, each at its first try.
@@ -309,6 +309,7 @@ fn injection(id: &str, kind: &str, target: &str, at: &str, activations: u64, eff
         at_ms: Some(ms(at)),
         activations,
         effect: effect.to_owned(),
+        missing: 0,
         class: class.to_owned(),
         detected_ms: None,
         local_off_ms: None,

@@ -8,6 +8,7 @@ mod dead;
 mod ending;
 mod live;
 mod running;
+mod tried;
 
 use bevy_ecs::prelude::{Resource, World};
 use orchestrator::{Alarm, Cause, Event as LogEvent, Notice};
@@ -133,6 +134,7 @@ checks! {
     told_versions_are_true: "PFU-005" "PFU-008" "PFU-020";
     pump_restarts_before_success: "PFU-024";
     at_most_three_tries: "PFU-002" "PFU-022";
+    tried_pumps_end_updated_or_spent: "PFU-002" "PFU-022";
     dead_pumps_stay_dead_and_are_named: "PFU-026" "PFU-029";
     log_tells_each_try: "PFU-027" "PFU-028" "PFU-033";
     every_boot_searches: "PFU-007" "PFU-013";
@@ -181,6 +183,11 @@ struct Memory {
     /// Whether each pump's last try failed.
     failed: Vec<bool>,
     deaths: Vec<dead::Death>,
+    /// How many bits of each pump's flash had been inverted by faults when it last started, or was truly told of.
+    sound_until: Vec<u64>,
+    tried: Vec<tried::Tried>,
+    /// The log tells that the campaign was given up.
+    abandoned: bool,
     state: Vec<Option<PumpState>>,
     /// Since when each pump's firmware is in its state, or is not running.
     state_since: Vec<SimTime>,
@@ -221,6 +228,9 @@ impl Memory {
             told: vec![orchestrator::Outcome::Unknown; count],
             failed: vec![false; count],
             deaths: vec![dead::Death::default(); count],
+            sound_until: vec![0; count],
+            tried: vec![tried::Tried::default(); count],
+            abandoned: false,
             state: vec![None; count],
             state_since: vec![SimTime::ZERO; count],
             running: vec![running::Running::default(); count],
@@ -263,6 +273,7 @@ impl Memory {
     fn forget_tries(&mut self, pump: usize) {
         self.tries_charged[pump] = 0;
         self.true_tries[pump] = TrueTries::default();
+        self.tried[pump].forget();
     }
 }
 
@@ -271,6 +282,18 @@ fn holds_the_image(world: &World, node: NodeId) -> bool {
     let entity = world.resource::<Nodes>().entity(node);
     let (Some(held), Some(flash)) = (&world.resource::<Truth>().held, world.get::<Flash>(entity)) else { return false };
     flash.valid_header().is_some() && flash.holds(held)
+}
+
+/// The same before faults inverted bits after the first `flips` of them.
+fn held_the_image(world: &World, node: NodeId, flips: u64) -> bool {
+    let entity = world.resource::<Nodes>().entity(node);
+    let (Some(held), Some(flash)) = (&world.resource::<Truth>().held, world.get::<Flash>(entity)) else { return false };
+    let before = flash.before_flips(flips);
+    before.valid_header().is_some() && before.holds(held)
+}
+
+fn flips_of(world: &World, node: NodeId) -> u64 {
+    world.get::<Flash>(world.resource::<Nodes>().entity(node)).map_or(0, Flash::flips)
 }
 
 /// Whether the CIOC holds a sound image for a campaign: without one there is no version to be up to date with.
@@ -283,6 +306,11 @@ fn is_offered(world: &World) -> bool {
 fn version_of(world: &World, node: NodeId) -> Option<protocol::header::Version> {
     let entity = world.resource::<Nodes>().entity(node);
     world.get::<Flash>(entity)?.valid_header().map(|header| header.version)
+}
+
+/// A state or outcome as a word: `FailSafe` reads `fail-safe`.
+fn words(state: impl std::fmt::Debug) -> String {
+    crate::run::kebab(&format!("{state:?}"))
 }
 
 fn pump_index(node: NodeId) -> Option<usize> {
@@ -339,6 +367,9 @@ impl Checks {
     fn see_session(&mut self, frame: &protocol::Frame) {
         let embedded_can::Id::Standard(id) = frame.id() else { return };
         let pump = id.as_raw().checked_sub(0x701).map(usize::from);
+        if let Some(tried) = pump.and_then(|pump| self.memory.tried.get_mut(pump)) {
+            tried.is_asked();
+        }
         if let Some(tries) = pump.and_then(|pump| self.memory.true_tries.get_mut(pump))
             && matches!(frame.data(), [0x02, 0x10, 0x02, ..])
         {
@@ -396,6 +427,7 @@ impl Checks {
                     self.cut_off_tries_count(now);
                 } else {
                     self.progress_begins();
+                    self.tries_begin();
                 }
             }
             Notice::CampaignFinished { errors } => self.finished(world, now, errors),
@@ -433,10 +465,18 @@ impl Checks {
         }
     }
 
-    /// The pump holds the image of the package: its header, every byte, and the valid marker.
+    /// The pump holds the image of the package: its header, every byte, and the valid marker. Bits that a fault has
+    /// inverted since its application started, or since this was last told and true, are not what was told: nobody
+    /// looks at them before the next start. Such a pump is noted.
     fn judge_told(&mut self, world: &World, now: SimTime, pump: usize, words: &str) {
         let node = node_of(pump);
-        let same = holds_the_image(world, node);
+        let as_it_is = holds_the_image(world, node);
+        let same = as_it_is || held_the_image(world, node, self.memory.sound_until[pump]);
+        if as_it_is {
+            self.memory.sound_until[pump] = flips_of(world, node);
+        } else if same {
+            self.told_versions_are_true.leave_out(node, "bits that were inverted in its flash after its start");
+        }
         self.told_versions_are_true.judge(now, same, || {
             let found = version_of(world, node).map_or("no valid image".to_owned(), |version| format!("{version}"));
             format!("the CIOC tells that {node} {words}, its flash holds {found} and not the image of the package")
@@ -477,6 +517,8 @@ impl Checks {
                 self.memory.started_entries[pump] += 1;
                 self.memory.true_tries[pump].erased = false;
                 self.memory.true_tries[pump].short = false;
+                let runs = self.memory.state[pump].is_some_and(PumpState::is_application);
+                self.memory.tried[pump].begins(runs);
                 self.memory.trying.begins(pump, now, self.memory.try_ended[pump]);
                 self.log_tells_each_try.judge(now, !open, || format!("{node} has two started entries in a row"));
                 let (charged, dead) = (self.memory.tries_charged[pump], self.is_dead(pump));
@@ -494,6 +536,7 @@ impl Checks {
                 let error = entry.event == LogEvent::UpdateError;
                 self.memory.failed[pump] = error;
                 if error {
+                    self.memory.tried[pump].fails(entry.cause);
                     let named = entry.cause.is_some();
                     self.log_tells_each_try.judge(now, named, || format!("{node} has an error entry without cause"));
                     // Lack of supply alone makes no pump dead, so such tries are not among the three.
@@ -513,11 +556,13 @@ impl Checks {
                 }
             }
             LogEvent::PumpDead => {
-                let charged = self.memory.tries_charged[pump];
+                let (charged, failed) = (self.memory.tries_charged[pump], self.memory.tried[pump].failed);
                 self.memory.deaths[pump].comes(now);
-                self.dead_pumps_stay_dead_and_are_named
-                    .judge(now, charged == 3, || format!("{node} is called dead after {charged} failed tries"));
+                self.dead_pumps_stay_dead_and_are_named.judge(now, charged == 3 && failed, || {
+                    format!("{node} is called dead after {charged} tries, one that failed by itself: {failed}")
+                });
             }
+            LogEvent::PumpMissing => self.set_aside(pump, entry),
             _ => {}
         }
     }
@@ -574,9 +619,7 @@ impl Checks {
                 }
                 if state.is_application() && !before.is_some_and(PumpState::is_application) {
                     self.memory.running[pump].started(now);
-                }
-                if state.is_application() {
-                    self.application_runs(world, now, pump);
+                    self.application_starts(world, now, pump);
                 }
             }
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => {
@@ -584,7 +627,11 @@ impl Checks {
                 self.memory.state_since[pump] = now;
                 self.note_own_reason(world, now, pump, record);
             }
-            PumpRecord::Started { .. } => self.memory.restarted[pump] = true,
+            PumpRecord::Started { .. } => {
+                // Whatever it runs now, it has started anew.
+                self.memory.state[pump] = None;
+                self.memory.restarted[pump] = true;
+            }
             PumpRecord::Motor { .. } | PumpRecord::Disguised { .. } => {}
         }
     }
@@ -596,7 +643,7 @@ impl Checks {
         let truth = world.resource::<Truth>();
         let sound = truth.sound && truth.models.get(pump) == Some(&truth.image_model);
         // A whole image with its marker in the flash, and no failed try that asks for it to be written again.
-        let equal = self.memory.tries_charged[pump] == 0 && holds_the_image(world, node);
+        let equal = !self.memory.tried[pump].is_in_doubt() && holds_the_image(world, node);
         let yes = self.memory.said_yes;
         self.no_write_without_consent.judge(now, yes, || format!("{node} is erased without consent"));
         self.no_write_with_a_bad_image.judge(now, sound, || format!("{node} is erased for a bad image"));
@@ -654,8 +701,9 @@ impl Checks {
         }
     }
 
-    /// An application runs: its flash must hold one of the two whole images, byte for byte.
-    fn application_runs(&mut self, world: &mut World, now: SimTime, pump: usize) {
+    /// An application starts: its flash must hold one of the two whole images, byte for byte. What becomes of the flash
+    /// while it runs is no start: the next one is judged again.
+    fn application_starts(&mut self, world: &mut World, now: SimTime, pump: usize) {
         let node = node_of(pump);
         let entity = world.resource::<Nodes>().entity(node);
         let truth = world.resource::<Truth>();
@@ -663,13 +711,16 @@ impl Checks {
         let holds = |image: &[u8]| flash.holds(image);
         let old = truth.installed.get(pump).is_some_and(|image| holds(image));
         let new = truth.held.as_ref().is_some_and(|image| holds(image));
-        self.only_whole_images_are_started
-            .judge(now, old || new, || format!("{node} runs an application that is neither the old nor the new image"));
+        self.only_whole_images_are_started.judge(now, old || new, || {
+            format!("{node} starts an application that is neither the old nor the new image")
+        });
+        self.memory.sound_until[pump] = flips_of(world, node);
     }
 
     /// Looks at the world, every [`super::LOOK_PERIOD`].
     pub fn look(&mut self, world: &mut World, now: SimTime) {
         self.look_at_updates(world, now);
+        self.look_who_is_heard(now);
         self.see_supply(world, now);
         self.look_for_own_reasons(world, now);
         self.look_at_speeds(world, now);

@@ -432,7 +432,9 @@ fn summary(bundle: &Bundle, reports: &[Report], verdict: Verdict, out: &Path) ->
     let uncovered = trace.count(Status::Uncovered);
     text += &format!("Bundle        {}\n", out.join("index.html").display());
     let word = verdict.word().to_uppercase();
-    text + &format!(
-        "{word}  {runs} of {planned} planned runs, {uncovered} requirements in scope without executed evidence\n"
-    )
+    let coverage = match uncovered {
+        0 => "coverage complete".to_owned(),
+        _ => format!("COVERAGE INCOMPLETE: {uncovered} requirements in scope without executed evidence"),
+    };
+    text + &format!("{word}  {runs} of {planned} planned runs, {coverage}\n")
 }

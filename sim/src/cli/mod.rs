@@ -3,6 +3,7 @@
 //! Results go to stdout, diagnostics to stderr, and a reader that closes the pipe early is no error.
 
 mod baseline;
+mod campaign;
 mod check;
 mod convert;
 mod diff;
@@ -10,12 +11,14 @@ mod evidence;
 pub mod exit;
 mod export;
 mod files;
+mod merge;
 mod output;
 mod replay;
 mod report;
 mod run;
 mod safety;
 mod scenario;
+mod shrink;
 mod stored;
 mod suite;
 mod sweep;
@@ -73,6 +76,12 @@ enum Command {
     /// Run one fault at every place where it could strike.
     #[command(subcommand)]
     Sweep(sweep::SweepCommand),
+    /// Run a campaign: many random trials, and what they show.
+    Campaign(campaign::CampaignArgs),
+    /// Put the shards of a campaign together.
+    Merge(merge::MergeArgs),
+    /// Find the smallest scenario that still fails the same way.
+    Shrink(shrink::ShrinkArgs),
     /// Compile and show configurations of safety units.
     #[command(subcommand)]
     Safety(safety::SafetyCommand),
@@ -204,6 +213,9 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Evidence(arguments) => evidence::evidence(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Sweep(command) => sweep::sweep(&command),
+        Command::Campaign(arguments) => campaign::campaign(&arguments),
+        Command::Merge(arguments) => merge::merge(&arguments),
+        Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Safety(command) => safety::safety(&command),
     }
 }

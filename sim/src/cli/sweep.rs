@@ -137,11 +137,11 @@ impl SweepCommand {
     fn words(&self) -> String {
         match self {
             Self::PowerCut { outage, grid, .. } => {
-                format!("power away for {} ms or more, back at a multiple of {} ms", outage, grid)
+                format!("power away for {outage} ms or more, back at a multiple of {grid} ms")
             }
             Self::FrameLoss { .. } => "each frame lost above the link layer".to_owned(),
             Self::BitError { .. } => "one bit of each frame inverted for every node".to_owned(),
-            Self::Phase { to, lasts, .. } => format!("supply at {} mV for {} ms", to.millivolts(), lasts),
+            Self::Phase { to, lasts, .. } => format!("supply at {} mV for {lasts} ms", to.millivolts()),
         }
     }
 

@@ -236,9 +236,11 @@ const CONTROLS: &[(&str, &str, Control)] = &[
             unsound && bench.agreed().erase(1).broken("no_write_with_a_bad_image")
         },
     ),
-    ("equal_version_is_left_alone", "an erase of a pump that has the wanted version", || {
-        Bench::at(AFTER).agreed().erase(1).broken("equal_version_is_left_alone")
-    }),
+    (
+        "equal_version_is_left_alone",
+        "an erase of a pump that has the wanted version, before any try and after one that leaves no doubt of it",
+        equal_version,
+    ),
     ("motor_stands_before_flash_is_written", "an erase while the motor turns", || {
         Bench::at(BEFORE).agreed().erase(1).broken("motor_stands_before_flash_is_written")
     }),
@@ -291,8 +293,13 @@ const CONTROLS: &[(&str, &str, Control)] = &[
         },
     ),
     (
+        "tried_pumps_end_updated_or_spent",
+        "a campaign that ends without a pump that is heard and has a try left",
+        tried_pumps,
+    ),
+    (
         "dead_pumps_stay_dead_and_are_named",
-        "a dead pump too early, an alarm too many, one missing, and dead pumps that run or are tried again",
+        "a dead pump too early, one dead for lack of supply alone, an alarm too many, one missing, and dead pumps that run or are tried again",
         dead_pumps,
     ),
     (
@@ -300,12 +307,16 @@ const CONTROLS: &[(&str, &str, Control)] = &[
         "two starts, an end without a start, an error without a cause, and an entry that is lost",
         log_control,
     ),
-    ("every_boot_searches", "a boot without a search for 10 s", || {
-        let mut bench = Bench::at(AFTER);
-        bench.see(OrchestratorRecord::Started).later(9_900).look();
-        assert!(!bench.broken("every_boot_searches"), "there is still time");
-        bench.later(200).look().broken("every_boot_searches")
-    }),
+    (
+        "every_boot_searches",
+        "a boot without a search for 10 s, and a missing pump that is heard and never read",
+        || {
+            let mut bench = Bench::at(AFTER);
+            bench.see(OrchestratorRecord::Started).later(9_900).look();
+            assert!(!bench.broken("every_boot_searches"), "there is still time");
+            bench.later(200).look().broken("every_boot_searches") && unread_pumps()
+        },
+    ),
     ("pause_is_told_first", "an erase before the notice of the pause", || {
         let mut bench = Bench::at(BEFORE);
         bench.see(OrchestratorRecord::User(UserAction::Consent(true))).erase(1).broken("pause_is_told_first")
@@ -395,6 +406,68 @@ fn told_versions() -> bool {
     [said, left_alone, spoiled, hung].iter().all(|bench| bench.broken(ID))
 }
 
+fn equal_version() -> bool {
+    const ID: &str = "equal_version_is_left_alone";
+    let tried = |cause, state| {
+        let mut bench = Bench::at(AFTER);
+        bench.agreed().log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(cause));
+        bench.state(1, state).log(Event::UpdateStarted, 1, None).erase(1).broken(ID)
+    };
+    for (cause, state) in [(Cause::CheckFailed, PumpState::Automatic), (Cause::NoGoodStatus, PumpState::Bootloader)] {
+        assert!(!tried(cause, state), "{cause} leaves a doubt of what is in the flash of a pump in {state:?}");
+    }
+    let runs_it = [Cause::LowSupply, Cause::Timeout, Cause::NoGoodStatus, Cause::Interrupted];
+    let after = runs_it.iter().all(|cause| tried(*cause, PumpState::Standby));
+    after && Bench::at(AFTER).agreed().erase(1).broken(ID)
+}
+
+/// Statuses of a pump arrive for so many thirds of a second.
+fn heard_for(bench: &mut Bench, pump: u8, thirds: u32) {
+    for _ in 0..thirds {
+        bench.arrives(pump).look().later(333);
+    }
+}
+
+fn tried_pumps() -> bool {
+    const ID: &str = "tried_pumps_end_updated_or_spent";
+    let ends = |failures: &[Cause], heard| {
+        let mut bench = Bench::at(BEFORE);
+        bench.agreed().notice(Notice::CampaignStarted { pumps: 1, resumed: false });
+        for cause in failures {
+            bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(*cause));
+        }
+        heard_for(&mut bench, 1, heard);
+        bench.notice(Notice::CampaignFinished { errors: true });
+        bench
+    };
+    let lack = [Cause::LowSupply; 10];
+    for (failures, heard) in
+        [(&[Cause::Timeout; 3][..], 5), (&[Cause::Interrupted; 3], 5), (&[Cause::Timeout], 2), (&lack, 5)]
+    {
+        let bench = ends(failures, heard);
+        assert!(!bench.broken(ID), "{failures:?}, heard for {heard} thirds: {:?}", bench.row(ID).broken);
+    }
+    let early = [&[Cause::Timeout][..], &[Cause::Timeout, Cause::Interrupted], &lack[1..]];
+    early.iter().all(|failures| ends(failures, 5).broken(ID))
+}
+
+fn unread_pumps() -> bool {
+    const ID: &str = "every_boot_searches";
+    let missing = |asked: bool| {
+        let mut bench = Bench::at(AFTER);
+        bench.notice(Notice::Outcome { pump: number(2), outcome: orchestrator::Outcome::Missing });
+        heard_for(&mut bench, 2, 1);
+        if asked {
+            bench.sent(0x702, &[0x03, 0x22, 0xF1, 0x95]);
+        }
+        heard_for(&mut bench, 2, 48);
+        bench.finish();
+        bench.broken(ID)
+    };
+    assert!(!missing(true), "one that was asked is missing for another reason");
+    missing(false)
+}
+
 /// A log that tells nothing does not hide tries.
 fn true_tries() -> bool {
     const ID: &str = "at_most_three_tries";
@@ -462,7 +535,14 @@ fn dead_pumps() -> bool {
     late.later(1_000).look();
     assert!(!late.broken(ID), "there is still time");
     late.later(100).look();
-    let broken = [early, unasked, unnamed, twice, again, late].iter().all(|bench| bench.broken(ID));
+    let mut unsupplied = Bench::at(BEFORE);
+    for _ in 0..3 {
+        unsupplied.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Interrupted));
+    }
+    unsupplied.notice(Notice::CampaignStarted { pumps: 1, resumed: true }).later(1_100).look().finish();
+    assert!(!unsupplied.broken(ID), "three tries that restarts cut off do not make a pump dead");
+    unsupplied.log(Event::PumpDead, 1, Some(Cause::Interrupted));
+    let broken = [early, unasked, unnamed, twice, again, late, unsupplied].iter().all(|bench| bench.broken(ID));
     broken && dead_pumps_over_restarts() && dead_pumps_run()
 }
 

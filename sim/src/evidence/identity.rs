@@ -50,11 +50,12 @@ fn crates(list: &str) -> Vec<CrateSources> {
     names.into_iter().map(record).collect()
 }
 
-/// Whether a file is part of the item, and the crate it is in.
+/// Whether a file is part of the item, and the crate it is in; what is in none stands under the name of its folder.
 fn crate_of(path: &str) -> (bool, &str) {
-    let inside = path.strip_prefix(ITEM);
-    let (first, rest) = inside.unwrap_or(path).split_once('/').unwrap_or(("workspace", ""));
-    (inside.is_some(), if rest.is_empty() { "workspace" } else { first })
+    match path.strip_prefix(ITEM) {
+        Some(inside) => (true, inside.split_once('/').map_or("firmware-under-test", |(name, _)| name)),
+        None => (false, path.split_once('/').map_or("workspace", |(name, _)| name)),
+    }
 }
 
 /// Tests of the firmware crates that name requirements.
@@ -83,6 +84,13 @@ mod tests {
         let tool: Vec<&str> = program.crates.iter().filter(|each| !each.item).map(|each| each.name.as_str()).collect();
         assert_eq!(tool, ["sim", "reports", "workspace"]);
         assert_eq!(program.crates.iter().map(|each| each.files).sum::<u64>(), SOURCES.lines().count() as u64);
+    }
+
+    #[test]
+    fn no_two_parts_of_the_identity_share_a_name() {
+        let mut names: Vec<String> = program("").crates.into_iter().map(|each| each.name).collect();
+        names.sort();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
     }
 
     #[test]

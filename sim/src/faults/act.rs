@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use bevy_ecs::prelude::{Mut, Resource, World};
 use protocol::Frame;
+use pump::ResetCause;
 
 use super::{Injection, Others};
 use crate::bus::{self, ALL_NODES, BusRecord, PlannedHit, PlannedLoss, RandomHits};
@@ -127,7 +128,7 @@ pub(super) fn begin(
             (host.fram.tear_after, host.fram.torn) = (Some(u64::from(tear.bytes)), None);
             None
         }
-        _ => begin_board(world, context, injection, others),
+        _ => begin_board(world, context, number, injection, others),
     }
 }
 
@@ -355,11 +356,12 @@ fn mask(injection: &Injection) -> u32 {
 fn begin_board(
     world: &mut World,
     context: &mut Context<'_>,
+    number: usize,
     injection: &Injection,
     others: &Others<'_>,
 ) -> Option<String> {
     let nodes = injection.nodes.clone();
-    let mut effects = nodes.iter().filter_map(|node| begin_at_board(world, context, injection, others, *node));
+    let mut effects = nodes.iter().filter_map(|node| begin_at_board(world, context, number, injection, others, *node));
     let first = effects.next();
     let more = effects.count();
     first.map(|effect| if more == 0 { effect } else { format!("{effect}, and {more} more") })
@@ -368,6 +370,7 @@ fn begin_board(
 fn begin_at_board(
     world: &mut World,
     context: &mut Context<'_>,
+    number: usize,
     injection: &Injection,
     others: &Others<'_>,
     node: NodeId,
@@ -376,7 +379,7 @@ fn begin_at_board(
     match &injection.fault.kind {
         FaultKind::FlashProgramFailure(failing) => {
             let count = if failing.operations == 0 { u32::MAX } else { failing.operations };
-            component::<PumpHost>(world, node)?.failing_programs = count;
+            component::<PumpHost>(world, node)?.failing_programs.push((number, count));
             None
         }
         FaultKind::SlowErase(slower) => {
@@ -530,7 +533,7 @@ pub(super) fn end(
             let held = others.any(*node, |kind| matches!(kind, FaultKind::ControllerStopped));
             bus::set_stopped(world, context, *node, held);
         }),
-        _ => nodes.for_each(|node| end_at_board(world, context.now, injection, others, *node)),
+        _ => nodes.for_each(|node| end_at_board(world, context.now, number, injection, others, *node)),
     }
 }
 
@@ -570,12 +573,18 @@ fn is_level(injection: &Injection) -> bool {
     matches!(injection.fault.kind, FaultKind::Sag(_) | FaultKind::OverVoltage(_) | FaultKind::Ramp(_))
 }
 
-fn end_at_board(world: &mut World, now: SimTime, injection: &Injection, others: &Others<'_>, node: NodeId) {
+fn end_at_board(
+    world: &mut World,
+    now: SimTime,
+    number: usize,
+    injection: &Injection,
+    others: &Others<'_>,
+    node: NodeId,
+) {
     match &injection.fault.kind {
         FaultKind::FlashProgramFailure(_) => {
-            let held = others.any(node, |kind| matches!(kind, FaultKind::FlashProgramFailure(_)));
-            if let Some(mut host) = component::<PumpHost>(world, node).filter(|_| !held) {
-                host.failing_programs = 0;
+            if let Some(mut host) = component::<PumpHost>(world, node) {
+                host.failing_programs.retain(|(by, _)| *by != number);
             }
         }
         FaultKind::SlowErase(_) => set_erase(world, node, 1_000, others),
@@ -668,7 +677,9 @@ pub(super) fn proof(
         {
             Some(format!("{sender} sends {:#05x} back to back", protocol::frame::raw_id(frame.id())))
         }
-        (_, Record::Pump(record)) if injection.active > 0 && at(&record.node()) => pump_proof(world, injection, record),
+        (_, Record::Pump(record)) if injection.active > 0 && at(&record.node()) => {
+            pump_proof(world, now, number, injection, record)
+        }
         (FaultKind::SlowBoot(_), Record::Orchestrator(OrchestratorRecord::Reset))
             if injection.active > 0 && at(&NodeId::CIOC) =>
         {
@@ -678,7 +689,7 @@ pub(super) fn proof(
             boot_read_back(world, *node)
         }
         (FaultKind::Reset, Record::Orchestrator(OrchestratorRecord::Reset))
-            if at(&NodeId::CIOC) && is_due(injection) =>
+            if at(&NodeId::CIOC) && is_due(now, injection) =>
         {
             Some("the CIOC was reset".to_owned())
         }
@@ -696,9 +707,9 @@ fn slow_attention(world: &World, now: SimTime, injection: &Injection, by: Span) 
         .map(|(node, after)| format!("the CPU of {node} attends {after} ms after the end of a frame"))
 }
 
-/// A reset is proven once for each time that the fault began; later resets have other causes.
-fn is_due(injection: &Injection) -> bool {
-    injection.activations < u64::from(injection.begun)
+/// A reset is proven once for each time that the fault began, at that very instant; other resets have other causes.
+fn is_due(now: SimTime, injection: &Injection) -> bool {
+    injection.began == now && injection.activations < u64::from(injection.begun)
 }
 
 /// Those of the nodes in `mask` that exist.
@@ -715,10 +726,23 @@ fn boot_read_back(world: &World, node: NodeId) -> Option<String> {
     world.get::<Cpu>(entity).map(|cpu| format!("the boot of {node} takes {} ms", cpu.options.boot_time))
 }
 
-fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Option<String> {
+/// The injection that the latest flash failure of a pump is due to.
+fn failed_by(world: &World, node: NodeId) -> Option<usize> {
+    world.get::<PumpHost>(world.resource::<Nodes>().get(node)?)?.failed_by
+}
+
+fn pump_proof(
+    world: &World,
+    now: SimTime,
+    number: usize,
+    injection: &Injection,
+    record: &PumpRecord,
+) -> Option<String> {
     let node = record.node();
     match (&injection.fault.kind, record) {
-        (FaultKind::FlashProgramFailure(_), PumpRecord::FlashBegun { operation, .. }) if operation.fails => {
+        (FaultKind::FlashProgramFailure(_), PumpRecord::FlashBegun { operation, .. })
+            if operation.fails && failed_by(world, node) == Some(number) =>
+        {
             Some(format!("flash operation {} of {node} failed", operation.number))
         }
         (FaultKind::SlowErase(_), PumpRecord::FlashBegun { operation, .. }) => {
@@ -726,7 +750,9 @@ fn pump_proof(world: &World, injection: &Injection, record: &PumpRecord) -> Opti
             (took > world.resource::<Setting>().sector_erase).then(|| format!("an erase of {node} takes {took} ms"))
         }
         (FaultKind::SlowBoot(_), PumpRecord::Reset { .. }) => boot_read_back(world, node),
-        (FaultKind::Reset, PumpRecord::Reset { .. }) if is_due(injection) => Some(format!("{node} was reset")),
+        (FaultKind::Reset, PumpRecord::Reset { cause: ResetCause::Watchdog, .. }) if is_due(now, injection) => {
+            Some(format!("{node} was reset"))
+        }
         (FaultKind::WrongVersion(_), PumpRecord::Disguised { version, .. }) => {
             Some(format!("{node} reports version {version}"))
         }

@@ -89,6 +89,8 @@ pub struct Injection {
     pub active: u32,
     /// When it began last, counted over all injections of the run; 0 before that.
     order: u64,
+    /// The instant at which it began last.
+    pub began: SimTime,
     /// When its latest end comes; [`SimTime::NEVER`] without a duration.
     until: SimTime,
     /// How often it began.
@@ -157,6 +159,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
             nodes: act::nodes_of(scenario, &fault.place).into(),
             active: 0,
             order: 0,
+            began: SimTime::ZERO,
             until: SimTime::ZERO,
             begun: 0,
             activations: 0,
@@ -241,6 +244,7 @@ fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
         injection.begun += 1;
         injection.active += 1;
         injection.order = order;
+        injection.began = context.now;
         injection.until = injection.fault.duration.map_or(SimTime::NEVER, |duration| context.now + duration);
         let mut injection = injection.clone();
         let injection_number = u16::try_from(number).unwrap_or(u16::MAX);

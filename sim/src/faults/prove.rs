@@ -50,7 +50,12 @@ pub(super) fn proof(world: &World, now: SimTime, injection: &Injection, record: 
         (FaultKind::Sag(level) | FaultKind::OverVoltage(level), _) if is_open(injection) => {
             moved(world, now, injection, level.to.millivolts())
         }
-        (FaultKind::Ramp(ramp), _) if is_open(injection) => moved(world, now, injection, ramp.to.millivolts()),
+        // Before half of its way is over a ramp cannot have moved a voltage by half.
+        (FaultKind::Ramp(ramp), _)
+            if is_open(injection) && now.since(injection.began).as_nanos() >= ramp.over.as_nanos() / 2 =>
+        {
+            moved(world, now, injection, ramp.to.millivolts())
+        }
         (
             FaultKind::Unplugged | FaultKind::OpenBus | FaultKind::ControllerStopped,
             Record::Bus(BusRecord::Frame { frame, sender, .. }),

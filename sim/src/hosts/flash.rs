@@ -76,6 +76,10 @@ pub struct Flash {
     pub unerased_writes: u64,
     /// Operations that power cut in the middle.
     pub torn: u64,
+    /// Bits that a fault has inverted and nothing has erased or written since, each with its number from 1.
+    flipped: Vec<(u64, u64)>,
+    /// How often a fault has inverted a bit.
+    flips: u64,
     unstable: [u64; SECTORS as usize],
     boots: u64,
     random: Stream,
@@ -108,6 +112,8 @@ impl Flash {
             operations: 0,
             unerased_writes: 0,
             torn: 0,
+            flipped: Vec::new(),
+            flips: 0,
             unstable: [0; SECTORS as usize],
             boots: 0,
             random,
@@ -126,6 +132,7 @@ impl Flash {
     /// Another controller takes this one's place: its flash holds `image` and its valid marker.
     pub fn exchange(&mut self, image: &[u8]) {
         self.pages = vec![None; PAGES];
+        self.flipped.clear();
         self.operation = None;
         self.unstable = [0; SECTORS as usize];
         for (page, bytes) in image.chunks(PAGE).enumerate() {
@@ -183,7 +190,9 @@ impl Flash {
     }
 
     fn erase(&mut self, sector: u8) {
-        for page in self.sector_pages(sector) {
+        let pages = self.sector_pages(sector);
+        self.forget_flips(pages.start * PAGE, pages.len() * PAGE);
+        for page in pages {
             self.pages[page] = None;
         }
         if let Some(unstable) = self.unstable.get_mut(usize::from(sector)) {
@@ -194,10 +203,41 @@ impl Flash {
     fn program(&mut self, address: u32, word: u32) {
         let Ok(at) = usize::try_from(address) else { return };
         let old = self.stored_word(at);
-        if old != u32::MAX {
+        // A word that was erased but for what a fault has inverted is none that the firmware could have left out.
+        if old != u32::MAX && self.word_before(at, 0) != u32::MAX {
             self.unerased_writes += 1;
         }
+        self.forget_flips(at, 4);
         self.store_word(at, old & word);
+    }
+
+    /// What stands there now is no fault's work any more.
+    fn forget_flips(&mut self, from: usize, length: usize) {
+        let inside = |bit: u64| usize::try_from(bit / 8).is_ok_and(|at| (from..from + length).contains(&at));
+        self.flipped.retain(|(_, bit)| !inside(*bit));
+    }
+
+    /// The word at `at` without the bits that faults have inverted after the first `flips` of them.
+    fn word_before(&self, at: usize, flips: u64) -> u32 {
+        let since = self.flipped.iter().filter(|(number, _)| *number > flips);
+        let inside = since.filter_map(|(_, bit)| bit.checked_sub(at as u64 * 8)).filter(|bit| *bit < 32);
+        inside.fold(self.stored_word(at), |word, bit| word ^ 1 << bit)
+    }
+
+    /// How often a fault has inverted a bit so far.
+    #[must_use]
+    pub const fn flips(&self) -> u64 {
+        self.flips
+    }
+
+    /// This flash without the bits that faults have inverted after the first `flips` of them.
+    #[must_use]
+    pub fn before_flips(&self, flips: u64) -> Self {
+        let mut before = self.clone();
+        for (_, bit) in self.flipped.iter().filter(|(number, _)| *number > flips) {
+            before.invert(*bit);
+        }
+        before
     }
 
     fn tear(&mut self, command: FlashCommand) {
@@ -254,8 +294,15 @@ impl Flash {
         if at / PAGE >= PAGES {
             return false;
         }
-        self.page_mut(at / PAGE)[at % PAGE] ^= 1 << (bit % 8);
+        self.flips += 1;
+        self.flipped.push((self.flips, bit));
+        self.invert(bit);
         true
+    }
+
+    fn invert(&mut self, bit: u64) {
+        let Ok(at) = usize::try_from(bit / 8) else { return };
+        self.page_mut(at / PAGE)[at % PAGE] ^= 1 << (bit % 8);
     }
 
     /// The header of the application, if it is whole: marker, header, length and checksum are right.

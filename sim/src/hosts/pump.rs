@@ -43,8 +43,10 @@ pub struct PumpHost {
     pub false_version: Option<protocol::header::Version>,
     /// Whether the rest of a version answer is still to be rewritten.
     disguising: bool,
-    /// A fault: this many of the next flash programs fail.
-    pub failing_programs: u32,
+    /// Faults: by their number, how many of the next flash programs each lets fail; one after the other.
+    pub failing_programs: Vec<(usize, u32)>,
+    /// The fault that let the latest one fail.
+    pub failed_by: Option<usize>,
 }
 
 impl Hash for PumpHost {
@@ -54,6 +56,16 @@ impl Hash for PumpHost {
         (config, firmware, retained, state, motor, sampled_at, sample).hash(to);
         (false_version, disguising, failing_programs, buffered.len()).hash(to);
         buffered.iter().for_each(|frame| frame.hash(to));
+    }
+}
+
+impl PumpHost {
+    /// Whether a fault lets the flash program that begins now fail: the first fault that has any left.
+    fn fails_by_fault(&mut self) -> bool {
+        let Some((by, left)) = self.failing_programs.iter_mut().find(|(_, left)| *left > 0) else { return false };
+        *left -= 1;
+        self.failed_by = Some(*by);
+        true
     }
 }
 
@@ -80,7 +92,8 @@ impl PumpHost {
             buffered: heapless::Deque::new(),
             false_version: None,
             disguising: false,
-            failing_programs: 0,
+            failing_programs: Vec::new(),
+            failed_by: None,
         }
     }
 
@@ -311,10 +324,7 @@ impl Board<'_> {
 
     fn begin_flash(&mut self, context: &mut Context<'_>, command: FlashCommand) {
         let node = self.node;
-        let fails = self.host.failing_programs > 0 && matches!(command, FlashCommand::Program { .. });
-        if fails {
-            self.host.failing_programs -= 1;
-        }
+        let fails = matches!(command, FlashCommand::Program { .. }) && self.host.fails_by_fault();
         let operation = self.flash.begin(context.now, command, fails);
         self.cpu.stalled = true;
         let life = self.cpu.life;

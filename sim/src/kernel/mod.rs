@@ -9,7 +9,8 @@
 //! ```
 //! Words: an *event* is something that will happen; a *record* is something that happened; a *phase* orders events of
 //! one instant; a *handler* is the one function for a kind of event; an *observer* sees every record after the event
-//! that wrote it; a *snapshot* is the state of a whole model at one instant, from which a run can be forked.
+//! that wrote it; a *snapshot* is the state of a whole model at one instant, from which a run can be forked; a *digest*
+//! is a hash of what decides the future, so that two runs with equal ones go on alike.
 
 mod agenda;
 mod model;

@@ -12,24 +12,77 @@
 //! | `detected-safe` | a cause of a failed try, or an alarm, names a hit pump, the supply or the image |
 //! | `no-reaction` | it acted, and none of this followed |
 //!
-//! The first that fits counts. *Hit* are the pumps at which the fault acts; one of the bus, the supply or the CIOC hits
-//! all. A run with several injections does not tell which of them led to what: each is judged as if alone. Whether a
+//! The first that fits counts; pumps that only went into fail-safe mode count as tolerated behind `detected-safe`. *Hit*
+//! are the pumps that the fault reaches: a fault of bus, supply or CIOC reaches all, and so does any node that takes the
+//! bus from the others (babbling, a line stuck or open) or a safety unit that switches a feed; see [`Reach`]. A run with several injections does not tell which of them led to what: each is judged as if alone. Whether a
 //! fault is masked (the trace of an undisturbed run) cannot be told inside one run and is no class here; a comparison
 //! with the run without it tells that.
 
 use orchestrator::{Alarm, Cause};
+use protocol::cyclic::PumpState;
 use reports::{Budget, RowVerdict, Sample};
 
 use super::{Ending, Run};
 use crate::bus::BusRecord;
 use crate::checks::Checks;
 use crate::faults::Injection;
+use crate::hosts::PumpRecord;
 use crate::kernel::SimTime;
 use crate::measure::Measures;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
 use crate::node::NodeId;
 use crate::record::Record;
-use crate::scenario::FaultKind;
+use crate::scenario::{FaultKind, Scenario};
+
+/// How far a kind of fault reaches beyond the node where it acts.
+enum Reach {
+    /// To that node alone: the others' frames go on, and so does their supply.
+    Own,
+    /// To all nodes of the bus.
+    Bus,
+    /// To what a safety unit switches.
+    Unit,
+}
+
+impl Reach {
+    const fn of(kind: &FaultKind) -> Self {
+        use FaultKind as Kind;
+        match kind {
+            // A bit that one node alone reads inverted makes it destroy the frame for all of them.
+            Kind::BitErrors(_)
+            | Kind::Burst(_)
+            | Kind::FrameHit(_)
+            | Kind::OpenBus
+            | Kind::StuckDominant
+            | Kind::StuckRecessive
+            | Kind::Babbling(_) => Self::Bus,
+            Kind::Safety(_) => Self::Unit,
+            // Sag and over-voltage of a board are behind its own line; places of all boards or of the CIOC are told apart
+            // by the nodes.
+            Kind::PowerCut
+            | Kind::Sag(_)
+            | Kind::Ramp(_)
+            | Kind::OverVoltage(_)
+            | Kind::Bounce(_)
+            | Kind::FeedOff
+            | Kind::FrameLoss(_)
+            | Kind::ReceiveOverrun(_)
+            | Kind::Unplugged
+            | Kind::ControllerSlow(_)
+            | Kind::ControllerStopped
+            | Kind::FlashProgramFailure(_)
+            | Kind::SlowErase(_)
+            | Kind::BitFlipAtRest(_)
+            | Kind::Hang
+            | Kind::Reset
+            | Kind::SlowBoot(_)
+            | Kind::WrongVersion(_)
+            | Kind::ClockDrift(_)
+            | Kind::Exchanged(_)
+            | Kind::FramTear(_) => Self::Own,
+        }
+    }
+}
 
 /// What an injection hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,12 +108,19 @@ pub(super) enum Hit {
 
 impl Hit {
     /// What a fault of the list hits.
-    pub(super) fn of(injection: &Injection) -> Self {
+    pub(super) fn of(scenario: &Scenario, injection: &Injection) -> Self {
         use FaultKind as Kind;
         let own: Vec<usize> =
             injection.nodes.iter().filter_map(|node| node.pump()).map(|pump| usize::from(pump) - 1).collect();
-        let everyone = injection.nodes.is_empty() || injection.nodes.contains(&NodeId::CIOC);
         let kind = &injection.fault.kind;
+        let everyone = injection.nodes.is_empty()
+            || injection.nodes.contains(&NodeId::CIOC)
+            || match Reach::of(kind) {
+                Reach::Bus => true,
+                Reach::Own => false,
+                // Its feeds are the pumps' supply.
+                Reach::Unit => scenario.safety_units.iter().any(|unit| !unit.feeds.is_empty()),
+            };
         Self::Pumps {
             pumps: (!everyone).then_some(own),
             supply: matches!(
@@ -119,6 +179,7 @@ impl Judge<'_> {
             }
             () if self.is_tolerated(first, hit) => "tolerated",
             () if detected => "detected-safe",
+            () if self.went_fail_safe(first, hit) => "tolerated",
             () => "no-reaction",
         }
     }
@@ -135,7 +196,12 @@ impl Judge<'_> {
             let holds = reports::holds(sample.value, row.relation, row.limit, row.limit_low);
             !holds && pump_of(&sample.place).is_none_or(|pump| hit.has(pump))
         };
-        self.budgets.iter().filter(is_broken).any(|row| row.samples.iter().any(|sample| broke(row, sample)))
+        // Of a budget with more values than it keeps, only the worst is known.
+        let worst = |row: &Budget| row.r#where.as_deref().and_then(pump_of).is_none_or(|pump| hit.has(pump));
+        self.budgets.iter().filter(is_broken).any(|row| match &row.samples[..] {
+            [] => worst(row),
+            samples => samples.iter().any(|sample| broke(row, sample)),
+        })
     }
 
     /// The hit pumps, and whether a try of theirs failed since then.
@@ -165,6 +231,26 @@ impl Judge<'_> {
             Hit::CiocUpdate => self.measures.fail_safe.iter().any(|was| *was),
             Hit::Image => false,
         }
+    }
+
+    /// Whether a hit pump that ran as commanded went into fail-safe mode since then; not one that has just booted.
+    fn went_fail_safe(&self, first: SimTime, hit: &Hit) -> bool {
+        if !matches!(hit, Hit::Pumps { .. }) {
+            return false;
+        }
+        let mut regulated = vec![false; self.measures.timeline.pumps.len()];
+        self.measures.journal.iter().any(|(at, record, _)| {
+            let Record::Pump(record) = record else { return false };
+            let Some(pump) = record.node().pump().map(|pump| usize::from(pump) - 1) else { return false };
+            let state = match record {
+                PumpRecord::State { state, .. } => Some(*state),
+                PumpRecord::Off { .. } | PumpRecord::Reset { .. } => None,
+                _ => return false,
+            };
+            let now = matches!(state, Some(PumpState::Automatic | PumpState::Fixed));
+            let before = std::mem::replace(&mut regulated[pump], now);
+            before && state == Some(PumpState::FailSafe) && *at >= first && hit.has(pump)
+        })
     }
 
     fn errors_since(&self, first: SimTime) -> bool {

@@ -160,10 +160,18 @@ fn orchestrator(record: &OrchestratorRecord) -> (String, &'static str, Value) {
         }
         OrchestratorRecord::UpdateBegun => ("own-update-begun", Value::Null),
         OrchestratorRecord::UpdateEnded => ("own-update-ended", Value::Null),
-        OrchestratorRecord::User(action) => ("user", json!(format!("{action:?}"))),
+        OrchestratorRecord::User(action) => ("user", json!({ "does": action_words(action) })),
         OrchestratorRecord::Notice(notice) => return ("CIOC".to_owned(), notice_kind(notice), notice_data(notice)),
     };
     ("CIOC".to_owned(), kind, data)
+}
+
+const fn action_words(action: &orchestrator::UserAction) -> &'static str {
+    match action {
+        orchestrator::UserAction::Consent(true) => "agrees",
+        orchestrator::UserAction::Consent(false) => "refuses",
+        orchestrator::UserAction::Search => "asks for a search",
+    }
 }
 
 const fn notice_kind(notice: &Notice) -> &'static str {
@@ -215,7 +223,7 @@ fn notice_data(notice: &Notice) -> Value {
     }
 }
 
-fn alarm_text(alarm: &Alarm) -> String {
+pub(super) fn alarm_text(alarm: &Alarm) -> String {
     match alarm {
         Alarm::PumpDead(pump) => format!("P{:02} is dead", pump.get()),
         Alarm::PumpMissing(pump) => format!("P{:02} cannot be used", pump.get()),

@@ -27,12 +27,12 @@ pub(super) fn judge(scenario: &Scenario, run: &Run, report: &mut Report) {
         .iter()
         .map(|expectation| {
             let why = written_all_the_same(scenario, run, expectation).or_else(|| idle_fault(report, expectation));
-            if let Some(why) = why {
-                return Row { text: format!("{}, but {why}", text(expectation)), verdict: RowVerdict::Fail };
+            let held = why.is_none() && holds(scenario, run, report, before, expectation);
+            if held {
+                return Row { text: text(expectation), verdict: RowVerdict::Pass, detail: String::new() };
             }
-            let held = holds(scenario, run, report, before, expectation);
-            let verdict = if held { RowVerdict::Pass } else { RowVerdict::Fail };
-            Row { text: text(expectation), verdict }
+            let detail = why.unwrap_or_else(|| who_broke(scenario, run, report, before, expectation));
+            Row { text: text(expectation), verdict: RowVerdict::Fail, detail }
         })
         .collect();
     report.expectations = rows;
@@ -64,8 +64,12 @@ fn written_all_the_same(scenario: &Scenario, run: &Run, expectation: &Expectatio
 /// A fault that never acted is no part of a story: a run that is inconclusive for it is not inconclusive as stated.
 fn idle_fault(report: &Report, expectation: &Expectation) -> Option<String> {
     let Expectation::Verdict(scenario::Verdict::Inconclusive) = expectation else { return None };
-    let idle = report.injections.iter().find(|injection| injection.activations == 0)?;
-    Some(format!("fault {} never acted", idle.id))
+    let idle = report.injections.iter().find(|injection| injection.proven() == 0)?;
+    Some(if idle.activations == 0 {
+        format!("fault {} never acted", idle.id)
+    } else {
+        format!("fault {} came less often than asked for", idle.id)
+    })
 }
 
 /// A check that the scenario expects to fail reads expected-fail; if it does not fail, that fails the run.
@@ -126,6 +130,97 @@ fn holds(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, expec
     }
 }
 
+/// Who broke an expectation that did not hold, and what was there instead; empty where nothing more can be said.
+fn who_broke(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, expectation: &Expectation) -> String {
+    let measures = run.twin.world.resource::<Measures>();
+    let those = |selection: &Selection, broken: &dyn Fn(usize) -> Option<String>| {
+        let pumps = scenario.selected(selection).into_iter();
+        let words = pumps.filter_map(|pump| Some(format!("P{pump:02} {}", broken(usize::from(pump) - 1)?)));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let others = |names: &[NodeName], is: &dyn Fn(NodeId) -> bool| {
+        let not = names.iter().filter(|name| !scenario.node_id(name).is_some_and(is));
+        not.map(|name| format!("{name} did not")).collect::<Vec<_>>().join(", ")
+    };
+    match expectation {
+        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => String::new(),
+        Expectation::Outcome(wanted) => those(&wanted.pumps, &|pump| {
+            let outcome = report.pumps[pump].outcome;
+            (outcome != outcome_of(&wanted.is)).then(|| format!("ended as {}", outcome.word()))
+        }),
+        Expectation::Attempts(wanted) => those(&wanted.pumps, &|pump| {
+            let tries = measures.timeline.pumps[pump].tries.len();
+            let as_wanted = (usize::from(wanted.at_least)..=usize::from(wanted.at_most)).contains(&tries);
+            (!as_wanted).then(|| format!("took {tries}"))
+        }),
+        Expectation::Cause(wanted) => those(&wanted.pumps, &|pump| {
+            let logged = cause_is_logged(measures, pump, Cause::from_code(wanted.code.number())?);
+            (logged != wanted.logged).then(|| if logged { "has it" } else { "does not have it" }.to_owned())
+        }),
+        Expectation::VersionAfter(wanted) => those(&wanted.pumps, &|pump| {
+            let held = report.pumps[pump].version_after.as_deref();
+            let other = held != Some(wanted.version.to_string().as_str());
+            other.then(|| format!("holds {}", held.unwrap_or("no valid application")))
+        }),
+        Expectation::NoFlashWrite(selection) => those(selection, &|pump| {
+            let count = measures.flash_operations[pump];
+            (count > 0).then(|| format!("began {count} flash operations"))
+        }),
+        Expectation::FailSafe(selection) => {
+            those(selection, &|pump| (!measures.fail_safe[pump]).then(|| "was not".to_owned()))
+        }
+        Expectation::Consent(_) => format!("it was {}", question_words(measures.timeline.question)),
+        Expectation::Alarm(wanted) => {
+            let raised = measures.timeline.alarms.iter().filter(|(_, alarm)| alarm_is(*alarm, &wanted.about));
+            let raised: Vec<String> = raised.map(|(at, alarm)| alarm_at(*at, alarm)).collect();
+            if raised.is_empty() { "it was never raised".to_owned() } else { format!("raised: {}", raised.join(", ")) }
+        }
+        Expectation::BudgetFails(id) => report.budget(id).map_or_else(String::new, |row| verdict_words(row.verdict)),
+        Expectation::CheckFails(id) => {
+            let row = report.checks.iter().find(|check| check.id == *id);
+            row.map_or_else(String::new, |row| verdict_words(row.verdict))
+        }
+        Expectation::BusOff(nodes) => others(nodes, &|node| measures.links[node.index()].bus_off > 0),
+        Expectation::ErrorPassive(nodes) => others(nodes, &|node| measures.links[node.index()].passive > 0),
+        Expectation::Campaign(_) => {
+            let is = |end: &CampaignEnd| campaign_is(measures, end);
+            let what = if is(&CampaignEnd::NotStarted) {
+                "it wrote to no pump"
+            } else if is(&CampaignEnd::Finished) {
+                "it finished"
+            } else {
+                "it was under way at the end"
+            };
+            what.to_owned()
+        }
+        Expectation::Verdict(_) => format!("it is {}", before.word()),
+    }
+}
+
+fn verdict_words(verdict: RowVerdict) -> String {
+    let word = match verdict {
+        RowVerdict::Fail => "it held",
+        RowVerdict::Inconclusive => "nothing was measured",
+        other => return format!("it reads {}", other.word()),
+    };
+    word.to_owned()
+}
+
+fn alarm_at(at: SimTime, alarm: &orchestrator::Alarm) -> String {
+    format!("{} at {at} ms", super::events::alarm_text(alarm))
+}
+
+const fn question_words(question: Question) -> &'static str {
+    match question {
+        Question::NotAsked => "not asked for",
+        Question::Open => "not answered yet",
+        Question::Given => "given",
+        Question::Refused => "refused",
+        Question::Lapsed => "never answered",
+        Question::Late => "given too late",
+    }
+}
+
 fn all_nodes(scenario: &Scenario, names: &[NodeName], is: impl Fn(NodeId) -> bool) -> bool {
     names.iter().all(|name| scenario.node_id(name).is_some_and(&is))
 }
@@ -143,12 +238,14 @@ fn outcome_of(outcome: &scenario::Outcome) -> Outcome {
 /// A cause of the image as a whole is logged without a pump; it then counts for all of them.
 fn cause_holds(scenario: &Scenario, measures: &Measures, wanted: &scenario::PumpCause) -> bool {
     let Some(cause) = Cause::from_code(wanted.code.number()) else { return !wanted.logged };
+    let pumps = scenario.selected(&wanted.pumps).into_iter();
+    pumps.map(|pump| cause_is_logged(measures, usize::from(pump) - 1, cause)).all(|logged| logged == wanted.logged)
+}
+
+fn cause_is_logged(measures: &Measures, pump: usize, cause: Cause) -> bool {
     let of_the_image = matches!(cause, Cause::FileNotFound | Cause::ImageRejected);
     let for_all = of_the_image && measures.timeline.causes.contains(&cause);
-    scenario.selected(&wanted.pumps).into_iter().all(|pump| {
-        let own = measures.timeline.pumps[usize::from(pump) - 1].causes.contains(&cause);
-        (own || for_all) == wanted.logged
-    })
+    for_all || measures.timeline.pumps[pump].causes.contains(&cause)
 }
 
 fn consent_is(question: Question, wanted: &ConsentResult) -> bool {
@@ -199,7 +296,7 @@ fn text(expectation: &Expectation) -> String {
             super::safety::text(expectation).unwrap_or_default()
         }
         Expectation::Outcome(wanted) => {
-            format!("{} ends as {}", selection_text(&wanted.pumps), outcome_word(&wanted.is))
+            format!("{} ends as {}", selection_text(&wanted.pumps), outcome_of(&wanted.is).word())
         }
         Expectation::Attempts(wanted) => {
             format!("{} takes {}", selection_text(&wanted.pumps), tries_text(wanted.at_least, wanted.at_most))
@@ -243,16 +340,6 @@ fn raised_text(count: u32) -> String {
     }
 }
 
-fn outcome_word(outcome: &scenario::Outcome) -> &'static str {
-    match outcome {
-        scenario::Outcome::Updated => "updated",
-        scenario::Outcome::UpToDate => "up-to-date",
-        scenario::Outcome::Dead => "dead",
-        scenario::Outcome::Rejected => "rejected",
-        scenario::Outcome::NotReached => "not-reached",
-    }
-}
-
 fn consent_words(result: &ConsentResult) -> &'static str {
     match result {
         ConsentResult::NotAsked => "not asked for",
@@ -287,6 +374,7 @@ pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>
             at_ms: first.map(|time| Millis::from_nanos(time.as_nanos())),
             activations: if seen.is_some() { activations.max(1) } else { 0 },
             effect: seen.map(|(_, effect)| effect).unwrap_or_default(),
+            missing: 0,
             class: judge.class(first, &hit).to_owned(),
             detected_ms: None,
             local_off_ms: None,

@@ -93,11 +93,17 @@ struct Sample {
     value: Fixed,
     place: String,
     steps: Vec<Step>,
+    /// How many values it is the worst of.
+    of: u64,
 }
 
 impl Sample {
     fn plain(value: Fixed, place: &str) -> Self {
-        Self { value, place: place.to_owned(), steps: Vec::new() }
+        Self { value, place: place.to_owned(), steps: Vec::new(), of: 1 }
+    }
+
+    fn worst_of(self, of: u64) -> Self {
+        Self { of, ..self }
     }
 }
 
@@ -117,16 +123,33 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     let low = spec.limit_low.as_ref().map(|low| limit_value(low).0);
     let mut row = Budget::new(&spec.id, relation, limit, low, unit);
     row.requirements = spec.requirements.clone();
-    for sample in samples(scenario, run, measures, &spec.measure) {
+    let mut one_by_one = true;
+    for sample in samples(scenario, run, measures, spec, &row) {
+        one_by_one &= sample.of == 1;
         if row.measure_at(&sample.place, sample.value) {
             row.decomposition = sample.steps;
         }
+        row.n += sample.of - 1;
     }
-    row.judge(standing(scenario, spec, measures));
+    if !one_by_one {
+        row.samples.clear();
+    }
+    row.judge(standing(scenario, spec, measures, row.n));
+    // What an earlier campaign did says nothing for the last one.
+    if spec.measure == scenario::Measure::BackToAutomatic && row.verdict == RowVerdict::Pass && is_not_back(measures) {
+        row.verdict = RowVerdict::Inconclusive;
+        row.r#where = Some("the last campaign: not every good pump was back in automatic mode at the end".to_owned());
+    }
     row
 }
 
-fn limit_value(limit: &scenario::words::Limit) -> (Fixed, &'static str) {
+/// The last campaign is over, and its pumps were not back in automatic mode when the run ended.
+fn is_not_back(measures: &Measures) -> bool {
+    let timeline = &measures.timeline;
+    timeline.last_try_end.is_some() && timeline.finished.is_some() && measures.back_to_automatic.is_none()
+}
+
+pub(crate) fn limit_value(limit: &scenario::words::Limit) -> (Fixed, &'static str) {
     use scenario::words::Limit;
     match limit {
         Limit::Duration(span) => (Fixed::from(millis(*span)), "ms"),
@@ -138,15 +161,19 @@ fn limit_value(limit: &scenario::words::Limit) -> (Fixed, &'static str) {
 }
 
 /// A broken budget that the scenario expects to be broken does not fail the run; one without an occasion in a run
-/// without updates is not applicable.
-fn standing(scenario: &Scenario, spec: &scenario::Budget, measures: &Measures) -> Standing {
+/// without updates is not applicable, nor is one without a value in a run whose every pump is to die. A budget of which
+/// anything was measured is judged, whatever is stated.
+fn standing(scenario: &Scenario, spec: &scenario::Budget, measures: &Measures, n: u64) -> Standing {
     use scenario::{Expectation, Measure};
     let expected = |expectation: &Expectation| matches!(expectation, Expectation::BudgetFails(id) if *id == spec.id);
     let about_updates = matches!(spec.measure, Measure::PumpUpdate | Measure::BackToAutomatic | Measure::Campaign);
     let no_update = measures.timeline.pumps.iter().all(|pump| pump.tries.is_empty());
+    // A campaign has its duration also when all pumps die in it.
+    let needs_a_good_pump = matches!(spec.measure, Measure::PumpUpdate | Measure::BackToAutomatic);
+    let as_stated = n == 0 && needs_a_good_pump && every_pump_dies_as_stated(scenario, measures);
     if scenario.expectations.iter().any(expected) {
         Standing::ExpectedToFail
-    } else if about_updates && (!scenario.campaign || (no_update && promises_no_write(scenario))) {
+    } else if about_updates && (!scenario.campaign || (no_update && promises_no_write(scenario))) || as_stated {
         Standing::NotApplicable
     } else if spec.information {
         Standing::Information
@@ -155,10 +182,25 @@ fn standing(scenario: &Scenario, spec: &scenario::Budget, measures: &Measures) -
     }
 }
 
-fn samples(scenario: &Scenario, run: &Run, measures: &Measures, measure: &scenario::Measure) -> Vec<Sample> {
+/// Whether the scenario says of every pump that it dies, and every one did: then no pump was ever updated that could be
+/// measured, and none is left to go back to automatic mode.
+fn every_pump_dies_as_stated(scenario: &Scenario, measures: &Measures) -> bool {
+    let stated = |pump: u8| {
+        scenario.expectations.iter().any(|expectation| match expectation {
+            scenario::Expectation::Outcome(wanted) => {
+                wanted.is == scenario::Outcome::Dead && scenario.selected(&wanted.pumps).contains(&pump)
+            }
+            _ => false,
+        })
+    };
+    let died = measures.timeline.pumps.iter().all(|pump| pump.outcome == orchestrator::Outcome::Dead);
+    died && (1..=scenario.pumps.count).all(stated)
+}
+
+fn samples(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenario::Budget, row: &Budget) -> Vec<Sample> {
     use scenario::Measure;
     let timeline = &measures.timeline;
-    match measure {
+    match &spec.measure {
         Measure::PumpUpdate => timeline.pumps.iter().enumerate().flat_map(update_samples).collect(),
         Measure::BackToAutomatic => {
             let earlier = measures.earlier_returns.iter().map(|span| (*span, "last pump of an earlier campaign"));
@@ -168,7 +210,7 @@ fn samples(scenario: &Scenario, run: &Run, measures: &Measures, measure: &scenar
         Measure::Campaign => {
             campaign_duration(measures).map(|span| campaign_sample(measures, span)).into_iter().collect()
         }
-        Measure::Response(name) => response_samples(run, measures, name),
+        Measure::Response(name) => response_samples(run, measures, name, row),
         Measure::BusLoad => vec![Sample::plain(percent(measures.bus.peak_ppm), "worst 100 ms")],
         Measure::Supply => {
             let nodes = run.twin.world.resource::<Nodes>();
@@ -214,7 +256,7 @@ fn update_samples((index, pump): (usize, &PumpHistory)) -> impl Iterator<Item = 
             phases.map(|(phase, begun)| Step { step: phase_name(*phase).to_owned(), at_ms: at(*begun) }).collect();
         steps.push(Step { step: "good status".to_owned(), at_ms: at(good.end) });
         let place = format!("{}, try {}", pump_name(index), good.number);
-        Sample { value: millis(good.duration()).into(), place, steps }
+        Sample { value: millis(good.duration()).into(), place, steps, of: 1 }
     })
 }
 
@@ -258,12 +300,14 @@ fn campaign_sample(measures: &Measures, span: Span) -> Sample {
         step("first try", first),
         step("last try ended", timeline.last_try_end),
     ];
-    Sample { value: millis(span).into(), place: "campaign".to_owned(), steps: steps.into_iter().flatten().collect() }
+    let steps = steps.into_iter().flatten().collect();
+    Sample { value: millis(span).into(), place: "campaign".to_owned(), steps, of: 1 }
 }
 
-/// The worst response time of the message of this name; beside it the requests that never got out, as long as the run
-/// was, and one that waits at its end, as long as it has waited.
-fn response_samples(run: &Run, measures: &Measures, name: &str) -> Vec<Sample> {
+/// The worst response time of all frames of the message of this name. Beside it the requests that were replaced and
+/// never got out, which no limit holds; and one that waits at the end of the run, if it has waited beyond the limit
+/// already: before that nobody knows whether it would have kept it.
+fn response_samples(run: &Run, measures: &Measures, name: &str, row: &Budget) -> Vec<Sample> {
     let world = &run.twin.world;
     let traffic = world.resource::<TrafficList>();
     let requests = traffic.requests_of(name);
@@ -274,10 +318,16 @@ fn response_samples(run: &Run, measures: &Measures, name: &str) -> Vec<Sample> {
     let queue = requests.and_then(|requests| requests.waits_since);
     let mut samples = Vec::new();
     if let Some(responses) = responses {
-        samples.push(Sample::plain(millis(responses.max).into(), name));
+        samples.push(Sample::plain(millis(responses.max).into(), name).worst_of(responses.frames));
     }
     if let Some(since) = mailbox.into_iter().chain(queue).min() {
-        samples.push(Sample::plain(millis(run.end.since(since)).into(), &format!("{name}, still waiting at the end")));
+        let waited = millis(run.end.since(since)).into();
+        // A lower limit is no matter of what has not come yet.
+        let relation = if row.relation == Relation::Within { Relation::AtMost } else { row.relation };
+        let upper = matches!(relation, Relation::Below | Relation::AtMost);
+        if upper && !reports::holds(waited, relation, row.limit, None) {
+            samples.push(Sample::plain(waited, &format!("{name}, still waiting at the end")));
+        }
     }
     if let Some(requests) = requests {
         let accounted = responses.map_or(0, |responses| responses.frames)
@@ -285,7 +335,10 @@ fn response_samples(run: &Run, measures: &Measures, name: &str) -> Vec<Sample> {
             + u64::from(queue.is_some());
         let never = requests.requested.saturating_sub(accounted).max(requests.replaced);
         if never > 0 {
-            samples.push(Sample::plain(at(run.end).into(), &format!("{name}, {never} requests never sent")));
+            // As long as the run was, and beyond the limit of a run that was shorter.
+            let beyond = Fixed::from_millionths(row.limit.as_millionths().saturating_add(1));
+            let endless = beyond.max(at(run.end).into());
+            samples.push(Sample::plain(endless, &format!("{name}, {never} requests never sent")).worst_of(never));
         }
     }
     samples
@@ -305,7 +358,8 @@ fn system_message(name: &str) -> Option<(embedded_can::Id, NodeId)> {
 }
 
 fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
-    let mut rows: Vec<Check> = run.twin.world.resource::<Checks>().rows().map(check_row).collect();
+    let rows = run.twin.world.resource::<Checks>().rows();
+    let mut rows: Vec<Check> = rows.map(|row| check_row(scenario, row)).collect();
     rows.push(stated_row(scenario, run, measures));
     rows.push(budgets_row(scenario, run, measures));
     rows.extend(safety::checks(scenario, run));
@@ -313,13 +367,16 @@ fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
     rows
 }
 
-fn check_row(row: &crate::checks::Row) -> Check {
+fn check_row(scenario: &Scenario, row: &crate::checks::Row) -> Check {
     Check {
         id: row.id.to_owned(),
         requirements: row.requirements.iter().map(|id| (*id).to_owned()).collect(),
         n: row.n,
         verdict: row.verdict(),
-        detail: row.broken.as_ref().map_or_else(|| row.note.clone(), |(time, why)| format!("at {time} ms: {why}")),
+        detail: row.broken.as_ref().map_or_else(
+            || by_name(scenario, &row.note),
+            |(time, why)| format!("at {time} ms: {}", by_name(scenario, why)),
+        ),
     }
 }
 
@@ -440,6 +497,8 @@ fn pump(run: &Run, measures: &Measures, index: usize) -> Pump {
     let history = &measures.timeline.pumps[index];
     let good = history.tries.iter().rfind(|each| each.outcome == TryEnd::Updated);
     let total = history.tries.first().zip(history.tries.last()).map(|(first, last)| last.end.since(first.start));
+    let mut causes = history.causes.clone();
+    causes.extend(causes_of_the_image(run, measures, index).filter(|cause| !history.causes.contains(cause)));
     Pump {
         id: pump_name(index),
         outcome: outcome(run, measures, index),
@@ -448,9 +507,17 @@ fn pump(run: &Run, measures: &Measures, index: usize) -> Pump {
         total_ms: millis(total.unwrap_or(Span::ZERO)),
         version_before: measures.versions_before[index].map(|version| version.to_string()),
         version_after: version_in_flash(run, index),
-        causes: history.causes.iter().map(orchestrator::Cause::to_string).collect(),
+        causes: causes.iter().map(orchestrator::Cause::to_string).collect(),
         tries: history.tries.iter().map(try_of).collect(),
     }
+}
+
+/// What was logged of the image as a whole, for a pump that was not tried because of it.
+fn causes_of_the_image(run: &Run, measures: &Measures, index: usize) -> impl Iterator<Item = orchestrator::Cause> {
+    use orchestrator::Cause;
+    let untried = measures.timeline.pumps[index].tries.is_empty() && !run.twin.world.resource::<Truth>().sound;
+    let of_the_image = |cause: &Cause| matches!(cause, Cause::FileNotFound | Cause::ImageRejected);
+    measures.timeline.causes.iter().copied().filter(move |cause| untried && of_the_image(cause))
 }
 
 /// What became of a pump. One that was never written to because the image is bad counts as rejected, and without an
@@ -502,21 +569,11 @@ fn try_of(each: &crate::measure::timeline::Try) -> Try {
 
 /// A cause code with its words.
 fn cause_text(cause: orchestrator::Cause) -> String {
-    use orchestrator::Cause;
-    let words = match cause {
-        Cause::FileNotFound => "file not found",
-        Cause::ImageRejected => "image rejected",
-        Cause::LowSupply => "supply too low",
-        Cause::Timeout => "communication timeout",
-        Cause::RollBack => "roll-back",
-        Cause::FlashFailure => "flash failure",
-        Cause::CheckFailed => "check failed",
-        Cause::WrongVersion => "wrong version after reboot",
-        Cause::Refused => "refused by the pump",
-        Cause::NoGoodStatus => "no good status after reboot",
-        Cause::Interrupted => "CIOC restarted",
-    };
-    format!("{cause} {words}")
+    let code = cause.to_string();
+    match reports::cause_words(&code) {
+        Some(words) => format!("{code} {words}"),
+        None => code,
+    }
 }
 
 fn campaign(measures: &Measures) -> Campaign {
@@ -573,6 +630,12 @@ fn node_name(scenario: &Scenario, node: NodeId) -> String {
     further.and_then(|index| scenario.further_names().nth(index).map(str::to_owned)).unwrap_or_else(|| node.to_string())
 }
 
+/// A text of the twin with the further nodes by their names in the scenario: `N17` becomes `gateway`.
+fn by_name(scenario: &Scenario, text: &str) -> String {
+    let names = scenario.further_names().zip(NodeId::FIRST_FURTHER.index()..);
+    names.fold(text.to_owned(), |text, (name, number)| text.replace(&format!("N{number:02}"), name))
+}
+
 fn power_report(run: &Run) -> Power {
     let extremes = power::source_extremes(&run.twin.world);
     let nodes = run.twin.world.resource::<Nodes>();
@@ -604,9 +667,10 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             target: target_name(scenario, &injection.fault.place),
             at_ms: injection.first.map(at),
             activations: injection.activations,
-            effect: injection.effect.to_string(),
+            effect: by_name(scenario, &injection.effect),
+            missing: missing(injection),
             // What a unit detected did not go without a reaction.
-            class: match judge.class(injection.first, &classes::Hit::of(injection)) {
+            class: match judge.class(injection.first, &classes::Hit::of(scenario, injection)) {
                 "no-reaction" if detected_ms.is_some() => "detected-safe".to_owned(),
                 class => class.to_owned(),
             },
@@ -614,6 +678,12 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
         .collect();
     list.extend(expectations::injections_outside_the_list(scenario, judge));
     list
+}
+
+/// How many of the times that its repetition counts did not come, or did nothing when they came.
+fn missing(injection: &crate::faults::Injection) -> u64 {
+    let asked = injection.fault.repeat.as_ref().map_or(1, |repeat| u64::from(repeat.count.max(1)));
+    if asked == 1 { 0 } else { asked.saturating_sub(injection.activations.min(u64::from(injection.begun))) }
 }
 
 /// When a unit detected it, was off, and all units were off, where the scenario has any.
@@ -713,6 +783,15 @@ fn plant_extremes(run: &Run) -> [Extremes; 2] {
     ]
 }
 
+fn span_words(span: Span) -> String {
+    reports::exact_amount(millis(span).into(), "ms")
+}
+
+/// Thousandths of `unit` in that unit.
+fn thousandths(value: impl Into<i64>, unit: &str) -> String {
+    reports::exact_amount(Fixed::scaled(value.into(), 3), unit)
+}
+
 fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
     let row = |text: &str, value: String, source: &str| Assumption {
         text: text.to_owned(),
@@ -722,56 +801,52 @@ fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
     let mut list = vec![
         row(
             "bit rate of the bus",
-            format!("{} bit/s", scenario.bus.bitrate.bits_per_second()),
+            reports::bit_rate(scenario.bus.bitrate.bits_per_second()),
             "the source names none: own number",
         ),
-        row(
-            "reaction latency of every node",
-            format!("{} ms", scenario.timing.reaction_latency),
-            "own number, settable",
-        ),
-        row(
-            "timer resolution of every node",
-            format!("{} ms", scenario.timing.timer_resolution),
-            "own number, settable",
-        ),
-        row("boot time of a pump", format!("{} ms", scenario.timing.pump_boot), "own number, settable"),
-        row("boot time of the CIOC", format!("{} ms", scenario.timing.cioc_boot), "own number, settable"),
+        row("reaction latency of every node", span_words(scenario.timing.reaction_latency), "own number, settable"),
+        row("timer resolution of every node", span_words(scenario.timing.timer_resolution), "own number, settable"),
+        row("boot time of a pump", span_words(scenario.timing.pump_boot), "own number, settable"),
+        row("boot time of the CIOC", span_words(scenario.timing.cioc_boot), "own number, settable"),
         row(
             "erase of a 128 KiB sector",
-            format!("{} ms", scenario.flash_times().sector_erase),
+            span_words(scenario.flash_times().sector_erase),
             "STM32F4 data sheet class figure, settable",
         ),
         row(
             "program of a 32-bit word",
-            format!("{} ms", scenario.flash_times().word_program),
+            span_words(scenario.flash_times().word_program),
             "STM32F4 data sheet class figure, settable",
         ),
         row("CPU time to check a byte of flash or file", "60 ns".to_owned(), "own number: ten cycles at 168 MHz"),
-        row("supply, open circuit", format!("{} mV", scenario.supply.nominal.millivolts()), "own number, settable"),
+        row("supply, open circuit", thousandths(scenario.supply.nominal.millivolts(), "V"), "own number, settable"),
         row("source and cables", format!("{} mOhm", scenario.supply.resistance.milliohms()), "own number, settable"),
         row(
             "brown-out of every node: off below, on from",
-            format!("{} mV, {} mV", scenario.supply.brown_out.millivolts(), scenario.supply.power_good.millivolts()),
+            format!(
+                "{}, {}",
+                thousandths(scenario.supply.brown_out.millivolts(), "V"),
+                thousandths(scenario.supply.power_good.millivolts(), "V")
+            ),
             "own number, settable",
         ),
-        row("hold-up of every node", format!("{} ms", scenario.supply.hold_up), "own number, settable"),
+        row("hold-up of every node", span_words(scenario.supply.hold_up), "own number, settable"),
         row(
             "no update is begun below",
-            format!("{} mV", scenario.supply.minimum_for_update.millivolts()),
+            thousandths(scenario.supply.minimum_for_update.millivolts(), "V"),
             "own number (PFU-051), settable",
         ),
-        row("heat load", format!("{} W", scenario.plant.heat_load.watts()), "own number, settable"),
-        row("coolant volume", format!("{} mL", scenario.plant.volume.millilitres()), "own number, settable"),
-        row("air at the exchanger", format!("{} mdegC", scenario.plant.ambient.millicelsius()), "own number, settable"),
+        row("heat load", thousandths(scenario.plant.heat_load.watts(), "kW"), "own number, settable"),
+        row("coolant volume", thousandths(scenario.plant.volume.millilitres(), "L"), "own number, settable"),
+        row("air at the exchanger", thousandths(scenario.plant.ambient.millicelsius(), "degC"), "own number, settable"),
         row(
             "coolant at the start",
-            format!("{} mdegC", scenario.plant.coolant_start.millicelsius()),
+            thousandths(scenario.plant.coolant_start.millicelsius(), "degC"),
             "own number, settable",
         ),
         row(
             "flow of one pump at full speed against no head",
-            format!("{} mL/min", scenario.plant.pump_flow.millilitres_per_minute()),
+            thousandths(scenario.plant.pump_flow.millilitres_per_minute(), "L/min"),
             "own number, settable; affinity laws",
         ),
         row("STmin runs from", "end of frame to request of the next".to_owned(), "ISO 15765-2"),
@@ -779,6 +854,12 @@ fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
             "tries that fail for lack of supply (FW003)",
             "not counted towards the three".to_owned(),
             "own decision: no pump becomes dead for lack of supply alone",
+        ),
+        row(
+            "tries that a restart of the CIOC cuts off (FW106)",
+            "count towards the three, and do not make a pump dead if all three were cut off: it is set aside"
+                .to_owned(),
+            "own decision: PFU-022 counts them, and no pump becomes dead for lack of supply alone",
         ),
         row("fail-safe mode of a pump", "after 1 s of silence, at 80 %".to_owned(), "own number (PFU-012)"),
     ];

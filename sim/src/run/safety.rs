@@ -293,6 +293,17 @@ pub const fn requirements_of(by: &scenario::Detected) -> &'static [&'static str]
     }
 }
 
+/// Whether the scenario expects an internal fault of this unit.
+fn is_to_trip(scenario: &Scenario, name: &str) -> bool {
+    use scenario::Detected::{InputDiscrepancy, InputSignal, OssdShort, OutputWiring};
+    scenario.expectations.iter().any(|one| match one {
+        Expectation::SafetyTrip(trip) => {
+            trip.unit == name && !matches!(trip.by, OutputWiring | OssdShort | InputDiscrepancy | InputSignal)
+        }
+        _ => false,
+    })
+}
+
 fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &[&str]) -> Check {
     let mut n = 0;
     let mut broken = Vec::new();
@@ -302,10 +313,7 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
         let cpus = watch.cpus.iter().enumerate();
         match id {
             "safety_units_become_normal" => {
-                let expects_other = scenario
-                    .expectations
-                    .iter()
-                    .any(|one| matches!(one, Expectation::SafetyTrip(trip) if trip.unit == **name));
+                let expects_other = is_to_trip(scenario, name);
                 let normal = watch.cpus.iter().filter(|cpu| cpu.ticks > 0).count() as u64;
                 n += normal;
                 wanted |= !expects_other;
@@ -349,10 +357,7 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                 }
             }),
             "healthy_units_do_not_trip" => {
-                let expected = scenario
-                    .expectations
-                    .iter()
-                    .any(|one| matches!(one, Expectation::SafetyTrip(trip) if trip.unit == **name));
+                let expected = is_to_trip(scenario, name);
                 if !expected {
                     wanted = true;
                     n += watch.cpus.iter().map(|cpu| cpu.ticks).sum::<u64>();

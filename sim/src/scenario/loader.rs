@@ -73,6 +73,20 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// A scenario that was made, not read: it has no files.
+    #[must_use]
+    pub fn of(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            overrides: Vec::new(),
+            inputs: Vec::new(),
+            image: None,
+            sources: Vec::new(),
+            reader: Reader::default(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// The warnings with the texts they are about.
     #[must_use]
     pub fn warnings(&self) -> Report {

@@ -1,5 +1,6 @@
 //! The result of a sweep as data and as text: the size of the space, what was run of it, what came of each class.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -88,6 +89,8 @@ pub struct Stratum {
     pub name: String,
     /// Strikes with a result.
     pub struck: usize,
+    /// Those that broke a claim or say nothing.
+    pub bad: usize,
     /// How many ended in which class; classes without any are left out.
     pub classes: Vec<(&'static str, usize)>,
 }
@@ -128,8 +131,8 @@ impl Report {
     /// The report of `parts`, each a name, a space and its results.
     #[must_use]
     pub fn new(base: &Loaded, head: Head, identity: &Identity, parts: &[(&str, &dyn Space, &Swept)]) -> Self {
+        let verdict = verdict(parts);
         let parts: Vec<Part> = parts.iter().map(|(name, space, swept)| part(name, *space, swept)).collect();
-        let verdict = verdict(&parts);
         Self {
             schema: "cooltwin.sweep/1",
             sweep: head.sweep.to_owned(),
@@ -186,14 +189,14 @@ impl Report {
     /// What the verdict is about, in one line.
     fn claim(&self) -> String {
         let struck: usize = self.parts.iter().map(|part| part.struck).sum();
-        let bad: usize = self.parts.iter().flat_map(|part| &part.strata).map(bad_strikes).sum();
+        let bad: usize = self.parts.iter().flat_map(|part| &part.strata).map(|stratum| stratum.bad).sum();
         let pump = self.pump;
         match self.verdict {
             "pass" => format!(
                 "after each of {struck} strikes P{pump:02} is updated within three tries and nobody else is harmed"
             ),
             "unsound" => "a control came out otherwise than its class: merging is not sound here".to_owned(),
-            _ => format!("{bad} of {struck} strikes broke a claim"),
+            _ => format!("{bad} of {struck} strikes broke a claim or say nothing"),
         }
     }
 }
@@ -230,39 +233,29 @@ fn part(name: &str, space: &dyn Space, swept: &Swept) -> Part {
 
 fn strata(space: &dyn Space, swept: &Swept) -> Vec<Stratum> {
     let names = space.strata();
-    let mut counts = vec![[0; Class::ALL.len()]; names.len()];
+    let mut counts: Vec<BTreeMap<Class, usize>> = vec![BTreeMap::new(); names.len()];
     for standing in &swept.standings {
-        counts[standing.stratum][standing.class as usize] += 1;
+        *counts[standing.stratum].entry(standing.class).or_insert(0) += 1;
     }
     let each = names.into_iter().zip(counts);
     each.map(|(name, counts)| Stratum {
         name,
-        struck: counts.iter().sum(),
-        classes: Class::ALL
-            .iter()
-            .zip(counts)
-            .filter(|(_, count)| *count > 0)
-            .map(|(class, count)| (class.name(), count))
-            .collect(),
+        struck: counts.values().sum(),
+        bad: counts.iter().filter(|(class, _)| !class.is_good()).map(|(_, count)| count).sum(),
+        classes: counts.iter().map(|(class, count)| (class.name(), *count)).collect(),
     })
     .collect()
 }
 
-fn bad_strikes(stratum: &Stratum) -> usize {
-    let is_bad = |name: &str| Class::ALL.iter().any(|class| class.name() == name && !class.is_good());
-    stratum.classes.iter().filter(|(name, _)| is_bad(name)).map(|(_, count)| count).sum()
-}
-
-fn verdict(parts: &[Part]) -> &'static str {
-    let has = |class: Class| {
-        let strata = parts.iter().flat_map(|part| &part.strata);
-        strata.flat_map(|stratum| &stratum.classes).any(|(name, _)| *name == class.name())
-    };
-    let struck: usize = parts.iter().map(|part| part.struck).sum();
+/// A strike that says nothing weighs less than one that broke a claim.
+fn verdict(parts: &[(&str, &dyn Space, &Swept)]) -> &'static str {
+    let mismatches: usize = parts.iter().map(|(_, _, swept)| swept.mismatches.len()).sum();
+    let standings = || parts.iter().flat_map(|(_, _, swept)| &swept.standings);
+    let bad = || standings().map(|standing| standing.class).filter(|class| !class.is_good());
     match () {
-        () if parts.iter().any(|part| part.mismatches > 0) => "unsound",
-        () if has(Class::Dangerous) || has(Class::NotUpdated) || has(Class::Broken) => "fail",
-        () if has(Class::Invalid) || struck == 0 => "inconclusive",
+        () if mismatches > 0 => "unsound",
+        () if bad().any(|class| class != Class::Invalid) => "fail",
+        () if bad().next().is_some() || standings().next().is_none() => "inconclusive",
         () => "pass",
     }
 }

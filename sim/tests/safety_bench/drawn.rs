@@ -259,11 +259,11 @@ pub(crate) fn network(tape: &mut Tape<'_>) -> (String, [Wiring; 2]) {
         let Sides { pins, inputs, outputs, wiring, .. } = &sides[at];
         let blocks = blocks(wiring, other, tape);
         let (serial, first) = (SERIALS[at], 2 * at);
-        write!(
+        writeln!(
             nodes,
             "(name: \"{name}\", serial: {serial}, radio: true, memories: 48, can: (index: {at}, entries: [{first}, {}]), \
              supply: (minimum: \"18V\", maximum: \"30V\"), pins: [{pins}], inputs: [{inputs}], outputs: [{outputs}], \
-             blocks: [{blocks}]),\n",
+             blocks: [{blocks}]),",
             first + 1
         )
         .expect("a text");

@@ -140,7 +140,7 @@ pub(crate) fn counts(millivolts: u32, ppm: u32) -> u16 {
 
 /// A signal in the slots of tick `tick`.
 pub(crate) fn waveform(signal: Signal, tick: u32) -> u16 {
-    let slots = |first: u32, count: u32| ((1_u32 << count) - 1 << first) as u16;
+    let slots = |first: u32, count: u32| (((1_u32 << count) - 1) << first) as u16;
     let pulse = |kind: usize| {
         let phase = tick % FRAME_TICKS;
         if phase == 0 || phase == GAP_TICKS[kind] { slots(PULSE_SLOT, PULSE_SLOTS) } else { 0 }
@@ -325,7 +325,7 @@ fn begun(serial: u32) -> &'static Begun {
     let place = SERIALS.iter().position(|known| *known == serial).expect("a serial number of the bench");
     BEGUN[place].get_or_init(|| {
         let (mut one, mut ram, flash) = (Cpu1::boot(&POWER_ON), Ram::new(), Flash::blank(1, serial));
-        let mut step = |tick, one: &mut Cpu1, ram: &mut Ram| {
+        let step = |tick, one: &mut Cpu1, ram: &mut Ram| {
             one.step(Instant::from_micros(u64::from(tick) * 1_000), &quiet(0, tick), ram, &flash)
         };
         for tick in 1..=EARLY_TICKS[0] {
@@ -336,7 +336,7 @@ fn begun(serial: u32) -> &'static Begun {
         let tick = (EARLY_TICKS[0] + 1..3_000).find(knows).expect("CPU1 comes to the configuration");
         let first = (one, ram, tick);
         let (mut two, mut ram, flash) = (Cpu2::boot(POWER_ON), Ram::new(), Flash::blank(2, serial));
-        let mut step = |tick, two: &mut Cpu2, ram: &mut Ram| {
+        let step = |tick, two: &mut Cpu2, ram: &mut Ram| {
             two.step(Instant::from_micros(u64::from(tick) * 1_000), &quiet(1, tick), ram, &flash)
         };
         for tick in 1..=EARLY_TICKS[1] {

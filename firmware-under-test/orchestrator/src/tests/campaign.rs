@@ -1227,3 +1227,149 @@ fn each_boot_tells_of_a_dead_pump_once() {
     }
     assert_eq!(world.pumps[0].erases, 3);
 }
+
+#[test]
+fn a_search_by_hand_asked_for_before_a_pump_dies_does_not_revive_it() {
+    let mut world = World::new(2, 320);
+    world.pumps[0].troubles.check_fails = u8::MAX;
+    while world.events(Event::UpdateStarted).is_empty() {
+        world.step();
+    }
+    world.act(UserAction::Search);
+    world.run_to_rest();
+    assert_eq!(world.events(Event::ManualSearch).len(), 1, "the search comes nevertheless");
+    assert_eq!(world.pumps[0].erases, 3);
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+    assert_eq!(world.cioc.status().pumps[0].outcome, Outcome::Dead);
+    assert!(world.is_updated(2));
+}
+
+#[test]
+fn a_search_by_hand_revives_the_pumps_that_were_dead_as_it_was_asked_for() {
+    let mut world = World::new(3, 320);
+    world.pumps[0].troubles.check_fails = 3;
+    world.pumps[1].troubles.check_fails = u8::MAX;
+    while world.pumps[1].erases < 1 {
+        world.step();
+    }
+    world.act(UserAction::Search);
+    world.run_to_rest();
+    assert_eq!([0, 1].map(|index: usize| world.pumps[index].erases), [4, 3]);
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(2))]);
+    assert!(world.is_updated(1) && world.is_updated(3));
+}
+
+/// Pump 1 of 2 has been reset into its new image, and nothing is heard of it any more.
+fn gone_after_the_reset() -> World {
+    let mut world = World::new(2, 320);
+    while world.pumps[0].resets < 1 || world.pumps[0].bootloader {
+        world.step();
+    }
+    world.pumps[0].troubles.silent = true;
+    world
+}
+
+fn back(world: &mut World, number: usize) {
+    world.pumps[number - 1].troubles.silent = false;
+    let t = world.t;
+    world.pumps[number - 1].power_cycle(t);
+}
+
+#[test]
+fn a_pump_that_runs_the_image_after_a_try_without_supply_is_not_written_again() {
+    let mut world = gone_after_the_reset();
+    world.feed = 0;
+    while world.events(Event::UpdateError).is_empty() {
+        world.step();
+    }
+    world.feed = 24_000;
+    back(&mut world, 1);
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::LowSupply]);
+    assert_eq!(world.pumps[0].erases, 1);
+    assert_eq!(world.cioc.status().pumps[0].outcome, Outcome::Updated);
+    assert!(world.is_updated(1) && world.is_updated(2));
+    assert_eq!((world.alarms().len(), world.cioc.status().percent), (0, 100));
+    assert_log_is_whole(&world.log());
+}
+
+#[test]
+fn a_pump_that_runs_the_image_after_a_try_whose_status_never_came_is_not_written_again() {
+    let mut world = gone_after_the_reset();
+    while world.events(Event::UpdateError).is_empty() {
+        world.step();
+    }
+    back(&mut world, 1);
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::NoGoodStatus]);
+    assert_eq!(world.pumps[0].erases, 1);
+    assert_eq!(world.cioc.status().pumps[0].outcome, Outcome::Updated);
+}
+
+#[test]
+fn a_pump_set_aside_for_its_silence_is_tried_again_once_it_is_heard() {
+    // The first of three, while the others are updated; the last of two, while the campaign waits for its end.
+    for (pumps, hangs) in [(3, 0), (2, 1)] {
+        let mut world = World::new(pumps, 320);
+        while world.pumps[hangs].blocks < 4 {
+            world.step();
+        }
+        world.pumps[hangs].troubles.silent = true;
+        while world.events(Event::PumpMissing).is_empty() {
+            world.step();
+        }
+        back(&mut world, hangs + 1);
+        world.run_to_rest();
+        assert_eq!(world.causes(hangs as u8 + 1), [Cause::Timeout]);
+        assert!((1..=pumps).all(|number| world.is_updated(number)), "{pumps}");
+        assert_eq!(world.alarms(), []);
+        assert_eq!(world.cioc.status().activity, Activity::Finished);
+        assert_eq!(world.cioc.status().percent, 100);
+        assert_log_is_whole(&world.log());
+    }
+}
+
+#[test]
+fn a_pump_set_aside_for_its_silence_comes_back_once_only() {
+    let mut world = World::new(2, 320);
+    begun(&mut world);
+    let mut asides = 0;
+    for _ in 0..4 {
+        world.pumps[0].troubles.silent = true;
+        let before = world.events(Event::PumpMissing).len();
+        while world.events(Event::PumpMissing).len() == before && !world.is_at_rest() {
+            world.step();
+        }
+        asides += world.events(Event::PumpMissing).len() - before;
+        world.pumps[0].troubles.silent = false;
+        world.run(ms(200));
+    }
+    assert_eq!(asides, 2);
+    assert!(world.is_updated(2));
+    assert_eq!(world.cioc.status().activity, Activity::FinishedWithErrors);
+}
+
+#[test]
+fn a_time_left_that_grows_with_a_pump_searched_by_hand_has_a_cause() {
+    let mut world = World::new(4, 3_200);
+    world.pumps[0].troubles.check_fails = 3;
+    while world.pumps[2].blocks < 50 {
+        world.step();
+    }
+    world.act(UserAction::Search);
+    world.run_to_rest();
+    assert!((1..=4).all(|number| world.is_updated(number)));
+    let mut last = None;
+    let mut rises = 0;
+    let resumed =
+        world.notices.iter().position(|notice| matches!(notice, Notice::CampaignStarted { resumed: true, .. }));
+    for notice in &world.notices[resumed.unwrap() - 200.min(resumed.unwrap())..] {
+        let Notice::Progress { remaining: Some(remaining), cause, .. } = notice else { continue };
+        if last.is_some_and(|last| *remaining > last) {
+            rises += 1;
+            assert!(cause.is_some(), "the time left rises from {last:?} to {remaining:?} without a cause");
+        }
+        last = Some(*remaining);
+    }
+    assert!(rises > 0, "a pump more to update takes longer");
+}

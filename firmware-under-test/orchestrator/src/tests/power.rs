@@ -131,21 +131,70 @@ fn repeated_cuts_are_survived() {
     }
 }
 
-#[test]
-fn three_interrupted_tries_make_a_pump_dead() {
+/// The CIOC loses power in each of pump 1's first `tries` tries.
+fn cut_in_tries(tries: u32) -> World {
     let mut world = World::new(2, 128);
-    for number in 1..=3 {
+    for number in 1..=tries {
+        while world.pumps[0].erases < number {
+            world.step();
+        }
+        world.reboot();
+    }
+    world
+}
+
+#[test]
+fn three_tries_cut_off_are_all_a_pump_gets_and_do_not_make_it_dead() {
+    let mut world = cut_in_tries(3);
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Interrupted; 3]);
+    assert_eq!(world.pumps[0].erases, 3, "never a fourth try in a campaign");
+    assert_eq!(world.events(Event::PumpDead), []);
+    assert_eq!(world.alarms(), [Alarm::PumpMissing(pump(1))]);
+    assert_eq!(world.events(Event::PumpMissing)[0].cause, Some(Cause::Interrupted));
+    assert_eq!(world.cioc.status().activity, crate::Activity::FinishedWithErrors);
+    assert!(world.is_updated(2));
+    assert_eq!(world.asked, 1);
+    assert_log_is_whole(&world.log());
+    // The next search finds it as it is, and the customer is asked again: it is not out of service.
+    world.reboot();
+    world.run_to_rest();
+    assert_eq!(world.asked, 2);
+    assert!(world.is_updated(1));
+    assert_eq!(world.alarms(), []);
+}
+
+#[test]
+fn a_boot_gives_a_pump_with_three_tries_cut_off_no_fourth() {
+    let mut world = cut_in_tries(3);
+    while world.events(Event::PumpMissing).is_empty() {
+        world.step();
+    }
+    assert!(Store::load(&world.nvm).record().campaign.is_some(), "the campaign still runs");
+    world.reboot();
+    world.run_to_rest();
+    assert_eq!((world.pumps[0].erases, world.asked), (3, 1));
+    assert_eq!(world.events(Event::PumpDead), []);
+}
+
+#[test]
+fn one_failure_of_its_own_among_three_tries_makes_a_pump_dead() {
+    let mut world = cut_in_tries(2);
+    world.pumps[0].troubles.check_fails = 1;
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Interrupted, Cause::Interrupted, Cause::CheckFailed]);
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+    let mut world = World::new(2, 128);
+    world.pumps[0].troubles.check_fails = 1;
+    for number in 2..=3 {
         while world.pumps[0].erases < number {
             world.step();
         }
         world.reboot();
     }
     world.run_to_rest();
-    assert_eq!(world.causes(1), [Cause::Interrupted; 3]);
-    assert_eq!(world.pumps[0].erases, 3);
+    assert_eq!(world.causes(1), [Cause::CheckFailed, Cause::Interrupted, Cause::Interrupted]);
     assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
-    assert!(world.is_updated(2));
-    assert_eq!(world.asked, 1);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use protocol::cyclic::Mode;
 use protocol::header::ModelId;
 
 use super::world::{Customer, MODEL, NEW, Store, World, image, ms, pump};
-use crate::{Activity, Alarm, Cause, Event, NonVolatile, Outcome, UserAction};
+use crate::{Activity, Alarm, Cause, Event, NonVolatile, Notice, Outcome, UserAction};
 
 fn assert_nothing_written(world: &World) {
     assert_eq!(world.flash_requests, []);
@@ -230,4 +230,69 @@ fn an_image_longer_than_a_pump_can_take_is_rejected_before_anything_is_erased() 
         let alarms = if good { [].as_slice() } else { &[Alarm::Image(Cause::ImageRejected)] };
         assert_eq!(world.alarms(), alarms, "{length}");
     }
+}
+
+#[test]
+fn a_search_waits_for_a_bus_on_which_nobody_is_heard() {
+    for begins in [0, 11] {
+        let mut world = World::new(3, 320);
+        world.run(ms(begins));
+        world.stuck_bus = true;
+        world.run(ms(60_000));
+        assert_eq!(world.cioc.status().activity, Activity::Searching);
+        assert_eq!(world.alarms(), [Alarm::NoPumpHeard]);
+        assert_eq!(world.events(Event::NoPumpHeard).len(), 1);
+        world.stuck_bus = false;
+        world.run_to_rest();
+        assert!((1..=3).all(|number| world.is_updated(number)), "silent from {begins} ms");
+        assert_eq!((world.alarms().len(), world.events(Event::PumpMissing).len()), (0, 0));
+    }
+}
+
+#[test]
+fn a_pump_that_was_silent_is_read_again_in_the_same_search_once_it_is_heard() {
+    let mut world = World::new(3, 320);
+    world.run(ms(11));
+    assert_eq!(world.notices.iter().filter(|notice| matches!(notice, Notice::Outcome { .. })).count(), 0);
+    // The bus fails as the first pump is read, and works again before the last one is.
+    world.stuck_bus = true;
+    world.run(ms(15_000));
+    world.stuck_bus = false;
+    world.run_to_rest();
+    assert!((1..=3).all(|number| world.is_updated(number)));
+    assert_eq!((world.alarms().len(), world.asked), (0, 1));
+}
+
+#[test]
+fn a_missing_pump_that_is_heard_after_the_search_is_searched_once_more() {
+    let mut world = World::new(3, 320);
+    world.pumps[2].troubles.silent = true;
+    world.run_to_rest();
+    assert_eq!(world.alarms(), [Alarm::PumpMissing(pump(3))]);
+    world.run(ms(20_000));
+    world.pumps[2].troubles.silent = false;
+    world.run(ms(2_000));
+    world.run_to_rest();
+    assert!(world.is_updated(3));
+    assert_eq!((world.alarms().len(), world.asked), (0, 2), "the customer is asked for the pump that came late");
+    assert_eq!([0, 1].map(|index: usize| world.pumps[index].erases), [1, 1]);
+    let searches = world.events(Event::Search).len();
+    world.run(ms(60_000));
+    assert_eq!(world.events(Event::Search).len(), searches);
+}
+
+#[test]
+fn a_missing_pump_that_comes_and_goes_is_not_searched_for_ever() {
+    let mut world = World::new(2, 320);
+    world.customer = Customer::Refuses;
+    world.pumps[1].troubles.silent = true;
+    world.run_to_rest();
+    for _ in 0..5 {
+        world.pumps[1].troubles.silent = false;
+        world.run(ms(1_000));
+        world.pumps[1].troubles.silent = true;
+        world.run(ms(30_000));
+    }
+    assert_eq!(world.events(Event::Search).len(), 2);
+    assert!(world.asked <= 2);
 }

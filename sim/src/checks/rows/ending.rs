@@ -3,7 +3,9 @@
 use bevy_ecs::prelude::World;
 use orchestrator::{Event as LogEvent, Outcome};
 
-use super::{Checks, CiocHost, NodeId, Nodes, SimTime, Span, Truth, Wanted, is_offered, node_of, power, version_of};
+use super::{
+    Checks, CiocHost, NodeId, Nodes, SimTime, Span, Truth, Wanted, is_offered, node_of, power, version_of, words,
+};
 use crate::hosts::cpu::Cpu;
 use crate::measure::Measures;
 use crate::measure::timeline::TryEnd;
@@ -17,6 +19,7 @@ impl Checks {
         self.finish_images(world, now);
         self.finish_restraint(world, now);
         self.finish_dead(world, now);
+        self.finish_searched(world, now);
         self.finish_times(world, now);
         self.finish_log(world, now);
         self.finish_wanted(world);
@@ -35,7 +38,8 @@ impl Checks {
                     let pending = matches!(told, Outcome::Pending | Outcome::Updating | Outcome::Missing);
                     self.told_versions_are_true.judge(now, told == Outcome::Dead || (pending && working), || {
                         let silent = if working { "" } else { ", and its firmware stands still" };
-                        format!("{} is left without a whole image, the CIOC tells {told:?}{silent}", node_of(pump))
+                        let told = words(told);
+                        format!("{} is left without a whole image, the CIOC tells '{told}'{silent}", node_of(pump))
                     });
                 }
                 _ => {}
@@ -81,7 +85,13 @@ impl Checks {
                 });
             if !said.is_empty() || !view.updates.is_empty() {
                 self.bus_confirms_update_times.judge(now, agree, || {
-                    format!("{}: the log tells updates of {said:?}, the bus {:?}", node_of(pump), view.updates)
+                    let spans = |list: &mut dyn Iterator<Item = Option<Span>>| {
+                        let words = list.map(|span| span.map_or("none".to_owned(), |span| format!("{span} ms")));
+                        words.collect::<Vec<_>>().join(", ")
+                    };
+                    let log = spans(&mut said.iter().copied().map(Some));
+                    let bus = spans(&mut view.updates.iter().copied());
+                    format!("{}: updates took {log} by the log, {bus} by the bus", node_of(pump))
                 });
             }
         }
@@ -122,9 +132,13 @@ impl Checks {
         if entries < usize::from(orchestrator::log::LOG_ENTRIES) {
             let same = started == self.memory.started_entries && ended == self.memory.ended_entries;
             self.log_tells_each_try.judge(now, same, || {
+                let list = |counts: &[u32]| counts.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
                 format!(
-                    "the log holds starts {started:?} and ends {ended:?}, seen were {:?}",
-                    self.memory.started_entries
+                    "by pump, the log holds {} starts and {} ends, seen were {} and {}",
+                    list(&started),
+                    list(&ended),
+                    list(&self.memory.started_entries),
+                    list(&self.memory.ended_entries)
                 )
             });
         }
@@ -142,6 +156,7 @@ impl Checks {
             &mut self.no_write_to_unerased_flash,
             &mut self.pause_is_told_first,
             &mut self.at_most_three_tries,
+            &mut self.tried_pumps_end_updated_or_spent,
             &mut self.log_tells_each_try,
             &mut self.progress_is_true,
             &mut self.status_is_live,

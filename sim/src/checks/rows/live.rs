@@ -9,7 +9,9 @@ use embedded_can::Id;
 use orchestrator::{Activity, Cause, PumpStatus, Status};
 use protocol::cyclic::PumpState;
 
-use super::{BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, SimTime, Span, ending, node_of, power};
+use super::{
+    BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, SimTime, Span, ending, node_of, power, words,
+};
 use crate::bus::Bus;
 use crate::faults::Injection;
 use crate::scenario::FaultKind;
@@ -73,7 +75,8 @@ impl Live {
         lately(self.disturbed) || lately(self.disturbed_at[pump])
     }
 
-    fn silence(&self, pump: usize, now: SimTime) -> Option<Span> {
+    /// For how long no status of a pump has arrived; none before the first.
+    pub(super) fn silence(&self, pump: usize, now: SimTime) -> Option<Span> {
         self.arrived[pump].0.map(|at| now.since(at))
     }
 }
@@ -151,7 +154,8 @@ impl Checks {
             return;
         }
         self.status_is_live.judge(now, shown == Some(updating), || {
-            format!("{} is being updated, the status shows {shown:?}", node_of(updating))
+            let shown = shown.map_or("no update".to_owned(), |pump| format!("one of {}", node_of(pump)));
+            format!("{} is being updated, the status shows {shown}", node_of(updating))
         });
     }
 
@@ -194,7 +198,8 @@ impl Checks {
                 Some("is shown as heard though no status of it arrives".to_owned())
             }
             _ if shown.fresh && state.is_some() && long(self.memory.state_since[pump]) && told != state => {
-                Some(format!("is in {state:?}, the status shows {told:?}"))
+                let word = |state: Option<PumpState>| state.map_or("none".to_owned(), words);
+                Some(format!("is in state {}, the status shows {}", word(state), word(told)))
             }
             _ => None,
         }
@@ -269,6 +274,7 @@ impl Checks {
     /// The CIOC tells that its campaign ended.
     pub(super) fn finished(&mut self, world: &World, now: SimTime, errors: bool) {
         self.memory.campaign = false;
+        self.finish_tried(world, now);
         // Consent holds for one campaign, and the next one is told anew.
         self.memory.said_yes = false;
         self.memory.paused = false;
@@ -286,6 +292,7 @@ impl Checks {
     /// Notes what the log tells of a campaign.
     pub(super) fn see_campaign_entry(&mut self, event: LogEvent) {
         self.memory.good_end |= event == LogEvent::CampaignFinished;
+        self.memory.abandoned |= event == LogEvent::CampaignAbandoned;
     }
 }
 
@@ -299,18 +306,9 @@ enum Disturbs {
 fn disturbs(injection: &Injection) -> Disturbs {
     use FaultKind as Kind;
     match injection.fault.kind {
-        Kind::BitErrors(_)
-        | Kind::Burst(_)
-        | Kind::FrameHit(_)
-        | Kind::OpenBus
-        | Kind::StuckDominant
-        | Kind::StuckRecessive
-        | Kind::Babbling(_) => Disturbs::Bus,
-        Kind::FrameLoss(_)
-        | Kind::ReceiveOverrun(_)
-        | Kind::Unplugged
-        | Kind::ControllerSlow(_)
-        | Kind::ControllerStopped => Disturbs::Nodes,
+        Kind::OpenBus | Kind::StuckDominant | Kind::StuckRecessive | Kind::Babbling(_) => Disturbs::Bus,
+        Kind::Unplugged | Kind::ControllerSlow(_) | Kind::ControllerStopped => Disturbs::Nodes,
+        // Frames that are hit, lost or overrun are noted one by one when it happens.
         _ => Disturbs::Nothing,
     }
 }

@@ -10,7 +10,7 @@ use protocol::cyclic::PumpState;
 
 use super::{
     BusRecord, Checks, ErrorKind, Faults, NodeId, PumpRecord, SETTLING, SimTime, Span, node_of, plant, power,
-    version_of,
+    version_of, words,
 };
 use crate::bus::{Bus, LinkState};
 use crate::scenario::FaultKind;
@@ -219,7 +219,7 @@ impl Checks {
             }
             let row = &mut self.silence_means_fail_safe;
             row.judge(now, state == PumpState::FailSafe, || {
-                format!("{node} is in {state:?} after {silent} ms of silence")
+                format!("{node} is in state {} after {silent} ms of silence", words(state))
             });
             if self.memory.running[pump].turned {
                 row.judge(now, speed > 0, || format!("{node} stopped after {silent} ms of silence"));

@@ -112,6 +112,7 @@ impl RamView<'_> {
         alias.unwrap_or(word)
     }
 
+    #[cold]
     fn faulty_read(&mut self, word: u32) -> u32 {
         let place = self.place(word);
         let stored = self.words.get(place as usize).copied().unwrap_or(0);
@@ -124,6 +125,7 @@ impl RamView<'_> {
         read
     }
 
+    #[cold]
     fn faulty_write(&mut self, word: u32, value: u32) {
         let place = self.place(word);
         let Some(old) = self.words.get(place as usize).copied() else { return };
@@ -156,6 +158,7 @@ impl RamView<'_> {
 }
 
 impl RamPort for RamView<'_> {
+    #[inline]
     fn read(&mut self, word: u32) -> u32 {
         if self.faults.is_empty() {
             return self.words.get(word as usize).copied().unwrap_or(0);
@@ -163,6 +166,7 @@ impl RamPort for RamView<'_> {
         self.faulty_read(word)
     }
 
+    #[inline]
     fn write(&mut self, word: u32, value: u32) {
         self.lowest = self.lowest.min(word);
         self.highest = self.highest.max(word);

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Proves the job scripts on a real Slurm on the loopback address: test.sh PROGRAM CAMPAIGN.
+# - a campaign in three shards and a dependent merge has the bytes of the campaign that ran whole;
+# - one shard dies at its first start, half way: it is run again, resumes, and nothing is missing;
+# - one shard that always fails: the merge never runs, and no result stands there.
+set -euo pipefail
+program=$(readlink -f "$1") campaign=$(readlink -f "$2")
+here=$(cd "$(dirname "$0")" && pwd)
+for tool in slurmctld slurmd munged sbatch; do
+    if ! command -v "$tool" >/dev/null; then
+        printf '\n!! NOT CHECKED: %s is not installed here, so the Slurm scripts were not run.\n' "$tool"
+        printf '!! Install it with: apt-get install --no-install-recommends slurm-wlm munge\n'
+        exit 0
+    fi
+done
+work=$(mktemp -d)
+export SLURM_CONF=$work/slurm/slurm.conf
+trap '"$here/loopback.sh" "$work/slurm" stop; rm -rf "$work"' EXIT
+"$here/loopback.sh" "$work/slurm" start
+
+"$program" campaign "$campaign" --out "$work/whole"
+
+# Waits for a job of that number to leave the queue.
+ended() { while [ -n "$(squeue -h -j "$1" 2>/dev/null)" ]; do sleep 0.5; done; }
+
+# A program that dies once: shard 2 at its first start, after its first rows.
+cat > "$work/once" <<SCRIPT
+#!/usr/bin/env bash
+if [[ " \$* " == *" 2/3 "* ]] && mkdir "$work/died" 2>/dev/null; then
+    "$program" "\$@" &
+    child=\$!
+    for _ in \$(seq 600); do
+        [ "\$(cat "$work/array/.shard-2.partial/trials.csv" 2>/dev/null | wc -l)" -gt 1 ] && break
+        sleep 0.05
+    done
+    kill -9 \$child
+    exit 137
+fi
+exec "$program" "\$@"
+SCRIPT
+# A program that never finishes shard 2.
+cat > "$work/never" <<SCRIPT
+#!/usr/bin/env bash
+if [[ " \$* " == *" 2/3 "* ]]; then exit 2; fi
+exec "$program" "\$@"
+SCRIPT
+chmod +x "$work/once" "$work/never"
+
+read -r array merge <<< "$(COOLTWIN=$work/once "$here/submit.sh" "$campaign" 3 "$work/array")"
+ended "$array"; ended "$merge"
+[ -d "$work/died" ] || { echo "shard 2 did not die: nothing was proven" >&2; exit 1; }
+diff -r "$work/whole" "$work/array/merged" || { cat "$work"/array/*.log; exit 1; }
+echo "slurm: three shards, one of them run again, merge to the bytes of the whole campaign"
+
+read -r array merge <<< "$(COOLTWIN=$work/never "$here/submit.sh" "$campaign" 3 "$work/lost")"
+ended "$array"; ended "$merge"
+if [ -e "$work/lost/merged" ]; then echo "a merge without shard 2" >&2; exit 1; fi
+echo "slurm: without shard 2 nothing was merged"

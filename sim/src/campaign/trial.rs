@@ -1,0 +1,237 @@
+//! One trial: runs its scenario, judges what came out, and keeps one row of it.
+//!
+//! A trial is a success when its run kept every budget, check and expectation, every pump that was due was updated after
+//! three tries at most, and the run is a result at all. Where some faults came and none acted the trial is invalid; one
+//! that found nothing to act on because another had the place already is told by name, and does not spoil the trial.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use orchestrator::Alarm;
+use reports::campaign::{Class, Trial};
+use reports::{Fingerprint, Outcome, Report, RowVerdict, TryOutcome};
+
+use super::draw::{Drawn, draw, undisturbed};
+use super::file::Campaign;
+use crate::measure::Measures;
+use crate::run::{self, Ending, Identity, Run};
+use crate::scenario::words::NodeName;
+use crate::scenario::{Loaded, Place, Scenario};
+
+/// Runs a scenario to its end; a test may put firmware with a planted defect in.
+pub type Runner = dyn Fn(&Scenario) -> Run + Sync;
+
+/// The runner of the product.
+#[must_use]
+pub fn plain(scenario: &Scenario) -> Run {
+    run::run(scenario, None, |_| {})
+}
+
+/// A trial that has been run.
+pub struct Tried {
+    /// What is kept of it.
+    pub row: Trial,
+    /// Its scenario; none where none could be drawn.
+    pub scenario: Option<Scenario>,
+}
+
+/// What came out of a scenario, as a campaign judges it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// What became of the faults.
+    pub class: Class,
+    /// Rows that did not hold.
+    pub failing: Vec<String>,
+    /// Faults that never acted, by their index in the scenario.
+    pub idle: Vec<usize>,
+    /// What was said of a panic or an invalid trial.
+    pub note: String,
+    /// The report; none after a panic of the twin.
+    pub report: Option<Box<Report>>,
+}
+
+/// Draws, runs and judges a trial.
+pub fn try_one(campaign: &Campaign, trial: u64, runner: &Runner) -> Tried {
+    let Drawn { seed, part, faults, scenario, .. } = draw(campaign, trial);
+    let mut row = Trial {
+        number: trial + 1,
+        seed,
+        stratum: campaign.parts[part].name.clone(),
+        faults: faults.iter().map(|index| campaign.raw.mix[*index].name.clone()).collect(),
+        idle: Vec::new(),
+        class: Class::Invalid,
+        success: false,
+        due: due(campaign).len() as u64,
+        updated: 0,
+        tries: Vec::new(),
+        values: vec![None; campaign.base.scenario.budgets.len()],
+        failing: Vec::new(),
+        note: String::new(),
+        fingerprint: String::new(),
+        scenario: String::new(),
+    };
+    let scenario = match scenario {
+        Ok(scenario) => scenario,
+        Err(why) => {
+            row.note = format!("no scenario: {why}");
+            return Tried { row, scenario: None };
+        }
+    };
+    row.scenario = scenario.sha256();
+    let judged = judge(campaign, &scenario, runner);
+    fill(&mut row, campaign, judged);
+    Tried { row, scenario: Some(scenario) }
+}
+
+fn fill(row: &mut Trial, campaign: &Campaign, judged: Judged) {
+    row.idle = judged.idle.iter().filter_map(|index| row.faults.get(*index).cloned()).collect();
+    row.class = judged.class;
+    row.failing = judged.failing;
+    row.note = judged.note;
+    if let Some(report) = &judged.report {
+        let due = due(campaign);
+        row.updated = due.iter().filter(|index| is_updated(report, **index)).count() as u64;
+        row.tries = due.iter().flat_map(|index| &report.pumps[*index].tries).map(try_word).collect();
+        // Budgets that the run adds of itself stand behind those of the base.
+        row.values = report.budgets.iter().take(row.values.len()).map(|budget| budget.measured).collect();
+        row.fingerprint = report.fingerprint.all.clone();
+    }
+    let bad = [Class::Invalid, Class::Panic, Class::UndetectedDangerous, Class::SpuriousTrip, Class::DetectedLate];
+    row.success = row.failing.is_empty() && row.updated == row.due && !bad.contains(&row.class);
+}
+
+/// Indices of the pumps that are due for an update.
+fn due(campaign: &Campaign) -> Vec<usize> {
+    due_in(&campaign.base.scenario)
+}
+
+fn due_in(scenario: &Scenario) -> Vec<usize> {
+    let image = &scenario.package.image;
+    let pumps = scenario.pump_setups().enumerate();
+    let is_due =
+        |pump: &crate::scenario::PumpSetup| pump.answers && pump.model == image.model && pump.version != image.version;
+    pumps.filter(|(_, pump)| is_due(pump)).map(|(index, _)| index).collect()
+}
+
+/// Updated, by the CIOC's word and by what its flash holds.
+fn is_updated(report: &Report, index: usize) -> bool {
+    let pump = &report.pumps[index];
+    pump.outcome == Outcome::Updated && pump.tries.len() <= 3 && pump.version_after.is_some()
+}
+
+fn try_word(each: &reports::Try) -> String {
+    let cause = each.cause.as_deref().and_then(|cause| cause.split(' ').next());
+    match (each.outcome, cause) {
+        (TryOutcome::Updated, _) => "updated".to_owned(),
+        (TryOutcome::Failed, Some(cause)) => format!("failed {cause}"),
+        (TryOutcome::Failed, None) => "failed".to_owned(),
+        (TryOutcome::Interrupted, _) => "interrupted".to_owned(),
+    }
+}
+
+/// Runs a scenario and judges it as a trial of the campaign.
+pub fn judge(campaign: &Campaign, scenario: &Scenario, runner: &Runner) -> Judged {
+    judge_scenario(scenario, campaign.pump, runner)
+}
+
+/// Runs a scenario and judges it; `pump` is the one that the claim is about, if it is about one.
+pub fn judge_scenario(scenario: &Scenario, pump: Option<u8>, runner: &Runner) -> Judged {
+    // What the twin left half done is not looked at any more.
+    match catch_unwind(AssertUnwindSafe(|| ended(scenario, pump, runner))) {
+        Ok(judged) => judged,
+        Err(panic) => Judged {
+            class: Class::Invalid,
+            failing: Vec::new(),
+            idle: Vec::new(),
+            note: format!("cooltwin panicked: {}", crate::hosts::panic_text(&*panic)),
+            report: None,
+        },
+    }
+}
+
+fn ended(scenario: &Scenario, pump: Option<u8>, runner: &Runner) -> Judged {
+    let run = runner(scenario);
+    let report = run::report(&Loaded::of(scenario.clone()), &run, &Identity::default());
+    let acted = |index: &usize| report.injections.get(*index).is_some_and(|injection| injection.activations > 0);
+    let idle: Vec<usize> = (0..scenario.faults.len()).filter(|index| !acted(index)).collect();
+    let failing = failing(scenario, &report, pump);
+    let none_acted = !scenario.faults.is_empty() && idle.len() == scenario.faults.len();
+    let (class, note) = match &run.ending {
+        Ending::Defect(what) => (Class::Panic, what.clone()),
+        Ending::TimeLimit => (Class::Invalid, "the time limit came before the end".to_owned()),
+        Ending::Livelock => (Class::Invalid, "a million events at one instant".to_owned()),
+        Ending::Regular if none_acted => (Class::Invalid, "no fault acted".to_owned()),
+        Ending::Regular => (class(scenario, &run, &report, runner), String::new()),
+    };
+    Judged { class, failing, idle, note, report: Some(Box::new(report)) }
+}
+
+fn class(scenario: &Scenario, run: &Run, report: &Report, runner: &Runner) -> Class {
+    let broken = |verdict: RowVerdict| matches!(verdict, RowVerdict::Fail | RowVerdict::Error);
+    // What the scenario stated of its end is judged as success or not; it is no check of the twin's truth.
+    let check = |check: &&reports::Check| broken(check.verdict) && check.id != "every_pump_ends_as_stated";
+    if report.checks.iter().any(|row| check(&row)) {
+        return Class::UndetectedDangerous;
+    }
+    if is_spurious(scenario, run, report) {
+        return Class::SpuriousTrip;
+    }
+    if report.budgets.iter().any(|budget| broken(budget.verdict)) {
+        return Class::DetectedLate;
+    }
+    let has = |word: &str| report.injections.iter().any(|injection| injection.class == word);
+    match () {
+        () if scenario.faults.is_empty() => Class::Undisturbed,
+        () if has("detected-safe") => Class::DetectedSafe,
+        () if has("tolerated") => Class::Tolerated,
+        () if goes_as_undisturbed(scenario, &report.fingerprint, runner) => Class::Masked,
+        () => Class::Tolerated,
+    }
+}
+
+/// Whether CIOC, pumps and bus did what they do in the run of this seed without the faults.
+fn goes_as_undisturbed(scenario: &Scenario, seen: &Fingerprint, runner: &Runner) -> bool {
+    let Some(golden) = undisturbed(scenario) else { return false };
+    let run = runner(&golden);
+    let golden = run::report(&Loaded::of(golden), &run, &Identity::default()).fingerprint;
+    (&golden.bus, &golden.orchestrator, &golden.pumps) == (&seen.bus, &seen.orchestrator, &seen.pumps)
+}
+
+/// Whether an alarm was raised about a pump, or a try of one failed, that no fault touches.
+fn is_spurious(scenario: &Scenario, run: &Run, report: &Report) -> bool {
+    let touched = touched(scenario);
+    let is_touched = |index: usize| touched.as_ref().is_none_or(|pumps| pumps.contains(&index));
+    let measures = run.twin.world.resource::<Measures>();
+    let alarmed = measures.timeline.alarms.iter().any(|(_, alarm)| match alarm {
+        Alarm::PumpDead(pump) | Alarm::PumpMissing(pump) | Alarm::PumpRejected(pump) => !is_touched(pump.index()),
+        _ => touched.as_ref().is_some_and(Vec::is_empty),
+    });
+    let failed = report.pumps.iter().enumerate().filter(|(index, _)| !is_touched(*index));
+    alarmed || failed.flat_map(|(_, pump)| &pump.tries).any(|each| each.outcome != TryOutcome::Updated)
+}
+
+/// Indices of the pumps that the faults touch; none of a list where one touches all of them.
+fn touched(scenario: &Scenario) -> Option<Vec<usize>> {
+    let mut pumps = Vec::new();
+    for fault in &scenario.faults {
+        match fault.place {
+            Place::Pump(pump) | Place::Node(NodeName::Pump(pump)) => pumps.push(usize::from(pump) - 1),
+            _ => return None,
+        }
+    }
+    Some(pumps)
+}
+
+/// Rows that did not hold or were not judged, and what the claim misses.
+fn failing(scenario: &Scenario, report: &Report, pump: Option<u8>) -> Vec<String> {
+    let bad = |verdict: RowVerdict| {
+        matches!(verdict, RowVerdict::Fail | RowVerdict::Error | RowVerdict::Inconclusive | RowVerdict::NotRun)
+    };
+    let checks = report.checks.iter().filter(|row| bad(row.verdict)).map(|row| format!("check:{}", row.id));
+    let budgets = report.budgets.iter().filter(|row| bad(row.verdict)).map(|row| format!("budget:{}", row.id));
+    let expectations =
+        report.expectations.iter().filter(|row| bad(row.verdict)).map(|row| format!("expectation:{}", row.text));
+    let due = pump.map_or_else(|| due_in(scenario), |pump| vec![usize::from(pump) - 1]);
+    let all = due.iter().all(|index| report.pumps.get(*index).is_some() && is_updated(report, *index));
+    let claim = (!all).then(|| "claim:updated".to_owned());
+    checks.chain(budgets).chain(expectations).chain(claim).map(|row| row.replace(';', ",")).collect()
+}

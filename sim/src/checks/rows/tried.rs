@@ -1,0 +1,170 @@
+//! Checks of what becomes of a pump: read once it is heard, tried on until it is updated or its tries are spent.
+//!
+//! A pump is *spent* after three counted tries, those that a restart of the CIOC cut off included. It is dead only if at
+//! least one of them failed by itself, so that no pump becomes dead for lack of supply alone; otherwise it was set aside.
+//! It is *steadily heard* if its statuses have arrived at the CIOC for a while without a gap, by the bus.
+
+use bevy_ecs::prelude::World;
+use orchestrator::{Cause, LogEntry, Outcome};
+
+use super::{Checks, SimTime, Span, ending, holds_the_image, is_offered, node_of, version_of};
+
+/// A status comes every 100 ms; a longer silence than this is a gap (own number: three may be lost).
+const GAP: Span = Span::from_millis(400);
+/// A pump that is heard for so long as a campaign ends was to be tried on (own number: what the web page calls fresh).
+const HEARD: Span = Span::from_secs(1);
+/// A pump that is heard for so long while nothing else is to be done has been asked something (own number).
+const READ_WITHIN: Span = Span::from_secs(15);
+/// Tries that fail for lack of supply before a pump is set aside (own number of the firmware).
+const SHORT_MOST: u32 = 10;
+
+/// What is remembered of one pump's tries.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tried {
+    /// Why the last try failed; none after a good end.
+    cause: Option<Cause>,
+    /// Whether a counted try failed by itself.
+    pub(super) failed: bool,
+    /// Whether its application ran as the try began.
+    ran: bool,
+    /// Tries of the running campaign, and those of them that failed for lack of supply.
+    tries: u32,
+    short: u32,
+    /// How often the running campaign went on without it, and whether that was because it would not stop.
+    asides: u32,
+    refuses: bool,
+    heard_since: Option<SimTime>,
+    /// The CIOC has sent it a request since then.
+    asked: bool,
+}
+
+impl Tried {
+    /// A request of the CIOC to it left.
+    pub(super) fn is_asked(&mut self) {
+        self.asked = true;
+    }
+
+    /// A try begins.
+    pub(super) fn begins(&mut self, runs: bool) {
+        self.ran = runs;
+        self.tries += 1;
+    }
+
+    /// A try failed.
+    pub(super) fn fails(&mut self, cause: Option<Cause>) {
+        self.cause = cause;
+        match cause {
+            Some(Cause::LowSupply) => self.short += 1,
+            Some(Cause::Interrupted) => {}
+            _ => self.failed = true,
+        }
+    }
+
+    /// The pump begins anew: updated, revived or in a new campaign.
+    pub(super) fn forget(&mut self) {
+        (self.cause, self.failed) = (None, false);
+    }
+
+    /// Whether an image that is in its flash may be written again. A failed try leaves a doubt if it says so itself, or if
+    /// the pump did not run what it left.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let doubtful = matches!(self.cause, Some(Cause::FlashFailure | Cause::CheckFailed | Cause::WrongVersion));
+        self.cause.is_some() && (doubtful || !self.ran)
+    }
+
+    fn is_heard(&self, now: SimTime, span: Span) -> bool {
+        self.heard_since.is_some_and(|since| now.since(since) >= span)
+    }
+
+    /// Why a campaign may end before the pump is updated or spent.
+    fn excuse(&self, now: SimTime, told: Outcome) -> Option<&'static str> {
+        if !self.is_heard(now, HEARD) {
+            Some("silent as the campaign ends")
+        } else if self.short >= SHORT_MOST {
+            Some("never had the supply")
+        } else if self.refuses {
+            Some("refused to stop")
+        } else if self.asides >= 2 {
+            Some("came back and went again")
+        } else if told == Outcome::Rejected {
+            Some("of another model by now")
+        } else {
+            None
+        }
+    }
+}
+
+impl Checks {
+    /// Notes which pumps are steadily heard.
+    pub(super) fn look_who_is_heard(&mut self, now: SimTime) {
+        for pump in 0..self.memory.tried.len() {
+            let heard = self.memory.live.silence(pump, now).is_some_and(|silence| silence <= GAP);
+            let tried = &mut self.memory.tried[pump];
+            match tried.heard_since {
+                Some(_) if heard => {}
+                None if heard => (tried.heard_since, tried.asked) = (Some(now), false),
+                _ => tried.heard_since = None,
+            }
+        }
+    }
+
+    /// The campaign goes on without a pump, or the search has missed it.
+    pub(super) fn set_aside(&mut self, pump: usize, entry: &LogEntry) {
+        if self.memory.campaign {
+            self.memory.tried[pump].asides += 1;
+            self.memory.tried[pump].refuses |= entry.cause == Some(Cause::Refused);
+        }
+    }
+
+    /// A new campaign on a new consent: each pump that is not dead has three tries.
+    pub(super) fn tries_begin(&mut self) {
+        let agreed = self.memory.said_yes;
+        for pump in 0..self.memory.tried.len() {
+            let tried = &mut self.memory.tried[pump];
+            (tried.tries, tried.short, tried.asides, tried.refuses) = (0, 0, 0, false);
+            if agreed && !self.is_dead(pump) {
+                self.memory.forget_tries(pump);
+            }
+        }
+    }
+
+    /// The campaign is over, and not given up: each pump that it tried is updated or spent.
+    pub(super) fn finish_tried(&mut self, world: &World, now: SimTime) {
+        if std::mem::take(&mut self.memory.abandoned) {
+            return;
+        }
+        for pump in 0..self.memory.tried.len() {
+            let (tried, told) = (self.memory.tried[pump], self.memory.told[pump]);
+            if tried.tries == 0 {
+                continue;
+            }
+            let good = matches!(told, Outcome::Updated | Outcome::UpToDate) || holds_the_image(world, node_of(pump));
+            let charged = self.memory.tries_charged[pump];
+            let excuse = tried.excuse(now, told).filter(|_| !good && charged < 3);
+            if let Some(why) = excuse {
+                self.tried_pumps_end_updated_or_spent.leave_out(node_of(pump), why);
+                self.tried_pumps_end_updated_or_spent.n += 1;
+                continue;
+            }
+            self.tried_pumps_end_updated_or_spent.judge(now, good || charged >= 3, || {
+                format!("{} is heard and given up after {charged} of its three tries", node_of(pump))
+            });
+        }
+    }
+
+    /// At the end of the run no pump is left unsearched though it is heard and the CIOC has nothing else to do.
+    pub(super) fn finish_searched(&mut self, world: &World, now: SimTime) {
+        let busy = self.memory.campaign || self.memory.asked.is_some();
+        if busy || !self.memory.ever_searched || !ending::cioc_works(world, now) {
+            return;
+        }
+        for pump in 0..self.memory.tried.len() {
+            let tried = &self.memory.tried[pump];
+            let missed = matches!(self.memory.told[pump], Outcome::Missing | Outcome::Unknown) && tried.asides == 0;
+            let usable = is_offered(world) || version_of(world, node_of(pump)).is_some();
+            let wronged = missed && usable && !tried.asked && tried.is_heard(now, READ_WITHIN);
+            self.every_boot_searches
+                .forbid(now, !wronged, || format!("{} is heard and no search has read it", node_of(pump)));
+        }
+    }
+}

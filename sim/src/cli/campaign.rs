@@ -1,0 +1,390 @@
+//! `cooltwin campaign`: runs a campaign or a shard of one, keeps its rows as they come, and reports.
+//!
+//! While it runs, rows go to a hidden folder beside the output folder (`.NAME.partial`); `--resume` goes on from there.
+//! The output folder appears whole at the end, with the same bytes whether or not there was an interruption.
+
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::{IsTerminal, Write as _};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use reports::campaign::{
+    CampaignReport, Trial, campaign_figure_files, campaign_html, campaign_json, campaign_text, read_trials,
+    write_trials,
+};
+use reports::{Build, sha256};
+use serde::{Deserialize, Serialize};
+
+use super::output::{Folder, MARK, OutputError, Place};
+use super::run::{exit_code, identity};
+use super::{Disk, Style, Terminal, exit, files};
+use crate::campaign::engine::{Shard, run_trials};
+use crate::campaign::{Campaign, draw, file, load_campaign, summary, trial};
+use crate::scenario::{FileSource, LoadError};
+
+/// Raw data of the trials.
+pub(super) const TRIALS: &str = "trials.csv";
+/// What a shard says of itself.
+pub(super) const SHARD: &str = "shard.json";
+const REPORT: &str = "campaign.json";
+
+/// Arguments of `cooltwin campaign`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct CampaignArgs {
+    /// Campaign file.
+    #[arg(value_name = "FILE", required_unless_present = "explain")]
+    file: Option<PathBuf>,
+    /// Trials at a time; as many as there are processors where not given. It changes no result.
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
+    /// Folder for results, instead of one named by campaign and seed below ./cooltwin-out.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on with a campaign that was interrupted.
+    #[arg(long)]
+    resume: bool,
+    /// Run the I-th of N shares of the trials only; `cooltwin merge` puts them together.
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<Shard>,
+    /// Print campaign.json instead of the report.
+    #[arg(long)]
+    json: bool,
+    /// Print the scenario of this trial, from 1, and run nothing.
+    #[arg(long, value_name = "TRIAL", conflicts_with_all = ["resume", "shard", "json", "out"])]
+    show_trial: Option<u64>,
+    /// Print the fields of campaign files.
+    #[arg(long)]
+    explain: bool,
+    /// How problems are printed.
+    #[command(flatten)]
+    style: Style,
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    Shard::parse(text).ok_or_else(|| "a shard, for instance 2/8 for the second of eight".to_owned())
+}
+
+/// Which trials of which campaign rows are from: what must be equal for rows to belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Head {
+    /// Name and version of the format.
+    pub(super) schema: String,
+    /// Which share, from 1.
+    pub(super) shard: u32,
+    /// Of how many.
+    pub(super) of: u32,
+    /// SHA-256 of the campaign in canonical form.
+    pub(super) campaign: String,
+    /// Path of the campaign file.
+    pub(super) path: String,
+    /// The files that it was made from.
+    pub(super) files: Vec<Kept>,
+    /// Which program ran the trials.
+    pub(super) build: Build,
+}
+
+/// A file as it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kept {
+    /// As it was named.
+    pub(super) path: String,
+    /// Its text.
+    pub(super) text: String,
+}
+
+/// A finished shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Finished {
+    /// What it is a share of.
+    pub(super) head: Head,
+    /// Its trials.
+    pub(super) trials: u64,
+    /// SHA-256 of its trials.csv.
+    pub(super) trials_sha256: String,
+}
+
+pub(super) const HEAD_SCHEMA: &str = "cooltwin.shard/1";
+
+/// Files on disk, and what was read of them.
+#[derive(Default)]
+struct Reading {
+    kept: RefCell<Vec<Kept>>,
+}
+
+impl FileSource for Reading {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        let bytes = Disk.read(path)?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        self.kept.borrow_mut().push(Kept { path: path.display().to_string(), text });
+        Ok(bytes)
+    }
+}
+
+/// Runs the campaign that `arguments` name.
+pub(super) fn campaign(arguments: &CampaignArgs) -> ExitCode {
+    let terminal = Terminal::new(&arguments.style);
+    let Some(path) = arguments.file.as_deref().filter(|_| !arguments.explain) else {
+        return terminal.finish(&file::explain(), exit::PASS);
+    };
+    let reading = Reading::default();
+    let campaign = match load_campaign(&reading, path) {
+        Ok(campaign) => campaign,
+        Err(error) => return refused(&error, terminal).into(),
+    };
+    if let Some(number) = arguments.show_trial {
+        return show(&campaign, number, terminal);
+    }
+    let job = Job::new(arguments, &campaign, path, reading.kept.into_inner());
+    match job.run(arguments, terminal) {
+        Ok((text, code)) => terminal.finish(&text, code),
+        Err(error) => {
+            terminal.diagnostic(&format!("error: {error}\n"));
+            exit::USAGE.into()
+        }
+    }
+}
+
+pub(super) fn refused(error: &LoadError, terminal: Terminal) -> u8 {
+    files::print(error, terminal)
+}
+
+fn show(campaign: &Campaign, number: u64, terminal: Terminal) -> ExitCode {
+    let drawn = (1..=campaign.trials()).contains(&number).then(|| draw::draw(campaign, number - 1));
+    let scenario = drawn.map(|drawn| drawn.scenario);
+    match scenario {
+        Some(Ok(scenario)) => terminal.finish(&scenario.resolved_text(), exit::PASS),
+        Some(Err(why)) => {
+            terminal.diagnostic(&format!("error: trial {number} has no scenario: {why}\n"));
+            exit::INVALID.into()
+        }
+        None => {
+            terminal.diagnostic(&format!("error: the trials are 1 to {}\n", campaign.trials()));
+            exit::USAGE.into()
+        }
+    }
+}
+
+/// A campaign, or a share of it, to be run.
+struct Job<'a> {
+    campaign: &'a Campaign,
+    head: Head,
+    shard: Option<Shard>,
+    jobs: NonZero<usize>,
+    target: PathBuf,
+}
+
+impl<'a> Job<'a> {
+    fn new(arguments: &CampaignArgs, campaign: &'a Campaign, path: &Path, kept: Vec<Kept>) -> Self {
+        let shard = arguments.shard.unwrap_or(Shard::WHOLE);
+        let identity = identity();
+        let head = Head {
+            schema: HEAD_SCHEMA.to_owned(),
+            shard: shard.number,
+            of: shard.of,
+            campaign: campaign.sha256(),
+            path: path.display().to_string(),
+            files: kept,
+            build: Build { version: identity.version, commit: identity.commit, rustc: identity.rustc },
+        };
+        let own = || {
+            let folder = Path::new("cooltwin-out").join(&campaign.raw.name).join(campaign.raw.seed.to_string());
+            arguments
+                .shard
+                .map_or(folder.clone(), |shard| folder.join(format!("shard-{}-of-{}", shard.number, shard.of)))
+        };
+        let jobs =
+            arguments.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN);
+        Self { campaign, head, shard: arguments.shard, jobs, target: arguments.out.clone().unwrap_or_else(own) }
+    }
+
+    fn run(&self, arguments: &CampaignArgs, terminal: Terminal) -> Result<(String, u8), OutputError> {
+        let place = Place::check(&self.target)?;
+        let mut partial = Partial::open(&self.target, &self.head, self.campaign, arguments.resume)?;
+        let budgets = summary::columns(self.campaign);
+        let done = partial.rows.len();
+        let trials: Vec<u64> = self.shard.unwrap_or(Shard::WHOLE).trials(self.campaign).skip(done).collect();
+        let progress = Progress::new(&self.campaign.raw.name, done, trials.len(), terminal, arguments.json);
+        run_trials(self.campaign, &trials, self.jobs, &trial::plain, |rows| {
+            partial.keep(&budgets, rows)?;
+            progress.tell(partial.rows.len());
+            Ok::<(), OutputError>(())
+        })?;
+        progress.done();
+        let folder = place.draft()?;
+        let ended = if self.shard.is_some() {
+            self.finish_shard(&folder, &partial.rows)?
+        } else {
+            let report = write_campaign(&folder, self.campaign, &partial.rows)?;
+            let text = told(&report, &self.target, arguments.json, terminal);
+            (text, exit_code(report.verdict))
+        };
+        folder.commit()?;
+        partial.remove();
+        Ok(ended)
+    }
+
+    fn finish_shard(&self, folder: &Folder, rows: &[Trial]) -> Result<(String, u8), OutputError> {
+        let table = write_trials(&summary::columns(self.campaign), rows, true);
+        folder.write(TRIALS, &table)?;
+        let finished =
+            Finished { head: self.head.clone(), trials: rows.len() as u64, trials_sha256: sha256(table.as_bytes()) };
+        folder.write(SHARD, &(serde_json::to_string(&finished).map_err(|error| OutputError::text(&error))? + "\n"))?;
+        let failed = rows.iter().filter(|row| !row.success).count();
+        let text = format!(
+            "{}: shard {} of {}, {} trials, {failed} failed; no verdict before `cooltwin merge`\n{}\n",
+            self.campaign.raw.name,
+            self.head.shard,
+            self.head.of,
+            rows.len(),
+            self.target.display()
+        );
+        Ok((text, exit::PASS))
+    }
+}
+
+/// The report as the command prints it.
+pub(super) fn told(report: &CampaignReport, target: &Path, json: bool, terminal: Terminal) -> String {
+    if json {
+        return campaign_json(report) + "\n";
+    }
+    format!("{}results in {}\n", campaign_text(report, terminal.result_color()), target.display())
+}
+
+/// Writes everything that follows from the rows of a whole campaign.
+pub(super) fn write_campaign(
+    folder: &Folder,
+    campaign: &Campaign,
+    rows: &[Trial],
+) -> Result<CampaignReport, OutputError> {
+    let table = write_trials(&summary::columns(campaign), rows, true);
+    let control = summary::control(campaign, &trial::plain);
+    let report = summary::report(campaign, rows, &sha256(table.as_bytes()), control, &identity());
+    folder.write(TRIALS, &table)?;
+    folder.write(REPORT, &(campaign_json(&report) + "\n"))?;
+    folder.write("report.html", &campaign_html(&report))?;
+    for (file, text) in campaign_figure_files(&report) {
+        folder.write(&file, &text)?;
+    }
+    folder.write("campaign.ron", &campaign.resolved_text())?;
+    for (file, trial) in summary::scenarios_wanted(campaign, &report) {
+        if let Ok(scenario) = draw::draw(campaign, trial).scenario {
+            folder.write(&file, &scenario.resolved_text())?;
+        }
+    }
+    Ok(report)
+}
+
+/// Rows of a campaign that is not finished, on disk and here.
+struct Partial {
+    folder: PathBuf,
+    file: File,
+    rows: Vec<Trial>,
+}
+
+impl Partial {
+    /// Begins, or goes on with what is there. Rows of another campaign or program are refused, and so is throwing rows
+    /// away without a word.
+    fn open(target: &Path, head: &Head, campaign: &Campaign, resume: bool) -> Result<Self, OutputError> {
+        let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = target.with_file_name(format!(".{name}.partial"));
+        let said = folder.join(SHARD);
+        let wrong = |error: std::io::Error| OutputError::new(&folder, &error);
+        let own = serde_json::to_string(head).map_err(|error| OutputError::text(&error))?;
+        let mut rows = Vec::new();
+        if said.exists() {
+            if !resume {
+                let message = format!(
+                    "{} holds a campaign that was interrupted: go on with --resume, or remove that folder",
+                    folder.display()
+                );
+                return Err(OutputError::text(&message));
+            }
+            if fs::read_to_string(&said).map_err(wrong)? != own {
+                let message = format!("{} holds rows of another campaign, shard or program", folder.display());
+                return Err(OutputError::text(&message));
+            }
+            rows = kept_rows(&folder.join(TRIALS), head, campaign);
+        } else {
+            fs::create_dir_all(&folder).map_err(wrong)?;
+            fs::write(folder.join(MARK), "Rows of a campaign under way.\n").map_err(wrong)?;
+        }
+        // Whole rows only: the last one may have been cut off.
+        let table = write_trials(&summary::columns(campaign), &rows, true);
+        fs::write(folder.join(TRIALS), table).map_err(wrong)?;
+        fs::write(&said, own).map_err(wrong)?;
+        let file = File::options().append(true).open(folder.join(TRIALS)).map_err(wrong)?;
+        Ok(Self { folder, file, rows })
+    }
+
+    fn keep(&mut self, budgets: &[String], rows: &[Trial]) -> Result<(), OutputError> {
+        let text = write_trials(budgets, rows, false);
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.flush());
+        written.map_err(|error| OutputError::new(&self.folder, &error))?;
+        self.rows.extend_from_slice(rows);
+        Ok(())
+    }
+
+    /// The output folder stands: the rows are in it.
+    fn remove(self) {
+        // One that stays is refused or resumed by the next run; no result depends on it.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The whole rows of an interrupted campaign, as far as they are the first ones of its trials.
+fn kept_rows(path: &Path, head: &Head, campaign: &Campaign) -> Vec<Trial> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    let rows = read_trials(whole).map(|table| table.trials).unwrap_or_default();
+    let shard = Shard { number: head.shard, of: head.of };
+    let expected = shard.trials(campaign).zip(rows);
+    expected.take_while(|(trial, row)| row.number == trial + 1).map(|(_, row)| row).collect()
+}
+
+/// Tells how far a campaign is: a bar with rate and remaining time on a terminal, a line each tenth elsewhere.
+struct Progress {
+    bar: Option<ProgressBar>,
+    plain: Option<Terminal>,
+    name: String,
+    all: usize,
+    told: std::cell::Cell<usize>,
+}
+
+impl Progress {
+    fn new(name: &str, done: usize, left: usize, terminal: Terminal, quiet: bool) -> Self {
+        let on_terminal = std::io::stderr().is_terminal();
+        let all = done + left;
+        let bar = (on_terminal && !quiet).then(|| {
+            let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} trials, {per_sec}, {eta} left");
+            let bar = ProgressBar::new(all as u64).with_position(done as u64).with_prefix(name.to_owned());
+            bar.reset_eta();
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        let plain = (!on_terminal && !quiet).then_some(terminal);
+        Self { bar, plain, name: name.to_owned(), all, told: std::cell::Cell::new(done * 10 / all.max(1)) }
+    }
+
+    fn tell(&self, done: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done as u64);
+        }
+        let tenth = done * 10 / self.all.max(1);
+        if let Some(terminal) = self.plain.filter(|_| tenth > self.told.get()) {
+            terminal.diagnostic(&format!("{}: {done} of {} trials\n", self.name, self.all));
+            self.told.set(tenth);
+        }
+    }
+
+    fn done(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

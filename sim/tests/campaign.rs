@@ -1,0 +1,279 @@
+//! Campaigns: the same bytes from any number of threads, shards and interruptions; what is refused, and why.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{code, cooltwin, folder, json, output, stderr, stdout, text};
+use reports::campaign::{Class, campaign_from_json, read_trials};
+use reports::{Verdict, sha256};
+
+const TINY: &str = "tiny.ron";
+
+/// A folder with the tiny campaign in it.
+fn place(name: &str) -> PathBuf {
+    let place = folder(name);
+    for file in ["tiny.ron", "tiny-base.ron"] {
+        fs::copy(common::data("campaigns").join(file), place.join(file)).expect("test data can be copied");
+    }
+    place
+}
+
+/// The campaign of a folder, changed in one place.
+fn change(place: &Path, from: &str, to: &str) {
+    let file = place.join(TINY);
+    let before = text(&file);
+    let after = before.replace(from, to);
+    assert_ne!(before, after, "{from} stands there");
+    fs::write(file, after).expect("a written file");
+}
+
+/// Runs the campaign into `out`; the exit code.
+fn run(place: &Path, out: &str, more: &[&str]) -> Option<i32> {
+    let arguments: Vec<&str> = ["campaign", TINY, "--out", out].into_iter().chain(more.iter().copied()).collect();
+    let output = output(place, &arguments);
+    assert!(code(&output) != Some(70), "{}", stderr(&output));
+    code(&output)
+}
+
+/// Every file of a folder with its text, in order.
+fn files(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("below").display().to_string();
+                found.push((name, text(&path)));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn threads_shards_and_interruptions_do_not_change_a_byte() {
+    let place = place("campaign-bytes");
+    assert_eq!(run(&place, "one", &["--jobs", "1"]), Some(0));
+    assert_eq!(run(&place, "two", &["--jobs", "2"]), Some(0));
+    let whole = files(&place.join("one"));
+    assert_eq!(whole, files(&place.join("two")), "one thread and two");
+
+    for shard in ["1/3", "2/3", "3/3"] {
+        let out = format!("s{}", &shard[..1]);
+        assert_eq!(run(&place, &out, &["--shard", shard]), Some(0), "{shard}");
+    }
+    // The order in which they are named does not count.
+    let merged = output(&place, &["merge", "s3", "s1", "s2", "--out", "merged"]);
+    assert_eq!(code(&merged), Some(0), "{}", stderr(&merged));
+    assert_eq!(whole, files(&place.join("merged")), "one machine and three");
+
+    kill_in_the_middle(&place);
+    let refused = output(&place, &["campaign", TINY, "--out", "killed", "--jobs", "1"]);
+    assert_eq!(code(&refused), Some(2), "rows are not thrown away without a word");
+    assert!(stderr(&refused).contains("--resume"), "{}", stderr(&refused));
+    assert_eq!(run(&place, "killed", &["--jobs", "1", "--resume"]), Some(0));
+    assert_eq!(whole, files(&place.join("killed")), "whole and killed");
+    assert!(!place.join(".killed.partial").exists(), "what is finished leaves nothing half done");
+}
+
+/// Starts the campaign and kills it when some rows are there and not all.
+fn kill_in_the_middle(place: &Path) {
+    let mut child = cooltwin(place, &["campaign", TINY, "--out", "killed", "--jobs", "1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let rows = place.join(".killed.partial/trials.csv");
+    let count = || fs::read_to_string(&rows).map_or(0, |text| text.lines().count());
+    for _ in 0..6_000 {
+        if count() > 32 || child.try_wait().expect("a child").is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().expect("it still runs");
+    child.wait().expect("a child");
+    let kept = count();
+    assert!((33..=78).contains(&kept), "killed in the middle: {kept} lines");
+    assert!(!place.join("killed").exists(), "nothing stands there that looks finished");
+    // As if the last row had not been written to its end.
+    let cut = text(&rows);
+    fs::write(&rows, &cut[..cut.len() - 20]).expect("a written file");
+}
+
+#[test]
+fn a_missing_double_or_foreign_shard_is_refused_by_name() {
+    let place = place("campaign-shards");
+    for (shard, out) in [("1/2", "a"), ("2/2", "b"), ("1/2", "again")] {
+        assert_eq!(run(&place, out, &["--shard", shard]), Some(0));
+    }
+    change(&place, "seed: 11", "seed: 12");
+    assert_eq!(run(&place, "foreign", &["--shard", "2/2"]), Some(0));
+    let refused = |folders: &[&str], words: &[&str]| {
+        let arguments: Vec<&str> = ["merge", "--out", "merged"].into_iter().chain(folders.iter().copied()).collect();
+        let output = output(&place, &arguments);
+        assert_eq!(code(&output), Some(2), "{folders:?}: {}", stdout(&output));
+        for word in words {
+            assert!(stderr(&output).contains(word), "{folders:?}: {word} in {}", stderr(&output));
+        }
+        assert!(!place.join("merged").exists(), "{folders:?}");
+    };
+    refused(&["a"], &["missing", "2/2"]);
+    refused(&["a", "b", "again"], &["shard 1 of 2", "a", "again"]);
+    refused(&["a", "foreign"], &["foreign", "another campaign"]);
+    refused(&["a", "nowhere"], &["nowhere"]);
+    // A row that was changed afterwards, and one that was left out with the hash set right.
+    let table = text(&place.join("b/trials.csv"));
+    fs::write(place.join("b/trials.csv"), table.replace("tolerated", "masked")).expect("a written file");
+    refused(&["a", "b"], &["b", "trials.csv", "not the one that the shard wrote"]);
+    let short: String = table.lines().take(10).map(|line| format!("{line}\n")).collect();
+    fs::write(place.join("b/trials.csv"), &short).expect("a written file");
+    let said = text(&place.join("b/shard.json"));
+    let said = said.replace(&sha256(table.as_bytes()), &sha256(short.as_bytes()));
+    fs::write(place.join("b/shard.json"), said).expect("a written file");
+    refused(&["a", "b"], &["b does not hold the trials of shard 2"]);
+}
+
+#[test]
+fn the_report_follows_from_the_rows() {
+    let place = place("campaign-report");
+    assert_eq!(run(&place, "out", &[]), Some(0));
+    let report = campaign_from_json(&text(&place.join("out/campaign.json"))).expect("a report");
+    let table_text = text(&place.join("out/trials.csv"));
+    let table = read_trials(&table_text).expect("a table");
+    assert_eq!((report.verdict, report.control.verdict), (Verdict::Pass, Verdict::Pass));
+    assert_eq!(report.trials_sha256, sha256(table_text.as_bytes()));
+    assert_eq!(table.trials.len(), 78);
+    let failed = table.trials.iter().filter(|trial| !trial.success).count() as u64;
+    assert_eq!((report.executed, report.failures), (78, failed));
+    let classes: u64 = report.classes.iter().map(|count| count.trials).sum();
+    assert_eq!(classes, 78, "no trial is dropped");
+    let quiet = table.trials.iter().filter(|trial| trial.faults.is_empty());
+    assert!(quiet.clone().count() > 0 && quiet.clone().all(|trial| trial.class == Class::Undisturbed));
+    for fault in &report.faults {
+        assert!(fault.drawn > 5 && fault.acted > 0, "{fault:?}");
+    }
+    let retried = table.trials.iter().filter(|trial| trial.tries.len() == 2).count() as u64;
+    assert_eq!(report.tries_needed[1], retried);
+    assert!(retried > 0, "some cuts cost a try");
+    let update = report.times.iter().find(|values| values.budget == "pump-update").expect("the budget");
+    let worst = table.trials.iter().filter_map(|trial| trial.values[0]).max();
+    assert_eq!(update.worst, worst);
+    assert_eq!(update.histogram.counts.iter().sum::<u64>(), update.n);
+    // 78 values bound the median and nothing near the end.
+    assert!(update.bounds[0].value.is_some() && update.bounds[1].rank.is_none());
+    let replay = update.replay.as_ref().expect("the worst trial");
+    assert_eq!(replay.command, "cooltwin run worst/pump-update.ron");
+    repeats(&place, &report.times[0].replay.as_ref().expect("one").trial, worst.map(|value| value.to_string()));
+}
+
+/// The scenario that was written gives the row's fingerprint and value, and `--show-trial` prints the same scenario.
+fn repeats(place: &Path, trial: &u64, worst: Option<String>) {
+    let ran = output(place, &["run", "out/worst/pump-update.ron", "--json", "--out", "again"]);
+    let result = json(stdout(&ran));
+    let table = read_trials(&text(&place.join("out/trials.csv"))).expect("a table");
+    let row = table.trials.iter().find(|row| row.number == *trial).expect("the row");
+    assert_eq!(result["fingerprint"]["all"], row.fingerprint.as_str());
+    assert_eq!(result["scenario"]["sha256"], row.scenario.as_str());
+    assert_eq!(result["budgets"][0]["measured"].to_string(), worst.expect("a value"));
+    let shown = output(place, &["campaign", TINY, "--show-trial", &trial.to_string()]);
+    assert_eq!(stdout(&shown), text(&place.join("out/worst/pump-update.ron")));
+}
+
+#[test]
+fn more_failures_than_allowed_fail_the_campaign_and_the_worst_are_listed() {
+    let place = place("campaign-fails");
+    // Cut for good: the pump is dead in the end.
+    change(
+        &place,
+        "trigger: At(Range(\"6s\", \"13s\")), duration: Range(\"10ms\", \"1s\"),",
+        "trigger: At(Range(\"6s\", \"9s\")),",
+    );
+    assert_eq!(run(&place, "out", &[]), Some(1));
+    let report = campaign_from_json(&text(&place.join("out/campaign.json"))).expect("a report");
+    assert!(report.verdict == Verdict::Fail && report.failures > 4, "{}", report.sentence);
+    assert!(report.sentence.starts_with("does not stand"), "{}", report.sentence);
+    let first = report.failed.first().expect("a failed trial");
+    assert!(first.what.contains("claim:updated"), "{first:?}");
+    let scenario = first.command.strip_prefix("cooltwin run ").expect("a command");
+    assert_eq!(code(&output(&place, &["run", &format!("out/{scenario}"), "--out", "again"])), Some(1));
+}
+
+#[test]
+fn a_mix_that_never_acts_is_no_pass() {
+    let place = place("campaign-idle");
+    // Nothing is received by a pump without supply, and there is nothing else for this fault to act on.
+    change(&place, "often: Mean(\"0.5x\")", "often: Chance(\"0.1%\")");
+    assert_eq!(run(&place, "out", &[]), Some(5));
+    let report = campaign_from_json(&text(&place.join("out/campaign.json"))).expect("a report");
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+    assert!(report.notes[0].contains("noise never came"), "{:?}", report.notes);
+}
+
+#[test]
+fn what_is_wrong_with_a_campaign_file_is_told_with_its_place() {
+    let place = place("campaign-wrong");
+    let told = |from: &str, to: &str, words: &[&str]| {
+        let original = text(&place.join(TINY));
+        change(&place, from, to);
+        let output = output(&place, &["campaign", TINY, "--out", "out", "--message-format", "short"]);
+        assert_eq!(code(&output), Some(3), "{from} -> {to}: {}", stderr(&output));
+        for word in words {
+            assert!(stderr(&output).contains(word), "{from} -> {to}: {word} in {}", stderr(&output));
+        }
+        assert!(!place.join("out").exists() && !place.join(".out.partial").exists());
+        fs::write(place.join(TINY), original).expect("a written file");
+    };
+    told("swarm:", "swam:", &["tiny.ron:7:5", "S002", "did you mean `swarm`?"]);
+    told("trials: 78", "trials: 77", &["tiny.ron:5:20", "do not show 90% at 90% confidence", "at least 78"]);
+    told("base: \"tiny-base.ron\"", "base: \"gone.ron\"", &["tiny.ron:4:11", "cannot read the base"]);
+    told("PowerCut, place: Pump(1)", "PowerCut, place: Pump(3)", &["tiny.ron:9", "there is no pump 3"]);
+    told("PowerCut, place: Pump(1)", "PowerCut, plaze: Pump(1)", &["tiny.ron:10:29", "did you mean `place`?"]);
+    told("Range(6, 60)", "Range(60, 6)", &["tiny.ron:13", "60 is more than 6"]);
+    told("name: \"noise\"", "name: \"cut\"", &["stands here twice"]);
+    told("success: \"90%\"", "success: \"100%\"", &["no number of trials shows that nothing ever fails"]);
+    told(
+        "mix: [",
+        "strata: [(name: \"a\", weight: \"50%\", trials: 78, failures_allowed: 4, faults: [\"cat\"])], mix: [",
+        &["the weights make 50%", "did you mean `cut`?"],
+    );
+    fs::write(
+        place.join("tiny-base.ron"),
+        "(pumps: (count: 2), faults: [(kind: Reset, place: Cioc, trigger: At(\"1s\"))])",
+    )
+    .expect("a written file");
+    told("seed: 11", "seed: 13", &["has 2 pumps to update", "has faults of its own"]);
+}
+
+#[test]
+fn strata_are_tried_and_judged_by_themselves() {
+    let place = place("campaign-strata");
+    change(
+        &place,
+        "plan: (trials: 78, failures_allowed: 4, success: \"90%\", confidence: \"90%\")",
+        "plan: (trials: 76, failures_allowed: 0, success: \"90%\", confidence: \"90%\")",
+    );
+    change(
+        &place,
+        "mix: [",
+        "strata: [(name: \"quiet\", weight: \"80%\", trials: 46), (name: \"rough\", weight: \"20%\", trials: 30, faults: [\"cut\", \"noise\", \"drift\"])],
+    mix: [",
+    );
+    assert_eq!(run(&place, "out", &[]), Some(0));
+    let report = campaign_from_json(&text(&place.join("out/campaign.json"))).expect("a report");
+    let shares: Vec<(&str, u64)> = report.strata.iter().map(|part| (part.name.as_str(), part.trials)).collect();
+    assert_eq!(shares, [("quiet", 46), ("rough", 30)]);
+    let table = read_trials(&text(&place.join("out/trials.csv"))).expect("a table");
+    assert!(table.trials.iter().filter(|trial| trial.stratum == "quiet").all(|trial| trial.faults.is_empty()));
+    // By hand: 0.8 (1 - 0.05^(1/46)) + 0.2 (1 - 0.05^(1/30)) = 6.9446 %.
+    let bound = report.failure_upper.as_millionths();
+    assert!((6_944_000..6_945_000).contains(&bound), "{bound}");
+}

@@ -1,0 +1,100 @@
+//! The sample report of a campaign, and the shipped campaigns: the same bytes as this program makes today.
+//!
+//! `BLESS=1 cargo test -p cooltwin --test campaign_gallery` renews the sample. It carries a build identity of its own, so
+//! that it changes only when a result or its rendering does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use cooltwin::campaign::engine::run_trials;
+use cooltwin::campaign::trial::plain;
+use cooltwin::campaign::{Campaign, draw, load_campaign, summary};
+use cooltwin::run::Identity;
+use cooltwin::scenario::FileSource;
+use reports::campaign::{
+    CampaignReport, campaign_figure_files, campaign_html, campaign_json, campaign_text, write_trials,
+};
+use reports::{Verdict, sha256};
+
+const SAMPLE: &str = "scenarios/campaigns/sample.ron";
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace").to_owned()
+}
+
+/// Reads files by their names from the root of the repository, wherever the test runs.
+struct Root;
+
+impl FileSource for Root {
+    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+        fs::read(root().join(path)).map_err(|error| error.to_string())
+    }
+}
+
+fn load(path: &str) -> Campaign {
+    load_campaign(&Root, Path::new(path)).unwrap_or_else(|error| panic!("{path}: {error:?}"))
+}
+
+/// The report of the sample with its rows as a table.
+fn report(campaign: &Campaign) -> (CampaignReport, String) {
+    let trials: Vec<u64> = (0..campaign.trials()).collect();
+    let mut rows = Vec::new();
+    let jobs = NonZero::new(2).expect("two");
+    run_trials(campaign, &trials, jobs, &plain, |block| {
+        rows.extend_from_slice(block);
+        Ok::<(), ()>(())
+    })
+    .expect("nothing stops it");
+    let table = write_trials(&summary::columns(campaign), &rows, true);
+    let identity = Identity { version: "0.0.0".to_owned(), commit: "unknown".to_owned(), rustc: "unknown".to_owned() };
+    let control = summary::control(campaign, &plain);
+    (summary::report(campaign, &rows, &sha256(table.as_bytes()), control, &identity), table)
+}
+
+#[test]
+fn the_sample_of_a_campaign_is_current() {
+    let campaign = load(SAMPLE);
+    let (report, table) = report(&campaign);
+    assert_eq!(report.verdict, Verdict::Pass, "{}", campaign_text(&report, false));
+    let page = campaign_html(&report);
+    assert!(!page.contains("<script") && !page.contains("http://") && page.matches("<figure").count() >= 3);
+    let mut files: BTreeMap<String, String> = campaign_figure_files(&report).into_iter().collect();
+    files.insert("report.html".to_owned(), page);
+    files.insert("campaign.json".to_owned(), campaign_json(&report) + "\n");
+    files.insert("campaign.txt".to_owned(), campaign_text(&report, false));
+    files.insert("trials.csv".to_owned(), table);
+    let folder = root().join("reports/gallery/campaign");
+    for (name, text) in &files {
+        let path = folder.join(name);
+        if std::env::var_os("BLESS").is_some() {
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(&path, text).expect("a written sample");
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == *text, "{name} is not what this program makes: renew with BLESS=1");
+    }
+}
+
+#[test]
+fn the_shipped_campaigns_show_what_they_claim_and_draw_scenarios() {
+    for (file, trials) in [("pump-update", 4_742), ("smoke", 299), ("sample", 93)] {
+        let campaign = load(&format!("scenarios/campaigns/{file}.ron"));
+        assert_eq!((campaign.trials(), campaign.pump), (trials, Some(1)), "{file}");
+        let mut came = vec![0_u32; campaign.raw.mix.len()];
+        for trial in 0..trials.min(300) {
+            let drawn = draw::draw(&campaign, trial);
+            drawn.scenario.unwrap_or_else(|why| panic!("{file}, trial {trial}: {why}"));
+            drawn.faults.iter().for_each(|fault| came[*fault] += 1);
+        }
+        let rare = campaign.raw.mix.iter().zip(&came).filter(|(_, count)| **count == 0);
+        let rare: Vec<&str> = rare.map(|(mixed, _)| mixed.name.as_str()).collect();
+        assert!(rare.len() <= 1, "{file}: {rare:?} never came");
+    }
+    // CI's campaign is the large one with another plan.
+    assert_eq!(
+        load("scenarios/campaigns/smoke.ron").mix_sha256(),
+        load("scenarios/campaigns/pump-update.ron").mix_sha256()
+    );
+}
