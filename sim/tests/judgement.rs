@@ -805,7 +805,7 @@ fn the_last_campaign_too_must_return_to_automatic() {
     };
     let row = |report: &Report| report.budgets.iter().find(|row| row.id == "back-to-automatic").expect("it").verdict;
     assert_eq!(row(&report_of("")), RowVerdict::Pass);
-    let never = report_of(", (kind: Unplugged, place: Pump(1), trigger: At(\"112s\"))");
+    let never = report_of(", (kind: Unplugged, place: Pump(1), trigger: At(\"109s\"))");
     assert!(never.campaign.as_ref().is_some_and(|campaign| campaign.back_to_automatic_ms.is_none()));
     assert_eq!(row(&never), RowVerdict::Inconclusive, "an earlier campaign's return says nothing for the last one");
 }

@@ -325,8 +325,8 @@ fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
     }
 }
 
-/// Notes when all pumps that work are in automatic mode after the last try: every pump that is neither dead nor
-/// missing.
+/// Notes when all pumps that work are in automatic mode after the last try: every pump that is not dead, and not missing
+/// all the time. One that this run saw updated is a good pump, whatever is said of it later.
 fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestrator::Status>) {
     let Some(status) = status else { return };
     let mut measures = world.resource_mut::<Measures>();
@@ -337,10 +337,12 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
     }
     measures.returning_since = measures.timeline.last_try_end;
     // A good pump without supply is not in automatic mode.
-    let good = status
-        .pumps
-        .iter()
-        .filter(|pump| !matches!(pump.outcome, orchestrator::Outcome::Dead | orchestrator::Outcome::Missing));
+    let tries = |pump: &orchestrator::PumpStatus| &measures.timeline.pumps[pump.pump.index()].tries;
+    let good = status.pumps.iter().filter(|pump| match pump.outcome {
+        orchestrator::Outcome::Dead => false,
+        orchestrator::Outcome::Missing => tries(pump).iter().any(|one| one.outcome == timeline::TryEnd::Updated),
+        _ => true,
+    });
     let good: Vec<_> = good.map(|pump| measures.states[pump.pump.index()]).collect();
     let all = !good.is_empty() && good.iter().all(|(state, _)| *state == Some(PumpState::Automatic));
     if all && measures.back_to_automatic.is_none() {
