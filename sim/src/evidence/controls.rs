@@ -458,6 +458,8 @@ fn unread_pumps() -> bool {
     let missing = |asked: bool| {
         let mut bench = Bench::at(AFTER);
         bench.notice(Notice::Outcome { pump: number(2), outcome: orchestrator::Outcome::Missing });
+        // It falls silent first, so that what was asked before is forgotten.
+        bench.later(1_000).look();
         heard_for(&mut bench, 2, 1);
         if asked {
             bench.sent(0x702, &[0x03, 0x22, 0xF1, 0x95]);
