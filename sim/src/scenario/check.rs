@@ -438,7 +438,7 @@ impl Check<'_> {
             ActsOn::Gap => (matches!(fault.place, Place::Between(_)), "`Between(a: .., b: ..)`"),
         };
         if !fits {
-            let message = format!("a `{}` cannot act there: it acts on {where_to}", fault.kind.name());
+            let message = format!("`{}` cannot act there: it acts on {where_to}", fault.kind.name());
             let problem = self.problem(Code::ImpossibleFault, format!("{path}.place"), message, "wrong place");
             problem.help = Some("`cooltwin scenario explain faults.place` lists the places".to_owned());
             problem.roots = vec!["safety_units"];

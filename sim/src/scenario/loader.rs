@@ -308,7 +308,7 @@ fn report_one(mut problem: Problem, reader: &mut Reader) {
         problem.replacement = None;
     }
     let section = |root: &&'static str| root.split('.').next().unwrap_or_default();
-    let root = || problem.roots.iter().find_map(|root| reader.written(section(&root)));
+    let root = || problem.roots.iter().find_map(|root| reader.written(section(root)));
     let place = reader.place(&problem.path).or_else(root).cloned().unwrap_or(Place { source: 0, span: 0..0 });
     reader.report(diagnostic(problem, place));
 }
