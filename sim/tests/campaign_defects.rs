@@ -132,7 +132,7 @@ impl FileSource for Text {
 fn shrinks_to(runner: &Runner, faults: usize, kind: fn(&FaultKind) -> bool) -> (Shrunk, String) {
     let (before, shrunk) = found_and_shrunk(runner);
     let after = &shrunk.scenario;
-    assert!(before.faults.len() > 3 && after.faults.len() == faults, "{} -> {:?}", before.faults.len(), after.faults);
+    assert!(before.faults.len() > 3 && after.faults.len() == faults, "{} -> {:?}, {:?}", before.faults.len(), after.faults, shrunk.failure);
     assert!(after.faults.iter().all(|fault| kind(&fault.kind)), "{:?}", after.faults);
     assert!(after.pumps.count <= before.pumps.count);
     let text = readable(&shrunk);
