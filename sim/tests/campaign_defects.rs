@@ -23,7 +23,7 @@ use cooltwin::measure::Measures;
 use cooltwin::node::{NodeId, Nodes};
 use cooltwin::record::Record;
 use cooltwin::run::{Run, finish};
-use cooltwin::scenario::{FaultKind, FileSource, Scenario, load};
+use cooltwin::scenario::{FaultKind, FileSource, Place, RawScenario, Scenario, load};
 use cooltwin::twin::build;
 use reports::campaign::Class;
 
@@ -132,7 +132,13 @@ impl FileSource for Text {
 fn shrinks_to(runner: &Runner, faults: usize, kind: fn(&FaultKind) -> bool) -> (Shrunk, String) {
     let (before, shrunk) = found_and_shrunk(runner);
     let after = &shrunk.scenario;
-    assert!(before.faults.len() > 3 && after.faults.len() == faults, "{} -> {:?}", before.faults.len(), after.faults);
+    assert!(
+        before.faults.len() > 3 && after.faults.len() == faults,
+        "{} -> {:?}, {:?}",
+        before.faults.len(),
+        after.faults,
+        shrunk.failure
+    );
     assert!(after.faults.iter().all(|fault| kind(&fault.kind)), "{:?}", after.faults);
     assert!(after.pumps.count <= before.pumps.count);
     let text = readable(&shrunk);
@@ -153,10 +159,19 @@ fn a_flash_driver_that_gets_stuck_after_a_torn_write_shrinks_to_one_cut() {
 }
 
 #[test]
-fn a_fram_that_forgets_shrinks_to_one_cut_of_the_cioc() {
-    let (shrunk, _) = shrinks_to(&forgetful_fram, 1, |kind| *kind == FaultKind::PowerCut);
+fn a_fram_that_forgets_shrinks_to_one_cut_of_the_cioc_and_one_of_a_pump() {
+    let (shrunk, _) = shrinks_to(&forgetful_fram, 2, |kind| *kind == FaultKind::PowerCut);
     assert_eq!(shrunk.failure.class, Class::UndetectedDangerous);
-    assert!(shrunk.failure.rows.iter().any(|row| row == "check:log_tells_each_try"), "{:?}", shrunk.failure);
+    let rows = ["check:others_run_at_80_percent", "check:log_tells_each_try"];
+    assert_eq!(shrunk.failure.rows, rows);
+    // The CIOC's cut is the cause; without the pump's, one more row fails, which is not the same way any more.
+    let alone = |place: &Place| {
+        let faults = shrunk.scenario.faults.iter().filter(|fault| fault.place == *place).cloned().collect();
+        let scenario = RawScenario { faults, ..RawScenario::clone(&shrunk.scenario) }.check().expect("it makes sense");
+        shrink(&scenario, 1, &forgetful_fram).map(|shrunk| shrunk.failure.rows)
+    };
+    assert_eq!(alone(&Place::Pump(1)), None);
+    assert_eq!(alone(&Place::Cioc), Some([rows[0], rows[1], "check:status_is_live"].map(str::to_owned).to_vec()));
 }
 
 #[test]
