@@ -162,7 +162,7 @@ fn the_sample_of_a_bundle_is_current() {
 fn hold(sample: &str, folder: &Path, files: &BTreeMap<String, String>) {
     if std::env::var_os("BLESS").is_some() {
         if folder.exists() {
-            fs::remove_dir_all(&folder).expect("an old sample can be removed");
+            fs::remove_dir_all(folder).expect("an old sample can be removed");
         }
         for (name, text) in files {
             let path = folder.join(name);

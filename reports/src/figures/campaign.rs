@@ -129,14 +129,13 @@ fn marks(canvas: &mut Canvas, values: &Values, axis: &Axis) {
         }
     }
     lines.push((values.limit.as_millionths(), format!("limit {}", values.limit), Ink::Alarm));
-    let mut lane = 0;
-    for (value, words, ink) in lines.into_iter().filter(|(value, ..)| axis.holds(*value)) {
+    let lines = lines.into_iter().filter(|(value, ..)| axis.holds(*value));
+    for (lane, (value, words, ink)) in (0..).zip(lines) {
         let (x, y) = (axis.at(value), 14 + lane * 14);
         canvas.dashes((x, y + 6), (x, FOOT), ink);
         let anchor = if x > RIGHT - 160 { Anchor::End } else { Anchor::Start };
         let at = if x > RIGHT - 160 { x - 5 } else { x + 5 };
         canvas.text((at, y), words, Lettering::new(ink, anchor).small().bold());
-        lane += 1;
     }
 }
 

@@ -47,7 +47,7 @@ pub fn draw(campaign: &Campaign, trial: u64) -> Drawn {
             match mixed.fault.draw(&mut random) {
                 Ok(fault) => {
                     faults.push(index);
-                    scenario_faults.push(named(fault, &mixed.name, number as usize));
+                    scenario_faults.push(named(fault, &mixed.name, number));
                 }
                 Err(why) => wrong = Some(format!("{}: {why}", mixed.name)),
             }

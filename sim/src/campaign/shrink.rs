@@ -106,7 +106,9 @@ impl Shrinker<'_> {
             Self::fewer_faults,
         ];
         // Every step gets its turn.
-        steps.into_iter().fold(false, |helped, step| step(self) || helped)
+        // Each step is taken, whether or not one before it helped.
+        let helped: Vec<bool> = steps.into_iter().map(|step| step(self)).collect();
+        helped.contains(&true)
     }
 
     /// Runs a candidate and keeps it if it fails the same way.

@@ -114,6 +114,9 @@ fn quantity_of<Q: Quantity>(text: &str) -> Result<Q, String> {
         .map_err(|_| format!("this is no {}; write a number and a unit, for instance 20{example}", Q::WHAT))
 }
 
+/// A space of strikes and its name.
+type NamedSpace = (&'static str, Box<dyn Space>);
+
 impl SweepCommand {
     const fn common(&self) -> &Common {
         match self {
@@ -146,7 +149,7 @@ impl SweepCommand {
     }
 
     /// The spaces of the sweep, by name.
-    fn spaces(&self, base: &Loaded, survey: Survey) -> Result<Vec<(&'static str, Box<dyn Space>)>, Vec<Problem>> {
+    fn spaces(&self, base: &Loaded, survey: Survey) -> Result<Vec<NamedSpace>, Vec<Problem>> {
         let Common { pump, seed, .. } = *self.common();
         Ok(match *self {
             Self::PowerCut { outage, grid, twice, .. } => {

@@ -38,8 +38,11 @@ impl Outage {
 }
 
 const MOMENTS: [Moment; 3] = [Moment::Before, Moment::Middle, Moment::After];
+/// A word for a victim, and the place of a fault at it when pump so and so is updated.
+type Victim = (&'static str, fn(u8) -> Place);
+
 /// Who loses its power at a step of the protocol.
-const VICTIMS: [(&str, fn(u8) -> Place); 3] =
+const VICTIMS: [Victim; 3] =
     [("pump", |pump| Place::Pump(pump)), ("CIOC", |_| Place::Cioc), ("everybody", |_| Place::Supply)];
 
 /// Where one cut is.
