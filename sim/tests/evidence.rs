@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use common::{code, copy_data, folder, json, output, stderr, stdout, text};
+use common::{code, copy_data, folder, json, output, shipped, stderr, stdout, text};
 use cooltwin::checks::{END_IDS, IDS, REQUIREMENTS, Verification};
 use cooltwin::evidence::{links, named_tests};
 use reports::{Baseline, Scope, StatementKind, baseline, sha256};
@@ -266,6 +266,33 @@ fn an_untouched_bundle_is_verified() {
 }
 
 #[test]
+fn a_bundle_keeps_the_configurations_of_safety_units_even_two_of_one_name() {
+    let place = folder("evidence-configurations");
+    let configuration = fs::read_to_string(shipped("safety/cooling-watch.ron")).expect("a configuration");
+    for (folder, text) in [("one", configuration.clone()), ("two", format!("// The other copy.\n{configuration}"))] {
+        fs::create_dir_all(place.join("suite").join(folder)).expect("a folder");
+        fs::write(place.join("suite").join(folder).join("watch.ron"), text).expect("a configuration");
+    }
+    let unit = |folder: &str, node: &str| format!("(configuration: \"{folder}/watch.ron\", node: \"{node}\")");
+    let units = format!("[{}, {}]", unit("one", "hall"), unit("two", "roof"));
+    let suite = format!("(campaign: false, budgets: [], pumps: (count: 1), safety_units: {units}, end: At(\"2s\"))");
+    fs::write(place.join("suite/units.ron"), suite).expect("a scenario");
+
+    evidence(&place, "bundle");
+    let bundle = place.join("bundle");
+    let copies: Vec<String> = files(&bundle).into_iter().filter(|file| file.contains("/inputs/")).collect();
+    assert_eq!(copies, ["runs/units/1/inputs/2-watch.ron", "runs/units/1/inputs/watch.ron"]);
+    // The bundle stands alone: what it was made from is gone.
+    fs::remove_dir_all(place.join("suite")).expect("removed");
+    assert_found(&bundle, 0, &["VERIFIED", "1 of 1 runs held"]);
+
+    // A copy that was changed is found although the manifest fits.
+    replace(&bundle.join("runs/units/1/inputs/2-watch.ron"), "// The other copy.", "// Another one.");
+    forge_manifest(&bundle);
+    assert_found(&bundle, 1, &["run units, seed 1: its scenario cannot be run again"]);
+}
+
+#[test]
 fn a_tampered_record_is_named_even_with_a_manifest_that_fits() {
     let bundle = copy("evidence-tampered");
     let events = bundle.join("runs/small/1/events.jsonl");
@@ -407,14 +434,14 @@ fn every_id_that_a_check_budget_scenario_or_test_names_is_in_the_baseline() {
     }
     for link in links() {
         assert!(known(&link.requirement), "{link:?}");
-        assert!(common::shipped(&format!("{}.ron", link.scenario)).is_file(), "{link:?}");
+        assert!(shipped(&format!("{}.ron", link.scenario)).is_file(), "{link:?}");
     }
     for test in named_tests() {
         for id in &test.requirements {
             assert!(known(id), "{} names {id}", test.name);
         }
     }
-    for entry in fs::read_dir(common::shipped("")).expect("the scenarios") {
+    for entry in fs::read_dir(shipped("")).expect("the scenarios") {
         let path = entry.expect("an entry").path();
         if path.extension().is_some_and(|extension| extension == "ron") {
             for budget in &common::loaded(&path, &[]).scenario.budgets {
@@ -464,7 +491,7 @@ fn nothing_is_said_to_be_shown_elsewhere_that_a_row_shows() {
 /// Rows of the update document all have something; rows of the safety unit join as their checks appear.
 #[test]
 fn every_update_requirement_in_scope_has_a_row_a_scenario_or_a_statement() {
-    let budgets = common::loaded(&common::shipped("base.ron"), &[]).scenario.budgets.clone();
+    let budgets = common::loaded(&shipped("base.ron"), &[]).scenario.budgets.clone();
     for row in baseline().requirements.iter().filter(|row| row.scope == Scope::In && row.id.starts_with("PFU")) {
         let id = row.id.as_str();
         let checked = IDS.iter().chain(END_IDS).any(|(_, ids)| ids.contains(&id));

@@ -333,14 +333,14 @@ fn write_run(
         writing.write(&format!("{folder}/events.jsonl"), events)?;
     }
     // The scenario is whole in the result; other files that it names are not.
-    for input in loaded.inputs.iter().filter(|input| !input.path.ends_with(".ron")) {
+    for input in loaded.named() {
         let path = Path::new(&input.path);
         let bytes = std::fs::read(path)
             .map_err(|error| OutputError::text(&format!("cannot read {}: {error}", path.display())))?;
         if sha256(&bytes) != input.sha256 {
             return Err(OutputError::text(&format!("{} was changed while it was in use", path.display())));
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = super::stored::copy_name(report.inputs.iter().map(|one| one.path.as_str()), &input.path);
         writing.write(&format!("{folder}/inputs/{name}"), &bytes)?;
     }
     Ok(())

@@ -82,12 +82,28 @@ impl FileSource for Inside<'_> {
         if path == self.scenario() {
             return Ok(self.told.scenario.resolved.clone().into_bytes());
         }
-        // What the scenario names may have stood beside a file that it extended: the result tells where it was.
-        let same_name = |input: &&reports::Input| Path::new(&input.path).file_name() == path.file_name();
-        let input = self.told.inputs.iter().find(same_name).ok_or("the result names no file for it")?;
-        let path = Path::new(&input.path);
-        let copy = self.copies.and_then(|folder| Some(folder.join(path.file_name()?)));
-        let bytes = Disk.read(copy.as_deref().unwrap_or(path))?;
+        // What the scenario names may have stood beside a file that it extended: the result tells where it was. Of files
+        // with one name that is the one whose folders agree best.
+        let agreeing = |input: &&reports::Input| shared_tail(Path::new(&input.path), path);
+        let input = self.told.inputs.iter().skip(1).max_by_key(agreeing).filter(|input| agreeing(input) > 0);
+        let input = input.ok_or("the result names no file for it")?;
+        let name = || copy_name(self.told.inputs.iter().map(|one| one.path.as_str()), &input.path);
+        let copy = self.copies.map(|folder| folder.join(name()));
+        let bytes = Disk.read(copy.as_deref().unwrap_or(Path::new(&input.path)))?;
         if sha256(&bytes) == input.sha256 { Ok(bytes) } else { Err("it is not the file of the run".to_owned()) }
     }
+}
+
+/// How many parts of two paths agree, counted from their ends.
+fn shared_tail(one: &Path, other: &Path) -> usize {
+    one.components().rev().zip(other.components().rev()).take_while(|(one, other)| one == other).count()
+}
+
+/// The name of a copy of the file at `path`: its own, with a number before it where an earlier one of the run's `inputs`
+/// has that name already.
+pub(super) fn copy_name<'a>(inputs: impl Iterator<Item = &'a str>, path: &str) -> String {
+    let name = |path: &str| Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let own = name(path);
+    let earlier = inputs.take_while(|one| *one != path).filter(|one| name(one) == own).count();
+    if earlier == 0 { own } else { format!("{}-{own}", earlier + 1) }
 }

@@ -68,6 +68,8 @@ pub struct Loaded {
     pub image: Option<Vec<u8>>,
     /// What is probably not meant and yet no error.
     pub warnings: Vec<Diagnostic>,
+    /// How many of the inputs are scenario files.
+    chain: usize,
     sources: Vec<Source>,
     reader: Reader,
 }
@@ -81,10 +83,18 @@ impl Loaded {
             overrides: Vec::new(),
             inputs: Vec::new(),
             image: None,
+            chain: 0,
             sources: Vec::new(),
             reader: Reader::default(),
             warnings: Vec::new(),
         }
+    }
+
+    /// The files that the scenario names, in the order of [`Loaded::inputs`]: image, log, configurations. Their content
+    /// is not part of the resolved scenario.
+    #[must_use]
+    pub fn named(&self) -> &[Input] {
+        self.inputs.get(self.chain..).unwrap_or_default()
     }
 
     /// The warnings with the texts they are about.
@@ -159,6 +169,7 @@ pub(crate) const LOADER_FIELDS: [Field; 2] = [
 /// The file cannot be read, or the scenario is wrong; then with all that is wrong.
 pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result<Loaded, LoadError> {
     let Chain { sources, paths, mut inputs, diagnostics } = Chain::new(files, path)?;
+    let chain = inputs.len();
     let mut texts = Texts { name: stem(path), files: sources.len(), sources };
     let count = overrides.len();
     let arguments = overrides.iter().enumerate();
@@ -178,6 +189,7 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
         inputs,
         image,
         warnings,
+        chain,
         sources,
         reader,
     })
