@@ -340,7 +340,7 @@ fn set_wiring(world: &mut World, context: &mut Context<'_>, kind: &FaultKind, bi
 }
 
 /// The bits that a fault of the wiring sets in its mask of the medium.
-fn wired(injection: &Injection) -> u32 {
+pub(super) fn wired(injection: &Injection) -> u32 {
     let nodes = mask(injection);
     match injection.fault.kind {
         FaultKind::OpenBus => injection.nodes.first().map_or(0, |node| node.bit()),
@@ -673,7 +673,10 @@ pub(super) fn proof(
             slow_attention(world, now, injection, later.by)
         }
         (FaultKind::Babbling(babble), Record::Bus(BusRecord::Frame { frame, sender, .. }))
-            if injection.active > 0 && at(sender) && frame.id() == babble.id.id() =>
+            if injection.active > 0
+                && at(sender)
+                && frame.id() == babble.id.id()
+                && bus::controller(world, *sender).babbled_at(now) =>
         {
             Some(format!("{sender} sends {:#05x} back to back", protocol::frame::raw_id(frame.id())))
         }

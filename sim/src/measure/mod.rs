@@ -280,6 +280,21 @@ impl Measures {
     }
 }
 
+/// Whether the last campaign that the log of the CIOC tells of is over there, and if so, whether with errors: what stands
+/// in the FRAM where a loss of power has kept the notice back.
+pub(crate) fn campaign_end_in_log(world: &World) -> Option<bool> {
+    use orchestrator::Event as LogEvent;
+    let host = world.get::<CiocHost>(world.resource::<Nodes>().entity(NodeId::CIOC))?;
+    let entries = orchestrator::Orchestrator::log(&host.fram);
+    let last = entries.filter_map(|entry| match entry.event {
+        LogEvent::CampaignStarted | LogEvent::CampaignResumed => Some(None),
+        LogEvent::CampaignFinished => Some(Some(false)),
+        LogEvent::CampaignFinishedWithErrors | LogEvent::CampaignAbandoned => Some(Some(true)),
+        _ => None,
+    });
+    last.last().flatten()
+}
+
 /// Whether a record is a transition, as opposed to a single frame, a flash operation or a curve's point.
 fn is_transition(record: &Record) -> bool {
     !matches!(
@@ -309,7 +324,19 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
             draw_curves(world, time, record);
         }
         world.resource_mut::<Measures>().see(time, record);
+        if matches!(record, Record::Orchestrator(OrchestratorRecord::Started)) {
+            take_a_lost_end(world, time);
+        }
     });
+}
+
+/// A campaign whose end stands in the log, and of which no notice came, is over with the next start of the CIOC.
+fn take_a_lost_end(world: &mut World, now: SimTime) {
+    let end = campaign_end_in_log(world);
+    let timeline = &mut world.resource_mut::<Measures>().timeline;
+    if timeline.started.is_some() && timeline.finished.is_none() {
+        timeline.finished = end.map(|errors| (now, errors));
+    }
 }
 
 /// Adds a point to the curves of what a record may have changed.
