@@ -935,10 +935,6 @@ fn a_fault_that_never_acted_has_a_hint() {
         hint("(kind: Hang, place: Pump(1), trigger: Frame(id: 0x7FF), duration: \"1s\")"),
         "its trigger was never reached"
     );
-    assert_eq!(
-        hint("(kind: Reset, place: Pump(1), trigger: At(\"1h\"))"),
-        "its time, 3600000.000000 ms, is after the end of the run at 9000.000000 ms"
-    );
     let cut = "(kind: PowerCut, place: Pump(2), trigger: At(\"2s\"))";
     assert_eq!(
         hint(&format!("{cut}, (kind: Hang, place: Pump(2), trigger: At(\"4s\"), duration: \"1s\")")),
@@ -964,4 +960,31 @@ fn an_image_file_that_no_pump_takes_is_told_with_its_reason() {
     let row = report.budget("pump-update").expect("the budget");
     let why = "no pump takes the image: it does not begin with a CPFW header";
     assert_eq!((row.verdict, row.r#where.as_deref()), (RowVerdict::Inconclusive, Some(why)));
+}
+
+#[test]
+fn a_request_that_a_stuck_bus_kept_waiting_counts_from_its_begin_on() {
+    let loaded = loaded_of(
+        3,
+        "end: At(\"150s\"), faults: [(kind: StuckDominant, place: Bus,
+            trigger: When(pump: 2, attempt: 1, phase: EnterBootloader), duration: \"5s\")]",
+    );
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let report = run::report(&loaded, &run, &identity());
+    let row = check(&report, "bus_confirms_update_times");
+    assert_eq!((row.verdict, report.injections[0].activations > 0), (RowVerdict::Pass, true), "{}", row.detail);
+}
+
+#[test]
+fn a_pump_that_is_taken_back_raises_the_time_left_with_a_cause() {
+    let loaded = loaded_of(
+        3,
+        "end: At(\"150s\"), faults: [(kind: Hang, place: Pump(1),
+            trigger: When(pump: 1, attempt: 1, phase: Transfer), duration: \"20s\")]",
+    );
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let report = run::report(&loaded, &run, &identity());
+    assert!(report.pumps[0].attempts > 1, "it is tried again: {:?}", report.pumps[0]);
+    let row = check(&report, "progress_is_true");
+    assert_eq!(row.verdict, RowVerdict::Pass, "{}", row.detail);
 }

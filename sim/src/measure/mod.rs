@@ -378,6 +378,19 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
     }
 }
 
+/// Notes since when the request for the programming session waits in the CIOC's controller, where a bus that is stuck
+/// keeps it there: it may be given up and never be seen on the bus, and the try counts from it.
+fn look_for_requests(world: &mut World) {
+    world.resource_scope(|world, mut measures: bevy_ecs::prelude::Mut<'_, Measures>| {
+        let Some(pump) = measures.timeline.open_try() else { return };
+        let Some(id) = u16::try_from(0x701 + pump).ok().and_then(embedded_can::StandardId::new) else { return };
+        if measures.seen_on_bus[pump].asked.is_none() {
+            let waits = crate::bus::controller(world, NodeId::CIOC).waits_since(id.into());
+            measures.seen_on_bus[pump].asked = waits;
+        }
+    });
+}
+
 /// Flow and temperature are judged from here on; booting and running up takes less.
 pub(crate) const START_UP: SimTime = SimTime::from_nanos(10_000_000_000);
 
@@ -390,6 +403,7 @@ pub(crate) fn look(world: &mut World, context: &mut Context<'_>) {
     }
     let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
     let status = world.get::<CiocHost>(cioc).and_then(CiocHost::firmware).map(orchestrator::Orchestrator::status);
+    look_for_requests(world);
     let activity = status.as_ref().map(|status| status.activity);
     look_for_automatic(world, now, status.as_ref());
     let mut measures = world.resource_mut::<Measures>();

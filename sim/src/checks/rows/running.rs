@@ -179,12 +179,12 @@ impl Checks {
                 continue;
             }
             let running = &self.memory.running[pump];
-            if let Some(why) = running.is_excused(now) {
-                self.others_run_at_80_percent.leave_out(node, why);
-                continue;
-            }
             // One that does not hear the CIOC comes to this speed by its fail-safe mode: a second later, then its ramp.
             if now.since(running.asked_since) < SETTLING {
+                continue;
+            }
+            if let Some(why) = running.is_excused(now) {
+                self.others_run_at_80_percent.leave_out(node, why);
                 continue;
             }
             let speed = i32::from(plant::speed(world, node).get());
