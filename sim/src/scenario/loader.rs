@@ -490,7 +490,7 @@ fn not_utf8(error: &std::str::Utf8Error, bytes: &[u8], place: Place) -> Diagnost
 }
 
 /// `name` as seen from the folder of `path`, without `.` and with `..` taken out where it can be.
-fn beside(path: &Path, name: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, name: &str) -> PathBuf {
     let mut out = PathBuf::new();
     for part in folder_of(path).join(name).components() {
         match part {
