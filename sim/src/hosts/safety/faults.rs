@@ -12,8 +12,8 @@ use super::pins::Wiring;
 use super::unit::{Repeater, Unit};
 use super::{Units, show_devices, unit_of};
 use crate::event::Context;
-use crate::node::NodeId;
 use crate::kernel::stream;
+use crate::node::NodeId;
 use crate::scenario::{
     AdcError, AdcHit, AdcInput, C2cHit, CanRepeat, CellDefect, ContactHit, RamCell, SafetyFault, WireDefect, WireHit,
 };
@@ -76,13 +76,7 @@ fn index(cpu: u8) -> usize {
     usize::from(cpu == 2)
 }
 
-fn begin_at(
-    unit: &mut Unit,
-    context: &mut Context<'_>,
-    number: u16,
-    kind: &SafetyFault,
-    how: &How,
-) -> Option<String> {
+fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &SafetyFault, how: &How) -> Option<String> {
     match kind {
         SafetyFault::C2cLost(hit) => begin_line(unit, number, hit, true),
         SafetyFault::C2cCorrupted(hit) => begin_line(unit, number, hit, false),
