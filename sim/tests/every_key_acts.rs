@@ -676,7 +676,7 @@ const JUDGED: &[Group] = &[
             "MainTransistor(conducts: false)",
             "Rail(cpu: 1, to: \"3V\")",
             "Rail(cpu: 2, to: \"3V\")",
-            "Adc(cpu: 1, channel: Rail, error: Noise(\"1V\"))",
+            "Adc(cpu: 1, channel: SioPower, error: Noise(\"5V\"))",
             "TickSlip(cpu: 1)",
             "TickSlip(cpu: 2)",
             "C2cForged(from: 1, field: Mode)",

@@ -434,7 +434,7 @@ fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Byt
     for entity in world.resource::<Units>().entities.clone() {
         let Some(mut unit) = world.get_mut::<Unit>(entity).filter(|unit| unit.index != from) else { continue };
         for one in &arriving {
-            unit.hear(one.clone(), one.what == *packet);
+            unit.hear(context.now, one.clone(), one.what == *packet);
         }
     }
 }

@@ -584,12 +584,12 @@ impl Unit {
     }
 
     /// A radio packet comes to it; `sound` if it is as it was sent. Late ones stand behind those that come before them.
-    pub fn hear(&mut self, packet: Arriving<Bytes>, sound: bool) {
+    pub fn hear(&mut self, now: SimTime, packet: Arriving<Bytes>, sound: bool) {
         if self.cores[0].firmware.is_none() {
             return;
         }
         if sound {
-            self.watch.heard(packet.at);
+            self.watch.will_hear(now, packet.at);
         }
         let queue = &mut self.cores[0].radio;
         let place = queue.partition_point(|one| one.at <= packet.at);
