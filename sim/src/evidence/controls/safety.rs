@@ -122,10 +122,10 @@ const CONTROLS: &[Control] = &[
     },
     Control {
         row: "safety-combined-io",
-        shown: "a CPU at half its speed, which reads the pin half as often",
+        shown: "a CPU at seven tenths of its speed, which reads the pin more seldom",
         run: PLAIN,
         broken: Broken::Faults(
-            "(kind: Safety(Clock(cpu: 1, by: \"-500000ppm\")), place: Node(\"hall\"), trigger: At(\"2s\"))",
+            "(kind: Safety(Clock(cpu: 1, by: \"-300000ppm\")), place: Node(\"hall\"), trigger: At(\"2s\"))",
         ),
     },
     Control {
