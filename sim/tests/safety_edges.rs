@@ -83,7 +83,7 @@ fn memories_become_zero_with_the_time_out_whatever_it_is() {
     ];
     for (timeout_ms, period_ms, packets, below, above) in borders {
         let silence = |later_ms| Silence { timeout_ms, period_ms, packets, later_ms };
-        let kinds: &[&str] = if packets == 0 { &["RadioLost"] } else { &["RadioLost", "RadioCorrupted"] };
+        let kinds: &[&str] = if packets == 1 { &["RadioLost", "RadioCorrupted"] } else { &["RadioLost"] };
         for kind in kinds {
             let place = format!("{timeout_ms} ms, {packets} packets, {kind}");
             if let Some(below) = below {
