@@ -1,12 +1,8 @@
-//! Must-fail controls: each check is shown what breaks it, and must go red.
+//! Controls of the checks and budgets of an update: falsified records, and scenarios that break a row.
 //!
-//! A check that cannot fail proves nothing. Each control runs a healthy twin to some instant, sees that the check holds
-//! there, then shows it one falsified record, or tampers with the twin's truth, and expects that very check to be broken.
-//! They are part of the program, so that every evidence bundle tries them anew.
+//! A *bench* is a healthy twin at some instant with its checks taken out, so that they can be shown records.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-
+use super::{loaded, report_of, row_verdict, tried_one};
 use crate::bus::{Bus, BusRecord};
 use crate::checks::{Checks, Row, Truth};
 use crate::event::Twin;
@@ -17,8 +13,7 @@ use crate::kernel::{SimTime, Span};
 use crate::measure::Measures;
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
-use crate::run::{self, Identity};
-use crate::scenario::{FileSource, Scenario, load};
+use crate::scenario::Scenario;
 use crate::twin;
 use bevy_ecs::prelude::World;
 use embedded_can::StandardId;
@@ -29,15 +24,7 @@ use protocol::ids::PumpNumber;
 use pump::FlashCommand;
 use reports::RowVerdict;
 
-struct Text(&'static str);
-
-impl FileSource for Text {
-    fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
-        Ok(self.0.as_bytes().to_vec())
-    }
-}
-
-const SMALL: &str = "(pumps: (count: 2), package: (image: (length: \"8KiB\")))";
+pub(super) const SMALL: &str = "(pumps: (count: 2), package: (image: (length: \"8KiB\")))";
 
 /// A twin that has run for some time, with its checks taken out so that they can be shown records.
 struct Bench {
@@ -46,8 +33,8 @@ struct Bench {
     now: SimTime,
 }
 
-fn scenario(text: &'static str) -> Scenario {
-    load(&Text(text), Path::new("control.ron"), &[]).unwrap_or_else(|_| panic!("{text} loads")).scenario
+fn scenario(text: &str) -> Scenario {
+    loaded(text).scenario
 }
 
 fn number(pump: u8) -> PumpNumber {
@@ -819,39 +806,15 @@ const BUDGET_CONTROLS: &[RunControl] = &[
     ),
 ];
 
-/// The report of a run.
-fn report_of(text: &'static str) -> reports::Report {
-    let loaded = load(&Text(text), Path::new("control.ron"), &[]).unwrap_or_else(|_| panic!("{text} loads"));
-    let run = run::run(&loaded.scenario, None, |_| {});
-    run::report(&loaded, &run, &Identity::default())
-}
-
-/// The verdict of a check or budget.
-fn row_verdict(report: &reports::Report, id: &str) -> Option<RowVerdict> {
-    let checks = report.checks.iter().map(|row| (&row.id, row.verdict));
-    let mut rows = checks.chain(report.budgets.iter().map(|row| (&row.id, row.verdict)));
-    rows.find(|(known, _)| *known == id).map(|(_, verdict)| verdict)
-}
-
-/// Tries every control; each says whether its row went red.
-#[must_use]
-pub fn tried() -> Vec<reports::Control> {
+/// Tries the controls of an update.
+pub(super) fn tried() -> impl Iterator<Item = reports::Control> {
     let shown = CONTROLS.iter().map(|(row, shown, control)| tried_one(row, shown, *control));
     let run = END_CONTROLS.iter().chain(BUDGET_CONTROLS);
     let run = run.map(|(row, shown, texts, wanted)| {
         let goes_red = || texts.iter().all(|text| row_verdict(&report_of(text), row) == Some(*wanted));
         tried_one(row, shown, goes_red)
     });
-    shown.chain(run).collect()
-}
-
-fn tried_one(row: &str, shown: &str, goes_red: impl FnOnce() -> bool) -> reports::Control {
-    let (red, why) = match catch_unwind(AssertUnwindSafe(goes_red)) {
-        Ok(true) => (true, String::new()),
-        Ok(false) => (false, "it did not go red".to_owned()),
-        Err(panic) => (false, format!("it could not be tried: {}", crate::hosts::panic_text(&*panic))),
-    };
-    reports::Control { row: row.to_owned(), shown: shown.to_owned(), red, why }
+    shown.chain(run)
 }
 
 #[cfg(test)]
@@ -859,31 +822,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use crate::checks::{END_IDS, IDS};
+    use crate::run;
     use reports::Verdict;
 
     use super::*;
-
-    #[test]
-    fn every_row_of_a_plain_run_has_a_control_that_goes_red() {
-        let tried = tried();
-        for control in &tried {
-            assert!(control.red, "{}: {}", control.row, control.why);
-        }
-        let plain = report_of(SMALL);
-        let judged = plain.budgets.iter().filter(|row| row.verdict != RowVerdict::Info).map(|row| &row.id);
-        for id in plain.checks.iter().map(|row| &row.id).chain(judged) {
-            assert!(tried.iter().any(|control| control.row == *id), "{id} has no control");
-            assert_ne!(row_verdict(&plain, id), Some(RowVerdict::Fail), "{id}");
-        }
-    }
-
-    #[test]
-    fn a_control_that_does_not_go_red_or_cannot_be_tried_is_told() {
-        let green = tried_one("row", "nothing", || false);
-        assert_eq!((green.red, green.why.as_str()), (false, "it did not go red"));
-        let broken = tried_one("row", "nothing", || panic!("no such pump"));
-        assert_eq!((broken.red, broken.why.as_str()), (false, "it could not be tried: no such pump"));
-    }
 
     /// Ids and verdicts of all checks in the report of a run, and the verdict of the run.
     fn judged(text: &'static str) -> (BTreeMap<String, RowVerdict>, Verdict) {
