@@ -20,7 +20,7 @@ use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
-use crate::scenario::{End, Scenario};
+use crate::scenario::{End, GivenNames, Scenario};
 use crate::{plant, power};
 
 use journal::Journal;
@@ -120,7 +120,7 @@ impl Measures {
             flow: Curve::default(),
             coolant: Curve::default(),
             load: Curve::default(),
-            journal: Journal::default(),
+            journal: Journal::new(GivenNames::of(scenario)),
             links: vec![LinkHistory::default(); NodeId::MOST],
             states: vec![(None, SimTime::ZERO); pumps],
             fail_safe: vec![false; pumps],
