@@ -78,7 +78,7 @@ struct Unit {
     radio: Vec<Bytes>,
     can: Vec<CanReceived>,
     can_sent: Vec<u16>,
-    /// Whether a comparator of each CPU would show it.
+    /// The supply in counts of each CPU.
     supply: [u16; 2],
 }
 
