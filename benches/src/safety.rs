@@ -1,8 +1,8 @@
 //! The safety units of a run with next to nothing around their firmware: the floor of what units cost.
 //!
 //! Both CPUs of every unit step once a millisecond, as in the twin, on plain structs: ideal wires and contacts, packets that
-//! come in the next tick, no events, no clocks that differ, no faults, no measures. Inputs show what the scenario's devices show,
-//! so that the units become normal, link over radio and CAN, and switch their relays on when the button is pressed.
+//! come in the next tick, no events, no clocks that differ, no faults, no measures. Inputs show what the scenario's devices show.
+//! Both CPUs of all units are in normal mode at the end; what their logic wants is not held against the twin's.
 
 use cooltwin::hosts::safety::memory::{Contents, Flash};
 use cooltwin::safety::binary::Section;
@@ -12,7 +12,7 @@ use safety_common::io::{
     AnalogCounts, BootInputs, Bytes, C2cReceived, CanReceived, Levels, Mode, RamPort, ResetCause, Retained, TickInputs,
     TickOutputs,
 };
-use safety_common::signal::{OSSD_PERIOD_TICKS, OSSD_SLOT, OSSD_SLOTS, Signal};
+use safety_common::signal::{OSSD_PERIOD_TICKS, OSSD_SLOT, OSSD_SLOTS, OSSD_STAGGER_TICKS, Signal};
 use safety_common::{ADC_REFERENCE_MV, DIVIDER_PPM, PINS, RAIL_DIVIDER_PPM};
 use safety_cpu1::Cpu1;
 use safety_cpu2::Cpu2;
@@ -51,6 +51,8 @@ struct Source {
     off: Signal,
     is_on: bool,
     other: Option<(u32, u32)>,
+    /// Test pulses of different pins come in different ticks.
+    phase: u32,
 }
 
 impl Source {
@@ -58,7 +60,9 @@ impl Source {
         let other = self.other.is_some_and(|(from, to)| (from..to).contains(&tick));
         match if self.is_on == other { self.off } else { self.on } {
             Signal::High => u16::MAX,
-            Signal::Ossd if tick.is_multiple_of(OSSD_PERIOD_TICKS) => !(((1 << OSSD_SLOTS) - 1) << OSSD_SLOT),
+            Signal::Ossd if (tick + self.phase).is_multiple_of(OSSD_PERIOD_TICKS) => {
+                !(((1 << OSSD_SLOTS) - 1) << OSSD_SLOT)
+            }
             Signal::Ossd => u16::MAX,
             _ => 0,
         }
@@ -179,7 +183,8 @@ fn sources(setup: &SafetyUnit, section: &Section, names: &[String]) -> [Option<S
             let differs = (one.to == InputState::On) != is_on;
             differs.then(|| (ms(from), ms(from + one.duration.map_or(u64::MAX / 2, |span| span.as_nanos()))))
         });
-        Some(Source { on: own.on, off: own.off, is_on, other })
+        let phase = pin as u32 * OSSD_STAGGER_TICKS;
+        Some(Source { on: own.on, off: own.off, is_on, other, phase })
     })
 }
 
@@ -188,8 +193,8 @@ pub struct Floor {
     units: Vec<Unit>,
 }
 
-/// What the units came to: by unit, the modes of both CPUs, and the relays of which both want their contact closed.
-pub type UnitsOutcome = Vec<([Mode; 2], u8)>;
+/// What the units came to: the modes of both CPUs of each.
+pub type UnitsOutcome = Vec<[Mode; 2]>;
 
 impl Floor {
     /// The units, before their first tick.
@@ -206,8 +211,7 @@ impl Floor {
             }
             self.exchange(tick);
         }
-        let relays = |unit: &Unit| unit.outs[0].relays & unit.outs[1].relays;
-        self.units.iter().map(|unit| (unit.outs.each_ref().map(|out| out.mode), relays(unit))).collect()
+        self.units.iter().map(|unit| unit.outs.each_ref().map(|out| out.mode)).collect()
     }
 
     /// Radio packets and CAN frames come to every other unit in the next tick.
