@@ -6,7 +6,7 @@ use reports::{
     Standing, Step, Try, TryOutcome, Verdict,
 };
 
-use super::{Ending, Run, classes, expectations, safety};
+use super::{Ending, Run, classes, expectations, idle, safety};
 use crate::bus;
 use crate::checks::{Checks, END_IDS, Truth, Wanted, promises_no_write};
 use crate::faults::Faults;
@@ -129,12 +129,22 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
         row.samples.clear();
     }
     row.judge(standing(scenario, spec, measures, row.n));
+    if row.n == 0 && row.verdict == RowVerdict::Inconclusive {
+        row.r#where = image_refused(run);
+    }
     // What an earlier campaign did says nothing for the last one.
     if spec.measure == scenario::Measure::BackToAutomatic && row.verdict == RowVerdict::Pass && is_not_back(measures) {
         row.verdict = RowVerdict::Inconclusive;
         row.r#where = Some("the last campaign: not every good pump was back in automatic mode at the end".to_owned());
     }
     row
+}
+
+/// Why no pump can take the image that the CIOC holds, if that is so.
+fn image_refused(run: &Run) -> Option<String> {
+    let truth = run.twin.world.resource::<Truth>();
+    let why = scenario::image_file::header(truth.held.as_ref().filter(|_| truth.campaign && !truth.sound)?).err()?;
+    Some(format!("no pump takes the image: {why}"))
 }
 
 /// The last campaign is over, and its pumps were not back in automatic mode when the run ended.
@@ -679,6 +689,7 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             activations: injection.activations,
             effect: by_name(scenario, &injection.effect),
             missing: missing(injection),
+            hint: by_name(scenario, &idle::hint(judge.run, judge.measures, injection)),
             // What a unit detected did not go without a reaction.
             class: match judge.class(injection.first, &classes::Hit::of(scenario, injection)) {
                 "no-reaction" if detected_ms.is_some() => "detected-safe".to_owned(),
