@@ -119,7 +119,8 @@ const CONTROLS: &[Control] = &[
     Control {
         row: "safety-ram-pass",
         shown: "a pass that took 60 s",
-        run: Healthy { end: "14s", ..PLAIN },
+        // CPU2 takes 12.3 s for all backgrounds, and the first visit of block 0 begins the count.
+        run: Healthy { end: "17s", ..PLAIN },
         broken: Broken::Measured(|unit| unit.watch.cpus[1].ram_pass.most = 60_000_000_000),
     },
     Control {
