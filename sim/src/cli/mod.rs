@@ -7,6 +7,7 @@ mod campaign;
 mod check;
 mod convert;
 mod diff;
+mod download;
 mod evidence;
 pub mod exit;
 mod export;
