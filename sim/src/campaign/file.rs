@@ -279,7 +279,7 @@ fn allowed_parts(parts: &[Part]) -> Vec<statistics::Part> {
 }
 
 /// `name` as seen from the folder of `path`, without `.` and with `..` taken out where it can be.
-fn beside(path: &Path, name: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, name: &str) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.parent().unwrap_or(Path::new("")).join(name).components() {
         match part {
@@ -293,7 +293,7 @@ fn beside(path: &Path, name: &str) -> PathBuf {
     out
 }
 
-fn problem(code: Code, path: impl Into<String>, message: impl Into<String>, label: &str) -> Problem {
+pub(crate) fn problem(code: Code, path: impl Into<String>, message: impl Into<String>, label: &str) -> Problem {
     Problem {
         code,
         path: path.into(),
@@ -491,7 +491,7 @@ pub fn explain() -> String {
     out
 }
 
-fn page(shape: &schema::Shape, out: &mut String) {
+pub(crate) fn page(shape: &schema::Shape, out: &mut String) {
     match shape {
         schema::Shape::Section(name, text, fields) => {
             out.push_str(&format!("{name}:{text}\n"));
