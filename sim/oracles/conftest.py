@@ -70,6 +70,18 @@ def make_run(name):
     return run
 
 
+def make_safety_run():
+    """A run with a safety unit and no update: two pumps' feed, and a relay contact of CPU1 that welds."""
+    folder = OUT / "safety"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    run = Run("safety", folder, b"")
+    scenario = ROOT / "scenarios/safety-relay-welded-cpu1.ron"
+    done = cooltwin("run", scenario, "--record", "--out", folder / "out", "-q", "--vcd", run.path("vcd"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return run
+
+
 @pytest.fixture(scope="session", params=SCENARIOS)
 def run(request):
     return make_run(request.param)

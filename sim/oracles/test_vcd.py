@@ -13,7 +13,7 @@ import pytest
 from vcdvcd import VCDVCD
 
 import truth
-from conftest import WINDOWS, needs
+from conftest import WINDOWS, make_safety_run, needs
 
 BIT_NS = 4_000
 LINE = "cooltwin.bus.can0"
@@ -247,6 +247,65 @@ def test_vcdvcd_finds_the_states_of_every_pump(run, vcd):
     for pump, changes in wanted.items():
         found = [(time, int(value, 2)) for time, value in signal(vcd, f"cooltwin.{pump}.state")]
         assert last_of_each_instant(found) == last_of_each_instant(changes), pump
+
+
+@pytest.fixture(scope="module")
+def safety_run():
+    """A unit whose emergency stop is pressed while it feeds two pumps, then trips: its own run, without an update."""
+    return make_safety_run()
+
+
+def bits(members):
+    return sum(1 << member for member in members)
+
+
+# Each signal of a unit: its kind of line, whether it is one of a CPU, and what the line says.
+SAFETY = {
+    "mode": ("safety-mode", True, lambda data: MODES.index(data["mode"])),
+    "inputs_on": ("safety-logic", True, lambda data: bits(data["inputs"])),
+    "outputs_on": ("safety-logic", True, lambda data: bits(data["outputs"])),
+    "relays_on": ("safety-logic", True, lambda data: bits(data["relays"])),
+    "main_transistor": ("safety-main-transistor", False, lambda data: int(data["on"])),
+    "live_pins": ("safety-outputs", False, lambda data: bits(data["live"])),
+    "coils": ("safety-coils", False, lambda data: bits(data["fed"])),
+    "contacts": ("safety-contacts", False, lambda data: bits(data["closed"])),
+}
+MODES = ["off", "starting", "ready", "normal", "configuration", "safe"]
+
+
+def safety_changes(run, name):
+    """What the recording says of one signal, by its name below the unit."""
+    kind, of_cpu, value = SAFETY[name]
+    wanted = {}
+    started = {"safety-started": 1, "safety-stopped": 0} if name == "mode" else {}
+    for line in truth.lines(run, kind, *started):
+        scope = f"{line['node']}.cpu{line['data']['cpu']}" if of_cpu else line["node"]
+        new = started[line["kind"]] if line["kind"] in started else value(line["data"])
+        wanted.setdefault(scope, []).append((truth.ns(line["t_ms"]), new))
+    return wanted
+
+
+@pytest.mark.parametrize("name", SAFETY)
+def test_vcdvcd_finds_the_signals_of_a_safety_unit(safety_run, name):
+    vcd, wanted = VCDVCD(str(safety_run.path("vcd"))), safety_changes(safety_run, name)
+    assert len(wanted) == (2 if SAFETY[name][1] else 1)
+    for scope, changes in wanted.items():
+        found = [(time, int(value, 2)) for time, value in signal(vcd, f"cooltwin.{scope}.{name}") if "x" not in value]
+        found = last_of_each_instant(found)
+        # What is off at the start is there before the first line says so.
+        found = found[1:] if found[0] == (0, 0) and changes[0][0] > 0 else found
+        changes = last_of_each_instant(changes)
+        assert len(changes) > 1
+        assert found == changes, scope
+
+
+def test_vcdvcd_counts_the_faults_of_a_safety_unit(safety_run):
+    vcd, detected = VCDVCD(str(safety_run.path("vcd"))), Counter()
+    for line in truth.lines(safety_run, "safety-detected"):
+        detected[f"{line['node']}.cpu{line['data']['cpu']}"] += 1
+    assert detected
+    for scope, count in detected.items():
+        assert int(signal(vcd, f"cooltwin.{scope}.faults")[-1][1], 2) == count
 
 
 def last_of_each_instant(changes):

@@ -23,7 +23,7 @@ fn a_recording_names_its_format_first_and_counts_its_lines_last() {
     let (recording, result, _) = recorded("recording-format");
     let lines: Vec<&str> = recording.lines().collect();
     let (head, mark) = (json(lines[0]), json(lines[lines.len() - 1]));
-    assert_eq!(head["format"], "cooltwin.recording/2");
+    assert_eq!(head["format"], "cooltwin.recording/3");
     assert_eq!((&head["sha256"], &head["seed"]), (&result["scenario"]["sha256"], &result["seed"]));
     assert_eq!(head["resolved"], result["scenario"]["resolved"]);
     assert_eq!((&mark["end"], &mark["end_ms"]), (&Value::from(FORMAT), &result["simulated_ms"]));
@@ -124,7 +124,7 @@ fn a_changed_recording_is_noticed() {
     assert!(matches!(read(longer.as_bytes()), Err(ReadError::GoesOn)));
     let broken = recording.replacen(lines[7], "{\"t_ms\":1,\n", 1);
     assert!(matches!(read(broken.as_bytes()), Err(ReadError::BadLine(8, _))));
-    let newer = recording.replacen("cooltwin.recording/2", "cooltwin.recording/3", 1);
+    let newer = recording.replacen("cooltwin.recording/3", "cooltwin.recording/9", 1);
     assert!(matches!(Reader::new(newer.as_bytes()), Err(ReadError::Foreign)));
     assert!(read(recording.as_bytes()).is_ok());
 }

@@ -3,19 +3,20 @@
 //! As the page of a run: no script, nothing outside itself, every verdict a word with a shape, a table beside every
 //! figure. It depends on the report alone.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::text::{percent, value};
 use super::{CampaignReport, Class, Replay, Values};
 use crate::figures::Figure;
 use crate::figures::campaign::campaign_figures;
-use crate::html::{evidence, inline, shape, signatures, style, table};
+use crate::html::frame::{Frame, Section};
+use crate::html::{evidence, inline, shape, table};
 use crate::words::grouped;
 
 /// Renders the page.
 #[must_use]
 pub fn campaign_html(report: &CampaignReport) -> String {
-    Page { report, figures: campaign_figures(report) }.render().into_string()
+    Page { report, figures: campaign_figures(report) }.render()
 }
 
 /// The figures of the page, each as a file of its own: name and document.
@@ -30,55 +31,22 @@ struct Page<'a> {
     figures: Vec<Figure>,
 }
 
-struct Section {
-    id: &'static str,
-    title: &'static str,
-    body: Markup,
-}
-
 impl Page<'_> {
-    fn render(&self) -> Markup {
+    fn render(&self) -> String {
         let report = self.report;
-        let sections = self.sections();
         let title = format!("{}: {}", report.verdict.word().to_uppercase(), report.name);
-        html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="generator" content={ "cooltwin " (report.build.version) };
-                    title { (title) }
-                    style { (PreEscaped(style())) }
-                }
-                body {
-                    header { (self.head()) }
-                    nav aria-label="Sections" {
-                        ul { @for section in &sections { li { a href={ "#" (section.id) } { (section.title) } } } }
-                    }
-                    main {
-                        @for section in &sections {
-                            section id=(section.id) aria-labelledby={ (section.id) "-title" } {
-                                h2 id={ (section.id) "-title" } { (section.title) }
-                                (section.body)
-                            }
-                        }
-                        (signatures())
-                    }
-                }
-            }
-        }
+        let frame = Frame { title: &title, version: &report.build.version, style: "" };
+        frame.report(&self.head(), &self.sections())
     }
 
     fn sections(&self) -> Vec<Section> {
-        let section = |id, title, body| Section { id, title, body };
         vec![
-            section("claim", "Plan and claim", self.claim()),
-            section("classes", "What became of the faults", self.classes()),
-            section("values", "Budgets: values and bounds", self.values()),
-            section("failed", "Trials that failed", self.failed()),
-            section("reproduce", "Reproduction", self.reproduction()),
-            section("limits", "Limits of the model and known deviations", evidence::limits()),
+            Section::new("claim", "Plan and claim", self.claim()),
+            Section::new("classes", "What became of the faults", self.classes()),
+            Section::new("values", "Budgets: values and bounds", self.values()),
+            Section::new("failed", "Trials that failed", self.failed()),
+            Section::new("reproduce", "Reproduction", self.reproduction()),
+            Section::new("limits", "Limits of the model and known deviations", evidence::limits()),
         ]
     }
 

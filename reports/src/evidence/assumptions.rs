@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 
 use super::Evidence;
-use super::page::{count, requirement_link, section};
+use super::page::{count, requirement_link};
 use crate::html::Column::{Text, Wide};
+use crate::html::frame::section;
 use crate::html::{head, table};
 
 /// Names of runs that are spelled out; more are counted.

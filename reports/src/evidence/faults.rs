@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::page::section;
 use super::{Evidence, RunRecord};
 use crate::html::Column::{Number, Text, Wide};
+use crate::html::frame::section;
 use crate::html::{head, shape, table};
 use crate::report::Injection;
 use crate::verdict::{RowVerdict, Verdict};

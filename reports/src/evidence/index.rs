@@ -2,10 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::page::{count, requirement_link, section, status};
+use super::page::{count, requirement_link, status};
 use super::trace::{Proof, ProofRow, Traced};
 use super::{Evidence, NotRun, Origin, RunRecord, Status};
 use crate::html::Column::{Number, Text, Wide};
+use crate::html::frame::section;
 use crate::html::{head, rows, shape, signatures, table};
 use crate::report::Report;
 use crate::requirements::Scope;

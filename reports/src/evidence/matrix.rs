@@ -3,9 +3,10 @@
 use maud::{Markup, html};
 
 use super::Evidence;
-use super::page::{count, requirement_link, section, status};
+use super::page::{count, requirement_link, status};
 use super::trace::{RowTrace, Status, Traced};
 use crate::html::Column::{Number, Text, Wide};
+use crate::html::frame::section;
 use crate::html::{head, rows, shape, table};
 use crate::requirements::Scope;
 use crate::verdict::RowVerdict;

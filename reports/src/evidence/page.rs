@@ -1,9 +1,10 @@
 //! The pages of a bundle: one frame, the same way from each to every other.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::{Evidence, Status};
-use crate::html::{shape, style};
+use crate::html::frame::Frame;
+use crate::html::shape;
 
 /// A page of a bundle.
 pub(super) struct Page {
@@ -29,7 +30,7 @@ pub(super) const PAGES: [Page; 8] = [
 /// What the pages of a bundle need beside the style of a report.
 const STYLE: &str = "nav [aria-current] { color: var(--text); font-weight: 700; text-decoration: none; }
 .banners { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .8rem; max-width: none; }
-.rows { min-width: 10rem; } td ul.plain a, td.links a { display: inline-block; min-width: 24px; line-height: 24px; } td.links a { margin-right: .75rem; }
+.rows { min-width: 10rem; } td ul.plain a, td.links a, td a.id { display: inline-block; min-width: 24px; line-height: 24px; } td.links a, td a.id { margin-right: .75rem; }
 ul.plain { margin: .5rem 0; padding-left: 1.25rem; }
 td ul.plain { margin: 0; padding-left: 1rem; }
 article { border-top: 1px solid var(--line); margin-top: 1.25rem; }
@@ -42,34 +43,18 @@ impl Evidence<'_> {
         let verdict = self.verdict();
         let coverage = if self.trace.count(Status::Uncovered) == 0 { "" } else { ", coverage incomplete" };
         let title = format!("{}{coverage}: evidence, {}", verdict.word().to_uppercase(), page.title.to_lowercase());
-        let content = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="generator" content={ "cooltwin " (self.bundle.program.version) };
-                    title { (title) }
-                    style { (PreEscaped(style())) (PreEscaped(STYLE)) }
-                }
-                body {
-                    header {
-                        p.banners { (shape::run(verdict)) " what was run " (self.coverage_banner()) }
-                        h1 { "Evidence: " (page.title.to_lowercase()) }
-                    }
-                    nav aria-label="Pages of this bundle" {
-                        ul {
-                            @for other in &PAGES {
-                                @let here = (other.file == page.file).then_some("page");
-                                li { a href=(other.file) aria-current=[here] { (other.title) } }
-                            }
-                        }
-                    }
-                    main { ((page.body)(self)) }
-                }
+        let header = html! {
+            p.banners { (shape::run(verdict)) " what was run " (self.coverage_banner()) }
+            h1 { "Evidence: " (page.title.to_lowercase()) }
+        };
+        let ways = html! {
+            @for other in &PAGES {
+                @let here = (other.file == page.file).then_some("page");
+                li { a href=(other.file) aria-current=[here] { (other.title) } }
             }
         };
-        content.into_string()
+        let frame = Frame { title: &title, version: &self.bundle.program.version, style: STYLE };
+        frame.page(&header, "Pages of this bundle", &ways, &(page.body)(self))
     }
 
     /// Whether every requirement in scope has been shown by something, told beside the verdict of what was run.
@@ -91,11 +76,6 @@ pub(super) fn status(status: Status) -> Markup {
 /// The id of a requirement as a link to its place among all requirements.
 pub(super) fn requirement_link(id: &str) -> Markup {
     html! { a.id href={ "requirements.html#" (id) } { (id) } }
-}
-
-/// A section of a page with its head.
-pub(super) fn section(id: &str, title: &str, body: &Markup) -> Markup {
-    html! { section id=(id) aria-labelledby={ (id) "-title" } { h2 id={ (id) "-title" } { (title) } (body) } }
 }
 
 /// `1 run`, `3 runs`.

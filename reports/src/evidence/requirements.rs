@@ -4,9 +4,10 @@ use maud::{Markup, html};
 
 use super::Evidence;
 use super::index::{numbers, place, tests_words};
-use super::page::{count, section, status};
+use super::page::{count, status};
 use super::trace::{Proof, Traced};
 use crate::html::Column::{Number, Text, Wide};
+use crate::html::frame::section;
 use crate::html::{head, rows, shape, table};
 use crate::requirements::{Scope, StatementKind, baseline_files};
 use crate::verdict::RowVerdict;

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::Evidence;
-use super::page::section;
 use crate::html::Column::{Number, Text, Wide};
+use crate::html::frame::section;
 use crate::html::{evidence::limits, head, shape, table};
 
 /// A way in which the tool can mislead.

@@ -11,6 +11,7 @@
 //! verdict is a word with a shape.
 
 pub(crate) mod evidence;
+pub(crate) mod frame;
 mod log;
 pub(crate) mod rows;
 mod run;
@@ -18,12 +19,14 @@ pub(crate) mod shape;
 
 use std::fmt::Write as _;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 
 use crate::figures::canvas::Ink;
 use crate::figures::{Figure, figures};
 use crate::report::{EventLog, Report};
 use crate::{hash, json, words};
+
+use frame::{Frame, Section};
 
 pub use log::{EVENTS_SHOWN_MAX, LogError};
 
@@ -39,7 +42,7 @@ pub fn html(report: &Report, events: Option<&str>) -> Result<String, PageError> 
         (_, None) => Log::None,
     };
     let page = Page { report, figures: &figures, log };
-    Ok(page.render().into_string())
+    Ok(page.render())
 }
 
 /// Why a page cannot be made.
@@ -95,39 +98,11 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn render(&self) -> Markup {
+    fn render(&self) -> String {
         let report = self.report;
-        let sections = self.sections();
         let title = format!("{}: {}", report.verdict.word().to_uppercase(), report.scenario.name);
-        html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="generator" content={ "cooltwin " (report.build.version) };
-                    title { (title) }
-                    style { (PreEscaped(style())) }
-                }
-                body {
-                    header { (self.head()) }
-                    nav aria-label="Sections" {
-                        ul {
-                            @for section in &sections { li { a href={ "#" (section.id) } { (section.title) } } }
-                        }
-                    }
-                    main {
-                        @for section in &sections {
-                            section id=(section.id) aria-labelledby={ (section.id) "-title" } {
-                                h2 id={ (section.id) "-title" } { (section.title) }
-                                (section.body)
-                            }
-                        }
-                        (signatures())
-                    }
-                }
-            }
-        }
+        let frame = Frame { title: &title, version: &report.build.version, style: "" };
+        frame.report(&self.head(), &self.sections())
     }
 
     fn sections(&self) -> Vec<Section> {
@@ -190,19 +165,6 @@ impl Page<'_> {
                 figcaption { strong { (figure.title) "." } " " (figure.description) }
             }
         }
-    }
-}
-
-/// A part of the page.
-struct Section {
-    id: &'static str,
-    title: &'static str,
-    body: Markup,
-}
-
-impl Section {
-    fn new(id: &'static str, title: &'static str, body: Markup) -> Self {
-        Self { id, title, body }
     }
 }
 

@@ -8,13 +8,13 @@
 //! part of the population with a mix and a number of trials of its own; the *plan* fixes trials and allowed failures
 //! before anything runs.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use super::statistics;
 use super::template::FaultTemplate;
 use crate::scenario::diagnostic::{Code, nearest};
 use crate::scenario::doc::Doc;
-use crate::scenario::loader::load_alone;
+use crate::scenario::loader::{beside, load_alone};
 use crate::scenario::quantity::{Factor, Quantity as _, Rate, Share};
 use crate::scenario::schema::{Value as _, choice, section};
 use crate::scenario::{
@@ -223,7 +223,7 @@ pub fn load_campaign(files: &dyn FileSource, path: &Path) -> Result<Campaign, Lo
             Ok(base) => base,
             Err(LoadError::Unreadable(name, why)) => {
                 let message = format!("cannot read the base `{name}`: {why}");
-                return Err(vec![problem(Code::NoSuchThing, "base", message, "this file")]);
+                return Err(vec![Problem::new(Code::NoSuchThing, "base", message, "this file")]);
             }
             Err(error) => {
                 base_error = Some(error);
@@ -278,34 +278,6 @@ fn allowed_parts(parts: &[Part]) -> Vec<statistics::Part> {
     parts.iter().map(of).collect()
 }
 
-/// `name` as seen from the folder of `path`, without `.` and with `..` taken out where it can be.
-pub(crate) fn beside(path: &Path, name: &str) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.parent().unwrap_or(Path::new("")).join(name).components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-pub(crate) fn problem(code: Code, path: impl Into<String>, message: impl Into<String>, label: &str) -> Problem {
-    Problem {
-        code,
-        path: path.into(),
-        message: message.into(),
-        label: label.to_owned(),
-        help: None,
-        replacement: None,
-        roots: Vec::new(),
-        beside: Vec::new(),
-    }
-}
-
 /// Looks at one campaign.
 struct Check<'a> {
     raw: &'a RawCampaign,
@@ -327,7 +299,7 @@ impl Check<'_> {
     }
 
     fn add(&mut self, code: Code, path: impl Into<String>, message: impl Into<String>, label: &str) -> &mut Problem {
-        self.problems.push(problem(code, path, message, label));
+        self.problems.push(Problem::new(code, path, message, label));
         let last = self.problems.len() - 1;
         &mut self.problems[last]
     }

@@ -12,7 +12,7 @@ use reports::{Build, Fixed, Input, Relation, Verdict};
 use super::file::{Campaign, Claim, Often};
 use super::statistics;
 use super::trial::{Judged, Runner, judge_scenario};
-use crate::run::Identity;
+use crate::run::{Identity, limit_value, relation};
 use crate::scenario::quantity;
 use crate::scenario::{self, Scenario, words};
 
@@ -26,7 +26,7 @@ const ABOVE: [(i64, f64); 3] = [(50_000_000, 0.5), (99_000_000, 0.01), (99_900_0
 /// Names of the budgets' columns: `pump-update [ms]`.
 #[must_use]
 pub fn columns(campaign: &Campaign) -> Vec<String> {
-    let unit = |limit: &words::Limit| limit_of(limit).1;
+    let unit = |limit: &words::Limit| limit_value(limit).1;
     campaign.base.scenario.budgets.iter().map(|budget| format!("{} [{}]", budget.id, unit(&budget.limit))).collect()
 }
 
@@ -270,27 +270,13 @@ fn often(often: &Often) -> String {
     }
 }
 
-fn limit_of(limit: &words::Limit) -> (Fixed, &'static str) {
-    crate::run::limit_value(limit)
-}
-
-fn relation(relation: &scenario::Relation) -> Relation {
-    match relation {
-        scenario::Relation::Below => Relation::Below,
-        scenario::Relation::AtMost => Relation::AtMost,
-        scenario::Relation::AtLeast => Relation::AtLeast,
-        scenario::Relation::Above => Relation::Above,
-        scenario::Relation::Between => Relation::Within,
-    }
-}
-
 fn values(campaign: &Campaign, trials: &[Trial]) -> Vec<Values> {
     let budgets = campaign.base.scenario.budgets.iter().enumerate();
     budgets.map(|(index, budget)| values_of(campaign, trials, index, budget)).collect()
 }
 
 fn values_of(campaign: &Campaign, trials: &[Trial], index: usize, budget: &scenario::Budget) -> Values {
-    let (limit, unit) = limit_of(&budget.limit);
+    let (limit, unit) = limit_value(&budget.limit);
     let relation = relation(&budget.relation);
     let greater_is_better = matches!(relation, Relation::AtLeast | Relation::Above);
     let mut found: Vec<(Fixed, &Trial)> =

@@ -31,8 +31,8 @@ use crate::twin;
 pub(crate) use events::kebab;
 pub use events::{event_log, event_log_of, event_of, event_of_entry};
 use recording::Line;
-pub(crate) use report::limit_value;
 pub use report::{Identity, report};
+pub(crate) use report::{limit_value, relation};
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

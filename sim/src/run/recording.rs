@@ -3,9 +3,9 @@
 //! A recording is text, one JSON object a line:
 //!
 //! ```text
-//!   {"format":"cooltwin.recording/2","name":..,"sha256":..,"seed":"1","bitrate":250000,"nodes":[..],"resolved":..}   head
+//!   {"format":"cooltwin.recording/3","name":..,"sha256":..,"seed":"1","bitrate":250000,"nodes":[..],..,"resolved":..}   head
 //!   {"t_ms":12.408,"node":"CIOC","kind":"frame","data":{..}}                           one line for each record
-//!   {"end":"cooltwin.recording/2","end_ms":996200,"lines":1180311}                     end mark; lines before it
+//!   {"end":"cooltwin.recording/3","end_ms":996200,"lines":1180311}                     end mark; lines before it
 //! ```
 //! A line between head and end mark has the fields of events.jsonl. Beyond those it holds each good frame: `start_ms`
 //! of its SOF, `t_ms` the end of its last bit, `bits` from SOF to the end of EOF, `queued_ms`, `id`, `data`, the sender
@@ -30,9 +30,10 @@ use crate::bus::{Bus, BusRecord};
 use crate::kernel::SimTime;
 use crate::record::Record;
 use crate::scenario::Scenario;
+use crate::scenario::words::NodeName;
 
 /// Name and version of the format; the first line of each recording names it.
-pub const FORMAT: &str = "cooltwin.recording/2";
+pub const FORMAT: &str = "cooltwin.recording/3";
 
 /// What was run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,10 @@ pub struct Head {
     pub bitrate: u32,
     /// Every node, as its lines name it.
     pub nodes: Vec<String>,
+    /// Those of them that are pumps.
+    pub pumps: Vec<String>,
+    /// Those of them that are safety units.
+    pub safety_units: Vec<String>,
     /// The scenario with all its defaults.
     pub resolved: String,
 }
@@ -63,7 +68,9 @@ impl Head {
             sha256: scenario.sha256(),
             seed: scenario.seed.to_string(),
             bitrate: scenario.bus.bitrate.bits_per_second(),
-            nodes: node_names(scenario),
+            nodes: node_names(scenario, |_| true),
+            pumps: node_names(scenario, |name| matches!(name, NodeName::Pump(_))),
+            safety_units: node_names(scenario, |name| scenario.safety_unit(name).is_some()),
             resolved: scenario.resolved_text(),
         }
     }
@@ -77,9 +84,10 @@ impl Head {
     }
 }
 
-/// The nodes of a scenario by their numbers' names.
-fn node_names(scenario: &Scenario) -> Vec<String> {
-    scenario.nodes().iter().filter_map(|name| scenario.node_id(name)).map(|node| node.to_string()).collect()
+/// Nodes of a scenario by their numbers' names.
+fn node_names(scenario: &Scenario, wanted: impl Fn(&NodeName) -> bool) -> Vec<String> {
+    let nodes = scenario.nodes().into_iter().filter(wanted);
+    nodes.filter_map(|name| scenario.node_id(&name)).map(|node| node.to_string()).collect()
 }
 
 /// One record.

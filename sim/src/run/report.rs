@@ -112,13 +112,7 @@ fn budgets(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Budget> {
 }
 
 fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenario::Budget) -> Budget {
-    let relation = match spec.relation {
-        scenario::Relation::Below => Relation::Below,
-        scenario::Relation::AtMost => Relation::AtMost,
-        scenario::Relation::AtLeast => Relation::AtLeast,
-        scenario::Relation::Above => Relation::Above,
-        scenario::Relation::Between => Relation::Within,
-    };
+    let relation = relation(&spec.relation);
     let (limit, unit) = limit_value(&spec.limit);
     let low = spec.limit_low.as_ref().map(|low| limit_value(low).0);
     let mut row = Budget::new(&spec.id, relation, limit, low, unit);
@@ -147,6 +141,17 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
 fn is_not_back(measures: &Measures) -> bool {
     let timeline = &measures.timeline;
     timeline.last_try_end.is_some() && timeline.finished.is_some() && measures.back_to_automatic.is_none()
+}
+
+/// How a budget of a scenario is told in a result.
+pub(crate) fn relation(relation: &scenario::Relation) -> Relation {
+    match relation {
+        scenario::Relation::Below => Relation::Below,
+        scenario::Relation::AtMost => Relation::AtMost,
+        scenario::Relation::AtLeast => Relation::AtLeast,
+        scenario::Relation::Above => Relation::Above,
+        scenario::Relation::Between => Relation::Within,
+    }
 }
 
 pub(crate) fn limit_value(limit: &scenario::words::Limit) -> (Fixed, &'static str) {
@@ -384,6 +389,11 @@ fn check_row(scenario: &Scenario, row: &crate::checks::Row) -> Check {
 fn final_row(id: &str, n: usize, wanted: bool, broken: &[String]) -> Check {
     let requirements =
         END_IDS.iter().find(|(known, _)| *known == id).map_or(&[][..], |(_, requirements)| *requirements);
+    judged_row(id, requirements, n as u64, wanted, broken)
+}
+
+/// A row of which `n` samples were looked at and what is `broken` was found: `wanted` as in [`crate::checks::Row`].
+pub(super) fn judged_row(id: &str, requirements: &[&str], n: u64, wanted: bool, broken: &[String]) -> Check {
     let verdict = match (broken.is_empty(), wanted, n) {
         (false, ..) => RowVerdict::Fail,
         (true, false, 0) => RowVerdict::NotApplicable,
@@ -393,7 +403,7 @@ fn final_row(id: &str, n: usize, wanted: bool, broken: &[String]) -> Check {
     Check {
         id: id.to_owned(),
         requirements: requirements.iter().map(|id| (*id).to_owned()).collect(),
-        n: n as u64,
+        n,
         verdict,
         detail: broken.join("; "),
     }

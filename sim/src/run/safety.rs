@@ -370,19 +370,7 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
             _ => {}
         }
     }
-    let verdict = match (broken.is_empty(), wanted, n) {
-        (false, ..) => RowVerdict::Fail,
-        (true, false, 0) => RowVerdict::NotApplicable,
-        (true, true, 0) => RowVerdict::Inconclusive,
-        (true, ..) => RowVerdict::Pass,
-    };
-    Check {
-        id: id.to_owned(),
-        requirements: requirements.iter().map(|id| (*id).to_owned()).collect(),
-        n,
-        verdict,
-        detail: broken.join("; "),
-    }
+    super::report::judged_row(id, requirements, n, wanted, &broken)
 }
 
 /// When the first injection of the run acted.

@@ -49,17 +49,7 @@ impl<'a> Check<'a> {
     }
 
     fn problem(&mut self, code: Code, path: &str, message: impl Into<String>, label: &str) -> &mut Problem {
-        let (path, message, label) = (path.to_owned(), message.into(), label.to_owned());
-        self.problems.push(Problem {
-            code,
-            path,
-            message,
-            label,
-            help: None,
-            replacement: None,
-            roots: Vec::new(),
-            beside: Vec::new(),
-        });
+        self.problems.push(Problem::new(code, path, message, label));
         let last = self.problems.len() - 1;
         &mut self.problems[last]
     }

@@ -52,6 +52,22 @@ pub struct Problem {
     pub beside: Vec<String>,
 }
 
+impl Problem {
+    /// A problem that rests on its own place alone, without help.
+    pub(crate) fn new(code: Code, path: impl Into<String>, message: impl Into<String>, label: &str) -> Self {
+        Self {
+            code,
+            path: path.into(),
+            message: message.into(),
+            label: label.to_owned(),
+            help: None,
+            replacement: None,
+            roots: Vec::new(),
+            beside: Vec::new(),
+        }
+    }
+}
+
 impl RawScenario {
     /// The scenario, if it makes sense.
     ///
@@ -105,17 +121,7 @@ impl Check<'_> {
         message: impl Into<String>,
         label: &str,
     ) -> &mut Problem {
-        let (path, message, label) = (path.into(), message.into(), label.to_owned());
-        self.problems.push(Problem {
-            code,
-            path,
-            message,
-            label,
-            help: None,
-            replacement: None,
-            roots: Vec::new(),
-            beside: Vec::new(),
-        });
+        self.problems.push(Problem::new(code, path, message, label));
         let last = self.problems.len() - 1;
         &mut self.problems[last]
     }

@@ -490,7 +490,7 @@ fn not_utf8(error: &std::str::Utf8Error, bytes: &[u8], place: Place) -> Diagnost
 }
 
 /// `name` as seen from the folder of `path`, without `.` and with `..` taken out where it can be.
-fn beside(path: &Path, name: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, name: &str) -> PathBuf {
     let mut out = PathBuf::new();
     for part in folder_of(path).join(name).components() {
         match part {
@@ -508,7 +508,16 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 
-/// The image, if it is a file; a path in a `--set` counts from the scenario's folder.
+/// Where the value at `key` is written, and the path of the file that it names; a path in a `--set` counts from the
+/// scenario's folder.
+fn named_file(key: &str, name: &str, paths: &[PathBuf], reader: &Reader) -> (Place, PathBuf) {
+    let place = reader.place(key).cloned().unwrap_or(Place { source: 0, span: 0..0 });
+    let base = paths.get(place.source).or_else(|| paths.first()).map_or(Path::new(""), PathBuf::as_path);
+    let path = beside(base, name);
+    (place, path)
+}
+
+/// The image, if it is a file.
 fn read_image(
     files: &dyn FileSource,
     raw: &RawScenario,
@@ -517,8 +526,7 @@ fn read_image(
     inputs: &mut Vec<Input>,
 ) -> Option<Vec<u8>> {
     let ImageSource::File(name) = &raw.package.image.source else { return None };
-    let place = reader.place("package.image.source").cloned().unwrap_or(Place { source: 0, span: 0..0 });
-    let path = beside(paths.get(place.source).or_else(|| paths.first())?, name);
+    let (place, path) = named_file("package.image.source", name, paths, reader);
     let image = files.read(&path).and_then(|bytes| {
         inputs.push(Input { path: path.display().to_string(), sha256: sha256(&bytes) });
         super::image_file::decode(name, &bytes)
@@ -565,7 +573,7 @@ fn odd_image(image: &[u8], raw: &RawScenario, reader: &Reader) -> Option<Diagnos
     Some(diagnostic.label("this file").help("`cooltwin scenario explain package.image.source` has the header"))
 }
 
-/// Reads the frames of the traffic, if it is a log; a path in a `--set` counts from the scenario's folder.
+/// Reads the frames of the traffic, if it is a log.
 fn read_traffic_log(
     files: &dyn FileSource,
     raw: &mut RawScenario,
@@ -574,9 +582,7 @@ fn read_traffic_log(
     inputs: &mut Vec<Input>,
 ) {
     let Some(log) = raw.traffic.log_mut() else { return };
-    let place = reader.place("traffic").cloned().unwrap_or(Place { source: 0, span: 0..0 });
-    let Some(base) = paths.get(place.source).or_else(|| paths.first()) else { return };
-    let path = beside(base, &log.file);
+    let (place, path) = named_file("traffic", &log.file, paths, reader);
     let frames = files.read(&path).and_then(|bytes| {
         inputs.push(Input { path: path.display().to_string(), sha256: sha256(&bytes) });
         super::traffic_log::decode(&path, &bytes)
@@ -590,7 +596,7 @@ fn read_traffic_log(
     }
 }
 
-/// Compiles the configurations of the safety units; a path in a `--set` counts from the scenario's folder.
+/// Compiles the configurations of the safety units.
 fn read_configurations(
     files: &dyn FileSource,
     raw: &mut RawScenario,
@@ -603,9 +609,7 @@ fn read_configurations(
         if unit.configuration.file.is_empty() && !reader.diagnostics.is_empty() {
             continue; // A stand-in for a name that could not be read.
         }
-        let place = reader.place(&path).cloned().unwrap_or(Place { source: 0, span: 0..0 });
-        let Some(base) = paths.get(place.source).or_else(|| paths.first()) else { return };
-        let path = beside(base, &unit.configuration.file);
+        let (place, path) = named_file(&path, &unit.configuration.file, paths, reader);
         let why = match crate::safety::load(files, &path) {
             Ok(compiled) => {
                 if !inputs.contains(&compiled.file) {

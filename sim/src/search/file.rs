@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use reports::Fixed;
 
-use crate::campaign::file::{beside, page, problem};
+use crate::campaign::file::page;
 use crate::campaign::template::Grid;
 use crate::run::limit_value;
 use crate::run::safety::BUDGETS;
 use crate::scenario::diagnostic::{Code, nearest};
-use crate::scenario::loader::load_alone;
+use crate::scenario::loader::{beside, load_alone};
 use crate::scenario::schema::{Value as _, choice, section};
 use crate::scenario::words::Limit;
 use crate::scenario::{FileSource, Input, LoadError, Loaded, Problem, load};
@@ -224,7 +224,7 @@ pub fn load_search(files: &dyn FileSource, path: &Path) -> Result<Search, LoadEr
             Ok(base) => check(&files, raw, base, base_path),
             Err(LoadError::Unreadable(name, why)) => {
                 let message = format!("cannot read the base `{name}`: {why}");
-                Err(vec![problem(Code::NoSuchThing, "base", message, "this file")])
+                Err(vec![Problem::new(Code::NoSuchThing, "base", message, "this file")])
             }
             Err(error) => {
                 base_error = Some(error);
@@ -258,7 +258,7 @@ fn check(files: &dyn FileSource, raw: &RawSearch, base: Loaded, base_path: PathB
     for (index, one) in raw.moves.iter().enumerate() {
         match values_of(files, one, &base_path) {
             Ok(found) => values.push(found),
-            Err((key, message)) => problems.push(problem(
+            Err((key, message)) => problems.push(Problem::new(
                 Code::Contradiction,
                 format!("moves[{index}]{key}"),
                 format!("move `{}`: {message}", one.name),
@@ -267,12 +267,12 @@ fn check(files: &dyn FileSource, raw: &RawSearch, base: Loaded, base_path: PathB
         }
     }
     if raw.moves.is_empty() {
-        problems.push(problem(Code::Contradiction, "moves", "nothing may move", "needs a value that may move"));
+        problems.push(Problem::new(Code::Contradiction, "moves", "nothing may move", "needs a value that may move"));
     }
     let bound = bound(raw, &base);
     if bound.is_none() {
         let message = "the base has no safety unit whose response path could be worked out";
-        problems.push(problem(Code::Contradiction, "bound", message, "state a bound"));
+        problems.push(Problem::new(Code::Contradiction, "bound", message, "state a bound"));
     }
     match bound {
         Some(bound) if problems.is_empty() => Ok(Checked { base, base_path, values, bound }),
@@ -290,7 +290,7 @@ fn unknown_budget(raw: &RawSearch, base: &Loaded) -> Option<Problem> {
     let near = nearest(&raw.budget, known.iter().copied());
     let label = near.map_or("no such budget".to_owned(), |near| format!("did you mean `{near}`?"));
     let message = format!("the base has no budget `{}`", raw.budget);
-    let found = problem(Code::NoSuchThing, "budget", message, &label);
+    let found = Problem::new(Code::NoSuchThing, "budget", message, &label);
     Some(Problem { help: Some(format!("budgets: {}", known.join(", "))), ..found })
 }
 

@@ -69,16 +69,8 @@ fn begin(fault: &Fault) -> Option<SimTime> {
 }
 
 fn not_at_times() -> Problem {
-    Problem {
-        code: Code::Contradiction,
-        path: "faults".to_owned(),
-        message: "a sweep over phases moves faults that come at a time, and only such".to_owned(),
-        label: "needs `trigger: At(..)`".to_owned(),
-        help: None,
-        replacement: None,
-        roots: Vec::new(),
-        beside: Vec::new(),
-    }
+    let message = "a sweep over phases moves faults that come at a time, and only such";
+    Problem::new(Code::Contradiction, "faults", message, "needs `trigger: At(..)`")
 }
 
 impl Space for Moved {

@@ -1,10 +1,12 @@
-//! VCD: states of nodes, supply, update and coolant as waveforms, and on request the bus line bit by bit.
+//! VCD: states of nodes, supply, safety units, update and coolant as waveforms, and on request the bus line bit by bit.
 //!
 //! Read by GTKWave, Surfer, sigrok. The line is that of channel 0, as the CIOC hears it: 1 is recessive. It is shown in
 //! a *window* of time only, because a second of it is more than the rest of a run; outside the window it reads 1 and
 //! `can0_shown` reads 0. Until the window everything is written as it comes; from its beginning on it is kept until the
 //! end, since a frame is known only when it is over and changes must stand in the order of time.
 //! Each state is there twice: as a number, for tools, and as a text, for people (GTKWave's and Surfer's string type).
+
+mod safety;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -92,6 +94,9 @@ pub(super) struct Vcd<W: Write> {
     common: Common,
     nodes: BTreeMap<String, NodeSignals>,
     pumps: BTreeMap<String, PumpSignals>,
+    units: BTreeMap<String, safety::UnitSignals>,
+    /// Faults that each CPU of a unit detected since it started.
+    faults: BTreeMap<IdCode, i64>,
     last: BTreeMap<IdCode, Change>,
     stamped: Option<u64>,
     /// What is kept from the window's beginning on.
@@ -115,19 +120,23 @@ impl<W: Write + Send> Vcd<W> {
     pub(super) fn new(to: W, head: &Head, window: Option<Window>) -> io::Result<Self> {
         let mut to = Writer::new(to);
         to.comment(&format!("cooltwin: scenario {} sha256 {}", head.name, head.sha256))?;
-        for (what, names) in [("state", PUMP_STATES), ("link", LINK_STATES), ("phase", PHASES)] {
+        let lists = [("state", PUMP_STATES), ("link", LINK_STATES), ("phase", PHASES), ("mode", safety::MODES)];
+        for (what, names) in lists {
             let named: Vec<String> = names.iter().enumerate().map(|(value, name)| format!("{value} {name}")).collect();
             to.comment(&format!("{what}: {}", named.join(", ")))?;
         }
         to.timescale(1, TimescaleUnit::NS)?;
         to.add_module("cooltwin")?;
         let common = common(&mut to, window.is_some())?;
-        let (mut nodes, mut pumps) = (BTreeMap::new(), BTreeMap::new());
+        let (mut nodes, mut pumps, mut units) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for name in &head.nodes {
             to.add_module(name)?;
             nodes.insert(name.clone(), node_signals(&mut to)?);
-            if name.starts_with('P') {
+            if head.pumps.contains(name) {
                 pumps.insert(name.clone(), pump_signals(&mut to)?);
+            }
+            if head.safety_units.contains(name) {
+                units.insert(name.clone(), safety::signals(&mut to)?);
             }
             to.upscope()?;
         }
@@ -140,6 +149,8 @@ impl<W: Write + Send> Vcd<W> {
             common,
             nodes,
             pumps,
+            units,
+            faults: BTreeMap::new(),
             last: BTreeMap::new(),
             stamped: None,
             held: BTreeMap::new(),
@@ -177,6 +188,16 @@ impl<W: Write + Send> Vcd<W> {
         for pump in self.pumps.clone().into_values() {
             self.set(0, pump.connected, Change::Bit(true))?;
             self.set(0, pump.motor, Change::Number(0, 16))?;
+        }
+        for unit in self.units.clone().into_values() {
+            for cpu in unit.cpus {
+                self.set_state(0, cpu.mode, 3, safety::MODES, "off")?;
+                self.set(0, cpu.faults, Change::Number(0, 16))?;
+            }
+            self.set(0, unit.main, Change::Bit(false))?;
+            for (id, width) in [(unit.live, 14), (unit.coils, 8), (unit.contacts, 8)] {
+                self.set(0, id, Change::Number(0, width))?;
+            }
         }
         self.to.end()
     }
@@ -287,6 +308,9 @@ impl<W: Write + Send> Vcd<W> {
                 _ => {}
             }
         }
+        if let Some(unit) = self.units.get(name).copied() {
+            return self.unit(time, &unit, kind, data);
+        }
         let Some(pump) = self.pumps.get(name).copied() else { return Ok(()) };
         match (kind, data) {
             ("state", data) => {
@@ -296,6 +320,29 @@ impl<W: Write + Send> Vcd<W> {
             ("line", data) => self.set(time, pump.connected, Change::Bit(data["connected"] == true)),
             _ => Ok(()),
         }
+    }
+
+    fn unit(&mut self, time: u64, unit: &safety::UnitSignals, kind: &str, data: &Value) -> io::Result<()> {
+        if let Some(cpu) = safety::cpu_of(unit, data) {
+            let mode = match kind {
+                "safety-started" => Some("starting"),
+                "safety-stopped" => Some("off"),
+                "safety-mode" => data["mode"].as_str(),
+                _ => None,
+            };
+            if let Some(mode) = mode {
+                self.set_state(time, cpu.mode, 3, safety::MODES, mode)?;
+            }
+            let faults = self.faults.entry(cpu.faults).or_default();
+            match kind {
+                "safety-started" => *faults = 0,
+                "safety-detected" => *faults += 1,
+                _ => {}
+            }
+            let faults = *faults;
+            self.set(time, cpu.faults, Change::Number(faults, 16))?;
+        }
+        safety::changes(unit, kind, data).into_iter().try_for_each(|(id, change)| self.set(time, id, change))
     }
 
     /// A status tells what its pump measured.
