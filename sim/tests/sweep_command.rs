@@ -29,6 +29,10 @@ fn a_sweep_says_the_size_of_its_space_and_what_was_run_of_it() {
     let operations = 4 + 256 + 1;
     assert!(one["size"].as_u64().expect("a number") > 3 * operations);
     assert_eq!(two["size"], 9 * operations * operations);
+    let weights = one["weights"].as_array().expect("a list").iter();
+    let pairs: Vec<[u64; 2]> = weights.map(|pair| [0, 1].map(|at| pair[at].as_u64().expect("a number"))).collect();
+    assert_eq!(pairs.iter().map(|[weight, classes]| weight * classes).sum::<u64>(), 60, "each strike is in one class");
+    assert_eq!(pairs.iter().map(|[_, classes]| classes).sum::<u64>(), one["run"].as_u64().expect("a number"));
     assert_eq!(one["run"].as_u64().expect("a number") + one["merged"].as_u64().expect("a number"), 60);
     let page = stdout(&run);
     assert!(page.contains("a sample of them struck: 60") && page.contains("PASS"), "{page}");

@@ -69,6 +69,8 @@ pub struct Part {
     pub merged: usize,
     /// The greatest weight of a class.
     pub weight_max: usize,
+    /// How many classes have which weight, as pairs of weight and classes.
+    pub weights: Vec<(usize, usize)>,
     /// Merged strikes run to their end as a control.
     pub controls: usize,
     /// Controls that came out otherwise.
@@ -246,6 +248,7 @@ fn part(name: &str, space: &dyn Space, swept: &Swept) -> Part {
         run: swept.outcomes.len(),
         merged: swept.merged(),
         weight_max: weights.values().copied().max().unwrap_or(0),
+        weights: classes_by_weight(&weights),
         controls: swept.controls,
         mismatches: swept.mismatches.len(),
         strata: strata(space, swept),
@@ -254,6 +257,14 @@ fn part(name: &str, space: &dyn Space, swept: &Swept) -> Part {
         bad: bad.iter().take(SPELLED_OUT_MOST).map(spell).collect(),
         mismatched: swept.mismatches.iter().take(SPELLED_OUT_MOST).map(words).collect(),
     }
+}
+
+fn classes_by_weight(weights: &BTreeMap<usize, usize>) -> Vec<(usize, usize)> {
+    let mut classes = BTreeMap::new();
+    for weight in weights.values() {
+        *classes.entry(*weight).or_insert(0) += 1;
+    }
+    classes.into_iter().collect()
 }
 
 fn extremes(swept: &Swept) -> Vec<Extremes> {
