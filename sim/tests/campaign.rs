@@ -39,8 +39,8 @@ fn run(place: &Path, out: &str, more: &[&str]) -> Option<i32> {
     code(&output)
 }
 
-/// Every file of a folder with its text, in order.
-fn files(folder: &Path) -> Vec<(String, String)> {
+/// Every file of a folder with its bytes, in order.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -50,7 +50,7 @@ fn files(folder: &Path) -> Vec<(String, String)> {
                 folders.push(path);
             } else {
                 let name = path.strip_prefix(folder).expect("below").display().to_string();
-                found.push((name, text(&path)));
+                found.push((name, fs::read(&path).expect("a file")));
             }
         }
     }

@@ -11,7 +11,7 @@ use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::types::{Type, TypePtr};
+use parquet::schema::types::{PrimitiveTypeBuilder, Type, TypePtr};
 
 use super::Trial;
 
@@ -63,14 +63,16 @@ pub fn trials_parquet(budgets: &[String], trials: &[Trial]) -> Result<Vec<u8>, S
 
 fn write(budgets: &[String], trials: &[Trial]) -> Result<Vec<u8>, ParquetError> {
     let columns = columns(budgets);
-    let fields: Result<Vec<TypePtr>, ParquetError> = columns.iter().map(|column| Ok(Arc::new(field(column)?))).collect();
+    let fields: Result<Vec<TypePtr>, ParquetError> =
+        columns.iter().map(|column| Ok(Arc::new(field(column)?))).collect();
     let schema = Arc::new(Type::group_type_builder("trials").with_fields(fields?).build()?);
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::builder().build()))?;
     let mut group = writer.next_row_group()?;
     for column in &columns {
         match column {
             Column::Text(_, of) => {
-                let texts: Vec<ByteArray> = trials.iter().map(|trial| ByteArray::from(of(trial).into_bytes())).collect();
+                let texts: Vec<ByteArray> =
+                    trials.iter().map(|trial| ByteArray::from(of(trial).into_bytes())).collect();
                 put::<ByteArrayType>(&mut group, &texts, None)?;
             }
             // The same 64 bits: the column is marked as unsigned.
@@ -93,15 +95,16 @@ fn write(budgets: &[String], trials: &[Trial]) -> Result<Vec<u8>, ParquetError> 
     writer.into_inner()
 }
 
+fn required(name: &str, physical: Physical) -> PrimitiveTypeBuilder<'_> {
+    Type::primitive_type_builder(name, physical).with_repetition(Repetition::REQUIRED)
+}
+
 fn field(column: &Column<'_>) -> Result<Type, ParquetError> {
-    let required = |name: &str, physical| Type::primitive_type_builder(name, physical).with_repetition(Repetition::REQUIRED);
     match column {
         Column::Text(name, _) => {
             required(name, Physical::BYTE_ARRAY).with_logical_type(Some(LogicalType::String)).build()
         }
-        Column::Count(name, _) => {
-            required(name, Physical::INT64).with_converted_type(ConvertedType::UINT_64).build()
-        }
+        Column::Count(name, _) => required(name, Physical::INT64).with_converted_type(ConvertedType::UINT_64).build(),
         Column::Flag(name, _) => required(name, Physical::BOOLEAN).build(),
         Column::Value(name, _) => Type::primitive_type_builder(name, Physical::INT64)
             .with_repetition(Repetition::OPTIONAL)
