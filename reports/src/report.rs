@@ -570,6 +570,9 @@ pub struct Injection {
     /// How many of the times that the scenario asked for did not come or did nothing. Any makes the run inconclusive.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub missing: u64,
+    /// What probably kept it from acting; empty where it acted, or nothing is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hint: String,
     /// The domain it belongs to or how its effect is classed; may be empty.
     pub class: String,
     /// When a safety unit detected it; none where none did, or where there is none.

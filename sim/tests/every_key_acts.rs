@@ -676,6 +676,14 @@ const JUDGED: &[Group] = &[
             "MainTransistor(conducts: false)",
             "Rail(cpu: 1, to: \"3V\")",
             "Rail(cpu: 2, to: \"3V\")",
+            "Adc(cpu: 1, channel: SioPower, error: Noise(\"5V\"))",
+            "TickSlip(cpu: 1)",
+            "TickSlip(cpu: 2)",
+            "C2cForged(from: 1, field: Mode)",
+            "C2cForged(from: 2, field: Mode)",
+            "C2cForged(from: 1, field: Release)",
+            "C2cForged(from: 1, field: Configuration)",
+            "C2cForged(from: 1, field: Demand)",
         ],
     ),
     (
@@ -690,6 +698,21 @@ const JUDGED: &[Group] = &[
             "RadioRepeated(\"7ms\")",
             "RadioSwapped",
         ],
+    ),
+    (
+        TWO,
+        "further_nodes: [\"stranger\"], faults: [(kind: Safety(CanRepeated(by: @)), place: Node(\"roof\"), trigger: At(\"2500ms\"))]",
+        &["\"stranger\"", "\"hall\"", "\"stranger\", after: \"25ms\"", "\"stranger\", after: \"25ms\", frames: 1"],
+    ),
+    (
+        UNIT,
+        "expectations: [SafetyTrip(unit: \"hall\", by: TickCount)], faults: [(kind: Safety(TickSlip(cpu: 1, by: @)), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &["1", "2"],
+    ),
+    (
+        UNIT,
+        "expectations: [SafetyStaysNormal(\"hall\")], faults: [(kind: Safety(C2cForged(from: 1, field: @)), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &["Serial", "Demand", "Demand, packets: 20"],
     ),
     (UNIT, "expectations: [SafetyRelays(unit: \"hall\", closed: @)]", &["[0, 1]", "[]"]),
     (

@@ -36,8 +36,12 @@ impl FileSource for Text {
 
 /// Two pumps, an image of 8 KiB unless another is written, and what is written besides.
 fn loaded(more: &str) -> Loaded {
+    loaded_of(2, more)
+}
+
+fn loaded_of(pumps: u8, more: &str) -> Loaded {
     let package = if more.contains("package:") { "" } else { "package: (image: (length: \"8KiB\"))," };
-    let text = format!("(pumps: (count: 2), {package} {more})");
+    let text = format!("(pumps: (count: {pumps}), {package} {more})");
     load(&Text(text), Path::new("judged.ron"), &[]).unwrap_or_else(|error| panic!("{more}: {error:?}"))
 }
 
@@ -832,4 +836,155 @@ fn a_single_hit_frame_excuses_no_silence_of_its_own_pump() {
     assert_eq!(text(""), RowVerdict::Fail, "no status gets through for three seconds");
     let hit = "(kind: FrameHit(id: 0x101, bit: 30, seen_by: Receivers), place: Bus, trigger: At(\"1s\"))";
     assert_eq!(text(hit), RowVerdict::Fail, "one bit of one frame is no excuse for it");
+}
+
+fn check<'a>(report: &'a Report, id: &str) -> &'a reports::Check {
+    report.checks.iter().find(|row| row.id == id).expect("the check")
+}
+
+/// A run of three pumps in which the motor of one is driven at another speed, from some time after the begin of a try on.
+fn driven_elsewhere(tried: usize, driven: u8, after: u64, span: u64) -> RowVerdict {
+    let loaded = loaded_of(3, "end: AfterCampaign(\"10s\")");
+    let nominal = run::run(&loaded.scenario, None, |_| {});
+    let begins = nominal.twin.world.resource::<cooltwin::measure::Measures>().timeline.pumps[tried].tries[0].start;
+    let mut twin = build(&loaded.scenario, None);
+    let drive = |twin: &mut Twin, at: SimTime, permille: u16| {
+        twin.run_until(at);
+        cooltwin::plant::set_speed_command(&mut twin.world, NodeId::new(driven), units::Permille::new(permille));
+    };
+    drive(&mut twin, begins + Span::from_millis(after), 400);
+    drive(&mut twin, begins + Span::from_millis(after + span), 800);
+    let run = run::finish(twin, &loaded.scenario, |_| {});
+    let report = run::report(&loaded, &run, &identity());
+    check(&report, "others_run_at_80_percent").verdict
+}
+
+#[test]
+fn the_others_are_judged_from_the_begin_of_a_pump_s_first_try_on() {
+    assert_eq!(driven_elsewhere(1, 3, 200, 1_500), RowVerdict::Fail, "pump 3 has run at 80 % for long");
+    assert_eq!(driven_elsewhere(1, 3, 200, 0), RowVerdict::Pass, "nobody drives it elsewhere");
+}
+
+#[test]
+fn a_pump_that_hangs_in_its_update_for_ever_is_no_reason_to_blame_the_next_one() {
+    let loaded = loaded_of(
+        3,
+        "faults: [(kind: Hang, place: Pump(1), trigger: When(pump: 1, attempt: 1, phase: Transfer))],
+         expectations: [Outcome(pumps: Only([1]), is: NotReached)]",
+    );
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let report = run::report(&loaded, &run, &identity());
+    assert!(report.pumps[1].attempts > 0, "the campaign goes on: {:?}", report.pumps);
+    let row = check(&report, "others_run_at_80_percent");
+    assert_eq!(row.verdict, RowVerdict::Pass, "{}", row.detail);
+}
+
+#[test]
+fn a_status_of_its_own_proves_no_babbling() {
+    // Windows of 100 us, ten times shorter than a frame, over all the time in which the pump sends its status.
+    let activations = |offset: u32, duration: &str| {
+        let report = acted(&format!(
+            "(kind: Babbling(id: 0x202, dlc: 8), place: Pump(2), trigger: At(\"{}us\"), duration: \"{duration}\",
+              repeat: (count: 110, period: \"1ms\"))",
+            4_000_000 + offset
+        ));
+        report.injections[0].activations
+    };
+    let short: Vec<u64> = (0..10).map(|step| activations(step * 100, "100us")).collect();
+    assert_eq!(short, [0; 10], "no frame of the fault gets out in this time");
+    assert!(activations(0, "900us") > 50, "and of longer ones some do");
+}
+
+#[test]
+fn a_hang_that_begins_while_the_cpu_boots_acts_from_its_start_on() {
+    let report = acted("(kind: Hang, place: Pump(2), trigger: At(\"20ms\"), duration: \"4s\")");
+    let row = &report.injections[0];
+    let at: f64 = row.at_ms.expect("it acts").to_string().parse().expect("a number");
+    assert!(row.activations == 1 && at > 20.0, "{row:?}");
+    assert_eq!(row.effect, "the CPU of P02 stands still");
+}
+
+#[test]
+fn a_campaign_whose_last_write_tears_is_over_by_its_log() {
+    let mut lost = 0;
+    for bytes in (270..390).step_by(10) {
+        let report = report(&format!(
+            "faults: [(kind: FramTear(bytes: {bytes}), place: Cioc,
+                trigger: When(pump: 2, attempt: 1, phase: Status), duration: \"2s\")]"
+        ));
+        let row = report.budget("back-to-automatic").expect("the budget");
+        assert_eq!(row.verdict, RowVerdict::Pass, "{bytes}: {:?} {:?}", row, report.injections);
+        let failed: Vec<_> = report.checks.iter().filter(|row| row.verdict == RowVerdict::Fail).collect();
+        assert!(failed.is_empty(), "{bytes}: {failed:?}");
+        lost += 1;
+    }
+    assert_eq!(lost, 12);
+}
+
+#[test]
+fn a_fault_that_never_acted_has_a_hint() {
+    let hint = |faults: &str| {
+        let report = acted(faults);
+        let last = report.injections.last().expect("a fault").clone();
+        assert_eq!(last.activations, 0, "{last:?}");
+        let terminal = reports::to_json_line(&report);
+        assert!(terminal.contains(&last.hint), "the result has it");
+        last.hint
+    };
+    assert_eq!(
+        hint("(kind: Hang, place: Pump(1), trigger: Frame(id: 0x7FF), duration: \"1s\")"),
+        "its trigger was never reached"
+    );
+    let cut = "(kind: PowerCut, place: Pump(2), trigger: At(\"2s\"))";
+    assert_eq!(
+        hint(&format!("{cut}, (kind: Hang, place: Pump(2), trigger: At(\"4s\"), duration: \"1s\")")),
+        "P02 had no supply when it began at 4000.000000 ms"
+    );
+    assert_eq!(
+        hint("(kind: FlashProgramFailure(operations: 1), place: Pump(2), trigger: At(\"4s\"))"),
+        "it began at 4000.000000 ms, and no flash operation came that it could change"
+    );
+    assert_eq!(acted(cut).injections[0].hint, "");
+}
+
+#[test]
+fn an_image_file_that_no_pump_takes_is_told_with_its_reason() {
+    let place = common::folder("judged-raw");
+    std::fs::write(place.join("raw.bin"), vec![0x5A; 9_000]).expect("a file");
+    let path = place.join("judged.ron");
+    std::fs::write(&path, "(pumps: (count: 2), package: (image: (source: File(\"raw.bin\"))))").expect("a scenario");
+    let loaded = common::loaded(&path, &[]);
+    let run = run::run(&loaded.scenario, loaded.image.as_deref(), |_| {});
+    let report = run::report(&loaded, &run, &identity());
+    assert!(report.pumps.iter().all(|pump| pump.causes == ["FW002"]), "{:?}", report.pumps);
+    let row = report.budget("pump-update").expect("the budget");
+    let why = "no pump takes the image: it does not begin with a CPFW header";
+    assert_eq!((row.verdict, row.r#where.as_deref()), (RowVerdict::Inconclusive, Some(why)));
+}
+
+#[test]
+fn a_request_that_a_stuck_bus_kept_waiting_counts_from_its_begin_on() {
+    let loaded = loaded_of(
+        3,
+        "end: At(\"150s\"), faults: [(kind: StuckDominant, place: Bus,
+            trigger: When(pump: 2, attempt: 1, phase: EnterBootloader), duration: \"5s\")]",
+    );
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let report = run::report(&loaded, &run, &identity());
+    let row = check(&report, "bus_confirms_update_times");
+    assert_eq!((row.verdict, report.injections[0].activations > 0), (RowVerdict::Pass, true), "{}", row.detail);
+}
+
+#[test]
+fn a_pump_that_is_taken_back_raises_the_time_left_with_a_cause() {
+    let loaded = loaded_of(
+        3,
+        "end: At(\"150s\"), faults: [(kind: Hang, place: Pump(1),
+            trigger: When(pump: 1, attempt: 1, phase: Transfer), duration: \"20s\")]",
+    );
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let report = run::report(&loaded, &run, &identity());
+    assert!(report.pumps[0].attempts > 1, "it is tried again: {:?}", report.pumps[0]);
+    let row = check(&report, "progress_is_true");
+    assert_eq!(row.verdict, RowVerdict::Pass, "{}", row.detail);
 }

@@ -39,7 +39,8 @@ fn good(files: &[(&str, &str)], overrides: &[&str]) -> Loaded {
 }
 
 /// The configurations of safety units that shipped scenarios name, as they name them.
-const CONFIGURATIONS: [(&str, &str); 4] = [
+const CONFIGURATIONS: [(&str, &str); 5] = [
+    ("safety/barrier.ron", include_str!("../../scenarios/safety/barrier.ron")),
     ("safety/pulsed.ron", include_str!("../../scenarios/safety/pulsed.ron")),
     ("safety/pump-feed.ron", include_str!("../../scenarios/safety/pump-feed.ron")),
     ("safety/cooling-watch.ron", include_str!("../../scenarios/safety/cooling-watch.ron")),

@@ -115,8 +115,9 @@ fn log(run: &Run) -> String {
         let _ = writeln!(text, "{domain} {fingerprint}");
     }
     let mut thinner = Thinner { progress: None, counters: BTreeMap::new(), repeats: BTreeMap::new() };
-    for (time, record, times) in run.twin.world.resource::<Measures>().journal.iter() {
-        let (node, kind, data) = run::event_of(record);
+    let journal = &run.twin.world.resource::<Measures>().journal;
+    for (time, record, times) in journal.iter() {
+        let (node, kind, data) = run::event_of(record, journal.names());
         if thinner.keeps(&node, kind, &data) {
             let ms = time.as_nanos() / 1_000;
             let data = if data.is_null() { String::new() } else { format!(" {data}") };

@@ -295,6 +295,9 @@ impl Campaign {
         unit.clear(Alarm::PumpMissing(pump));
         unit.set_outcome(pump, Outcome::Pending);
         unit.progress.pump_taken_back(Cause::Timeout);
+        // Told at once: in hand, the pump ends the cause of the rise before the next value is due (PFU-031).
+        unit.progress.update(ports.now);
+        show_progress(unit, ports);
         Some(pump)
     }
 

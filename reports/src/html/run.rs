@@ -383,7 +383,7 @@ fn injection_row(injection: &Injection) -> Markup {
             td { (injection.target) }
             td.number { (injection.at_ms.map_or_else(|| "-".to_owned(), words::duration)) }
             td { @if injection.activations == 0 { (shape::word(true, "NEVER")) } @else if idle { (shape::word(true, "LESS OFTEN")) } @else { (words::times(injection.activations)) } }
-            td { (injection.effect) }
+            td { (if injection.effect.is_empty() { &injection.hint } else { &injection.effect }) }
             td { (injection.class) }
         }
     }

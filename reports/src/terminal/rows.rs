@@ -136,7 +136,8 @@ fn injections(page: &mut Page, injections: &[Injection]) {
 pub(super) fn injection_words(injection: &Injection) -> String {
     let what = format!("{} on {}", injection.kind, injection.target);
     let (Some(at), 1..) = (injection.at_ms, injection.activations) else {
-        return format!("{what}, NEVER ACTED");
+        let hint = if injection.hint.is_empty() { String::new() } else { format!(": {}", injection.hint) };
+        return format!("{what}, NEVER ACTED{hint}");
     };
     let acted = words::times(injection.activations);
     let first = if injection.activations > 1 { "first at" } else { "at" };

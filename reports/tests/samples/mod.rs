@@ -310,6 +310,7 @@ fn injection(id: &str, kind: &str, target: &str, at: &str, activations: u64, eff
         activations,
         effect: effect.to_owned(),
         missing: 0,
+        hint: String::new(),
         class: class.to_owned(),
         detected_ms: None,
         local_off_ms: None,

@@ -112,13 +112,15 @@ pub struct Controller {
     requests: u64,
     /// What a babbling fault sends, and the gap between two.
     babble: Option<(Frame, Span)>,
+    /// When a frame of a babbling fault was last sent.
+    babbled: Option<SimTime>,
 }
 
 impl Hash for Controller {
-    /// How many frames it ever lost is no state.
+    /// How many frames it ever lost, and when it last babbled, is no state.
     fn hash<H: Hasher>(&self, to: &mut H) {
         let Self { latency, filters, listening, attends_at, mailboxes, giving_up, received, sent, .. } = self;
-        let Self { overruns: _, requests, babble, .. } = self;
+        let Self { overruns: _, babbled: _, requests, babble, .. } = self;
         (latency, filters, listening, attends_at, mailboxes, giving_up, requests, babble).hash(to);
         (received.len(), sent.len()).hash(to);
         received.iter().for_each(|frame| frame.hash(to));
@@ -140,6 +142,7 @@ impl Controller {
             overruns: 0,
             requests: 0,
             babble: None,
+            babbled: None,
         }
     }
 
@@ -159,6 +162,12 @@ impl Controller {
     #[must_use]
     pub fn waits_to_send(&self, id: Id) -> bool {
         self.mailboxes[..MAILBOXES].iter().flatten().any(|offer| offer.frame.id() == id)
+    }
+
+    /// Whether the frame that it has sent at `now` is one of a babbling fault, and not its own.
+    #[must_use]
+    pub fn babbled_at(&self, now: SimTime) -> bool {
+        self.babbled == Some(now)
     }
 
     /// How long after `now` the CPU attends to what came, if it has not done so yet.
@@ -234,6 +243,7 @@ impl Controller {
         self.giving_up &= !(1 << slot);
         let offer = self.mailboxes[index].take()?;
         if index == BABBLE {
+            self.babbled = Some(now);
             let gap = self.babble.map(|(_, gap)| gap).filter(|gap| *gap > Span::ZERO);
             if gap.is_none() {
                 self.babble_again(now);

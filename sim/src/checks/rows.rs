@@ -192,12 +192,14 @@ struct Memory {
     /// Since when each pump's firmware is in its state, or is not running.
     state_since: Vec<SimTime>,
     running: Vec<running::Running>,
-    trying: running::Trying,
+    /// When the campaign last had a reason to wait.
+    waited: Option<SimTime>,
+    /// Whether the time left may rise: something that the twin saw has cost time.
+    may_rise: bool,
     percent: u8,
     /// The log tells that the campaign ended with every pump updated.
     good_end: bool,
     campaign: bool,
-    campaign_since: SimTime,
     boot_waits_since: Option<SimTime>,
     live: live::Live,
 }
@@ -234,11 +236,11 @@ impl Memory {
             state: vec![None; count],
             state_since: vec![SimTime::ZERO; count],
             running: vec![running::Running::default(); count],
-            trying: running::Trying::default(),
+            waited: None,
+            may_rise: false,
             percent: 0,
             good_end: false,
             campaign: false,
-            campaign_since: SimTime::ZERO,
             boot_waits_since: None,
             live: live::Live::new(count),
         }
@@ -386,10 +388,14 @@ impl Checks {
                     self.memory.ever_agreed |= *yes;
                 }
             }
-            OrchestratorRecord::User(orchestrator::UserAction::Search) => self.memory.revive(),
+            OrchestratorRecord::User(orchestrator::UserAction::Search) => {
+                self.memory.may_rise = true;
+                self.memory.revive();
+            }
             OrchestratorRecord::Started => {
                 self.memory.live.cioc_starts(now);
                 self.memory.boot_waits_since = Some(now);
+                self.look_for_a_lost_end(world, now);
             }
             OrchestratorRecord::Off | OrchestratorRecord::UpdateBegun | OrchestratorRecord::Reset => {
                 self.memory.boot_waits_since = None;
@@ -421,7 +427,6 @@ impl Checks {
             }
             Notice::CampaignStarted { resumed, .. } => {
                 self.memory.campaign = true;
-                self.memory.campaign_since = now;
                 if resumed {
                     self.searched(now);
                     self.cut_off_tries_count(now);
@@ -448,6 +453,8 @@ impl Checks {
         use orchestrator::Outcome;
         let Some(told) = self.memory.told.get_mut(pump) else { return };
         *told = outcome;
+        // A pump that was given up is to be updated after all.
+        self.memory.may_rise |= outcome == Outcome::Pending && self.memory.tried[pump].was_set_aside();
         match outcome {
             Outcome::Dead => self.memory.deaths[pump].comes(now),
             // A try that a restart cut off had done its work.
@@ -519,7 +526,6 @@ impl Checks {
                 self.memory.true_tries[pump].short = false;
                 let runs = self.memory.state[pump].is_some_and(PumpState::is_application);
                 self.memory.tried[pump].begins(runs);
-                self.memory.trying.begins(pump, now, self.memory.try_ended[pump]);
                 self.log_tells_each_try.judge(now, !open, || format!("{node} has two started entries in a row"));
                 let (charged, dead) = (self.memory.tries_charged[pump], self.is_dead(pump));
                 self.at_most_three_tries
@@ -550,6 +556,7 @@ impl Checks {
                         }
                     }
                     self.memory.disturbed = true;
+                    self.memory.may_rise = true;
                 } else {
                     self.memory.forget_tries(pump);
                     self.see_success(world, now, pump);
@@ -617,6 +624,7 @@ impl Checks {
                 if *state == PumpState::Updating {
                     self.update_entered(world, now, pump);
                 }
+                self.judge_leaving(now, pump, before, *state);
                 if state.is_application() && !before.is_some_and(PumpState::is_application) {
                     self.memory.running[pump].started(now);
                     self.application_starts(world, now, pump);
@@ -654,6 +662,19 @@ impl Checks {
         self.motor_stands_before_flash_is_written
             .judge(now, speed == 0, || format!("{node} is erased while it runs at {speed} permille"));
         self.memory.wrote_any = true;
+    }
+
+    /// A pump that regulates leaves its normal operation only once the users were told of the pause.
+    fn judge_leaving(&mut self, now: SimTime, pump: usize, before: Option<PumpState>, state: PumpState) {
+        let regulated = before == Some(PumpState::Automatic);
+        let is_taken =
+            matches!(state, PumpState::Standby | PumpState::Fixed | PumpState::Updating | PumpState::Bootloader);
+        if regulated && is_taken {
+            let paused = self.memory.paused;
+            self.pause_is_told_first.forbid(now, paused, || {
+                format!("{} leaves automatic mode for {} before the pause was told", node_of(pump), words(state))
+            });
+        }
     }
 
     /// A pump enters an update: no other is in one, by the states that their firmware is in.
@@ -721,6 +742,8 @@ impl Checks {
     pub fn look(&mut self, world: &mut World, now: SimTime) {
         self.look_at_updates(world, now);
         self.look_who_is_heard(now);
+        self.look_for_waits(world, now);
+        self.look_for_rises(world, now);
         self.see_supply(world, now);
         self.look_for_own_reasons(world, now);
         self.look_at_speeds(world, now);

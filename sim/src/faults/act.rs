@@ -22,6 +22,7 @@ use crate::kernel::{SimTime, Span, Stream, hash_stream, stream};
 use crate::node::{NodeId, Nodes};
 use crate::power::{self, Branch, Disturbance, PowerRecord, SupplyPlace};
 use crate::record::Record;
+use crate::scenario::words::NodeName;
 use crate::scenario::{Babbling, Direction, FaultKind, Place, SafetyFault, Scenario, SeenBy, Trigger};
 
 /// What faults need to know of the scenario around them.
@@ -120,8 +121,14 @@ pub(super) fn begin(
         FaultKind::Exchanged(_) => exchange(world, context, number, injection),
         FaultKind::Safety(kind) => {
             let own = u16::try_from(number).unwrap_or(u16::MAX);
-            let for_good = injection.fault.duration.is_none();
-            hosts::safety::faults::begin(world, context, own, *injection.nodes.first()?, kind, for_good)
+            let setting = world.resource::<Setting>();
+            let how = hosts::safety::faults::How {
+                for_good: injection.fault.duration.is_none(),
+                seed: setting.seed,
+                by: hosts::safety::faults::named(kind)
+                    .and_then(|name| setting.node(&NodeName::Further(name.to_owned()))),
+            };
+            hosts::safety::faults::begin(world, context, own, *injection.nodes.first()?, kind, &how)
         }
         FaultKind::FramTear(tear) => {
             let mut host = component::<CiocHost>(world, NodeId::CIOC)?;
@@ -289,7 +296,7 @@ fn sender_of(world: &World, id: embedded_can::Id) -> Option<NodeId> {
 
 impl Setting {
     /// The node of this name.
-    fn node(&self, name: &crate::scenario::words::NodeName) -> Option<NodeId> {
+    fn node(&self, name: &NodeName) -> Option<NodeId> {
         use crate::scenario::words::NodeName;
         match name {
             NodeName::Cioc => Some(NodeId::CIOC),
@@ -340,7 +347,7 @@ fn set_wiring(world: &mut World, context: &mut Context<'_>, kind: &FaultKind, bi
 }
 
 /// The bits that a fault of the wiring sets in its mask of the medium.
-fn wired(injection: &Injection) -> u32 {
+pub(super) fn wired(injection: &Injection) -> u32 {
     let nodes = mask(injection);
     match injection.fault.kind {
         FaultKind::OpenBus => injection.nodes.first().map_or(0, |node| node.bit()),
@@ -653,6 +660,10 @@ pub(super) fn proof(
             Some(match kind {
                 SafetyFault::C2cLost(hit) => format!("a packet of CPU{} was lost", hit.from),
                 SafetyFault::C2cCorrupted(hit) => format!("a bit of a packet of CPU{} was inverted", hit.from),
+                SafetyFault::C2cForged(forge) => {
+                    format!("a packet of CPU{} said another {}", forge.from, forge.field.name().to_lowercase())
+                }
+                SafetyFault::CanRepeated(repeat) => format!("a frame was sent once more by {}", repeat.by),
                 SafetyFault::RamCell(cell) => format!(
                     "word {} of CPU{} was not what was written: bit {} {}",
                     cell.word,
@@ -673,7 +684,10 @@ pub(super) fn proof(
             slow_attention(world, now, injection, later.by)
         }
         (FaultKind::Babbling(babble), Record::Bus(BusRecord::Frame { frame, sender, .. }))
-            if injection.active > 0 && at(sender) && frame.id() == babble.id.id() =>
+            if injection.active > 0
+                && at(sender)
+                && frame.id() == babble.id.id()
+                && bus::controller(world, *sender).babbled_at(now) =>
         {
             Some(format!("{sender} sends {:#05x} back to back", protocol::frame::raw_id(frame.id())))
         }

@@ -103,6 +103,8 @@ pub struct Injection {
     pub effect: Arc<str>,
     /// What the nodes of a supply fault measured as it last began, in mV.
     before: Vec<(NodeId, u32)>,
+    /// The error counters of all nodes as a fault of the line last began: transmit, receive.
+    counters: Vec<(NodeId, u16, u16)>,
     /// Progress of its trigger.
     seen: u32,
 }
@@ -166,6 +168,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
             first: None,
             effect: Arc::from(""),
             before: Vec::new(),
+            counters: Vec::new(),
             seen: 0,
         });
     }
@@ -251,6 +254,9 @@ fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
         context.record(Record::Fault(FaultRecord::Begun { injection: injection_number }));
         if act::is_of_the_supply(&injection.fault.kind) {
             injection.before = prove::voltages(world, context.now, &injection);
+        }
+        if matches!(injection.fault.kind, FaultKind::StuckDominant | FaultKind::StuckRecessive) {
+            injection.counters = prove::counters(world);
         }
         if let Some(effect) = act::begin(world, context, number, &injection, &Others::of(&faults, number)) {
             acted(context, number, &mut injection, &effect);

@@ -5,7 +5,8 @@
 //! | power cut, feed off | a node of the place lost its power or lived on its hold-up; or stays dark though another cut is over |
 //! | sag, ramp, over-voltage, bounce | a node with power measured a voltage beyond half of the way to the level asked for |
 //! | unplugged, open bus, controller stopped | a node with power did not take a frame that it would have taken without the fault |
-//! | line stuck | an error frame, or error counters that rose |
+//! | line stuck | an error frame that was detected on that line since it is stuck, or error counters that rose since then |
+//! | hang | a CPU that runs and stands still; one that boots meanwhile stands still from its start on |
 //! | clock drift | a CPU that runs shows another time than its own clock would show, by a tick of its timer or more |
 //!
 //! So a fault at a node that has no power while it lasts has not acted, and its run is inconclusive.
@@ -64,8 +65,9 @@ pub(super) fn proof(world: &World, now: SimTime, injection: &Injection, record: 
             Some(format!("{misses} did not take the frame {:#05x} of {sender}", protocol::frame::raw_id(frame.id())))
         }
         (FaultKind::StuckDominant | FaultKind::StuckRecessive, Record::Bus(record)) if is_open(injection) => {
-            stuck(injection, record)
+            stuck(world, injection, record)
         }
+        (FaultKind::Hang, _) if is_open(injection) => hung(world, now, injection),
         (FaultKind::ClockDrift(_), _) if is_open(injection) => drifted(world, now, injection),
         _ => None,
     }
@@ -163,15 +165,50 @@ fn without(medium: Medium, injection: &Injection) -> Medium {
     }
 }
 
-fn stuck(injection: &Injection, record: &BusRecord) -> Option<String> {
+/// What the stuck line has done: an error in a bit that came after it was stuck, at a node on it; or error counters
+/// above those that the node had then. Counters that fall, and errors from before, are the work of something else.
+fn stuck(world: &World, injection: &Injection, record: &BusRecord) -> Option<String> {
     let line = if matches!(injection.fault.kind, FaultKind::StuckDominant) { "dominant" } else { "recessive" };
+    let bus = world.resource::<Bus>();
     match record {
-        BusRecord::Error { .. } => Some(format!("an error frame on a line that reads {line}")),
-        BusRecord::State { node, tec, rec, .. } | BusRecord::Counters { node, tec, rec } if *tec > 0 || *rec > 0 => {
-            Some(format!("the error counters of {node} rose on a line that reads {line}"))
+        BusRecord::Error { start, bit, seen, .. } => {
+            let detected = *start + bus.bit_time().times(u64::from(*bit) + 1);
+            (detected > injection.began && seen & on_the_line(world, injection) != 0)
+                .then(|| format!("an error frame on a line that reads {line}"))
+        }
+        BusRecord::State { node, tec, rec, .. } | BusRecord::Counters { node, tec, rec } => {
+            let before = injection.counters.iter().find(|(own, ..)| own == node);
+            let (tec_before, rec_before) = before.map_or((0, 0), |(_, tec, rec)| (*tec, *rec));
+            let rose = *tec > tec_before || *rec > rec_before;
+            (rose && node.bit() & on_the_line(world, injection) != 0)
+                .then(|| format!("the error counters of {node} rose on a line that reads {line}"))
         }
         _ => None,
     }
+}
+
+/// The nodes on the stretch of the bus that the fault holds.
+fn on_the_line(world: &World, injection: &Injection) -> u32 {
+    let medium = world.resource::<Bus>().medium();
+    let everyone = world.resource::<Nodes>().iter().fold(0, |mask, (node, _)| mask | node.bit());
+    let held = super::act::wired(injection);
+    medium.segments(everyone).into_iter().filter(|stretch| stretch & held != 0).fold(0, |mask, one| mask | one)
+}
+
+/// What the error counters of each node read as the fault begins.
+pub(super) fn counters(world: &World) -> Vec<(NodeId, u16, u16)> {
+    let bus = world.resource::<Bus>();
+    let of = |node: NodeId| (node, bus.counters(node).tec, bus.counters(node).rec);
+    world.resource::<Nodes>().iter().map(|(node, _)| of(node)).collect()
+}
+
+/// A CPU that runs, and that the fault keeps from doing anything.
+fn hung(world: &World, now: SimTime, injection: &Injection) -> Option<String> {
+    let stands_still = |node: &&NodeId| {
+        let entity = world.resource::<Nodes>().get(**node);
+        entity.and_then(|entity| world.get::<Cpu>(entity)).is_some_and(|cpu| cpu.running && cpu.hung_until > now)
+    };
+    injection.nodes.iter().find(stands_still).map(|node| format!("the CPU of {node} stands still"))
 }
 
 fn drifted(world: &World, now: SimTime, injection: &Injection) -> Option<String> {
@@ -185,4 +222,53 @@ fn drifted(world: &World, now: SimTime, injection: &Injection) -> Option<String>
             format!("the clock of {node} runs {ppm} ppm off and has gained {us} us")
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use embedded_can::StandardId;
+
+    use super::*;
+    use crate::bus::ErrorKind;
+    use crate::faults::Faults;
+    use crate::scenario::{FileSource, load};
+
+    struct Text(&'static str);
+
+    impl FileSource for Text {
+        fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    /// Line stuck since 3 s, when node 1 had counted 5 errors of sending and 9 of receiving.
+    const STUCK: &str = "(pumps: (count: 2), campaign: false, budgets: [], end: At(\"9s\"),
+        faults: [(kind: StuckRecessive, place: Bus, trigger: At(\"3s\"), duration: \"1s\")])";
+
+    #[test]
+    fn a_stuck_line_is_proven_by_counters_that_rise_and_by_errors_after_it_was_stuck() {
+        let loaded = load(&Text(STUCK), Path::new("stuck.ron"), &[]).unwrap_or_else(|_| panic!("it loads"));
+        let mut twin = crate::twin::build(&loaded.scenario, None);
+        twin.run_until(SimTime::ZERO + Span::from_millis(2_900));
+        let mut injection = twin.world.resource::<Faults>().list[0].clone();
+        let node = NodeId::new(1);
+        let now = twin.agenda.now();
+        (injection.active, injection.begun, injection.began) = (1, 1, now);
+        injection.counters = vec![(node, 5, 9)];
+        let proven = |record: BusRecord| proof(&twin.world, now, &injection, &Record::Bus(record)).is_some();
+        let counters = |tec, rec| BusRecord::Counters { node, tec, rec };
+        assert!(!proven(counters(4, 9)) && !proven(counters(5, 8)), "they fall");
+        assert!(proven(counters(6, 9)) && proven(counters(5, 10)), "they rise");
+        let error = |start, seen| {
+            let (id, kind) = (Some(StandardId::ZERO.into()), ErrorKind::Bit);
+            BusRecord::Error { start, bit: 10, kind, sender: Some(node), id, seen }
+        };
+        // Ten bits of 4 us after its begin the frame was disturbed.
+        let before = SimTime::from_nanos(now.as_nanos() - 44_000);
+        assert!(!proven(error(before, node.bit())), "that was another one's work");
+        assert!(proven(error(before + Span::from_micros(1), node.bit())));
+        assert!(!proven(error(now, 0)), "nobody on this line has seen it");
+    }
 }

@@ -8,6 +8,7 @@ use crate::bus::BusRecord;
 use crate::kernel::SimTime;
 use crate::node::NodeId;
 use crate::record::Record;
+use crate::scenario::GivenNames;
 
 const CHUNK: usize = 1_024;
 /// Error frames of one sender in a row that get a line each; further ones are counted on a line of their own.
@@ -19,6 +20,7 @@ pub type Entry = (SimTime, Record, u64);
 /// Records worth a line in events.jsonl: everything but single frames and flash operations.
 #[derive(Clone, Default)]
 pub struct Journal {
+    names: Arc<GivenNames>,
     sealed: Vec<Arc<Vec<Entry>>>,
     open: Vec<Entry>,
     /// Sender and id of the last error frame, and how many like it came in a row.
@@ -28,6 +30,18 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// An empty journal of a run in which nodes and faults have these names.
+    #[must_use]
+    pub fn new(names: GivenNames) -> Self {
+        Self { names: Arc::new(names), ..Self::default() }
+    }
+
+    /// The names of nodes and faults.
+    #[must_use]
+    pub fn names(&self) -> &GivenNames {
+        &self.names
+    }
+
     /// Adds a record. A node that nobody hears repeats its frame for hours: its errors are written singly for a while
     /// and then counted, until anything else but an error counter changes.
     pub fn push(&mut self, time: SimTime, record: Record) {

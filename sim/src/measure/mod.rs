@@ -20,7 +20,7 @@ use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
-use crate::scenario::{End, Scenario};
+use crate::scenario::{End, GivenNames, Scenario};
 use crate::{plant, power};
 
 use journal::Journal;
@@ -120,7 +120,7 @@ impl Measures {
             flow: Curve::default(),
             coolant: Curve::default(),
             load: Curve::default(),
-            journal: Journal::default(),
+            journal: Journal::new(GivenNames::of(scenario)),
             links: vec![LinkHistory::default(); NodeId::MOST],
             states: vec![(None, SimTime::ZERO); pumps],
             fail_safe: vec![false; pumps],
@@ -280,6 +280,21 @@ impl Measures {
     }
 }
 
+/// Whether the last campaign that the log of the CIOC tells of is over there, and if so, whether with errors: what stands
+/// in the FRAM where a loss of power has kept the notice back.
+pub(crate) fn campaign_end_in_log(world: &World) -> Option<bool> {
+    use orchestrator::Event as LogEvent;
+    let host = world.get::<CiocHost>(world.resource::<Nodes>().entity(NodeId::CIOC))?;
+    let entries = orchestrator::Orchestrator::log(&host.fram);
+    let last = entries.filter_map(|entry| match entry.event {
+        LogEvent::CampaignStarted | LogEvent::CampaignResumed => Some(None),
+        LogEvent::CampaignFinished => Some(Some(false)),
+        LogEvent::CampaignFinishedWithErrors | LogEvent::CampaignAbandoned => Some(Some(true)),
+        _ => None,
+    });
+    last.last().flatten()
+}
+
 /// Whether a record is a transition, as opposed to a single frame, a flash operation or a curve's point.
 fn is_transition(record: &Record) -> bool {
     !matches!(
@@ -309,7 +324,19 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
             draw_curves(world, time, record);
         }
         world.resource_mut::<Measures>().see(time, record);
+        if matches!(record, Record::Orchestrator(OrchestratorRecord::Started)) {
+            take_a_lost_end(world, time);
+        }
     });
+}
+
+/// A campaign whose end stands in the log, and of which no notice came, is over with the next start of the CIOC.
+fn take_a_lost_end(world: &mut World, now: SimTime) {
+    let end = campaign_end_in_log(world);
+    let timeline = &mut world.resource_mut::<Measures>().timeline;
+    if timeline.started.is_some() && timeline.finished.is_none() {
+        timeline.finished = end.map(|errors| (now, errors));
+    }
 }
 
 /// Adds a point to the curves of what a record may have changed.
@@ -351,6 +378,19 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
     }
 }
 
+/// Notes since when the request for the programming session waits in the CIOC's controller, where a bus that is stuck
+/// keeps it there: it may be given up and never be seen on the bus, and the try counts from it.
+fn look_for_requests(world: &mut World) {
+    world.resource_scope(|world, mut measures: bevy_ecs::prelude::Mut<'_, Measures>| {
+        let Some(pump) = measures.timeline.open_try() else { return };
+        let Some(id) = u16::try_from(0x701 + pump).ok().and_then(embedded_can::StandardId::new) else { return };
+        if measures.seen_on_bus[pump].asked.is_none() {
+            let waits = crate::bus::controller(world, NodeId::CIOC).waits_since(id.into());
+            measures.seen_on_bus[pump].asked = waits;
+        }
+    });
+}
+
 /// Flow and temperature are judged from here on; booting and running up takes less.
 pub(crate) const START_UP: SimTime = SimTime::from_nanos(10_000_000_000);
 
@@ -363,6 +403,7 @@ pub(crate) fn look(world: &mut World, context: &mut Context<'_>) {
     }
     let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
     let status = world.get::<CiocHost>(cioc).and_then(CiocHost::firmware).map(orchestrator::Orchestrator::status);
+    look_for_requests(world);
     let activity = status.as_ref().map(|status| status.activity);
     look_for_automatic(world, now, status.as_ref());
     let mut measures = world.resource_mut::<Measures>();

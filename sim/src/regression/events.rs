@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::measure::journal::{Entry, Journal};
 use crate::run::event_of_entry;
+use crate::scenario::GivenNames;
 
 /// A state transition as it is written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -61,7 +62,7 @@ impl std::error::Error for LogError {}
 #[must_use]
 pub fn divergence_of_journals(a: &Journal, b: &Journal) -> Option<Divergence> {
     let (number, pair) = first_unequal(a.iter(), b.iter())?;
-    Some(Divergence { number, events: pair.map(|entry| entry.map(event)) })
+    Some(Divergence { number, events: pair.map(|entry| entry.map(|entry| event(entry, a.names()))) })
 }
 
 /// Where two texts of events.jsonl part; none when they are equal. Lines up to there are compared as they stand.
@@ -91,7 +92,7 @@ fn first_unequal<T: PartialEq>(
     })?
 }
 
-fn event(entry: &Entry) -> Event {
-    let (node, kind, data) = event_of_entry(entry);
+fn event(entry: &Entry, names: &GivenNames) -> Event {
+    let (node, kind, data) = event_of_entry(entry, names);
     Event { t_ms: Millis::from_nanos(entry.0.as_nanos()), node, kind: kind.to_owned(), data }
 }

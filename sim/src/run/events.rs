@@ -18,11 +18,12 @@ use crate::measure::journal::{Entry, Journal};
 use crate::plant::PlantRecord;
 use crate::power::{Branch, PowerRecord, SupplyPlace};
 use crate::record::Record;
+use crate::scenario::GivenNames;
 
 /// An entry of the journal as events.jsonl has it: a record that stands for several says how many.
 #[must_use]
-pub fn event_of_entry((_, record, count): &Entry) -> (String, &'static str, Value) {
-    let (node, kind, mut data) = event_of(record);
+pub fn event_of_entry((_, record, count): &Entry, names: &GivenNames) -> (String, &'static str, Value) {
+    let (node, kind, mut data) = event_of(record, names);
     if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
         fields.insert("count".to_owned(), (*count).into());
     }
@@ -44,16 +45,22 @@ pub fn event_log(run: &Run) -> io::Result<String> {
 pub fn event_log_of(journal: &Journal) -> io::Result<String> {
     let mut writer = reports::EventWriter::new(Vec::new());
     for entry in journal.iter() {
-        let (node, kind, data) = event_of_entry(entry);
+        let (node, kind, data) = event_of_entry(entry, journal.names());
         let t_ms = reports::Millis::from_nanos(entry.0.as_nanos());
         writer.write(&reports::Event { t_ms, node: &node, kind, data })?;
     }
     String::from_utf8(writer.finish()?).map_err(io::Error::other)
 }
 
-/// A record for readers outside: whose it is, what it is, and its fields.
+/// A record for readers outside: whose it is, what it is, and its fields, with the names that the scenario gives.
 #[must_use]
-pub fn event_of(record: &Record) -> (String, &'static str, Value) {
+pub fn event_of(record: &Record, names: &GivenNames) -> (String, &'static str, Value) {
+    let (node, kind, mut data) = by_numbers(record);
+    names.put_into_fields(&mut data);
+    (names.put_into(&node), kind, data)
+}
+
+fn by_numbers(record: &Record) -> (String, &'static str, Value) {
     match record {
         Record::Bus(record) => bus(record),
         Record::Orchestrator(record) => orchestrator(record),

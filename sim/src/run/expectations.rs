@@ -143,7 +143,9 @@ fn who_broke(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, e
         not.map(|name| format!("{name} did not")).collect::<Vec<_>>().join(", ")
     };
     match expectation {
-        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => String::new(),
+        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => {
+            super::safety::instead(scenario, run, expectation)
+        }
         Expectation::Outcome(wanted) => those(&wanted.pumps, &|pump| {
             let outcome = report.pumps[pump].outcome;
             (outcome != outcome_of(&wanted.is)).then(|| format!("ended as {}", outcome.word()))
@@ -375,6 +377,7 @@ pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>
             activations: if seen.is_some() { activations.max(1) } else { 0 },
             effect: seen.map(|(_, effect)| effect).unwrap_or_default(),
             missing: 0,
+            hint: String::new(),
             class: judge.class(first, &hit).to_owned(),
             detected_ms: None,
             local_off_ms: None,

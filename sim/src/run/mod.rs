@@ -7,6 +7,7 @@
 mod classes;
 mod events;
 mod expectations;
+mod idle;
 pub mod recording;
 mod report;
 pub mod safety;

@@ -28,6 +28,7 @@ use serde_json::Value;
 use super::events::{event_of, nodes};
 use crate::bus::{Bus, BusRecord};
 use crate::kernel::SimTime;
+use crate::measure::Measures;
 use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::scenario::words::NodeName;
@@ -84,10 +85,10 @@ impl Head {
     }
 }
 
-/// Nodes of a scenario by their numbers' names.
+/// Nodes of a scenario as lines name them.
 fn node_names(scenario: &Scenario, wanted: impl Fn(&NodeName) -> bool) -> Vec<String> {
     let nodes = scenario.nodes().into_iter().filter(wanted);
-    nodes.filter_map(|name| scenario.node_id(&name)).map(|node| node.to_string()).collect()
+    nodes.filter(|name| scenario.node_id(name).is_some()).map(|name| name.to_string()).collect()
 }
 
 /// One record.
@@ -108,9 +109,12 @@ impl Line {
     /// The line of a record; `world` is as it stands after the event that the record comes from.
     #[must_use]
     pub fn of(world: &World, time: SimTime, record: &Record) -> Self {
-        let (node, kind, mut data) = event_of(record);
+        let names = world.resource::<Measures>().journal.names();
+        let (node, kind, mut data) = event_of(record, names);
         if let (Record::Bus(BusRecord::Frame { .. }), Some(fields)) = (record, data.as_object_mut()) {
-            fields.insert("receivers".to_owned(), nodes(world.resource::<Bus>().receivers()));
+            let mut receivers = nodes(world.resource::<Bus>().receivers());
+            names.put_into_fields(&mut receivers);
+            fields.insert("receivers".to_owned(), receivers);
         }
         Self { t_ms: Millis::from_nanos(time.as_nanos()), node, kind: kind.to_owned(), data }
     }

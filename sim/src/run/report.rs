@@ -6,7 +6,7 @@ use reports::{
     Standing, Step, Try, TryOutcome, Verdict,
 };
 
-use super::{Ending, Run, classes, expectations, safety};
+use super::{Ending, Run, classes, expectations, idle, safety};
 use crate::bus;
 use crate::checks::{Checks, END_IDS, Truth, Wanted, promises_no_write};
 use crate::faults::Faults;
@@ -18,7 +18,7 @@ use crate::measure::series::Curve;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
 use crate::measure::{Measures, START_UP};
 use crate::node::{NodeId, Nodes};
-use crate::scenario::{self, Loaded, Scenario};
+use crate::scenario::{self, GivenNames, Loaded, Scenario};
 use crate::{plant, power};
 
 /// Which program makes a report; never part of a fingerprint.
@@ -129,12 +129,22 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
         row.samples.clear();
     }
     row.judge(standing(scenario, spec, measures, row.n));
+    if row.n == 0 && row.verdict == RowVerdict::Inconclusive {
+        row.r#where = image_refused(run);
+    }
     // What an earlier campaign did says nothing for the last one.
     if spec.measure == scenario::Measure::BackToAutomatic && row.verdict == RowVerdict::Pass && is_not_back(measures) {
         row.verdict = RowVerdict::Inconclusive;
         row.r#where = Some("the last campaign: not every good pump was back in automatic mode at the end".to_owned());
     }
     row
+}
+
+/// Why no pump can take the image that the CIOC holds, if that is so.
+fn image_refused(run: &Run) -> Option<String> {
+    let truth = run.twin.world.resource::<Truth>();
+    let why = scenario::image_file::header(truth.held.as_ref().filter(|_| truth.campaign && !truth.sound)?).err()?;
+    Some(format!("no pump takes the image: {why}"))
 }
 
 /// The last campaign is over, and its pumps were not back in automatic mode when the run ended.
@@ -239,7 +249,7 @@ fn samples(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenario:
 /// The lowest and the highest voltage at the node's terminals.
 fn supply_samples(scenario: &Scenario, run: &Run, node: NodeId) -> [Sample; 2] {
     let extremes = power::node_extremes(&run.twin.world, node);
-    let name = node_name(scenario, node);
+    let name = GivenNames::of(scenario).node(node);
     [(extremes.min_mv, "lowest"), (extremes.max_mv, "highest")]
         .map(|(mv, which)| Sample::plain(Fixed::scaled(i64::from(mv), 0), &format!("{name}, {which}")))
 }
@@ -373,14 +383,15 @@ fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
 }
 
 fn check_row(scenario: &Scenario, row: &crate::checks::Row) -> Check {
+    let names = GivenNames::of(scenario);
     Check {
         id: row.id.to_owned(),
         requirements: row.requirements.iter().map(|id| (*id).to_owned()).collect(),
         n: row.n,
         verdict: row.verdict(),
         detail: row.broken.as_ref().map_or_else(
-            || by_name(scenario, &row.note),
-            |(time, why)| format!("at {time} ms: {}", by_name(scenario, why)),
+            || names.put_into(&row.note),
+            |(time, why)| format!("at {time} ms: {}", names.put_into(why)),
         ),
     }
 }
@@ -606,7 +617,7 @@ fn bus_report(scenario: &Scenario, run: &Run, measures: &Measures) -> Bus {
         let link = &measures.links[node.index()];
         let counters = run.twin.world.resource::<bus::Bus>().counters(node);
         BusNode {
-            id: node_name(scenario, node),
+            id: GivenNames::of(scenario).node(node),
             tec_max: u32::from(link.tec_max.max(counters.tec)),
             rec_max: u32::from(link.rec_max.max(counters.rec)),
             error_passive: link.passive,
@@ -634,18 +645,6 @@ fn bus_report(scenario: &Scenario, run: &Run, measures: &Measures) -> Bus {
     }
 }
 
-/// A node's name as the scenario has it.
-fn node_name(scenario: &Scenario, node: NodeId) -> String {
-    let further = node.index().checked_sub(NodeId::FIRST_FURTHER.index());
-    further.and_then(|index| scenario.further_names().nth(index).map(str::to_owned)).unwrap_or_else(|| node.to_string())
-}
-
-/// A text of the twin with the further nodes by their names in the scenario: `N17` becomes `gateway`.
-fn by_name(scenario: &Scenario, text: &str) -> String {
-    let names = scenario.further_names().zip(NodeId::FIRST_FURTHER.index()..);
-    names.fold(text.to_owned(), |text, (name, number)| text.replace(&format!("N{number:02}"), name))
-}
-
 fn power_report(run: &Run) -> Power {
     let extremes = power::source_extremes(&run.twin.world);
     let nodes = run.twin.world.resource::<Nodes>();
@@ -663,6 +662,7 @@ fn plant_report(run: &Run) -> Plant {
 
 fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection> {
     let faults = judge.run.twin.world.resource::<Faults>();
+    let names = GivenNames::of(scenario);
     let mut list: Vec<Injection> = faults
         .list
         .iter()
@@ -677,8 +677,9 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             target: target_name(scenario, &injection.fault.place),
             at_ms: injection.first.map(at),
             activations: injection.activations,
-            effect: by_name(scenario, &injection.effect),
+            effect: names.put_into(&injection.effect),
             missing: missing(injection),
+            hint: names.put_into(&idle::hint(judge.run, judge.measures, injection)),
             // What a unit detected did not go without a reaction.
             class: match judge.class(injection.first, &classes::Hit::of(scenario, injection)) {
                 "no-reaction" if detected_ms.is_some() => "detected-safe".to_owned(),
@@ -720,7 +721,7 @@ fn target_name(scenario: &Scenario, place: &scenario::Place) -> String {
         Place::Cioc => "CIOC".to_owned(),
         Place::AllPumps => "all pumps".to_owned(),
         Place::AllNodes => "all nodes".to_owned(),
-        Place::Node(name) => scenario.node_id(name).map_or_else(String::new, |node| node_name(scenario, node)),
+        Place::Node(name) => scenario.node_id(name).map_or_else(String::new, |node| GivenNames::of(scenario).node(node)),
         Place::Bus => "bus".to_owned(),
         Place::Between(between) => format!("bus between {} and {}", between.a, between.b),
         Place::Supply => "supply".to_owned(),

@@ -338,7 +338,8 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
             "either_cpu_alone_turns_all_off" => {
                 n += watch.offs.len() as u64 + u64::from(watch.never_off().is_some());
                 if let Some(off) = watch.never_off() {
-                    broken.push(format!("{name}: {:?} by CPU{}, and something stays on", off.fault, off.cpu));
+                    let what = fault_words(off.fault);
+                    broken.push(format!("{name}: {what} by CPU{}, and something stays on", off.cpu));
                 }
             }
             "one_packet_each_tick_and_direction" => cpus.for_each(|(cpu, one)| {
@@ -362,9 +363,9 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                     wanted = true;
                     n += watch.cpus.iter().map(|cpu| cpu.ticks).sum::<u64>();
                     let causes = cpus.filter_map(|(cpu, one)| one.cause.map(|(at, cause)| (cpu, at, cause)));
-                    broken.extend(
-                        causes.map(|(cpu, at, cause)| format!("{name}, CPU{} at {at} ms: {:?}", cpu + 1, cause.fault)),
-                    );
+                    broken.extend(causes.map(|(cpu, at, cause)| {
+                        format!("{name}, CPU{} at {at} ms: {}", cpu + 1, fault_words(cause.fault))
+                    }));
                 }
             }
             _ => {}
@@ -392,6 +393,70 @@ pub(super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -
     }
 }
 
+/// What a unit detects, in the words of the scenario: `RamAtStart` reads `ram-at-start`.
+fn fault_words(fault: Fault) -> String {
+    super::events::kebab(&format!("{fault:?}"))
+}
+
+/// What became of a unit instead of what was expected of it.
+pub(super) fn instead(scenario: &Scenario, run: &Run, expectation: &Expectation) -> String {
+    let of = |name: &str| unit(scenario, run, name);
+    let words = match expectation {
+        Expectation::SafetyTrip(trip) => of(&trip.unit).map(|unit| first_detected(run, unit)),
+        Expectation::SafetyStaysNormal(name) => of(name).map(not_normal),
+        Expectation::SafetyRelays(wanted) => of(&wanted.unit).map(|unit| {
+            let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
+            let conduct: Vec<String> =
+                all.filter(|relay| unit.conducts(*relay)).map(|relay| relay.to_string()).collect();
+            relay_words(&conduct)
+        }),
+        _ => None,
+    };
+    words.unwrap_or_else(|| "there is no such unit".to_owned())
+}
+
+fn relay_words(conduct: &[String]) -> String {
+    match conduct {
+        [] => "no relay conducts".to_owned(),
+        [one] => format!("relay {one} conducts"),
+        some => format!("relays {} conduct", some.join(" and ")),
+    }
+}
+
+/// All that the CPUs of a unit detected, the first at the begin.
+fn detections(unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
+    let of_cpus = unit.watch.cpus.iter().zip([1u8, 2]);
+    let all = of_cpus.flat_map(|(cpu, number)| cpu.detections.iter().map(move |(at, one)| (*at, number, one.fault)));
+    let mut all: Vec<(SimTime, u8, Fault)> = all.collect();
+    all.sort_by_key(|(at, number, _)| (*at, *number));
+    all
+}
+
+fn first_detected(run: &Run, unit: &Unit) -> String {
+    let list = detections(unit);
+    let Some((at, cpu, fault)) = list.first() else { return "it detected nothing".to_owned() };
+    let since = first_acted(run).filter(|first| first <= at);
+    let since = since.map_or(String::new(), |first| format!(", {} ms after the first fault acted", at.since(first)));
+    format!("it detected {} first, by CPU{cpu} at {at} ms{since}", fault_words(*fault))
+}
+
+fn not_normal(unit: &Unit) -> String {
+    let cpus = unit.watch.cpus.iter().zip(&unit.cores).zip([1u8, 2]);
+    let words = cpus.filter_map(|((watch, core), number)| {
+        let what = match watch.cause {
+            Some((at, cause)) => format!("detected {} at {at} ms", fault_words(cause.fault)),
+            None if watch.ticks == 0 => "never came to normal mode".to_owned(),
+            None if core.firmware.is_none() => "runs no firmware at the end".to_owned(),
+            None if core.mode != Mode::Normal => {
+                format!("is in mode {} at the end", super::events::kebab(&format!("{:?}", core.mode)))
+            }
+            None => return None,
+        };
+        Some(format!("CPU{number} {what}"))
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
 fn stays_normal(unit: &Unit) -> bool {
     let modes = unit.cores.iter().all(|core| core.mode == Mode::Normal && core.firmware.is_some());
     modes && unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0)
@@ -400,10 +465,7 @@ fn stays_normal(unit: &Unit) -> bool {
 fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool {
     let Some(unit) = unit(scenario, run, &wanted.unit) else { return false };
     let internal = |fault: Fault| fault.reaction() == Reaction::SafeState;
-    let of_cpus = unit.watch.cpus.iter().zip([1u8, 2]);
-    let all = of_cpus.flat_map(|(cpu, number)| cpu.detections.iter().map(move |(at, one)| (*at, number, one.fault)));
-    let mut all: Vec<(SimTime, u8, Fault)> = all.collect();
-    all.sort_by_key(|(at, number, _)| (*at, *number));
+    let all = detections(unit);
     let of_its_kind = all.iter().find(|(_, _, fault)| format!("{fault:?}") == wanted.by.name());
     let is_internal = of_its_kind.is_none_or(|(_, _, fault)| internal(*fault));
     let Some((at, cpu, fault)) = all.into_iter().find(|(_, _, fault)| internal(*fault) == is_internal) else {
@@ -428,12 +490,7 @@ pub(super) fn text(expectation: &Expectation) -> Option<String> {
         }
         Expectation::SafetyRelays(wanted) => {
             let relays: Vec<String> = wanted.closed.iter().map(u8::to_string).collect();
-            let which = if relays.is_empty() {
-                "no relay conducts".to_owned()
-            } else {
-                format!("relays {} conduct", relays.join(" and "))
-            };
-            Some(format!("safety unit {}: {which} at the end", wanted.unit))
+            Some(format!("safety unit {}: {} at the end", wanted.unit, relay_words(&relays)))
         }
         Expectation::SafetyStaysNormal(name) => Some(format!("safety unit {name} becomes normal and stays so")),
         _ => None,

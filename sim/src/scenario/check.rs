@@ -472,6 +472,15 @@ impl Check<'_> {
             self.problem(Code::NoSuchThing, format!("{path}.kind"), "there is no such pin", "the pins are 0 to 13")
                 .beside = vec![format!("{path}.place")];
         }
+        if let SafetyFault::CanRepeated(repeat) = kind
+            && (repeat.by == node || !self.scenario.further_names().any(|known| known == repeat.by))
+        {
+            let message = format!("`{}` cannot repeat the frames of `{node}`", repeat.by);
+            let label = "another one of `further_nodes` or `safety_units`";
+            let problem = self.problem(Code::NoSuchThing, format!("{path}.kind.by"), message, label);
+            problem.roots = vec!["further_nodes"];
+            problem.beside = vec![format!("{path}.place")];
+        }
         if let SafetyFault::InputOff(input) = kind
             && let Some(names) = inputs
             && !names.contains(input)

@@ -13,6 +13,8 @@ choice! {
         C2cLost { C2cHit },
         /// Bits of packets from one CPU to the other are inverted.
         C2cCorrupted { C2cHit },
+        /// Packets from one CPU to the other say something else in one field, with a right CRC.
+        C2cForged { C2cForge },
         /// A CPU stands still until its watchdog resets it after 10 ms; without a duration the watchdog is dead, too.
         CpuHalted { OfCpu },
         /// A CPU is reset by its reset pin.
@@ -23,6 +25,8 @@ choice! {
         LogicTime { CpuTime },
         /// The timer that interrupts a CPU whose logic takes too long is dead.
         NoDeadline { OfCpu },
+        /// A CPU's count of ticks jumps ahead once.
+        TickSlip { TickSlip },
         /// A cell of a CPU's RAM is defect.
         RamCell { RamCell },
         /// Bits of a byte of a CPU's flash are inverted.
@@ -55,6 +59,8 @@ choice! {
         RadioRepeated(Span),
         /// Two radio packets each change their places.
         RadioSwapped,
+        /// Frames that the unit sends on CAN are sent once more by another node.
+        CanRepeated { CanRepeat },
     }
 }
 
@@ -63,9 +69,11 @@ impl SafetyFault {
     #[must_use]
     pub const fn is_momentary(&self) -> bool {
         match self {
-            Self::CpuReset(_) | Self::FlashBits(_) => true,
+            Self::CpuReset(_) | Self::FlashBits(_) | Self::TickSlip(_) => true,
             Self::RamCell(cell) => matches!(cell.defect, CellDefect::Flips),
             Self::C2cLost(hit) | Self::C2cCorrupted(hit) => hit.packets.is_some(),
+            Self::C2cForged(forge) => forge.packets.is_some(),
+            Self::CanRepeated(repeat) => repeat.frames.is_some(),
             Self::RadioLost(hit) | Self::RadioCorrupted(hit) | Self::RadioForged(hit) => hit.packets.is_some(),
             _ => false,
         }
@@ -79,6 +87,56 @@ section! {
         from: u8 where "1".."2",
         /// How many in a row; all until the fault ends where none is written.
         packets: Option<u32> = "None" where "1".."1000000",
+    }
+}
+
+section! {
+    /// Packets of the link that say something else.
+    C2cForge {
+        /// The CPU that sends them.
+        from: u8 where "1".."2",
+        /// What they say wrongly.
+        field: C2cField,
+        /// How many in a row; all until the fault ends where none is written.
+        packets: Option<u32> = "None" where "1".."1000000",
+    }
+}
+
+choice! {
+    /// A field of a packet between the CPUs.
+    C2cField {
+        /// The mode of its CPU: configuration.
+        Mode,
+        /// The release id: its lowest bit is inverted.
+        Release,
+        /// The hash of the configuration: its lowest bit is inverted.
+        Configuration,
+        /// The serial number: its lowest bit is inverted.
+        Serial,
+        /// The outputs that its logic wants ON: the first group is inverted.
+        Demand,
+    }
+}
+
+section! {
+    /// Frames of a unit that somebody repeats.
+    CanRepeat {
+        /// The node that sends them once more: one of `further_nodes`.
+        by: String,
+        /// How long after the unit has handed them to its controller.
+        after: Span = "2ms" where "0ms".."1h",
+        /// How many in a row; all until the fault ends where none is written.
+        frames: Option<u32> = "None" where "1".."1000000",
+    }
+}
+
+section! {
+    /// A count of ticks that jumps.
+    TickSlip {
+        /// Which CPU.
+        cpu: u8 where "1".."2",
+        /// By how many ticks more than one.
+        by: u32 = "1" where "1".."1000000",
     }
 }
 
@@ -193,6 +251,8 @@ choice! {
         Below(Voltage),
         /// It always shows this.
         Stuck(Voltage),
+        /// It shows up to so much too much or too little, drawn evenly and anew in each scan from the run's seed.
+        Noise(Voltage),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Each test file compiles this for itself and uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod units;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -10,7 +10,8 @@ use orchestrator::{Activity, Cause, PumpStatus, Status};
 use protocol::cyclic::PumpState;
 
 use super::{
-    BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, SimTime, Span, ending, node_of, power, words,
+    BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, SimTime, Span, ending, held_the_image,
+    holds_the_image, node_of, power, version_of, words,
 };
 use crate::bus::Bus;
 use crate::faults::Injection;
@@ -29,8 +30,8 @@ const DISTURBED: &str = "the bus is disturbed";
 /// What is remembered of the web page and what it can know.
 #[derive(Clone, Debug)]
 pub(super) struct Live {
-    /// The pump that is in its update, and since when.
-    truth_since: (Option<usize>, SimTime),
+    /// Whether a campaign runs, the pump that is in its try, and since when both is so.
+    truth_since: (bool, Option<usize>, SimTime),
     /// Since when the CIOC's firmware works without a break.
     works_since: SimTime,
     /// Whether it started anew in the running campaign.
@@ -46,7 +47,7 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn new(pumps: usize) -> Self {
         Self {
-            truth_since: (None, SimTime::ZERO),
+            truth_since: (false, None, SimTime::ZERO),
             works_since: SimTime::ZERO,
             restarted: false,
             arrived: vec![(None, None); pumps],
@@ -117,9 +118,10 @@ impl Checks {
 
     /// Looks at the web page, as far as the CIOC's firmware works and has had its time.
     pub(super) fn look_at_status(&mut self, world: &mut World, now: SimTime) {
-        let updating = self.memory.state.iter().position(|state| *state == Some(PumpState::Updating));
-        if self.memory.live.truth_since.0 != updating {
-            self.memory.live.truth_since = (updating, now);
+        let (campaign, tried) = (self.memory.campaign, self.memory.try_open.iter().position(|open| *open));
+        let (known, known_tried, _) = self.memory.live.truth_since;
+        if (known, known_tried) != (campaign, tried) {
+            self.memory.live.truth_since = (campaign, tried, now);
         }
         let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
         let firmware = world.get::<CiocHost>(cioc).and_then(CiocHost::firmware);
@@ -131,7 +133,7 @@ impl Checks {
         if now.since(self.memory.live.works_since) < STATUS_LAG {
             return;
         }
-        self.look_at_activity(world, now, &status);
+        self.look_at_activity(now, &status);
         self.look_for_disturbances(world, now);
         for shown in &status.pumps {
             self.look_at_shown(world, now, shown);
@@ -139,24 +141,33 @@ impl Checks {
         self.look_at_percent(now, status.percent);
     }
 
-    /// The web page names the pump that is really being written to, within a second.
-    fn look_at_activity(&mut self, world: &World, now: SimTime, status: &Status) {
-        let (Some(updating), since) = self.memory.live.truth_since else { return };
-        if now.since(since) < STATUS_LAG || !power::is_powered(world, node_of(updating)) {
+    /// The web page shows within a second what is really going on: the pump that is in its try, a campaign as long as it
+    /// runs, and no update after it.
+    fn look_at_activity(&mut self, now: SimTime, status: &Status) {
+        use Activity as Shown;
+        let (campaign, tried, since) = self.memory.live.truth_since;
+        if now.since(since) < STATUS_LAG {
             return;
         }
         let shown = match status.activity {
-            Activity::Updating { pump, .. } => Some(pump.index()),
+            Shown::Updating { pump, .. } => Some(pump.index()),
             _ => None,
         };
-        // After the CIOC went off in mid-update a pump stays in its bootloader until its session lapses.
-        if !self.memory.try_open[updating] {
+        if let Some(tried) = tried {
+            self.status_is_live.judge(now, shown == Some(tried), || {
+                let shown = shown.map_or("no update".to_owned(), |pump| format!("one of {}", node_of(pump)));
+                format!("{} is being updated, the status shows {shown}", node_of(tried))
+            });
             return;
         }
-        self.status_is_live.judge(now, shown == Some(updating), || {
-            let shown = shown.map_or("no update".to_owned(), |pump| format!("one of {}", node_of(pump)));
-            format!("{} is being updated, the status shows {shown}", node_of(updating))
-        });
+        let under_way = matches!(
+            status.activity,
+            Shown::Updating { .. } | Shown::WaitingForSupply { .. } | Shown::WaitingForPumps { .. }
+        );
+        let over = matches!(status.activity, Shown::Idle | Shown::Asking | Shown::Finished | Shown::FinishedWithErrors);
+        self.status_is_live.forbid(now, !(campaign && over), || "a campaign runs, the status shows none".to_owned());
+        self.status_is_live
+            .forbid(now, campaign || !under_way, || "no campaign runs, the status shows an update".to_owned());
     }
 
     /// What is shown of a pump is what the CIOC can know, and true. It counts as looked at while a campaign runs.
@@ -245,19 +256,39 @@ impl Checks {
         self.memory.good_end = false;
         self.memory.live.restarted = false;
         self.memory.remaining = None;
+        self.memory.may_rise = false;
         self.memory.shown.clear();
     }
 
-    /// The time left rises only with a cause.
+    /// The time left rises only with a cause, and only after something that the twin saw has cost time.
     pub(super) fn remaining_shown(&mut self, now: SimTime, left: Option<u64>, cause: Option<Cause>) {
         let Some(left) = left else { return };
+        let seen = self.memory.may_rise;
         if let Some(before) = self.memory.remaining {
-            self.progress_is_true.judge(now, left <= before || cause.is_some(), || {
-                format!("the time left rose from {before} ms to {left} ms without a cause")
+            self.progress_is_true.judge(now, left <= before || (cause.is_some() && seen), || {
+                let why = if seen { "a cause" } else { "anything that would have cost time" };
+                format!("the time left rose from {before} ms to {left} ms without {why}")
             });
         }
+        // A value without a cause ends what the last reason allowed.
+        self.memory.may_rise &= cause.is_some();
         self.memory.remaining = Some(left);
         self.memory.shown.push((now, left));
+    }
+
+    /// Notes what costs a campaign time: a reason to wait, and a pump that is silent or stands still.
+    pub(super) fn look_for_rises(&mut self, world: &World, now: SimTime) {
+        let waits = self.memory.waited == Some(now);
+        let idle = |pump: usize| {
+            let silent = self.memory.live.silence(pump, now).is_none_or(|silence| silence > STATUS_LAG);
+            let disturbed = self.memory.live.is_disturbed(pump, now);
+            let still = self.memory.stood_still[pump].is_some_and(|at| now.since(at) <= STATUS_LAG);
+            let dark = !power::is_powered(world, node_of(pump));
+            silent || disturbed || still || dark
+        };
+        // The pump in its try is stalled and silent for good reasons; it costs time if the try fails.
+        let hindered = (0..self.memory.state.len()).any(|pump| !self.memory.try_open[pump] && idle(pump));
+        self.memory.may_rise |= waits || hindered;
     }
 
     /// In a run without faults each time left that was shown is held against the end as it came.
@@ -273,20 +304,64 @@ impl Checks {
 
     /// The CIOC tells that its campaign ended.
     pub(super) fn finished(&mut self, world: &World, now: SimTime, errors: bool) {
-        self.memory.campaign = false;
-        self.finish_tried(world, now);
-        // Consent holds for one campaign, and the next one is told anew.
-        self.memory.said_yes = false;
-        self.memory.paused = false;
+        let abandoned = self.memory.abandoned;
+        self.campaign_ends(world, now);
         self.memory.disturbed |= errors || !world.resource::<Faults>().list.is_empty();
         if !self.memory.disturbed {
             self.finish_remaining(now);
         }
         let percent = self.memory.percent;
-        let dead = (0..self.memory.deaths.len()).filter(|pump| self.is_dead(*pump)).count();
-        self.progress_is_true.judge(now, (percent == 100) == (dead == 0 && !errors), || {
-            format!("the campaign ended at {percent} % with {dead} dead pumps, errors: {errors}")
+        self.progress_is_true
+            .judge(now, (percent == 100) != errors, || format!("the campaign ended at {percent} %, errors: {errors}"));
+        let pumps = 0..self.memory.deaths.len();
+        let flaws: Vec<_> = pumps.filter_map(|pump| Some((pump, self.flaw_of(world, now, pump)?))).collect();
+        for (pump, flaw) in flaws.iter().filter(|(_, flaw)| flaw.forbids_success) {
+            self.progress_is_true.forbid(now, percent < 100, || {
+                format!("the campaign ended at 100 %, and {} {}", node_of(*pump), flaw.what)
+            });
+        }
+        self.progress_is_true.forbid(now, percent == 100 || abandoned || !flaws.is_empty(), || {
+            format!("the campaign ended at {percent} % though every pump is updated and heard")
         });
+    }
+
+    fn campaign_ends(&mut self, world: &World, now: SimTime) {
+        self.memory.campaign = false;
+        self.finish_tried(world, now);
+        // Consent holds for one campaign, and the next one is told anew.
+        self.memory.said_yes = false;
+        self.memory.paused = false;
+    }
+
+    /// What the twin sees at the end of a campaign that is not as good as the campaign could make it.
+    fn flaw_of(&self, world: &World, now: SimTime, pump: usize) -> Option<Flaw> {
+        let node = node_of(pump);
+        let tried = self.memory.tried[pump].is_tried();
+        let holds = holds_the_image(world, node) || held_the_image(world, node, self.memory.sound_until[pump]);
+        let silent = self.memory.live.silence(pump, now).is_none_or(|silence| silence > STATUS_LAG);
+        let flaw = |forbids_success, what| Some(Flaw { forbids_success, what });
+        if self.is_dead(pump) {
+            flaw(true, "is dead")
+        } else if tried && !holds {
+            flaw(true, "was tried and does not hold the image")
+        } else if version_of(world, node).is_none() {
+            flaw(self.memory.operations[pump] > 0, "holds no application")
+        } else if !holds {
+            flaw(false, "does not hold the image")
+        } else if silent || self.memory.tried[pump].was_set_aside() {
+            flaw(false, "is silent, or was set aside")
+        } else if self.memory.told[pump] == orchestrator::Outcome::Missing && !self.memory.tried[pump].is_read() {
+            flaw(false, "is heard again and was not read")
+        } else {
+            None
+        }
+    }
+
+    /// Power failed in the last write of a campaign: its end stands in the log, and no notice of it came.
+    pub(super) fn look_for_a_lost_end(&mut self, world: &World, now: SimTime) {
+        if self.memory.campaign && crate::measure::campaign_end_in_log(world).is_some() {
+            self.campaign_ends(world, now);
+        }
     }
 
     /// Notes what the log tells of a campaign.
@@ -294,6 +369,13 @@ impl Checks {
         self.memory.good_end |= event == LogEvent::CampaignFinished;
         self.memory.abandoned |= event == LogEvent::CampaignAbandoned;
     }
+}
+
+/// What keeps a campaign from its 100 %, or may do so.
+#[derive(Clone, Copy, Debug)]
+struct Flaw {
+    forbids_success: bool,
+    what: &'static str,
 }
 
 /// Whose frames a fault keeps from their way.

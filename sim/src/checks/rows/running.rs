@@ -3,13 +3,17 @@
 //! A pump *hears* a command when its controller took the frame and no fault took it from there, by the bus and not by
 //! what its firmware says. It is *down for a reason of its own* while it has no supply, boots after that, hangs or was
 //! reset by a fault, is dead, waits in its bootloader for its next try, or holds no application that could run: then no speed can be asked of it.
+//!
+//! The 80 % are asked of all pumps but the one that is updated, from one try to the next: a pump whose own *part* changes
+//! (updated before, or commanded to stand by for its try) has its time to come to that speed, the others have none. Only
+//! a campaign that waits, for its supply or because nobody is heard, asks for no speed between two tries.
 
 use bevy_ecs::prelude::World;
 use embedded_can::Id;
 use protocol::cyclic::PumpState;
 
 use super::{
-    BusRecord, Checks, ErrorKind, Faults, NodeId, PumpRecord, SETTLING, SimTime, Span, node_of, plant, power,
+    BusRecord, Checks, ErrorKind, Faults, NodeId, PumpRecord, SETTLING, SimTime, Span, Wanted, node_of, plant, power,
     version_of, words,
 };
 use crate::bus::{Bus, LinkState};
@@ -21,6 +25,9 @@ const WANTED_SPEED: i32 = 800;
 const SPEED_BAND: i32 = 10;
 /// A pump must be in fail-safe mode this long after the last command: 1 s of silence, one status period, one look.
 const FAIL_SAFE_WITHIN: Span = Span::from_millis(1_300);
+
+/// A campaign hears somebody if a status came within this (PFU-003).
+const HEARD_WITHIN: Span = Span::from_secs(1);
 
 /// The first start of a pump: nobody has commanded it yet.
 const BOOTING: &str = "booting";
@@ -36,6 +43,8 @@ pub(super) struct Running {
     pub(super) hears_since: SimTime,
     /// Whether it turned when it last heard a command.
     turned: bool,
+    /// Since when 80 % are asked of it.
+    asked_since: SimTime,
     /// Why no speed can be asked of it, and when that was last so.
     own_reason: Option<(&'static str, SimTime)>,
 }
@@ -73,24 +82,6 @@ impl Running {
 
     fn is_excused(&self, now: SimTime) -> Option<&'static str> {
         self.own_reason.filter(|(_, at)| now.since(*at) < SETTLING).map(|(why, _)| why)
-    }
-}
-
-/// The try that runs or ran last.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Trying {
-    pump: Option<usize>,
-    since: SimTime,
-}
-
-impl Trying {
-    /// A try of a pump begins; the others settle once for it, and not anew for its next try after a short pause: a row
-    /// of short tries would never be looked at.
-    pub(super) fn begins(&mut self, pump: usize, now: SimTime, ended: Option<SimTime>) {
-        let goes_on = self.pump == Some(pump) && ended.is_some_and(|at| now.since(at) < SETTLING);
-        if !goes_on {
-            *self = Self { pump: Some(pump), since: now };
-        }
     }
 }
 
@@ -135,7 +126,7 @@ impl Checks {
         let by_watchdog = matches!(record, PumpRecord::Reset { cause: pump::ResetCause::Watchdog, .. });
         let why = if !power::is_powered(world, node) {
             "without supply"
-        } else if by_watchdog && fault_at(world, node, |kind| matches!(kind, FaultKind::Reset), false) {
+        } else if by_watchdog && was_reset(world, now, node) {
             "reset"
         } else {
             return;
@@ -154,7 +145,7 @@ impl Checks {
                 Some("dead")
             } else if !power::is_powered(world, node) {
                 Some("without supply")
-            } else if fault_at(world, node, |kind| matches!(kind, FaultKind::Hang), true) {
+            } else if hangs(world, node) {
                 Some("hung")
             } else if boots && first {
                 Some(BOOTING)
@@ -174,30 +165,62 @@ impl Checks {
         }
     }
 
-    /// While a pump is written to, all others that can run do so at 80 %.
+    /// While a campaign writes to pumps, all that can run but the one in hand do so at 80 %.
     pub(super) fn look_at_speeds(&mut self, world: &mut World, now: SimTime) {
         // The whole try counts, not only the time in the bootloader; a pump between two tries stays in its bootloader.
-        let in_try = self.memory.try_open.iter().position(|open| *open);
-        let in_bootloader = self.memory.state.iter().position(|state| *state == Some(PumpState::Updating));
-        let Some(updating) = in_try.filter(|_| self.memory.campaign).or(in_bootloader) else { return };
-        if self.memory.trying.pump != Some(updating) {
-            self.memory.trying.begins(updating, now, None);
-        }
-        // One that does not hear the CIOC comes to this speed by its fail-safe mode: a second later, then its ramp.
-        if now.since(self.memory.trying.since.max(self.memory.campaign_since)) < SETTLING {
-            return;
-        }
-        for pump in (0..self.memory.state.len()).filter(|pump| *pump != updating) {
+        let tried = self.memory.try_open.iter().position(|open| *open).filter(|_| self.memory.campaign);
+        let updating: Vec<usize> = tried.into_iter().chain(self.updating(now)).collect();
+        let next = if updating.is_empty() { self.next_in_hand() } else { None };
+        let asked = !updating.is_empty() || (self.memory.campaign && !self.waits(now));
+        for pump in 0..self.memory.state.len() {
             let node = node_of(pump);
-            if let Some(why) = self.memory.running[pump].is_excused(now) {
+            if !asked || updating.contains(&pump) || next == Some(pump) {
+                self.memory.running[pump].asked_since = now;
+                continue;
+            }
+            let running = &self.memory.running[pump];
+            // One that does not hear the CIOC comes to this speed by its fail-safe mode: a second later, then its ramp.
+            if now.since(running.asked_since) < SETTLING {
+                continue;
+            }
+            if let Some(why) = running.is_excused(now) {
                 self.others_run_at_80_percent.leave_out(node, why);
                 continue;
             }
             let speed = i32::from(plant::speed(world, node).get());
             self.others_run_at_80_percent.judge(now, (speed - WANTED_SPEED).abs() <= SPEED_BAND, || {
-                format!("{node} runs at {speed} permille while {} is updated", node_of(updating))
+                let meanwhile = updating.first().map_or("a campaign is between two tries".to_owned(), |updating| {
+                    format!("{} is updated", node_of(*updating))
+                });
+                format!("{node} runs at {speed} permille while {meanwhile}")
             });
         }
+    }
+
+    /// The pump that stands by for its try, if any does: the last one, where one has been let go.
+    fn next_in_hand(&self) -> Option<usize> {
+        let stands_by = |pump: &usize| self.memory.state[*pump] == Some(PumpState::Standby) && !self.is_dead(*pump);
+        let standing = (0..self.memory.state.len()).filter(stands_by);
+        standing.filter(|_| self.memory.campaign).max_by_key(|pump| self.memory.state_since[*pump])
+    }
+
+    /// Notes whether the campaign waits, by what the twin knows: supply is short at a board that has a part in it, or no
+    /// pump is heard.
+    pub(super) fn look_for_waits(&mut self, world: &World, now: SimTime) {
+        let least = world.resource::<Wanted>().supply_least_mv;
+        let pumps = self.memory.state.len();
+        let boards = std::iter::once(NodeId::CIOC).chain((0..pumps).map(node_of));
+        let lowest = boards.map(|node| power::supply_mv(world, node, now)).chain([power::feed_mv(world, now)]).min();
+        let short = lowest.is_some_and(|lowest| lowest < least);
+        let heard = (0..pumps).any(|pump| self.memory.live.silence(pump, now).is_some_and(|span| span <= HEARD_WITHIN));
+        if short || !heard {
+            self.memory.waited = Some(now);
+        }
+    }
+
+    /// Whether the campaign waits, or did so lately.
+    fn waits(&self, now: SimTime) -> bool {
+        self.memory.waited.is_some_and(|at| now.since(at) < SETTLING)
     }
 
     /// A pump that hears nothing is in fail-safe mode in time, runs at that mode's speed, and never stops.
@@ -244,8 +267,14 @@ fn hears_the_cioc(bus: &Bus, node: NodeId) -> bool {
     takes_part(node) && (medium.unplugged & (node.bit() | NodeId::CIOC.bit())) == 0
 }
 
-/// Whether a fault of this kind acts at the node: now, or at any time so far.
-fn fault_at(world: &World, node: NodeId, is: fn(&FaultKind) -> bool, now: bool) -> bool {
+/// Whether a fault keeps the CPU of the node from doing anything.
+fn hangs(world: &World, node: NodeId) -> bool {
     let mut list = world.resource::<Faults>().list.iter();
-    list.any(|one| one.begun > 0 && (one.active > 0 || !now) && one.nodes.contains(&node) && is(&one.fault.kind))
+    list.any(|one| one.active > 0 && one.nodes.contains(&node) && matches!(one.fault.kind, FaultKind::Hang))
+}
+
+/// Whether a fault resets the node at this very instant; any other reset of its watchdog is its own.
+fn was_reset(world: &World, now: SimTime, node: NodeId) -> bool {
+    let mut list = world.resource::<Faults>().list.iter().filter(|one| one.begun > 0 && one.began == now);
+    list.any(|one| one.nodes.contains(&node) && matches!(one.fault.kind, FaultKind::Reset))
 }

@@ -72,6 +72,21 @@ impl Tried {
         self.cause.is_some() && (doubtful || !self.ran)
     }
 
+    /// Whether the running campaign, or the one that ends, has tried it.
+    pub(super) const fn is_tried(&self) -> bool {
+        self.tries > 0
+    }
+
+    /// Whether the CIOC has asked it anything since it is heard.
+    pub(super) const fn is_read(&self) -> bool {
+        self.asked
+    }
+
+    /// Whether that campaign went on without it.
+    pub(super) const fn was_set_aside(&self) -> bool {
+        self.asides > 0
+    }
+
     fn is_heard(&self, now: SimTime, span: Span) -> bool {
         self.heard_since.is_some_and(|since| now.since(since) >= span)
     }

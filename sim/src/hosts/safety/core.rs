@@ -70,6 +70,23 @@ pub enum AdcFault {
     Offset(i32),
     /// It shows this, in mV at the divider's input.
     Stuck(u32),
+    /// It shows up to so many mV more or less, drawn anew in each tick.
+    Noise {
+        /// At most, in mV at the divider's input.
+        most: u32,
+        /// What the draws depend on beside the tick.
+        key: u64,
+    },
+}
+
+/// An even draw from -most to most, the same for the same key and tick: the output function of SplitMix64.
+fn even(key: u64, tick: u32, most: u32) -> i32 {
+    let mut bits = key.wrapping_add(u64::from(tick).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^= bits >> 31;
+    let drawn = bits % (2 * u64::from(most) + 1);
+    i32::try_from(i64::try_from(drawn).unwrap_or(0) - i64::from(most)).unwrap_or(0)
 }
 
 /// What came over the link and is not yet due.
@@ -137,6 +154,8 @@ pub struct Core {
     pub overload: Option<u64>,
     /// Whether the timer that guards the logic's time is dead.
     pub no_deadline: bool,
+    /// By how much its count of ticks has jumped since its reset.
+    pub slipped: u32,
     /// When the watchdog was last served.
     pub served: SimTime,
     /// Levels that it sees wrongly: who put the fault in, the pin, and whether it sees it high.
@@ -236,6 +255,7 @@ impl Core {
             dead: false,
             overload: None,
             no_deadline: false,
+            slipped: 0,
             served: SimTime::ZERO,
             views: Vec::new(),
             adc: Vec::new(),
@@ -267,6 +287,7 @@ impl Core {
         self.dips = [None; 2];
         self.operation = None;
         self.last_logic_ns = 0;
+        self.slipped = 0;
     }
 
     /// The firmware starts.
@@ -296,7 +317,7 @@ impl Core {
         let dip = self.dips[1];
         self.dips[1] = self.dips[0].take();
         let inputs = TickInputs {
-            tick: self.clock.tick(),
+            tick: self.clock.tick().wrapping_add(self.slipped),
             logic_time_ns: u32::try_from(self.last_logic_ns).unwrap_or(u32::MAX),
             analog: self.analog(around),
             levels: self.levels(around),
@@ -417,6 +438,7 @@ impl Core {
             AdcFault::Gain(ppm) => u32::try_from(u64::from(mv) * u64::from(*ppm) / 1_000_000).unwrap_or(u32::MAX),
             AdcFault::Offset(by) => mv.saturating_add_signed(*by),
             AdcFault::Stuck(at) => *at,
+            AdcFault::Noise { most, key } => mv.saturating_add_signed(even(*key, self.clock.tick(), *most)),
         });
         if channel == AdcChannel::Rail { counts(millivolts, RAIL_DIVIDER_PPM) } else { self.count(millivolts) }
     }
@@ -429,4 +451,29 @@ fn taken<T>(queue: &mut VecDeque<Arriving<T>>, now: SimTime) -> Vec<T> {
         list.extend(queue.pop_front().map(|one| one.what));
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::even;
+
+    /// The first outputs of SplitMix64 with seed 1234567 are known; the key is the seed, the tick counts from 1.
+    #[test]
+    fn draws_are_those_of_splitmix64() {
+        let known: [u64; 3] = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        for (tick, bits) in (1..).zip(known) {
+            let wanted = i32::try_from(bits % 2_001).expect("small") - 1_000;
+            assert_eq!(even(1_234_567, tick, 1_000), wanted);
+        }
+    }
+
+    #[test]
+    fn noise_reaches_its_bounds_and_is_even() {
+        let draws: Vec<i32> = (0..20_000).map(|tick| even(7, tick, 10)).collect();
+        let mut counts = [0u32; 21];
+        draws.iter().for_each(|draw| counts[usize::try_from(draw + 10).expect("within the bounds")] += 1);
+        // 952 are expected of each; five standard deviations are 150.
+        assert!(counts.iter().all(|count| count.abs_diff(952) < 150), "{counts:?}");
+        assert_eq!(even(7, 3, 0), 0);
+    }
 }

@@ -9,11 +9,33 @@ use super::air::Air;
 use super::core::{AdcChannel, AdcFault};
 use super::memory::{CellFault, CellPlace};
 use super::pins::Wiring;
-use super::unit::Unit;
+use super::unit::{Repeater, Unit};
 use super::{Units, show_devices, unit_of};
 use crate::event::Context;
+use crate::kernel::stream;
 use crate::node::NodeId;
-use crate::scenario::{AdcError, AdcInput, C2cHit, CellDefect, ContactHit, RamCell, SafetyFault, WireDefect, WireHit};
+use crate::scenario::{
+    AdcError, AdcHit, AdcInput, C2cHit, CanRepeat, CellDefect, ContactHit, RamCell, SafetyFault, WireDefect, WireHit,
+};
+use rand::Rng as _;
+
+/// What a fault depends on beside itself.
+pub(crate) struct How {
+    /// It has no end.
+    pub for_good: bool,
+    /// The run's seed.
+    pub seed: u64,
+    /// The node that a fault names.
+    pub by: Option<NodeId>,
+}
+
+/// The node that a fault names beside the unit.
+pub(crate) fn named(kind: &SafetyFault) -> Option<&str> {
+    match kind {
+        SafetyFault::CanRepeated(repeat) => Some(&repeat.by),
+        _ => None,
+    }
+}
 
 /// Begins the fault; gives what was read back if it acts at once.
 pub(crate) fn begin(
@@ -22,14 +44,14 @@ pub(crate) fn begin(
     number: u16,
     node: NodeId,
     kind: &SafetyFault,
-    for_good: bool,
+    how: &How,
 ) -> Option<String> {
     let index = Units::of(world, node)?;
     let mut unit = unit_of(world, index)?;
     if let SafetyFault::CpuHalted(of) = kind {
-        unit.cores[self::index(of.cpu)].dead = for_good;
+        unit.cores[self::index(of.cpu)].dead = how.for_good;
     }
-    let effect = begin_at(&mut unit, context, number, kind);
+    let effect = begin_at(&mut unit, context, number, kind, how);
     move_and_feed(world, context, index, kind);
     effect
 }
@@ -54,10 +76,19 @@ fn index(cpu: u8) -> usize {
     usize::from(cpu == 2)
 }
 
-fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &SafetyFault) -> Option<String> {
+fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &SafetyFault, how: &How) -> Option<String> {
     match kind {
         SafetyFault::C2cLost(hit) => begin_line(unit, number, hit, true),
         SafetyFault::C2cCorrupted(hit) => begin_line(unit, number, hit, false),
+        SafetyFault::C2cForged(forge) => {
+            let line = &mut unit.lines[1 - index(forge.from)];
+            line.owner = number;
+            line.forge = Some((forge.field.clone(), forge.packets.unwrap_or(u32::MAX)));
+        }
+        SafetyFault::CanRepeated(CanRepeat { after, frames, .. }) => {
+            let left = frames.unwrap_or(u32::MAX);
+            unit.repeater = Some(Repeater { owner: number, by: how.by?, after: *after, left });
+        }
         SafetyFault::RadioLost(hit) => air(unit, number).lose = hit.packets.unwrap_or(u32::MAX),
         SafetyFault::RadioCorrupted(hit) => air(unit, number).corrupt = hit.packets.unwrap_or(u32::MAX),
         SafetyFault::RadioForged(hit) => air(unit, number).forge = hit.packets.unwrap_or(u32::MAX),
@@ -88,18 +119,20 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
             unit.cores[index(of.cpu)].no_deadline = true;
             return Some(format!("the guard of CPU{}'s logic time is dead", of.cpu));
         }
+        SafetyFault::TickSlip(slip) => {
+            let core = &mut unit.cores[index(slip.cpu)];
+            core.slipped = core.slipped.wrapping_add(slip.by);
+            return core
+                .firmware
+                .is_some()
+                .then(|| format!("the count of CPU{} is {} ticks ahead of its clock", slip.cpu, core.slipped));
+        }
         SafetyFault::RamCell(cell) => return begin_cell(unit, number, cell),
         SafetyFault::FlashBits(hit) => {
             let (before, after) = unit.cores[index(hit.cpu)].flash.flip(hit.address, hit.bits)?;
             return Some(format!("flash of CPU{} at {:#07x}: {before:#04x} became {after:#04x}", hit.cpu, hit.address));
         }
-        SafetyFault::Adc(hit) => {
-            let core = &mut unit.cores[index(hit.cpu)];
-            let (channel, healthy) = (channel(&hit.channel), core.counts(channel(&hit.channel), 12_000));
-            core.adc.push((number, channel, error(&hit.error)));
-            let shown = core.counts(channel, 12_000);
-            return Some(format!("12 V at {channel:?} of CPU{} would be {shown} counts instead of {healthy}", hit.cpu));
-        }
+        SafetyFault::Adc(hit) => return Some(begin_adc(unit, number, hit, how.seed)),
         SafetyFault::Wire(wire) => {
             unit.pins.wiring[usize::from(wire.pin)] = wiring(&wire.is);
             return Some(format!("the wire of pin {} is {:?}", wire.pin, unit.pins.wiring[usize::from(wire.pin)]));
@@ -149,6 +182,15 @@ const fn air(unit: &mut Unit, number: u16) -> &mut Air {
 
 fn conducts(on: bool) -> &'static str {
     if on { "conducts whatever it is told" } else { "does not conduct" }
+}
+
+fn begin_adc(unit: &mut Unit, number: u16, hit: &AdcHit, seed: u64) -> String {
+    let core = &mut unit.cores[index(hit.cpu)];
+    let (channel, healthy) = (channel(&hit.channel), core.counts(channel(&hit.channel), 12_000));
+    let key = || stream(seed, &format!("converter {number}")).next_u64();
+    core.adc.push((number, channel, error(&hit.error, key)));
+    let shown = core.counts(channel, 12_000);
+    format!("12 V at {channel:?} of CPU{} would be {shown} counts instead of {healthy}", hit.cpu)
 }
 
 /// Proven by the first packet that it hits.
@@ -202,13 +244,14 @@ fn channel(input: &AdcInput) -> AdcChannel {
     }
 }
 
-fn error(error: &AdcError) -> AdcFault {
+fn error(error: &AdcError, key: impl FnOnce() -> u64) -> AdcFault {
     let mv = |voltage: &crate::scenario::quantity::Voltage| i32::try_from(voltage.millivolts()).unwrap_or(i32::MAX);
     match error {
         AdcError::Gain(by) => AdcFault::Gain(u32::try_from(1_000_000 + by.ppm()).unwrap_or(0)),
         AdcError::Above(by) => AdcFault::Offset(mv(by)),
         AdcError::Below(by) => AdcFault::Offset(-mv(by)),
         AdcError::Stuck(at) => AdcFault::Stuck(at.millivolts()),
+        AdcError::Noise(most) => AdcFault::Noise { most: most.millivolts(), key: key() },
     }
 }
 
@@ -225,6 +268,8 @@ fn end_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safety
     match kind {
         SafetyFault::C2cLost(hit) => unit.lines[1 - index(hit.from)].lose = 0,
         SafetyFault::C2cCorrupted(hit) => unit.lines[1 - index(hit.from)].corrupt = 0,
+        SafetyFault::C2cForged(forge) => unit.lines[1 - index(forge.from)].forge = None,
+        SafetyFault::CanRepeated(_) => unit.repeater = None,
         SafetyFault::CpuHalted(of) => unit.cores[index(of.cpu)].halted = false,
         SafetyFault::Clock(clock) => {
             let core = &mut unit.cores[index(clock.cpu)];
@@ -263,6 +308,6 @@ fn end_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safety
         SafetyFault::RadioDelayed(_) => unit.air.delay = None,
         SafetyFault::RadioRepeated(_) => unit.air.repeat = None,
         SafetyFault::RadioSwapped => unit.air.swap = false,
-        SafetyFault::CpuReset(_) | SafetyFault::FlashBits(_) => {}
+        SafetyFault::CpuReset(_) | SafetyFault::FlashBits(_) | SafetyFault::TickSlip(_) => {}
     }
 }

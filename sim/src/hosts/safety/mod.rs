@@ -102,6 +102,11 @@ pub enum SafetyEvent {
         /// Which unit.
         unit: u8,
     },
+    /// Somebody sends a frame of a unit once more.
+    Repeat {
+        /// Which unit.
+        unit: u8,
+    },
     /// An operation of the scenario begins or ends; its number in the unit's list.
     Operation {
         /// Which unit.
@@ -283,6 +288,7 @@ fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> R
         }
         SafetyEvent::Contacts { unit } => move_contacts(world, context, unit),
         SafetyEvent::Can { unit } => send_can(world, context, unit),
+        SafetyEvent::Repeat { unit } => repeat_frame(world, context, unit),
         SafetyEvent::Operation { unit, number, ends } => operate(world, context, unit, usize::from(number), ends),
     }
     Ok(())
@@ -428,7 +434,7 @@ fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Byt
     for entity in world.resource::<Units>().entities.clone() {
         let Some(mut unit) = world.get_mut::<Unit>(entity).filter(|unit| unit.index != from) else { continue };
         for one in &arriving {
-            unit.hear(one.clone(), one.what == *packet);
+            unit.hear(context.now, one.clone(), one.what == *packet);
         }
     }
 }
@@ -445,7 +451,28 @@ fn send_can(world: &mut World, context: &mut Context<'_>, unit: u8) {
         if let Some(frame) = Frame::data_frame(id, data) {
             // Without a free mailbox it is lost, as the driver of a real controller would have it.
             let _ = bus::request(world, context, node, frame);
+            plan_repeat(world, context, unit, frame);
         }
+    }
+}
+
+/// Somebody may send this frame once more.
+fn plan_repeat(world: &mut World, context: &mut Context<'_>, unit: u8, frame: Frame) {
+    let Some(mut one) = unit_of(world, unit) else { return };
+    let Some(repeater) = one.repeater.as_mut().filter(|repeater| repeater.left > 0) else { return };
+    repeater.left -= u32::from(repeater.left != u32::MAX);
+    let (at, by, owner) = (context.now + repeater.after, repeater.by, repeater.owner);
+    one.repeats.push_back((at, by, owner, frame));
+    context.agenda.at(at, Event::Safety(SafetyEvent::Repeat { unit }));
+}
+
+/// Proven once the controller of that node has taken the frame.
+fn repeat_frame(world: &mut World, context: &mut Context<'_>, unit: u8) {
+    let Some(mut one) = unit_of(world, unit) else { return };
+    let node = one.node;
+    let Some((_, by, injection, frame)) = one.repeats.pop_front_if(|(at, ..)| *at <= context.now) else { return };
+    if bus::request(world, context, by, frame).is_ok() {
+        context.record(SafetyRecord::Injected { node, injection }.into());
     }
 }
 

@@ -8,10 +8,13 @@
 //! What is played when stands in the firmware's `SAFETY.md`, section 3: tables in the tick after the step that asked for
 //! them, coils and `all_off` at the end of the step itself.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
-use safety_common::io::{Bytes, CanTransmit, Forward, LogicTrace, ResetCause, TickOutputs};
+use protocol::Frame;
+use safety_common::c2c;
+use safety_common::io::{Bytes, CanTransmit, Forward, LogicTrace, Mode, ResetCause, TickOutputs};
 use safety_common::{PINS, RELAYS, SLOTS};
 
 use super::air::Air;
@@ -24,6 +27,7 @@ use crate::event::{Context, Event};
 use crate::kernel::{SimTime, Span};
 use crate::node::NodeId;
 use crate::safety::binary::Section;
+use crate::scenario::C2cField;
 
 /// 72 bytes with start and stop bits at 2 Mbit/s (own number).
 const WIRE_TIME: Span = Span::from_micros(360);
@@ -37,16 +41,31 @@ const WATCHDOG: Span = Span::from_millis(10);
 pub(super) const RAIL_MV: u32 = 3_300;
 
 /// One direction of the link between the CPUs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Line {
     /// Packets of this many sends are still to be lost; `u32::MAX` is all.
     pub lose: u32,
     /// Packets of this many sends still get inverted bits.
     pub corrupt: u32,
-    /// Packets that were lost or damaged so far.
+    /// Packets of this many sends still say something else in this field; `u32::MAX` is all.
+    pub forge: Option<(C2cField, u32)>,
+    /// Packets that were lost, damaged or forged so far.
     pub hit: u64,
     /// The injection that does it.
     pub owner: u16,
+}
+
+/// Somebody on the bus who sends the unit's frames once more.
+#[derive(Clone, Copy, Debug)]
+pub struct Repeater {
+    /// The injection that does it.
+    pub owner: u16,
+    /// Who sends them.
+    pub by: NodeId,
+    /// How long after the unit has requested them.
+    pub after: Span,
+    /// How many are still repeated; `u32::MAX` is all.
+    pub left: u32,
 }
 
 /// A relay contact.
@@ -113,6 +132,10 @@ pub struct Unit {
     pub powered: bool,
     /// CAN frames that wait for their slot.
     pub can_waiting: Vec<(SimTime, CanTransmit)>,
+    /// Who repeats its frames.
+    pub repeater: Option<Repeater>,
+    /// Frames that will be repeated: when, by whom and for which injection.
+    pub repeats: VecDeque<(SimTime, NodeId, u16, Frame)>,
     /// Pins that are live, and coils that are fed, as last recorded.
     pub live: (u16, u8),
     /// Input groups that show ON, as last put on the pins.
@@ -156,7 +179,7 @@ impl Unit {
             index,
             node,
             cores,
-            lines: [Line::default(); 2],
+            lines: [Line::default(), Line::default()],
             air: Air::default(),
             watch: Watch::new(&section, radio_timeout),
             section,
@@ -176,6 +199,8 @@ impl Unit {
             rails: [RAIL_MV; 2],
             powered: false,
             can_waiting: Vec::new(),
+            repeater: None,
+            repeats: VecDeque::new(),
             live: (0, 0),
         }
     }
@@ -559,12 +584,12 @@ impl Unit {
     }
 
     /// A radio packet comes to it; `sound` if it is as it was sent. Late ones stand behind those that come before them.
-    pub fn hear(&mut self, packet: Arriving<Bytes>, sound: bool) {
+    pub fn hear(&mut self, now: SimTime, packet: Arriving<Bytes>, sound: bool) {
         if self.cores[0].firmware.is_none() {
             return;
         }
         if sound {
-            self.watch.heard(packet.at);
+            self.watch.will_hear(now, packet.at);
         }
         let queue = &mut self.cores[0].radio;
         let place = queue.partition_point(|one| one.at <= packet.at);
@@ -589,6 +614,52 @@ impl Line {
             }
             self.hit += 1;
         }
+        if let Some((field, left)) = &mut self.forge
+            && *left > 0
+        {
+            *left -= u32::from(*left != u32::MAX);
+            forge(bytes, field);
+            self.hit += 1;
+        }
         false
+    }
+}
+
+/// Another value in a field, and the CRC that fits.
+fn forge(packet: &mut [u8], field: &C2cField) {
+    let (at, to): (usize, fn(u8) -> u8) = match field {
+        C2cField::Mode => (c2c::at::MODE, |_| Mode::Configuration as u8),
+        C2cField::Release => (c2c::at::RELEASE_ID, |byte| byte ^ 1),
+        C2cField::Configuration => (c2c::at::CONFIGURATION_HASH, |byte| byte ^ 1),
+        C2cField::Serial => (c2c::at::SERIAL, |byte| byte ^ 1),
+        C2cField::Demand => (c2c::at::OUTPUTS_ON, |byte| byte ^ 1),
+    };
+    if let Some(byte) = packet.get_mut(at) {
+        *byte = to(*byte);
+    }
+    if let Some((body, sum)) = packet.split_at_mut_checked(c2c::CRC_AT) {
+        let crc = crc::Crc::<u32>::new(&crc::CRC_32_AUTOSAR).checksum(body);
+        sum.iter_mut().zip(crc.to_le_bytes()).for_each(|(to, from)| *to = from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The packets that CPU1 sends carry a CRC that this one agrees with, so what is forged is not refused for it.
+    #[test]
+    fn a_forged_packet_differs_in_its_field_and_in_its_crc_alone() {
+        let mut packet = [0; c2c::LEN];
+        forge(&mut packet, &C2cField::Serial);
+        let body = packet;
+        forge(&mut packet, &C2cField::Serial);
+        // Forged twice: the field is as before, and the CRC is that of zeros.
+        assert_eq!(body.iter().zip(&packet).filter(|(one, two)| one != two).count(), 1 + 4);
+        assert_eq!((body[c2c::at::SERIAL], packet[c2c::at::SERIAL]), (1, 0));
+        let mut line = Line { forge: Some((C2cField::Mode, 1)), ..Line::default() };
+        assert!(!line.passes(&mut packet) && packet[c2c::at::MODE] == Mode::Configuration as u8);
+        let before = packet;
+        assert!(!line.passes(&mut packet) && packet == before && line.hit == 1, "one packet was asked for");
     }
 }

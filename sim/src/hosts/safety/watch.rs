@@ -168,6 +168,8 @@ pub struct Watch {
     pub radio_offs: Vec<(SimTime, SimTime)>,
     /// When the last good packet of another unit came; none before, or where nothing of this unit rests on radio.
     pub radio_good: Option<SimTime>,
+    /// When good packets will come that are on their way.
+    radio_coming: VecDeque<SimTime>,
     on_radio: bool,
     radio_timeout: Span,
     /// Demands of the safety function: when, what was driven then (pins, coils), and when none of that was any more.
@@ -244,6 +246,11 @@ impl CpuWatch {
         self.flash.worst(self.tests_began, self.tests_ended.unwrap_or(end))
     }
 
+    /// A control of evidence: a row of flash that was not read for so many milliseconds.
+    pub(crate) const fn lengthen_flash_gap(&mut self, ms: u32) {
+        self.flash.worst_ms = ms;
+    }
+
     fn touch(&mut self, now: SimTime, touched: Touched) {
         let (low, high) = touched.ram;
         if low <= high {
@@ -278,6 +285,7 @@ impl Watch {
             last_off: None,
             radio_offs: Vec::new(),
             radio_good: None,
+            radio_coming: VecDeque::new(),
             on_radio: section.blocks.iter().any(|block| block.kind == BlockKind::MemoryReceive),
             radio_timeout,
             stops: Vec::new(),
@@ -432,17 +440,24 @@ impl Watch {
         }
     }
 
-    /// A good radio packet comes.
-    pub fn heard(&mut self, at: SimTime) {
+    /// A good radio packet is on its way and will come.
+    pub fn will_hear(&mut self, now: SimTime, at: SimTime) {
         if self.on_radio {
-            self.radio_good = Some(self.radio_good.map_or(at, |last| last.max(at)));
+            self.radio_good = self.last_heard(now);
+            self.radio_coming.retain(|coming| *coming > now);
+            self.radio_coming.push_back(at);
         }
+    }
+
+    /// When the last good packet had come by `now`: one that is still on its way ends no silence.
+    fn last_heard(&self, now: SimTime) -> Option<SimTime> {
+        self.radio_coming.iter().copied().filter(|at| *at <= now).max().max(self.radio_good)
     }
 
     /// Whether the radio has been silent for its time-out by `now` while something is driven: since when.
     #[must_use]
     pub fn radio_silence(&self, now: SimTime) -> Option<SimTime> {
-        self.radio_good.filter(|last| self.driven && now.since(*last) >= self.radio_timeout)
+        self.last_heard(now).filter(|last| self.driven && now.since(*last) >= self.radio_timeout)
     }
 
     /// Somebody demands the safety function.

@@ -1,12 +1,8 @@
-//! Must-fail controls: each check is shown what breaks it, and must go red.
+//! Controls of the checks and budgets of an update: falsified records, and scenarios that break a row.
 //!
-//! A check that cannot fail proves nothing. Each control runs a healthy twin to some instant, sees that the check holds
-//! there, then shows it one falsified record, or tampers with the twin's truth, and expects that very check to be broken.
-//! They are part of the program, so that every evidence bundle tries them anew.
+//! A *bench* is a healthy twin at some instant with its checks taken out, so that they can be shown records.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-
+use super::{loaded, report_of, row_verdict, tried_one};
 use crate::bus::{Bus, BusRecord};
 use crate::checks::{Checks, Row, Truth};
 use crate::event::Twin;
@@ -17,8 +13,7 @@ use crate::kernel::{SimTime, Span};
 use crate::measure::Measures;
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
-use crate::run::{self, Identity};
-use crate::scenario::{FileSource, Scenario, load};
+use crate::scenario::Scenario;
 use crate::twin;
 use bevy_ecs::prelude::World;
 use embedded_can::StandardId;
@@ -29,15 +24,7 @@ use protocol::ids::PumpNumber;
 use pump::FlashCommand;
 use reports::RowVerdict;
 
-struct Text(&'static str);
-
-impl FileSource for Text {
-    fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
-        Ok(self.0.as_bytes().to_vec())
-    }
-}
-
-const SMALL: &str = "(pumps: (count: 2), package: (image: (length: \"8KiB\")))";
+pub(super) const SMALL: &str = "(pumps: (count: 2), package: (image: (length: \"8KiB\")))";
 
 /// A twin that has run for some time, with its checks taken out so that they can be shown records.
 struct Bench {
@@ -46,8 +33,8 @@ struct Bench {
     now: SimTime,
 }
 
-fn scenario(text: &'static str) -> Scenario {
-    load(&Text(text), Path::new("control.ron"), &[]).unwrap_or_else(|_| panic!("{text} loads")).scenario
+fn scenario(text: &str) -> Scenario {
+    loaded(text).scenario
 }
 
 fn number(pump: u8) -> PumpNumber {
@@ -57,7 +44,12 @@ fn number(pump: u8) -> PumpNumber {
 impl Bench {
     /// The healthy twin at `seconds`: no consent yet at 5 s, all done long before 100 s.
     fn at(seconds: u64) -> Self {
-        let mut twin = twin::build(&scenario(SMALL), None);
+        Self::of(SMALL, seconds)
+    }
+
+    /// The twin of a scenario at `seconds`.
+    fn of(text: &'static str, seconds: u64) -> Self {
+        let mut twin = twin::build(&scenario(text), None);
         let now = SimTime::ZERO + Span::from_secs(seconds);
         twin.run_until(now);
         let checks = twin.world.remove_resource::<Checks>().expect("the checks");
@@ -252,7 +244,7 @@ const CONTROLS: &[(&str, &str, Control)] = &[
     }),
     (
         "others_run_at_80_percent",
-        "a pump at another speed, one that is driven up and down, and one that is down",
+        "a pump at another speed in a try and between two, one that is driven up and down, and pumps that are down",
         others_run,
     ),
     ("no_write_to_unerased_flash", "a write to flash that was not erased", || {
@@ -317,11 +309,21 @@ const CONTROLS: &[(&str, &str, Control)] = &[
             bench.later(200).look().broken("every_boot_searches") && unread_pumps()
         },
     ),
-    ("pause_is_told_first", "an erase before the notice of the pause", || {
-        let mut bench = Bench::at(BEFORE);
-        bench.see(OrchestratorRecord::User(UserAction::Consent(true))).erase(1).broken("pause_is_told_first")
+    ("pause_is_told_first", "an erase and a pump that stands by before the notice of the pause", || {
+        const ID: &str = "pause_is_told_first";
+        let mut erased = Bench::at(BEFORE);
+        erased.see(OrchestratorRecord::User(UserAction::Consent(true))).erase(1);
+        let leaves = |bench: &mut Bench, to| bench.state(1, PumpState::Automatic).state(1, to).broken(ID);
+        let taken = [PumpState::Standby, PumpState::Fixed, PumpState::Updating];
+        assert!(!taken.iter().any(|to| leaves(Bench::at(BEFORE).agreed(), *to)), "the pause was told");
+        assert!(!leaves(&mut Bench::at(BEFORE), PumpState::FailSafe), "that is no work of the CIOC");
+        erased.broken(ID) && taken.iter().all(|to| leaves(&mut Bench::at(BEFORE), *to))
     }),
-    ("progress_is_true", "percent that falls, time left that rises, an end below 100, and 100 with errors", progress),
+    (
+        "progress_is_true",
+        "percent that falls, time left that rises, an end below 100, and 100 with errors, whatever the CIOC says",
+        progress,
+    ),
     ("remaining_time_is_right", "60 s left that become 71 s", || {
         let mut bench = Bench::at(BEFORE);
         let shown = |percent, seconds| Notice::Progress {
@@ -345,7 +347,7 @@ const CONTROLS: &[(&str, &str, Control)] = &[
     }),
     (
         "status_is_live",
-        "a wrong activity, pumps that are shown as heard and are not, and a state that a pump is not in",
+        "a wrong activity in a try, a campaign that is not shown and one that is over, pumps that are shown as heard and are not, and a state that a pump is not in",
         status,
     ),
     (
@@ -384,7 +386,20 @@ fn others_run() -> bool {
         short.log(Event::UpdateStarted, 1, None).later(1_000).look().log(Event::UpdateError, 1, Some(Cause::Timeout));
         short.later(2_000);
     }
-    [plain, restless, down, short].iter().all(|bench| bench.broken(ID))
+    // Between two tries nobody is updated, and the campaign waits for nothing: pump 2 stands by, and pump 1 runs slowly.
+    let mut between = Bench::at(AFTER);
+    between.notice(Notice::CampaignStarted { pumps: 1, resumed: false }).state(2, PumpState::Standby);
+    for _ in 0..9 {
+        between.later(500).arrives(1).look();
+    }
+    // A reset by a fault is long over: the next one is the pump's own.
+    const RESET: &str = "(pumps: (count: 2), package: (image: (length: \"8KiB\")),
+        faults: [(kind: Reset, place: Pump(2), trigger: At(\"3s\"))])";
+    let mut own_reset = Bench::of(RESET, AFTER);
+    own_reset.state(1, PumpState::Updating).look();
+    let cause = pump::ResetCause::Watchdog;
+    own_reset.see(PumpRecord::Reset { node: NodeId::new(2), cause }).later(4_500).look();
+    [plain, restless, down, short, between, own_reset].iter().all(|bench| bench.broken(ID))
 }
 
 fn told_versions() -> bool {
@@ -673,7 +688,31 @@ fn progress() -> bool {
     let mut good = begin();
     good.notice(Notice::Log(ended)).notice(shown(100, 0)).notice(Notice::CampaignFinished { errors: false });
     assert!(!good.broken(ID), "{:?}", good.row(ID).broken);
-    [falls, rises, short, errors, early, forgotten, page].iter().all(|bench| bench.broken(ID))
+    // A cause for a rise, though nothing has cost time.
+    let mut excuse = begin();
+    excuse.notice(Notice::Progress {
+        percent: 41,
+        remaining: Some(units::Duration::from_secs(51)),
+        cause: Some(Cause::LowSupply),
+    });
+    let mut failed = begin();
+    failed.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+    failed.notice(Notice::Progress {
+        percent: 41,
+        remaining: Some(units::Duration::from_secs(51)),
+        cause: Some(Cause::Timeout),
+    });
+    assert!(!failed.broken(ID), "a try has failed: {:?}", failed.row(ID).broken);
+    // Errors at the end, though every pump is updated and heard.
+    let mut all_good = Bench::at(AFTER);
+    all_good.notice(Notice::CampaignStarted { pumps: 2, resumed: false }).notice(shown(40, 50));
+    all_good.notice(Notice::CampaignFinished { errors: true });
+    // No errors at the end, though a pump was tried and does not hold the image.
+    let mut tried = begin();
+    tried.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+    tried.notice(Notice::Log(ended)).notice(shown(100, 0)).notice(Notice::CampaignFinished { errors: false });
+    let told = [excuse, all_good, tried];
+    [falls, rises, short, errors, early, forgotten, page].iter().chain(&told).all(|bench| bench.broken(ID))
 }
 
 /// What the web page shows is held against what arrives at the CIOC and what the pumps do.
@@ -682,6 +721,17 @@ fn status() -> bool {
     let mut activity = Bench::at(AFTER);
     activity.state(2, PumpState::Updating).log(Event::UpdateStarted, 2, None).look();
     activity.later(1_100).look();
+    // The try counts from its begin on, also while the pump still stands by.
+    let mut begun = Bench::at(AFTER);
+    begun.notice(Notice::CampaignStarted { pumps: 1, resumed: false }).log(Event::UpdateStarted, 2, None).look();
+    assert!(!begun.broken(ID), "there is still time");
+    begun.later(1_100).look();
+    let mut unseen = Bench::at(AFTER);
+    unseen.notice(Notice::CampaignStarted { pumps: 1, resumed: false }).look().later(1_100).look();
+    // The campaign is over, and the page goes on to show a try.
+    let mut goes_on = Bench::at(IN_TRY);
+    goes_on.log(Event::UpdateError, 1, Some(Cause::Timeout)).notice(Notice::CampaignFinished { errors: true });
+    goes_on.look().later(1_100).look();
     // No status of it comes: the bench shows the checks none. It is shown as heard all the same.
     let mut silent = Bench::at(AFTER);
     silent.later(900).look();
@@ -699,6 +749,9 @@ fn status() -> bool {
     assert!(named(&silent, "no status of it arrives"), "{:?}", silent.row(ID).broken);
     assert!(named(&heard, "P01 is shown as heard"), "{:?}", heard.row(ID).broken);
     assert!(named(&untrue, "P02 is in state standby, the status shows automatic"), "{:?}", untrue.row(ID).broken);
+    assert!(named(&begun, "P02 is being updated, the status shows no update"), "{:?}", begun.row(ID).broken);
+    assert!(named(&unseen, "a campaign runs, the status shows none"), "{:?}", unseen.row(ID).broken);
+    assert!(named(&goes_on, "no campaign runs, the status shows an update"), "{:?}", goes_on.row(ID).broken);
     activity.broken(ID)
 }
 
@@ -753,39 +806,15 @@ const BUDGET_CONTROLS: &[RunControl] = &[
     ),
 ];
 
-/// The report of a run.
-fn report_of(text: &'static str) -> reports::Report {
-    let loaded = load(&Text(text), Path::new("control.ron"), &[]).unwrap_or_else(|_| panic!("{text} loads"));
-    let run = run::run(&loaded.scenario, None, |_| {});
-    run::report(&loaded, &run, &Identity::default())
-}
-
-/// The verdict of a check or budget.
-fn row_verdict(report: &reports::Report, id: &str) -> Option<RowVerdict> {
-    let checks = report.checks.iter().map(|row| (&row.id, row.verdict));
-    let mut rows = checks.chain(report.budgets.iter().map(|row| (&row.id, row.verdict)));
-    rows.find(|(known, _)| *known == id).map(|(_, verdict)| verdict)
-}
-
-/// Tries every control; each says whether its row went red.
-#[must_use]
-pub fn tried() -> Vec<reports::Control> {
+/// Tries the controls of an update.
+pub(super) fn tried() -> impl Iterator<Item = reports::Control> {
     let shown = CONTROLS.iter().map(|(row, shown, control)| tried_one(row, shown, *control));
     let run = END_CONTROLS.iter().chain(BUDGET_CONTROLS);
     let run = run.map(|(row, shown, texts, wanted)| {
         let goes_red = || texts.iter().all(|text| row_verdict(&report_of(text), row) == Some(*wanted));
         tried_one(row, shown, goes_red)
     });
-    shown.chain(run).collect()
-}
-
-fn tried_one(row: &str, shown: &str, goes_red: impl FnOnce() -> bool) -> reports::Control {
-    let (red, why) = match catch_unwind(AssertUnwindSafe(goes_red)) {
-        Ok(true) => (true, String::new()),
-        Ok(false) => (false, "it did not go red".to_owned()),
-        Err(panic) => (false, format!("it could not be tried: {}", crate::hosts::panic_text(&*panic))),
-    };
-    reports::Control { row: row.to_owned(), shown: shown.to_owned(), red, why }
+    shown.chain(run)
 }
 
 #[cfg(test)]
@@ -793,31 +822,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     use crate::checks::{END_IDS, IDS};
+    use crate::run;
     use reports::Verdict;
 
     use super::*;
-
-    #[test]
-    fn every_row_of_a_plain_run_has_a_control_that_goes_red() {
-        let tried = tried();
-        for control in &tried {
-            assert!(control.red, "{}: {}", control.row, control.why);
-        }
-        let plain = report_of(SMALL);
-        let judged = plain.budgets.iter().filter(|row| row.verdict != RowVerdict::Info).map(|row| &row.id);
-        for id in plain.checks.iter().map(|row| &row.id).chain(judged) {
-            assert!(tried.iter().any(|control| control.row == *id), "{id} has no control");
-            assert_ne!(row_verdict(&plain, id), Some(RowVerdict::Fail), "{id}");
-        }
-    }
-
-    #[test]
-    fn a_control_that_does_not_go_red_or_cannot_be_tried_is_told() {
-        let green = tried_one("row", "nothing", || false);
-        assert_eq!((green.red, green.why.as_str()), (false, "it did not go red"));
-        let broken = tried_one("row", "nothing", || panic!("no such pump"));
-        assert_eq!((broken.red, broken.why.as_str()), (false, "it could not be tried: no such pump"));
-    }
 
     /// Ids and verdicts of all checks in the report of a run, and the verdict of the run.
     fn judged(text: &'static str) -> (BTreeMap<String, RowVerdict>, Verdict) {

@@ -1,0 +1,241 @@
+//! Borders of safety units in the twin: radio time-outs, steps at a combined pin, strangers on the bus, noise of the converters.
+
+mod common;
+
+use common::units::{own, own_loaded, units_in};
+use cooltwin::hosts::safety::unit::Unit;
+use cooltwin::kernel::{SimTime, Span};
+use cooltwin::run::{self, Identity, Run};
+use cooltwin::scenario::Loaded;
+use cooltwin::twin;
+use reports::{Report, RowVerdict, Verdict};
+use safety_common::fault::Fault;
+
+fn report(loaded: &Loaded, run: &Run) -> Report {
+    run::report(loaded, run, &Identity::default())
+}
+
+fn at_ms(ms: u64) -> SimTime {
+    SimTime::ZERO + Span::from_millis(ms)
+}
+
+/// Two units: "hall" drives its relays while "roof" is heard. `more` stands at the end of the scenario.
+fn two_units(end_s: u64, roof: &str, more: &str) -> String {
+    format!(
+        "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"{end_s}s\"), safety_units: [
+        (configuration: \"changed/cooling-watch.ron\", node: \"hall\", cpu2: (clock_offset: \"137us\"),
+            inputs: [(input: \"button\", device: Off)],
+            operations: [(at: \"2s\", input: \"button\", to: On, duration: \"300ms\")]),
+        (configuration: \"changed/cooling-watch.ron\", node: \"roof\", cpu1: (clock_offset: \"31ms\"),
+            cpu2: (clock_offset: \"31211us\"){roof})], {more})"
+    )
+}
+
+/// A silence of the roof's radio.
+struct Silence {
+    timeout_ms: u32,
+    period_ms: u32,
+    /// Packets in a row that do not come, or come damaged, and how much later the next ones come.
+    packets: u32,
+    later_ms: u32,
+}
+
+impl Silence {
+    /// What becomes of the hall: whether it drives its relays at the end, and the verdict of its budget.
+    fn leaves_on(&self, kind: &str) -> (bool, RowVerdict) {
+        let Self { timeout_ms, period_ms, packets, later_ms } = self;
+        let fault = |kind: String| format!("(kind: Safety({kind}), place: Node(\"roof\"), trigger: At(\"3s\"))");
+        let mut faults = Vec::new();
+        if *packets > 0 {
+            faults.push(fault(format!("{kind}(packets: {packets})")));
+        }
+        if *later_ms > 0 {
+            faults.push(fault(format!("RadioDelayed(\"{later_ms}ms\")")));
+        }
+        let end = 5 + u64::from(packets * period_ms / 1_000);
+        let text = two_units(end, "", &format!("faults: [{}]", faults.join(", ")));
+        let changed = [
+            (
+                "radio: (timeout: \"100ms\", period: \"20ms\")",
+                &*format!("radio: (timeout: \"{timeout_ms}ms\", period: \"{period_ms}ms\")"),
+            ),
+            ("response_time: \"250ms\"", "response_time: \"61s\""),
+        ];
+        let (loaded, run) = own(&text, &changed);
+        let row = report(&loaded, &run).budgets.into_iter().find(|row| row.id == "safety-radio-timeout").expect("it");
+        let units = units_in(&run.twin.world);
+        assert!(units.iter().all(|unit| unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0)));
+        (units[0].live.1 == 0b1111, row.verdict)
+    }
+}
+
+/// Verifies SSR-076. The least, a short and the greatest time-out; silences a step shorter survive and a step longer do not; all is off
+/// in time when the radio stays silent. Packets that come damaged are none.
+#[test]
+fn memories_become_zero_with_the_time_out_whatever_it_is() {
+    // Gap = (packets + 1) * period + delay: one ms below the time-out, and one above it.
+    let borders = [
+        (4, 2, 0, Some(1), 3),
+        (4, 2, 1, None, 1),
+        (10, 5, 0, Some(4), 6),
+        (10, 5, 1, None, 1),
+        (60_000, 20, 2_998, Some(19), 21),
+    ];
+    for (timeout_ms, period_ms, packets, below, above) in borders {
+        let silence = |later_ms| Silence { timeout_ms, period_ms, packets, later_ms };
+        let kinds: &[&str] = if packets == 1 { &["RadioLost", "RadioCorrupted"] } else { &["RadioLost"] };
+        for kind in kinds {
+            let place = format!("{timeout_ms} ms, {packets} packets, {kind}");
+            if let Some(below) = below {
+                assert_eq!(
+                    silence(below).leaves_on(kind),
+                    (true, RowVerdict::NotApplicable),
+                    "{place}, {below} ms later"
+                );
+            }
+            // The next packet may come before the last output is off: then there is no time to measure.
+            let (on, verdict) = silence(above).leaves_on(kind);
+            assert!(!on && verdict != RowVerdict::Fail, "{place}, {above} ms later");
+        }
+        let for_good = Silence { timeout_ms, period_ms, packets: timeout_ms / period_ms + 100, later_ms: 0 };
+        assert_eq!(for_good.leaves_on("RadioLost"), (false, RowVerdict::Pass), "{timeout_ms} ms, silent");
+    }
+}
+
+/// When each CPU of a unit no longer reads an input group as ON, after `from`.
+fn sees_off(loaded: &Loaded, from: SimTime, group: u16) -> [Option<Span>; 2] {
+    let mut twin = twin::build(&loaded.scenario, None);
+    let _ = twin.run_until(from);
+    let is_on = |unit: &Unit, cpu: usize| unit.cores[cpu].logic.inputs_on >> group & 1 == 1;
+    let before = units_in(&twin.world);
+    assert!((0..2).all(|cpu| is_on(before[0], cpu)), "ON before the step");
+    let mut seen = [None; 2];
+    for step in 1..=160 {
+        let since = Span::from_nanos(step * 62_500);
+        let _ = twin.run_until(from + since);
+        let unit = units_in(&twin.world)[0];
+        for (cpu, seen) in seen.iter_mut().enumerate() {
+            if seen.is_none() && !is_on(unit, cpu) {
+                *seen = Some(since);
+            }
+        }
+    }
+    seen
+}
+
+/// Verifies SSR-039. The outside lets go of a combined pin at any phase of its reads, while the unit drives it as well and while it does
+/// not: both CPUs see it within 4 ms and a tick, reads are 4 ms apart at most, and all is off within the response time.
+#[test]
+fn a_step_at_a_combined_pin_is_seen_within_4_ms_and_a_tick() {
+    let mut worst = [Span::ZERO; 2];
+    for driven in [true, false] {
+        for phase in 0..42u64 {
+            // Reads are 3 ms apart; 42 phases of 73 us cover them, on no grid of the slots.
+            let at = 3_000_000_000 + phase * 73_331;
+            let trigger = format!("faults[0].trigger=At(\"{at}ns\")");
+            let enable = "safety_units[0].inputs=[(input: \"enable\", device: Off)]";
+            // The wire breaks: no demand that the unit has to answer, for nothing rests on it now.
+            let open = "faults[0].kind=Safety(Wire(pin: 7, is: Open))";
+            let expectations = "expectations=[SafetyStaysNormal(\"machine\")]";
+            let all = [trigger.as_str(), expectations, enable, open];
+            let loaded =
+                common::loaded(&common::shipped("safety-combined-step.ron"), &all[..if driven { 2 } else { 4 }]);
+            let seen = sees_off(&loaded, SimTime::from_nanos(at), 1);
+            for (worst, seen) in worst.iter_mut().zip(seen) {
+                *worst = (*worst).max(seen.expect("it is seen"));
+            }
+            let report = report(&loaded, &run::run(&loaded.scenario, None, |_| {}));
+            assert_eq!(report.verdict, Verdict::Pass, "phase {phase}");
+            let rows = |id: &str| report.budgets.iter().find(|row| row.id == id).map(|row| (row.n > 0, row.verdict));
+            assert_eq!(rows("safety-combined-io"), Some((true, RowVerdict::Pass)));
+            let response = if driven { (true, RowVerdict::Pass) } else { (false, RowVerdict::NotApplicable) };
+            assert_eq!(rows("safety-response"), Some(response), "phase {phase}, driven {driven}");
+        }
+    }
+    assert!(worst.iter().all(|worst| *worst > Span::from_millis(2)), "the phases find no late read: {worst:?}");
+    assert!(worst.iter().all(|worst| *worst <= Span::from_millis(5)), "{worst:?}");
+}
+
+/// The hall runs only while the roof's bit on CAN is set.
+const ON_CAN: [(&str, &str); 1] = [(
+    "(name: \"safe\", kind: And([\"no_stop\", \"dry\", \"cool\", \"roof_well\"]))",
+    "(name: \"safe\", kind: And([\"fan_runs\", \"no_stop\", \"cool\", \"roof_well\"]))",
+)];
+
+const STRANGER: &str = "further_nodes: [\"stranger\"], traffic: [(name: \"forged\", node: \"stranger\", id: 0x041,
+    payload: \"0100 0001 0000 0000\", period: \"7ms\", offset: \"2500ms\")]";
+
+/// Verifies SSR-080. Frames of a stranger with another unit's identifier: without the sum that only that unit can make none is believed,
+/// and after the 17th the entry reads 0.
+#[test]
+fn frames_of_a_stranger_set_nothing_and_end_what_rests_on_the_entry() {
+    let (_, healthy) = own(&two_units(5, "", "faults: []"), &ON_CAN);
+    assert_eq!(units_in(&healthy.twin.world)[0].live.1, 0b1111, "the bit alone lets it run");
+    let (_, forged) = own(&two_units(5, "", STRANGER), &ON_CAN);
+    let hall = units_in(&forged.twin.world)[0];
+    let off = hall.watch.last_off.expect("it was off").since(at_ms(2_500));
+    // 17 frames in 16 periods, the last one's way over the bus, a tick to see it and one to switch.
+    assert!(off >= Span::from_millis(112) && off <= Span::from_millis(116), "{off} ms");
+    assert!(hall.watch.cpus.iter().all(|cpu| cpu.detections.is_empty()), "nothing is wrong with the hall");
+    assert_eq!(hall.live.1, 0);
+    // The roof's bit is not set; the stranger's is.
+    let loaded = own_loaded(&two_units(5, ", inputs: [(input: \"fan\", device: Off)]", STRANGER), &ON_CAN);
+    let mut twin = twin::build(&loaded.scenario, None);
+    for ms in (0..5_000).step_by(5) {
+        let _ = twin.run_until(at_ms(ms));
+        assert_eq!(units_in(&twin.world)[0].live.1, 0, "at {ms} ms");
+    }
+}
+
+/// Verifies SSR-080. A right frame that comes from somewhere else is found at every place in the tick, within two ticks of its end, and the unit is
+/// off; the other one is off with the radio's time-out.
+#[test]
+fn a_masquerade_is_found_at_any_phase() {
+    for phase in 0..16u64 {
+        let after = format!("faults[0].kind.after=\"{}us\"", 2_000 + phase * 67);
+        let loaded = common::loaded(&common::shipped("safety-can-masquerade.ron"), &[&after]);
+        let run = run::run(&loaded.scenario, None, |_| {});
+        assert_eq!(report(&loaded, &run).verdict, Verdict::Pass, "{after}");
+    }
+}
+
+/// Verifies SSR-033. One comparison in five outside the limit of 1 V is legal for ever, that is noise of 1.25 V: below it no seed trips, above it
+/// every one does. At a pin as at the supply, in either CPU.
+#[test]
+fn noise_below_a_fifth_outside_is_tolerated_and_above_it_trips() {
+    for seed in 1..=6 {
+        for (cpu, channel) in [(1, "Supply"), (2, "Supply"), (1, "Pin(2)"), (2, "SioPower")] {
+            let verdict = |millivolts: u32, expectation: &str| {
+                let fault = format!(
+                    "faults[0].kind=Safety(Adc(cpu: {cpu}, channel: {channel}, error: Noise(\"{millivolts}mV\")))"
+                );
+                let all = [
+                    format!("seed={seed}"),
+                    fault,
+                    format!("expectations=[{expectation}]"),
+                    "end=At(\"9s\")".to_owned(),
+                ];
+                let all: Vec<&str> = all.iter().map(String::as_str).collect();
+                let loaded = common::loaded(&common::shipped("safety-adc-noise-cpu1.ron"), &all);
+                report(&loaded, &run::run(&loaded.scenario, None, |_| {})).verdict
+            };
+            let place = format!("seed {seed}, CPU{cpu}, {channel}");
+            assert_eq!(verdict(1_100, "SafetyStaysNormal(\"hall\")"), Verdict::Pass, "{place}");
+            let trips = "SafetyTrip(unit: \"hall\", by: AnalogMismatch, after: \"19ms\", within: \"1s\")";
+            assert_eq!(verdict(1_600, trips), Verdict::Pass, "{place}");
+        }
+    }
+}
+
+/// Verifies SSR-040. One of two OSSD outputs is OFF: the short makes it follow the dips of the other one, and that is told for both.
+#[test]
+fn an_output_that_follows_the_dips_of_another_is_found() {
+    let loaded = common::loaded(&common::shipped("safety-ossd-short-one-off.ron"), &[]);
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let unit = units_in(&run.twin.world)[0];
+    let shorts = unit.watch.cpus[0].detections.iter().filter(|(_, one)| one.fault == Fault::OssdShort);
+    let shorts: Vec<(u32, Span)> = shorts.map(|(at, one)| (one.detail, at.since(at_ms(3_000)))).collect();
+    assert_eq!(shorts.iter().map(|(pin, _)| *pin).collect::<Vec<_>>(), [8, 9]);
+    assert!(shorts.iter().all(|(_, since)| *since <= Span::from_millis(320)), "{shorts:?}");
+    assert_eq!(unit.live.0 & 0b11 << 8, 0, "both are off");
+}
