@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod safety;
 mod scenario;
+mod search;
 mod shrink;
 mod stored;
 mod suite;
@@ -81,6 +82,8 @@ enum Command {
     Campaign(campaign::CampaignArgs),
     /// Put the shards of a campaign together.
     Merge(merge::MergeArgs),
+    /// Climb towards the worst case of a budget.
+    Search(search::SearchArgs),
     /// Find the smallest scenario that still fails the same way.
     Shrink(shrink::ShrinkArgs),
     /// Compile and show configurations of safety units.
@@ -216,6 +219,7 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Sweep(command) => sweep::sweep(&command),
         Command::Campaign(arguments) => campaign::campaign(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
+        Command::Search(arguments) => search::search(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Safety(command) => safety::safety(&command),
     }
