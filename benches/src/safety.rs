@@ -148,7 +148,7 @@ impl Unit {
         let inputs = |cpu: usize| TickInputs {
             tick,
             logic_time_ns: if tick == 1 { 0 } else { LOGIC_NS },
-            analog: analog[cpu].clone(),
+            analog: analog[cpu],
             levels,
             drivers: table,
             relay_feedback: contacts,
