@@ -8,9 +8,11 @@ use embedded_can::{Id, StandardId};
 
 use crate::event::Twin;
 use crate::faults::{self, PutError};
+use crate::measure::Measures;
 use crate::scenario::words::CanId;
 use crate::scenario::{
-    Fault, FaultKind, FlashAction, FlashOperation, FrameCount, Loaded, Moment, Place, Problem, Scenario, Trigger,
+    Fault, FaultKind, FlashAction, FlashOperation, FrameCount, GivenNames, Loaded, Moment, Place, Problem, Scenario,
+    Trigger,
 };
 use crate::twin;
 
@@ -147,7 +149,9 @@ impl Trunk {
         if forked.faults.len() != slots {
             return Err(PutError::NoPlace(forked.faults.len()));
         }
-        (own..slots).try_for_each(|number| faults::put(twin, forked, number))
+        (own..slots).try_for_each(|number| faults::put(twin, forked, number))?;
+        twin.world.resource_mut::<Measures>().journal.rename(GivenNames::of(forked));
+        Ok(())
     }
 }
 
