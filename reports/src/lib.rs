@@ -41,7 +41,7 @@ pub use csv::csv;
 pub use events::{Event, EventWriter};
 pub use evidence::{
     BUNDLE_FILE, BUNDLE_SCHEMA, Bundle, Control, Coverage, CrateSources, FileCoverage, Head, InputState, Link,
-    MissedLine, NamedTest, NotRun, Origin, Planned, Program, RunRecord, Status, TestLog, Trace, bundle_files,
+    MEASURED, MissedLine, NamedTest, NotRun, Origin, Planned, Program, RunRecord, Status, TestLog, Trace, bundle_files,
     bundle_from_json, bundle_json, bundle_verdict,
 };
 pub use figures::diagram::{Diagram, Feed, FeedFrom, Panel, Shape, ShapeClass, diagram};

@@ -121,6 +121,28 @@ fn a_budget_that_only_broke_as_expected_is_not_made_good_by_a_check() {
     assert_eq!(status(&bundle(&both), &both, "PFU-041"), Status::Verified);
 }
 
+/// Runs in which no budget of the update time applies, with checks beside it that name its requirement.
+#[test]
+fn a_check_alone_is_no_figure_of_a_requirement_that_is_measured() {
+    let unmeasured = |standing: Standing| {
+        let mut report = result("dead-pump", RowVerdict::Pass, standing, None);
+        report.checks[0].requirements.push("PFU-041".to_owned());
+        report
+    };
+    let alone = [unmeasured(Standing::NotApplicable)];
+    assert_eq!(alone[0].budgets[0].verdict, RowVerdict::NotApplicable);
+    assert_eq!(status(&bundle(&alone), &alone, "PFU-041"), Status::Uncovered);
+    assert_eq!(status(&bundle(&alone), &alone, "PFU-019"), Status::Verified, "it asks for no figure");
+    let mut without = [unmeasured(Standing::NotApplicable)];
+    without[0].budgets.clear();
+    assert_eq!(status(&bundle(&without), &without, "PFU-041"), Status::Uncovered);
+    let both = [unmeasured(Standing::NotApplicable), good("a")];
+    assert_eq!(status(&bundle(&both), &both, "PFU-041"), Status::Verified);
+    let mut broken = [unmeasured(Standing::NotApplicable)];
+    broken[0].checks[0].verdict = RowVerdict::Fail;
+    assert_eq!(status(&bundle(&broken), &broken, "PFU-041"), Status::Failed, "a check that fails still counts");
+}
+
 #[test]
 fn runs_that_differ_are_errors_and_runs_that_broke_down_stand_for_nothing() {
     let reports = [good("a")];

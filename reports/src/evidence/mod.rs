@@ -32,7 +32,7 @@ use crate::report::{Build, Report};
 use crate::requirements::Baseline;
 use crate::verdict::Verdict;
 
-pub use trace::{Status, Trace};
+pub use trace::{MEASURED, Status, Trace};
 
 /// The value of [`Bundle::schema`].
 pub const BUNDLE_SCHEMA: &str = "cooltwin.evidence/1";

@@ -263,6 +263,14 @@ fn budgets_only_broke(proofs: &[Proof<'_>]) -> bool {
     verdicts.peek().is_some() && verdicts.all(|verdict| verdict == RowVerdict::ExpectedFail)
 }
 
+/// Requirements of which a figure must be shown: a budget of every scenario carries them, unless it states others.
+/// A check says of such a one only that what was measured is true, and of a run that measured nothing it says nothing.
+pub const MEASURED: [&str; 4] = ["PFU-030", "PFU-041", "PFU-042", "PFU-043"];
+
+fn is_measured(requirement: &str) -> bool {
+    MEASURED.contains(&requirement)
+}
+
 /// Whether a run may stand for anything.
 fn counts(bundle: &Bundle, run: &RunRecord, report: &Report) -> bool {
     run.is_of(&bundle.program) && report.verdict != Verdict::Error && run.difference.is_none()
@@ -320,6 +328,10 @@ fn status(
     tests: &[(&NamedTest, bool)],
 ) -> Status {
     let any = |wanted: RowVerdict| proofs.iter().any(|proof| proof.verdict == wanted);
+    let shown = |wanted: RowVerdict| {
+        let counts = |proof: &&Proof<'_>| !is_measured(&requirement.id) || matches!(proof.row, ProofRow::Budget(_));
+        proofs.iter().filter(counts).any(|proof| proof.verdict == wanted)
+    };
     let unmeasured = proofs.iter().any(|proof| proof.verdict == RowVerdict::Inconclusive && !proof.run.stated);
     let says = |kind: StatementKind| baseline.statements_of(&requirement.id).any(|statement| statement.kind == kind);
     let test_failed = bundle.test_log.as_ref().is_some_and(|log| {
@@ -330,8 +342,8 @@ fn status(
         () if requirement.scope != Scope::In => Status::NotInScope,
         () if unmeasured || budgets_only_broke(proofs) => Status::Inconclusive,
         () if says(StatementKind::Elsewhere) => Status::Elsewhere,
-        () if any(RowVerdict::Pass) => Status::Verified,
-        () if any(RowVerdict::Info) => Status::Information,
+        () if shown(RowVerdict::Pass) => Status::Verified,
+        () if shown(RowVerdict::Info) => Status::Information,
         () if !tests.is_empty() && tests.iter().all(|(_, passed)| *passed) => Status::Tested,
         () if says(StatementKind::Construction) => Status::Construction,
         () => Status::Uncovered,

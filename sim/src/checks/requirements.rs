@@ -131,6 +131,18 @@ mod tests {
         assert_eq!(ids(), wanted);
     }
 
+    /// What the evidence asks a figure of: what is verified by a budget here, and what the usual budgets carry.
+    #[test]
+    fn requirements_that_must_be_measured_are_those_of_the_budgets() {
+        let by_budget = |requirement: &&Requirement| matches!(requirement.2, Verification::Budget(_));
+        let ids: Vec<&str> = REQUIREMENTS.iter().filter(by_budget).map(|requirement| requirement.0).collect();
+        assert_eq!(ids, reports::MEASURED);
+        let usual = crate::scenario::RawScenario::default().budgets;
+        let mut carried: Vec<&String> = usual.iter().flat_map(|budget| &budget.requirements).collect();
+        carried.sort();
+        assert_eq!(carried, reports::MEASURED);
+    }
+
     #[test]
     fn every_check_names_known_requirements_and_every_named_check_exists() {
         for (check, requirements) in IDS {
