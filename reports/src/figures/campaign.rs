@@ -28,11 +28,32 @@ fn histogram_figure(values: &Values) -> Figure {
     let name = format!("values-{}", values.budget);
     let title = format!("Values of {}", values.budget);
     let description = format!(
-        "Histogram of {} values, one a trial, the count on a logarithmic scale; limit, median and bounds of quantiles as lines. {} trials without a value are not in it.",
+        "Histogram of {} values, one a trial, the count on a logarithmic scale; {}. {}.",
         grouped(values.n),
-        grouped(values.missing)
+        lines_words(values),
+        missing_words(values.missing)
     );
     Figure::new(&name, title, description, draw_histogram(values))
+}
+
+/// Which lines the figure has; a limit that it has no room for is told in words.
+fn lines_words(values: &Values) -> String {
+    let Beyond { side, .. } = match beyond(values) {
+        None => return "the limit, the median and the bounds of quantiles as lines".to_owned(),
+        Some(beyond) => beyond,
+    };
+    format!(
+        "the median and the bounds of quantiles as lines; the limit, {} {}, lies {side} the axis",
+        values.limit, values.unit
+    )
+}
+
+fn missing_words(missing: u64) -> String {
+    match missing {
+        0 => "Every trial has a value".to_owned(),
+        1 => "1 trial without a value is not in it".to_owned(),
+        more => format!("{} trials without a value are not in it", grouped(more)),
+    }
 }
 
 fn draw_histogram(values: &Values) -> String {
@@ -80,6 +101,23 @@ fn ends(values: &Values) -> (i64, i64) {
     }
 }
 
+/// A limit that lies off the axis.
+struct Beyond {
+    /// On which side, in words.
+    side: &'static str,
+    /// The pixel of the axis' end on that side.
+    edge: i32,
+}
+
+fn beyond(values: &Values) -> Option<Beyond> {
+    let (axis, limit) = (value_axis(values), values.limit.as_millionths());
+    match limit {
+        _ if axis.holds(limit) => None,
+        _ if limit > axis.high() => Some(Beyond { side: "right of", edge: RIGHT }),
+        _ => Some(Beyond { side: "left of", edge: LEFT }),
+    }
+}
+
 /// Decades that hold this count.
 fn decades(most: u64) -> u32 {
     let mut decades = DECADES_LEAST;
@@ -89,20 +127,24 @@ fn decades(most: u64) -> u32 {
     decades
 }
 
-/// The pixel of a count: its digits decide, and linearly within a decade, which needs no logarithm.
+/// The pixel of a count, on a logarithmic scale; no count is below 1.
 fn height(count: u64, decades: u32) -> i32 {
-    let whole = count.checked_ilog10().unwrap_or(0);
-    let power = 10_u64.pow(whole);
-    let within = i64::try_from((count - power) * 1_000 / (9 * power)).unwrap_or(1_000);
+    let decade = 1_000.0;
+    let along = libm::log10(count.max(1) as f64) * decade;
     // One trial stands a little above the ground.
-    let part = i64::from(whole) * 1_000 + within + 150;
-    let all = i64::from(decades) * 1_000 + 150;
-    FOOT - i32::try_from(i64::from(FOOT - HEAD) * part / all).unwrap_or(0)
+    let ground = 150.0;
+    let share = (along + ground) / (f64::from(decades) * decade + ground);
+    FOOT - libm::round(f64::from(FOOT - HEAD) * share) as i32
+}
+
+/// The counts that have a line: 1, 2 and 5 of each decade, up to the top.
+fn grid_counts(decades: u32) -> Vec<u64> {
+    let within = (0..decades).flat_map(|power| [1, 2, 5].map(|first| first * 10_u64.saturating_pow(power)));
+    within.chain([10_u64.saturating_pow(decades)]).collect()
 }
 
 fn count_grid(canvas: &mut Canvas, decades: u32) {
-    for power in 0..=decades {
-        let count = 10_u64.pow(power);
+    for count in grid_counts(decades) {
         let y = height(count, decades);
         canvas.line((LEFT, y), (RIGHT, y), Ink::Grid, 1);
         canvas.text((LEFT - 8, y), grouped(count), Lettering::new(Ink::Muted, Anchor::End).small());
@@ -123,13 +165,22 @@ fn value_labels(canvas: &mut Canvas, values: &Values, axis: &Axis) {
 /// Lines at the limit and the bounds, numbered from the top so that their words do not meet.
 fn marks(canvas: &mut Canvas, values: &Values, axis: &Axis) {
     let mut lines: Vec<(i64, String, Ink)> = Vec::new();
+    if let Some(median) = values.median {
+        lines.push((median.as_millionths(), "median".to_owned(), Ink::Text));
+    }
     for bound in &values.bounds {
         if let Some(value) = bound.value {
             lines.push((value.as_millionths(), format!("bound {} %", bound.quantile), Ink::Load));
         }
     }
     lines.push((values.limit.as_millionths(), format!("limit {}", values.limit), Ink::Alarm));
-    let lines = lines.into_iter().filter(|(value, ..)| axis.holds(*value));
+    let lines: Vec<_> = lines.into_iter().filter(|(value, ..)| axis.holds(*value)).collect();
+    if let Some(Beyond { side, edge }) = beyond(values) {
+        let y = 14 + i32::try_from(lines.len()).unwrap_or(0) * 14;
+        let (anchor, at) = if edge == RIGHT { (Anchor::End, edge - 5) } else { (Anchor::Start, edge + 5) };
+        let words = format!("limit {}, {side} the axis", values.limit);
+        canvas.text((at, y), words, Lettering::new(Ink::Alarm, anchor).small().bold());
+    }
     for (lane, (value, words, ink)) in (0..).zip(lines) {
         let (x, y) = (axis.at(value), 14 + lane * 14);
         canvas.dashes((x, y + 6), (x, FOOT), ink);
@@ -194,12 +245,49 @@ fn draw_failures(report: &CampaignReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::Histogram;
+    use crate::report::Relation;
+
+    /// A thousand values from 10 ms to 12 ms.
+    fn values(limit_ms: i64) -> Values {
+        let ms = |value: i64| Fixed::from_millionths(value * 1_000_000);
+        let histogram = Histogram { low: ms(10), step: ms(1), counts: vec![998, 2] };
+        Values {
+            budget: "pump-update".to_owned(),
+            unit: "ms".to_owned(),
+            relation: Relation::Below,
+            limit: ms(limit_ms),
+            n: 1_000,
+            missing: 0,
+            best: Some(ms(10)),
+            median: Some(ms(10)),
+            worst: Some(ms(12)),
+            bounds: Vec::new(),
+            histogram,
+            replay: None,
+        }
+    }
+
+    #[test]
+    fn the_limit_is_a_line_or_is_told_to_lie_beyond_the_axis() {
+        let near = values(15);
+        assert!(beyond(&near).is_none() && draw_histogram(&near).contains("limit 15"));
+        assert!(lines_words(&near).starts_with("the limit, the median"));
+        for (limit, side) in [(70_000, "right of"), (1, "left of")] {
+            let far = values(limit);
+            assert!(draw_histogram(&far).contains(&format!("limit {limit}, {side} the axis")), "{limit}");
+            assert!(lines_words(&far).ends_with(&format!("the limit, {limit} ms, lies {side} the axis")), "{limit}");
+        }
+    }
 
     #[test]
     fn more_trials_stand_higher_and_none_leaves_the_sheet() {
         let heights: Vec<i32> = [1, 2, 9, 10, 11, 99, 100, 1_000].map(|count| height(count, 3)).into();
         assert!(heights.windows(2).all(|pair| pair[0] >= pair[1]), "{heights:?}");
         assert!(heights[0] < FOOT && heights[7] >= HEAD, "{heights:?}");
+        // 28 pixels of ground under three decades of 81: log10 of 2 is 0.301.
+        assert_eq!([1, 2, 5, 10, 100, 1_000].map(|count| height(count, 3)), [308, 283, 251, 227, 145, 64]);
+        assert_eq!(grid_counts(2), [1, 2, 5, 10, 20, 50, 100]);
         assert_eq!([decades(1), decades(100), decades(101), decades(46_050)], [2, 2, 3, 5]);
     }
 }
