@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use common::{code, cooltwin, copy_data, entries, folder, output, stderr, stdout, text};
+use cooltwin::regression::name_list;
 
 /// Documented in `cli/exit.rs`; written out here, since scripts rely on the numbers.
 const PASS: Option<i32> = Some(0);
@@ -132,6 +133,40 @@ fn a_scenario_that_is_gone_breaks_the_margin_gate_and_a_new_one_is_named() {
 }
 
 #[test]
+fn files_named_one_by_one_are_held_against_their_own_lines_only() {
+    let place = place("named");
+    update(&place);
+    let named = |file: &str| output(&place, &["check", file, "--fail-on-regression", "--junit", "junit.xml"]);
+    let ended = named("scenarios/small.ron");
+    assert_eq!(code(&ended), PASS, "{}", stdout(&ended));
+    assert!(stdout(&ended).contains("not run  1 further scenario of the baseline\n"), "{}", stdout(&ended));
+    assert!(!text(&place.join("junit.xml")).contains("<failure"), "{}", text(&place.join("junit.xml")));
+    assert_eq!(code(&output(&place, &["check", "scenarios", "--fail-on-regression"])), PASS);
+    // Their own lines still count, to the last of them.
+    let slower = text(&common::data("small.ron")).replace("pumps:", "flash: (slow_factor: \"2x\"), pumps:");
+    write(&place, "small.ron", &slower);
+    assert_eq!(code(&named("scenarios/small.ron")), WORSE);
+    write(&place, "small.ron", &text(&common::data("small.ron")));
+    assert_eq!(code(&named("scenarios/faulty.ron")), PASS);
+    let file = place.join("reports/baselines/scenarios.txt");
+    fs::write(&file, text(&file).replace("[margins]\n", "[margins]\nsmall gone 1 ms\n")).expect("a file");
+    let ended = named("scenarios/small.ron");
+    assert_eq!(code(&ended), WORSE, "{}{}", stdout(&ended), stderr(&ended));
+    // A folder stands for all of the baseline.
+    fs::remove_file(place.join("scenarios/faulty.ron")).expect("a scenario");
+    assert_eq!(code(&output(&place, &["check", "scenarios", "--fail-on-regression"])), WORSE);
+}
+
+#[test]
+fn a_list_of_names_longer_than_a_line_ends_with_a_count() {
+    let names: Vec<String> = (100..230).map(|number| format!("scenario-{number}")).collect();
+    assert_eq!(name_list(&names[..2]), "scenario-100, scenario-101");
+    let list = name_list(&names);
+    assert!(list.ends_with("scenario-105 and 124 more") && list.len() <= 110, "{list}");
+    assert_eq!(name_list(&["x".repeat(200), "y".to_owned()]), format!("{} and 1 more", "x".repeat(200)));
+}
+
+#[test]
 fn verdicts_decide_before_margins_and_margins_before_retries() {
     let place = place("order");
     update(&place);
@@ -139,7 +174,7 @@ fn verdicts_decide_before_margins_and_margins_before_retries() {
     assert_eq!(ends(&[]), PASS);
     assert_eq!(ends(&["--fail-on-retry"]), RETRIES);
     assert_eq!(ends(&["scenarios/small.ron", "--fail-on-retry"]), PASS);
-    assert_eq!(ends(&["scenarios/faulty.ron", "--fail-on-retry", "--fail-on-regression"]), WORSE);
+    assert_eq!(ends(&["scenarios/faulty.ron", "--fail-on-retry", "--fail-on-regression"]), RETRIES);
     write(&place, "open.ron", "(extends: \"small.ron\", user: (consent: Refuse(after: \"1s\")), expectations: [])");
     assert_eq!(ends(&["--fail-on-retry"]), INCONCLUSIVE);
     fs::remove_file(place.join("scenarios/faulty.ron")).expect("a scenario");

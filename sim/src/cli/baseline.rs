@@ -131,7 +131,7 @@ fn changes(old: &Baseline, new: &Baseline, suite: &Suite, reports: &[&Report], t
     let mut drift = regression::drift(old, reports);
     let kept = new.scenarios();
     drift.not_run.retain(|name| !kept.contains(name.as_str()));
-    let text = regression::drift_text(&drift, true, terminal.result_color());
+    let text = regression::drift_text(&drift, terminal.result_color());
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let counts = format!("{}, {}\n", count(kept.len(), "scenario"), count(new.margins.len(), "margin"));
     text + &suite.left_out_text() + &counts

@@ -31,7 +31,8 @@ pub(super) struct CheckArgs {
     /// Baseline to hold the margins against; `reports/baselines/scenarios.txt` where that is there.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// End with 7 when a margin is worse than the baseline's, or is missing.
+    /// End with 7 when a margin is worse than the baseline's, or is missing. Files named one by one are held against
+    /// their own lines; a folder stands for the whole baseline.
     #[arg(long)]
     fail_on_regression: bool,
     /// End with 8 when all passed, but a pump needed more than one try.
@@ -132,7 +133,7 @@ impl<'a> Ended<'a> {
     fn new(arguments: &CheckArgs, suite: &'a Suite, cases: &'a [Case], found: Option<&'a (PathBuf, Baseline)>) -> Self {
         let wanted = Wanted { no_retries: arguments.fail_on_retry };
         let gated = arguments.fail_on_regression;
-        let drift = found.map(|(path, baseline)| (path.as_path(), regression::drift(baseline, &reports(cases))));
+        let drift = found.map(|(path, baseline)| (path.as_path(), suite.drift(baseline, &reports(cases))));
         let is_worse = gated && drift.as_ref().is_some_and(|(_, drift)| drift.is_worse());
         let least = if is_worse { Standing::Worse } else { Standing::Good };
         let standing = standing(suite, cases, wanted).max(least);
@@ -155,9 +156,7 @@ impl<'a> Ended<'a> {
         text.push_str(&complaints(self.suite, self.cases, terminal));
         text.push_str(&self.suite.left_out_text());
         if let Some((path, drift)) = &self.drift {
-            // Of scenarios that were picked by hand nobody expects the whole baseline.
-            let all_named = self.gated || self.suite.whole_folder;
-            let drift = regression::drift_text(drift, all_named, color);
+            let drift = regression::drift_text(drift, color);
             text.push_str(&format!("Baseline  {}: {drift}", path.display()));
         }
         text + &self.last_line(color)

@@ -102,8 +102,7 @@ fn made(arguments: &EvidenceArgs, terminal: Terminal) -> Result<(String, u8), u8
         run_all(&suite, arguments, &mut bundle, &writing, terminal).map_err(|error| refuse(&error))?;
     if let Some((_, earlier)) = &earlier {
         let ran: Vec<&Report> = cases.iter().filter_map(|case| case.result.as_ref().ok()).collect();
-        let drift = regression::drift(earlier, &ran);
-        bundle.drift = Some(regression::drift_text(&drift, suite.whole_folder, false).trim().to_owned());
+        bundle.drift = Some(regression::drift_text(&suite.drift(earlier, &ran), false).trim().to_owned());
     }
     take_stored(&suite.long, arguments, &mut bundle, &mut reports, &writing).map_err(|error| refuse(&error))?;
     finish(&bundle, &reports, writing).map_err(|error| refuse(&error))?;

@@ -6,8 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
+use reports::Report;
+
 use super::{Disk, Terminal, exit, files};
-use crate::regression::{self, Case};
+use crate::regression::{self, Baseline, Case, Drift};
 use crate::scenario::{Loaded, load};
 
 /// Where the scenarios are when nothing else is said.
@@ -126,6 +128,12 @@ impl Suite {
         names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     }
 
+    /// How its runs stand to a baseline: to all of it only where a whole folder was asked for.
+    pub(super) fn drift(&self, baseline: &Baseline, reports: &[&Report]) -> Drift {
+        let drift = regression::drift(baseline, reports);
+        if self.whole_folder { drift } else { drift.of_named_files() }
+    }
+
     /// The verdict of a case in words.
     pub(super) fn words(&self, index: usize, case: &Case) -> String {
         regression::case_words(&self.scenarios[index].scenario, case)
@@ -135,7 +143,7 @@ impl Suite {
     pub(super) fn left_out_text(&self) -> String {
         let line = |count: usize, why: &str, names: &[String]| match count {
             0 => String::new(),
-            _ => format!("Not run   {count} {why}: {}\n", names.join(", ")),
+            _ => format!("Not run   {count} {why}: {}\n", regression::name_list(names)),
         };
         let long: Vec<String> = self.long.iter().map(|loaded| loaded.scenario.name.clone()).collect();
         line(long.len(), "skipped, tagged long", &long) + &line(self.bases.len(), "only extended", &self.bases)

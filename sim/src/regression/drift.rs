@@ -94,6 +94,8 @@ pub struct Drift {
     pub identities: Vec<IdentityChange>,
     /// Scenarios of the baseline that were not run.
     pub not_run: Vec<String>,
+    /// How many further scenarios the baseline has that nobody asked for, where files were named one by one.
+    pub not_asked: usize,
     /// Scenarios that are not in the baseline.
     pub not_in_baseline: Vec<String>,
 }
@@ -103,6 +105,14 @@ impl Drift {
     #[must_use]
     pub fn is_worse(&self) -> bool {
         !self.not_run.is_empty() || self.margins.iter().any(|margin| margin.kind.is_worse())
+    }
+
+    /// The same for files that were named one by one: they are held against their own lines, and nobody expects the
+    /// rest of the baseline.
+    #[must_use]
+    pub fn of_named_files(mut self) -> Self {
+        self.not_asked += std::mem::take(&mut self.not_run).len();
+        self
     }
 
     /// Budgets of this kind.
@@ -122,6 +132,7 @@ pub fn drift(baseline: &Baseline, reports: &[&Report]) -> Drift {
         margins: known_reports.iter().flat_map(|report| margins(baseline, report)).collect(),
         identities: known_reports.iter().filter_map(|report| identity_change(baseline, report)).collect(),
         not_run: known.difference(&run).map(|name| (*name).to_owned()).collect(),
+        not_asked: 0,
         not_in_baseline: new_reports.iter().map(|report| report.scenario.name.clone()).collect(),
     }
 }

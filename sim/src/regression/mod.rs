@@ -28,5 +28,6 @@ pub use gate::{Standing, Wanted, as_stated, retries, standing_of_case};
 pub use rows::suite_rows;
 pub use suite::{Case, Difference, Ran, once, run_suite};
 pub use text::{
-    case_words, comparison_text, difference_text, divergence_text, drift_text, margins_text, suite_line, suite_table,
+    case_words, comparison_text, difference_text, divergence_text, drift_text, margins_text, name_list, suite_line,
+    suite_table,
 };

@@ -205,9 +205,9 @@ const fn tone(kind: Kind) -> Tone {
 }
 
 /// The drift budget by budget, those that did not move left out, then what changed in the traces. Scenarios of the
-/// baseline that were not run are named, or counted only.
+/// baseline that were not run are named, as far as a line holds them; those that nobody asked for are counted.
 #[must_use]
-pub fn drift_text(drift: &Drift, all_named: bool, color: bool) -> String {
+pub fn drift_text(drift: &Drift, color: bool) -> String {
     let counts = [Kind::Worse, Kind::Missing, Kind::New, Kind::Better, Kind::Within, Kind::Equal]
         .map(|kind| (drift.of(kind).count(), kind))
         .into_iter()
@@ -221,17 +221,33 @@ pub fn drift_text(drift: &Drift, all_named: bool, color: bool) -> String {
     text.push_str(&columns(&moved.into_iter().map(drift_row).collect::<Vec<_>>(), &[3, 5, 6], color));
     let mut names = |what: &str, names: &[String], tone: Tone| {
         if !names.is_empty() {
-            let _ = writeln!(text, "  {}  {}", Cell(what.to_owned(), tone).painted(color), names.join(", "));
+            let _ = writeln!(text, "  {}  {}", Cell(what.to_owned(), tone).painted(color), name_list(names));
         }
     };
-    if all_named {
-        names("IN THE BASELINE, NOT RUN", &drift.not_run, Tone::Bad);
-    } else {
-        let count = format!("{} further scenarios of the baseline", drift.not_run.len());
-        names("not run", &[count][..usize::from(!drift.not_run.is_empty())], Tone::Dim);
-    }
+    names("IN THE BASELINE, NOT RUN", &drift.not_run, Tone::Bad);
+    let further = match drift.not_asked {
+        0 => Vec::new(),
+        1 => vec!["1 further scenario of the baseline".to_owned()],
+        more => vec![format!("{more} further scenarios of the baseline")],
+    };
+    names("not run", &further, Tone::Dim);
     names("not in the baseline", &drift.not_in_baseline, Tone::Warn);
     text + &identities_text(&drift.identities)
+}
+
+/// Characters that a list of names may fill of a line.
+const NAMES_WIDTH: usize = 90;
+
+/// Names on one line: all of them where they fit, else the first ones and how many more there are.
+#[must_use]
+pub fn name_list(names: &[String]) -> String {
+    let fits = |count: &usize| names[..*count].join(", ").chars().count() <= NAMES_WIDTH;
+    let shown = (1..=names.len()).rev().find(fits).unwrap_or(names.len().min(1));
+    let list = names[..shown].join(", ");
+    match names.len() - shown {
+        0 => list,
+        more => format!("{list} and {more} more"),
+    }
 }
 
 fn drift_row(margin: &MarginDrift) -> Vec<Cell> {
