@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 
 use reports::campaign::Class;
-use reports::{Phase as TryPhase, Report};
+use reports::{Phase as TryPhase, Report, Verdict};
 
 use super::template::rounder_numbers;
 use super::trial::{Judged, Runner, judge_scenario};
@@ -60,6 +60,7 @@ pub fn shrink(scenario: &Scenario, runs_most: u32, runner: &Runner) -> Option<Sh
     let mut shrinker = Shrinker {
         failure: failure(&judged, only_claim),
         only_claim,
+        passes: passes(&judged),
         current: RawScenario::clone(scenario),
         report: judged.report.map(|report| *report),
         runs: 1,
@@ -81,9 +82,15 @@ fn failure(judged: &Judged, only_claim: bool) -> Failure {
     Failure { class: judged.class, rows: rows.cloned().collect(), note: judged.note.clone() }
 }
 
+fn passes(judged: &Judged) -> bool {
+    judged.report.as_ref().is_some_and(|report| report.verdict == Verdict::Pass)
+}
+
 struct Shrinker<'a> {
     failure: Failure,
     only_claim: bool,
+    /// Whether the run itself passes, and misses only what a campaign claims of it.
+    passes: bool,
     current: RawScenario,
     /// Of the run of `current`.
     report: Option<Report>,
@@ -119,7 +126,7 @@ impl Shrinker<'_> {
         let Ok(scenario) = candidate.clone().check() else { return false };
         self.runs += 1;
         let judged = judge_scenario(&scenario, None, self.runner);
-        if failure(&judged, self.only_claim) != self.failure {
+        if failure(&judged, self.only_claim) != self.failure || passes(&judged) != self.passes {
             return false;
         }
         self.current = candidate;

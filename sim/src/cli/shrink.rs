@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use reports::Verdict;
 use reports::campaign::campaign_from_json;
 
 use super::output::replace_file;
 use super::{Disk, Style, Terminal, exit, files, stored};
 use crate::campaign::shrink::{RUNS_DEFAULT, Shrunk, readable, shrink as smallest};
-use crate::campaign::trial;
+use crate::campaign::trial::{self, judge_scenario};
 use crate::scenario::{Scenario, load};
 
 /// Arguments of `cooltwin shrink`.
@@ -37,6 +38,10 @@ pub(super) fn shrink(arguments: &ShrinkArgs) -> ExitCode {
         Ok(scenario) => scenario,
         Err(code) => return code.into(),
     };
+    if let Some(why) = passed(&arguments.result, &scenario) {
+        terminal.diagnostic(&format!("error: {why}\n"));
+        return exit::USAGE.into();
+    }
     let Some(shrunk) = smallest(&scenario, arguments.runs, &trial::plain) else {
         terminal.diagnostic(&format!("error: {} does not fail: there is nothing to shrink\n", scenario.name));
         return exit::NOTHING.into();
@@ -47,6 +52,16 @@ pub(super) fn shrink(arguments: &ShrinkArgs) -> ExitCode {
         return exit::USAGE.into();
     }
     terminal.finish(&told(&scenario, &shrunk, &path), exit::PASS)
+}
+
+/// Why a run is nothing to shrink: it passed. A trial may have passed and still have missed its campaign's claim.
+fn passed(path: &Path, scenario: &Scenario) -> Option<String> {
+    if path.join("campaign.json").is_file() {
+        return None;
+    }
+    let judged = judge_scenario(scenario, None, &trial::plain);
+    let passed = judged.report.is_some_and(|report| report.verdict == Verdict::Pass);
+    passed.then(|| format!("{}: this run passed, nothing to shrink", scenario.name))
 }
 
 fn told(before: &Scenario, after: &Shrunk, path: &Path) -> String {
