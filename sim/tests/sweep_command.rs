@@ -28,7 +28,7 @@ fn a_sweep_says_the_size_of_its_space_and_what_was_run_of_it() {
     assert_eq!((&one["struck"], &two["struck"]), (&60.into(), &4.into()));
     let operations = 4 + 256 + 1;
     assert!(one["size"].as_u64().expect("a number") > 3 * operations);
-    assert_eq!(two["size"], 9 * operations * operations);
+    assert_eq!(two["size"], (3 * operations - 1) * 3 * operations);
     let weights = one["weights"].as_array().expect("a list").iter();
     let pairs: Vec<[u64; 2]> = weights.map(|pair| [0, 1].map(|at| pair[at].as_u64().expect("a number"))).collect();
     assert_eq!(pairs.iter().map(|[weight, classes]| weight * classes).sum::<u64>(), 60, "each strike is in one class");
@@ -43,6 +43,22 @@ fn a_sweep_says_the_size_of_its_space_and_what_was_run_of_it() {
         .map(|line| line.rsplit_once(',').expect("a number").1.parse::<u64>().expect("a number"))
         .sum();
     assert_eq!(counted, 64);
+}
+
+#[test]
+fn a_sample_smaller_than_the_strata_names_those_that_it_leaves_out() {
+    let place = folder("sweep-few");
+    let scenario = scenario();
+    let run = output(&place, &arguments("power-cut", &scenario, &["--sample", "3", "--twice", "2", "--out", "out"]));
+    assert_eq!(code(&run), Some(0), "{}", stderr(&run));
+    let result = json(&text(&place.join("out/sweep.json")));
+    let left_out = |part: usize| result["parts"][part]["left_out"].as_array().expect("a list").len();
+    assert_eq!((left_out(0), left_out(1)), (12 - 3, 4 - 2));
+    let page = stdout(&run);
+    assert!(page.contains("\nPASS, 11 strata not struck  after each of 5 strikes"), "{page}");
+    assert_eq!(page.matches("NOT STRUCK").count(), 11, "{page}");
+    let whole = output(&place, &arguments("power-cut", &scenario, &["--sample", "24", "--twice", "4", "--out", "all"]));
+    assert!(stdout(&whole).contains("\nPASS  after each of 28 strikes"), "{}", stdout(&whole));
 }
 
 #[test]

@@ -9,10 +9,12 @@ use cooltwin::event::Twin;
 use cooltwin::hosts::flash::{Flash, Planted};
 use cooltwin::hosts::image::{self, Image};
 use cooltwin::node::{NodeId, Nodes};
-use cooltwin::scenario::Loaded;
+use cooltwin::run::Identity;
+use cooltwin::scenario::{Fault, Loaded, Moment, Trigger};
 use cooltwin::sweep::engine::{Options, Space, Swept, sweep};
 use cooltwin::sweep::judge::Class;
 use cooltwin::sweep::power_cut::{Outage, PowerCuts, TwoCuts};
+use cooltwin::sweep::report::{Head, Report};
 use cooltwin::sweep::survey::Survey;
 use cooltwin::sweep::{Slot, Trunk};
 use protocol::header::ModelId;
@@ -112,12 +114,55 @@ fn a_sample_has_strikes_of_every_stratum_and_follows_its_seed() {
 fn after_two_cuts_in_a_row_the_third_try_ends_well() {
     let base = base();
     let space = TwoCuts::new(&base, PUMP, survey(&base), Outage::default(), 40, 7).expect("a space");
-    assert_eq!(space.size(), (3 * 261) * (3 * 261));
+    assert_eq!(space.size(), (3 * 261 - 1) * (3 * 261), "after the marker no try follows");
     let swept = run(&space, &options(2));
     assert_eq!(swept.standings.len(), 40);
     assert!(good(&swept), "{:?}", swept.outcomes.iter().find(|(_, outcome)| !outcome.class.is_good()));
     let later = swept.standings.iter().filter(|one| one.class == Class::LaterTry).count();
     assert!(later > 30, "{later} needed the third try");
+}
+
+/// Held against the flash operations of each pair's own run: the second cut is at the operation that its name says.
+#[test]
+fn a_second_cut_is_at_the_named_operation_of_the_next_try() {
+    let (base, outage) = (base(), Outage::default().least);
+    let seen = survey(&base).operations;
+    let space = TwoCuts::new(&base, PUMP, survey(&base), Outage::default(), 80, 3).expect("a space");
+    let nth = |fault: &Fault| match &fault.trigger {
+        Trigger::FlashOperation(operation) => (operation.nth as usize, operation.moment.clone()),
+        other => panic!("{other:?}"),
+    };
+    let mut joined = 0;
+    for number in 0..space.len() {
+        let strike = space.strike(number);
+        let [(first, moment), (second, _)] = [nth(&strike.faults[0]), nth(&strike.faults[1])];
+        let words: Vec<&str> = strike.name.split(' ').collect();
+        let named: usize = words[words.len() - 5].parse().expect("a number before `of the next try`");
+        joined += usize::from(moment == Moment::After && second - named == first + 1);
+        let forked = space.trunk().forked("pair", &strike.faults).expect("a scenario");
+        let (run, _) = Survey::of(&Trunk::new(&forked, &[]).expect("a trunk"), PUMP);
+        let begin = &run.operations[second - named];
+        assert_eq!(begin.command, seen[0].command, "{}", strike.name);
+        assert!(begin.begun >= run.operations[first - 1].begun + outage, "{}", strike.name);
+        assert_eq!(run.operations[second - 1].command, seen[named - 1].command, "{}", strike.name);
+    }
+    assert!(joined > 5, "{joined} cuts after an operation find the next one begun");
+}
+
+#[test]
+fn a_strike_that_says_nothing_is_not_called_bad() {
+    let base = base();
+    let space = space(&base);
+    let mut swept = run(&space, &Options { sample: Some(20), merge: false, ..options(2) });
+    let first = swept.standings[0].strike;
+    swept.standings[0].class = Class::Invalid;
+    swept.outcomes.get_mut(&first).expect("an outcome").class = Class::Invalid;
+    let head = Head { sweep: "power-cut", options: String::new(), pump: Some(PUMP), seed: 1, trunk: String::new() };
+    let report = Report::new(&base, head, &Identity::default(), &[("one cut", &space, &swept)]);
+    let text = report.text();
+    assert_eq!(report.verdict, "inconclusive");
+    assert!(text.contains(&format!("  SAYS NOTHING  strike {first}, ")) && !text.contains("BAD"), "{text}");
+    assert!(text.ends_with("INCONCLUSIVE  1 of 20 strikes says nothing\n"), "{text}");
 }
 
 // Planted defects: the product's sources hold none of them.

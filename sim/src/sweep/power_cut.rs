@@ -158,7 +158,8 @@ pub struct TwoCuts {
 }
 
 impl TwoCuts {
-    /// Draws `count` pairs: the first cut at an erase in half of them, and the second, too.
+    /// Draws `count` pairs: the first cut at an erase in half of them, and the second, too. No first cut is after the
+    /// last operation: the image is whole then, and no try follows.
     ///
     /// # Errors
     /// If the scenario cannot have such faults; then why.
@@ -180,13 +181,31 @@ impl TwoCuts {
             let index = if erase { random.random_range(0..erases) } else { random.random_range(erases..all) };
             (index, random.random_range(0..3_u8))
         };
-        let mut pairs: Vec<_> = (0..count).map(|pair| [draw(pair % 2 == 0), draw(pair % 4 < 2)]).collect();
+        // After the last operation the image is whole: no try follows in which a second cut could be.
+        let whole = (all.saturating_sub(1), 2);
+        let mut draw_first = |erase: bool| loop {
+            let cut = draw(erase);
+            if cut != whole {
+                break cut;
+            }
+        };
+        let firsts: Vec<_> = (0..count).map(|pair| draw_first(pair % 2 == 0)).collect();
+        let mut pairs: Vec<_> = firsts.into_iter().zip(0..).map(|(first, pair)| [first, draw(pair % 4 < 2)]).collect();
         pairs.sort_unstable();
         Ok(Self { first, trunk, pairs })
     }
 
     fn is_erase(&self, index: u32) -> bool {
         self.first.survey.operations.get(index as usize).is_some_and(erases)
+    }
+
+    /// How many operations have begun when the first cut is over. A cut after an operation finds the next one begun,
+    /// where the pump begins it at the very end of the one before.
+    fn begun(&self, index: u32, moment: &Moment) -> u32 {
+        let operations = &self.first.survey.operations;
+        let pair = operations.get(index as usize).zip(operations.get(index as usize + 1));
+        let joined = pair.is_some_and(|(own, next)| next.begun <= own.ends);
+        index + 1 + u32::from(joined && *moment == Moment::After)
     }
 }
 
@@ -213,15 +232,14 @@ impl Space for TwoCuts {
 
     fn size(&self) -> u128 {
         let cuts = self.first.survey.operations.len() as u128 * MOMENTS.len() as u128;
-        cuts * cuts
+        cuts.saturating_sub(1) * cuts
     }
 
     fn strike(&self, number: usize) -> Strike {
         let [(first, first_moment), (second, second_moment)] = self.pairs[number];
         let operation = &self.first.survey.operations[first as usize];
         let [one, two] = [first_moment, second_moment].map(|moment| &MOMENTS[usize::from(moment)]);
-        // The first cut lets its own operation count; the next try's begin after it.
-        let nth = first + 1 + second;
+        let nth = self.begun(first, one) + second;
         let mut faults =
             vec![self.first.at_operation(operation, first, one), self.first.at_operation(operation, nth, two)];
         for (fault, id) in faults.iter_mut().zip(["first cut", "second cut"]) {

@@ -77,6 +77,9 @@ pub struct Part {
     pub mismatches: usize,
     /// By stratum.
     pub strata: Vec<Stratum>,
+    /// Strata that there are and that were not struck: the sample was too small for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// The least and the greatest value of each budget over all strikes, where the sweep measures them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extremes: Vec<Extremes>,
@@ -202,11 +205,16 @@ impl Report {
         let _ = writeln!(out, "{sweep} of {scenario}{pump}   seed {seed}   scenario {}", &sha256[..12]);
         let _ = writeln!(out, "{options}");
         let commit = build.commit.get(..12).unwrap_or(&build.commit);
-        let _ = writeln!(out, "cooltwin {} ({commit}, {})", build.version, build.rustc);
+        let _ = writeln!(out, "cooltwin {}, commit {commit}, rustc {}", build.version, build.rustc);
         for part in &self.parts {
             write_part(&mut out, part);
         }
-        let _ = writeln!(out, "\n{}  {}", self.verdict.to_uppercase(), self.claim());
+        let not_struck = match self.parts.iter().map(|part| part.left_out.len()).sum() {
+            0 => String::new(),
+            1 => ", 1 stratum not struck".to_owned(),
+            more => format!(", {more} strata not struck"),
+        };
+        let _ = writeln!(out, "\n{}{not_struck}  {}", self.verdict.to_uppercase(), self.claim());
         out
     }
 
@@ -222,9 +230,23 @@ impl Report {
                 format!("each of {struck} runs keeps every budget, check and expectation of the scenario")
             }
             ("unsound", _) => "a control came out otherwise than its class: merging is not sound here".to_owned(),
-            _ => format!("{bad} of {struck} strikes broke a claim or say nothing"),
+            _ => format!("{bad} of {struck} strikes {}", complaint(self.verdict, bad)),
         }
     }
+}
+
+/// What the strikes did that are not good, as many as they are.
+fn complaint(verdict: &str, count: usize) -> &'static str {
+    match (verdict, count) {
+        ("inconclusive", 1) => "says nothing",
+        ("inconclusive", _) => "say nothing",
+        _ => "broke a claim or say nothing",
+    }
+}
+
+/// The word for a strike that is not good. One that says nothing broke no claim.
+fn complaint_word(class: &str) -> &'static str {
+    if class == Class::Invalid.name() { "SAYS NOTHING" } else { "BAD" }
 }
 
 fn part(name: &str, space: &dyn Space, swept: &Swept) -> Part {
@@ -252,6 +274,7 @@ fn part(name: &str, space: &dyn Space, swept: &Swept) -> Part {
         controls: swept.controls,
         mismatches: swept.mismatches.len(),
         strata: strata(space, swept),
+        left_out: left_out(space, swept),
         extremes: extremes(swept),
         bad_classes: bad.len(),
         bad: bad.iter().take(SPELLED_OUT_MOST).map(spell).collect(),
@@ -306,6 +329,19 @@ fn strata(space: &dyn Space, swept: &Swept) -> Vec<Stratum> {
     .collect()
 }
 
+/// Strata without a strike that had some to choose from, or might have been drawn.
+fn left_out(space: &dyn Space, swept: &Swept) -> Vec<String> {
+    if swept.standings.len() as u128 == space.size() {
+        return Vec::new();
+    }
+    let names = space.strata();
+    let mut held = vec![space.size() > space.len() as u128; names.len()];
+    (0..space.len()).for_each(|number| held[space.strike(number).stratum] = true);
+    let struck = |stratum: &usize| swept.standings.iter().any(|one| one.stratum == *stratum);
+    let each = names.into_iter().enumerate().filter(|(stratum, _)| held[*stratum] && !struck(stratum));
+    each.map(|(_, name)| name).collect()
+}
+
 /// A strike that says nothing weighs less than one that broke a claim.
 fn verdict(parts: &[(&str, &dyn Space, &Swept)]) -> &'static str {
     let mismatches: usize = parts.iter().map(|(_, _, swept)| swept.mismatches.len()).sum();
@@ -344,6 +380,9 @@ fn write_part(out: &mut String, part: &Part) {
         let _ =
             writeln!(out, "  {:width$}  {:>9}  {}", stratum.name, grouped(stratum.struck as u128), classes.join("   "));
     }
+    for name in &part.left_out {
+        let _ = writeln!(out, "  {name:width$}  {:>9}", "NOT STRUCK");
+    }
     for Extremes { budget, unit, least, least_strike, greatest, greatest_strike } in &part.extremes {
         let _ = writeln!(
             out,
@@ -352,7 +391,8 @@ fn write_part(out: &mut String, part: &Part) {
     }
     for bad in part.bad.iter().take(SHOWN_MOST) {
         let Bad { strike, name, class, weight, complaints, file } = bad;
-        let _ = writeln!(out, "  BAD  strike {strike}, {name}: {class}; it stands for {weight}");
+        let word = complaint_word(class);
+        let _ = writeln!(out, "  {word}  strike {strike}, {name}: {class}; it stands for {weight}");
         for complaint in complaints {
             let _ = writeln!(out, "         {complaint}");
         }
@@ -361,7 +401,9 @@ fn write_part(out: &mut String, part: &Part) {
         }
     }
     if part.bad_classes > SHOWN_MOST {
-        let _ = writeln!(out, "  and {} bad classes more, in sweep.json", part.bad_classes - SHOWN_MOST);
+        let more = part.bad_classes - SHOWN_MOST;
+        let classes = if more == 1 { "class" } else { "classes" };
+        let _ = writeln!(out, "  and {more} more {classes} that broke a claim or say nothing, in sweep.json");
     }
     for words in part.mismatched.iter().take(SHOWN_MOST) {
         let _ = writeln!(out, "  DIFFERS  {words}");
