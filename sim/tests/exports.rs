@@ -188,6 +188,46 @@ fn a_log_is_played_at_its_recorded_times() {
 }
 
 #[test]
+fn what_the_twins_own_nodes_send_is_warned_of_and_can_be_left_out_of_a_log() {
+    let place = folder("exports-own-ids");
+    let rows = ["101#00", "201#00", "123#01", "202#00", "701#0210", "781#0250", "101#00"];
+    let log = rows.iter().zip(1..).map(|(row, at)| format!("(1.{at:03}) can0 {row}\n"));
+    fs::write(place.join("real.log"), log.collect::<String>()).expect("a file");
+    let write = |traffic: &str| {
+        let scenario =
+            format!("(campaign: false, pumps: (count: 1), budgets: [], end: At(\"1s\"), traffic: {traffic})");
+        fs::write(place.join("x.ron"), scenario).expect("a file");
+        output(&place, &["scenario", "check", "x.ron"])
+    };
+    let warned = write("Log(\"real.log\")");
+    assert_eq!(code(&warned), Some(0), "{}", stderr(&warned));
+    let said = stderr(&warned);
+    assert!(said.contains("send, too: 0x101 (CIOC), 0x201 (P01), 0x701 (CIOC), 0x781 (P01)\n"), "{said}");
+    let without = "Log(file: \"real.log\", leave_out: [0x101, 0x201, 0x701, 0x781])";
+    assert!(said.contains(without), "{said}");
+    assert!(stderr(&output(&place, &["run", "x.ron", "--out", "all"])).contains("0x101 (CIOC)"));
+    let partly = write("Log(file: \"real.log\", leave_out: [\"0x100-0x2FF\"])");
+    assert!(stderr(&partly).contains("leave_out: [\"0x100-0x2FF\", 0x701, 0x781]"), "{}", stderr(&partly));
+    let quiet = write(without);
+    assert_eq!((code(&quiet), stderr(&quiet)), (Some(0), ""));
+    let run = output(&place, &["run", "x.ron", "--out", "own", "-q", "--candump", "own.log"]);
+    assert!(matches!(code(&run), Some(0 | 5)), "{}", stderr(&run));
+    let sent = text(&place.join("own.log"));
+    assert!(sent.contains(" 123#01") && sent.contains(" 202#00"), "{sent}");
+    assert!(!sent.contains("701#0210") && !sent.contains("781#0250"), "{sent}");
+    // What a result says of its scenario is read back.
+    let again = output(&place, &["replay", "own"]);
+    assert_eq!(code(&again), Some(0), "{}{}", stdout(&again), stderr(&again));
+    for (ids, why) in
+        [("0x999", "is no CAN identifier"), ("\"0x000-0x7FF\"", "leaves no frame of it"), ("1", "0x101-0x110")]
+    {
+        let refused = write(&format!("Log(file: \"real.log\", leave_out: [{ids}])"));
+        assert_eq!(code(&refused), Some(3));
+        assert!(stderr(&refused).contains(why), "{ids}: {}", stderr(&refused));
+    }
+}
+
+#[test]
 fn a_log_that_cannot_be_played_is_refused_at_its_place() {
     let place = folder("exports-bad-log");
     fs::write(place.join("bad.log"), "(1.0) can0 123#00\n(0.5) can0 123#00\n").expect("a file");

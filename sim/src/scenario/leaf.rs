@@ -8,7 +8,7 @@ use super::quantity::{
 };
 use super::reader::{Node, Reader};
 use super::schema::{Shape, Value};
-use super::words::{CanId, Cause, HexBytes, Limit, NodeName, Version};
+use super::words::{CanId, CanIds, Cause, HexBytes, Limit, NodeName, Version};
 use crate::kernel::Span;
 
 impl Value for String {
@@ -233,6 +233,27 @@ word!(Version, "semantic version with parts up to 255", "\"1.4.0\"", Version::pa
 word!(NodeName, "node name", "\"P05\"", |text| (!text.is_empty()).then(|| NodeName::parse(text)));
 word!(HexBytes, "row of at most 8 bytes in hexadecimal", "\"0102AABB\"", HexBytes::parse);
 word!(Cause, "cause code of FW001 to FW005 or FW101 to FW199", "\"FW004\"", Cause::parse);
+
+impl Value for CanIds {
+    fn shape() -> Shape {
+        Shape::Leaf("CAN identifier, or from one to another in quotes, for instance \"0x101-0x110\"".to_owned())
+    }
+
+    fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
+        let text = node.string().unwrap_or_else(|| node.text.to_owned());
+        let ids = Self::parse(&text);
+        if ids.is_none() {
+            let message = format!("`{text}` is no CAN identifier and no range of them");
+            let diagnostic = Diagnostic::new(Code::BadWord, node.place(), message);
+            reader.report(diagnostic.label("write it as in 0x101 or \"0x101-0x110\""));
+        }
+        ids
+    }
+
+    fn doc(&self) -> Doc {
+        if self.is_one() { Doc::word(self.to_string()) } else { Doc::quoted(&self.to_string()) }
+    }
+}
 
 impl Value for CanId {
     fn shape() -> Shape {

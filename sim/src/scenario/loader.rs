@@ -182,7 +182,7 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
     let image = read_image(files, &raw, &paths, &mut reader, &mut inputs);
     let mut warnings = image_keys(&raw, texts.files, &mut reader);
     warnings.extend(image.as_deref().and_then(|image| odd_image(image, &raw, &reader)));
-    read_traffic_log(files, &mut raw, &paths, &mut reader, &mut inputs);
+    warnings.extend(read_traffic_log(files, &mut raw, &paths, &mut reader, &mut inputs));
     read_configurations(files, &mut raw, &paths, &mut reader, &mut inputs);
     judge(raw, texts, reader).map(|(scenario, sources, reader)| Loaded {
         scenario,
@@ -574,25 +574,33 @@ fn odd_image(image: &[u8], raw: &RawScenario, reader: &Reader) -> Option<Diagnos
     Some(diagnostic.label("this file").help("`cooltwin scenario explain package.image.source` has the header"))
 }
 
-/// Reads the frames of the traffic, if it is a log.
+/// Reads the frames of the traffic, if it is a log; a warning where the twin's own nodes send such frames, too.
 fn read_traffic_log(
     files: &dyn FileSource,
     raw: &mut RawScenario,
     paths: &[PathBuf],
     reader: &mut Reader,
     inputs: &mut Vec<Input>,
-) {
-    let Some(log) = raw.traffic.log_mut() else { return };
+) -> Option<Diagnostic> {
+    let pumps = raw.pumps.count;
+    let log = raw.traffic.log_mut()?;
     let (place, path) = named_file("traffic", &log.file, paths, reader);
     let frames = files.read(&path).and_then(|bytes| {
         inputs.push(Input { path: path.display().to_string(), sha256: sha256(&bytes) });
-        super::traffic_log::decode(&path, &bytes)
+        super::traffic_log::decode(&path, &bytes, &log.leave_out)
     });
     match frames {
-        Ok(frames) => log.frames = frames,
+        Ok(frames) => {
+            log.frames = frames;
+            let (ids, without) = super::traffic_log::collisions(log, pumps)?;
+            let message = format!("`{}` has frames that the twin's own nodes send, too: {ids}", log.file);
+            let diagnostic = Diagnostic::new(Code::Contradiction, place, message).label("plays them beside the twin's");
+            Some(diagnostic.help(format!("leave them out: traffic: {without}")))
+        }
         Err(why) => {
             let message = format!("cannot use the log `{}`: {why}", path.display());
             reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
+            None
         }
     }
 }

@@ -40,5 +40,5 @@ pub use model::*;
 pub use names::GivenNames;
 pub use render::Format;
 pub use safety_faults::*;
-pub use traffic_log::{LOG_NODE, TrafficLog, TrafficSource};
+pub use traffic_log::{LOG_NODE, Log as RecordedLog, TrafficLog, TrafficSource};
 pub use units::*;

@@ -55,7 +55,9 @@ section! {
         cioc_update: Option<Outage> = "None" => "PFU-012",
         /// Periodic messages in addition to the system's own; or `Log("file.log")`: the frames of a `candump -L` text,
         /// relative to the scenario file that names it, requested at their recorded times, the first at time 0, in
-        /// their order, by a further node named `log`. Error frames in it are passed over.
+        /// their order, by a further node named `log`. Error frames in it are passed over. Frames that the twin's own
+        /// nodes send, which a log of a whole machine holds, are left out by their identifiers:
+        /// `Log(file: "file.log", leave_out: [0x101, "0x201-0x210"])`.
         traffic: TrafficSource = "[]",
         /// Dual-CPU safety units; their rows, checks and budgets are in the results where there are any.
         safety_units: Vec<SafetyUnit> = "[]" => "SSR-046",

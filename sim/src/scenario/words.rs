@@ -122,6 +122,50 @@ impl fmt::Display for CanId {
     }
 }
 
+/// A CAN identifier, or all from one to another of the same length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CanIds {
+    first: CanId,
+    last: CanId,
+}
+
+impl CanIds {
+    /// Reads `0x101` or `0x101-0x110`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let (first, last) = (CanId::parse(first.trim())?, CanId::parse(last.trim())?);
+        let (low, high) = (key(first.id()), key(last.id()));
+        (low.0 == high.0 && low <= high).then_some(Self { first, last })
+    }
+
+    /// Whether an identifier is among them.
+    #[must_use]
+    pub fn hold(&self, id: Id) -> bool {
+        (key(self.first.id())..=key(self.last.id())).contains(&key(id))
+    }
+
+    /// Whether it is one alone.
+    #[must_use]
+    pub fn is_one(&self) -> bool {
+        self.first == self.last
+    }
+}
+
+/// Whether an identifier has 29 bits, and its number.
+fn key(id: Id) -> (bool, u32) {
+    match id {
+        Id::Standard(id) => (false, u32::from(id.as_raw())),
+        Id::Extended(id) => (true, id.as_raw()),
+    }
+}
+
+impl fmt::Display for CanIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_one() { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
+    }
+}
+
 /// Up to 8 bytes, written as hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HexBytes(Vec<u8>);
