@@ -118,7 +118,8 @@ fn download_tells_success_or_failure() {
     assert_eq!(stdout(&done), "download to hall: success, both CPUs hold the configuration and run it\n");
     let wrong = download("download-wrong", "safety-unit.ron", &["--password", "coolant-8"]);
     assert_eq!(wrong.status.code(), Some(1), "{}", stderr(&wrong));
-    let text = "download to hall: failure, the tool tells not-entered after 2001.510000 ms, nothing was changed\n";
+    let text = "download to hall: failure, the tool tells not-entered (no answer to password and serial number: \
+                one of them is not the unit's) after 2001.510000 ms, nothing was changed\n";
     assert_eq!(stdout(&wrong), text);
     let other = download("download-other", "safety-unit.ron", &["--password", "coolant-7", "--serial", "0x51A0_0202"]);
     assert_eq!(other.status.code(), Some(1));

@@ -163,10 +163,18 @@ fn sentence(campaign: &Campaign, report: &CampaignReport) -> String {
 fn trial_words(campaign: &Campaign) -> String {
     match campaign.pump {
         Some(pump) => format!(
-            "the update of P{pump:02}, three tries at most, in a run of its own; {} other pumps are traffic",
-            campaign.base.scenario.pumps.count - 1
+            "the update of P{pump:02}, three tries at most, in a run of its own; {}",
+            others_words(campaign.base.scenario.pumps.count - 1)
         ),
         None => format!("a campaign of {} pumps in a run of its own", campaign.base.scenario.pumps.count),
+    }
+}
+
+fn others_words(count: u8) -> String {
+    match count {
+        0 => "no other pump is there".to_owned(),
+        1 => "1 other pump is traffic".to_owned(),
+        _ => format!("{count} other pumps are traffic"),
     }
 }
 
@@ -380,6 +388,14 @@ pub fn scenarios_wanted(campaign: &Campaign, report: &CampaignReport) -> Vec<(St
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_other_pump_is_one() {
+        assert_eq!(
+            [0, 1, 2].map(others_words),
+            ["no other pump is there", "1 other pump is traffic", "2 other pumps are traffic"]
+        );
+    }
 
     #[test]
     fn shares_are_rounded_to_the_unfavourable_side() {

@@ -254,7 +254,16 @@ pub(super) fn told(report: &CampaignReport, target: &Path, json: bool, terminal:
     if json {
         return campaign_json(report) + "\n";
     }
-    format!("{}results in {}\n", campaign_text(report, terminal.result_color()), target.display())
+    let text = from_here(&campaign_text(report, terminal.result_color()), target);
+    format!("{text}results in {}\n", target.display())
+}
+
+/// The commands of a report, which count from the folder of its results, as they are typed here.
+fn from_here(text: &str, target: &Path) -> String {
+    ["failures", "worst"].iter().fold(text.to_owned(), |text, folder| {
+        let there = target.join(folder).display().to_string();
+        text.replace(&format!("cooltwin run {folder}/"), &format!("cooltwin run {there}/"))
+    })
 }
 
 /// Writes everything that follows from the rows of a whole campaign.
@@ -394,5 +403,18 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_commands_have_the_folder_of_the_results() {
+        let text = "worst trial 3 seed 9   cooltwin run worst/pump-update.ron\n  cooltwin run failures/night-4.ron\n";
+        let here = from_here(text, Path::new("out/night"));
+        let wanted = "worst trial 3 seed 9   cooltwin run out/night/worst/pump-update.ron\n  cooltwin run out/night/failures/night-4.ron\n";
+        assert_eq!(here, wanted);
     }
 }

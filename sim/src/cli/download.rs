@@ -129,8 +129,8 @@ fn unit(scenario: &Scenario, name: Option<&str>) -> Result<usize, String> {
 fn overlay(scenario: &Scenario, index: usize, arguments: &DownloadArgs) -> Vec<String> {
     let file = from_folder_of(&arguments.scenario, &arguments.configuration).display().to_string();
     let serial = arguments.serial.map_or(String::new(), |serial| format!(", serial: {serial:#010X}"));
-    let (at, password) = (arguments.at.as_nanos(), &arguments.password);
-    let download = format!("(at: \"{at}ns\", configuration: {file:?}, password: {password:?}{serial})");
+    let (at, password) = (quantity::text(arguments.at), &arguments.password);
+    let download = format!("(at: {at:?}, configuration: {file:?}, password: {password:?}{serial})");
     let node = &scenario.safety_units[index].node;
     let mut list = vec![
         format!("safety_units[{index}].downloads=[{download}]"),
@@ -138,7 +138,7 @@ fn overlay(scenario: &Scenario, index: usize, arguments: &DownloadArgs) -> Vec<S
     ];
     let wanted = arguments.at + LONGEST;
     if matches!(scenario.end, End::At(end) if end < wanted) {
-        list.push(format!("end=At(\"{}ns\")", wanted.as_nanos()));
+        list.push(format!("end=At({:?})", quantity::text(wanted)));
     }
     list
 }

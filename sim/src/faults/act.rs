@@ -453,7 +453,11 @@ fn flip_bits(world: &mut World, node: NodeId, count: u32) -> Option<String> {
             flipped = flipped.or(Some(format!("flash of {node} at {at:#07x}: {before:#04x} became {after:#04x}")));
         }
     }
-    let more = if count > 1 { format!(", and {} bits more", count - 1) } else { String::new() };
+    let more = match count {
+        0 | 1 => String::new(),
+        2 => ", and 1 bit more".to_owned(),
+        _ => format!(", and {} bits more", count - 1),
+    };
     flipped.map(|first| first + &more)
 }
 

@@ -11,7 +11,7 @@ use safety_common::io::Mode;
 use super::Run;
 use crate::faults::Faults;
 use crate::hosts::safety::Units;
-use crate::hosts::safety::tool::Download;
+use crate::hosts::safety::tool::{Download, Told};
 use crate::hosts::safety::unit::Unit;
 use crate::hosts::safety::watch::{Off, Worst};
 use crate::kernel::{SimTime, Span};
@@ -419,7 +419,11 @@ fn told(one: &Download) -> String {
                 (false, false) => "nothing was changed",
             };
             let took = one.took().map_or(String::new(), |took| format!(" after {took} ms"));
-            format!("the tool tells {}{took}, {held}", super::events::kebab(&format!("{told:?}")))
+            let why = match told {
+                Told::NotEntered => " (no answer to password and serial number: one of them is not the unit's)",
+                _ => "",
+            };
+            format!("the tool tells {}{why}{took}, {held}", super::events::kebab(&format!("{told:?}")))
         }
     }
 }
