@@ -328,6 +328,14 @@ fn acted(context: &mut Context<'_>, number: usize, injection: &mut Injection, ef
     }
 }
 
+/// An injection made a difference at its target, which says so itself.
+pub(crate) fn proven(world: &mut World, context: &mut Context<'_>, injection: u16, effect: &str) {
+    let number = usize::from(injection);
+    if let Some(one) = world.resource_mut::<Faults>().list.get_mut(number) {
+        acted(context, number, one, effect);
+    }
+}
+
 /// Looks at a record: as the fulfilment of a trigger, and as the proof of an action.
 fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Record) {
     if matches!(record, Record::Fault(_)) {
