@@ -338,3 +338,29 @@ fn a_fault_of_a_unit_that_changes_nothing_is_refused() {
         assert_eq!(told(something), None, "{something}");
     }
 }
+
+/// The shipped unit loses its supply in a dip to 2 V, its relays open, and it is normal again a second later.
+#[test]
+fn a_unit_that_restarts_did_not_stay_normal() {
+    let dip = "(kind: Sag(to: \"2V\"), place: Node(\"hall\"), trigger: At(\"3s\"), duration: \"499ms\")";
+    let stays = unit_with(dip, "SafetyStaysNormal(\"hall\")", "6s");
+    assert_eq!(stays.verdict, Verdict::Fail);
+    let told = &stays.expectations.iter().find(|row| row.verdict != RowVerdict::Pass).expect("one is broken").detail;
+    assert!(told.contains("CPU1 left normal mode at 3005."), "{told}");
+    assert_eq!(unit_with(dip, "SafetyRestarts(\"hall\")", "6s").verdict, Verdict::Pass);
+    // It is on its way still.
+    assert_eq!(unit_with(dip, "SafetyRestarts(\"hall\")", "4s").verdict, Verdict::Fail);
+    // Nothing is said of it: the check says so.
+    assert_eq!(check(&unit_with(dip, "", "6s"), "safety_units_become_normal").verdict, RowVerdict::Fail);
+    assert_eq!(unit_with("", "SafetyRestarts(\"hall\")", "6s").verdict, Verdict::Fail);
+    // Six times, and a cut that does not end: off is no mode.
+    let six = format!("{}, repeat: Some((count: 6, period: Some(\"3s\"))))", dip.strip_suffix(')').unwrap_or_default());
+    assert_eq!(unit_with(&six, "SafetyStaysNormal(\"hall\")", "22s").verdict, Verdict::Fail);
+    let cut = "(kind: PowerCut, place: Node(\"hall\"), trigger: At(\"3s\"))";
+    assert_eq!(unit_with(cut, "SafetyRelays(unit: \"hall\")", "5s").verdict, Verdict::Pass);
+    assert_eq!(unit_with(cut, "SafetyStaysNormal(\"hall\")", "5s").verdict, Verdict::Fail);
+}
+
+fn check<'a>(report: &'a Report, id: &str) -> &'a reports::Check {
+    report.checks.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no check {id}"))
+}

@@ -316,6 +316,16 @@ fn is_to_trip(scenario: &Scenario, name: &str) -> bool {
     })
 }
 
+/// Why a unit that came to normal mode did not stay there, unless the scenario says that it restarts. One that has no supply
+/// at the end is off and cannot.
+fn not_for_good(scenario: &Scenario, name: &str, unit: &Unit) -> Option<String> {
+    let is_to_restart = |one: &Expectation| matches!(one, Expectation::SafetyRestarts(own) if own == name);
+    let held = if scenario.expectations.iter().any(is_to_restart) { is_normal(unit) } else { stays_normal(unit) };
+    // What was detected is judged by its own row.
+    let detected = unit.watch.cpus.iter().any(|cpu| cpu.cause.is_some());
+    (!held && unit.powered && !detected).then(|| format!("{name}: {}", not_normal(unit)))
+}
+
 fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &[&str]) -> Check {
     let mut n = 0;
     let mut broken = Vec::new();
@@ -331,6 +341,8 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                 wanted |= !expects_other;
                 if normal < 2 && !expects_other {
                     broken.push(format!("{name} never came to normal mode"));
+                } else if !expects_other {
+                    broken.extend(not_for_good(scenario, name, unit));
                 }
             }
             "nothing_is_driven_outside_normal_mode" => {
@@ -446,6 +458,7 @@ pub(super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -
     match expectation {
         Expectation::SafetyTrip(trip) => Some(trips(scenario, run, trip)),
         Expectation::SafetyStaysNormal(name) => Some(unit(scenario, run, name).is_some_and(stays_normal)),
+        Expectation::SafetyRestarts(name) => Some(unit(scenario, run, name).is_some_and(restarts)),
         Expectation::SafetyRelays(wanted) => {
             let unit = unit(scenario, run, &wanted.unit)?;
             let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
@@ -470,6 +483,10 @@ pub(super) fn instead(scenario: &Scenario, run: &Run, expectation: &Expectation)
     let words = match expectation {
         Expectation::SafetyTrip(trip) => of(&trip.unit).map(|unit| first_detected(run, unit)),
         Expectation::SafetyStaysNormal(name) => of(name).map(not_normal),
+        Expectation::SafetyRestarts(name) => of(name).map(|unit| {
+            let left = unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some());
+            if left { not_normal_again(unit) } else { "it did not restart".to_owned() }
+        }),
         Expectation::SafetyRelays(wanted) => of(&wanted.unit).map(|unit| {
             let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
             let conduct: Vec<String> =
@@ -507,6 +524,17 @@ fn first_detected(run: &Run, unit: &Unit) -> String {
 }
 
 fn not_normal(unit: &Unit) -> String {
+    let words = not_normal_again(unit);
+    if !words.is_empty() {
+        return words;
+    }
+    let cpus = unit.watch.cpus.iter().zip([1u8, 2]);
+    let left =
+        cpus.filter_map(|(cpu, number)| Some(format!("CPU{number} left normal mode at {} ms", cpu.left_normal?)));
+    left.collect::<Vec<_>>().join(", ")
+}
+
+fn not_normal_again(unit: &Unit) -> String {
     let cpus = unit.watch.cpus.iter().zip(&unit.cores).zip([1u8, 2]);
     let words = cpus.filter_map(|((watch, core), number)| {
         let what = match watch.cause {
@@ -523,7 +551,18 @@ fn not_normal(unit: &Unit) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// Both CPUs became normal once and for all.
 fn stays_normal(unit: &Unit) -> bool {
+    is_normal(unit) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_none())
+}
+
+/// Both CPUs were normal, stood still without having detected anything, and are normal again.
+fn restarts(unit: &Unit) -> bool {
+    is_normal(unit) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some())
+}
+
+/// Both CPUs are normal at the end, and neither ever detected anything.
+fn is_normal(unit: &Unit) -> bool {
     let modes = unit.cores.iter().all(|core| core.mode == Mode::Normal && core.firmware.is_some());
     modes && unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0)
 }
@@ -565,6 +604,7 @@ pub(super) fn text(expectation: &Expectation) -> Option<String> {
             Some(format!("safety unit {unit}: the configuration tool tells {told} of download {number}{within}"))
         }
         Expectation::SafetyStaysNormal(name) => Some(format!("safety unit {name} becomes normal and stays so")),
+        Expectation::SafetyRestarts(name) => Some(format!("safety unit {name} restarts and is normal again")),
         _ => None,
     }
 }

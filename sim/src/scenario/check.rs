@@ -703,7 +703,7 @@ impl Check<'_> {
                 }
             }
             Expectation::SafetyTrip(trip) => self.unit_exists(&format!("{path}.unit"), &trip.unit),
-            Expectation::SafetyStaysNormal(name) => self.unit_exists(path, name),
+            Expectation::SafetyStaysNormal(name) | Expectation::SafetyRestarts(name) => self.unit_exists(path, name),
             Expectation::SafetyRelays(relays) => self.unit_exists(&format!("{path}.unit"), &relays.unit),
             Expectation::SafetyDownload(wanted) => self.download_exists(path, wanted),
             Expectation::Consent(_) | Expectation::Campaign(_) | Expectation::Verdict(_) => {}

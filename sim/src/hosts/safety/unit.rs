@@ -302,6 +302,7 @@ impl Unit {
         self.all_off(context, cpu);
         self.set_coils(context, cpu, 0);
         if was {
+            self.watch.stopped(cpu, context.now);
             context.record(SafetyRecord::Stopped { node: self.node, cpu: cpu as u8 + 1 }.into());
         }
     }

@@ -114,6 +114,8 @@ pub struct CpuWatch {
     pub safe_since: Option<SimTime>,
     /// When it entered normal mode last.
     pub normal_since: Option<SimTime>,
+    /// When it first left the normal mode, for whatever reason: another mode, a reset, its supply.
+    pub left_normal: Option<SimTime>,
     /// Steps that left something in the safe state: outputs, packets, frames.
     pub spoke_in_safe: u64,
     /// Steps in the safe state.
@@ -220,6 +222,7 @@ impl CpuWatch {
             detections: Vec::new(),
             safe_since: None,
             normal_since: None,
+            left_normal: None,
             spoke_in_safe: 0,
             safe_steps: 0,
             left_safe: None,
@@ -347,6 +350,14 @@ impl Watch {
         self.combined = of.combined;
     }
 
+    /// A CPU is reset or loses its supply.
+    pub fn stopped(&mut self, cpu: usize, now: SimTime) {
+        let watch = &mut self.cpus[cpu];
+        if watch.mode == Mode::Normal {
+            watch.left_normal.get_or_insert(now);
+        }
+    }
+
     /// A CPU boots.
     pub fn booted(&mut self, cpu: usize, now: SimTime, cause: ResetCause) {
         let watch = &mut self.cpus[cpu];
@@ -469,6 +480,9 @@ impl Watch {
             watch.configuring_wrongly.get_or_insert(now);
         }
         watch.trips += u64::from(watch.mode == Mode::Normal && mode == Mode::Safe);
+        if watch.mode == Mode::Normal && mode != Mode::Normal {
+            watch.left_normal.get_or_insert(now);
+        }
         watch.mode = mode;
         match mode {
             Mode::Safe => {
