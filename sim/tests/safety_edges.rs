@@ -364,3 +364,46 @@ fn a_unit_that_restarts_did_not_stay_normal() {
 fn check<'a>(report: &'a Report, id: &str) -> &'a reports::Check {
     report.checks.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no check {id}"))
 }
+
+/// A diagnostic is shown by what was injected at its unit, and its times run from there.
+#[test]
+fn a_diagnostic_is_shown_by_a_fault_at_its_unit_and_timed_from_it() {
+    let id = "diagnostics_find_what_is_injected";
+    let trip = |by: &str, more: &str| format!("SafetyTrip(unit: \"hall\", by: {by}{more})");
+    let at_supply = |volts: &str, faults: &str, expectation: &str| {
+        let all = [
+            format!("supply.nominal=\"{volts}\""),
+            format!("faults=[{faults}]"),
+            format!("expectations=[{expectation}]"),
+        ];
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let loaded = common::loaded(&common::shipped("safety-unit.ron"), &all);
+        report(&loaded, &run::run(&loaded.scenario, None, |_| {}))
+    };
+    // A supply that is wrong from the start: nothing was injected, and there is no time to measure.
+    for (volts, by) in [("17V", "SupplyLow"), ("31V", "SupplyHigh")] {
+        let timed = at_supply(volts, "", &trip(by, ", within: \"1us\""));
+        assert_eq!((timed.verdict, check(&timed, id).n), (Verdict::Fail, 0), "{by}");
+        let plain = at_supply(volts, "", &trip(by, ""));
+        assert_eq!((check(&plain, id).n, check(&plain, id).verdict), (0, RowVerdict::NotApplicable), "{by}");
+    }
+    // A fault elsewhere, or of something else, or after the trip, starts no time.
+    let elsewhere = "(kind: FrameLoss(id: 0x101), place: Pump(1), trigger: At(\"4500ms\"), duration: \"200ms\")";
+    let link = at_hall("C2cLost(from: 1)", "200ms", "3ms");
+    let late = "(kind: Sag(to: \"16V\"), place: Node(\"hall\"), trigger: At(\"4s\"), duration: \"100ms\")";
+    for faults in [elsewhere, &link, late] {
+        let before = at_supply("17V", faults, &trip("SupplyLow", ", within: \"503ms\""));
+        assert_eq!(before.verdict, Verdict::Fail, "{faults}");
+        assert!(check(&before, id).verdict != RowVerdict::Pass, "{faults}");
+    }
+    let early = elsewhere.replace("4500ms", "2500ms");
+    let dip = "(kind: Sag(to: \"17V\"), place: Node(\"hall\"), trigger: At(\"3s\"), duration: \"502ms\")";
+    let measured = |more: &str| unit_with(&format!("{early}, {dip}"), &trip("SupplyLow", more), "5s");
+    assert_eq!(measured(", after: \"900ms\"").verdict, Verdict::Fail);
+    let right = measured(", after: \"499ms\", within: \"503ms\"");
+    assert_eq!((right.verdict, check(&right, id).n, check(&right, id).verdict), (Verdict::Pass, 1, RowVerdict::Pass));
+    // A unit that is built wrong has something to find without an injection.
+    let built = common::loaded(&common::shipped("safety-release-differs.ron"), &[]);
+    let built = report(&built, &run::run(&built.scenario, None, |_| {}));
+    assert_eq!((check(&built, id).n, check(&built, id).verdict), (1, RowVerdict::Pass));
+}

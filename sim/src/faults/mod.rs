@@ -109,6 +109,20 @@ pub struct Injection {
     seen: u32,
 }
 
+impl Injection {
+    /// Whether it acts at this node, be it through the supply of all.
+    #[must_use]
+    pub fn is_at(&self, node: NodeId) -> bool {
+        self.nodes.contains(&node) || matches!(self.fault.place, crate::scenario::Place::Supply)
+    }
+
+    /// Whether it acts by the voltage of its place.
+    #[must_use]
+    pub fn is_of_the_supply(&self) -> bool {
+        act::is_of_the_supply(&self.fault.kind)
+    }
+}
+
 /// All injections of a run.
 #[derive(Resource, Clone, Default)]
 pub struct Faults {
