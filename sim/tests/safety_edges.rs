@@ -407,3 +407,21 @@ fn a_diagnostic_is_shown_by_a_fault_at_its_unit_and_timed_from_it() {
     let built = report(&built, &run::run(&built.scenario, None, |_| {}));
     assert_eq!((check(&built, id).n, check(&built, id).verdict), (1, RowVerdict::Pass));
 }
+
+/// Verifies SSR-037. A trip shows that one CPU turns all off if the other one drove its side still or stood still.
+#[test]
+fn a_cpu_alone_is_shown_only_while_the_other_one_drives() {
+    let id = "either_cpu_alone_turns_all_off";
+    let row = |name: &str, overrides: &[&str]| {
+        let loaded = common::loaded(&common::shipped(name), overrides);
+        let report = report(&loaded, &run::run(&loaded.scenario, None, |_| {}));
+        (check(&report, id).n, check(&report, id).verdict)
+    };
+    assert_eq!(row("safety-c2c-20-lost-from-cpu1.ron", &[]), (1, RowVerdict::Pass));
+    assert_eq!(row("safety-cpu1-stays-halted.ron", &[]), (1, RowVerdict::Pass));
+    assert_eq!(row("safety-dip-502ms.ron", &[]), (1, RowVerdict::Pass), "CPU2 is off while CPU1 is in its step");
+    // The first to find it is the last to act on it: what it would have done alone is not shown.
+    let late = "faults[0].trigger=At(\"3000500us\")";
+    let slow = row("safety-dip-502ms.ron", &[late, "safety_units[0].cpu2.logic_time=\"800us\""]);
+    assert_eq!(slow, (0, RowVerdict::NotApplicable));
+}

@@ -467,13 +467,21 @@ impl Unit {
         if pins != self.live.0 {
             self.live.0 = pins;
             context.record(SafetyRecord::Outputs { node: self.node, pins }.into());
-            self.watch.outputs(context.now, pins, coils);
+            self.watch.outputs(context.now, pins, coils, self.idle());
         }
         if coils != self.live.1 {
             self.live.1 = coils;
             context.record(SafetyRecord::Coils { node: self.node, coils }.into());
-            self.watch.outputs(context.now, pins, coils);
+            self.watch.outputs(context.now, pins, coils, self.idle());
         }
+    }
+
+    /// Of each CPU whether it drives its side of the outputs, or a fault keeps it from turning it off.
+    fn idle(&self) -> [bool; 2] {
+        let coils = self.coils();
+        let fed = |cpu: usize| (0..RELAYS).any(|relay| coils >> (2 * relay + cpu) & 1 == 1);
+        let plays = self.plays[0].cut == SimTime::NEVER && self.plays[0].pins != [0; PINS];
+        [self.cores[0].halted || fed(0) || plays, self.cores[1].halted || fed(1) || self.main_told]
     }
 
     /// Whether nothing is driven: no live pin, and no relay that both coils hold.

@@ -165,6 +165,8 @@ pub struct Off {
     pub last_good: SimTime,
     /// When the supply had left its limits.
     pub crossing: Option<SimTime>,
+    /// Whether the other CPU had no part in it: a fault held it, or it still drove its side when all was off.
+    pub alone: bool,
 }
 
 /// What is measured at a unit.
@@ -461,6 +463,7 @@ impl Watch {
                 off: now,
                 last_good,
                 crossing: self.crossing,
+                alone: false,
             });
         }
     }
@@ -533,8 +536,9 @@ impl Watch {
         }
     }
 
-    /// Other outputs are driven from now on.
-    pub fn outputs(&mut self, now: SimTime, pins: u16, coils: u8) {
+    /// Other outputs are driven from now on; `idle` tells of each CPU whether it has no part in turning them off: it drives its
+    /// side, or a fault holds it.
+    pub fn outputs(&mut self, now: SimTime, pins: u16, coils: u8, idle: [bool; 2]) {
         let held = (0..safety_common::RELAYS).filter(|relay| coils >> (2 * relay) & 0b11 == 0b11);
         let held = held.fold(0u8, |bits, relay| bits | 1 << relay);
         let driven = pins != 0 || held != 0;
@@ -566,7 +570,8 @@ impl Watch {
             && !driven
             && let Some(off) = self.tripped.take()
         {
-            self.offs.push(Off { off: now, ..off });
+            let alone = idle[usize::from(off.cpu == 1)];
+            self.offs.push(Off { off: now, alone, ..off });
         }
         self.driven = driven;
     }
