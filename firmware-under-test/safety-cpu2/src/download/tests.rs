@@ -5,6 +5,7 @@ use std::vec::Vec;
 use safety_common::configuration::Defect;
 use safety_common::fault::Fault;
 use safety_common::io::Mode;
+use units::Instant;
 
 use super::*;
 use crate::testing::*;
@@ -158,6 +159,12 @@ fn requests_out_of_order_or_form_are_told() {
     assert_eq!(ask(&mut bench, Command::Data, &row[0]).0, Status::Done as u8, "the last row may be repeated");
     assert_eq!(ask(&mut bench, Command::Data, &row[2]).0, Status::OutOfOrder as u8);
     assert_eq!(ask(&mut bench, Command::Data, &row[1][..35]).0, Status::BadRequest as u8);
+    let long = [&row[1][..], &[0]].concat();
+    assert_eq!(ask(&mut bench, Command::Data, &long).0, Status::BadRequest as u8);
+    let mut outside = row[1].clone();
+    put(&mut outside, 0, &32_768u32.to_le_bytes());
+    assert_eq!(ask(&mut bench, Command::Data, &outside).0, Status::BadRequest as u8);
+    assert_eq!(ask(&mut bench, Command::Read, &[0; 5]).0, Status::BadRequest as u8);
     let mut skewed = row[1].clone();
     skewed[0] += 1;
     assert_eq!(ask(&mut bench, Command::Data, &skewed).0, Status::BadRequest as u8);
@@ -234,6 +241,12 @@ fn driven_outputs_in_configuration_mode_trip() {
     contact.relay_feedback = Some(0b0100);
     contact.steps(2);
     contact.trips(Fault::Relay, 1..2);
+    let mut slow = configuring();
+    let out = slow.cpu.deadline(Instant::from_micros(slow.now_us));
+    assert!(out.detections.iter().any(|found| found.fault == Fault::LogicTime));
+    assert_eq!(slow.cpu.mode(), Mode::Safe);
+    let again = slow.cpu.deadline(Instant::from_micros(slow.now_us));
+    assert_eq!((again.all_off, slow.cpu.mode()), (true, Mode::Safe), "a safe state stays one");
     let mut feed = configuring();
     feed.sio_mv = Some(2_100);
     feed.steps(10);
