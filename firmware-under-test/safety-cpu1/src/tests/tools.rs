@@ -391,6 +391,15 @@ fn who_tells_what_the_unit_is() {
     }
 }
 
+/// A row that cannot be read is told as such, not as bytes.
+#[test]
+fn an_unreadable_row_is_told() {
+    let mut bench = configuring();
+    bench.flash.dead = flash_map::CONFIGURATION_AT..flash_map::LEN;
+    let answer = ask(&mut bench, Channel::ToolUsb, &request(Command::Read, &0u32.to_le_bytes()), same);
+    assert_eq!(status(&answer), Status::FlashFailed as u8);
+}
+
 /// SSR-014, SSM-10: a step that takes too long locks the configuration mode, and changes nothing in a safe state.
 #[test]
 fn a_tick_that_takes_too_long_locks_the_configuration_mode() {

@@ -215,6 +215,50 @@ fn a_failing_flash_is_told() {
     assert_eq!(answers(&bench)[0].status, Status::FlashFailed as u8);
 }
 
+/// A byte behind the configuration that is not erased any more: the flash did not keep what it was told.
+#[test]
+fn a_flash_that_does_not_keep_the_rest_erased_is_told() {
+    let mut bench = configuring();
+    let configuration = new_configuration();
+    assert_eq!(begin_with(&mut bench, configuration.len() as u32), Status::Done as u8);
+    for row in rows(&configuration) {
+        assert_eq!(ask(&mut bench, Command::Data, &row).0, Status::Done as u8);
+    }
+    bench.flash.flip(CONFIGURATION_AT + CONFIGURATION_LEN_MOST - 1, 0);
+    assert_eq!(ask(&mut bench, Command::Finish, &[]).0, Status::FlashFailed as u8);
+}
+
+/// A row whose result takes some ticks is answered when it comes.
+#[test]
+fn a_row_is_answered_when_it_is_programmed() {
+    let mut bench = configuring();
+    let configuration = new_configuration();
+    assert_eq!(begin_with(&mut bench, configuration.len() as u32), Status::Done as u8);
+    let row = rows(&configuration).remove(0);
+    bench.forward = std::vec![forward(Channel::ToolUsb, &request(Command::Data, 9, SERIAL, &row))];
+    for _ in 0..5 {
+        bench.step();
+        assert!(answers(&bench).is_empty());
+        bench.flash_result = None;
+    }
+    bench.flash_result = Some(FlashResult::Done);
+    bench.step();
+    assert_eq!(answers(&bench)[0].status, Status::Done as u8);
+}
+
+/// CPU1 answers these alone.
+#[test]
+fn requests_that_the_other_cpu_answers_are_left_to_it() {
+    let mut bench = configuring();
+    for command in [Command::Who, Command::Identify, Command::Enter] {
+        bench.forward = std::vec![forward(Channel::ToolUsb, &request(command, 9, SERIAL, &[]))];
+        for _ in 0..5 {
+            bench.step();
+            assert!(bench.outputs.forward.is_empty() && bench.outputs.flash.is_none(), "{command:?}");
+        }
+    }
+}
+
 /// While an operation runs, others are told so, and its answer still comes.
 #[test]
 fn a_running_operation_is_busy() {
