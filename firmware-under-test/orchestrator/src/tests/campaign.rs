@@ -1475,3 +1475,30 @@ fn a_fault_reported_before_the_new_version_is_told_keeps_the_update_open() {
     assert_eq!(world.events(Event::UpdateFinished).len(), 1);
     assert!(world.is_updated(1));
 }
+
+#[test]
+fn an_answer_to_another_block_is_not_taken_for_this_one() {
+    let mut world = World::new(1, 128);
+    at_phase(&mut world, Phase::Transfer);
+    world.pumps[0].troubles.answers_instead = Some((&[0x36, 0x02], &[0x76, 0x09]));
+    world.run_to_rest();
+    assert_eq!(world.pumps[0].troubles.answers_instead, None, "the wrong answer was sent");
+    assert_eq!(world.causes(1), []);
+    assert_eq!((world.pumps[0].blocks, world.pumps[0].repeats), (4, 1), "block 2 was sent again");
+    assert!(world.is_updated(1));
+}
+
+#[test]
+fn a_pump_exchanged_for_another_model_before_a_boot_is_no_part_of_the_resumed_campaign() {
+    let mut world = World::new(2, 320);
+    while world.pumps[0].blocks < 2 {
+        world.step();
+    }
+    world.pumps[1].model = protocol::header::ModelId(8);
+    world.reboot();
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.pumps[1].erases, 0);
+    assert_eq!(world.cioc.status().pumps[1].outcome, Outcome::Rejected);
+    assert_eq!(world.alarms(), [Alarm::PumpRejected(pump(2))]);
+}
