@@ -502,7 +502,7 @@ fn every_update_requirement_in_scope_has_a_row_a_scenario_or_a_statement() {
     }
 }
 
-/// A measurement of one file of the firmware, all lines reached but line 3, beside the list of what was measured.
+/// A measurement of one file of the firmware, all lines reached but line 4, beside the list of what was measured.
 fn write_measurement(place: &Path) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-under-test/pump/src/config.rs");
     let file = file.canonicalize().expect("a file of the firmware");
@@ -523,17 +523,28 @@ fn coverage_counts_what_has_no_reason_and_names_stale_ones() {
     let made = output(&place, &arguments);
     assert_eq!(code(&made), Some(0), "{}{}", stdout(&made), stderr(&made));
     let printed = stdout(&made);
-    assert!(printed.contains("2 of 3 lines and 0 of 0 outcomes of branches reached; without a reason: 1 line and"), "{printed}");
+    assert!(
+        printed.contains("3 of 4 lines and 0 of 0 outcomes of branches reached; without a reason: 1 line and"),
+        "{printed}"
+    );
     let stale = "Stale reason  safety-cpu2/src/crc.rs: the file: was not measured";
     assert!(printed.contains(stale), "{printed}");
     let page = text(&place.join("out/tool.html"));
-    for shown in ["NOT EXPLAINED", "no reason given", "2 of 3 lines", "safety-cpu2/src/crc.rs: the file: was not measured"] {
+    for shown in
+        ["NOT EXPLAINED", "no reason given", "3 of 4 lines", "safety-cpu2/src/crc.rs: the file: was not measured"]
+    {
         assert!(page.contains(shown), "{shown}");
     }
     let measured = fs::read_to_string(place.join("coverage.sha256")).expect("text");
-    fs::write(place.join("coverage.sha256"), measured.replacen("  firmware-under-test/pump/src/lib.rs", "0  firmware-under-test/pump/src/lib.rs", 1))
-        .expect("written");
-    let refused = output(&place, &["evidence", "--allow-dirty", "--out", "other", "--coverage", "coverage.json", "suite"]);
+    fs::write(
+        place.join("coverage.sha256"),
+        measured.replacen("  firmware-under-test/pump/src/lib.rs", "0  firmware-under-test/pump/src/lib.rs", 1),
+    )
+    .expect("written");
+    let refused =
+        output(&place, &["evidence", "--allow-dirty", "--out", "other", "--coverage", "coverage.json", "suite"]);
     assert_eq!(code(&refused), Some(2), "{}", stderr(&refused));
-    assert!(stderr(&refused).contains("measured on other sources than this program's: firmware-under-test/pump/src/lib.rs"));
+    assert!(
+        stderr(&refused).contains("measured on other sources than this program's: firmware-under-test/pump/src/lib.rs")
+    );
 }

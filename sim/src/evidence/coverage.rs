@@ -134,8 +134,10 @@ fn hash_of<'a>(sources: &'a str, name: &str) -> Option<&'a str> {
 fn counted(name: String, file: &File, text: &str) -> FileCoverage {
     let tests = test_items(text);
     let is_product = |line: u64| !tests.iter().any(|item| item.contains(&line));
-    let lines: Vec<(u64, u64)> = line_counts(&file.segments).into_iter().filter(|(line, _)| is_product(*line)).collect();
-    let outcomes: Vec<(u64, u64)> = outcomes(&file.branches).into_iter().filter(|(line, _)| is_product(*line)).collect();
+    let lines: Vec<(u64, u64)> =
+        line_counts(&file.segments).into_iter().filter(|(line, _)| is_product(*line)).collect();
+    let outcomes: Vec<(u64, u64)> =
+        outcomes(&file.branches).into_iter().filter(|(line, _)| is_product(*line)).collect();
     let missed = |(line, count): &(u64, u64)| (*count == 0).then_some(*line);
     let source: Vec<&str> = text.lines().map(str::trim).collect();
     let missed_line = |line: u64| MissedLine {
