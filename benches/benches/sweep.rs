@@ -1,7 +1,8 @@
 //! What a fork costs, and how many strikes of a sweep run in a second.
 //!
-//! `cargo bench -p benches --bench sweep`. The update is that of `scenarios/sweeps/one-pump.ron`; one strike is one
-//! iteration's share of a sample of 64 with one thread.
+//! `cargo bench -p benches --bench sweep`. Forks are those of the whole image, `scenarios/sweeps/one-pump.ron`, in the middle
+//! of its transfer; strikes are those of `scenarios/sweeps/small.ron`, a sample of 64 with one thread, so that the figures
+//! come within a minute.
 
 use std::hint::black_box;
 use std::num::NonZero;
@@ -18,11 +19,11 @@ use cooltwin::sweep::{Slot, Trunk};
 use criterion::{Criterion, Throughput};
 
 const PUMP: u8 = 1;
-/// Strikes in a row, all of them words of a few blocks in the middle of the update.
+/// Strikes of one measurement, the same number of each stratum.
 const STRIKES: usize = 64;
 
-fn base() -> Loaded {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/sweeps/one-pump.ron");
+fn base(file: &str) -> Loaded {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/sweeps").join(file);
     load(&Disk, &path, &[]).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
@@ -43,6 +44,7 @@ fn measure_fork(criterion: &mut Criterion, space: &PowerCuts) {
     let snapshot = twin.save();
     let digest = twin.digest();
     let mut group = criterion.benchmark_group("fork");
+    group.sample_size(50).measurement_time(Duration::from_secs(2));
     group.bench_function("save", |bencher| bencher.iter(|| black_box(twin.save())));
     group.bench_function("load", |bencher| bencher.iter(|| twin.load(black_box(&snapshot))));
     group.bench_function("digest", |bencher| bencher.iter(|| assert_eq!(twin.digest(), digest)));
@@ -63,18 +65,21 @@ fn measure_strikes(criterion: &mut Criterion, space: &PowerCuts) {
     assert!(reference.standings.iter().all(|standing| standing.class.is_good()));
     let mut group = criterion.benchmark_group("sweep");
     group.throughput(Throughput::Elements(STRIKES as u64));
-    group.sample_size(10).measurement_time(Duration::from_secs(10));
+    group.sample_size(10).measurement_time(Duration::from_secs(5));
     group.bench_function("power cuts", |bencher| {
         bencher.iter(|| assert_eq!(sweep(space, &options, &|_, _, _| {}).standings, reference.standings));
     });
     group.finish();
 }
 
+fn space(file: &str) -> PowerCuts {
+    let base = base(file);
+    PowerCuts::new(&base, PUMP, survey(&base), Outage::default()).expect("a space")
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let base = base();
-    let space = PowerCuts::new(&base, PUMP, survey(&base), Outage::default()).expect("a space");
-    measure_fork(&mut criterion, &space);
-    measure_strikes(&mut criterion, &space);
+    measure_fork(&mut criterion, &space("one-pump.ron"));
+    measure_strikes(&mut criterion, &space("small.ron"));
     criterion.final_summary();
 }

@@ -4,4 +4,5 @@
 //! does it with another simulator. Each bench asserts that its result equals that of the others.
 
 pub mod nominal;
+pub mod safety;
 pub mod tickers;

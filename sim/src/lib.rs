@@ -23,5 +23,6 @@ pub mod regression;
 pub mod run;
 pub mod safety;
 pub mod scenario;
+pub mod search;
 pub mod sweep;
 pub mod twin;

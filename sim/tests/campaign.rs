@@ -39,8 +39,8 @@ fn run(place: &Path, out: &str, more: &[&str]) -> Option<i32> {
     code(&output)
 }
 
-/// Every file of a folder with its text, in order.
-fn files(folder: &Path) -> Vec<(String, String)> {
+/// Every file of a folder with its bytes, in order.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -50,7 +50,7 @@ fn files(folder: &Path) -> Vec<(String, String)> {
                 folders.push(path);
             } else {
                 let name = path.strip_prefix(folder).expect("below").display().to_string();
-                found.push((name, text(&path)));
+                found.push((name, fs::read(&path).expect("a file")));
             }
         }
     }
@@ -216,6 +216,32 @@ fn a_mix_that_never_acts_is_no_pass() {
     let report = campaign_from_json(&text(&place.join("out/campaign.json"))).expect("a report");
     assert_eq!(report.verdict, Verdict::Inconclusive);
     assert!(report.notes[0].contains("noise never came"), "{:?}", report.notes);
+}
+
+/// Twenty bursts at stated times, of which some find the bus idle: the run is inconclusive, so the trial is invalid.
+#[test]
+fn a_repetition_that_came_less_often_than_stated_makes_its_trial_invalid_and_a_failure() {
+    let place = place("campaign-missing");
+    change(
+        &place,
+        "trigger: When(pump: 1, phase: Transfer, progress: Range(\"1%\", \"99%\")),",
+        "trigger: At(Range(\"8s\", \"9s\")), repeat: (count: 20, period: \"37ms\"),",
+    );
+    assert_eq!(run(&place, "out", &[]), Some(1));
+    let report = campaign_from_json(&text(&place.join("out/campaign.json"))).expect("a report");
+    let table = read_trials(&text(&place.join("out/trials.csv"))).expect("a table");
+    assert_eq!((report.executed, table.trials.len()), (78, 78), "none is dropped");
+    let short: Vec<_> = table.trials.iter().filter(|trial| trial.note.contains("times missing")).collect();
+    assert!(short.len() > 4, "{} trials", short.len());
+    for trial in &short {
+        assert!(trial.class == Class::Invalid && !trial.success && trial.note.contains("noise"), "{trial:?}");
+    }
+    let invalid = table.trials.iter().filter(|trial| trial.class == Class::Invalid).count() as u64;
+    assert!(report.invalid == invalid && report.failures >= invalid && report.verdict == Verdict::Fail);
+    let first = report.failed.iter().find(|failed| failed.what.contains("times missing")).expect("a listed one");
+    let scenario = first.command.strip_prefix("cooltwin run ").expect("a command");
+    let alone = output(&place, &["run", &format!("out/{scenario}"), "--out", "again"]);
+    assert_eq!(code(&alone), Some(5), "the run by itself is inconclusive");
 }
 
 #[test]

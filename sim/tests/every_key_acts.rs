@@ -11,8 +11,9 @@ use cooltwin::run::{Identity, report, run};
 use cooltwin::scenario::{FileSource, Format, LoadError, Loaded, load, paths};
 
 /// Keys that are words for people and tools, and act on nothing that a run shows.
-const TEXT_ONLY: [(&str, &str); 10] = [
+const TEXT_ONLY: [(&str, &str); 11] = [
     ("expectations.SafetyTrip.by", "the words of the firmware's detections; the shipped scenarios show them"),
+    ("expectations.SafetyDownload.is", "what the tool can tell; the tests of downloads show each"),
     ("expectations.CheckFails", "the firmware breaks no check, so that no short run can show it"),
     ("name", "names the folder of the results"),
     ("title", "for people"),
@@ -444,6 +445,26 @@ const RUNS: &[Group] = &[
             "pump: 1, service: Transfer, attempt: 2",
         ],
     ),
+    (
+        UNIT,
+        "safety_units: [(configuration: \"unit.ron\", node: \"hall\", downloads: [(at: @, configuration: \"unit.ron\", password: \"x\")])]",
+        &["\"1s\"", "\"1100ms\""],
+    ),
+    (
+        UNIT,
+        "safety_units: [(configuration: \"unit.ron\", node: \"hall\", downloads: [(at: \"1s\", configuration: @, password: \"coolant-7\")])]",
+        &["\"unit.ron\"", "\"two.ron\""],
+    ),
+    (
+        UNIT,
+        "safety_units: [(configuration: \"unit.ron\", node: \"hall\", downloads: [(at: \"1s\", configuration: \"unit.ron\", password: @)])]",
+        &["\"coolant-7\"", "\"coolant-8\""],
+    ),
+    (
+        UNIT,
+        "safety_units: [(configuration: \"unit.ron\", node: \"hall\", downloads: [(at: \"1s\", configuration: \"unit.ron\", password: \"coolant-7\", @)])]",
+        &["asks_first: true", "asks_first: false", "enters: false", "serial: 5"],
+    ),
     (UNIT, "safety_units: [(configuration: @, node: \"hall\")]", &["\"unit.ron\"", "\"two.ron\""]),
     (UNIT, "safety_units: [(configuration: \"two.ron\", node: @)]", &["\"hall\"", "\"roof\""]),
     (UNIT, "safety_units: [(configuration: \"unit.ron\", node: \"hall\", boot: @)]", &["\"10ms\"", "\"11ms\""]),
@@ -698,6 +719,16 @@ const JUDGED: &[Group] = &[
             "RadioRepeated(\"7ms\")",
             "RadioSwapped",
         ],
+    ),
+    (
+        UNIT,
+        "end: At(\"5s\"), safety_units: [(configuration: \"unit.ron\", node: \"hall\", downloads: [(at: \"1s\", configuration: \"unit.ron\", password: \"x\"), (at: \"1s\", configuration: \"unit.ron\", password: \"x\", serial: 5)])], expectations: [SafetyDownload(unit: \"hall\", @)]",
+        &["number: 0, is: WrongUnit", "number: 1, is: WrongUnit"],
+    ),
+    (
+        UNIT,
+        "end: At(\"5s\"), safety_units: [(configuration: \"unit.ron\", node: \"hall\", downloads: [(at: \"1s\", configuration: \"unit.ron\", password: \"x\"), (at: \"1s\", configuration: \"unit.ron\", password: \"x\", serial: 5)])], expectations: [SafetyDownload(unit: \"hall\", is: NotEntered, within: @)]",
+        &["\"1s\"", "\"3s\""],
     ),
     (
         TWO,

@@ -100,3 +100,39 @@ fn the_drawing_names_every_block_and_is_the_same_each_time() {
         assert!(svg.lines().any(|line| line.trim() == name), "{name}");
     }
 }
+
+/// Exit code and texts of `safety download` to the unit of a shipped scenario.
+fn download(name: &str, scenario: &str, more: &[&str]) -> Output {
+    let out = folder(name).join("result").display().to_string();
+    let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(scenario).display().to_string();
+    let file = shipped("pump-feed-half.ron");
+    let arguments = ["safety", "download", &file, "--scenario", &scenario, "--out", &out, "-q"];
+    output(&[&arguments[..], more].concat())
+}
+
+/// Verifies SSR-058: success and failure of a download are told, and scripts can tell them apart.
+#[test]
+fn download_tells_success_or_failure() {
+    let done = download("download-good", "safety-unit.ron", &["--password", "coolant-7"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    assert_eq!(stdout(&done), "download to hall: success, both CPUs hold the configuration and run it\n");
+    let wrong = download("download-wrong", "safety-unit.ron", &["--password", "coolant-8"]);
+    assert_eq!(wrong.status.code(), Some(1), "{}", stderr(&wrong));
+    let text = "download to hall: failure, the tool tells not-entered after 2001.510000 ms, nothing was changed\n";
+    assert_eq!(stdout(&wrong), text);
+    let other = download("download-other", "safety-unit.ron", &["--password", "coolant-7", "--serial", "0x51A0_0202"]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(stdout(&other).contains("the tool tells wrong-unit"), "{}", stdout(&other));
+}
+
+#[test]
+fn download_asks_for_a_unit_that_is_there() {
+    let which = download("download-which", "safety-two-units.ron", &["--password", "x"]);
+    assert_eq!((which.status.code(), stdout(&which)), (Some(UNREADABLE), ""));
+    assert!(stderr(&which).contains("--unit with one of: hall, roof"), "{}", stderr(&which));
+    let near = download("download-near", "safety-two-units.ron", &["--password", "x", "--unit", "rof"]);
+    assert!(stderr(&near).contains("did you mean `roof`?"), "{}", stderr(&near));
+    let none = download("download-none", "small.ron", &["--password", "x"]);
+    assert_eq!(none.status.code(), Some(UNREADABLE));
+    assert!(stderr(&none).contains("the scenario has no safety unit"), "{}", stderr(&none));
+}

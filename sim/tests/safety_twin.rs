@@ -14,6 +14,7 @@ use bevy_ecs::prelude::World;
 use common::units::own;
 use cooltwin::hosts::safety::Units;
 use cooltwin::hosts::safety::core::Muffle;
+use cooltwin::hosts::safety::tool::Told;
 use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::kernel::{SimTime, Span};
 use cooltwin::run::{self, Identity, Run};
@@ -21,6 +22,7 @@ use cooltwin::scenario::{Expectation, FileSource, Loaded, load};
 use cooltwin::twin;
 use reports::{Report, RowVerdict, Verdict};
 use safety_common::fault::Fault;
+use safety_common::io::Mode;
 
 struct Disk;
 
@@ -418,13 +420,23 @@ type Tamper = fn(&mut Unit);
 /// Every check of units goes red when what it looks at is wrong, and is green before.
 #[test]
 fn every_check_of_units_can_fail() {
-    let seen: [(&str, &str, Tamper); 5] = [
+    let seen: [(&str, &str, Tamper); 9] = [
         ("safety-c2c-cut", "safe_state_is_silent_and_off", |unit| unit.watch.cpus[1].spoke_in_safe = 1),
         ("safety-c2c-cut", "safe_state_is_never_left", |unit| unit.watch.cpus[0].left_safe = Some(SimTime::ZERO)),
         ("safety-unit", "one_packet_each_tick_and_direction", |unit| unit.watch.cpus[0].packets -= 1),
         ("safety-unit", "logic_runs_once_each_tick", |unit| unit.watch.cpus[1].evaluated -= 1),
         ("safety-unit", "nothing_is_driven_outside_normal_mode", |unit| {
             unit.watch.driven_outside = Some(SimTime::ZERO)
+        }),
+        ("safety-download", "downloads_tell_what_is_stored", |unit| unit.tool.downloads[0].stored = false),
+        ("safety-download-wrong-password", "downloads_tell_what_is_stored", |unit| {
+            unit.tool.downloads[0].changed = true
+        }),
+        ("safety-download", "configuration_is_changed_in_its_mode_only", |unit| {
+            unit.watch.cpus[0].flash_changed_wrongly = Some(SimTime::ZERO)
+        }),
+        ("safety-download", "configuration_mode_is_entered_and_left_by_restarts", |unit| {
+            unit.watch.cpus[1].configuring_wrongly = Some(SimTime::ZERO)
         }),
     ];
     for (name, id, change) in seen {
@@ -481,4 +493,67 @@ fn budgets_of_units_can_fail() {
     // Without an occasion nothing is claimed.
     assert_eq!(budget_of(&tampered("safety-unit", &[], |_| {}), "safety-supply-reaction"), RowVerdict::NotApplicable);
     assert_eq!(budget_of(&tampered("safety-unit", &[], |_| {}), "safety-flash-pass"), RowVerdict::NotApplicable);
+}
+
+/// What the tool told of the first download of a run, and what stands in the check of it.
+fn download_of(overrides: &[String]) -> (Told, RowVerdict, bool) {
+    let loaded = loaded("safety-download", overrides);
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let check = check_of(&report(&loaded, &run), "downloads_tell_what_is_stored");
+    let mut seen = None;
+    units_of(&run, |unit| {
+        let runs = unit.cores.iter().all(|core| core.mode == Mode::Normal);
+        let held = [0, 1].map(|cpu: usize| unit.tool.held_by(&unit.cores[cpu]).is_some());
+        // Whatever is not whole on both sides is not run, and nothing is driven without a unit that runs.
+        assert!(runs || unit.is_off(), "something is driven by a unit that does not run");
+        assert!(!runs || held == [true, true], "half a configuration runs");
+        seen = Some((unit.tool.downloads[0].told.expect("told").1, runs));
+    });
+    let (told, runs) = seen.expect("a unit");
+    (told, check, runs)
+}
+
+/// Verifies SSR-058, SSR-063. The power goes at any time of a download: what the tool tells is what both CPUs hold.
+#[test]
+fn a_download_cut_at_any_time_is_never_told_as_a_success_and_half_of_it_never_runs() {
+    let mut told = BTreeSet::new();
+    for n in 0..16u64 {
+        let fault = format!(
+            "faults=[(kind: PowerCut, place: Node(\"hall\"), trigger: At(\"{}us\"), duration: \"100ms\")]",
+            2_501_700 + n * 117_300
+        );
+        let (words, check, runs) = download_of(&[fault, "end=At(\"25s\")".to_owned(), "expectations=[]".to_owned()]);
+        assert_eq!(check, RowVerdict::Pass, "cut {n}: {words:?}");
+        assert!(words != Told::Stored || runs, "cut {n}: success is told of a unit that does not run");
+        told.insert(format!("{words:?}"));
+    }
+    assert!(told.contains("Interrupted") && told.len() > 1, "{told:?}");
+}
+
+/// Verifies SSR-058. Control: what one CPU stores goes wrong after it was written, so that success would be a lie.
+#[test]
+fn a_bit_that_is_stored_wrongly_on_either_side_is_no_success() {
+    for (cpu, at, wanted) in [(1, "4175ms", Told::Failed), (2, "4175ms", Told::Failed), (1, "4215ms", Told::Differs)] {
+        let address = safety_common::flash_map::CONFIGURATION_AT + if at == "4215ms" { 0x280 } else { 0x40 };
+        let fault = format!(
+            "faults=[(kind: Safety(FlashBits(cpu: {cpu}, address: {address})), place: Node(\"hall\"), trigger: At(\"{at}\"))]"
+        );
+        let (told, check, runs) = download_of(&[fault, "end=At(\"25s\")".to_owned(), "expectations=[]".to_owned()]);
+        assert_eq!((check, runs), (RowVerdict::Pass, false), "CPU{cpu} at {at}: {told:?}");
+        assert_ne!(told, Told::Stored, "CPU{cpu} at {at}");
+        assert!(told == wanted || told == Told::NotRunning || told == Told::Interrupted, "CPU{cpu} at {at}: {told:?}");
+    }
+}
+
+/// Verifies SSR-052. Passwords next to the right one, none of which enters.
+#[test]
+fn no_password_but_the_right_one_enters() {
+    let long = "coolant-7".repeat(4);
+    for password in ["", "coolant-", "coolant-77", "Coolant-7", "coolant-6", &long, &long.repeat(3)] {
+        let plan = format!(
+            "safety_units[0].downloads=[(at: \"2500ms\", configuration: \"safety/pump-feed-half.ron\", password: {password:?})]"
+        );
+        let (told, check, runs) = download_of(&[plan, "expectations=[]".to_owned()]);
+        assert_eq!((told, check, runs), (Told::NotEntered, RowVerdict::Pass, true), "{password:?}");
+    }
 }

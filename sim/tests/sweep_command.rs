@@ -29,6 +29,10 @@ fn a_sweep_says_the_size_of_its_space_and_what_was_run_of_it() {
     let operations = 4 + 256 + 1;
     assert!(one["size"].as_u64().expect("a number") > 3 * operations);
     assert_eq!(two["size"], 9 * operations * operations);
+    let weights = one["weights"].as_array().expect("a list").iter();
+    let pairs: Vec<[u64; 2]> = weights.map(|pair| [0, 1].map(|at| pair[at].as_u64().expect("a number"))).collect();
+    assert_eq!(pairs.iter().map(|[weight, classes]| weight * classes).sum::<u64>(), 60, "each strike is in one class");
+    assert_eq!(pairs.iter().map(|[_, classes]| classes).sum::<u64>(), one["run"].as_u64().expect("a number"));
     assert_eq!(one["run"].as_u64().expect("a number") + one["merged"].as_u64().expect("a number"), 60);
     let page = stdout(&run);
     assert!(page.contains("a sample of them struck: 60") && page.contains("PASS"), "{page}");
@@ -83,6 +87,75 @@ fn the_other_sweeps_run_samples_and_pass() {
         let result = json(stdout(&run));
         assert_eq!((&result["sweep"], &result["parts"][0]["struck"]), (&kind.into(), &40.into()));
     }
+}
+
+/// Sweeps the phases of a shipped scenario's own faults; its report and exit code.
+fn own_faults(place: &std::path::Path, file: &str, more: &[&str]) -> (serde_json::Value, Option<i32>) {
+    let file = shipped(file).display().to_string();
+    let run = output(place, &[&["sweep", "phase", file.as_str(), "--json"], more].concat());
+    (json(stdout(&run)), code(&run))
+}
+
+fn number(value: &serde_json::Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is a number"))
+}
+
+/// Verifies SSR-016, SSR-021. 1 ms in steps of 41 us makes 25 phases; the limits are those of SSR-021 and the response path of the configuration.
+#[test]
+fn a_cut_of_the_link_and_a_stop_hold_at_every_phase_of_a_tick() {
+    let place = folder("sweep-own-faults");
+    let cases =
+        [("safety-c2c-cut.ron", "safety-c2c-silence", 20.0, 22.1), ("safety-stop.ron", "safety-response", 0.0, 8.0)];
+    for (file, budget, low, high) in cases {
+        let (result, code) = own_faults(&place, file, &["--over", "1ms", "--step", "41us", "--out", file]);
+        let part = &result["parts"][0];
+        assert_eq!((code, &part["size"], &part["struck"]), (Some(0), &25.into(), &25.into()), "{result}");
+        assert!(result["pump"].is_null());
+        let row = part["extremes"].as_array().expect("a list").iter().find(|row| row["budget"] == budget);
+        let row = row.unwrap_or_else(|| panic!("{budget} is measured"));
+        let (least, greatest) = (number(&row["least"]), number(&row["greatest"]));
+        assert!(low <= least && least < greatest && greatest <= high, "{file}: {row}");
+        // The strike with the greatest value, from zero by its own scenario.
+        let strike = row["greatest_strike"].to_string();
+        let path = shipped(file).display().to_string();
+        let phases = ["--over", "1ms", "--step", "41us", "--show", &strike];
+        let shown = output(&place, &[&["sweep", "phase", path.as_str()], &phases[..]].concat());
+        std::fs::write(place.join("strike.ron"), stdout(&shown)).expect("a file");
+        std::fs::create_dir_all(place.join("safety")).expect("a folder");
+        let configuration = "safety/pump-feed.ron";
+        std::fs::copy(shipped(configuration), place.join(configuration)).expect("a copy");
+        let alone = json(stdout(&output(&place, &["run", "strike.ron", "--json", "--out", "alone"])));
+        let same = alone["budgets"].as_array().expect("a list").iter().find(|row| row["id"] == budget);
+        assert_eq!(same.map(|row| &row["measured"]), Some(&row["greatest"]), "{file}");
+    }
+}
+
+#[test]
+fn a_phase_at_which_the_unit_trips_fails_the_sweep_and_the_others_hold() {
+    let place = folder("sweep-own-faults-late");
+    // A dip of 500.5 ms lies between what must never trip and what always must: the phase decides.
+    let longer = "faults[0].duration=500500us";
+    let more = ["--over", "1ms", "--step", "41us", "--set", longer, "--out", "out"];
+    let (result, code) = own_faults(&place, "safety-dip-499ms.ron", &more);
+    let part = &result["parts"][0];
+    let bad = part["strata"][0]["bad"].as_u64().expect("a number");
+    assert_eq!((code, result["verdict"].as_str()), (Some(1), Some("fail")), "{result}");
+    assert!((1..25).contains(&bad), "{part}");
+    let file = part["bad"][0]["file"].as_str().expect("a file");
+    assert_eq!(code_of(&place, file), Some(1));
+}
+
+fn code_of(place: &std::path::Path, file: &str) -> Option<i32> {
+    code(&output(place, &["run", file, "--out", "alone"]))
+}
+
+#[test]
+fn faults_that_come_by_a_condition_cannot_be_moved() {
+    let place = folder("sweep-own-faults-refused");
+    let file = shipped("sag-during-erase.ron").display().to_string();
+    let run = output(&place, &["sweep", "phase", &file]);
+    assert_eq!(code(&run), Some(3), "{}", stderr(&run));
+    assert!(stderr(&run).contains("faults that come at a time"), "{}", stderr(&run));
 }
 
 #[test]

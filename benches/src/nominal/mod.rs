@@ -73,7 +73,20 @@ impl FileSource for Disk {
 /// If the shipped scenario does not load.
 #[must_use]
 pub fn scenario(length: &str) -> Scenario {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/nominal-14.ron");
+    shipped("nominal-14", length)
+}
+
+/// The same with two safety units.
+///
+/// # Panics
+/// If the shipped scenario does not load.
+#[must_use]
+pub fn with_units(length: &str) -> Scenario {
+    shipped("safety-nominal-14", length)
+}
+
+fn shipped(name: &str, length: &str) -> Scenario {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../scenarios/{name}.ron"));
     let length = format!("package.image.length={length}");
     let Loaded { scenario, .. } = load(&Disk, &path, &[length]).expect("a shipped scenario is valid");
     scenario

@@ -1,7 +1,7 @@
 //! Reports of a campaign: many trials, what they show, one value for every format.
 //!
 //! ```text
-//!   twin --row by row--> Trial --> trials.csv, and back
+//!   twin --row by row--> Trial --> trials.csv, and back; trials.parquet with the feature `parquet`
 //!   rows --aggregated--> CampaignReport --+--> campaign.json, and back
 //!                                         +--> terminal text
 //!                                         +--> report.html with its figures
@@ -11,6 +11,8 @@
 //! unfavourable side by whoever computes them.
 
 mod page;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod table;
 mod text;
 
@@ -21,6 +23,8 @@ use crate::report::{Build, Input, Relation};
 use crate::verdict::Verdict;
 
 pub use page::{campaign_figure_files, campaign_html};
+#[cfg(feature = "parquet")]
+pub use parquet::trials_parquet;
 pub use table::{Table, TableError, read_trials, write_trials};
 pub use text::campaign_text;
 

@@ -60,7 +60,14 @@ CONF
 }
 stop() {
     for file in "$dir"/run/slurmd-n1.pid "$dir"/run/slurmd-n2.pid "$dir/run/slurmctld.pid" "$dir/munge/pid"; do
-        if [ -f "$file" ]; then kill "$(cat "$file")" || true; fi
+        if [ ! -f "$file" ]; then continue; fi
+        pid=$(cat "$file")
+        kill "$pid" 2>/dev/null || continue
+        # The controller writes its state as it ends: who removes the folder has to wait for that.
+        for _ in $(seq 100); do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.1
+        done
     done
 }
 "$2"

@@ -2,6 +2,7 @@
 # Proves the job scripts on a real Slurm on the loopback address: test.sh PROGRAM CAMPAIGN.
 # - a campaign in three shards and a dependent merge has the bytes of the campaign that ran whole;
 # - one shard dies at its first start, half way: it is run again, resumes, and nothing is missing;
+# - one node dies with the shard that runs on it: the other node runs that shard, and nothing is missing;
 # - one shard that always fails: the merge never runs, and no result stands there.
 set -euo pipefail
 program=$(readlink -f "$1") campaign=$(readlink -f "$2")
@@ -44,13 +45,36 @@ cat > "$work/never" <<SCRIPT
 if [[ " \$* " == *" 2/3 "* ]]; then exit 2; fi
 exec "$program" "\$@"
 SCRIPT
-chmod +x "$work/once" "$work/never"
+# A program that the first time on node n2 says which processes it runs in, and hangs until they are killed.
+cat > "$work/hang" <<SCRIPT
+#!/usr/bin/env bash
+if [ "\$SLURMD_NODENAME" = n2 ] && mkdir "$work/hung" 2>/dev/null; then
+    step=\$(ps -o ppid= -p \$PPID)
+    echo \$step \$PPID \$\$ > "$work/hung/pids.new"
+    mv "$work/hung/pids.new" "$work/hung/pids"
+    exec sleep 300
+fi
+exec "$program" "\$@"
+SCRIPT
+chmod +x "$work/once" "$work/never" "$work/hang"
 
 read -r array merge <<< "$(COOLTWIN=$work/once "$here/submit.sh" "$campaign" 3 "$work/array")"
 ended "$array"; ended "$merge"
 [ -d "$work/died" ] || { echo "shard 2 did not die: nothing was proven" >&2; exit 1; }
 diff -r "$work/whole" "$work/array/merged" || { cat "$work"/array/*.log; exit 1; }
 echo "slurm: three shards, one of them run again, merge to the bytes of the whole campaign"
+
+read -r array merge <<< "$(COOLTWIN=$work/hang "$here/submit.sh" "$campaign" 3 "$work/node")"
+for _ in $(seq 300); do
+    if [ -f "$work/hung/pids" ]; then break; fi
+    sleep 0.2
+done
+# The node first, so that nobody is left to tell of the end of its step.
+kill -9 "$(cat "$work/slurm/run/slurmd-n2.pid")"
+for pid in $(cat "$work/hung/pids"); do kill -9 "$pid"; done
+ended "$array"; ended "$merge"
+diff -r "$work/whole" "$work/node/merged" || { cat "$work"/node/*.log; exit 1; }
+echo "slurm: the shard of a node that died ran on the other node, and nothing is missing"
 
 read -r array merge <<< "$(COOLTWIN=$work/never "$here/submit.sh" "$campaign" 3 "$work/lost")"
 ended "$array"; ended "$merge"

@@ -463,7 +463,7 @@ pub fn explain() -> String {
     out
 }
 
-fn page(shape: &schema::Shape, out: &mut String) {
+pub(crate) fn page(shape: &schema::Shape, out: &mut String) {
     match shape {
         schema::Shape::Section(name, text, fields) => {
             out.push_str(&format!("{name}:{text}\n"));

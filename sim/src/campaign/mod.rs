@@ -16,7 +16,7 @@ pub mod file;
 pub mod shrink;
 pub mod statistics;
 pub mod summary;
-mod template;
+pub(crate) mod template;
 pub mod trial;
 
 pub use file::{Campaign, load_campaign};

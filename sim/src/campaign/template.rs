@@ -366,6 +366,41 @@ impl Interval {
     }
 }
 
+/// Values of one kind at equal distances, from the least on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grid {
+    interval: Interval,
+    step: i128,
+}
+
+impl Grid {
+    /// Reads its ends and its step: quantities of one kind, or whole numbers.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) fn parse(low: &str, high: &str, step: &str) -> Result<Self, String> {
+        let written = |text: &str| if whole_number(text).is_some() { text.to_owned() } else { format!("\"{text}\"") };
+        let interval = Interval::parse(&written(low), &written(high))?;
+        let step = match interval.write {
+            Write::Quantity(index) => QUANTITIES.get(index).and_then(|(read, _)| read(step)),
+            Write::Whole | Write::Hexadecimal => whole_number(step),
+        };
+        let step =
+            step.filter(|step| *step > 0).ok_or_else(|| "the step is no such value, or not above zero".to_owned())?;
+        Ok(Self { interval, step })
+    }
+
+    /// How many there are; at least one.
+    pub(crate) fn len(&self) -> u64 {
+        u64::try_from((self.interval.high - self.interval.low) / self.step + 1).unwrap_or(u64::MAX)
+    }
+
+    /// One of them as scenario files write it.
+    pub(crate) fn text(&self, index: u64) -> String {
+        self.interval.text(self.interval.low + self.step * i128::from(index))
+    }
+}
+
 fn whole_number(text: &str) -> Option<i128> {
     let text = text.replace('_', "");
     match text.strip_prefix("0x") {

@@ -3,6 +3,7 @@
 //! A trial is a success when its run kept every budget, check and expectation, every pump that was due was updated after
 //! three tries at most, and the run is a result at all. Where some faults came and none acted the trial is invalid; one
 //! that found nothing to act on because another had the place already is told by name, and does not spoil the trial.
+//! A repetition that came less often than stated makes a run inconclusive, and so it makes a trial invalid.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -160,9 +161,17 @@ fn ended(scenario: &Scenario, pump: Option<u8>, runner: &Runner) -> Judged {
         Ending::TimeLimit => (Class::Invalid, "the time limit came before the end".to_owned()),
         Ending::Livelock => (Class::Invalid, "a million events at one instant".to_owned()),
         Ending::Regular if none_acted => (Class::Invalid, "no fault acted".to_owned()),
+        Ending::Regular if let Some(short) = fell_short(&report) => (Class::Invalid, short),
         Ending::Regular => (class(scenario, &run, &report, runner), String::new()),
     };
     Judged { class, failing, idle, note, report: Some(Box::new(report)) }
+}
+
+/// What to say of repetitions that came less often than stated; none where all came.
+fn fell_short(report: &Report) -> Option<String> {
+    let short = report.injections.iter().filter(|injection| injection.missing > 0);
+    let words: Vec<String> = short.map(|one| format!("{}: {} of its times missing", one.id, one.missing)).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 fn class(scenario: &Scenario, run: &Run, report: &Report, runner: &Runner) -> Class {

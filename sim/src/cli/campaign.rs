@@ -267,6 +267,8 @@ pub(super) fn write_campaign(
     let control = summary::control(campaign, &trial::plain);
     let report = summary::report(campaign, rows, &sha256(table.as_bytes()), control, &identity());
     folder.write(TRIALS, &table)?;
+    #[cfg(feature = "parquet")]
+    folder.write("trials.parquet", &parquet(campaign, rows)?)?;
     folder.write(REPORT, &(campaign_json(&report) + "\n"))?;
     folder.write("report.html", &campaign_html(&report))?;
     for (file, text) in campaign_figure_files(&report) {
@@ -279,6 +281,12 @@ pub(super) fn write_campaign(
         }
     }
     Ok(report)
+}
+
+#[cfg(feature = "parquet")]
+fn parquet(campaign: &Campaign, rows: &[Trial]) -> Result<Vec<u8>, OutputError> {
+    let written = reports::campaign::trials_parquet(&summary::columns(campaign), rows);
+    written.map_err(|error| OutputError::text(&error))
 }
 
 /// Rows of a campaign that is not finished, on disk and here.

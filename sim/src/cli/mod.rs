@@ -7,6 +7,7 @@ mod campaign;
 mod check;
 mod convert;
 mod diff;
+mod download;
 mod evidence;
 pub mod exit;
 mod export;
@@ -18,6 +19,7 @@ mod report;
 mod run;
 mod safety;
 mod scenario;
+mod search;
 mod shrink;
 mod stored;
 mod suite;
@@ -80,6 +82,8 @@ enum Command {
     Campaign(campaign::CampaignArgs),
     /// Put the shards of a campaign together.
     Merge(merge::MergeArgs),
+    /// Climb towards the worst case of a budget.
+    Search(search::SearchArgs),
     /// Find the smallest scenario that still fails the same way.
     Shrink(shrink::ShrinkArgs),
     /// Compile and show configurations of safety units.
@@ -215,6 +219,7 @@ fn dispatch(arguments: Vec<OsString>) -> ExitCode {
         Command::Sweep(command) => sweep::sweep(&command),
         Command::Campaign(arguments) => campaign::campaign(&arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
+        Command::Search(arguments) => search::search(&arguments),
         Command::Shrink(arguments) => shrink::shrink(&arguments),
         Command::Safety(command) => safety::safety(&command),
     }

@@ -90,7 +90,12 @@ pub(super) fn exit_code(verdict: Verdict) -> u8 {
     }
 }
 
-fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, target: &Path) -> Result<Report, OutputError> {
+pub(super) fn run_one(
+    arguments: &RunArgs,
+    terminal: Terminal,
+    loaded: &Loaded,
+    target: &Path,
+) -> Result<Report, OutputError> {
     let place = Place::check(target)?;
     // Made before the run, so that a place that cannot be written to shows at once; kept only for a recording.
     let early = Some(place.draft()?).filter(|_| arguments.record);
@@ -118,7 +123,7 @@ fn run_one(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, target: &Pa
     Ok(report)
 }
 
-fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
+pub(super) fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
     let name = place_of(&loaded.scenario.name, loaded.scenario.seed, &loaded.overrides);
     match &arguments.out {
         Some(out) if arguments.files.len() == 1 && !arguments.files[0].is_dir() => out.clone(),
@@ -174,7 +179,7 @@ fn write_files(folder: &Folder, report: &mut Report, ended: &Run) -> Result<(), 
     Ok(())
 }
 
-fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {
+pub(super) fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {
     if arguments.json {
         return reports::to_json_line(report) + "\n";
     }

@@ -1,4 +1,4 @@
-//! `cooltwin safety compile|show`: from a drawn configuration to the binary that units store, and to a picture.
+//! `cooltwin safety compile|show|download`: from a drawn configuration to the binary that units store, and to a picture.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::download::{DownloadArgs, download};
 use super::{Disk, Style, Terminal, exit, files};
 use crate::safety::binary::section_length;
 use crate::safety::{CanLoad, Compiled, load, picture};
@@ -49,6 +50,8 @@ pub(super) enum SafetyCommand {
         #[command(flatten)]
         style: Style,
     },
+    /// Download a configuration to a unit of a scenario, over its simulated interface; tells success or failure.
+    Download(DownloadArgs),
 }
 
 /// Does what `command` says.
@@ -60,6 +63,7 @@ pub(super) fn safety(command: &SafetyCommand) -> ExitCode {
         SafetyCommand::Show { file, node, svg, style } => {
             show(file, node.as_deref(), svg.as_deref(), Terminal::new(style))
         }
+        SafetyCommand::Download(arguments) => download(arguments),
     }
 }
 

@@ -19,12 +19,17 @@ use crate::scenario::quantity::{self, Quantity};
 use crate::scenario::{Loaded, Problem, load};
 use crate::sweep::engine::{Options, Space, Swept, sweep as run_sweep};
 use crate::sweep::frames::{Frames, Harm};
+use crate::sweep::moved::{Moved, without_faults};
 use crate::sweep::phase::{Dip, Phases};
 use crate::sweep::power_cut::{Outage, PowerCuts, TwoCuts};
 use crate::sweep::report::{Head, Report};
 use crate::sweep::survey::Survey;
 use crate::sweep::{Slot, Trunk};
 
+/// Boards sample their supply so often: phases of a dip are taken from it.
+const DIP_OVER: Span = Span::from_millis(1);
+/// Safety CPUs read all their inputs within so long.
+const OWN_OVER: Span = Span::from_millis(4);
 /// Bad results whose scenarios are written out, at most.
 const FILES_MOST: usize = 50;
 
@@ -55,7 +60,8 @@ pub(super) enum SweepCommand {
         #[command(flatten)]
         common: Common,
     },
-    /// Let the supply dip at every microsecond of a millisecond, in each phase of one pump's update.
+    /// Let the supply dip at every phase of a tick, in each phase of one pump's update; a scenario with faults of its own,
+    /// such as a cut of the link between two safety CPUs or a stop input, is run with these at every phase instead.
     Phase {
         #[command(flatten)]
         common: Common,
@@ -65,6 +71,12 @@ pub(super) enum SweepCommand {
         /// How long it stays there.
         #[arg(long, value_name = "TIME", default_value = "20ms", value_parser = quantity_of::<Span>)]
         lasts: Span,
+        /// Phases are taken from this stretch of time: 1ms for a dip, 4ms for a scenario's own faults where not given.
+        #[arg(long, value_name = "TIME", value_parser = quantity_of::<Span>)]
+        over: Option<Span>,
+        /// Two phases are so far apart.
+        #[arg(long, value_name = "TIME", default_value = "1us", value_parser = quantity_of::<Span>)]
+        step: Span,
     },
 }
 
@@ -137,20 +149,27 @@ impl SweepCommand {
     }
 
     /// What the strikes are, in one line.
-    fn words(&self) -> String {
+    fn words(&self, base: &Loaded) -> String {
         match self {
             Self::PowerCut { outage, grid, .. } => {
                 format!("power away for {outage} ms or more, back at a multiple of {grid} ms")
             }
             Self::FrameLoss { .. } => "each frame lost above the link layer".to_owned(),
             Self::BitError { .. } => "one bit of each frame inverted for every node".to_owned(),
+            Self::Phase { over, step, .. } if self.moves(base) => {
+                format!("the scenario's own faults at each {step} ms of {} ms", over.unwrap_or(OWN_OVER))
+            }
             Self::Phase { to, lasts, .. } => format!("supply at {} mV for {lasts} ms", to.millivolts()),
         }
     }
 
     /// The spaces of the sweep, by name.
-    fn spaces(&self, base: &Loaded, survey: Survey) -> Result<Vec<NamedSpace>, Vec<Problem>> {
+    fn spaces(&self, base: &Loaded, survey: Option<Survey>) -> Result<Vec<NamedSpace>, Vec<Problem>> {
         let Common { pump, seed, .. } = *self.common();
+        let Some(survey) = survey else {
+            let [over, step] = self.phases(OWN_OVER);
+            return Ok(vec![("moved faults", Box::new(Moved::new(base, over, step)?))]);
+        };
         Ok(match *self {
             Self::PowerCut { outage, grid, twice, .. } => {
                 let outage = Outage { least: outage, grid };
@@ -163,9 +182,23 @@ impl SweepCommand {
                 vec![("bit errors", Box::new(Frames::new(base, pump, survey, Harm::Hit { seed })?))]
             }
             Self::Phase { to, lasts, .. } => {
-                vec![("dips", Box::new(Phases::new(base, pump, &survey, Dip { to, lasts })?))]
+                let phases = self.phases(DIP_OVER);
+                vec![("dips", Box::new(Phases::new(base, pump, &survey, Dip { to, lasts }, phases)?))]
             }
         })
+    }
+
+    /// Whether it moves the faults that the scenario has, instead of striking at an update.
+    fn moves(&self, base: &Loaded) -> bool {
+        matches!(self, Self::Phase { .. }) && !base.scenario.faults.is_empty()
+    }
+
+    /// The stretch that phases are taken from and their distance.
+    fn phases(&self, otherwise: Span) -> [Span; 2] {
+        match *self {
+            Self::Phase { over, step, .. } => [over.unwrap_or(otherwise), step],
+            _ => [otherwise, otherwise],
+        }
     }
 }
 
@@ -181,6 +214,13 @@ pub(super) fn sweep(command: &SweepCommand) -> ExitCode {
 fn swept(command: &SweepCommand, terminal: Terminal) -> Result<(String, u8), u8> {
     let common = command.common();
     let base = load(&Disk, &common.file, &common.set).map_err(|error| files::print(&error, terminal))?;
+    let moves = command.moves(&base);
+    if let SweepCommand::Phase { step, .. } = command
+        && step.as_nanos() == 0
+    {
+        terminal.diagnostic("error: --step must be more than nothing\n");
+        return Err(exit::USAGE);
+    }
     if common.pump == 0 || common.pump > base.scenario.pumps.count {
         terminal.diagnostic(&format!("error: there is no pump {}\n", common.pump));
         return Err(exit::USAGE);
@@ -191,7 +231,8 @@ fn swept(command: &SweepCommand, terminal: Terminal) -> Result<(String, u8), u8>
     };
     let target = out_folder(command, &base);
     let place = Place::check(&target).map_err(usage)?;
-    let (survey, trunk) = look(&base, common.pump, terminal)?;
+    let (survey, trunk) =
+        if moves { (None, bare(&base, terminal)?) } else { look(&base, common.pump, terminal).map(some_survey)? };
     let spaces = command.spaces(&base, survey).map_err(|problems| refuse(&problems, terminal))?;
     if let Some(number) = common.show {
         return show(&spaces, number, terminal);
@@ -199,7 +240,13 @@ fn swept(command: &SweepCommand, terminal: Terminal) -> Result<(String, u8), u8>
     let results: Vec<Swept> = spaces.iter().map(|(name, space)| run_space(name, &**space, common, terminal)).collect();
     let parts: Vec<(&str, &dyn Space, &Swept)> =
         spaces.iter().zip(&results).map(|((name, space), swept)| (*name, &**space, swept)).collect();
-    let head = Head { sweep: command.name(), options: command.words(), pump: common.pump, seed: common.seed, trunk };
+    let head = Head {
+        sweep: command.name(),
+        options: command.words(&base),
+        pump: (!moves).then_some(common.pump),
+        seed: common.seed,
+        trunk,
+    };
     let mut report = Report::new(&base, head, &identity(), &parts);
     write_files(&place, &target, &mut report, &spaces).map_err(usage)?;
     let text = if common.json { report.json() } else { report.text() };
@@ -232,6 +279,21 @@ fn look(base: &Loaded, pump: u8, terminal: Terminal) -> Result<(Survey, String),
         return Err(exit::NOTHING);
     }
     Ok((survey, undisturbed.twin.trace.fingerprint().to_string()))
+}
+
+fn some_survey((survey, trunk): (Survey, String)) -> (Option<Survey>, String) {
+    (Some(survey), trunk)
+}
+
+/// The fingerprint of the scenario's run without its faults, which must come to its end.
+fn bare(base: &Loaded, terminal: Terminal) -> Result<String, u8> {
+    let bare = without_faults(base).map_err(|problems| refuse(&problems, terminal))?;
+    let run = run::run(&bare.scenario, bare.image.as_deref(), |_| {});
+    if run.ending != run::Ending::Regular {
+        terminal.diagnostic(&format!("error: without its faults, {} ends by {:?}\n", base.scenario.name, run.ending));
+        return Err(exit::FAIL);
+    }
+    Ok(run.twin.trace.fingerprint().to_string())
 }
 
 fn refuse(problems: &[Problem], terminal: Terminal) -> u8 {
@@ -288,6 +350,9 @@ fn write_files(
             if let Ok((name, text)) = scenario_of(&**space, bad.strike) {
                 let file = format!("bad/{}-{name}.ron", part.name.replace(' ', "-"));
                 folder.write(&file, &text)?;
+                for (name, bytes) in files::configurations(space.trunk().base()) {
+                    folder.write(&format!("bad/{name}"), &bytes)?;
+                }
                 bad.file = target.join(file).display().to_string();
             }
         }

@@ -36,6 +36,11 @@ impl Journal {
         Self { names: Arc::new(names), ..Self::default() }
     }
 
+    /// Nodes and faults have these names from the beginning on.
+    pub fn rename(&mut self, names: GivenNames) {
+        self.names = Arc::new(names);
+    }
+
     /// The names of nodes and faults.
     #[must_use]
     pub fn names(&self) -> &GivenNames {

@@ -338,6 +338,12 @@ fn safety(record: &SafetyRecord) -> (String, &'static str, Value) {
         SafetyRecord::Coils { coils, .. } => ("safety-coils", json!({ "fed": members(coils.into()) })),
         SafetyRecord::Contacts { closed, .. } => ("safety-contacts", json!({ "closed": members(closed.into()) })),
         SafetyRecord::Input { group, on, .. } => ("safety-input", json!({ "group": group, "on": on })),
+        SafetyRecord::Download { number, step, .. } => {
+            ("safety-download", json!({ "number": number, "step": step.word() }))
+        }
+        SafetyRecord::Told { number, told, detail, .. } => {
+            ("safety-download-told", json!({ "number": number, "told": kebab(&format!("{told:?}")), "detail": detail }))
+        }
         SafetyRecord::Injected { injection, .. } => ("safety-injected", json!({ "injection": injection })),
     };
     (record.node().to_string(), kind, data)

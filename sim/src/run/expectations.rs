@@ -99,7 +99,10 @@ fn holds(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, expec
         return held;
     }
     match expectation {
-        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => false,
+        Expectation::SafetyTrip(_)
+        | Expectation::SafetyStaysNormal(_)
+        | Expectation::SafetyRelays(_)
+        | Expectation::SafetyDownload(_) => false,
         Expectation::Outcome(wanted) => {
             pumps(&wanted.pumps).all(|pump| report.pumps[pump].outcome == outcome_of(&wanted.is))
         }
@@ -143,6 +146,7 @@ fn who_broke(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, e
         not.map(|name| format!("{name} did not")).collect::<Vec<_>>().join(", ")
     };
     match expectation {
+        Expectation::SafetyDownload(_) => super::safety::why(scenario, run, expectation),
         Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => {
             super::safety::instead(scenario, run, expectation)
         }
@@ -294,9 +298,10 @@ fn selection_text(selection: &Selection) -> String {
 fn text(expectation: &Expectation) -> String {
     let names = |nodes: &[NodeName]| nodes.iter().map(NodeName::to_string).collect::<Vec<_>>().join(", ");
     match expectation {
-        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => {
-            super::safety::text(expectation).unwrap_or_default()
-        }
+        Expectation::SafetyTrip(_)
+        | Expectation::SafetyStaysNormal(_)
+        | Expectation::SafetyRelays(_)
+        | Expectation::SafetyDownload(_) => super::safety::text(expectation).unwrap_or_default(),
         Expectation::Outcome(wanted) => {
             format!("{} ends as {}", selection_text(&wanted.pumps), outcome_of(&wanted.is).word())
         }

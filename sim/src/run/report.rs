@@ -389,10 +389,10 @@ fn check_row(scenario: &Scenario, row: &crate::checks::Row) -> Check {
         requirements: row.requirements.iter().map(|id| (*id).to_owned()).collect(),
         n: row.n,
         verdict: row.verdict(),
-        detail: row.broken.as_ref().map_or_else(
-            || names.put_into(&row.note),
-            |(time, why)| format!("at {time} ms: {}", names.put_into(why)),
-        ),
+        detail: row
+            .broken
+            .as_ref()
+            .map_or_else(|| names.put_into(&row.note), |(time, why)| format!("at {time} ms: {}", names.put_into(why))),
     }
 }
 
@@ -721,7 +721,9 @@ fn target_name(scenario: &Scenario, place: &scenario::Place) -> String {
         Place::Cioc => "CIOC".to_owned(),
         Place::AllPumps => "all pumps".to_owned(),
         Place::AllNodes => "all nodes".to_owned(),
-        Place::Node(name) => scenario.node_id(name).map_or_else(String::new, |node| GivenNames::of(scenario).node(node)),
+        Place::Node(name) => {
+            scenario.node_id(name).map_or_else(String::new, |node| GivenNames::of(scenario).node(node))
+        }
         Place::Bus => "bus".to_owned(),
         Place::Between(between) => format!("bus between {} and {}", between.a, between.b),
         Place::Supply => "supply".to_owned(),

@@ -11,10 +11,11 @@ use safety_common::io::Mode;
 use super::Run;
 use crate::faults::Faults;
 use crate::hosts::safety::Units;
+use crate::hosts::safety::tool::Download;
 use crate::hosts::safety::unit::Unit;
 use crate::hosts::safety::watch::{Off, Worst};
 use crate::kernel::{SimTime, Span};
-use crate::scenario::{self, Expectation, SafetyTrip, Scenario};
+use crate::scenario::{self, Expectation, SafetyDownload, SafetyTrip, Scenario};
 
 /// Ids of the budgets with their requirements.
 pub const BUDGETS: &[(&str, &[&str])] = &[
@@ -42,6 +43,9 @@ pub const CHECKS: &[(&str, &[&str])] = &[
     ("logic_runs_once_each_tick", &["SSR-012"]),
     ("diagnostics_find_what_is_injected", &[]),
     ("healthy_units_do_not_trip", &["SSR-020", "SSR-033", "SSR-046"]),
+    ("downloads_tell_what_is_stored", &["SSR-052", "SSR-056", "SSR-058"]),
+    ("configuration_is_changed_in_its_mode_only", &["SSR-051", "SSR-054"]),
+    ("configuration_mode_is_entered_and_left_by_restarts", &["SSR-048", "SSR-050"]),
 ];
 
 /// The units of a run with their names, in the order of the scenario.
@@ -99,16 +103,24 @@ fn row(id: &str, relation: Relation, limit_ns: u64, low_ns: Option<u64>) -> Budg
     row
 }
 
+/// Every configuration that a unit may run; the strictest of them gives the limits.
+fn configurations(scenario: &Scenario) -> impl Iterator<Item = &std::sync::Arc<crate::safety::Compiled>> {
+    scenario.safety_units.iter().flat_map(|unit| {
+        let downloaded = unit.downloads.iter().map(|one| &one.configuration);
+        downloaded.chain([&unit.configuration]).filter_map(|one| one.compiled.as_ref())
+    })
+}
+
 /// A row whose limit is the shortest configured response time and a little.
 fn reaction_row(scenario: &Scenario, id: &str, more_ms: u64) -> Budget {
-    let compiled = scenario.safety_units.iter().filter_map(|unit| unit.configuration.compiled.as_ref());
+    let compiled = configurations(scenario);
     let response = compiled.map(|compiled| u64::from(compiled.network.response_ms)).min().unwrap_or(0);
     row(id, Relation::AtMost, (response + more_ms) * 1_000_000, None)
 }
 
 /// Time-out, and a tick each to notice it, to evaluate the logic and to switch.
 fn radio_row(scenario: &Scenario) -> Budget {
-    let compiled = scenario.safety_units.iter().filter_map(|unit| unit.configuration.compiled.as_ref());
+    let compiled = configurations(scenario);
     let timeout = compiled.map(|compiled| u64::from(compiled.network.radio_timeout_ms)).min().unwrap_or(0);
     row("safety-radio-timeout", Relation::AtMost, (timeout + 3) * 1_000_000, None)
 }
@@ -357,6 +369,28 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                     broken.push(format!("{name}, CPU{}: {what}", cpu + 1));
                 }
             }),
+            "downloads_tell_what_is_stored" => {
+                wanted |= !unit.tool.downloads.is_empty();
+                for (number, one) in unit.tool.downloads.iter().enumerate() {
+                    n += u64::from(one.told.is_some());
+                    if !one.is_true() {
+                        broken.push(format!("{name}, download {number}: {}", told(one)));
+                    }
+                }
+            }
+            // Every request that could change something is an occasion, whatever mode it meets.
+            "configuration_is_changed_in_its_mode_only" => {
+                n += unit.tool.changes_asked;
+                cpus.for_each(|(cpu, one)| {
+                    n += one.flash_changes;
+                    let at = one.flash_changed_wrongly;
+                    broken.extend(at.map(|at| format!("{name}, CPU{} at {at} ms", cpu + 1)));
+                });
+            }
+            "configuration_mode_is_entered_and_left_by_restarts" => cpus.for_each(|(cpu, one)| {
+                n += one.configuring;
+                broken.extend(one.configuring_wrongly.map(|at| format!("{name}, CPU{} at {at} ms", cpu + 1)));
+            }),
             "healthy_units_do_not_trip" => {
                 let expected = is_to_trip(scenario, name);
                 if !expected {
@@ -374,6 +408,34 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
     super::report::judged_row(id, requirements, n, wanted, &broken)
 }
 
+/// What became of a download, and what both CPUs held when the tool told it.
+fn told(one: &Download) -> String {
+    match &one.told {
+        None => one.step.map_or("not begun".to_owned(), |step| format!("not over, {}", step.word())),
+        Some((_, told, _)) => {
+            let held = match (one.stored, one.changed) {
+                (true, _) => "both CPUs hold it",
+                (false, true) => "something else is stored than before",
+                (false, false) => "nothing was changed",
+            };
+            let took = one.took().map_or(String::new(), |took| format!(" after {took} ms"));
+            format!("the tool tells {}{took}, {held}", super::events::kebab(&format!("{told:?}")))
+        }
+    }
+}
+
+fn download<'a>(scenario: &'a Scenario, run: &'a Run, wanted: &SafetyDownload) -> Option<&'a Download> {
+    unit(scenario, run, &wanted.unit)?.tool.downloads.get(usize::from(wanted.number))
+}
+
+/// Why an expectation about a unit does not hold, where more can be said than that.
+pub(super) fn why(scenario: &Scenario, run: &Run, expectation: &Expectation) -> String {
+    match expectation {
+        Expectation::SafetyDownload(wanted) => download(scenario, run, wanted).map_or(String::new(), told),
+        _ => String::new(),
+    }
+}
+
 /// When the first injection of the run acted.
 fn first_acted(run: &Run) -> Option<SimTime> {
     run.twin.world.resource::<Faults>().list.iter().filter_map(|injection| injection.first).min()
@@ -389,6 +451,10 @@ pub(super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -
             let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
             Some(all.into_iter().all(|relay| unit.conducts(relay) == wanted.closed.contains(&relay)))
         }
+        Expectation::SafetyDownload(wanted) => Some(download(scenario, run, wanted).is_some_and(|one| {
+            let in_time = wanted.within.is_none_or(|within| one.took().is_some_and(|took| took <= within));
+            in_time && one.told.is_some_and(|(_, told, _)| format!("{told:?}") == wanted.is.name())
+        })),
         _ => None,
     }
 }
@@ -491,6 +557,12 @@ pub(super) fn text(expectation: &Expectation) -> Option<String> {
         Expectation::SafetyRelays(wanted) => {
             let relays: Vec<String> = wanted.closed.iter().map(u8::to_string).collect();
             Some(format!("safety unit {}: {} at the end", wanted.unit, relay_words(&relays)))
+        }
+        Expectation::SafetyDownload(wanted) => {
+            let within = wanted.within.map_or(String::new(), |within| format!(" within {within} ms"));
+            let (unit, number) = (&wanted.unit, wanted.number);
+            let told = super::events::kebab(wanted.is.name());
+            Some(format!("safety unit {unit}: the configuration tool tells {told} of download {number}{within}"))
         }
         Expectation::SafetyStaysNormal(name) => Some(format!("safety unit {name} becomes normal and stays so")),
         _ => None,

@@ -12,7 +12,7 @@ use super::model::{
     RawScenario, Relation, Selection, Trigger,
 };
 use super::safety_faults::{AdcHit, AdcInput, SafetyFault, WireDefect, WireHit};
-use super::units::SafetyUnit;
+use super::units::{SafetyDownload, SafetyUnit};
 use super::words::NodeName;
 use crate::bus::bit_time;
 use crate::checks;
@@ -345,6 +345,13 @@ impl Check<'_> {
                     vec!["end", "time_limit"];
             }
         }
+        for (n, download) in unit.downloads.iter().enumerate() {
+            if end.is_some_and(|end| download.at >= end) {
+                let message = "this would be done after the end of the run";
+                self.problem(Code::Contradiction, format!("{path}.downloads[{n}].at"), message, "too late").roots =
+                    vec!["end", "time_limit"];
+            }
+        }
         self.feeds(path);
     }
 
@@ -496,6 +503,17 @@ impl Check<'_> {
         if self.scenario.safety_units.iter().all(|unit| unit.node != name) {
             let message = format!("there is no safety unit `{name}`");
             self.problem(Code::NoSuchThing, path, message, "no such unit").roots = vec!["safety_units"];
+        }
+    }
+
+    fn download_exists(&mut self, path: &str, wanted: &SafetyDownload) {
+        self.unit_exists(&format!("{path}.unit"), &wanted.unit);
+        let units = &self.scenario.safety_units;
+        let count = units.iter().find(|unit| unit.node == wanted.unit).map(|unit| unit.downloads.len());
+        if count.is_some_and(|count| usize::from(wanted.number) >= count) {
+            let message = format!("`{}` has no download {}", wanted.unit, wanted.number);
+            self.problem(Code::NoSuchThing, format!("{path}.number"), message, "no such download").roots =
+                vec!["safety_units"];
         }
     }
 
@@ -656,6 +674,7 @@ impl Check<'_> {
             Expectation::SafetyTrip(trip) => self.unit_exists(&format!("{path}.unit"), &trip.unit),
             Expectation::SafetyStaysNormal(name) => self.unit_exists(path, name),
             Expectation::SafetyRelays(relays) => self.unit_exists(&format!("{path}.unit"), &relays.unit),
+            Expectation::SafetyDownload(wanted) => self.download_exists(path, wanted),
             Expectation::Consent(_) | Expectation::Campaign(_) | Expectation::Verdict(_) => {}
         }
         let needs_campaign =

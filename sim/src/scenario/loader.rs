@@ -15,6 +15,7 @@ use super::model::{Fault, ImageSource, RawScenario};
 use super::overrides::{self, Blamed};
 use super::reader::{Entry, Node, Reader};
 use super::schema::{Field, Section, Value};
+use super::units::ConfigurationFile;
 
 /// Most files that extend each other in a row.
 pub const DEPTH_MOST: usize = 8;
@@ -606,25 +607,40 @@ fn read_configurations(
 ) {
     for (index, unit) in raw.safety_units.iter_mut().enumerate() {
         let path = format!("safety_units[{index}].configuration");
-        if unit.configuration.file.is_empty() && !reader.diagnostics.is_empty() {
-            continue; // A stand-in for a name that could not be read.
+        read_configuration(files, &mut unit.configuration, &path, paths, reader, inputs);
+        for (number, download) in unit.downloads.iter_mut().enumerate() {
+            let path = format!("safety_units[{index}].downloads[{number}].configuration");
+            read_configuration(files, &mut download.configuration, &path, paths, reader, inputs);
         }
-        let (place, path) = named_file(&path, &unit.configuration.file, paths, reader);
-        let why = match crate::safety::load(files, &path) {
-            Ok(compiled) => {
-                if !inputs.contains(&compiled.file) {
-                    inputs.push(compiled.file.clone());
-                }
-                unit.configuration.compiled = Some(Arc::new(compiled));
-                continue;
-            }
-            Err(LoadError::Unreadable(_, why)) => why,
-            Err(LoadError::Invalid(report)) => {
-                let first = report.diagnostics.first().map_or("it is wrong", |first| first.message.as_str());
-                format!("{first}; `cooltwin safety compile` tells all")
-            }
-        };
-        let message = format!("cannot use the configuration `{}`: {why}", path.display());
-        reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
     }
+}
+
+fn read_configuration(
+    files: &dyn FileSource,
+    configuration: &mut ConfigurationFile,
+    path: &str,
+    paths: &[PathBuf],
+    reader: &mut Reader,
+    inputs: &mut Vec<Input>,
+) {
+    if configuration.file.is_empty() && !reader.diagnostics.is_empty() {
+        return; // A stand-in for a name that could not be read.
+    }
+    let (place, path) = named_file(path, &configuration.file, paths, reader);
+    let why = match crate::safety::load(files, &path) {
+        Ok(compiled) => {
+            if !inputs.contains(&compiled.file) {
+                inputs.push(compiled.file.clone());
+            }
+            configuration.compiled = Some(Arc::new(compiled));
+            return;
+        }
+        Err(LoadError::Unreadable(_, why)) => why,
+        Err(LoadError::Invalid(report)) => {
+            let first = report.diagnostics.first().map_or("it is wrong", |first| first.message.as_str());
+            format!("{first}; `cooltwin safety compile` tells all")
+        }
+    };
+    let message = format!("cannot use the configuration `{}`: {why}", path.display());
+    reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
 }

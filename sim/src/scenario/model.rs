@@ -11,7 +11,7 @@ use super::quantity::{
 use super::safety_faults::{SafetyFault, SafetyRelays, SafetyTrip};
 use super::schema::{choice, section};
 use super::traffic_log::TrafficSource;
-use super::units::SafetyUnit;
+use super::units::{SafetyDownload, SafetyUnit};
 pub use super::words::Limit;
 use super::words::{CanId, Cause, HexBytes, NodeName, Version};
 use crate::kernel::Span;
@@ -923,6 +923,8 @@ choice! {
         SafetyStaysNormal(String),
         /// At the end these relays of a safety unit conduct, and no others.
         SafetyRelays { SafetyRelays },
+        /// What the configuration tool tells of a download at a safety unit.
+        SafetyDownload { SafetyDownload },
         /// Verdict of the run before expectations are judged.
         Verdict(Verdict),
     }

@@ -37,6 +37,8 @@ section! {
         inputs: Vec<InputDevice> = "[]",
         /// What people and processes do at the inputs.
         operations: Vec<Operation> = "[]",
+        /// What the configuration tool does at this unit, one after the other.
+        downloads: Vec<Download> = "[]" => "SSR-055 SSR-058",
     }
 }
 
@@ -99,6 +101,67 @@ section! {
         to: InputState,
         /// How long; for good where none is written.
         duration: Option<Span> = "None" where "1us".."24h",
+    }
+}
+
+section! {
+    /// A download by the configuration tool, over the unit's USB interface.
+    ///
+    /// The tool asks who is there, enters the configuration mode with the password, has the configuration erased, sends it row
+    /// by row, has it checked, reads it back, restarts the unit and looks whether it runs it.
+    Download {
+        /// When the tool begins.
+        at: Span where "0ms".."24h",
+        /// Configuration file, relative to the scenario file that names it.
+        configuration: ConfigurationFile,
+        /// The password that is typed in.
+        password: String => "SSR-052",
+        /// Serial number of the unit that is meant; that of this unit where none is written.
+        serial: Option<u32> = "None" => "SSR-056",
+        /// The tool asks who is there first and stops at another serial number. A tool without this care is no tool of ours.
+        asks_first: bool = "true" => "SSR-056",
+        /// The tool enters the configuration mode first. A tool without this care is no tool of ours.
+        enters: bool = "true" => "SSR-054",
+    }
+}
+
+section! {
+    /// A download and what the tool is expected to tell.
+    SafetyDownload {
+        /// Name of the unit.
+        unit: String,
+        /// Which of the unit's downloads, from 0.
+        number: u8 = "0",
+        /// What the tool tells; what it tells of success is held against both CPUs' flash in every run.
+        is: DownloadResult,
+        /// At the latest this long after the tool began.
+        within: Option<Span> = "None" where "0ms".."24h",
+    }
+}
+
+choice! {
+    /// What the configuration tool tells of a download.
+    DownloadResult {
+        /// Both CPUs hold the configuration, as checked and as read back, and the unit runs it.
+        Stored,
+        /// Nobody answers.
+        NoAnswer,
+        /// Another unit than the one that is meant answers; nothing was sent to it (SSR-056).
+        WrongUnit,
+        /// The unit did not enter the configuration mode: the password is wrong, or the unit is another (SSR-052).
+        NotEntered,
+        /// The unit refuses: it is not in configuration mode (SSR-054).
+        Refused,
+        /// The unit fell silent, or left the configuration mode, in the middle.
+        Interrupted,
+        /// Both CPUs hold it and find it wrong; the unit will not run it.
+        Invalid,
+        /// A step failed: the flash, the other CPU, or the order of the messages.
+        Failed,
+        /// What was read back, or its hash, is not what was sent.
+        Differs,
+        /// It is stored, but the unit does not come to normal mode with it.
+        NotRunning,
     }
 }
 

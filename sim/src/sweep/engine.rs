@@ -20,14 +20,14 @@ use bevy_ecs::prelude::World;
 use rand::RngExt as _;
 
 use super::fork::Trunk;
-use super::judge::{Class, Outcome, judge};
+use super::judge::{Class, Outcome};
 use crate::checks::Checks;
 use crate::event::{Event, Twin};
 use crate::hosts::flash::Flash;
 use crate::kernel::{Halt, SimTime, Snapshot, Span, stream};
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
-use crate::run::finish;
+use crate::run::{Run, finish};
 use crate::scenario::{Fault, Loaded};
 
 /// Continuations are looked at this often, at multiples of it, so that equal ones are looked at at equal times.
@@ -86,8 +86,6 @@ impl Ripe {
 pub trait Space: Sync {
     /// The run that they strike at.
     fn trunk(&self) -> &Trunk;
-    /// The pump whose update they strike at.
-    fn pump(&self) -> u8;
     /// Names of its parts.
     fn strata(&self) -> Vec<String>;
     /// How many strikes there are.
@@ -100,6 +98,8 @@ pub trait Space: Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// Judges the run of a strike's scenario.
+    fn judge(&self, forked: &Loaded, run: &mut Run) -> Outcome;
     /// The strike of this number; those of higher numbers fork no earlier.
     fn strike(&self, number: usize) -> Strike;
 }
@@ -396,7 +396,7 @@ impl<'a> Worker<'a> {
             Err(why) => Outcome::unrun(why),
             Ok((forked, twin)) => {
                 let mut run = finish(twin, &forked.scenario, |_| {});
-                let outcome = judge(&forked, &mut run, self.space.pump());
+                let outcome = self.space.judge(&forked, &mut run);
                 // A twin that stopped in the middle of something is of no further use.
                 if run.ending == crate::run::Ending::Regular {
                     self.twin = Some(run.twin);

@@ -4,10 +4,15 @@
 //! loaded and given a real fault in the slot's place, is the twin of the scenario that states this fault, at that
 //! instant: both runs end with the same fingerprint. So every fork is described by a scenario file in ordinary words.
 
+use embedded_can::{Id, StandardId};
+
 use crate::event::Twin;
 use crate::faults::{self, PutError};
+use crate::measure::Measures;
+use crate::scenario::words::CanId;
 use crate::scenario::{
-    Fault, FaultKind, FlashAction, FlashOperation, Loaded, Moment, Place, Problem, Scenario, Trigger,
+    Fault, FaultKind, FlashAction, FlashOperation, FrameCount, GivenNames, Loaded, Moment, Place, Problem, Scenario,
+    Trigger,
 };
 use crate::twin;
 
@@ -17,8 +22,10 @@ const NEVER: u32 = 4_000_000_000;
 /// What a slot's condition counts, so that a fault put in its place can go on counting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// Nothing: only faults at a time fit in.
+    /// Nothing: only faults at a time fit in. The scenario has a campaign.
     Time,
+    /// Nothing, also in a scenario without a campaign.
+    TimeAlone,
     /// This condition, whatever number it names.
     Counting(Trigger),
 }
@@ -39,6 +46,9 @@ impl Slot {
     fn trigger(&self) -> Trigger {
         match self.clone() {
             Self::Time => Self::flash_operations(1).trigger(),
+            Self::TimeAlone => {
+                Trigger::Frame(FrameCount { id: CanId::from(Id::Standard(StandardId::MAX)), nth: NEVER })
+            }
             Self::Counting(Trigger::FlashOperation(counted)) => {
                 Trigger::FlashOperation(FlashOperation { nth: NEVER, ..counted })
             }
@@ -139,7 +149,9 @@ impl Trunk {
         if forked.faults.len() != slots {
             return Err(PutError::NoPlace(forked.faults.len()));
         }
-        (own..slots).try_for_each(|number| faults::put(twin, forked, number))
+        (own..slots).try_for_each(|number| faults::put(twin, forked, number))?;
+        twin.world.resource_mut::<Measures>().journal.rename(GivenNames::of(forked));
+        Ok(())
     }
 }
 

@@ -7,9 +7,11 @@ use rand::RngExt as _;
 
 use super::engine::{Ripe, Space, Strike};
 use super::fork::{Slot, Trunk};
+use super::judge::{Outcome, judge};
 use super::survey::{SeenFrame, Survey};
 use crate::kernel::{SimTime, Span, stream};
 use crate::node::NodeId;
+use crate::run::Run;
 use crate::scenario::quantity::parse;
 use crate::scenario::words::CanId;
 use crate::scenario::{Direction, Fault, FaultKind, FrameHit, FrameLoss, Loaded, Place, Problem, SeenBy, Trigger};
@@ -99,8 +101,8 @@ impl Space for Frames {
         &self.trunk
     }
 
-    fn pump(&self) -> u8 {
-        self.pump
+    fn judge(&self, forked: &Loaded, run: &mut Run) -> Outcome {
+        judge(forked, run, self.pump)
     }
 
     fn strata(&self) -> Vec<String> {

@@ -3,7 +3,7 @@
 //! Nothing here rests on the word of a firmware but the number of tries, which the checks hold against the flash.
 
 use bevy_ecs::prelude::World;
-use reports::{RowVerdict, Verdict};
+use reports::{Fixed, RowVerdict, Verdict};
 
 use crate::checks::{Checks, Truth};
 use crate::faults::Faults;
@@ -18,6 +18,8 @@ use crate::scenario::Loaded;
 /// What became of a strike, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Class {
+    /// Every row of the scenario's own result holds.
+    Held,
     /// The pump is updated, by the try that was struck.
     SameTry,
     /// The pump is updated, by the next try.
@@ -29,6 +31,8 @@ pub enum Class {
     Unmeasured,
     /// The pump is updated, but a check, budget or expectation broke.
     Broken,
+    /// A row of the scenario's own result failed.
+    Failed,
     /// The run says nothing: its fault never acted, or it came to no end.
     Invalid,
     /// The pump is not updated: it sits in its bootloader, and every try has failed.
@@ -42,11 +46,13 @@ impl Class {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Held => "held",
             Self::SameTry => "updated, same try",
             Self::NextTry => "updated, next try",
             Self::LaterTry => "updated, later try",
             Self::Unmeasured => "updated, not timed",
             Self::Broken => "updated, but broken",
+            Self::Failed => "failed",
             Self::Invalid => "invalid",
             Self::NotUpdated => "not updated",
             Self::Dangerous => "dangerous",
@@ -56,7 +62,7 @@ impl Class {
     /// Whether every claim of a sweep holds.
     #[must_use]
     pub const fn is_good(self) -> bool {
-        matches!(self, Self::SameTry | Self::NextTry | Self::LaterTry | Self::Unmeasured)
+        matches!(self, Self::Held | Self::SameTry | Self::NextTry | Self::LaterTry | Self::Unmeasured)
     }
 }
 
@@ -73,13 +79,33 @@ pub struct Outcome {
     pub digest: Option<u128>,
     /// What is wrong, in words.
     pub complaints: Vec<String>,
+    /// The worst value of each budget, where the sweep reports them.
+    pub measured: Vec<Measured>,
+}
+
+/// The worst value of a budget in one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// The budget.
+    pub budget: String,
+    /// Its unit.
+    pub unit: String,
+    /// The value.
+    pub value: Fixed,
 }
 
 impl Outcome {
     /// Of a strike that could not be run.
     #[must_use]
     pub fn unrun(why: String) -> Self {
-        Self { class: Class::Invalid, tries: 0, end: SimTime::ZERO, digest: None, complaints: vec![why] }
+        Self {
+            class: Class::Invalid,
+            tries: 0,
+            end: SimTime::ZERO,
+            digest: None,
+            complaints: vec![why],
+            measured: Vec::new(),
+        }
     }
 }
 
@@ -117,7 +143,7 @@ pub fn judge(forked: &Loaded, run: &mut Run, pump: u8) -> Outcome {
             _ => Class::LaterTry,
         },
     };
-    Outcome { class, tries, end: run.end, digest, complaints }
+    Outcome { class, tries, end: run.end, digest, complaints, measured: Vec::new() }
 }
 
 fn of<T: bevy_ecs::prelude::Component>(world: &World, pump: u8) -> Option<&T> {

@@ -9,6 +9,7 @@ pub mod engine;
 mod fork;
 pub mod frames;
 pub mod judge;
+pub mod moved;
 pub mod phase;
 pub mod power_cut;
 pub mod report;

@@ -1,19 +1,17 @@
 //! The sweep of a supply dip over tick phases: the same dip at each microsecond of a millisecond, in every phase.
 //!
 //! Boards sample their supply each millisecond and their timers tick in tens of microseconds; where in a tick a dip
-//! begins and ends decides who notices it first. Each phase of the try is struck half way to the next one.
+//! begins and ends decides who notices it first. Each phase of the try is struck half way to the next one. A scenario
+//! that has faults of its own is swept by moving those: see [`super::moved`].
 
 use super::engine::{Space, Strike};
 use super::fork::{Slot, Trunk};
+use super::judge::{Outcome, judge};
 use super::survey::Survey;
 use crate::kernel::{SimTime, Span};
+use crate::run::Run;
 use crate::scenario::quantity::Voltage;
 use crate::scenario::{Fault, FaultKind, Level, Loaded, Place, Problem, Trigger};
-
-/// Boards sample their supply so often.
-const TICK: Span = Span::from_millis(1);
-/// Two dips of one phase are so far apart.
-const STEP: Span = Span::from_micros(1);
 
 /// A dip of the whole supply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,27 +27,33 @@ pub struct Phases {
     trunk: Trunk,
     pump: u8,
     dip: Dip,
+    /// Two dips of one phase of the try are so far apart.
+    step: Span,
+    per_place: usize,
     /// Where each phase of the try is struck, and its name.
     places: Vec<(SimTime, String)>,
 }
 
 impl Phases {
-    /// Sees the phases of the update of `pump`.
+    /// Sees the phases of the update of `pump`; each is struck at 0, `step`, two `step` and so on, less than `over`.
     ///
     /// # Errors
     /// If the scenario cannot have such faults; then why.
-    pub fn new(base: &Loaded, pump: u8, survey: &Survey, dip: Dip) -> Result<Self, Vec<Problem>> {
+    pub fn new(
+        base: &Loaded,
+        pump: u8,
+        survey: &Survey,
+        dip: Dip,
+        [over, step]: [Span; 2],
+    ) -> Result<Self, Vec<Problem>> {
         let trunk = Trunk::new(base, &[Slot::Time])?;
         let phases: Vec<_> = survey.steps.iter().filter(|step| step.name.starts_with("phase ")).collect();
         let ends = phases.iter().skip(1).map(|next| next.at).chain(survey.over);
         let half = |from: SimTime, to: SimTime| from + Span::from_nanos(to.since(from).as_nanos() / 2);
         let places = phases.iter().zip(ends).map(|(phase, end)| (half(phase.at, end), phase.name.clone()));
-        Ok(Self { trunk, pump, dip, places: places.collect() })
-    }
-
-    /// Phases of one tick.
-    fn per_place() -> usize {
-        (TICK.as_nanos() / STEP.as_nanos()) as usize
+        let steps = over.as_nanos().div_ceil(step.as_nanos().max(1));
+        let per_place = usize::try_from(steps).unwrap_or(usize::MAX);
+        Ok(Self { trunk, pump, dip, step, per_place, places: places.collect() })
     }
 }
 
@@ -58,8 +62,8 @@ impl Space for Phases {
         &self.trunk
     }
 
-    fn pump(&self) -> u8 {
-        self.pump
+    fn judge(&self, forked: &Loaded, run: &mut Run) -> Outcome {
+        judge(forked, run, self.pump)
     }
 
     fn strata(&self) -> Vec<String> {
@@ -67,13 +71,14 @@ impl Space for Phases {
     }
 
     fn len(&self) -> usize {
-        self.places.len() * Self::per_place()
+        self.places.len() * self.per_place
     }
 
     fn strike(&self, number: usize) -> Strike {
-        let (stratum, step) = (number / Self::per_place(), number % Self::per_place());
+        let (stratum, step) = (number / self.per_place, number % self.per_place);
         let (place, ref name) = self.places[stratum];
-        let at = place + STEP.times(step as u64);
+        let by = self.step.times(step as u64);
+        let at = place + by;
         let fault = Fault {
             id: "dip".to_owned(),
             kind: FaultKind::Sag(Level { to: self.dip.to }),
@@ -82,6 +87,6 @@ impl Space for Phases {
             duration: Some(self.dip.lasts),
             repeat: None,
         };
-        Strike { stratum, name: format!("dip in {name}, {step} us on"), at, faults: vec![fault], ripe: None }
+        Strike { stratum, name: format!("dip in {name}, {by} ms on"), at, faults: vec![fault], ripe: None }
     }
 }

@@ -8,10 +8,12 @@ use rand::RngExt as _;
 
 use super::engine::{Ripe, Space, Strike};
 use super::fork::{Slot, Trunk};
+use super::judge::{Outcome, judge};
 use super::survey::{Survey, erases};
 use crate::event::Twin;
 use crate::hosts::flash::Operation;
 use crate::kernel::{SimTime, Span, stream};
+use crate::run::Run;
 use crate::scenario::{Fault, FaultKind, FlashAction, FlashOperation, Loaded, Moment, Place, Problem, Trigger};
 
 /// How long power stays away at least, and at which multiple of what it comes back.
@@ -193,8 +195,8 @@ impl Space for TwoCuts {
         &self.trunk
     }
 
-    fn pump(&self) -> u8 {
-        self.first.pump
+    fn judge(&self, forked: &Loaded, run: &mut Run) -> Outcome {
+        judge(forked, run, self.first.pump)
     }
 
     fn strata(&self) -> Vec<String> {
@@ -242,8 +244,8 @@ impl Space for PowerCuts {
         &self.trunk
     }
 
-    fn pump(&self) -> u8 {
-        self.pump
+    fn judge(&self, forked: &Loaded, run: &mut Run) -> Outcome {
+        judge(forked, run, self.pump)
     }
 
     fn strata(&self) -> Vec<String> {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use reports::Fixed;
 use serde::Serialize;
 
 use super::engine::{Space, Swept};
-use super::judge::Class;
+use super::judge::{Class, Measured};
 use crate::run::Identity;
 use crate::scenario::Loaded;
 
@@ -28,8 +29,8 @@ pub struct Report {
     pub sha256: String,
     /// Fingerprint of the undisturbed run.
     pub trunk: String,
-    /// The pump whose update was struck.
-    pub pump: u8,
+    /// The pump whose update was struck; none where a scenario's own faults were moved.
+    pub pump: Option<u8>,
     /// Seed of sample and controls.
     pub seed: u64,
     /// What the strikes are, in one line.
@@ -68,12 +69,17 @@ pub struct Part {
     pub merged: usize,
     /// The greatest weight of a class.
     pub weight_max: usize,
+    /// How many classes have which weight, as pairs of weight and classes.
+    pub weights: Vec<(usize, usize)>,
     /// Merged strikes run to their end as a control.
     pub controls: usize,
     /// Controls that came out otherwise.
     pub mismatches: usize,
     /// By stratum.
     pub strata: Vec<Stratum>,
+    /// The least and the greatest value of each budget over all strikes, where the sweep measures them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extremes: Vec<Extremes>,
     /// Bad classes, by their leaders.
     pub bad: Vec<Bad>,
     /// All bad classes, those not spelled out included.
@@ -93,6 +99,23 @@ pub struct Stratum {
     pub bad: usize,
     /// How many ended in which class; classes without any are left out.
     pub classes: Vec<(&'static str, usize)>,
+}
+
+/// What one budget came to over all strikes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Extremes {
+    /// The budget.
+    pub budget: String,
+    /// Its unit.
+    pub unit: String,
+    /// The least of the strikes' worst values.
+    pub least: Fixed,
+    /// Its strike.
+    pub least_strike: usize,
+    /// The greatest of them.
+    pub greatest: Fixed,
+    /// Its strike.
+    pub greatest_strike: usize,
 }
 
 /// A class of strikes that broke a claim.
@@ -119,8 +142,8 @@ pub struct Head {
     pub sweep: &'static str,
     /// What the strikes are, in one line.
     pub options: String,
-    /// The pump whose update was struck.
-    pub pump: u8,
+    /// The pump whose update was struck; none where a scenario's own faults were moved.
+    pub pump: Option<u8>,
     /// Seed of sample and controls.
     pub seed: u64,
     /// Fingerprint of the undisturbed run.
@@ -175,7 +198,8 @@ impl Report {
     pub fn text(&self) -> String {
         let mut out = String::new();
         let Self { sweep, scenario, sha256, pump, seed, options, build, .. } = self;
-        let _ = writeln!(out, "{sweep} of {scenario}   P{pump:02}   seed {seed}   scenario {}", &sha256[..12]);
+        let pump = pump.map_or_else(String::new, |pump| format!("   P{pump:02}"));
+        let _ = writeln!(out, "{sweep} of {scenario}{pump}   seed {seed}   scenario {}", &sha256[..12]);
         let _ = writeln!(out, "{options}");
         let commit = build.commit.get(..12).unwrap_or(&build.commit);
         let _ = writeln!(out, "cooltwin {} ({commit}, {})", build.version, build.rustc);
@@ -190,12 +214,14 @@ impl Report {
     fn claim(&self) -> String {
         let struck: usize = self.parts.iter().map(|part| part.struck).sum();
         let bad: usize = self.parts.iter().flat_map(|part| &part.strata).map(|stratum| stratum.bad).sum();
-        let pump = self.pump;
-        match self.verdict {
-            "pass" => format!(
+        match (self.verdict, self.pump) {
+            ("pass", Some(pump)) => format!(
                 "after each of {struck} strikes P{pump:02} is updated within three tries and nobody else is harmed"
             ),
-            "unsound" => "a control came out otherwise than its class: merging is not sound here".to_owned(),
+            ("pass", None) => {
+                format!("each of {struck} runs keeps every budget, check and expectation of the scenario")
+            }
+            ("unsound", _) => "a control came out otherwise than its class: merging is not sound here".to_owned(),
             _ => format!("{bad} of {struck} strikes broke a claim or say nothing"),
         }
     }
@@ -222,13 +248,46 @@ fn part(name: &str, space: &dyn Space, swept: &Swept) -> Part {
         run: swept.outcomes.len(),
         merged: swept.merged(),
         weight_max: weights.values().copied().max().unwrap_or(0),
+        weights: classes_by_weight(&weights),
         controls: swept.controls,
         mismatches: swept.mismatches.len(),
         strata: strata(space, swept),
+        extremes: extremes(swept),
         bad_classes: bad.len(),
         bad: bad.iter().take(SPELLED_OUT_MOST).map(spell).collect(),
         mismatched: swept.mismatches.iter().take(SPELLED_OUT_MOST).map(words).collect(),
     }
+}
+
+fn classes_by_weight(weights: &BTreeMap<usize, usize>) -> Vec<(usize, usize)> {
+    let mut classes = BTreeMap::new();
+    for weight in weights.values() {
+        *classes.entry(*weight).or_insert(0) += 1;
+    }
+    classes.into_iter().collect()
+}
+
+fn extremes(swept: &Swept) -> Vec<Extremes> {
+    let mut found: BTreeMap<String, Extremes> = BTreeMap::new();
+    let all =
+        swept.outcomes.iter().flat_map(|(strike, outcome)| outcome.measured.iter().map(move |one| (*strike, one)));
+    for (strike, Measured { budget, unit, value }) in all {
+        let row = found.entry(budget.clone()).or_insert_with(|| Extremes {
+            budget: budget.clone(),
+            unit: unit.clone(),
+            least: *value,
+            least_strike: strike,
+            greatest: *value,
+            greatest_strike: strike,
+        });
+        if *value < row.least {
+            (row.least, row.least_strike) = (*value, strike);
+        }
+        if *value > row.greatest {
+            (row.greatest, row.greatest_strike) = (*value, strike);
+        }
+    }
+    found.into_values().collect()
 }
 
 fn strata(space: &dyn Space, swept: &Swept) -> Vec<Stratum> {
@@ -284,6 +343,12 @@ fn write_part(out: &mut String, part: &Part) {
         let classes: Vec<String> = classes.collect();
         let _ =
             writeln!(out, "  {:width$}  {:>9}  {}", stratum.name, grouped(stratum.struck as u128), classes.join("   "));
+    }
+    for Extremes { budget, unit, least, least_strike, greatest, greatest_strike } in &part.extremes {
+        let _ = writeln!(
+            out,
+            "  {budget:<24} {least} {unit} (strike {least_strike}) to {greatest} {unit} (strike {greatest_strike})"
+        );
     }
     for bad in part.bad.iter().take(SHOWN_MOST) {
         let Bad { strike, name, class, weight, complaints, file } = bad;

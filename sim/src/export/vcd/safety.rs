@@ -68,11 +68,9 @@ pub(super) fn changes(unit: &UnitSignals, kind: &str, data: &Value) -> Vec<(IdCo
         ("safety-outputs", _) => vec![(unit.live, mask("live", 14))],
         ("safety-coils", _) => vec![(unit.coils, mask("fed", 8))],
         ("safety-contacts", _) => vec![(unit.contacts, mask("closed", 8))],
-        ("safety-logic", Some(cpu)) => vec![
-            (cpu.inputs, mask("inputs", 16)),
-            (cpu.outputs, mask("outputs", 16)),
-            (cpu.relays, mask("relays", 4)),
-        ],
+        ("safety-logic", Some(cpu)) => {
+            vec![(cpu.inputs, mask("inputs", 16)), (cpu.outputs, mask("outputs", 16)), (cpu.relays, mask("relays", 4))]
+        }
         ("safety-detected", Some(cpu)) => {
             vec![(cpu.last_fault, Change::Text(data["fault"].as_str().unwrap_or_default().to_owned()))]
         }

@@ -20,13 +20,24 @@ pub struct Clock {
     /// True time of the present tick's start, and the part of a nanosecond beyond it in units of 1 / (10^6 + ppm).
     started: SimTime,
     remainder: u64,
+    /// When the next tick starts, and the length of one, rounded down: asked for many times a tick.
+    next: SimTime,
+    length: Span,
 }
 
 impl Clock {
     /// A clock whose tick 0 is at `now`.
     #[must_use]
-    pub const fn new(ppm: i32, now: SimTime) -> Self {
-        Self { ppm, tick: 0, started: now, remainder: 0 }
+    pub fn new(ppm: i32, now: SimTime) -> Self {
+        let mut clock = Self { ppm, tick: 0, started: now, remainder: 0, next: now, length: Span::ZERO };
+        clock.look_ahead();
+        clock
+    }
+
+    fn look_ahead(&mut self) {
+        let rate = self.rate();
+        self.length = Span::from_nanos(TICK_NS * 1_000_000 / rate);
+        self.next = self.started + Span::from_nanos((TICK_NS * 1_000_000 + self.remainder) / rate);
     }
 
     fn rate(&self) -> u64 {
@@ -34,9 +45,10 @@ impl Clock {
     }
 
     /// From the next tick on the clock runs `ppm` faster than true time.
-    pub const fn set_drift(&mut self, ppm: i32) {
+    pub fn set_drift(&mut self, ppm: i32) {
         self.ppm = ppm;
         self.remainder = 0;
+        self.look_ahead();
     }
 
     /// How much faster than true time it runs.
@@ -47,29 +59,36 @@ impl Clock {
 
     /// Length of the present tick in true time, rounded down.
     #[must_use]
-    pub fn tick_length(&self) -> Span {
-        Span::from_nanos(TICK_NS * 1_000_000 / self.rate())
+    pub const fn tick_length(&self) -> Span {
+        self.length
     }
 
     /// True time of `own` nanoseconds of this clock.
     #[must_use]
     pub fn true_span(&self, own: u64) -> Span {
+        if self.ppm == 0 {
+            return Span::from_nanos(own);
+        }
+        if let Some(scaled) = own.checked_mul(1_000_000) {
+            return Span::from_nanos(scaled / self.rate());
+        }
         let ns = u128::from(own) * 1_000_000 / u128::from(self.rate());
         Span::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
     }
 
     /// When the next tick starts.
     #[must_use]
-    pub fn next(&self) -> SimTime {
-        self.started + Span::from_nanos((TICK_NS * 1_000_000 + self.remainder) / self.rate())
+    pub const fn next(&self) -> SimTime {
+        self.next
     }
 
     /// A tick starts: the present one ends.
     pub fn advance(&mut self) {
         let total = TICK_NS * 1_000_000 + self.remainder;
-        self.started = self.next();
+        self.started = self.next;
         self.remainder = total % self.rate();
         self.tick = self.tick.wrapping_add(1);
+        self.look_ahead();
     }
 
     /// Ticks since reset.
@@ -93,10 +112,13 @@ impl Clock {
     /// What the clock shows at `time`, which is not before the tick that came last but one.
     #[must_use]
     pub fn shows(&self, time: SimTime) -> Instant {
-        let own = |true_ns: u64| i128::from(true_ns) * i128::from(self.rate()) / 1_000_000;
-        let base = i128::from(self.tick) * i128::from(TICK_NS);
-        let since = own(time.since(self.started).as_nanos()) - own(self.started.since(time).as_nanos());
-        Instant::from_micros(u64::try_from((base + since) / 1_000).unwrap_or(0))
+        let own = |true_ns: u64| match true_ns.checked_mul(self.rate()) {
+            Some(scaled) => scaled / 1_000_000,
+            None => u64::try_from(u128::from(true_ns) * u128::from(self.rate()) / 1_000_000).unwrap_or(u64::MAX),
+        };
+        let base = u64::from(self.tick) * TICK_NS;
+        let (since, before) = (own(time.since(self.started).as_nanos()), own(self.started.since(time).as_nanos()));
+        Instant::from_micros((base + since).saturating_sub(before) / 1_000)
     }
 }
 

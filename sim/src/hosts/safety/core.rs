@@ -134,6 +134,8 @@ pub struct Core {
     pub forwards: VecDeque<Arriving<Forward>>,
     /// Radio packets.
     pub radio: VecDeque<Arriving<safety_common::io::Bytes>>,
+    /// Messages of the configuration tool.
+    pub usb: VecDeque<Arriving<safety_common::io::Bytes>>,
     /// CAN frames received, and identifiers sent.
     pub can: Vec<CanReceived>,
     /// Identifiers of frames that have left.
@@ -166,6 +168,8 @@ pub struct Core {
     pub muffle: Option<Muffle>,
     operation: Option<(SimTime, FlashCommand)>,
     last_logic_ns: u64,
+    /// Room for the packets of a step.
+    packets_read: Vec<C2cReceived>,
 }
 
 /// Wraps the outputs of a CPU so that one of its diagnostics is without effect: a scenario that passes all the same
@@ -245,6 +249,7 @@ impl Core {
             packets: VecDeque::new(),
             forwards: VecDeque::new(),
             radio: VecDeque::new(),
+            usb: VecDeque::new(),
             can: Vec::new(),
             can_sent: Vec::new(),
             effects: Effects::default(),
@@ -262,6 +267,7 @@ impl Core {
             muffle: None,
             operation: None,
             last_logic_ns: 0,
+            packets_read: Vec::new(),
         }
     }
 
@@ -280,6 +286,7 @@ impl Core {
         self.packets.clear();
         self.forwards.clear();
         self.radio.clear();
+        self.usb.clear();
         self.can.clear();
         self.can_sent.clear();
         self.effects = Effects::default();
@@ -306,11 +313,12 @@ impl Core {
         self.overload.unwrap_or(self.options.logic_ns)
     }
 
-    /// One step of the firmware; `None` without one.
-    pub fn step(&mut self, now: SimTime, around: &Around) -> Option<(TickOutputs, Touched)> {
+    /// One step of the firmware into `out`; `None` without one.
+    pub fn step(&mut self, now: SimTime, around: &Around, out: &mut TickOutputs) -> Option<Touched> {
         let packets = self.received(now);
         let forward = taken(&mut self.forwards, now);
         let radio = taken(&mut self.radio, now);
+        let usb = taken(&mut self.usb, now);
         let can = std::mem::take(&mut self.can);
         let can_sent = std::mem::take(&mut self.can_sent);
         let flash_result = self.flash_result(now);
@@ -329,19 +337,22 @@ impl Core {
             radio: &radio,
             can: &can,
             can_sent: &can_sent,
-            usb: &[],
+            usb: &usb,
             flash: flash_result,
         };
         self.last_logic_ns = self.logic_ns();
         let clock = Instant::from_micros(u64::from(self.clock.tick()) * 1_000);
         let mut ram = self.ram.port();
         let flash = self.flash.port();
-        let out = match self.firmware.as_mut()? {
+        *out = match self.firmware.as_mut()? {
             Firmware::One(cpu) => cpu.step(clock, &inputs, &mut ram, &flash),
             Firmware::Two(cpu) => cpu.step(clock, &inputs, &mut ram, &flash),
         };
         let touched = Touched { ram: (ram.lowest, ram.highest), flash: (flash.lowest.get(), flash.highest.get()) };
-        let out = self.muffled(out);
+        self.packets_read = packets;
+        if let Some(muffle) = &mut self.muffle {
+            *out = muffle.pass(std::mem::take(out));
+        }
         if let Some(command) = out.flash {
             let takes = if matches!(command, FlashCommand::EraseConfiguration) { ERASE_TIME } else { ROW_TIME };
             self.operation = Some((now + takes, command));
@@ -349,7 +360,7 @@ impl Core {
         if out.watchdog {
             self.served = now;
         }
-        Some((out, touched))
+        Some(touched)
     }
 
     /// The hardware timer: the logic's time is over.
@@ -372,7 +383,8 @@ impl Core {
 
     fn received(&mut self, now: SimTime) -> Vec<C2cReceived> {
         let clock = &self.clock;
-        let mut list = Vec::new();
+        let mut list = std::mem::take(&mut self.packets_read);
+        list.clear();
         while self.packets.front().is_some_and(|packet| packet.at <= now) {
             let Some(packet) = self.packets.pop_front() else { break };
             list.push(C2cReceived { at: clock.shows(packet.at), bytes: packet.what });

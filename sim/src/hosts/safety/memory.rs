@@ -97,7 +97,8 @@ pub struct RamView<'a> {
     words: &'a mut [u32],
     faults: &'a [(u16, CellFault)],
     acted: &'a mut u64,
-    /// The lowest word written in this step.
+    /// The lowest word of the first run of neighbours written in this step: what a test covers as a whole. A word far
+    /// away, such as the partner of a test of address lines, belongs to no run.
     pub lowest: u32,
     /// The highest.
     pub highest: u32,
@@ -168,8 +169,13 @@ impl RamPort for RamView<'_> {
 
     #[inline]
     fn write(&mut self, word: u32, value: u32) {
-        self.lowest = self.lowest.min(word);
-        self.highest = self.highest.max(word);
+        if self.lowest > self.highest {
+            (self.lowest, self.highest) = (word, word);
+        } else if word.saturating_add(1) == self.lowest {
+            self.lowest = word;
+        } else if word == self.highest.saturating_add(1) {
+            self.highest = word;
+        }
         if !self.faults.is_empty() {
             return self.faulty_write(word, value);
         }
@@ -212,6 +218,13 @@ impl Flash {
         put(flash_map::CONFIGURATION_AT as usize, contents.configuration);
         put(flash_map::PRODUCTION_AT as usize, &production_data(contents));
         Self { bytes: Arc::new(bytes) }
+    }
+
+    /// The area of the configuration.
+    #[must_use]
+    pub fn configuration(&self) -> &[u8] {
+        let from = flash_map::CONFIGURATION_AT as usize;
+        self.bytes.get(from..from + flash_map::CONFIGURATION_LEN_MOST as usize).unwrap_or_default()
     }
 
     /// What the firmware gets for a step.
@@ -320,6 +333,16 @@ mod tests {
         assert_eq!(after(CellFault::Coupling(CELL, true, victim), &with(&[(3, 0x0F)])).0[5], 0);
         let (words, _) = after(CellFault::Address(2, 6), &with(&[(2, 7)]));
         assert_eq!((words[2], words[6]), (7, 7));
+    }
+
+    #[test]
+    fn what_a_step_covers_is_a_run_of_neighbours_and_no_word_far_away() {
+        let mut ram = Ram::new(64);
+        let mut port = ram.port();
+        for word in [8, 9, 10, 11, 7, 8, 40, 10] {
+            port.write(word, 0);
+        }
+        assert_eq!((port.lowest, port.highest), (7, 11));
     }
 
     #[test]

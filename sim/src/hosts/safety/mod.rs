@@ -16,8 +16,11 @@ pub(crate) mod faults;
 pub mod memory;
 pub mod pins;
 mod record;
+pub mod tool;
 pub mod unit;
 pub mod watch;
+
+use std::sync::Arc;
 
 use bevy_ecs::prelude::{Entity, Mut, Resource, World};
 use protocol::Frame;
@@ -27,7 +30,9 @@ use safety_common::io::{Bytes, CanReceived, CanTransmit, ResetCause};
 use self::core::{Core, CoreOptions};
 use self::devices::Devices;
 use self::memory::{Contents, Flash, Ram};
+use self::tool::{Content, Plan, Tool};
 use self::unit::{Outside, Parts, Unit};
+use self::watch::Watch;
 use super::{Defect, FirmwareDefect};
 use crate::bus::{self, ControllerOptions, Filter, Recovery};
 use crate::event::{Context, Event, TwinBuilder};
@@ -99,6 +104,11 @@ pub enum SafetyEvent {
     },
     /// A CAN frame's slot has come.
     Can {
+        /// Which unit.
+        unit: u8,
+    },
+    /// The configuration tool goes on.
+    Tool {
         /// Which unit.
         unit: u8,
     },
@@ -188,7 +198,11 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
         input_groups: compiled.names[own].inputs.clone().into(),
         relay_move: setup.relay_move,
         radio_timeout: Span::from_millis(u64::from(compiled.network.radio_timeout_ms)),
+        tool: tool_of(setup, compiled, own),
     }));
+    if let Some(first) = setup.downloads.first() {
+        builder.agenda.at(SimTime::ZERO + first.at, Event::Safety(SafetyEvent::Tool { unit: index }));
+    }
     let before = u8::try_from(units.feeds.len()).unwrap_or(0);
     for (n, feed) in setup.feeds.iter().enumerate() {
         units.feeds.push((index, feed.relay, before + u8::try_from(n).unwrap_or(0)));
@@ -206,6 +220,26 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
         }
     }
     units.entities.push(entity);
+}
+
+/// The configuration tool with what the scenario has it do; a unit's serial number decides which section it runs.
+fn tool_of(setup: &SafetyUnit, compiled: &Compiled, own: usize) -> Tool {
+    let serial = setup.serial.unwrap_or(compiled.network.nodes[own].serial);
+    let content = |compiled: &Compiled| Content {
+        bytes: compiled.bytes.clone(),
+        hash: compiled.hash,
+        section: compiled.network.nodes.iter().find(|node| node.serial == serial).map(|node| node.section.clone()),
+        radio_timeout: Span::from_millis(u64::from(compiled.network.radio_timeout_ms)),
+    };
+    let plan = |one: &crate::scenario::Download| Plan {
+        at: SimTime::ZERO + one.at,
+        serial: one.serial.unwrap_or(serial),
+        password: one.password.clone(),
+        content: Arc::new(content(one.configuration.compiled.as_ref().expect("the loader compiles it"))),
+        asks_first: one.asks_first,
+        enters: one.enters,
+    };
+    Tool::new(content(compiled), setup.downloads.iter().map(plan).collect())
 }
 
 /// The filter lets identifiers below 0x100 pass; time stamps are taken at the end of a frame.
@@ -286,6 +320,11 @@ fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> R
                 one.main_off(context);
             }
         }
+        SafetyEvent::Tool { unit } => {
+            if let Some(mut one) = unit_of(world, unit) {
+                one.use_tool(context);
+            }
+        }
         SafetyEvent::Contacts { unit } => move_contacts(world, context, unit),
         SafetyEvent::Can { unit } => send_can(world, context, unit),
         SafetyEvent::Repeat { unit } => repeat_frame(world, context, unit),
@@ -300,8 +339,14 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     let Some(one) = world.get::<Unit>(entity).filter(|one| one.cores[cpu].life == life) else { return Ok(()) };
     let node = one.node;
     let follows = cpu == 0 && one.cores[0].clock.tick() % PLANT_TICKS == 0 && one.devices.follow_plant();
-    let supply_mv = watch_supply(world, entity, node, now);
+    let supply = world.resource::<Supply>();
+    let supply_mv = supply.node_mv(node, now);
+    let crossed = crossing(&one.watch, now, supply_mv, |at| supply.node_mv(node, at));
     let Some(mut one) = world.get_mut::<Unit>(entity) else { return Ok(()) };
+    one.watch.looked = now;
+    if let Some((at, beyond)) = crossed {
+        one.watch.crossed(at, beyond);
+    }
     let outside = Defect::guard(node, || one.tick(context, cpu, supply_mv))?;
     carry_out(world, context, unit, outside);
     if follows {
@@ -310,32 +355,23 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     Ok(())
 }
 
-/// The supply of a unit; notes when it left its limits, solved to the nanosecond within the present line of its profile.
-fn watch_supply(world: &mut World, entity: Entity, node: NodeId, now: SimTime) -> u32 {
-    let supply = world.resource::<Supply>();
-    let present = supply.node_mv(node, now);
-    let Some(watch) = world.get::<Unit>(entity).map(|unit| &unit.watch) else { return present };
-    let beyond = watch.is_beyond(present);
-    let mut crossed = None;
-    if beyond != watch.crossing.is_some() {
-        let (mut low, mut high) = (watch.looked.as_nanos(), now.as_nanos());
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            if watch.is_beyond(supply.node_mv(node, SimTime::from_nanos(middle))) == beyond {
-                high = middle;
-            } else {
-                low = middle;
-            }
-        }
-        crossed = Some(SimTime::from_nanos(high));
+/// When the supply of a unit left its limits or came back since it was looked at last, solved to the nanosecond within the
+/// present line of its profile; and whether it is beyond them now.
+fn crossing(watch: &Watch, now: SimTime, present_mv: u32, at: impl Fn(SimTime) -> u32) -> Option<(SimTime, bool)> {
+    let beyond = watch.is_beyond(present_mv);
+    if beyond == watch.crossing.is_some() {
+        return None;
     }
-    if let Some(mut unit) = world.get_mut::<Unit>(entity) {
-        unit.watch.looked = now;
-        if let Some(at) = crossed {
-            unit.watch.crossed(at, beyond);
+    let (mut low, mut high) = (watch.looked.as_nanos(), now.as_nanos());
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if watch.is_beyond(at(SimTime::from_nanos(middle))) == beyond {
+            high = middle;
+        } else {
+            low = middle;
         }
     }
-    present
+    Some((SimTime::from_nanos(high), beyond))
 }
 
 /// A step of the supply: who was within its limits before may be beyond them from this instant on.
@@ -547,6 +583,7 @@ pub const ASSUMPTIONS: &[(&str, &str, &str)] = &[
     ("main transistor lets go after its last toggle", "1 ms", "own number, at most 2 ms"),
     ("feed of the transistors decays", "4 ms", "own number"),
     ("watchdog of a safety CPU", "10 ms, time base of its own", "own number: the source gives none"),
+    ("configuration tool", "10 us a byte; waits 4 s for an answer, three tries", "own number"),
     ("radio packet on the air", "2 ms", "own number"),
     ("execution time of the safety CPUs", "a cost model, not measured", "host simulation"),
     ("times to off", "to transistor and coil; a contact follows by `relay_move`", "own model"),

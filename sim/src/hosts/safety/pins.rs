@@ -30,6 +30,10 @@ impl Window {
     #[must_use]
     pub fn before(&self, time: SimTime) -> u16 {
         let since = time.since(self.from).as_nanos();
+        // Nearly every instant lies before the first sample or after the last: no division for those.
+        if since > self.length + SAMPLE_NS {
+            return u16::MAX;
+        }
         let count = since.checked_sub(SAMPLE_NS + 1).map_or(0, |since| since * 16 / self.length + 1);
         (1u32 << count.min(16)).wrapping_sub(1) as u16
     }

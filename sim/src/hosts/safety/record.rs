@@ -3,6 +3,7 @@
 use safety_common::fault::Fault;
 use safety_common::io::{Mode, ResetCause};
 
+use super::tool::{Step, Told};
 use crate::kernel::Words;
 use crate::node::NodeId;
 use crate::record::Record;
@@ -96,6 +97,26 @@ pub enum SafetyRecord {
         /// Whether it shows ON.
         on: bool,
     },
+    /// The configuration tool goes on to another step of a download.
+    Download {
+        /// Which unit.
+        node: NodeId,
+        /// Which of its downloads.
+        number: u8,
+        /// The step.
+        step: Step,
+    },
+    /// The configuration tool tells how a download ended.
+    Told {
+        /// Which unit.
+        node: NodeId,
+        /// Which of its downloads.
+        number: u8,
+        /// What it tells.
+        told: Told,
+        /// More of it.
+        detail: u32,
+    },
     /// A device shows something else for an injection.
     Injected {
         /// Which unit.
@@ -120,6 +141,8 @@ impl SafetyRecord {
             | Self::Coils { node, .. }
             | Self::Contacts { node, .. }
             | Self::Input { node, .. }
+            | Self::Download { node, .. }
+            | Self::Told { node, .. }
             | Self::Injected { node, .. } => *node,
         }
     }
@@ -140,6 +163,8 @@ impl SafetyRecord {
             Self::Contacts { closed, .. } => (8, [closed.into(), 0, 0, 0]),
             Self::Input { group, on, .. } => (9, [group.into(), on.into(), 0, 0]),
             Self::Injected { injection, .. } => (10, [injection.into(), 0, 0, 0]),
+            Self::Download { number, step, .. } => (11, [number.into(), step.number(), 0, 0]),
+            Self::Told { number, told, detail, .. } => (12, [number.into(), told as u64, detail.into(), 0]),
         };
         to.put(kind);
         to.put(self.node().index() as u64);

@@ -21,6 +21,7 @@ use super::air::Air;
 use super::core::{Around, Arriving, Core, Effects};
 use super::pins::{Feed, Pins, Play, Plays, Window};
 use super::record::SafetyRecord;
+use super::tool::{BYTE_TIME, Tool};
 use super::watch::Watch;
 use super::{SafetyEvent, devices::Devices};
 use crate::event::{Context, Event};
@@ -140,6 +141,8 @@ pub struct Unit {
     pub live: (u16, u8),
     /// Input groups that show ON, as last put on the pins.
     pub shown: u16,
+    /// The configuration tool at its USB interface.
+    pub tool: Tool,
     /// What is measured.
     pub watch: Watch,
 }
@@ -162,13 +165,15 @@ pub struct Parts {
     pub relay_move: Span,
     /// The configured time-out of the radio.
     pub radio_timeout: Span,
+    /// The configuration tool.
+    pub tool: Tool,
 }
 
 impl Unit {
     /// A unit without supply.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { index, node, cores, section, devices, input_groups, relay_move, radio_timeout } = parts;
+        let Parts { index, node, cores, section, devices, input_groups, relay_move, radio_timeout, tool } = parts;
         let pins = Pins {
             sources: devices.sources(&section),
             wiring: [super::pins::Wiring::Sound; PINS],
@@ -202,6 +207,44 @@ impl Unit {
             repeater: None,
             repeats: VecDeque::new(),
             live: (0, 0),
+            tool,
+        }
+    }
+
+    /// The configuration tool goes on: its time has come, or an answer.
+    pub fn use_tool(&mut self, context: &mut Context<'_>) {
+        let node = self.node;
+        let action = self.tool.wake(context.now, &self.cores);
+        if let Some((number, step)) = action.step {
+            context.record(SafetyRecord::Download { node, number, step }.into());
+        }
+        if let Some((number, told, detail)) = action.told {
+            context.record(SafetyRecord::Told { node, number, told, detail }.into());
+        }
+        // Bytes that come while CPU1 does not run are lost.
+        if let Some(what) = action.send.filter(|_| self.cores[0].firmware.is_some()) {
+            self.cores[0].usb.push_back(Arriving { at: context.now + on_line(&what), what });
+        }
+        if let Some(at) = action.wake {
+            context.agenda.at(at, Event::Safety(SafetyEvent::Tool { unit: self.index }));
+        }
+    }
+
+    /// CPU1 answers the tool at the end of a step.
+    fn answer_tool(&mut self, context: &mut Context<'_>, answer: Bytes, ends: SimTime) {
+        let at = ends + on_line(&answer);
+        self.tool.answered(at, answer);
+        context.agenda.at(at, Event::Safety(SafetyEvent::Tool { unit: self.index }));
+    }
+
+    /// What the flash holds is what the CPUs will run, if it is anything known.
+    fn adopt(&mut self) {
+        if self.tool.downloads.is_empty() {
+            return;
+        }
+        let held = self.tool.held_by(&self.cores[0]);
+        if let Some((section, timeout)) = held.and_then(|held| Some((held.section.clone()?, held.radio_timeout))) {
+            self.watch.adopt(&section, timeout);
         }
     }
 
@@ -260,7 +303,8 @@ impl Unit {
     pub fn boot(&mut self, context: &mut Context<'_>, cpu: usize, cause: ResetCause) {
         let core = &mut self.cores[cpu];
         core.boot(context.now, cause);
-        self.watch.booted(cpu, context.now);
+        self.watch.booted(cpu, context.now, cause);
+        self.adopt();
         context.record(SafetyRecord::Started { node: self.node, cpu: cpu as u8 + 1, cause }.into());
         self.schedule_tick(context, cpu);
     }
@@ -446,7 +490,8 @@ impl Unit {
         }
         let around = self.around(cpu, supply_mv, &window);
         let before = self.cores[cpu].ram.acted;
-        let Some((out, touched)) = self.cores[cpu].step(now, &around) else { return Outside::default() };
+        let mut out = TickOutputs::default();
+        let Some(touched) = self.cores[cpu].step(now, &around, &mut out) else { return Outside::default() };
         if let Some(injection) = self.cores[cpu].ram.owner().filter(|_| self.cores[cpu].ram.acted != before) {
             context.record(SafetyRecord::Injected { node: self.node, injection }.into());
         }
@@ -497,6 +542,9 @@ impl Unit {
             context.agenda.at(ends, Event::Safety(event));
         }
         self.send(context, cpu, out, ends);
+        if let Some(answer) = &out.usb {
+            self.answer_tool(context, answer.clone(), ends);
+        }
         if let Some(kept) = out.reset {
             self.reset(context, cpu, ResetCause::Software, Some(kept));
             return Outside::default();
@@ -595,6 +643,11 @@ impl Unit {
         let place = queue.partition_point(|one| one.at <= packet.at);
         queue.insert(place, packet);
     }
+}
+
+/// A message on the tool's line, byte by byte.
+fn on_line(message: &[u8]) -> Span {
+    Span::from_nanos(BYTE_TIME.as_nanos() * message.len() as u64)
 }
 
 impl Line {

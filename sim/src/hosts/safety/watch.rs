@@ -10,7 +10,7 @@ use safety_common::PINS;
 use safety_common::configuration::{BlockKind, Role};
 use safety_common::fault::{Detection, Fault, Reaction};
 use safety_common::flash_map;
-use safety_common::io::{Mode, TickOutputs};
+use safety_common::io::{Mode, ResetCause, TickOutputs};
 
 use super::core::Touched;
 use crate::kernel::{SimTime, Span};
@@ -122,6 +122,14 @@ pub struct CpuWatch {
     pub left_safe: Option<SimTime>,
     /// Steps in normal mode that ended in the safe state.
     pub trips: u64,
+    /// Steps in configuration mode.
+    pub configuring: u64,
+    /// When it was first in configuration mode without a software reset before, or out of it without any.
+    pub configuring_wrongly: Option<SimTime>,
+    /// Changes of the flash that it asked for.
+    pub flash_changes: u64,
+    /// When it first asked for one outside the configuration mode.
+    pub flash_changed_wrongly: Option<SimTime>,
     /// Times between two reads of a combined pin in ns.
     pub combined: Worst,
     /// A RAM pass with all backgrounds, at the first block.
@@ -130,6 +138,8 @@ pub struct CpuWatch {
     tests_began: SimTime,
     tests_ended: Option<SimTime>,
     mode: Mode,
+    /// Whether the last reset was one by software.
+    by_software: bool,
     last_step: Option<SimTime>,
     good: [SimTime; 2],
     ram: Rounds,
@@ -214,6 +224,11 @@ impl CpuWatch {
             safe_steps: 0,
             left_safe: None,
             trips: 0,
+            configuring: 0,
+            configuring_wrongly: None,
+            flash_changes: 0,
+            flash_changed_wrongly: None,
+            by_software: false,
             combined: Worst::default(),
             ram_pass: Worst::default(),
             tests_began: SimTime::ZERO,
@@ -322,9 +337,20 @@ impl Watch {
         }
     }
 
+    /// The unit runs another configuration from now on.
+    pub fn adopt(&mut self, section: &Section, radio_timeout: Span) {
+        let of = Self::new(section, radio_timeout);
+        self.on_radio = of.on_radio;
+        self.radio_timeout = of.radio_timeout;
+        self.groups = of.groups;
+        self.limits = of.limits;
+        self.combined = of.combined;
+    }
+
     /// A CPU boots.
-    pub fn booted(&mut self, cpu: usize, now: SimTime) {
+    pub fn booted(&mut self, cpu: usize, now: SimTime, cause: ResetCause) {
         let watch = &mut self.cpus[cpu];
+        watch.by_software = cause == ResetCause::Software;
         watch.last_step = None;
         watch.mode = Mode::Starting;
         watch.safe_since = None;
@@ -345,7 +371,8 @@ impl Watch {
         let watch = &mut self.cpus[cpu];
         let was_normal = watch.mode == Mode::Normal;
         if was_normal {
-            watch.ticks += 1;
+            // A step that a right `Enter` ends with a reset may end before its logic and its packet.
+            watch.ticks += u64::from(out.reset.is_none() || out.trace.evaluated);
             watch.evaluated += u64::from(out.trace.evaluated);
             watch.logic.add(logic, now);
             if let Some(last) = watch.last_step {
@@ -353,8 +380,16 @@ impl Watch {
             }
             watch.touch(now, touched);
         }
+        watch.configuring += u64::from(out.mode == Mode::Configuration);
+        if out.flash.is_some() {
+            watch.flash_changes += 1;
+            if out.mode != Mode::Configuration || watch.mode != Mode::Configuration {
+                watch.flash_changed_wrongly.get_or_insert(now);
+            }
+        }
         watch.last_step = Some(now);
-        watch.talking += u64::from(watch.mode != Mode::Safe && out.mode != Mode::Safe);
+        let leaves = out.reset.is_some() && out.c2c.is_none();
+        watch.talking += u64::from(watch.mode != Mode::Safe && out.mode != Mode::Safe && !leaves);
         if watch.mode == Mode::Safe {
             watch.safe_steps += 1;
             let speaks = out.c2c.is_some() || out.radio.is_some() || !out.can.is_empty();
@@ -424,6 +459,14 @@ impl Watch {
         let watch = &mut self.cpus[cpu];
         if watch.mode == Mode::Safe && mode != Mode::Safe {
             watch.left_safe.get_or_insert(now);
+        }
+        let wrongly = match (watch.mode, mode) {
+            (before, Mode::Configuration) => before != Mode::Starting || !watch.by_software,
+            (Mode::Configuration, after) => after != Mode::Safe,
+            _ => false,
+        };
+        if wrongly {
+            watch.configuring_wrongly.get_or_insert(now);
         }
         watch.trips += u64::from(watch.mode == Mode::Normal && mode == Mode::Safe);
         watch.mode = mode;

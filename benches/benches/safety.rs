@@ -1,0 +1,44 @@
+//! The nominal update of 14 pumps beside two safety units, and a floor that calls the same firmware.
+//!
+//! `cargo bench -p benches --bench safety`. Compare figures of one run only. Goals: at most twice the floor, and 300 times
+//! real time on one core; the throughput is in simulated milliseconds, so that 300 times real time reads as 300 Kelem/s.
+//! The floor is that of the nominal run plus that of the units: the same number of steps of all four CPUs.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use benches::nominal::{Floor, run, with_units};
+use benches::safety;
+use cooltwin::twin;
+use criterion::{BatchSize, Criterion, Throughput};
+use safety_common::io::Mode;
+
+fn measure(criterion: &mut Criterion, name: &str, length: &str, seconds: u64) {
+    let scenario = with_units(length);
+    let reference = run(twin::build(&scenario, None), &scenario);
+    let milliseconds = u32::try_from(reference.simulated / 1_000_000).expect("less than 49 days");
+    let expected = vec![[Mode::Normal; 2]; scenario.safety_units.len()];
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements(milliseconds.into()));
+    group.sample_size(10).measurement_time(Duration::from_secs(seconds));
+    group.bench_function("twin", |bencher| {
+        let job = |twin| assert_eq!(reference, run(twin, &scenario), "every run is the same run");
+        bencher.iter_batched(|| twin::build(&scenario, None), job, BatchSize::PerIteration);
+    });
+    group.bench_function("floor", |bencher| {
+        let job = |(mut pumps, mut units): (Floor, safety::Floor)| {
+            let updated = black_box(&mut pumps).run().updated;
+            assert_eq!(updated, scenario.pumps.count, "every pump holds the image");
+            assert_eq!(black_box(&mut units).run(milliseconds), expected);
+        };
+        bencher.iter_batched(|| (Floor::new(&scenario), safety::Floor::new(&scenario)), job, BatchSize::PerIteration);
+    });
+    group.finish();
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    measure(&mut criterion, "safety_24KiB", "24KiB", 5);
+    measure(&mut criterion, "safety_385KiB", "385KiB", 60);
+    criterion.final_summary();
+}

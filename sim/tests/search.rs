@@ -1,0 +1,151 @@
+//! `cooltwin search`: finds a worst case that is known by hand, fails beyond the bound, and repeats what it found.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{code, folder, json, output, shipped, stderr, stdout, text};
+use cooltwin::cli::Disk;
+use cooltwin::search::{load_search, run};
+use reports::Verdict;
+
+const TINY: &str = "tiny.ron";
+
+fn place(name: &str) -> PathBuf {
+    let place = folder(name);
+    for file in [TINY, "tiny-base.ron"] {
+        fs::copy(common::data("searches").join(file), place.join(file)).expect("test data can be copied");
+    }
+    place
+}
+
+fn change(place: &Path, file: &str, from: &str, to: &str) {
+    let before = text(&place.join(file));
+    let after = before.replace(from, to);
+    assert_ne!(before, after, "{from} stands there");
+    fs::write(place.join(file), after).expect("a written file");
+}
+
+/// Runs the search into `out`; its report and exit code.
+fn searched(place: &Path, out: &str, more: &[&str]) -> (serde_json::Value, Option<i32>) {
+    let run = output(place, &[&["search", TINY, "--out", out, "--json"], more].concat());
+    assert_eq!(stderr(&run), "");
+    (json(stdout(&run)), code(&run))
+}
+
+/// An update is longest when erasing is slowest: four sectors of 1 s each, so each tenth of the factor is 0.4 s.
+#[test]
+fn the_slowest_erase_is_found_and_the_command_repeats_it() {
+    let place = place("search-finds");
+    let (report, code) = searched(&place, "out", &["--jobs", "1"]);
+    assert_eq!((code, report["verdict"].as_str()), (Some(0), Some("pass")), "{report}");
+    let worst = &report["worst"];
+    assert_eq!(worst["overrides"][0], "faults[0].kind=SlowErase(factor: \"3x\")", "{worst}");
+    let command = worst["command"].as_str().expect("a command");
+    // As a shell takes it.
+    let command = command.replace("cooltwin run", "\"$0\" run --json --out again");
+    let again = std::process::Command::new("sh")
+        .current_dir(&place)
+        .args(["-c", &command, env!("CARGO_BIN_EXE_cooltwin")])
+        .output()
+        .expect("a shell");
+    let again = json(stdout(&again));
+    let row = again["budgets"].as_array().expect("a list").iter().find(|row| row["id"] == "pump-update").expect("it");
+    assert_eq!(row["measured"], worst["value"]);
+    assert_eq!(again["fingerprint"]["all"], worst["fingerprint"]);
+    let alone = json(stdout(&output(&place, &["run", "out/worst.ron", "--json", "--out", "alone"])));
+    assert_eq!(alone["fingerprint"]["all"], worst["fingerprint"], "the scenario that was written is the same");
+    assert_eq!(text(&place.join("out/search.csv")).lines().count(), 1 + 3 * 25, "every run is kept");
+}
+
+#[test]
+fn the_number_of_threads_changes_no_byte() {
+    let place = place("search-threads");
+    for (jobs, out) in [("1", "one"), ("3", "three")] {
+        assert_eq!(searched(&place, out, &["--jobs", jobs]).1, Some(0));
+    }
+    for file in ["search.json", "search.txt", "search.csv", "search.ron", "worst.ron"] {
+        assert_eq!(text(&place.join("one").join(file)), text(&place.join("three").join(file)), "{file}");
+    }
+}
+
+#[test]
+fn a_value_beyond_the_bound_fails_the_search() {
+    let place = place("search-beyond");
+    // Undisturbed it takes about 7 s, with 3x 15 s: 10 s is a wrong analysis.
+    change(&place, TINY, "\"40s\"", "\"10s\"");
+    let (report, code) = searched(&place, "out", &[]);
+    assert_eq!((code, report["verdict"].as_str()), (Some(1), Some("fail")), "{report}");
+    assert!(report["sentence"].as_str().expect("a text").starts_with("beyond the bound"), "{report}");
+    assert!(report["worst"]["to_bound"].as_f64().expect("a number") < 0.0);
+    let page = text(&place.join("out/search.txt"));
+    assert!(page.contains("FAIL") && page.contains("by hand"), "{page}");
+}
+
+#[test]
+fn the_least_value_is_sought_where_less_is_worse_and_bounded_from_below() {
+    let place = place("search-least");
+    change(&place, TINY, "budget: \"pump-update\",", "budget: \"pump-update\", seek: Least,");
+    change(&place, TINY, "\"40s\"", "\"1s\"");
+    let (report, code) = searched(&place, "out", &[]);
+    assert_eq!(code, Some(0), "{report}");
+    assert_eq!(report["worst"]["overrides"][0], "faults[0].kind=SlowErase(factor: \"1.1x\")");
+    change(&place, TINY, "\"1s\"", "\"30s\"");
+    assert_eq!(searched(&place, "above", &[]).1, Some(1), "30 s is no lower bound of it");
+}
+
+#[test]
+fn a_run_that_fails_on_the_way_or_measures_nothing_is_no_pass() {
+    let place = place("search-fails");
+    change(&place, "tiny-base.ron", "is: Updated", "is: Dead");
+    let (report, code) = searched(&place, "out", &[]);
+    assert_eq!((code, report["verdict"].as_str()), (Some(1), Some("fail")), "{report}");
+    assert_eq!(report["failed"], 75);
+    assert!(report["failures"][0]["rows"][0].as_str().expect("a row").contains("expectation"), "{report}");
+    // Without a campaign there is no update to measure.
+    let place = self::place("search-nothing");
+    change(&place, "tiny-base.ron", "AfterCampaign(\"1s\")", "At(\"5s\")");
+    change(&place, "tiny-base.ron", "expectations: [Outcome(pumps: Only([1]), is: Updated)],", "expectations: [],");
+    let (report, code) = searched(&place, "out", &[]);
+    assert!(code == Some(5) || code == Some(1), "{report}");
+    assert!(report["worst"].is_null() && report["verdict"] != "pass", "{report}");
+}
+
+#[test]
+fn what_is_wrong_with_a_search_file_is_told_with_its_place() {
+    let place = place("search-wrong");
+    let told = |from: &str, to: &str, words: &[&str]| {
+        let original = text(&place.join(TINY));
+        change(&place, TINY, from, to);
+        let output = output(&place, &["search", TINY, "--out", "out", "--message-format", "short"]);
+        assert_eq!(code(&output), Some(3), "{from} -> {to}: {}", stderr(&output));
+        for word in words {
+            assert!(stderr(&output).contains(word), "{from} -> {to}: {word} in {}", stderr(&output));
+        }
+        assert!(!place.join("out").exists());
+        fs::write(place.join(TINY), original).expect("a written file");
+    };
+    told("budget: \"pump-update\"", "budget: \"pump-updat\"", &["tiny.ron:5:13", "did you mean `pump-update`?"]);
+    told("\"tiny-base.ron\"", "\"gone.ron\"", &["tiny.ron:4:11", "cannot read the base"]);
+    told("(factor: {})", "(factor: 2x)", &["tiny.ron:8", "one `{}` stands for the value"]);
+    told("low: \"1.1x\"", "low: \"0.1x\"", &["tiny.ron:8", "--set faults[0].kind=SlowErase(factor: \"0.1x\")"]);
+    told("step: \"0.1x\"", "step: \"0x\"", &["tiny.ron:8", "the step is no such value"]);
+    told("\"Pump(1)\"", "\"Pump(7)\"", &["tiny.ron:9", "there is no pump 7"]);
+    told("Stated(value: \"40s\", source: \"by hand\")", "ResponsePath", &["tiny.ron:6:12", "no safety unit"]);
+    told("restarts: 3", "restart: 3", &["did you mean `restarts`?"]);
+}
+
+/// The bound of the safety unit is that of `cooltwin safety compile`: 3 ms and 5 ms of a combined input.
+#[test]
+fn the_shipped_searches_load_and_their_middle_lies_within_the_bound() {
+    for (file, bound) in [("pump-update", "69265"), ("safety-reaction", "8")] {
+        let path = shipped(&format!("searches/{file}.ron"));
+        let search = load_search(&Disk, &path).unwrap_or_else(|error| panic!("{file}: {error:?}"));
+        assert_eq!(search.bound.0.to_string(), bound, "{file}: {}", search.bound.1);
+        let middle: Vec<u64> = search.sizes().iter().map(|size| size / 2).collect();
+        let found = run::look(&search, &middle);
+        assert!(found.value.is_some_and(|value| value <= search.bound.0), "{file}: {found:?}");
+        assert_eq!(found.verdict, Some(Verdict::Pass), "{file}: {found:?}");
+    }
+}
