@@ -688,8 +688,6 @@ const JUDGED: &[Group] = &[
             "Wire(pin: 0, is: ToSupply)",
             "Wire(pin: 0, is: ToGround)",
             "Wire(pin: 0, is: ToPin(1))",
-            "Contact(relay: 0, cpu: 1, closed: true)",
-            "Contact(relay: 1, cpu: 1, closed: true)",
             "Contact(relay: 0, cpu: 1, closed: false)",
             "Transistor(pin: 8, conducts: true)",
             "Transistor(pin: 8, conducts: false)",
@@ -706,6 +704,12 @@ const JUDGED: &[Group] = &[
             "C2cForged(from: 1, field: Configuration)",
             "C2cForged(from: 1, field: Demand)",
         ],
+    ),
+    // A weld acts when the coil lets go.
+    (
+        UNIT,
+        "faults: [(kind: Safety(@), place: Node(\"hall\"), trigger: At(\"2300ms\")), (kind: Safety(InputOff(\"stop\")), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &["Contact(relay: 0, cpu: 1, closed: true)", "Contact(relay: 1, cpu: 1, closed: true)"],
     ),
     (
         TWO,

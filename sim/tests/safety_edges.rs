@@ -3,10 +3,11 @@
 mod common;
 
 use common::units::{own, own_loaded, units_in};
+use cooltwin::cli::Disk;
 use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::kernel::{SimTime, Span};
 use cooltwin::run::{self, Identity, Run};
-use cooltwin::scenario::Loaded;
+use cooltwin::scenario::{Loaded, load};
 use cooltwin::twin;
 use reports::{Report, RowVerdict, Verdict};
 use safety_common::fault::Fault;
@@ -238,4 +239,189 @@ fn an_output_that_follows_the_dips_of_another_is_found() {
     assert_eq!(shorts.iter().map(|(pin, _)| *pin).collect::<Vec<_>>(), [8, 9]);
     assert!(shorts.iter().all(|(_, since)| *since <= Span::from_millis(320)), "{shorts:?}");
     assert_eq!(unit.live.0 & 0b11 << 8, 0, "both are off");
+}
+
+/// The shipped unit with these faults, for `end`.
+fn unit_with(faults: &str, expectations: &str, end: &str) -> Report {
+    let all = [format!("faults=[{faults}]"), format!("expectations=[{expectations}]"), format!("end=At(\"{end}\")")];
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let loaded = common::loaded(&common::shipped("safety-unit.ron"), &all);
+    report(&loaded, &run::run(&loaded.scenario, None, |_| {}))
+}
+
+/// Faults whose setting alone shows nothing.
+const SILENT: [&str; 12] = [
+    "Adc(cpu: 1, channel: Supply, error: Stuck(\"0V\"))",
+    "Clock(cpu: 1, by: \"500000ppm\")",
+    "Contact(relay: 0, cpu: 1, closed: true)",
+    "Contact(relay: 0, cpu: 1, closed: false)",
+    "InputOff(\"stop\")",
+    "LogicTime(cpu: 1, takes: \"900us\")",
+    "NoDeadline(cpu: 1)",
+    "Rail(cpu: 1, to: \"2V\")",
+    "Transistor(pin: 5, conducts: true)",
+    "View(cpu: 1, pin: 0, high: false)",
+    "Wire(pin: 0, is: ToGround)",
+    "MainTransistor(conducts: true)",
+];
+
+fn at_hall(kind: &str, trigger: &str, duration: &str) -> String {
+    format!("(kind: Safety({kind}), place: Node(\"hall\"), trigger: At(\"{trigger}\"), duration: \"{duration}\")")
+}
+
+/// A fault wholly within a power cut of the unit meets no CPU that runs.
+#[test]
+fn a_fault_at_a_dark_unit_has_not_acted() {
+    let cut = "(kind: PowerCut, place: Node(\"hall\"), trigger: At(\"2s\"), duration: \"1s\")";
+    for kind in SILENT {
+        let report = unit_with(&format!("{cut}, {}", at_hall(kind, "2300ms", "200ms")), "", "4500ms");
+        let activations: Vec<u64> = report.injections.iter().map(|one| one.activations).collect();
+        assert_eq!(activations, [1, 0], "{kind}");
+        assert!(report.verdict != Verdict::Pass, "{kind}");
+    }
+}
+
+/// A fault that is gone before the next step was seen by nobody; the same one for two ticks is. Contacts, devices that the unit reads
+/// and transistors are held against their steps in the same way.
+#[test]
+fn a_fault_between_two_steps_has_not_acted_and_one_over_a_step_has() {
+    let normal = "SafetyStaysNormal(\"hall\")";
+    // The first is a weld of a contact that stays closed anyway, the last two need a logic that is too long and a test dip.
+    let seen = ["Contact(relay: 0, cpu: 1, closed: true)", "NoDeadline(cpu: 1)", "MainTransistor(conducts: true)"];
+    for kind in SILENT.into_iter().filter(|kind| *kind != "Contact(relay: 0, cpu: 1, closed: false)") {
+        let short = unit_with(&at_hall(kind, "3000500us", "10us"), normal, "4s");
+        assert_eq!((short.injections[0].activations, short.verdict), (0, Verdict::Inconclusive), "{kind}");
+        let long = unit_with(&at_hall(kind, "3000500us", "2ms"), "", "3500ms");
+        assert_eq!(long.injections[0].activations, u64::from(!seen.contains(&kind)), "{kind}");
+    }
+    let clock = at_hall("Clock(cpu: 1, by: \"500000ppm\")", "3000500us", "10ns");
+    assert_eq!(unit_with(&clock, normal, "4s").verdict, Verdict::Inconclusive);
+    // Of two that set the same thing the one that began last acts.
+    let masked =
+        ["900us", "100us"].map(|takes| at_hall(&format!("LogicTime(cpu: 1, takes: \"{takes}\")"), "3s", "2ms"));
+    let activations: Vec<u64> =
+        unit_with(&masked.join(", "), "", "4s").injections.iter().map(|one| one.activations).collect();
+    assert_eq!(activations, [0, 1]);
+    // A dead guard alone guards nothing that goes wrong.
+    assert_eq!(unit_with(&at_hall("NoDeadline(cpu: 1)", "3s", "1s"), normal, "5s").verdict, Verdict::Inconclusive);
+}
+
+/// The main transistor that conducts for ever acts when it is told to let go: in its first test dip.
+#[test]
+fn a_main_transistor_is_proven_by_what_it_does_not_follow() {
+    let report = unit_with(&at_hall("MainTransistor(conducts: true)", "3s", "1s"), "", "4s");
+    assert_eq!(report.injections[0].activations, 1);
+}
+
+/// Values that are there already.
+#[test]
+fn a_fault_of_a_unit_that_changes_nothing_is_refused() {
+    let nothing = [
+        ("Clock(cpu: 1, by: \"0ppm\")", "Clock(cpu: 1, by: \"1ppm\")"),
+        ("Clock(cpu: 2, by: \"50ppm\")", "Clock(cpu: 2, by: \"0ppm\")"),
+        ("LogicTime(cpu: 1, takes: \"300us\")", "LogicTime(cpu: 1, takes: \"301us\")"),
+        ("Adc(cpu: 1, channel: Supply, error: Above(\"0mV\"))", "Adc(cpu: 1, channel: Supply, error: Above(\"1mV\"))"),
+        ("Adc(cpu: 1, channel: Supply, error: Below(\"0mV\"))", "Adc(cpu: 1, channel: Supply, error: Below(\"1mV\"))"),
+        ("Adc(cpu: 1, channel: Supply, error: Gain(\"0ppm\"))", "Adc(cpu: 1, channel: Supply, error: Stuck(\"0V\"))"),
+        ("Adc(cpu: 1, channel: Supply, error: Noise(\"0V\"))", "Adc(cpu: 1, channel: Supply, error: Noise(\"1mV\"))"),
+        ("Rail(cpu: 1, to: \"3300mV\")", "Rail(cpu: 1, to: \"3299mV\")"),
+        ("Wire(pin: 0, is: ToPin(0))", "Wire(pin: 0, is: ToPin(1))"),
+        ("RamCell(cpu: 1, word: 7, defect: Reaches(7))", "RamCell(cpu: 1, word: 7, defect: Reaches(8))"),
+        ("RadioDelayed(\"0ms\")", "RadioDelayed(\"1ms\")"),
+    ];
+    let told = |kind: &str| {
+        let all = [format!("faults=[{}]", at_hall(kind, "3s", "1s"))];
+        load(&Disk, &common::shipped("safety-unit.ron"), &all).err().map(|error| format!("{error:?}"))
+    };
+    for (nothing, something) in nothing {
+        assert!(told(nothing).is_some_and(|told| told.contains("changes nothing")), "{nothing}");
+        assert_eq!(told(something), None, "{something}");
+    }
+}
+
+/// The shipped unit loses its supply in a dip to 2 V, its relays open, and it is normal again a second later.
+#[test]
+fn a_unit_that_restarts_did_not_stay_normal() {
+    let dip = "(kind: Sag(to: \"2V\"), place: Node(\"hall\"), trigger: At(\"3s\"), duration: \"499ms\")";
+    let stays = unit_with(dip, "SafetyStaysNormal(\"hall\")", "6s");
+    assert_eq!(stays.verdict, Verdict::Fail);
+    let told = &stays.expectations.iter().find(|row| row.verdict != RowVerdict::Pass).expect("one is broken").detail;
+    assert!(told.contains("CPU1 left normal mode at 3005."), "{told}");
+    assert_eq!(unit_with(dip, "SafetyRestarts(\"hall\")", "6s").verdict, Verdict::Pass);
+    // It is on its way still.
+    assert_eq!(unit_with(dip, "SafetyRestarts(\"hall\")", "4s").verdict, Verdict::Fail);
+    // Nothing is said of it: the check says so.
+    assert_eq!(check(&unit_with(dip, "", "6s"), "safety_units_become_normal").verdict, RowVerdict::Fail);
+    assert_eq!(unit_with("", "SafetyRestarts(\"hall\")", "6s").verdict, Verdict::Fail);
+    // Six times, and a cut that does not end: off is no mode.
+    let six = format!("{}, repeat: Some((count: 6, period: Some(\"3s\"))))", dip.strip_suffix(')').unwrap_or_default());
+    assert_eq!(unit_with(&six, "SafetyStaysNormal(\"hall\")", "22s").verdict, Verdict::Fail);
+    let cut = "(kind: PowerCut, place: Node(\"hall\"), trigger: At(\"3s\"))";
+    assert_eq!(unit_with(cut, "SafetyRelays(unit: \"hall\")", "5s").verdict, Verdict::Pass);
+    assert_eq!(unit_with(cut, "SafetyStaysNormal(\"hall\")", "5s").verdict, Verdict::Fail);
+}
+
+fn check<'a>(report: &'a Report, id: &str) -> &'a reports::Check {
+    report.checks.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no check {id}"))
+}
+
+/// A diagnostic is shown by what was injected at its unit, and its times run from there.
+#[test]
+fn a_diagnostic_is_shown_by_a_fault_at_its_unit_and_timed_from_it() {
+    let id = "diagnostics_find_what_is_injected";
+    let trip = |by: &str, more: &str| format!("SafetyTrip(unit: \"hall\", by: {by}{more})");
+    let at_supply = |volts: &str, faults: &str, expectation: &str| {
+        let all = [
+            format!("supply.nominal=\"{volts}\""),
+            format!("faults=[{faults}]"),
+            format!("expectations=[{expectation}]"),
+        ];
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let loaded = common::loaded(&common::shipped("safety-unit.ron"), &all);
+        report(&loaded, &run::run(&loaded.scenario, None, |_| {}))
+    };
+    // A supply that is wrong from the start: nothing was injected, and there is no time to measure.
+    for (volts, by) in [("17V", "SupplyLow"), ("31V", "SupplyHigh")] {
+        let timed = at_supply(volts, "", &trip(by, ", within: \"1us\""));
+        assert_eq!((timed.verdict, check(&timed, id).n), (Verdict::Fail, 0), "{by}");
+        let plain = at_supply(volts, "", &trip(by, ""));
+        assert_eq!((check(&plain, id).n, check(&plain, id).verdict), (0, RowVerdict::NotApplicable), "{by}");
+    }
+    // A fault elsewhere, or of something else, or after the trip, starts no time.
+    let elsewhere = "(kind: FrameLoss(id: 0x101), place: Pump(1), trigger: At(\"4500ms\"), duration: \"200ms\")";
+    let link = at_hall("C2cLost(from: 1)", "200ms", "3ms");
+    let late = "(kind: Sag(to: \"16V\"), place: Node(\"hall\"), trigger: At(\"4s\"), duration: \"100ms\")";
+    for faults in [elsewhere, &link, late] {
+        let before = at_supply("17V", faults, &trip("SupplyLow", ", within: \"503ms\""));
+        assert_eq!(before.verdict, Verdict::Fail, "{faults}");
+        assert!(check(&before, id).verdict != RowVerdict::Pass, "{faults}");
+    }
+    let early = elsewhere.replace("4500ms", "2500ms");
+    let dip = "(kind: Sag(to: \"17V\"), place: Node(\"hall\"), trigger: At(\"3s\"), duration: \"502ms\")";
+    let measured = |more: &str| unit_with(&format!("{early}, {dip}"), &trip("SupplyLow", more), "5s");
+    assert_eq!(measured(", after: \"900ms\"").verdict, Verdict::Fail);
+    let right = measured(", after: \"499ms\", within: \"503ms\"");
+    assert_eq!((right.verdict, check(&right, id).n, check(&right, id).verdict), (Verdict::Pass, 1, RowVerdict::Pass));
+    // A unit that is built wrong has something to find without an injection.
+    let built = common::loaded(&common::shipped("safety-release-differs.ron"), &[]);
+    let built = report(&built, &run::run(&built.scenario, None, |_| {}));
+    assert_eq!((check(&built, id).n, check(&built, id).verdict), (1, RowVerdict::Pass));
+}
+
+/// Verifies SSR-037. A trip shows that one CPU turns all off if the other one drove its side still or stood still.
+#[test]
+fn a_cpu_alone_is_shown_only_while_the_other_one_drives() {
+    let id = "either_cpu_alone_turns_all_off";
+    let row = |name: &str, overrides: &[&str]| {
+        let loaded = common::loaded(&common::shipped(name), overrides);
+        let report = report(&loaded, &run::run(&loaded.scenario, None, |_| {}));
+        (check(&report, id).n, check(&report, id).verdict)
+    };
+    assert_eq!(row("safety-c2c-20-lost-from-cpu1.ron", &[]), (1, RowVerdict::Pass));
+    assert_eq!(row("safety-cpu1-stays-halted.ron", &[]), (1, RowVerdict::Pass));
+    assert_eq!(row("safety-dip-502ms.ron", &[]), (1, RowVerdict::Pass), "CPU2 is off while CPU1 is in its step");
+    // The first to find it is the last to act on it: what it would have done alone is not shown.
+    let late = "faults[0].trigger=At(\"3000500us\")";
+    let slow = row("safety-dip-502ms.ron", &[late, "safety_units[0].cpu2.logic_time=\"800us\""]);
+    assert_eq!(slow, (0, RowVerdict::NotApplicable));
 }

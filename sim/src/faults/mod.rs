@@ -109,6 +109,20 @@ pub struct Injection {
     seen: u32,
 }
 
+impl Injection {
+    /// Whether it acts at this node, be it through the supply of all.
+    #[must_use]
+    pub fn is_at(&self, node: NodeId) -> bool {
+        self.nodes.contains(&node) || matches!(self.fault.place, crate::scenario::Place::Supply)
+    }
+
+    /// Whether it acts by the voltage of its place.
+    #[must_use]
+    pub fn is_of_the_supply(&self) -> bool {
+        act::is_of_the_supply(&self.fault.kind)
+    }
+}
+
 /// All injections of a run.
 #[derive(Resource, Clone, Default)]
 pub struct Faults {
@@ -325,6 +339,14 @@ fn acted(context: &mut Context<'_>, number: usize, injection: &mut Injection, ef
         let record =
             FaultRecord::Acted { injection: u16::try_from(number).unwrap_or(u16::MAX), effect: Arc::from(effect) };
         context.record(Record::Fault(record));
+    }
+}
+
+/// An injection made a difference at its target, which says so itself.
+pub(crate) fn proven(world: &mut World, context: &mut Context<'_>, injection: u16, effect: &str) {
+    let number = usize::from(injection);
+    if let Some(one) = world.resource_mut::<Faults>().list.get_mut(number) {
+        acted(context, number, one, effect);
     }
 }
 

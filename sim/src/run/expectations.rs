@@ -101,6 +101,7 @@ fn holds(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, expec
     match expectation {
         Expectation::SafetyTrip(_)
         | Expectation::SafetyStaysNormal(_)
+        | Expectation::SafetyRestarts(_)
         | Expectation::SafetyRelays(_)
         | Expectation::SafetyDownload(_) => false,
         Expectation::Outcome(wanted) => {
@@ -147,9 +148,10 @@ fn who_broke(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, e
     };
     match expectation {
         Expectation::SafetyDownload(_) => super::safety::why(scenario, run, expectation),
-        Expectation::SafetyTrip(_) | Expectation::SafetyStaysNormal(_) | Expectation::SafetyRelays(_) => {
-            super::safety::instead(scenario, run, expectation)
-        }
+        Expectation::SafetyTrip(_)
+        | Expectation::SafetyStaysNormal(_)
+        | Expectation::SafetyRestarts(_)
+        | Expectation::SafetyRelays(_) => super::safety::instead(scenario, run, expectation),
         Expectation::Outcome(wanted) => those(&wanted.pumps, &|pump| {
             let outcome = report.pumps[pump].outcome;
             (outcome != outcome_of(&wanted.is)).then(|| format!("ended as {}", outcome.word()))
@@ -300,6 +302,7 @@ fn text(expectation: &Expectation) -> String {
     match expectation {
         Expectation::SafetyTrip(_)
         | Expectation::SafetyStaysNormal(_)
+        | Expectation::SafetyRestarts(_)
         | Expectation::SafetyRelays(_)
         | Expectation::SafetyDownload(_) => super::safety::text(expectation).unwrap_or_default(),
         Expectation::Outcome(wanted) => {

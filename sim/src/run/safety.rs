@@ -249,6 +249,10 @@ fn judge_diagnostics(scenario: &Scenario, run: &Run, row: &mut Check) {
     let mut broken = Vec::new();
     for expectation in &scenario.expectations {
         let Expectation::SafetyTrip(trip) = expectation else { continue };
+        // What nothing was injected for shows no diagnostic, even if the unit does as expected.
+        if !is_occasion(scenario, run, trip) {
+            continue;
+        }
         row.n += 1;
         let own = requirements_of(&trip.by).iter().map(|id| (*id).to_owned());
         row.requirements.extend(own.filter(|id| !row.requirements.contains(id)).collect::<Vec<_>>());
@@ -263,6 +267,16 @@ fn judge_diagnostics(scenario: &Scenario, run: &Run, row: &mut Check) {
         (_, false) => RowVerdict::Fail,
     };
     row.detail = broken.join("; ");
+}
+
+/// Whether something was wrong with a unit that it could find: an injection there acted, or the scenario built it so.
+fn is_occasion(scenario: &Scenario, run: &Run, trip: &SafetyTrip) -> bool {
+    let setup = scenario.safety_units.iter().find(|unit| unit.node == trip.unit);
+    let is_built_wrong = setup.is_some_and(|unit| {
+        unit.serial.is_some() || unit.cpu1.release != unit.cpu2.release || !unit.downloads.is_empty()
+    });
+    is_built_wrong
+        || unit(scenario, run, &trip.unit).is_some_and(|unit| first_acted(run, unit, Some(&trip.by)).is_some())
 }
 
 /// The requirements that a diagnostic stands for.
@@ -316,6 +330,21 @@ fn is_to_trip(scenario: &Scenario, name: &str) -> bool {
     })
 }
 
+/// Why a unit that came to normal mode did not stay there, unless the scenario says that it restarts. One that has no supply
+/// at the end is off and cannot; one stays in configuration mode after a download that the scenario says fails.
+fn not_for_good(scenario: &Scenario, name: &str, unit: &Unit) -> Option<String> {
+    let is_to_restart = |one: &Expectation| matches!(one, Expectation::SafetyRestarts(own) if own == name);
+    let held = if scenario.expectations.iter().any(is_to_restart) { is_normal(unit) } else { stays_normal(unit) };
+    let is_refused = |one: &Expectation| matches!(one, Expectation::SafetyDownload(wanted) if wanted.unit == name && wanted.is.name() != "Stored");
+    let is_configured = unit.cores.iter().all(|core| core.mode == Mode::Configuration);
+    if is_configured && scenario.expectations.iter().any(is_refused) {
+        return None;
+    }
+    // What was detected is judged by its own row.
+    let detected = unit.watch.cpus.iter().any(|cpu| cpu.cause.is_some());
+    (!held && unit.powered && !detected).then(|| format!("{name}: {}", not_normal(unit)))
+}
+
 fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &[&str]) -> Check {
     let mut n = 0;
     let mut broken = Vec::new();
@@ -331,6 +360,8 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                 wanted |= !expects_other;
                 if normal < 2 && !expects_other {
                     broken.push(format!("{name} never came to normal mode"));
+                } else if !expects_other {
+                    broken.extend(not_for_good(scenario, name, unit));
                 }
             }
             "nothing_is_driven_outside_normal_mode" => {
@@ -348,7 +379,8 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                 broken.extend(one.left_safe.map(|at| format!("{name}, CPU{} at {at} ms", cpu + 1)));
             }),
             "either_cpu_alone_turns_all_off" => {
-                n += watch.offs.len() as u64 + u64::from(watch.never_off().is_some());
+                // A trip of both shows nothing of either.
+                n += watch.offs.iter().filter(|off| off.alone).count() as u64 + u64::from(watch.never_off().is_some());
                 if let Some(off) = watch.never_off() {
                     let what = fault_words(off.fault);
                     broken.push(format!("{name}: {what} by CPU{}, and something stays on", off.cpu));
@@ -440,9 +472,16 @@ pub(super) fn why(scenario: &Scenario, run: &Run, expectation: &Expectation) -> 
     }
 }
 
-/// When the first injection of the run acted.
-fn first_acted(run: &Run) -> Option<SimTime> {
-    run.twin.world.resource::<Faults>().list.iter().filter_map(|injection| injection.first).min()
+/// When the first injection at a unit acted that could lead to what it detects: a supply out of its limits is a matter of the
+/// supply or of its reading.
+fn first_acted(run: &Run, unit: &Unit, by: Option<&scenario::Detected>) -> Option<SimTime> {
+    use scenario::{AdcInput, Detected, FaultKind, SafetyFault};
+    let of_supply = matches!(by, Some(Detected::SupplyLow | Detected::SupplyHigh));
+    let reads = |kind: &FaultKind| matches!(kind, FaultKind::Safety(SafetyFault::Adc(hit)) if matches!(hit.channel, AdcInput::Supply));
+    let list = run.twin.world.resource::<Faults>().list.iter();
+    let own = list.filter(|one| one.is_at(unit.node));
+    let own = own.filter(|one| !of_supply || one.is_of_the_supply() || reads(&one.fault.kind));
+    own.filter_map(|injection| injection.first).min()
 }
 
 /// Whether an expectation about a unit holds; `None` for any other expectation.
@@ -450,6 +489,7 @@ pub(super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -
     match expectation {
         Expectation::SafetyTrip(trip) => Some(trips(scenario, run, trip)),
         Expectation::SafetyStaysNormal(name) => Some(unit(scenario, run, name).is_some_and(stays_normal)),
+        Expectation::SafetyRestarts(name) => Some(unit(scenario, run, name).is_some_and(restarts)),
         Expectation::SafetyRelays(wanted) => {
             let unit = unit(scenario, run, &wanted.unit)?;
             let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
@@ -474,6 +514,10 @@ pub(super) fn instead(scenario: &Scenario, run: &Run, expectation: &Expectation)
     let words = match expectation {
         Expectation::SafetyTrip(trip) => of(&trip.unit).map(|unit| first_detected(run, unit)),
         Expectation::SafetyStaysNormal(name) => of(name).map(not_normal),
+        Expectation::SafetyRestarts(name) => of(name).map(|unit| {
+            let left = unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some());
+            if left { not_normal_again(unit) } else { "it did not restart".to_owned() }
+        }),
         Expectation::SafetyRelays(wanted) => of(&wanted.unit).map(|unit| {
             let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
             let conduct: Vec<String> =
@@ -505,12 +549,24 @@ fn detections(unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
 fn first_detected(run: &Run, unit: &Unit) -> String {
     let list = detections(unit);
     let Some((at, cpu, fault)) = list.first() else { return "it detected nothing".to_owned() };
-    let since = first_acted(run).filter(|first| first <= at);
-    let since = since.map_or(String::new(), |first| format!(", {} ms after the first fault acted", at.since(first)));
+    let since = first_acted(run, unit, None).filter(|first| first <= at);
+    let since =
+        since.map_or(String::new(), |first| format!(", {} ms after the first fault there acted", at.since(first)));
     format!("it detected {} first, by CPU{cpu} at {at} ms{since}", fault_words(*fault))
 }
 
 fn not_normal(unit: &Unit) -> String {
+    let words = not_normal_again(unit);
+    if !words.is_empty() {
+        return words;
+    }
+    let cpus = unit.watch.cpus.iter().zip([1u8, 2]);
+    let left =
+        cpus.filter_map(|(cpu, number)| Some(format!("CPU{number} left normal mode at {} ms", cpu.left_normal?)));
+    left.collect::<Vec<_>>().join(", ")
+}
+
+fn not_normal_again(unit: &Unit) -> String {
     let cpus = unit.watch.cpus.iter().zip(&unit.cores).zip([1u8, 2]);
     let words = cpus.filter_map(|((watch, core), number)| {
         let what = match watch.cause {
@@ -527,7 +583,18 @@ fn not_normal(unit: &Unit) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// Both CPUs became normal once and for all.
 fn stays_normal(unit: &Unit) -> bool {
+    is_normal(unit) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_none())
+}
+
+/// Both CPUs were normal, stood still without having detected anything, and are normal again.
+fn restarts(unit: &Unit) -> bool {
+    is_normal(unit) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some())
+}
+
+/// Both CPUs are normal at the end, and neither ever detected anything.
+fn is_normal(unit: &Unit) -> bool {
     let modes = unit.cores.iter().all(|core| core.mode == Mode::Normal && core.firmware.is_some());
     modes && unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0)
 }
@@ -541,11 +608,14 @@ fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool {
     let Some((at, cpu, fault)) = all.into_iter().find(|(_, _, fault)| internal(*fault) == is_internal) else {
         return false;
     };
-    let since = first_acted(run).map_or(Span::ZERO, |first| at.since(first));
+    // Nothing was injected there: a unit may be built wrong, but there is no time to measure.
+    let first = first_acted(run, unit, Some(&wanted.by));
+    let since = first.filter(|first| *first <= at).map(|first| at.since(first));
     format!("{fault:?}") == wanted.by.name()
         && wanted.cpu.is_none_or(|wanted| wanted == cpu)
-        && wanted.after.is_none_or(|after| since >= after)
-        && wanted.within.is_none_or(|within| since <= within)
+        && first.is_none_or(|first| first <= at)
+        && wanted.after.is_none_or(|after| since.is_some_and(|since| since >= after))
+        && wanted.within.is_none_or(|within| since.is_some_and(|since| since <= within))
 }
 
 /// An expectation about a unit as a sentence.
@@ -569,6 +639,7 @@ pub(super) fn text(expectation: &Expectation) -> Option<String> {
             Some(format!("safety unit {unit}: the configuration tool tells {told} of download {number}{within}"))
         }
         Expectation::SafetyStaysNormal(name) => Some(format!("safety unit {name} becomes normal and stays so")),
+        Expectation::SafetyRestarts(name) => Some(format!("safety unit {name} restarts and is normal again")),
         _ => None,
     }
 }

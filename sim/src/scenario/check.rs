@@ -11,7 +11,7 @@ use super::model::{
     Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, ImageSource, Limit, Measure, Place,
     RawScenario, Relation, Selection, Trigger,
 };
-use super::safety_faults::{AdcHit, AdcInput, SafetyFault, WireDefect, WireHit};
+use super::safety_faults::{AdcError, AdcHit, AdcInput, CellDefect, RamCell, SafetyFault, WireDefect, WireHit};
 use super::units::{SafetyDownload, SafetyUnit};
 use super::words::NodeName;
 use crate::bus::bit_time;
@@ -399,6 +399,7 @@ impl Check<'_> {
         self.safety_fault(path, fault);
         self.level_makes_sense(path, fault);
         self.measure_makes_sense(path, fault);
+        self.unit_changes(path, fault);
         self.trigger(&format!("{path}.trigger"), fault);
         self.repetition(path, fault);
         if fault.duration.is_some() && fault.kind.is_momentary() {
@@ -543,6 +544,36 @@ impl Check<'_> {
         self.problem(Code::ImpossibleFault, format!("{path}.kind.{field}"), message, "changes nothing");
     }
 
+    /// A fault of a safety unit whose value is what is there already changes nothing.
+    fn unit_changes(&mut self, path: &str, fault: &Fault) {
+        let FaultKind::Safety(kind) = &fault.kind else { return };
+        let Some(unit) = self.unit_at(&fault.place) else { return };
+        let own = |cpu: u8| if cpu == 1 { &unit.cpu1 } else { &unit.cpu2 };
+        let wrong = match kind {
+            SafetyFault::Clock(clock) if clock.by.ppm() == own(clock.cpu).clock_drift.ppm() => {
+                (".by", "the clock runs like that already")
+            }
+            SafetyFault::LogicTime(time) if time.takes == own(time.cpu).logic_time => {
+                (".takes", "the logic takes that time already")
+            }
+            SafetyFault::Adc(hit) if is_nothing(&hit.error) => (".error", "this error of a converter is none"),
+            SafetyFault::Rail(rail) if rail.to.millivolts() == crate::hosts::safety::unit::RAIL_MV => {
+                (".to", "the rail has that voltage already")
+            }
+            SafetyFault::Wire(WireHit { pin, is: WireDefect::ToPin(other) }) if pin == other => {
+                (".is", "a short of a pin to itself is none")
+            }
+            SafetyFault::RamCell(RamCell { word, defect: CellDefect::Reaches(other), .. }) if word == other => {
+                (".defect", "accesses to a word that reach that word are right")
+            }
+            SafetyFault::RadioDelayed(by) if by.as_nanos() == 0 => ("", "a delay of nothing is none"),
+            _ => return,
+        };
+        let (field, message) = wrong;
+        let problem = self.problem(Code::ImpossibleFault, format!("{path}.kind{field}"), message, "changes nothing");
+        problem.beside = vec![format!("{path}.place")];
+    }
+
     fn trigger(&mut self, path: &str, fault: &Fault) {
         let pump = match &fault.trigger {
             Trigger::When(when) => Some(when.pump),
@@ -672,7 +703,7 @@ impl Check<'_> {
                 }
             }
             Expectation::SafetyTrip(trip) => self.unit_exists(&format!("{path}.unit"), &trip.unit),
-            Expectation::SafetyStaysNormal(name) => self.unit_exists(path, name),
+            Expectation::SafetyStaysNormal(name) | Expectation::SafetyRestarts(name) => self.unit_exists(path, name),
             Expectation::SafetyRelays(relays) => self.unit_exists(&format!("{path}.unit"), &relays.unit),
             Expectation::SafetyDownload(wanted) => self.download_exists(path, wanted),
             Expectation::Consent(_) | Expectation::Campaign(_) | Expectation::Verdict(_) => {}
@@ -808,6 +839,15 @@ enum ActsOn {
     Bus,
     Gap,
     Unit,
+}
+
+/// Whether a converter with this error shows what it should.
+fn is_nothing(error: &AdcError) -> bool {
+    match error {
+        AdcError::Gain(by) => by.ppm() == 0,
+        AdcError::Above(by) | AdcError::Below(by) | AdcError::Noise(by) => by.millivolts() == 0,
+        AdcError::Stuck(_) => false,
+    }
 }
 
 impl FaultKind {

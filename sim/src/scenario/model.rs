@@ -921,8 +921,11 @@ choice! {
         Campaign(CampaignEnd),
         /// This is the first that a safety unit detects of its kind: of internal faults, or of those outside the unit.
         SafetyTrip { SafetyTrip },
-        /// The safety unit of this name becomes normal and stays so until the end.
+        /// The safety unit of this name becomes normal and stays so until the end, without a restart in between.
         SafetyStaysNormal(String),
+        /// The safety unit of this name becomes normal, is restarted or loses its supply, and is normal again at the end; it detects no
+        /// internal fault.
+        SafetyRestarts(String),
         /// At the end these relays of a safety unit conduct, and no others.
         SafetyRelays { SafetyRelays },
         /// What the configuration tool tells of a download at a safety unit.

@@ -349,9 +349,9 @@ section! {
         by: Detected,
         /// The CPU that detects it first; either where none is written.
         cpu: Option<u8> = "None" where "1".."2",
-        /// Not before this long after the first injection acted.
+        /// Not before this long after the first injection at this unit acted; one of the supply for what is wrong with the supply.
         after: Option<Span> = "None" where "0ms".."24h",
-        /// At the latest this long after the first injection acted.
+        /// At the latest this long after it.
         within: Option<Span> = "None" where "0ms".."24h",
     }
 }

@@ -63,6 +63,12 @@ impl Clock {
         self.length
     }
 
+    /// Length of a tick in true time, rounded down, if the clock ran `ppm` fast.
+    #[must_use]
+    pub fn tick_at(&self, ppm: i32) -> Span {
+        Span::from_nanos(TICK_NS * 1_000_000 / Self { ppm, ..*self }.rate())
+    }
+
     /// True time of `own` nanoseconds of this clock.
     #[must_use]
     pub fn true_span(&self, own: u64) -> Span {

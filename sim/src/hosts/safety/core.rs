@@ -223,6 +223,18 @@ pub struct Around {
     pub contacts: u8,
 }
 
+impl Around {
+    /// The voltage at a channel in mV.
+    pub(super) fn of(&self, channel: AdcChannel) -> u32 {
+        match channel {
+            AdcChannel::Pin(pin) => self.seen.millivolts[usize::from(pin) % PINS],
+            AdcChannel::Supply => self.supply_mv,
+            AdcChannel::SioPower => self.feed_mv,
+            AdcChannel::Rail => self.rail_mv,
+        }
+    }
+}
+
 /// What a step wrote and read of the memories: lowest and highest word and address; nothing when the lowest is greater.
 #[derive(Clone, Copy, Debug)]
 pub struct Touched {
@@ -328,7 +340,7 @@ impl Core {
             tick: self.clock.tick().wrapping_add(self.slipped),
             logic_time_ns: u32::try_from(self.last_logic_ns).unwrap_or(u32::MAX),
             analog: self.analog(around),
-            levels: self.levels(around),
+            levels: self.levels(around, None),
             drivers: around.seen.drivers,
             relay_feedback: around.contacts,
             sio_power_in_dip: dip.map_or(0, |mv| self.counts(AdcChannel::SioPower, mv)),
@@ -402,9 +414,10 @@ impl Core {
         Some(FlashResult::Done)
     }
 
-    fn levels(&self, around: &Around) -> [Levels; PINS] {
+    /// The levels as it sees them, without the fault of `skipped`.
+    pub(super) fn levels(&self, around: &Around, skipped: Option<u16>) -> [Levels; PINS] {
         let mut levels = around.seen.levels;
-        for (_, pin, high) in &self.views {
+        for (_, pin, high) in self.views.iter().filter(|(owner, ..)| Some(*owner) != skipped) {
             if let Some(level) = levels.get_mut(usize::from(*pin)) {
                 *level = if *high { Levels { high: u16::MAX, low: 0 } } else { Levels { high: 0, low: u16::MAX } };
             }
@@ -445,7 +458,13 @@ impl Core {
     /// What a channel shows with its faults.
     #[must_use]
     pub fn counts(&self, channel: AdcChannel, millivolts: u32) -> u16 {
-        let faults = self.adc.iter().filter(|(_, own, _)| *own == channel);
+        self.counts_without(channel, millivolts, None)
+    }
+
+    /// What a channel shows with its faults but that of `skipped`.
+    #[must_use]
+    pub fn counts_without(&self, channel: AdcChannel, millivolts: u32, skipped: Option<u16>) -> u16 {
+        let faults = self.adc.iter().filter(|(owner, own, _)| *own == channel && Some(*owner) != skipped);
         let millivolts = faults.fold(millivolts, |mv, (_, _, fault)| match fault {
             AdcFault::Gain(ppm) => u32::try_from(u64::from(mv) * u64::from(*ppm) / 1_000_000).unwrap_or(u32::MAX),
             AdcFault::Offset(by) => mv.saturating_add_signed(*by),

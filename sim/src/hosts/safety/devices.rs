@@ -68,6 +68,12 @@ impl Devices {
         self.groups.get(group).is_some_and(|group| group.on && group.forced == 0)
     }
 
+    /// Whether it would show ON with one injection less that forces it.
+    #[must_use]
+    pub fn would_show(&self, group: usize) -> bool {
+        self.groups.get(group).is_some_and(|group| group.on && group.forced <= 1)
+    }
+
     /// Somebody does something at a group.
     pub fn operate(&mut self, group: usize, on: bool) {
         if let Some(group) = self.groups.get_mut(group) {

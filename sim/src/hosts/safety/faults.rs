@@ -1,6 +1,7 @@
 //! Faults of safety units: how each reaches the unit, how it goes again, and what is read back.
 //!
 //! The healthy path of a unit holds no fault but in ports made for it: lines, cells, converter channels, wires, contacts.
+//! What no port proves by itself is held until `proof` has seen that it made a difference.
 
 use bevy_ecs::prelude::World;
 use safety_common::io::ResetCause;
@@ -51,15 +52,17 @@ pub(crate) fn begin(
     if let SafetyFault::CpuHalted(of) = kind {
         unit.cores[self::index(of.cpu)].dead = how.for_good;
     }
+    unit.hold(number, kind);
     let effect = begin_at(&mut unit, context, number, kind, how);
     move_and_feed(world, context, index, kind);
-    effect
+    effect.or_else(|| unit_of(world, index)?.take_proof(number))
 }
 
 /// Takes the fault back.
 pub(crate) fn end(world: &mut World, context: &mut Context<'_>, number: u16, node: NodeId, kind: &SafetyFault) {
     let Some(index) = Units::of(world, node) else { return };
     if let Some(mut unit) = unit_of(world, index) {
+        unit.release(number);
         end_at(&mut unit, context, number, kind);
     }
     move_and_feed(world, context, index, kind);
@@ -108,17 +111,12 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
         SafetyFault::Clock(clock) => {
             let own = &mut unit.cores[index(clock.cpu)].clock;
             own.set_drift(clock.by.ppm());
-            return Some(format!("the clock of CPU{} runs {} ppm off", clock.cpu, own.ppm()));
         }
         SafetyFault::LogicTime(time) => {
             let core = &mut unit.cores[index(time.cpu)];
             core.overload = Some(time.takes.as_nanos());
-            return Some(format!("the logic of CPU{} takes {} ns of its own time", time.cpu, core.logic_ns()));
         }
-        SafetyFault::NoDeadline(of) => {
-            unit.cores[index(of.cpu)].no_deadline = true;
-            return Some(format!("the guard of CPU{}'s logic time is dead", of.cpu));
-        }
+        SafetyFault::NoDeadline(of) => unit.cores[index(of.cpu)].no_deadline = true,
         SafetyFault::TickSlip(slip) => {
             let core = &mut unit.cores[index(slip.cpu)];
             core.slipped = core.slipped.wrapping_add(slip.by);
@@ -132,25 +130,16 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
             let (before, after) = unit.cores[index(hit.cpu)].flash.flip(hit.address, hit.bits)?;
             return Some(format!("flash of CPU{} at {:#07x}: {before:#04x} became {after:#04x}", hit.cpu, hit.address));
         }
-        SafetyFault::Adc(hit) => return Some(begin_adc(unit, number, hit, how.seed)),
-        SafetyFault::Wire(wire) => {
-            unit.pins.wiring[usize::from(wire.pin)] = wiring(&wire.is);
-            return Some(format!("the wire of pin {} is {:?}", wire.pin, unit.pins.wiring[usize::from(wire.pin)]));
-        }
-        SafetyFault::View(hit) => {
-            let core = &mut unit.cores[index(hit.cpu)];
-            core.views.push((number, hit.pin, hit.high));
-            let level = if hit.high { "high" } else { "low" };
-            return Some(format!("CPU{} sees pin {} {level} for ever", hit.cpu, hit.pin));
-        }
+        SafetyFault::Adc(hit) => begin_adc(unit, number, hit, how.seed),
+        SafetyFault::Wire(wire) => unit.pins.wiring[usize::from(wire.pin)] = wiring(&wire.is),
+        SafetyFault::View(hit) => unit.cores[index(hit.cpu)].views.push((number, hit.pin, hit.high)),
         SafetyFault::InputOff(input) => {
             let group = unit.input_groups.iter().position(|name| name == input)?;
             unit.devices.force(group, true);
             unit.watch.stop(context.now);
             show_devices(unit, context);
-            return (!unit.devices.shows(group)).then(|| format!("the device at `{input}` shows OFF"));
         }
-        SafetyFault::Contact(hit) => return begin_contact(unit, context, hit),
+        SafetyFault::Contact(hit) => begin_contact(unit, context, hit),
         SafetyFault::Transistor(hit) => {
             let bit = 1 << hit.pin;
             if hit.conducts {
@@ -159,17 +148,12 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
                 unit.pins.stuck_off |= bit;
             }
             unit.refresh(context);
-            return Some(format!("the transistor of pin {} {}", hit.pin, conducts(hit.conducts)));
         }
         SafetyFault::MainTransistor(hit) => {
             unit.main_stuck = Some(hit.conducts);
             unit.set_main(context);
-            return (unit.feed.on == hit.conducts).then(|| format!("the main transistor {}", conducts(hit.conducts)));
         }
-        SafetyFault::Rail(rail) => {
-            unit.rails[index(rail.cpu)] = rail.to.millivolts();
-            return Some(format!("the rail of CPU{} has {} mV", rail.cpu, unit.rails[index(rail.cpu)]));
-        }
+        SafetyFault::Rail(rail) => unit.rails[index(rail.cpu)] = rail.to.millivolts(),
     }
     None
 }
@@ -180,17 +164,13 @@ const fn air(unit: &mut Unit, number: u16) -> &mut Air {
     &mut unit.air
 }
 
-fn conducts(on: bool) -> &'static str {
+pub(super) fn conducts(on: bool) -> &'static str {
     if on { "conducts whatever it is told" } else { "does not conduct" }
 }
 
-fn begin_adc(unit: &mut Unit, number: u16, hit: &AdcHit, seed: u64) -> String {
-    let core = &mut unit.cores[index(hit.cpu)];
-    let (channel, healthy) = (channel(&hit.channel), core.counts(channel(&hit.channel), 12_000));
+fn begin_adc(unit: &mut Unit, number: u16, hit: &AdcHit, seed: u64) {
     let key = || stream(seed, &format!("converter {number}")).next_u64();
-    core.adc.push((number, channel, error(&hit.error, key)));
-    let shown = core.counts(channel, 12_000);
-    format!("12 V at {channel:?} of CPU{} would be {shown} counts instead of {healthy}", hit.cpu)
+    unit.cores[index(hit.cpu)].adc.push((number, channel(&hit.channel), error(&hit.error, key)));
 }
 
 /// Proven by the first packet that it hits.
@@ -224,18 +204,16 @@ fn begin_cell(unit: &mut Unit, number: u16, cell: &RamCell) -> Option<String> {
     None
 }
 
-fn begin_contact(unit: &mut Unit, context: &mut Context<'_>, hit: &ContactHit) -> Option<String> {
+fn begin_contact(unit: &mut Unit, context: &Context<'_>, hit: &ContactHit) {
     let contact = &mut unit.contacts[2 * usize::from(hit.relay) + index(hit.cpu)];
     contact.stuck = Some(hit.closed);
     // One that welds was closed by its coil; one that breaks opens at once.
     if !hit.closed {
         contact.moves = context.now;
     }
-    let state = if hit.closed { "stays closed once it is" } else { "does not close" };
-    Some(format!("contact {} of relay {} {state}", hit.cpu, hit.relay))
 }
 
-fn channel(input: &AdcInput) -> AdcChannel {
+pub(super) fn channel(input: &AdcInput) -> AdcChannel {
     match input {
         AdcInput::Pin(pin) => AdcChannel::Pin(*pin),
         AdcInput::Supply => AdcChannel::Supply,
@@ -255,7 +233,7 @@ fn error(error: &AdcError, key: impl FnOnce() -> u64) -> AdcFault {
     }
 }
 
-fn wiring(defect: &WireDefect) -> Wiring {
+pub(super) fn wiring(defect: &WireDefect) -> Wiring {
     match defect {
         WireDefect::Open => Wiring::Open,
         WireDefect::ToSupply => Wiring::ToSupply,

@@ -15,6 +15,7 @@ mod devices;
 pub(crate) mod faults;
 pub mod memory;
 pub mod pins;
+mod proof;
 mod record;
 pub mod tool;
 pub mod unit;
@@ -128,6 +129,24 @@ pub enum SafetyEvent {
     },
 }
 
+impl SafetyEvent {
+    /// The unit at which it happens.
+    const fn unit(&self) -> u8 {
+        match self {
+            Self::Boot { unit, .. }
+            | Self::Tick { unit, .. }
+            | Self::Deadline { unit, .. }
+            | Self::Effects { unit, .. }
+            | Self::MainOff { unit }
+            | Self::Contacts { unit }
+            | Self::Can { unit }
+            | Self::Tool { unit }
+            | Self::Repeat { unit }
+            | Self::Operation { unit, .. } => *unit,
+        }
+    }
+}
+
 /// The units of a run and what their relays feed.
 #[derive(Resource, Clone, Default)]
 pub struct Units {
@@ -163,11 +182,12 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
     let any = !units.entities.is_empty();
     builder.observer_resource(units);
     builder.on(Event::SAFETY, |world, context, event| {
-        if let Event::Safety(event) = event
-            && let Err(defect) = handle(world, context, event)
-        {
-            world.resource_mut::<FirmwareDefect>().0.get_or_insert((defect.node, defect.what));
-            context.halt();
+        if let Event::Safety(event) = event {
+            if let Err(defect) = handle(world, context, event) {
+                world.resource_mut::<FirmwareDefect>().0.get_or_insert((defect.node, defect.what));
+                context.halt();
+            }
+            tell_proofs(world, context, event.unit());
         }
     });
     if any {
@@ -331,6 +351,14 @@ fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> R
         SafetyEvent::Operation { unit, number, ends } => operate(world, context, unit, usize::from(number), ends),
     }
     Ok(())
+}
+
+/// Faults that were proven by what has just happened.
+fn tell_proofs(world: &mut World, context: &mut Context<'_>, unit: u8) {
+    let Some(mut one) = unit_of(world, unit).filter(|one| !one.proofs.is_empty()) else { return };
+    for (injection, effect) in std::mem::take(&mut one.proofs) {
+        crate::faults::proven(world, context, injection, &effect);
+    }
 }
 
 fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life: u32) -> Result<(), Defect> {

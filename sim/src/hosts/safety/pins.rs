@@ -213,7 +213,7 @@ impl Feed {
 }
 
 /// What a CPU sees of the pins in a window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Comparators.
     pub levels: [Levels; PINS],

@@ -19,7 +19,8 @@ use safety_common::{PINS, RELAYS, SLOTS};
 
 use super::air::Air;
 use super::core::{Around, Arriving, Core, Effects};
-use super::pins::{Feed, Pins, Play, Plays, Window};
+use super::pins::{Feed, Pins, Play, Plays, Seen, Window};
+use super::proof::Held;
 use super::record::SafetyRecord;
 use super::tool::{BYTE_TIME, Tool};
 use super::watch::Watch;
@@ -39,7 +40,7 @@ const HOLD: Span = Span::from_millis(1);
 /// The window watchdog has a time base of its own (own number; the source gives no period).
 const WATCHDOG: Span = Span::from_millis(10);
 /// Nominal rail.
-pub(super) const RAIL_MV: u32 = 3_300;
+pub(crate) const RAIL_MV: u32 = 3_300;
 
 /// One direction of the link between the CPUs.
 #[derive(Clone, Debug, Default)]
@@ -145,6 +146,10 @@ pub struct Unit {
     pub tool: Tool,
     /// What is measured.
     pub watch: Watch,
+    /// Faults that are there and need a proof.
+    pub(super) held: Vec<Held>,
+    /// Faults that were proven and not told yet.
+    pub(super) proofs: Vec<(u16, String)>,
 }
 
 /// What a unit is made of.
@@ -208,6 +213,8 @@ impl Unit {
             repeats: VecDeque::new(),
             live: (0, 0),
             tool,
+            held: Vec::new(),
+            proofs: Vec::new(),
         }
     }
 
@@ -295,6 +302,7 @@ impl Unit {
         self.all_off(context, cpu);
         self.set_coils(context, cpu, 0);
         if was {
+            self.watch.stopped(cpu, context.now);
             context.record(SafetyRecord::Stopped { node: self.node, cpu: cpu as u8 + 1 }.into());
         }
     }
@@ -369,6 +377,9 @@ impl Unit {
     /// The main transistor does what it is told, or what a fault makes it.
     pub fn set_main(&mut self, context: &mut Context<'_>) {
         let on = self.main_stuck.unwrap_or(self.main_told) && self.powered;
+        if self.powered && self.main_stuck.is_some() {
+            self.prove_main(self.main_told);
+        }
         if on != self.feed.on {
             self.feed = Feed { on, since: context.now };
             context.record(SafetyRecord::Main { node: self.node, on }.into());
@@ -405,11 +416,16 @@ impl Unit {
     /// Contacts move to where their coils want them; whether any did.
     pub fn move_contacts(&mut self, context: &mut Context<'_>) -> bool {
         let before = self.closed();
-        for contact in &mut self.contacts {
+        let mut held = Vec::new();
+        for (place, contact) in self.contacts.iter_mut().enumerate() {
             if contact.moves <= context.now {
                 contact.moves = SimTime::NEVER;
                 contact.closed = contact.stuck.unwrap_or(contact.coil);
+                held.extend(contact.stuck.map(|_| (place, contact.coil)));
             }
+        }
+        for (place, coil) in held {
+            self.prove_contact(place, coil);
         }
         let closed = self.closed();
         if closed != before {
@@ -451,13 +467,21 @@ impl Unit {
         if pins != self.live.0 {
             self.live.0 = pins;
             context.record(SafetyRecord::Outputs { node: self.node, pins }.into());
-            self.watch.outputs(context.now, pins, coils);
+            self.watch.outputs(context.now, pins, coils, self.idle());
         }
         if coils != self.live.1 {
             self.live.1 = coils;
             context.record(SafetyRecord::Coils { node: self.node, coils }.into());
-            self.watch.outputs(context.now, pins, coils);
+            self.watch.outputs(context.now, pins, coils, self.idle());
         }
+    }
+
+    /// Of each CPU whether it drives its side of the outputs, or a fault keeps it from turning it off.
+    fn idle(&self) -> [bool; 2] {
+        let coils = self.coils();
+        let fed = |cpu: usize| (0..RELAYS).any(|relay| coils >> (2 * relay + cpu) & 1 == 1);
+        let plays = self.plays[0].cut == SimTime::NEVER && self.plays[0].pins != [0; PINS];
+        [self.cores[0].halted || fed(0) || plays, self.cores[1].halted || fed(1) || self.main_told]
     }
 
     /// Whether nothing is driven: no live pin, and no relay that both coils hold.
@@ -480,6 +504,7 @@ impl Unit {
         if cpu == 1 {
             self.test_dip(supply_mv);
         }
+        self.prove_time(cpu, &window);
         let logic = self.cores[cpu].logic_ns();
         if logic > u64::from(safety_common::LOGIC_TIME_NS_MOST) && !self.cores[cpu].no_deadline {
             let core = &self.cores[cpu];
@@ -489,6 +514,7 @@ impl Unit {
             return Outside::default();
         }
         let around = self.around(cpu, supply_mv, &window);
+        self.prove_step(cpu, supply_mv, &window, &around);
         let before = self.cores[cpu].ram.acted;
         let mut out = TickOutputs::default();
         let Some(touched) = self.cores[cpu].step(now, &around, &mut out) else { return Outside::default() };
@@ -502,7 +528,7 @@ impl Unit {
 
     fn around(&self, cpu: usize, supply_mv: u32, window: &Window) -> Around {
         Around {
-            seen: self.pins.see(&self.plays, &self.feed, supply_mv, window),
+            seen: self.see(&self.pins, supply_mv, window),
             supply_mv,
             feed_mv: self.feed.millivolts(supply_mv, window.scan()),
             rail_mv: self.rails[1 - cpu],
@@ -510,11 +536,20 @@ impl Unit {
         }
     }
 
+    /// What is seen of the pins in a window, if they were as told here.
+    pub(super) fn see(&self, pins: &Pins, supply_mv: u32, window: &Window) -> Seen {
+        pins.see(&self.plays, &self.feed, supply_mv, window)
+    }
+
     /// The converter's reading in a dip that was asked for in the last step: it is made in the tick that begins now, and
     /// a transistor that obeys shows nothing.
     fn test_dip(&mut self, supply_mv: u32) {
         if let Some(mv) = &mut self.cores[1].dips[0] {
-            *mv = if self.main_stuck == Some(true) { supply_mv } else { 0 };
+            let is_stuck = self.main_stuck == Some(true);
+            *mv = if is_stuck { supply_mv } else { 0 };
+            if is_stuck {
+                self.prove_main(false);
+            }
         }
     }
 

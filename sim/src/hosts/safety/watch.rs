@@ -114,6 +114,8 @@ pub struct CpuWatch {
     pub safe_since: Option<SimTime>,
     /// When it entered normal mode last.
     pub normal_since: Option<SimTime>,
+    /// When it first left the normal mode, for whatever reason: another mode, a reset, its supply.
+    pub left_normal: Option<SimTime>,
     /// Steps that left something in the safe state: outputs, packets, frames.
     pub spoke_in_safe: u64,
     /// Steps in the safe state.
@@ -163,6 +165,8 @@ pub struct Off {
     pub last_good: SimTime,
     /// When the supply had left its limits.
     pub crossing: Option<SimTime>,
+    /// Whether the other CPU had no part in it: a fault held it, or it still drove its side when all was off.
+    pub alone: bool,
 }
 
 /// What is measured at a unit.
@@ -220,6 +224,7 @@ impl CpuWatch {
             detections: Vec::new(),
             safe_since: None,
             normal_since: None,
+            left_normal: None,
             spoke_in_safe: 0,
             safe_steps: 0,
             left_safe: None,
@@ -347,6 +352,14 @@ impl Watch {
         self.combined = of.combined;
     }
 
+    /// A CPU is reset or loses its supply.
+    pub fn stopped(&mut self, cpu: usize, now: SimTime) {
+        let watch = &mut self.cpus[cpu];
+        if watch.mode == Mode::Normal {
+            watch.left_normal.get_or_insert(now);
+        }
+    }
+
     /// A CPU boots.
     pub fn booted(&mut self, cpu: usize, now: SimTime, cause: ResetCause) {
         let watch = &mut self.cpus[cpu];
@@ -450,6 +463,7 @@ impl Watch {
                 off: now,
                 last_good,
                 crossing: self.crossing,
+                alone: false,
             });
         }
     }
@@ -469,6 +483,9 @@ impl Watch {
             watch.configuring_wrongly.get_or_insert(now);
         }
         watch.trips += u64::from(watch.mode == Mode::Normal && mode == Mode::Safe);
+        if watch.mode == Mode::Normal && mode != Mode::Normal {
+            watch.left_normal.get_or_insert(now);
+        }
         watch.mode = mode;
         match mode {
             Mode::Safe => {
@@ -519,8 +536,9 @@ impl Watch {
         }
     }
 
-    /// Other outputs are driven from now on.
-    pub fn outputs(&mut self, now: SimTime, pins: u16, coils: u8) {
+    /// Other outputs are driven from now on; `idle` tells of each CPU whether it has no part in turning them off: it drives its
+    /// side, or a fault holds it.
+    pub fn outputs(&mut self, now: SimTime, pins: u16, coils: u8, idle: [bool; 2]) {
         let held = (0..safety_common::RELAYS).filter(|relay| coils >> (2 * relay) & 0b11 == 0b11);
         let held = held.fold(0u8, |bits, relay| bits | 1 << relay);
         let driven = pins != 0 || held != 0;
@@ -552,7 +570,8 @@ impl Watch {
             && !driven
             && let Some(off) = self.tripped.take()
         {
-            self.offs.push(Off { off: now, ..off });
+            let alone = idle[usize::from(off.cpu == 1)];
+            self.offs.push(Off { off: now, alone, ..off });
         }
         self.driven = driven;
     }
