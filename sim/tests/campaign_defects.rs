@@ -23,7 +23,7 @@ use cooltwin::measure::Measures;
 use cooltwin::node::{NodeId, Nodes};
 use cooltwin::record::Record;
 use cooltwin::run::{Run, finish};
-use cooltwin::scenario::{FaultKind, FileSource, Place, RawScenario, Scenario, load};
+use cooltwin::scenario::{FaultKind, FileSource, Place, Scenario, load};
 use cooltwin::twin::build;
 use reports::campaign::Class;
 

@@ -501,3 +501,50 @@ fn every_update_requirement_in_scope_has_a_row_a_scenario_or_a_statement() {
         assert!(checked || budget || linked || stated, "{id} has nothing");
     }
 }
+
+/// A measurement of one file of the firmware, all lines reached but line 4, beside the list of what was measured.
+fn write_measurement(place: &Path) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firmware-under-test/pump/src/config.rs");
+    let file = file.canonicalize().expect("a file of the firmware");
+    let document = format!(
+        r#"{{"type":"llvm.coverage.json.export","data":[{{"files":[{{"filename":{:?},"branches":[],
+        "segments":[[1,1,1,true,true,false],[3,1,0,true,true,false],[4,1,0,false,false,false]]}}]}}]}}"#,
+        file.to_str().expect("a name")
+    );
+    fs::write(place.join("coverage.json"), document).expect("written");
+    fs::write(place.join("coverage.sha256"), cooltwin::evidence::SOURCES).expect("written");
+}
+
+#[test]
+fn coverage_counts_what_has_no_reason_and_names_stale_ones() {
+    let place = place("evidence-coverage");
+    write_measurement(&place);
+    let arguments = ["evidence", "--allow-dirty", "--out", "out", "--coverage", "coverage.json", "suite"];
+    let made = output(&place, &arguments);
+    assert_eq!(code(&made), Some(0), "{}{}", stdout(&made), stderr(&made));
+    let printed = stdout(&made);
+    assert!(
+        printed.contains("3 of 4 lines and 0 of 0 outcomes of branches reached; without a reason: 1 line and"),
+        "{printed}"
+    );
+    let stale = "Stale reason  safety-cpu2/src/crc.rs: the file: was not measured";
+    assert!(printed.contains(stale), "{printed}");
+    let page = text(&place.join("out/tool.html"));
+    for shown in
+        ["NOT EXPLAINED", "no reason given", "3 of 4 lines", "safety-cpu2/src/crc.rs: the file: was not measured"]
+    {
+        assert!(page.contains(shown), "{shown}");
+    }
+    let measured = fs::read_to_string(place.join("coverage.sha256")).expect("text");
+    fs::write(
+        place.join("coverage.sha256"),
+        measured.replacen("  firmware-under-test/pump/src/lib.rs", "0  firmware-under-test/pump/src/lib.rs", 1),
+    )
+    .expect("written");
+    let refused =
+        output(&place, &["evidence", "--allow-dirty", "--out", "other", "--coverage", "coverage.json", "suite"]);
+    assert_eq!(code(&refused), Some(2), "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).contains("measured on other sources than this program's: firmware-under-test/pump/src/lib.rs")
+    );
+}

@@ -109,4 +109,19 @@ mod tests {
         assert!(frame.has_id(id));
         assert_eq!(raw_id(frame.id()), 0x123);
     }
+
+    #[test]
+    fn a_frame_is_the_same_through_the_interface_of_embedded_can() {
+        let standard = StandardId::new(0x123).unwrap();
+        let frame = <Frame as CanFrame>::new(standard, &[1, 2, 3]).unwrap();
+        assert_eq!(frame, Frame::with_bytes(standard, [1, 2, 3]));
+        assert_eq!(CanFrame::id(&frame), Id::Standard(standard));
+        assert_eq!((CanFrame::dlc(&frame), CanFrame::data(&frame)), (3, &[1, 2, 3][..]));
+        assert!(!frame.is_extended() && !frame.is_remote_frame());
+        assert!(<Frame as CanFrame>::new(standard, &[0; 9]).is_none());
+        assert!(<Frame as CanFrame>::new_remote(standard, 3).is_none(), "remote frames are not used");
+        let extended = <Frame as CanFrame>::new(ExtendedId::new(0x1234_5678).unwrap(), &[]).unwrap();
+        assert!(extended.is_extended());
+        assert_eq!(raw_id(extended.id()), 0x1234_5678);
+    }
 }

@@ -251,4 +251,10 @@ mod tests {
             prop_assert!(ImageHeader::decode(&bytes).is_err());
         }
     }
+
+    #[test]
+    fn a_version_is_written_with_points() {
+        use std::string::ToString;
+        assert_eq!(Version { major: 1, minor: 20, patch: 300 }.to_string(), "1.20.300");
+    }
 }

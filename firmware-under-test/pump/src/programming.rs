@@ -543,4 +543,30 @@ mod tests {
         bench.update(&new, 64).unwrap();
         assert!(bench.flash.holds(&new));
     }
+
+    #[test]
+    fn what_nobody_waits_for_changes_nothing() {
+        let flash = StrictFlash::new(1);
+        let mut programming = Programming::new();
+        assert!(matches!(programming.next(&[], &flash), Todo::Wait), "no job");
+        assert_eq!(programming.on_flash(FlashResult::Failed), Ok(()), "no operation");
+        programming.announced(false);
+        programming.erase();
+        programming.announced(false);
+        assert!(programming.is_busy(), "no announcement was asked for yet");
+        assert!(matches!(programming.next(&[], &flash), Todo::Announce));
+        programming.announced(true);
+        assert!(matches!(programming.next(&[], &flash), Todo::Flash(FlashCommand::Erase { .. })));
+        assert!(matches!(programming.next(&[], &flash), Todo::Wait), "one operation at a time");
+    }
+
+    /// A flash that says "done" and does not hold the marker has no valid image.
+    #[test]
+    fn a_marker_that_is_not_in_flash_is_told() {
+        let header = ImageHeader::decode(image(MODEL, 1, PAYLOAD).first_chunk().unwrap()).unwrap();
+        let mut programming = Programming::new();
+        let told = programming.marker(header, &StrictFlash::new(1));
+        assert!(matches!(told, Todo::Finished(Ok(Outcome::Checked(Err(ImageFault::NoMarker))))), "{told:?}");
+        assert_eq!(programming.stage, Stage::NotErased);
+    }
 }

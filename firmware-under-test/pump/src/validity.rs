@@ -226,7 +226,10 @@ mod tests {
         assert_eq!(damaged(0x7_FFFC), 6);
         let mut short = installed(&good);
         short.bytes.truncate(100);
+        assert_eq!(run(&short, ImageCheck::with_marker(MODEL)).0, Err(ImageFault::Unreadable), "the marker");
         assert_eq!(run(&short, ImageCheck::without_marker(MODEL)).0, Err(ImageFault::Unreadable));
+        short.bytes.truncate(60);
+        assert_eq!(run(&short, ImageCheck::without_marker(MODEL)).0, Err(ImageFault::Unreadable), "the header");
         let long = ImageHeader {
             model: MODEL,
             version: ImageHeader::decode(good.first_chunk().unwrap()).unwrap().version,
@@ -234,5 +237,26 @@ mod tests {
             payload_crc: 0,
         };
         assert_eq!(fault(&installed(&long.encode())), 4);
+        let no_payload = ImageHeader { length: HEADER_LEN as u32 - 1, ..long };
+        assert_eq!(fault(&installed(&no_payload.encode())), 4);
+    }
+
+    /// Two checks at the same place of two images are two states.
+    #[test]
+    fn a_check_is_told_from_another_by_what_it_has_read() {
+        use std::hash::DefaultHasher;
+        let second_slice = |damage: u8| {
+            let mut flash = installed(&image(MODEL, 1, 10_000));
+            flash.bytes[200] ^= damage;
+            let mut check = ImageCheck::with_marker(MODEL);
+            assert!(check.step(&flash).is_none() && check.step(&flash).is_none());
+            let mut hasher = DefaultHasher::new();
+            check.hash(&mut hasher);
+            (hasher.finish(), std::format!("{check:?}"))
+        };
+        let (good, bad) = (second_slice(0), second_slice(1));
+        assert_eq!(good, second_slice(0));
+        assert_ne!(good.0, bad.0);
+        assert_eq!(good.1, "ImageCheck { needs_marker: true, at: Some(4160), .. }");
     }
 }

@@ -173,4 +173,14 @@ mod tests {
         assert_eq!(Instant::from_micros(5).since(Instant::from_micros(2)).as_micros(), 3);
         assert_eq!(Duration::from_millis(2).times(4), Duration::from_millis(8));
     }
+
+    #[test]
+    fn quantities_are_written_with_their_units() {
+        extern crate std;
+        use std::string::ToString;
+        assert_eq!(Instant::from_micros(1_000_250).to_string(), "1.000250 s");
+        assert_eq!(Duration::from_micros(70_025).to_string(), "70.025 ms");
+        assert_eq!(Millivolts::new(24_000).to_string(), "24000 mV");
+        assert_eq!(DeciCelsius::new(-55).to_string(), "-55 d°C");
+    }
 }

@@ -244,8 +244,15 @@ impl Evidence<'_> {
             ),
             point(
                 "Structural coverage of the item",
-                if bundle.coverage.is_some() { Here } else { Open },
-                if bundle.coverage.is_some() { "" } else { "NOT MEASURED for this bundle." },
+                match &bundle.coverage {
+                    Some(coverage) if coverage.is_explained() => Here,
+                    Some(_) => Partly,
+                    None => Open,
+                },
+                bundle.coverage.as_ref().map_or_else(
+                    || "NOT MEASURED for this bundle.".to_owned(),
+                    |coverage| format!("{}.", coverage.sentence()),
+                ),
                 ("tool.html#coverage", "Structural coverage"),
             ),
             point(

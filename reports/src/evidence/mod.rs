@@ -276,6 +276,45 @@ pub struct TestLog {
 pub struct Coverage {
     /// By file below the root of the sources.
     pub files: Vec<FileCoverage>,
+    /// Reasons of the committed list that fit nothing any more, and why.
+    #[serde(default)]
+    pub stale: Vec<String>,
+}
+
+impl Coverage {
+    /// Lines that were not reached and have no reason.
+    #[must_use]
+    pub fn lines_without_reason(&self) -> usize {
+        self.files.iter().flat_map(|file| &file.missed).filter(|missed| missed.reason.is_empty()).count()
+    }
+
+    /// Outcomes of branches that were not reached, in files without a reason for them.
+    #[must_use]
+    pub fn branches_without_reason(&self) -> usize {
+        let without = self.files.iter().filter(|file| file.branch_reason.is_empty());
+        without.map(|file| file.missed_branches.len()).sum()
+    }
+
+    /// Whether everything that was not reached has a reason, and each reason fits.
+    #[must_use]
+    pub fn is_explained(&self) -> bool {
+        self.stale.is_empty() && self.lines_without_reason() == 0 && self.branches_without_reason() == 0
+    }
+
+    /// What was reached, and what has no reason, in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let sum = |of: fn(&FileCoverage) -> u64| self.files.iter().map(of).sum::<u64>();
+        let (lines, branches) = (sum(|file| file.lines), sum(|file| file.branches));
+        format!(
+            "{} of {lines} lines and {} of {branches} outcomes of branches reached; without a reason: {} and {}; stale reasons: {}",
+            sum(|file| file.lines_reached),
+            sum(|file| file.branches_reached),
+            page::count(self.lines_without_reason(), "line", "lines"),
+            page::count(self.branches_without_reason(), "outcome", "outcomes"),
+            self.stale.len()
+        )
+    }
 }
 
 /// Coverage of a file.
@@ -284,16 +323,22 @@ pub struct Coverage {
 pub struct FileCoverage {
     /// The file.
     pub file: String,
-    /// Lines with code.
+    /// Lines with code of the product.
     pub lines: u64,
     /// Of these, reached.
     pub lines_reached: u64,
-    /// Branches; 0 where the tool did not count them.
+    /// Outcomes of branches, two for each; 0 where the tool did not count them.
     pub branches: u64,
     /// Of these, reached.
     pub branches_reached: u64,
     /// Lines that were not reached, with the reason that is given for each; empty where none is.
     pub missed: Vec<MissedLine>,
+    /// The line of each outcome that was not reached.
+    #[serde(default)]
+    pub missed_branches: Vec<u64>,
+    /// Why; empty where no reason is given.
+    #[serde(default)]
+    pub branch_reason: String,
 }
 
 /// A line that was not reached.
@@ -302,7 +347,10 @@ pub struct FileCoverage {
 pub struct MissedLine {
     /// From 1.
     pub line: u64,
-    /// Why.
+    /// What stands there.
+    #[serde(default)]
+    pub text: String,
+    /// Why; empty where no reason is given.
     pub reason: String,
 }
 

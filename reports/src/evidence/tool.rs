@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::Evidence;
+use super::page::count;
 use crate::html::Column::{Number, Text, Wide};
 use crate::html::frame::section;
 use crate::html::{evidence::limits, head, shape, table};
@@ -142,7 +143,7 @@ impl Evidence<'_> {
                 p { (shape::word(true, "NOT MEASURED")) }
                 p {
                     "Lines and branches of the firmware that were reached were not measured for this bundle. Measured with "
-                    code { "cargo llvm-cov --json" } " they enter by " code { "cooltwin evidence --coverage FILE" } "."
+                    code { "firmware-under-test/coverage.sh" } " they enter by " code { "cooltwin evidence --coverage FILE" } "."
                 }
             };
         };
@@ -151,8 +152,8 @@ impl Evidence<'_> {
             None => "-".to_owned(),
         };
         let content = html! {
-            caption { "Files of the firmware under test" }
-            (head(&[Text("File"), Number("Lines"), Number("Reached"), Number("Branches"), Number("Reached"), Wide("Lines not reached")]))
+            caption { "Files of the firmware under test. A branch has two outcomes; code for tests alone is left out" }
+            (head(&[Text("File"), Number("Lines"), Number("Reached"), Number("Outcomes"), Number("Reached"), Wide("Not reached")]))
             tbody {
                 @for file in &coverage.files {
                     tr {
@@ -160,16 +161,34 @@ impl Evidence<'_> {
                         td.number { (file.lines) } td.number { (share(file.lines_reached, file.lines)) }
                         td.number { (file.branches) } td.number { (share(file.branches_reached, file.branches)) }
                         td {
-                            @if !file.missed.is_empty() {
-                                ul.plain { @for line in &file.missed { li { (line.line) ": " @if line.reason.is_empty() { strong { "no reason given" } } @else { (line.reason) } } } }
+                            ul.plain {
+                                @for line in &file.missed { li { (line.line) " " code { (line.text) } ": " (reason(&line.reason)) } }
+                                @if !file.missed_branches.is_empty() {
+                                    li { (outcomes(&file.missed_branches)) ": " (reason(&file.branch_reason)) }
+                                }
                             }
                         }
                     }
                 }
             }
         };
-        table("Structural coverage", &content)
+        html! {
+            p { (shape::word(!coverage.is_explained(), if coverage.is_explained() { "EXPLAINED" } else { "NOT EXPLAINED" })) " " (coverage.sentence()) "." }
+            @for stale in &coverage.stale { p { (shape::word(true, "stale reason")) " " code { (stale) } } }
+            (table("Structural coverage", &content))
+        }
     }
+}
+
+fn reason(text: &str) -> Markup {
+    html! { @if text.is_empty() { strong { "no reason given" } } @else { (text) } }
+}
+
+/// How many outcomes were not reached, and on which lines.
+fn outcomes(lines: &[u64]) -> String {
+    let mut places: Vec<String> = lines.iter().map(u64::to_string).collect();
+    places.dedup();
+    format!("{} on {}", count(lines.len(), "outcome", "outcomes"), places.join(", "))
 }
 
 fn class() -> Markup {

@@ -54,7 +54,7 @@ pub(super) struct EvidenceArgs {
     /// What `cargo test` printed, standard error included.
     #[arg(long, value_name = "FILE")]
     test_log: Option<PathBuf>,
-    /// What `cargo llvm-cov --json` wrote.
+    /// What `firmware-under-test/coverage.sh` wrote: coverage.json, with coverage.sha256 beside it.
     #[arg(long, value_name = "FILE")]
     coverage: Option<PathBuf>,
     /// Baseline to hold the margins against; `reports/baselines/scenarios.txt` where that is there.
@@ -131,7 +131,13 @@ fn begin(arguments: &EvidenceArgs, program: Program, suite: &Suite) -> Result<Bu
         None => None,
     };
     let coverage = match &arguments.coverage {
-        Some(path) => Some(evidence::coverage(&read(path)?).map_err(|why| wrong(path, why))?),
+        Some(path) => {
+            let (document, measured) = (read(path)?, read(&path.with_extension("sha256"))?);
+            let measurement =
+                evidence::Measurement { document: &document, measured: &measured, sources: evidence::SOURCES };
+            let source = |path: &str| std::fs::read_to_string(path).ok();
+            Some(evidence::coverage(measurement, evidence::REASONS, source).map_err(|why| wrong(path, why))?)
+        }
         None => None,
     };
     let all = suite.scenarios.iter().chain(&suite.long);
@@ -419,8 +425,12 @@ fn summary(bundle: &Bundle, reports: &[Report], verdict: Verdict, out: &Path) ->
     for each in bundle.invalid.iter().chain(&bundle.skipped) {
         text += &format!("Not run       {}: {}\n", each.planned.name, each.why);
     }
-    if bundle.coverage.is_none() {
-        text += "Coverage      NOT MEASURED: lines and branches of the firmware enter with --coverage FILE\n";
+    match &bundle.coverage {
+        Some(coverage) => {
+            text += &format!("Coverage      {}\n", coverage.sentence());
+            text.extend(coverage.stale.iter().map(|stale| format!("Stale reason  {stale}\n")));
+        }
+        None => text += "Coverage      NOT MEASURED: lines and branches of the firmware enter with --coverage FILE\n",
     }
     if bundle.test_log.is_none() {
         text += "Tests         NOT EXECUTED here: what `cargo test` printed enters with --test-log FILE\n";

@@ -86,7 +86,7 @@ enum Command {
     Search(search::SearchArgs),
     /// Find the smallest scenario that still fails the same way.
     Shrink(shrink::ShrinkArgs),
-    /// Compile and show configurations of safety units.
+    /// Compile and show configurations of safety units, and download them to a unit of a scenario.
     #[command(subcommand)]
     Safety(safety::SafetyCommand),
 }

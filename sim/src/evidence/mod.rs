@@ -3,7 +3,7 @@
 //! ```text
 //!   build script: sources.sha256, named-tests.txt, Cargo.lock --> identity --> reports::Program
 //!   checks/requirements.rs --links--> requirement <-> scenario      controls --tried--> reports::Control
-//!   output of cargo test --test_log--> reports::TestLog             cargo llvm-cov --coverage--> reports::Coverage
+//!   output of cargo test --test_log--> reports::TestLog             llvm-cov, coverage.ron --coverage--> reports::Coverage
 //!   stored Bundle + this program --compare--> what differs, by name
 //! ```
 //! Nothing here touches files: `cli` does. How a bundle looks is the business of `reports`.
@@ -19,7 +19,7 @@ pub mod test_log;
 
 pub use compare::{Finding, compare};
 pub use controls::tried as controls_tried;
-pub use coverage::coverage;
+pub use coverage::{Measurement, REASONS, coverage};
 pub use identity::{CARGO_LOCK, SOURCES, named_tests, program};
 pub use links::{fault_kinds, links};
 pub use test_log::test_log;

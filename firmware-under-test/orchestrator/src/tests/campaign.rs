@@ -1373,3 +1373,132 @@ fn a_time_left_that_grows_with_a_pump_searched_by_hand_has_a_cause() {
     }
     assert!(rises > 0, "a pump more to update takes longer");
 }
+
+#[test]
+fn supply_that_goes_while_a_pump_is_stopped_costs_no_try() {
+    let mut world = World::new(2, 320);
+    world.pumps[0].troubles.refuses_standby = true;
+    while !phases(&world, 1).contains(&(1, Phase::Standby)) {
+        world.step();
+    }
+    world.feed = 19_000;
+    world.run(ms(60_000));
+    assert_eq!(world.alarms(), [Alarm::LowSupply]);
+    assert_eq!(world.events(Event::UpdateStarted), []);
+    assert_eq!([world.mode(1), world.mode(2)], [Some(Mode::Fixed); 2], "nobody is in hand: both cool");
+    world.pumps[0].troubles.refuses_standby = false;
+    world.feed = 24_000;
+    world.run_to_rest();
+    assert!(world.is_updated(1) && world.is_updated(2));
+    assert_eq!(world.causes(1), []);
+    assert_eq!(world.alarms(), []);
+}
+
+/// Runs until phase `at` of the first try of pump 1.
+fn at_phase(world: &mut World, at: Phase) {
+    while !phases(world, 1).contains(&(1, at)) {
+        world.step();
+    }
+}
+
+#[test]
+fn an_erase_that_ends_badly_is_a_flash_failure() {
+    let mut world = World::new(1, 128);
+    world.pumps[0].troubles.answers_instead = Some((&[0x31, 0x01, 0xFF, 0x00], &[0x71, 0x01, 0xFF, 0x00, 0x01]));
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::FlashFailure]);
+    assert!(world.is_updated(1));
+    assert_eq!(world.pumps[0].erases, 2);
+}
+
+#[test]
+fn a_pump_that_takes_no_whole_word_in_a_block_is_refused() {
+    // 5 bytes: service, counter and three of the four bytes of a word.
+    let mut world = World::new(1, 128);
+    world.pumps[0].troubles.answers_instead = Some((&[0x34], &[0x74, 0x20, 0x00, 0x05]));
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Refused]);
+    assert!(world.is_updated(1));
+}
+
+#[test]
+fn a_repeated_reset_that_the_pump_refuses_costs_no_try_if_the_pump_comes_up() {
+    let mut world = World::new(1, 128);
+    at_phase(&mut world, Phase::Reset);
+    world.losses.push(Loss { id: ids::uds_request(pump(1)), nth: 1 });
+    world.pumps[0].troubles.answers_instead = Some((&[0x11], &[0x7F, 0x11, 0x11]));
+    world.run_to_rest();
+    assert_eq!(world.pumps[0].troubles.answers_instead, None, "the refusal was sent");
+    assert_eq!(world.causes(1), []);
+    assert!(world.is_updated(1));
+}
+
+#[test]
+fn a_pump_that_refuses_to_tell_its_version_after_the_reset_is_asked_again() {
+    let mut world = World::new(1, 128);
+    at_phase(&mut world, Phase::StatusCheck);
+    world.pumps[0].troubles.answers_instead = Some((&[0x22], &[0x7F, 0x22, 0x31]));
+    world.run_to_rest();
+    assert_eq!(world.pumps[0].troubles.answers_instead, None, "the refusal was sent");
+    assert_eq!(world.causes(1), []);
+    assert!(world.is_updated(1));
+}
+
+#[test]
+fn a_late_refusal_of_a_key_does_not_spoil_the_seed_that_was_asked_for_since() {
+    for code in [&[0x7F, 0x27, 0x35], &[0x7F, 0x27, 0x24]] {
+        let mut world = World::new(1, 128);
+        at_phase(&mut world, Phase::Security);
+        world.run(500);
+        world.pumps[0].troubles.late_security = ms(155);
+        world.pumps[0].troubles.answers_instead = Some((&[0x27, 0x02], code));
+        world.run_to_rest();
+        assert_eq!(world.pumps[0].troubles.answers_instead, None, "the refusal was sent");
+        assert_eq!(world.causes(1), []);
+        assert!(world.is_updated(1));
+    }
+}
+
+#[test]
+fn a_fault_reported_before_the_new_version_is_told_keeps_the_update_open() {
+    let mut world = World::new(1, 128);
+    at_phase(&mut world, Phase::StatusCheck);
+    world.pumps[0].troubles.fault_at_version = true;
+    while world.pumps[0].troubles.fault_at_version {
+        world.step();
+    }
+    world.run(ms(500));
+    assert_eq!(world.events(Event::UpdateFinished), [], "the version is right, the status is not");
+    world.pumps[0].faults = PumpFaults::default();
+    world.run_to_rest();
+    assert_eq!(world.causes(1), []);
+    assert_eq!(world.events(Event::UpdateFinished).len(), 1);
+    assert!(world.is_updated(1));
+}
+
+#[test]
+fn an_answer_to_another_block_is_not_taken_for_this_one() {
+    let mut world = World::new(1, 128);
+    at_phase(&mut world, Phase::Transfer);
+    world.pumps[0].troubles.answers_instead = Some((&[0x36, 0x02], &[0x76, 0x09]));
+    world.run_to_rest();
+    assert_eq!(world.pumps[0].troubles.answers_instead, None, "the wrong answer was sent");
+    assert_eq!(world.causes(1), []);
+    assert_eq!((world.pumps[0].blocks, world.pumps[0].repeats), (4, 1), "block 2 was sent again");
+    assert!(world.is_updated(1));
+}
+
+#[test]
+fn a_pump_exchanged_for_another_model_before_a_boot_is_no_part_of_the_resumed_campaign() {
+    let mut world = World::new(2, 320);
+    while world.pumps[0].blocks < 2 {
+        world.step();
+    }
+    world.pumps[1].model = protocol::header::ModelId(8);
+    world.reboot();
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.pumps[1].erases, 0);
+    assert_eq!(world.cioc.status().pumps[1].outcome, Outcome::Rejected);
+    assert_eq!(world.alarms(), [Alarm::PumpRejected(pump(2))]);
+}

@@ -53,6 +53,28 @@ fn a_late_yes_is_logged_and_starts_nothing() {
 }
 
 #[test]
+fn a_yes_in_the_very_step_in_which_the_request_lapses_is_late() {
+    let mut world = world_with(Customer::Absent);
+    run_until_asked(&mut world);
+    world.run(ms(599_900));
+    let lapses_next = |world: &World| {
+        let mut next = world.clone();
+        next.step();
+        next.notices.contains(&Notice::ConsentLapsed)
+    };
+    while !lapses_next(&world) {
+        world.step();
+    }
+    world.act_with_what_comes_next(UserAction::Consent(true));
+    world.step();
+    assert!(world.notices.contains(&Notice::ConsentLapsed) && world.notices.contains(&Notice::ConsentLate(true)));
+    world.run(ms(10_000));
+    assert_eq!(world.events(Event::ConsentLate).len(), 1);
+    assert!(world.is_at_rest());
+    assert_untouched(&world);
+}
+
+#[test]
 fn after_a_refusal_nobody_is_asked_again_until_a_boot_or_a_search_by_hand() {
     let mut world = world_with(Customer::Refuses);
     world.run_to_rest();

@@ -1,8 +1,9 @@
 //! Whatever comes over the bus or out of memory: no panic, and no write without consent.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::vec::Vec;
 
-use embedded_can::{Id, StandardId};
+use embedded_can::{ExtendedId, Id, StandardId};
 use proptest::prelude::*;
 use protocol::Frame;
 use units::{DeciCelsius, Duration, Instant, Millivolts};
@@ -81,4 +82,51 @@ proptest! {
         prop_assert!(world.cioc.status().pumps.iter().all(|pump| pump.counted <= 3));
         prop_assert!(world.flash_requests.iter().all(|consent| *consent));
     }
+}
+
+/// A frame with a 29-bit id is none of this system's, whatever its low bits say.
+#[test]
+fn frames_with_extended_ids_are_not_heard() {
+    let mut world = World::new(1, 128);
+    world.pumps[0].troubles.silent = true;
+    let status = protocol::cyclic::Status {
+        state: protocol::cyclic::PumpState::Automatic,
+        counter: 1,
+        speed: units::Permille::new(500),
+        supply: Millivolts::new(24_000),
+        current: units::Milliamps::new(1_000),
+        temperature: DeciCelsius::new(300),
+        faults: protocol::cyclic::PumpFaults::default(),
+    };
+    let frame = status.encode(super::world::pump(1));
+    let extended = ExtendedId::new(protocol::frame::raw_id(frame.id())).unwrap();
+    world.run(10_000);
+    world.inject(Frame::data_frame(Id::Extended(extended), frame.data()).unwrap());
+    assert_eq!(world.cioc.status().pumps[0].reported, None);
+    world.inject(frame);
+    assert_eq!(world.cioc.status().pumps[0].reported, Some(status), "the same with its own id is heard");
+}
+
+/// A state can be told from another by its hash: also an image check by what it has read so far.
+#[test]
+fn states_that_differ_hash_differently() {
+    let hash = |world: &World| {
+        let mut hasher = DefaultHasher::new();
+        world.cioc.hash(&mut hasher);
+        hasher.finish()
+    };
+    let searching = |byte: usize| {
+        let mut world = World::new(1, 9_000);
+        let Store::Image(bytes) = &mut world.package else { panic!("there is an image") };
+        bytes[byte] ^= 1;
+        world
+    };
+    let [mut one, mut other] = [100, 101].map(searching);
+    let differs = |_: &u32| {
+        one.step();
+        other.step();
+        assert_eq!(hash(&one), hash(&one.clone()));
+        one.t == other.t && hash(&one) != hash(&other)
+    };
+    assert!((0..500).find(differs).is_some());
 }

@@ -296,3 +296,50 @@ fn a_missing_pump_that_comes_and_goes_is_not_searched_for_ever() {
     assert_eq!(world.events(Event::Search).len(), 2);
     assert!(world.asked <= 2);
 }
+
+#[test]
+fn a_search_whose_feed_goes_while_it_gathers_waits_for_the_feed_and_misses_nobody() {
+    let mut world = World::new(2, 320);
+    world.pumps[1].troubles.silent = true;
+    while world.cioc.status().pumps[0].reported.is_none() {
+        world.step();
+    }
+    world.run(ms(1_000));
+    world.feed = 0;
+    world.run(ms(60_000));
+    assert_eq!(world.cioc.status().activity, Activity::Searching);
+    assert_eq!(world.alarms(), [Alarm::LowSupply]);
+    assert_eq!(world.events(Event::PumpMissing), []);
+    world.feed = 24_000;
+    world.pumps[1].troubles.silent = false;
+    world.run_to_rest();
+    assert!(world.is_updated(1) && world.is_updated(2));
+    assert_eq!(world.alarms(), []);
+}
+
+#[test]
+fn a_pump_whose_valid_application_does_not_start_is_restarted_once_and_then_updated() {
+    let mut world = World::new(1, 320);
+    world.pumps[0].bootloader = true;
+    world.pumps[0].troubles.never_starts = true;
+    while world.asked == 0 {
+        world.step();
+    }
+    assert_eq!((world.pumps[0].resets, world.pumps[0].erases), (1, 0));
+    world.pumps[0].troubles.never_starts = false;
+    world.run_to_rest();
+    assert!(world.is_updated(1));
+    assert_eq!(world.pumps[0].erases, 1);
+}
+
+#[test]
+fn an_image_that_cannot_be_read_to_its_end_is_rejected() {
+    let good = image(MODEL, NEW, 9_000);
+    for end in [10, 64, 65, 4_160, 8_999] {
+        let mut world = World::new(1, 320);
+        world.package = Store::Torn(good.clone(), end);
+        world.run_to_rest();
+        assert_nothing_written(&world);
+        assert_eq!(world.alarms(), [Alarm::Image(Cause::ImageRejected)], "{end} bytes");
+    }
+}

@@ -81,6 +81,8 @@ pub(crate) enum Store {
     None,
     Missing,
     Image(Vec<u8>),
+    /// An image that can be read up to there.
+    Torn(Vec<u8>, usize),
 }
 
 impl Package for Store {
@@ -88,12 +90,16 @@ impl Package for Store {
         match self {
             Self::None => PackageState::NoPumpFirmware,
             Self::Missing => PackageState::Missing,
-            Self::Image(bytes) => PackageState::Present { length: bytes.len() as u32 },
+            Self::Image(bytes) | Self::Torn(bytes, _) => PackageState::Present { length: bytes.len() as u32 },
         }
     }
 
     fn read(&self, offset: u32, into: &mut [u8]) -> bool {
-        let Self::Image(bytes) = self else { return false };
+        let bytes = match self {
+            Self::Image(bytes) => &bytes[..],
+            Self::Torn(bytes, end) => &bytes[..*end],
+            Self::None | Self::Missing => return false,
+        };
         let Some(part) = bytes.get(offset as usize..offset as usize + into.len()) else { return false };
         into.copy_from_slice(part);
         true
@@ -120,6 +126,12 @@ pub(crate) struct Troubles {
     pub(crate) locked_out_until: u64,
     /// Answers to seed and key come after this many microseconds instead of one millisecond.
     pub(crate) late_security: u64,
+    /// The next request that begins with the first bytes is served, and answered with the second ones.
+    pub(crate) answers_instead: Option<(&'static [u8], &'static [u8])>,
+    /// A reset leads into the bootloader again, valid application or not.
+    pub(crate) never_starts: bool,
+    /// The next time its version is read, it reports a fault just before it answers.
+    pub(crate) fault_at_version: bool,
 }
 
 /// Sectors of a slow erase.
@@ -279,6 +291,14 @@ impl FakePump {
         if self.channel.on_frame(Instant::from_micros(t), frame) == Some(Link::Received) {
             let message = self.channel.message().to_vec();
             self.serve(t, &message);
+            self.answer_instead(&message);
+        }
+    }
+
+    fn answer_instead(&mut self, message: &[u8]) {
+        let instead = self.troubles.answers_instead.take_if(|(request, _)| message.starts_with(request));
+        if let (Some((_, wanted)), Some((_, answer))) = (instead, self.answers.back_mut()) {
+            *answer = wanted.to_vec();
         }
     }
 
@@ -299,6 +319,10 @@ impl FakePump {
                 let wrong = self.troubles.wrong_version > 0 && self.resets > 0 && !self.bootloader;
                 if wrong {
                     self.troubles.wrong_version -= 1;
+                }
+                if core::mem::take(&mut self.troubles.fault_at_version) {
+                    self.faults = PumpFaults::OVER_TEMPERATURE;
+                    self.status_due = t;
                 }
                 self.answer(soon, Response::Version(if wrong { OLD } else { known }));
             }
@@ -360,7 +384,7 @@ impl FakePump {
                     self.troubles.faults_after -= 1;
                     self.faults = PumpFaults::OVER_TEMPERATURE;
                 }
-                self.reset_at = Some((t + ms(3), !self.valid || down));
+                self.reset_at = Some((t + ms(3), !self.valid || down || self.troubles.never_starts));
             }
             _ => self.answer(soon, sequence_error),
         }
@@ -585,6 +609,11 @@ impl World {
     pub(crate) fn act(&mut self, action: UserAction) {
         self.action = Some(action);
         self.wake_at = self.t;
+    }
+
+    /// The action is read with whatever comes next, and not before.
+    pub(crate) fn act_with_what_comes_next(&mut self, action: UserAction) {
+        self.action = Some(action);
     }
 
     pub(crate) fn log(&self) -> Vec<LogEntry> {

@@ -247,6 +247,22 @@ fn groups_have_one_pin_or_two_to_eight() {
     }
 }
 
+/// The last byte of an output group is 0.
+#[test]
+fn the_reserved_byte_of_an_output_group_is_checked() {
+    let mut section = SectionPlan::empty();
+    section.pins[0] = output_pin(Signal::High, Signal::Low);
+    section.outputs = std::vec![(1, 1)];
+    let plan = Plan::alone(section);
+    let groups_end = plan.unsealed().len();
+    let with = |reserved: u8| {
+        let mut bytes = plan.unsealed();
+        bytes[groups_end - 1] = reserved;
+        check_for(SERIAL, &seal(bytes)).map(|_| ())
+    };
+    assert_eq!((with(0), with(1), with(0x80)), (Ok(()), Err(Defect::Reserved), Err(Defect::Reserved)));
+}
+
 /// SSR-028: discrepancy, filter, flags; no pin twice, none of the wrong role.
 #[test]
 fn group_fields_are_checked() {

@@ -9,6 +9,7 @@ use crate::testing::bench::Bench;
 use crate::testing::faulty_ram::{Cell, RamFaultModel};
 use crate::testing::flash::{FakeFlash, RELEASE_HASH, RELEASE_ID, SERIAL, image, production};
 use crate::testing::plan::{Plan, SectionPlan};
+use crate::testing::with_flash_crc;
 
 fn good() -> FakeFlash {
     FakeFlash::with_configuration(&Plan::alone(SectionPlan::empty()).bytes())
@@ -90,6 +91,36 @@ fn an_image_that_is_not_whole_does_not_start() {
         let mut flash = good();
         break_it(&mut flash);
         assert_eq!(cause_of(Bench::new(flash)), Some(Fault::Firmware), "{what}");
+    }
+}
+
+/// SSR-005, SSR-006: a flash that cannot be read is no good flash.
+#[test]
+fn an_unreadable_flash_means_safe_state() {
+    let mut dead = good();
+    dead.dead = 0..flash_map::LEN;
+    assert_eq!(cause_of(Bench::new(dead)), Some(Fault::Firmware));
+    let mut bench = Bench::running(&Plan::alone(SectionPlan::empty()).bytes());
+    bench.flash.dead = 0..flash_map::LEN;
+    bench.step();
+    assert_eq!((bench.cpu.mode(), bench.cause()), (Mode::Safe, Some(Fault::FlashRunning)));
+    assert!(bench.out.all_off);
+}
+
+/// SSR-061, SSR-064: a record of another kind or format is none, however good its CRC is.
+#[test]
+fn records_of_another_kind_or_format_do_not_start() {
+    let header = image(1, RELEASE_ID, RELEASE_HASH, 5_000)[..28].to_vec();
+    let record = production(SERIAL)[..28].to_vec();
+    for (at, record, fault) in [(0, header, Fault::Firmware), (flash_map::PRODUCTION_AT, record, Fault::ProductionData)]
+    {
+        for byte in [0, 3, 4, 5] {
+            let mut changed = record.clone();
+            changed[byte] ^= 2;
+            let mut flash = good();
+            flash.put(at, &with_flash_crc(changed));
+            assert_eq!(cause_of(Bench::new(flash)), Some(fault), "byte {byte} of the record at {at:#x}");
+        }
     }
 }
 

@@ -216,6 +216,7 @@ fn bad_requests_change_nothing() {
         (Command::Begin, 0u32.to_le_bytes().to_vec(), Status::BadRequest),
         (Command::Begin, 0x8004u32.to_le_bytes().to_vec(), Status::BadRequest),
         (Command::Begin, 130u32.to_le_bytes().to_vec(), Status::BadRequest),
+        (Command::Begin, [128, 0, 0, 0, 0].to_vec(), Status::BadRequest),
         (Command::Read, 0x8000u32.to_le_bytes().to_vec(), Status::BadRequest),
         (Command::Read, 1u32.to_le_bytes().to_vec(), Status::BadRequest),
         (Command::Enter, PASSWORD.to_vec(), Status::BadRequest),
@@ -230,12 +231,15 @@ fn bad_requests_change_nothing() {
         (row(16), Status::BadRequest),
         (row(u32::MAX - 31), Status::BadRequest),
         (row(0)[..35].to_vec(), Status::BadRequest),
+        ([row(0), [0].to_vec()].concat(), Status::BadRequest),
         (row(96), Status::Done),
         (row(96), Status::Done),
     ] {
         let answer = ask(&mut bench, Channel::ToolUsb, &request(Command::Data, &payload), same);
         assert_eq!(status(&answer), expected as u8, "{payload:?}");
     }
+    let answer = ask(&mut bench, Channel::ToolUsb, &request(Command::Finish, &[0]), same);
+    assert_eq!(status(&answer), Status::BadRequest as u8, "the end has no payload");
     let other = [&96u32.to_le_bytes()[..], &[8; 32]].concat();
     let answer = ask(&mut bench, Channel::ToolUsb, &request(Command::Data, &other), same);
     assert_eq!(status(&answer), Status::FlashFailed as u8, "a written row is not written again");
@@ -385,6 +389,32 @@ fn who_tells_what_the_unit_is() {
             assert_eq!(answer[13..17] != [0; 4], has_configuration);
         }
     }
+}
+
+/// A row that cannot be read is told as such, not as bytes.
+#[test]
+fn an_unreadable_row_is_told() {
+    let mut bench = configuring();
+    bench.flash.dead = flash_map::CONFIGURATION_AT..flash_map::LEN;
+    let answer = ask(&mut bench, Channel::ToolUsb, &request(Command::Read, &0u32.to_le_bytes()), same);
+    assert_eq!(status(&answer), Status::FlashFailed as u8);
+}
+
+/// SSR-014, SSM-10: a step that takes too long locks the configuration mode, and changes nothing in a safe state.
+#[test]
+fn a_tick_that_takes_too_long_locks_the_configuration_mode() {
+    let mut bench = configuring();
+    assert_eq!(bench.cpu.safe_cause(), None);
+    let out = bench.cpu.deadline(bench.now());
+    assert!(out.all_off);
+    assert_eq!(bench.cause(), Some(Fault::LogicTime));
+    let mut safe = Bench::boot(FakeFlash::blank(), ResetCause::PowerOn, Retained::default());
+    assert!(safe.steps_to_safe(4_000).is_some());
+    let cause = safe.cause();
+    assert_eq!(cause, Some(Fault::Configuration));
+    let out = safe.cpu.deadline(safe.now());
+    assert!(out.all_off && out.c2c.is_none());
+    assert_eq!((safe.cpu.mode(), safe.cause()), (Mode::Safe, cause), "the first cause stays");
 }
 
 /// SSR-049: a driven output or a closed contact in configuration mode locks it; a locked mode does nothing more and never ends.

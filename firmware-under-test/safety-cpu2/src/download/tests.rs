@@ -5,6 +5,7 @@ use std::vec::Vec;
 use safety_common::configuration::Defect;
 use safety_common::fault::Fault;
 use safety_common::io::Mode;
+use units::Instant;
 
 use super::*;
 use crate::testing::*;
@@ -158,6 +159,12 @@ fn requests_out_of_order_or_form_are_told() {
     assert_eq!(ask(&mut bench, Command::Data, &row[0]).0, Status::Done as u8, "the last row may be repeated");
     assert_eq!(ask(&mut bench, Command::Data, &row[2]).0, Status::OutOfOrder as u8);
     assert_eq!(ask(&mut bench, Command::Data, &row[1][..35]).0, Status::BadRequest as u8);
+    let long = [&row[1][..], &[0]].concat();
+    assert_eq!(ask(&mut bench, Command::Data, &long).0, Status::BadRequest as u8);
+    let mut outside = row[1].clone();
+    put(&mut outside, 0, &32_768u32.to_le_bytes());
+    assert_eq!(ask(&mut bench, Command::Data, &outside).0, Status::BadRequest as u8);
+    assert_eq!(ask(&mut bench, Command::Read, &[0; 5]).0, Status::BadRequest as u8);
     let mut skewed = row[1].clone();
     skewed[0] += 1;
     assert_eq!(ask(&mut bench, Command::Data, &skewed).0, Status::BadRequest as u8);
@@ -208,6 +215,50 @@ fn a_failing_flash_is_told() {
     assert_eq!(answers(&bench)[0].status, Status::FlashFailed as u8);
 }
 
+/// A byte behind the configuration that is not erased any more: the flash did not keep what it was told.
+#[test]
+fn a_flash_that_does_not_keep_the_rest_erased_is_told() {
+    let mut bench = configuring();
+    let configuration = new_configuration();
+    assert_eq!(begin_with(&mut bench, configuration.len() as u32), Status::Done as u8);
+    for row in rows(&configuration) {
+        assert_eq!(ask(&mut bench, Command::Data, &row).0, Status::Done as u8);
+    }
+    bench.flash.flip(CONFIGURATION_AT + CONFIGURATION_LEN_MOST - 1, 0);
+    assert_eq!(ask(&mut bench, Command::Finish, &[]).0, Status::FlashFailed as u8);
+}
+
+/// A row whose result takes some ticks is answered when it comes.
+#[test]
+fn a_row_is_answered_when_it_is_programmed() {
+    let mut bench = configuring();
+    let configuration = new_configuration();
+    assert_eq!(begin_with(&mut bench, configuration.len() as u32), Status::Done as u8);
+    let row = rows(&configuration).remove(0);
+    bench.forward = std::vec![forward(Channel::ToolUsb, &request(Command::Data, 9, SERIAL, &row))];
+    for _ in 0..5 {
+        bench.step();
+        assert!(answers(&bench).is_empty());
+        bench.flash_result = None;
+    }
+    bench.flash_result = Some(FlashResult::Done);
+    bench.step();
+    assert_eq!(answers(&bench)[0].status, Status::Done as u8);
+}
+
+/// CPU1 answers these alone.
+#[test]
+fn requests_that_the_other_cpu_answers_are_left_to_it() {
+    let mut bench = configuring();
+    for command in [Command::Who, Command::Identify, Command::Enter] {
+        bench.forward = std::vec![forward(Channel::ToolUsb, &request(command, 9, SERIAL, &[]))];
+        for _ in 0..5 {
+            bench.step();
+            assert!(bench.outputs.forward.is_empty() && bench.outputs.flash.is_none(), "{command:?}");
+        }
+    }
+}
+
 /// While an operation runs, others are told so, and its answer still comes.
 #[test]
 fn a_running_operation_is_busy() {
@@ -234,6 +285,12 @@ fn driven_outputs_in_configuration_mode_trip() {
     contact.relay_feedback = Some(0b0100);
     contact.steps(2);
     contact.trips(Fault::Relay, 1..2);
+    let mut slow = configuring();
+    let out = slow.cpu.deadline(Instant::from_micros(slow.now_us));
+    assert!(out.detections.iter().any(|found| found.fault == Fault::LogicTime));
+    assert_eq!(slow.cpu.mode(), Mode::Safe);
+    let again = slow.cpu.deadline(Instant::from_micros(slow.now_us));
+    assert_eq!((again.all_off, slow.cpu.mode()), (true, Mode::Safe), "a safe state stays one");
     let mut feed = configuring();
     feed.sio_mv = Some(2_100);
     feed.steps(10);

@@ -5,7 +5,7 @@ use std::vec;
 use proptest::prelude::*;
 use safety_common::configuration::Defect;
 use safety_common::fault::Fault;
-use safety_common::flash_map;
+use safety_common::flash_map::{self, image, production};
 use safety_common::io::{Channel, Mode, ResetCause, TickOutputs};
 use safety_common::tool::Command;
 use units::Instant;
@@ -125,6 +125,25 @@ fn the_image_of_the_other_cpu_does_not_start() {
     let mut other = flash();
     other.write(0, &image_bytes(1, RELEASE_ID));
     boot_trips(Bench::boot(other, POWER_ON), Fault::Firmware);
+}
+
+/// SSR-061, SSR-064: a record of another kind, format or length is none, however good its CRC is.
+#[test]
+fn records_with_a_wrong_field_and_a_good_crc_do_not_start() {
+    let header = image_bytes(2, RELEASE_ID)[..image::HEADER_CRC].to_vec();
+    let record = production_bytes(SERIAL)[..production::CRC].to_vec();
+    let fields = [image::MAGIC, image::FORMAT, image::LENGTH + 3, image::RESERVED, image::RESERVED + 3];
+    let of_image = fields.map(|byte| (0, &header, byte, Fault::Firmware));
+    let fields = [production::MAGIC, production::FORMAT, production::FORMAT + 2, production::FORMAT + 3];
+    let of_production = fields.map(|byte| (flash_map::PRODUCTION_AT, &record, byte, Fault::ProductionData));
+    for (at, record, byte, fault) in of_image.into_iter().chain(of_production) {
+        let mut changed = record.clone();
+        changed[byte] ^= 2;
+        let crc = crc_flash(&changed).to_le_bytes();
+        let mut bad = flash();
+        bad.write(at, &[&changed[..], &crc].concat());
+        boot_trips(Bench::boot(bad, POWER_ON), fault);
+    }
 }
 
 /// SSR-066: serial numbers 0 and 0xFFFFFFFF, with a good CRC.

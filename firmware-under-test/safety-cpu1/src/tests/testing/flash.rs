@@ -21,6 +21,8 @@ pub(crate) struct FakeFlash {
     pub(crate) read: std::cell::RefCell<Vec<bool>>,
     /// The next operation fails and leaves the memory as it is.
     pub(crate) fails: bool,
+    /// Reads that begin here fail.
+    pub(crate) dead: core::ops::Range<u32>,
 }
 
 impl FakeFlash {
@@ -30,6 +32,7 @@ impl FakeFlash {
             bytes: vec![0xFF; flash_map::LEN as usize],
             read: std::cell::RefCell::new(vec![false; flash_map::LEN as usize]),
             fails: false,
+            dead: 0..0,
         };
         flash.put(0, &image(1, RELEASE_ID, RELEASE_HASH, 5_000));
         flash.put(flash_map::PRODUCTION_AT, &production(SERIAL));
@@ -74,7 +77,7 @@ impl FakeFlash {
 impl FlashPort for FakeFlash {
     fn read(&self, address: u32, into: &mut [u8]) -> bool {
         let range = address as usize..address as usize + into.len();
-        let Some(bytes) = self.bytes.get(range.clone()) else { return false };
+        let Some(bytes) = self.bytes.get(range.clone()).filter(|_| !self.dead.contains(&address)) else { return false };
         into.copy_from_slice(bytes);
         self.read.borrow_mut()[range].fill(true);
         true
