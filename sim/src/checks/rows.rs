@@ -278,8 +278,8 @@ impl Memory {
     /// The manual action that ends a pump's death: it has three tries again (PFU-026).
     fn revive(&mut self) {
         let Some(dead) = self.to_revive.take() else { return };
-        for pump in 0..self.deaths.len() {
-            if dead[pump] && std::mem::take(&mut self.deaths[pump]).since.is_some() {
+        for (pump, dead) in dead.into_iter().enumerate() {
+            if dead && std::mem::take(&mut self.deaths[pump]).since.is_some() {
                 self.forget_tries(pump);
             }
         }

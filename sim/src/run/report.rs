@@ -133,11 +133,12 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
         row.r#where = image_refused(run);
     }
     let unmeasured = |index: &usize| unlogged_update(run, measures, *index).is_some_and(|it| it.sample.is_none());
-    if spec.measure == scenario::Measure::PumpUpdate && row.verdict == RowVerdict::Pass {
-        if let Some(index) = (0..measures.timeline.pumps.len()).find(unmeasured) {
-            row.verdict = RowVerdict::Inconclusive;
-            row.r#where = Some(format!("{}: updated, and no end of it was seen", pump_name(index)));
-        }
+    if spec.measure == scenario::Measure::PumpUpdate
+        && row.verdict == RowVerdict::Pass
+        && let Some(index) = (0..measures.timeline.pumps.len()).find(unmeasured)
+    {
+        row.verdict = RowVerdict::Inconclusive;
+        row.r#where = Some(format!("{}: updated, and no end of it was seen", pump_name(index)));
     }
     // What an earlier campaign did says nothing for the last one.
     if spec.measure == scenario::Measure::BackToAutomatic && row.verdict == RowVerdict::Pass && is_not_back(measures) {
