@@ -41,7 +41,8 @@ fn loaded(more: &str) -> Loaded {
 
 fn loaded_of(pumps: u8, more: &str) -> Loaded {
     let package = if more.contains("package:") { "" } else { "package: (image: (length: \"8KiB\"))," };
-    let text = format!("(pumps: (count: {pumps}), {package} {more})");
+    let count = if more.contains("pumps: (count") { String::new() } else { format!("pumps: (count: {pumps}),") };
+    let text = format!("({count} {package} {more})");
     load(&Text(text), Path::new("judged.ron"), &[]).unwrap_or_else(|error| panic!("{more}: {error:?}"))
 }
 
@@ -836,6 +837,10 @@ fn a_single_hit_frame_excuses_no_silence_of_its_own_pump() {
     assert_eq!(text(""), RowVerdict::Fail, "no status gets through for three seconds");
     let hit = "(kind: FrameHit(id: 0x101, bit: 30, seen_by: Receivers), place: Bus, trigger: At(\"1s\"))";
     assert_eq!(text(hit), RowVerdict::Fail, "one bit of one frame is no excuse for it");
+    let slow = "(kind: ControllerSlow(by: \"100us\"), place: Cioc, trigger: At(\"1s\"), duration: \"8s\")";
+    assert_eq!(text(slow), RowVerdict::Fail, "a tenth of a millisecond is none either");
+    let lost = "(kind: FrameLoss(id: 0x001), place: Cioc, trigger: At(\"1s\"), duration: \"8s\")";
+    assert_eq!(text(lost), RowVerdict::Fail, "nor are frames of others that are lost");
 }
 
 fn check<'a>(report: &'a Report, id: &str) -> &'a reports::Check {
@@ -987,4 +992,151 @@ fn a_pump_that_is_taken_back_raises_the_time_left_with_a_cause() {
     assert!(report.pumps[0].attempts > 1, "it is tried again: {:?}", report.pumps[0]);
     let row = check(&report, "progress_is_true");
     assert_eq!(row.verdict, RowVerdict::Pass, "{}", row.detail);
+}
+
+// Faults that are hidden by others of their kind.
+
+/// How often each of two faults acted.
+fn both_acted(one: &str, other: &str) -> [u64; 2] {
+    let report = report(&format!("faults: [{one}, {other}]"));
+    [report.injections[0].activations, report.injections[1].activations]
+}
+
+#[test]
+fn a_fault_that_another_one_hides_has_not_acted() {
+    let at = |kind: &str, from: &str, to: &str| {
+        let place = if kind.starts_with("Stuck") { "Bus" } else { "Pump(2)" };
+        format!("(kind: {kind}, place: {place}, trigger: At(\"{from}\"), duration: \"{to}\")")
+    };
+    let hidden = |kinds: [&str; 2], times: [(&str, &str); 2]| {
+        let [one, other] = [0, 1].map(|n| at(kinds[n], times[n].0, times[n].1));
+        both_acted(&one, &other).map(|times| times > 0)
+    };
+    let inside = [("3s", "3s"), ("4s", "1s")];
+    assert_eq!(hidden(["Hang", "Hang"], inside), [true, false]);
+    assert_eq!(hidden(["StuckRecessive", "StuckRecessive"], inside), [true, false]);
+    assert_eq!(hidden(["ControllerSlow(by: \"3ms\")", "ControllerSlow(by: \"1ms\")"], inside), [true, false]);
+    assert_eq!(hidden(["PowerCut", "PowerCut"], [("3s", "3s"), ("3001ms", "1s")]), [true, false]);
+    assert_eq!(hidden(["Unplugged", "Unplugged"], inside), [true, false]);
+    let long = [("1s", "200s"), ("1100ms", "200s")];
+    assert_eq!(hidden(["SlowErase(factor: \"2x\")", "SlowErase(factor: \"1.5x\")"], long), [true, false]);
+    let under = ["WrongVersion(version: \"1.9.0\")", "WrongVersion(version: \"1.8.0\")"];
+    assert_eq!(hidden(under, [("1s", "20s"), ("1100ms", "30s")]), [false, true]);
+    let drifts = ["ClockDrift(by: \"50ppm\")", "ClockDrift(by: \"9000ppm\")"];
+    assert_eq!(hidden(drifts, [("3s", "20s"), ("3001ms", "30s")]), [false, true]);
+    // Each of these outlives the other, and acts alone then.
+    assert_eq!(hidden(["Hang", "Hang"], [("3s", "2s"), ("4s", "3s")]), [true, true]);
+    assert_eq!(hidden(drifts, [("3s", "20s"), ("3001ms", "1s")]), [true, true]);
+}
+
+// Updates whose end the log does not tell.
+
+fn pump_update(report: &Report) -> &reports::Budget {
+    report.budgets.iter().find(|row| row.id == "pump-update").expect("it")
+}
+
+#[test]
+fn an_update_whose_good_end_is_not_logged_is_measured_all_the_same() {
+    let with = |reset: &str| {
+        report(&format!(
+            "budgets: [(id: \"pump-update\", measure: PumpUpdate, relation: Below, limit: \"13s\")],
+             faults: [(kind: SlowErase(factor: \"5x\"), place: Pump(2), trigger: At(\"1s\")) {reset}]"
+        ))
+    };
+    let alone = with("");
+    assert_eq!((pump_update(&alone).verdict, pump_update(&alone).n), (RowVerdict::Fail, 2));
+    let hidden = with(", (kind: Reset, place: Cioc, trigger: When(pump: 2, phase: Status))");
+    let row = pump_update(&hidden);
+    assert_eq!((row.verdict, row.n), (RowVerdict::Fail, 2), "{row:?}");
+    assert_eq!(hidden.pumps[1].outcome, reports::Outcome::Updated);
+}
+
+#[test]
+fn a_pump_that_was_written_whole_and_is_called_missing_must_return_to_automatic() {
+    let report = report(
+        "end: At(\"6min\"), faults: [
+          (kind: SlowBoot(by: \"90s\"), place: Pump(2), trigger: When(pump: 2, phase: Transfer)),
+          (kind: Reset, place: Cioc, trigger: When(pump: 2, phase: Status))]",
+    );
+    let row = report.budgets.iter().find(|row| row.id == "back-to-automatic").expect("it");
+    assert_ne!(row.verdict, RowVerdict::Pass, "{row:?}");
+    assert_eq!(report.pumps[1].outcome, reports::Outcome::Updated, "it was written to in this run");
+}
+
+// Searches by hand.
+
+#[test]
+fn a_search_by_hand_that_reached_nobody_is_missing() {
+    let missing = |searches: &str, faults: &str| {
+        let report = report(&format!(
+            "user: (consent: Agree(after: \"5s\"), manual_searches: [{searches}]), end: At(\"2min\"), faults: [{faults}]"
+        ));
+        let row = report.injections.iter().find(|row| row.kind == "manual-search").expect("it").missing;
+        (row, report.verdict)
+    };
+    assert_eq!(missing("\"60s\", \"90s\"", ""), (0, Verdict::Pass));
+    assert_eq!(missing("\"1s\", \"60s\"", ""), (1, Verdict::Inconclusive), "the CIOC was booting");
+    let reset = "(kind: Reset, place: Cioc, trigger: At(\"20500ms\"))";
+    assert_eq!(missing("\"20s\", \"60s\"", reset).0, 1, "the restart forgot what waited for the campaign");
+    let hang = "(kind: Hang, place: Cioc, trigger: At(\"69s\"), duration: \"8s\")";
+    assert_eq!(missing("\"60s\", \"70s\"", hang).0, 0, "it waits until the CPU goes on");
+}
+
+/// Three cuts in the transfer: the pump dies. A search by hand while the campaign still runs, before or after its death.
+const DIES: &str = "(kind: PowerCut, place: Pump(1), trigger: When(pump: 1, phase: Transfer, progress: \"50%\"),
+    duration: \"2s\", repeat: (count: 3))";
+
+#[test]
+fn a_search_by_hand_revives_the_dead_as_it_begins_and_a_restart_forgets_it() {
+    for faults in [DIES.to_owned(), format!("{DIES}, (kind: Reset, place: Cioc, trigger: At(\"60100ms\"))")] {
+        for pressed in ["40s", "50s", "60s", "65s"] {
+            let report = report(&format!(
+                "user: (consent: Agree(after: \"5s\"), manual_searches: [\"{pressed}\"]), end: At(\"4min\"),
+                 faults: [{faults}]"
+            ));
+            let failed: Vec<_> = report.checks.iter().filter(|row| row.verdict == RowVerdict::Fail).collect();
+            let failed: Vec<_> = failed.iter().filter(|row| row.id != "every_pump_ends_as_stated").collect();
+            assert!(failed.is_empty(), "{pressed}: {failed:?}");
+        }
+    }
+}
+
+// What excuses a status that does not come.
+
+#[test]
+fn a_bit_that_flips_in_a_pump_that_runs_its_new_image_is_no_lie_of_the_progress() {
+    let report =
+        report("faults: [(kind: BitFlipAtRest(bits: 1), place: Pump(1), trigger: When(pump: 2, phase: Transfer))]");
+    assert_eq!(check(&report, "progress_is_true").verdict, RowVerdict::Pass);
+}
+
+#[test]
+fn a_pump_that_boots_for_long_after_its_failed_try_owes_no_speed() {
+    let report = report(
+        "pumps: (count: 2, overrides: [(pump: 1, boot: Some(\"15s\"))]),
+         budgets: [(id: \"pump-update\", measure: PumpUpdate, relation: Below, limit: \"60s\")], faults: []",
+    );
+    assert_ne!(check(&report, "others_run_at_80_percent").verdict, RowVerdict::Fail);
+}
+
+#[test]
+fn a_yes_counts_by_the_clock_of_the_cioc() {
+    let consent = |after: &str, drift: &str| {
+        let report = report(&format!(
+            "user: (consent: Agree(after: \"{after}\")), timing: (cioc_clock_drift: \"{drift}\"), faults: []"
+        ));
+        check(&report, "no_write_without_consent").verdict
+    };
+    assert_eq!(consent("600030ms", "-100ppm"), RowVerdict::Pass);
+    assert_ne!(consent("600030ms", "0ppm"), RowVerdict::Fail);
+}
+
+#[test]
+fn the_time_left_may_rise_while_what_cost_time_is_waited_for() {
+    let text = "(pumps: (count: 3), package: (image: (length: \"48KiB\")),
+        faults: [(kind: Unplugged, place: Pump(2), trigger: When(pump: 1, phase: Status), duration: \"9s\")])";
+    let loaded = load(&Text(text.to_owned()), Path::new("judged.ron"), &[]).unwrap_or_else(|_| panic!("it loads"));
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let row = check(&run::report(&loaded, &run, &identity()), "progress_is_true").clone();
+    assert_eq!((row.verdict, row.detail.as_str()), (RowVerdict::Pass, ""));
 }

@@ -32,6 +32,10 @@ const SETTLING: Span = Span::from_secs(4);
 /// A CIOC that has started begins its search, or goes on with its campaign, within this (own number).
 const SEARCH_WITHIN: Span = Span::from_secs(10);
 
+/// An answer that comes so shortly after the question's time by the CIOC's clock may still come before its step (own
+/// number: ticks of the timer and the reaction latency).
+const LAST_STEP: Span = Span::from_millis(5);
+
 /// One check's state.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -157,6 +161,8 @@ struct Memory {
     /// Whether pumps were ever searched.
     ever_searched: bool,
     asked: Option<SimTime>,
+    /// What the clock of the CIOC had gained then, in ns.
+    asked_gained: i64,
     paused: bool,
     /// Whether each pump has restarted since it was last written to.
     restarted: Vec<bool>,
@@ -196,6 +202,10 @@ struct Memory {
     waited: Option<SimTime>,
     /// Whether the time left may rise: something that the twin saw has cost time.
     may_rise: bool,
+    /// When something that costs time was last seen.
+    cost_time: Option<SimTime>,
+    /// Who was dead as a search by hand was asked for that has not begun.
+    to_revive: Option<Vec<bool>>,
     percent: u8,
     /// The log tells that the campaign ended with every pump updated.
     good_end: bool,
@@ -213,6 +223,7 @@ impl Memory {
             ever_declined: false,
             ever_searched: false,
             asked: None,
+            asked_gained: 0,
             paused: false,
             restarted: vec![true; count],
             try_ended: vec![None; count],
@@ -238,6 +249,8 @@ impl Memory {
             running: vec![running::Running::default(); count],
             waited: None,
             may_rise: false,
+            cost_time: None,
+            to_revive: None,
             percent: 0,
             good_end: false,
             campaign: false,
@@ -264,8 +277,9 @@ struct TrueTries {
 impl Memory {
     /// The manual action that ends a pump's death: it has three tries again (PFU-026).
     fn revive(&mut self) {
-        for pump in 0..self.deaths.len() {
-            if std::mem::take(&mut self.deaths[pump]).since.is_some() {
+        let Some(dead) = self.to_revive.take() else { return };
+        for (pump, dead) in dead.into_iter().enumerate() {
+            if dead && std::mem::take(&mut self.deaths[pump]).since.is_some() {
                 self.forget_tries(pump);
             }
         }
@@ -277,6 +291,18 @@ impl Memory {
         self.true_tries[pump] = TrueTries::default();
         self.tried[pump].forget();
     }
+}
+
+/// What the clock of the CIOC shows more than true time has passed, in ns.
+fn gained_by_the_cioc(world: &World, now: SimTime) -> i64 {
+    let cpu = world.get::<Cpu>(world.resource::<Nodes>().entity(NodeId::CIOC));
+    let shown = cpu.map_or(now.as_nanos(), |cpu| cpu.clock_ns(now));
+    i64::try_from(i128::from(shown) - i128::from(now.as_nanos())).unwrap_or(0)
+}
+
+/// How long `span` of true time is by a clock that gains so much in it.
+fn stands_for(span: Span, gained: i64) -> Span {
+    Span::from_nanos(span.as_nanos().saturating_add_signed(gained))
 }
 
 /// Whether the flash of `node` holds the whole image of the CIOC with its valid marker.
@@ -382,15 +408,20 @@ impl Checks {
     fn see_orchestrator(&mut self, world: &mut World, now: SimTime, record: &OrchestratorRecord) {
         match record {
             OrchestratorRecord::User(orchestrator::UserAction::Consent(yes)) => {
-                // The answer counts only while the question stands; a late or unasked one starts nothing.
-                if self.memory.asked.is_some_and(|asked| now.since(asked) <= CONSENT_WITHIN) {
+                // The answer counts only while the question stands; a late or unasked one starts nothing. It stands by
+                // the clock of the CIOC.
+                let gained = gained_by_the_cioc(world, now);
+                let stood =
+                    self.memory.asked.map(|asked| stands_for(now.since(asked), gained - self.memory.asked_gained));
+                if stood.is_some_and(|stood| stood <= CONSENT_WITHIN + LAST_STEP) {
                     self.memory.said_yes = *yes;
                     self.memory.ever_agreed |= *yes;
                 }
             }
             OrchestratorRecord::User(orchestrator::UserAction::Search) => {
-                self.memory.may_rise = true;
-                self.memory.revive();
+                // It waits until the campaign has ended or waits; whoever dies meanwhile stays dead.
+                let dead = (0..self.memory.deaths.len()).map(|pump| self.is_dead(pump)).collect();
+                self.memory.to_revive = ending::cioc_works(world, now).then_some(dead);
             }
             OrchestratorRecord::Started => {
                 self.memory.live.cioc_starts(now);
@@ -402,6 +433,9 @@ impl Checks {
                 self.memory.ever_declined |= self.memory.asked.take().is_some();
                 self.memory.remaining = None;
                 self.memory.disturbed = true;
+                // A restart forgets the person's wish, and tells of the pause anew.
+                self.memory.to_revive = None;
+                self.memory.paused = false;
                 self.alarms_end();
             }
             OrchestratorRecord::UpdateEnded | OrchestratorRecord::WriteTorn { .. } => {}
@@ -411,7 +445,10 @@ impl Checks {
 
     fn see_notice(&mut self, world: &mut World, now: SimTime, notice: &Notice) {
         match *notice {
-            Notice::ConsentAsked(_) => self.memory.asked = Some(now),
+            Notice::ConsentAsked(_) => {
+                self.memory.asked = Some(now);
+                self.memory.asked_gained = gained_by_the_cioc(world, now);
+            }
             Notice::ConsentAnswered(yes) => {
                 self.memory.asked = None;
                 self.memory.ever_declined |= !yes;
@@ -421,8 +458,12 @@ impl Checks {
                 self.memory.ever_declined = true;
             }
             Notice::Pause => self.memory.paused = true,
-            Notice::Searching { .. } => {
+            Notice::Searching { manual } => {
                 self.memory.ever_searched = true;
+                if manual {
+                    self.memory.may_rise = true;
+                    self.memory.revive();
+                }
                 self.searched(now);
             }
             Notice::CampaignStarted { resumed, .. } => {

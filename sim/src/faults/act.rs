@@ -397,8 +397,9 @@ fn begin_at_board(
         FaultKind::Hang => {
             let until = injection.fault.duration.map_or(SimTime::NEVER, |duration| now + duration);
             let mut cpu = component::<Cpu>(world, node)?;
+            let stood_still = cpu.hung_until > now;
             cpu.hung_until = cpu.hung_until.max(until);
-            cpu.running.then(|| format!("the CPU of {node} stands still"))
+            (cpu.running && !stood_still).then(|| format!("the CPU of {node} stands still"))
         }
         FaultKind::Reset => {
             hosts::reset(world, context, node);

@@ -13,6 +13,7 @@
 
 mod act;
 mod prove;
+mod share;
 pub(crate) mod trigger;
 
 use std::hash::{Hash, Hasher};
@@ -120,6 +121,11 @@ impl Injection {
     #[must_use]
     pub fn is_of_the_supply(&self) -> bool {
         act::is_of_the_supply(&self.fault.kind)
+    }
+
+    /// Whether it acts at this instant: its end comes at the very instant at which what it did is taken back.
+    fn is_in_force(&self, now: SimTime) -> bool {
+        self.active > 0 || (self.begun > 0 && self.until >= now)
     }
 }
 
@@ -358,16 +364,20 @@ fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Rec
     world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
         let Faults { list, watch, .. } = &mut *faults;
         let moment = watch.see(record);
-        for (number, injection) in list.iter_mut().enumerate() {
+        for number in 0..list.len() {
+            let effect = (list[number].begun > 0)
+                .then(|| act::proof(world, time, number, &list[number], record))
+                .flatten()
+                .filter(|_| !share::is_masked(world, time, list, number, record))
+                .filter(|_| prove::has_drifted(world, time, list, number));
+            let injection = &mut list[number];
             if may_begin(injection)
                 && let Some(delay) = trigger::fulfilled(injection, watch, &moment, record)
             {
                 let event = FaultEvent::Begin { injection: u16::try_from(number).unwrap_or(u16::MAX) };
                 context.agenda.at(time + delay, Event::Fault(event));
             }
-            if injection.begun > 0
-                && let Some(effect) = act::proof(world, time, number, injection, record)
-            {
+            if let Some(effect) = effect {
                 acted(context, number, injection, &effect);
             }
             if injection.active > 0

@@ -188,7 +188,7 @@ fn stuck(world: &World, injection: &Injection, record: &BusRecord) -> Option<Str
 }
 
 /// The nodes on the stretch of the bus that the fault holds.
-fn on_the_line(world: &World, injection: &Injection) -> u32 {
+pub(super) fn on_the_line(world: &World, injection: &Injection) -> u32 {
     let medium = world.resource::<Bus>().medium();
     let everyone = world.resource::<Nodes>().iter().fold(0, |mask, (node, _)| mask | node.bit());
     let held = super::act::wired(injection);
@@ -209,6 +209,19 @@ fn hung(world: &World, now: SimTime, injection: &Injection) -> Option<String> {
         entity.and_then(|entity| world.get::<Cpu>(entity)).is_some_and(|cpu| cpu.running && cpu.hung_until > now)
     };
     injection.nodes.iter().find(stands_still).map(|node| format!("the CPU of {node} stands still"))
+}
+
+/// Whether a drift has gained a tick of itself at any CPU of its place; any other fault has nothing to gain.
+pub(super) fn has_drifted(world: &World, now: SimTime, list: &[Injection], number: usize) -> bool {
+    let Some(own) = list.get(number).filter(|own| matches!(own.fault.kind, FaultKind::ClockDrift(_))) else {
+        return true;
+    };
+    own.nodes.iter().any(|node| {
+        let entity = world.resource::<Nodes>().get(*node);
+        let cpu = entity.and_then(|entity| world.get::<Cpu>(entity));
+        let tick = cpu.map(|cpu| cpu.options.timer_resolution.max(FINEST_TICK));
+        tick.is_some_and(|tick| super::share::gained_by_drift(world, now, list, number, *node) >= tick)
+    })
 }
 
 fn drifted(world: &World, now: SimTime, injection: &Injection) -> Option<String> {

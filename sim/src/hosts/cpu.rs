@@ -89,7 +89,9 @@ impl Cpu {
         Instant::from_micros(self.clock_ns(now) / 1_000)
     }
 
-    fn clock_ns(&self, now: SimTime) -> u64 {
+    /// The same in ns, before it is cut to whole microseconds.
+    #[must_use]
+    pub fn clock_ns(&self, now: SimTime) -> u64 {
         let elapsed = now.since(self.since).as_nanos();
         let passed = if self.options.clock_ppm == 0 {
             elapsed

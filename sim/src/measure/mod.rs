@@ -63,6 +63,8 @@ pub struct Measures {
     pub links: Vec<LinkHistory>,
     /// Each pump's last state and since when; index 0 is pump 1.
     pub states: Vec<(Option<PumpState>, SimTime)>,
+    /// When each pump's application first ran after its last session in the bootloader, by the pump's own records.
+    pub runs_since: Vec<Option<SimTime>>,
     /// Whether each pump was in fail-safe mode at any time after the CIOC had regulated it. Before that every pump is:
     /// it boots sooner than the CIOC.
     pub fail_safe: Vec<bool>,
@@ -123,6 +125,7 @@ impl Measures {
             journal: Journal::new(GivenNames::of(scenario)),
             links: vec![LinkHistory::default(); NodeId::MOST],
             states: vec![(None, SimTime::ZERO); pumps],
+            runs_since: vec![None; pumps],
             fail_safe: vec![false; pumps],
             regulated: vec![false; pumps],
             flash_operations: vec![0; pumps],
@@ -267,6 +270,11 @@ impl Measures {
         match record {
             PumpRecord::State { state, .. } => {
                 self.states[pump] = (Some(*state), now);
+                if *state == PumpState::Updating {
+                    self.runs_since[pump] = None;
+                } else if state.is_application() {
+                    self.runs_since[pump].get_or_insert(now);
+                }
                 self.regulated[pump] |= matches!(state, PumpState::Automatic | PumpState::Fixed);
                 self.fail_safe[pump] |= self.regulated[pump] && *state == PumpState::FailSafe;
             }
@@ -353,9 +361,16 @@ fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
 }
 
 /// Notes when all pumps that work are in automatic mode after the last try: every pump that is not dead, and not missing
-/// all the time. One that this run saw updated is a good pump, whatever is said of it later.
+/// all the time. One that this run wrote to and that holds the whole image is a good pump, whatever the CIOC says of it.
 fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestrator::Status>) {
     let Some(status) = status else { return };
+    let is_missing = |pump: &orchestrator::PumpStatus| pump.outcome == orchestrator::Outcome::Missing;
+    let mut written = vec![false; world.resource::<Measures>().states.len()];
+    for pump in status.pumps.iter().filter(|pump| is_missing(pump)) {
+        if let Some(whole) = written.get_mut(pump.pump.index()) {
+            *whole = was_written_whole(world, pump.pump.index());
+        }
+    }
     let mut measures = world.resource_mut::<Measures>();
     // A campaign that still waits has no last pump yet.
     if measures.timeline.last_try_end.is_none() || measures.timeline.finished.is_none() {
@@ -364,10 +379,13 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
     }
     measures.returning_since = measures.timeline.last_try_end;
     // A good pump without supply is not in automatic mode.
-    let tries = |pump: &orchestrator::PumpStatus| &measures.timeline.pumps[pump.pump.index()].tries;
+    let was_updated = |pump: &orchestrator::PumpStatus| {
+        let tries = &measures.timeline.pumps[pump.pump.index()].tries;
+        tries.iter().any(|one| one.outcome == timeline::TryEnd::Updated)
+    };
     let good = status.pumps.iter().filter(|pump| match pump.outcome {
         orchestrator::Outcome::Dead => false,
-        orchestrator::Outcome::Missing => tries(pump).iter().any(|one| one.outcome == timeline::TryEnd::Updated),
+        orchestrator::Outcome::Missing => was_updated(pump) || written[pump.pump.index()],
         _ => true,
     });
     let good: Vec<_> = good.map(|pump| measures.states[pump.pump.index()]).collect();
@@ -376,6 +394,16 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
         // The instant of the last good pump's change, not that of this look.
         measures.back_to_automatic = good.iter().map(|(_, since)| *since).max().map(|at| at.min(now));
     }
+}
+
+/// Whether this run wrote to a pump, and it holds the whole image of the package.
+pub(crate) fn was_written_whole(world: &World, pump: usize) -> bool {
+    let node = NodeId::new(u8::try_from(pump + 1).unwrap_or(1));
+    let flash = world.get::<Flash>(world.resource::<Nodes>().entity(node));
+    let held = world.resource::<crate::checks::Truth>().held.as_ref();
+    flash
+        .zip(held)
+        .is_some_and(|(flash, held)| flash.operations > 0 && flash.valid_header().is_some() && flash.holds(held))
 }
 
 /// Notes since when the request for the programming session waits in the CIOC's controller, where a bus that is stuck

@@ -7,7 +7,7 @@ use super::Run;
 use super::classes::{Hit, Judge};
 use crate::checks;
 use crate::hosts::OrchestratorRecord;
-use crate::kernel::SimTime;
+use crate::kernel::{SimTime, Span};
 use crate::measure::Measures;
 use crate::measure::timeline::Question;
 use crate::node::NodeId;
@@ -405,7 +405,31 @@ pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>
     if scenario.cioc_update.is_some() {
         add("cioc-update", "CIOC", first_notice(measures, is_update), 1, Hit::CiocUpdate);
     }
+    for row in list.iter_mut().filter(|row| row.kind == "manual-search") {
+        row.missing = lost_presses(scenario, measures);
+    }
     list
+}
+
+/// How often the person asked for a search and none came: the CIOC was not there, or a restart forgot it. One search
+/// answers all that was asked for before it in the same life of the firmware.
+fn lost_presses(scenario: &Scenario, measures: &Measures) -> u64 {
+    let answered = |pressed: &&Span| {
+        let at = SimTime::ZERO + **pressed;
+        let later = measures.journal.iter().filter(|(time, ..)| *time >= at);
+        let mut of_the_cioc = later.filter_map(|(_, record, _)| match record {
+            Record::Orchestrator(record) => Some(record),
+            _ => None,
+        });
+        of_the_cioc.find_map(|record| match record {
+            OrchestratorRecord::Started
+            | OrchestratorRecord::Off
+            | OrchestratorRecord::Reset
+            | OrchestratorRecord::UpdateBegun => Some(false),
+            other => is_manual_search(other).map(|_| true),
+        }) == Some(true)
+    };
+    scenario.user.manual_searches.iter().filter(|pressed| !answered(pressed)).count() as u64
 }
 
 /// Whether the answer is any other than a yes while the question stands.

@@ -132,6 +132,14 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     if row.n == 0 && row.verdict == RowVerdict::Inconclusive {
         row.r#where = image_refused(run);
     }
+    let unmeasured = |index: &usize| unlogged_update(run, measures, *index).is_some_and(|it| it.sample.is_none());
+    if spec.measure == scenario::Measure::PumpUpdate
+        && row.verdict == RowVerdict::Pass
+        && let Some(index) = (0..measures.timeline.pumps.len()).find(unmeasured)
+    {
+        row.verdict = RowVerdict::Inconclusive;
+        row.r#where = Some(format!("{}: updated, and no end of it was seen", pump_name(index)));
+    }
     // What an earlier campaign did says nothing for the last one.
     if spec.measure == scenario::Measure::BackToAutomatic && row.verdict == RowVerdict::Pass && is_not_back(measures) {
         row.verdict = RowVerdict::Inconclusive;
@@ -216,7 +224,11 @@ fn samples(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenario:
     use scenario::Measure;
     let timeline = &measures.timeline;
     match &spec.measure {
-        Measure::PumpUpdate => timeline.pumps.iter().enumerate().flat_map(update_samples).collect(),
+        Measure::PumpUpdate => {
+            let logged = timeline.pumps.iter().enumerate().flat_map(update_samples);
+            let unlogged = (0..timeline.pumps.len()).filter_map(|pump| unlogged_update(run, measures, pump));
+            logged.chain(unlogged.filter_map(|span| span.sample)).collect()
+        }
         Measure::BackToAutomatic => {
             let earlier = measures.earlier_returns.iter().map(|span| (*span, "last pump of an earlier campaign"));
             let last = back_to_automatic(measures).map(|span| (span, "last pump"));
@@ -273,6 +285,27 @@ fn update_samples((index, pump): (usize, &PumpHistory)) -> impl Iterator<Item = 
         let place = format!("{}, try {}", pump_name(index), good.number);
         Sample { value: millis(good.duration()).into(), place, steps, of: 1 }
     })
+}
+
+/// An update that did its work and whose good end the log does not tell.
+struct Unlogged {
+    /// From the request for the bootloader to the new application running; none if it did not run.
+    sample: Option<Sample>,
+}
+
+/// A pump that this run wrote to, and that counts as updated though no try of it ended well: the CIOC was away. By the
+/// pump's own records it took from the begin of its last try until its new application ran.
+fn unlogged_update(run: &Run, measures: &Measures, index: usize) -> Option<Unlogged> {
+    let counts = matches!(outcome(run, measures, index), Outcome::Updated | Outcome::UpToDate);
+    let last = measures.timeline.pumps[index].tries.last()?;
+    if !counts || last.outcome == TryEnd::Updated || !crate::measure::was_written_whole(&run.twin.world, index) {
+        return None;
+    }
+    let sample = measures.runs_since[index].filter(|runs| *runs > last.start).map(|runs| {
+        let place = format!("{}, try {}, until its image ran", pump_name(index), last.number);
+        Sample::plain(millis(runs.since(last.start)).into(), &place)
+    });
+    Some(Unlogged { sample })
 }
 
 fn phase_name(phase: orchestrator::Phase) -> &'static str {
@@ -553,7 +586,7 @@ fn outcome(run: &Run, measures: &Measures, index: usize) -> Outcome {
     let updated = measures.timeline.pumps[index].tries.iter().any(|each| each.outcome == TryEnd::Updated);
     match measures.timeline.pumps[index].outcome {
         // A later search finds what an update of this run has left.
-        Seen::UpToDate if updated => Outcome::Updated,
+        Seen::UpToDate if updated || crate::measure::was_written_whole(&run.twin.world, index) => Outcome::Updated,
         Seen::Updated => Outcome::Updated,
         Seen::UpToDate => Outcome::UpToDate,
         Seen::Dead => Outcome::Dead,

@@ -13,7 +13,7 @@ use super::{
     BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, SimTime, Span, ending, held_the_image,
     holds_the_image, node_of, power, version_of, words,
 };
-use crate::bus::Bus;
+use crate::bus::{Bus, LinkState};
 use crate::faults::Injection;
 use crate::scenario::FaultKind;
 
@@ -23,6 +23,10 @@ const STATUS_LAG: Span = Span::from_secs(1);
 const ARRIVES_EVERY: Span = Span::from_millis(400);
 /// The time left may be off by a tenth or by this (own number of PFU-031).
 const REMAINING_BAND_MS: u64 = 10_000;
+
+/// What cost time may show in the time left so long after its end: the longest wait of the CIOC for a pump that is to stand
+/// by, its pause before the next try, and a second in which the page lags.
+const COSTS_WITHIN: Span = Span::from_secs(13);
 
 const STANDS_STILL: &str = "its CPU stands still";
 const DISTURBED: &str = "the bus is disturbed";
@@ -42,6 +46,10 @@ pub(super) struct Live {
     disturbed: Option<SimTime>,
     /// When the controller of each pump alone was.
     disturbed_at: Vec<Option<SimTime>>,
+    /// When the bus as a whole, or the CIOC's place on it, last let no status pass.
+    closed: Option<SimTime>,
+    /// When each pump's own status or command was last hit or lost, or its place on the bus let none pass.
+    hit: Vec<Option<SimTime>>,
 }
 
 impl Live {
@@ -53,6 +61,8 @@ impl Live {
             arrived: vec![(None, None); pumps],
             disturbed: None,
             disturbed_at: vec![None; pumps],
+            closed: None,
+            hit: vec![None; pumps],
         }
     }
 
@@ -74,6 +84,33 @@ impl Live {
     fn is_disturbed(&self, pump: usize, now: SimTime) -> bool {
         let lately = |at: Option<SimTime>| at.is_some_and(|at| now.since(at) <= STATUS_LAG);
         lately(self.disturbed) || lately(self.disturbed_at[pump])
+    }
+
+    /// A frame with this id was hit or lost: what is known of the pump whose status or command it is may be late.
+    fn hits(&mut self, id: Option<Id>, now: SimTime) {
+        let Some(id) = id else {
+            self.closed = Some(now);
+            return;
+        };
+        let pump = status_of(id).or_else(|| super::running::commanded(id));
+        if let Some(at) = pump.and_then(|pump| self.hit.get_mut(pump)) {
+            *at = Some(now);
+        }
+    }
+
+    /// No frame passes the controller of a node; that of the CIOC concerns all.
+    fn closes(&mut self, node: NodeId, now: SimTime) {
+        match node.pump().map(|pump| usize::from(pump) - 1) {
+            Some(pump) => self.hit.iter_mut().skip(pump).take(1).for_each(|at| *at = Some(now)),
+            None if node == NodeId::CIOC => self.closed = Some(now),
+            None => {}
+        }
+    }
+
+    /// Whether what is shown of a pump may be late because its own frames did not pass.
+    fn is_excused(&self, pump: usize, now: SimTime) -> bool {
+        let lately = |at: Option<SimTime>| at.is_some_and(|at| now.since(at) <= STATUS_LAG);
+        lately(self.closed) || lately(self.hit[pump])
     }
 
     /// For how long no status of a pump has arrived; none before the first.
@@ -104,6 +141,7 @@ impl Checks {
             }
             BusRecord::Lost { node, id, .. } | BusRecord::Overrun { node, id } => {
                 live.disturb(*node, now);
+                live.hits(Some(*id), now);
                 if *node == NodeId::CIOC
                     && let Some(place) = status_of(*id).and_then(|pump| live.arrived.get_mut(pump))
                     && place.0 == Some(now)
@@ -111,7 +149,10 @@ impl Checks {
                     *place = (place.1, place.1);
                 }
             }
-            BusRecord::Error { .. } => live.disturbed = Some(now),
+            BusRecord::Error { id, .. } => {
+                live.disturbed = Some(now);
+                live.hits(*id, now);
+            }
             _ => {}
         }
     }
@@ -176,11 +217,13 @@ impl Checks {
         if pump >= self.memory.state.len() {
             return;
         }
-        self.status_is_live.n += u64::from(self.memory.campaign);
-        let Some(wrong) = self.wrong_about(world, now, shown) else { return };
+        let Some(wrong) = self.wrong_about(world, now, shown) else {
+            self.status_is_live.n += u64::from(self.memory.campaign);
+            return;
+        };
         let node = node_of(pump);
         let stands_still = self.memory.stood_still[pump].is_some_and(|at| now.since(at) <= STATUS_LAG);
-        match (stands_still, self.memory.live.is_disturbed(pump, now)) {
+        match (stands_still, self.memory.live.is_excused(pump, now)) {
             (true, _) => self.status_is_live.leave_out(node, STANDS_STILL),
             (_, true) => self.status_is_live.leave_out(node, DISTURBED),
             _ => self.status_is_live.forbid(now, false, || format!("{node} {wrong}")),
@@ -216,14 +259,25 @@ impl Checks {
         }
     }
 
-    /// Notes whose frames may be late or missing by the faults that act now.
+    /// Notes whose frames may be late or missing by the faults that act now, and who is off the bus.
     fn look_for_disturbances(&mut self, world: &World, now: SimTime) {
         let live = &mut self.memory.live;
+        let bus = world.resource::<Bus>();
+        for (node, _) in world.resource::<Nodes>().iter() {
+            if matches!(bus.state(node), LinkState::BusOff | LinkState::Stopped) {
+                live.closes(node, now);
+            }
+        }
         for injection in world.resource::<Faults>().list.iter().filter(|one| one.active > 0) {
             match disturbs(injection) {
                 Disturbs::Nothing => {}
-                Disturbs::Bus => live.disturbed = Some(now),
-                Disturbs::Nodes => injection.nodes.iter().for_each(|node| live.disturb(*node, now)),
+                Disturbs::Bus => (live.disturbed, live.closed) = (Some(now), Some(now)),
+                Disturbs::Nodes => injection.nodes.iter().for_each(|node| {
+                    live.disturb(*node, now);
+                    if !is_short(injection) {
+                        live.closes(*node, now);
+                    }
+                }),
             }
         }
     }
@@ -257,13 +311,15 @@ impl Checks {
         self.memory.live.restarted = false;
         self.memory.remaining = None;
         self.memory.may_rise = false;
+        self.memory.cost_time = None;
         self.memory.shown.clear();
     }
 
     /// The time left rises only with a cause, and only after something that the twin saw has cost time.
     pub(super) fn remaining_shown(&mut self, now: SimTime, left: Option<u64>, cause: Option<Cause>) {
         let Some(left) = left else { return };
-        let seen = self.memory.may_rise;
+        let lately = self.memory.cost_time.is_some_and(|at| now.since(at) <= COSTS_WITHIN);
+        let seen = self.memory.may_rise || lately;
         if let Some(before) = self.memory.remaining {
             self.progress_is_true.judge(now, left <= before || (cause.is_some() && seen), || {
                 let why = if seen { "a cause" } else { "anything that would have cost time" };
@@ -288,7 +344,10 @@ impl Checks {
         };
         // The pump in its try is stalled and silent for good reasons; it costs time if the try fails.
         let hindered = (0..self.memory.state.len()).any(|pump| !self.memory.try_open[pump] && idle(pump));
-        self.memory.may_rise |= waits || hindered;
+        if waits || hindered {
+            self.memory.may_rise = true;
+            self.memory.cost_time = Some(now);
+        }
     }
 
     /// In a run without faults each time left that was shown is held against the end as it came.
@@ -344,7 +403,7 @@ impl Checks {
             flaw(true, "is dead")
         } else if tried && !holds {
             flaw(true, "was tried and does not hold the image")
-        } else if version_of(world, node).is_none() {
+        } else if version_of(world, node).is_none() && !holds {
             flaw(self.memory.operations[pump] > 0, "holds no application")
         } else if !holds {
             flaw(false, "does not hold the image")
@@ -383,6 +442,12 @@ enum Disturbs {
     Nothing,
     Bus,
     Nodes,
+}
+
+/// Whether it delays frames by so little that what is shown of them must be there in time.
+fn is_short(injection: &Injection) -> bool {
+    let half = Span::from_nanos(STATUS_LAG.as_nanos() / 2);
+    matches!(&injection.fault.kind, FaultKind::ControllerSlow(later) if later.by < half)
 }
 
 fn disturbs(injection: &Injection) -> Disturbs {

@@ -13,8 +13,8 @@ use embedded_can::Id;
 use protocol::cyclic::PumpState;
 
 use super::{
-    BusRecord, Checks, ErrorKind, Faults, NodeId, PumpRecord, SETTLING, SimTime, Span, Wanted, node_of, plant, power,
-    version_of, words,
+    BusRecord, Checks, Cpu, ErrorKind, Faults, NodeId, Nodes, PumpRecord, SETTLING, SimTime, Span, Wanted, node_of,
+    plant, power, version_of, words,
 };
 use crate::bus::{Bus, LinkState};
 use crate::scenario::FaultKind;
@@ -32,6 +32,9 @@ const HEARD_WITHIN: Span = Span::from_secs(1);
 /// The first start of a pump: nobody has commanded it yet.
 const BOOTING: &str = "booting";
 
+/// A pump whose try failed is reset by that try, and stays in its bootloader until the next one.
+const BETWEEN_TRIES: &str = "between two tries";
+
 /// What is remembered of a running pump.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Running {
@@ -47,6 +50,9 @@ pub(super) struct Running {
     asked_since: SimTime,
     /// Why no speed can be asked of it, and when that was last so.
     own_reason: Option<(&'static str, SimTime)>,
+    /// What last made it boot: loss of supply, a hang or a fault's reset, and until when that was so. It excuses no more
+    /// than one boot: a pump that resets itself gets no other one by it.
+    boots_by: Option<(&'static str, SimTime)>,
 }
 
 impl Running {
@@ -132,6 +138,7 @@ impl Checks {
             return;
         };
         self.memory.running[pump].own_reason = Some((why, now));
+        self.memory.running[pump].boots_by = Some((why, now));
     }
 
     /// Brings the reasons of the pumps up to date.
@@ -141,26 +148,36 @@ impl Checks {
             let running = &self.memory.running[pump];
             let boots = self.memory.state[pump].is_none() && power::is_powered(world, node);
             let first = running.application_since == SimTime::ZERO;
+            let outside = if !power::is_powered(world, node) {
+                Some("without supply")
+            } else {
+                hangs(world, node).then_some("hung")
+            };
+            let boot = world.get::<Cpu>(world.resource::<Nodes>().entity(node)).map(|cpu| cpu.options.boot_time);
             let why = if self.is_dead(pump) {
                 Some("dead")
-            } else if !power::is_powered(world, node) {
-                Some("without supply")
-            } else if hangs(world, node) {
-                Some("hung")
+            } else if outside.is_some() {
+                outside
             } else if boots && first {
                 Some(BOOTING)
+            } else if boots && self.memory.failed[pump] {
+                Some(BETWEEN_TRIES)
             } else if boots {
                 // A start that supply or fault brought about lasts as long as the boot does.
-                running.is_excused(now)
+                let most = boot.unwrap_or(Span::ZERO) + SETTLING;
+                running.boots_by.filter(|(_, at)| now.since(*at) <= most).map(|(why, _)| why)
             } else if !self.memory.state[pump].is_some_and(PumpState::is_application) {
                 // After a failed try a pump stays in its bootloader until its next one.
-                let stays = self.memory.failed[pump].then_some("between two tries");
+                let stays = self.memory.failed[pump].then_some(BETWEEN_TRIES);
                 stays.or(version_of(world, node).is_none().then_some("without an application"))
             } else {
                 None
             };
             if let Some(why) = why {
                 self.memory.running[pump].own_reason = Some((why, now));
+            }
+            if let Some(why) = outside {
+                self.memory.running[pump].boots_by = Some((why, now));
             }
         }
     }

@@ -973,11 +973,12 @@ mod tests {
         let mut hung = Bench::at(AFTER);
         hung.hang(1, 600_000).hang(2, 600_000).later(5_000).look();
         let mut disturbed = Bench::at(AFTER);
-        let overrun = BusRecord::Overrun { node: NodeId::CIOC, id: StandardId::MAX.into() };
-        disturbed.later(5_000).see(Record::Bus(overrun)).look();
+        let overrun = |node: NodeId, id: u16| {
+            Record::Bus(BusRecord::Overrun { node, id: StandardId::new(id).expect("11 bits").into() })
+        };
+        disturbed.later(5_000).see(overrun(NodeId::CIOC, 0x201)).see(overrun(NodeId::CIOC, 0x202)).look();
         let mut one = Bench::at(AFTER);
-        let overrun = BusRecord::Overrun { node: NodeId::new(1), id: StandardId::MAX.into() };
-        one.later(5_000).see(Record::Bus(overrun)).look();
+        one.later(5_000).see(overrun(NodeId::new(1), 0x101)).see(overrun(NodeId::CIOC, 0x7FF)).look();
         assert!(one.row(ID).broken.as_ref().is_some_and(|(_, why)| why.starts_with("P02 ")), "P01 alone is disturbed");
         for (bench, why) in [(hung, "its CPU stands still"), (disturbed, "the bus is disturbed")] {
             assert!(!bench.broken(ID));
