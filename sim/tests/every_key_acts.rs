@@ -749,6 +749,11 @@ const JUDGED: &[Group] = &[
         "expectations: [SafetyStaysNormal(\"hall\")], faults: [(kind: Safety(C2cForged(from: 1, field: @)), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
         &["Serial", "Demand", "Demand, packets: 20"],
     ),
+    (
+        UNIT,
+        "end: At(\"6s\"), expectations: [SafetyRestarts(\"hall\")], faults: [(kind: PowerCut, place: Node(\"hall\"), trigger: At(\"2500ms\"), duration: @)]",
+        &["\"300ms\"", "\"3s\""],
+    ),
     (UNIT, "expectations: [SafetyRelays(unit: \"hall\", closed: @)]", &["[0, 1]", "[]"]),
     (
         UNIT,
