@@ -134,7 +134,8 @@ fn overlay(scenario: &Scenario, index: usize, arguments: &DownloadArgs) -> Vec<S
     let node = &scenario.safety_units[index].node;
     let mut list = vec![
         format!("safety_units[{index}].downloads=[{download}]"),
-        format!("expectations=[SafetyDownload(unit: {node:?}, is: Stored)]"),
+        // A unit takes a configuration in a mode of its own and comes back by a restart.
+        format!("expectations=[SafetyDownload(unit: {node:?}, is: Stored), SafetyRestarts({node:?})]"),
     ];
     let wanted = arguments.at + LONGEST;
     if matches!(scenario.end, End::At(end) if end < wanted) {
