@@ -425,6 +425,8 @@ impl Checks {
             }
             OrchestratorRecord::Started => {
                 self.memory.live.cioc_starts(now);
+                // It tells of the pause anew. What a pump did meanwhile it was asked to in the life before.
+                self.memory.paused = false;
                 self.memory.boot_waits_since = Some(now);
                 self.look_for_a_lost_end(world, now);
             }
@@ -433,9 +435,7 @@ impl Checks {
                 self.memory.ever_declined |= self.memory.asked.take().is_some();
                 self.memory.remaining = None;
                 self.memory.disturbed = true;
-                // A restart forgets the person's wish, and tells of the pause anew.
-                self.memory.to_revive = None;
-                self.memory.paused = false;
+                self.memory.to_revive = None; // A restart forgets the person's wish.
                 self.alarms_end();
             }
             OrchestratorRecord::UpdateEnded | OrchestratorRecord::WriteTorn { .. } => {}
