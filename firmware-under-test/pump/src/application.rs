@@ -370,12 +370,9 @@ mod tests {
     /// Cause and age in 100 ms, rounded up, from the application and from the bootloader.
     #[test]
     fn the_last_start_is_told_with_its_age() {
-        for (cause, number) in [
-            (ResetCause::PowerOn, 1),
-            (ResetCause::BrownOut, 2),
-            (ResetCause::Software, 3),
-            (ResetCause::Watchdog, 4),
-        ] {
+        for (cause, number) in
+            [(ResetCause::PowerOn, 1), (ResetCause::BrownOut, 2), (ResetCause::Software, 3), (ResetCause::Watchdog, 4)]
+        {
             for mut bench in [Bench::with_application(), Bench::empty()] {
                 bench.restart(cause, Retained::default());
                 bench.run_for(ms(10));

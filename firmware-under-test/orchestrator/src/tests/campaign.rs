@@ -3,9 +3,9 @@
 use std::vec::Vec;
 
 use protocol::cyclic::{Mode, PumpFaults, PumpState};
-use protocol::uds::ResetCause;
 use protocol::header::Version;
 use protocol::ids;
+use protocol::uds::ResetCause;
 
 use super::world::{Loss, NEW, OLD, World, assert_log_is_whole, assert_tries_are_counted_first, ms, pump, secs};
 use crate::{Activity, Alarm, Cause, Config, Event, Notice, Outcome, Phase, UserAction};
