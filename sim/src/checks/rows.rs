@@ -167,6 +167,8 @@ struct Memory {
     /// What the clock of the CIOC had gained then, in ns.
     asked_gained: i64,
     paused: bool,
+    /// Whether it had told of the pause when it last asked each pump for the programming session.
+    asked_in_pause: Vec<bool>,
     /// Whether each pump has restarted since it was last written to.
     restarted: Vec<bool>,
     /// When each pump's last try ended.
@@ -228,6 +230,7 @@ impl Memory {
             asked: None,
             asked_gained: 0,
             paused: false,
+            asked_in_pause: vec![false; count],
             restarted: vec![true; count],
             try_ended: vec![None; count],
             stood_still: vec![None; count],
@@ -409,6 +412,9 @@ impl Checks {
             && matches!(frame.data(), [0x02, 0x10, 0x02, ..])
         {
             tries.asked = true;
+            if let Some(asked) = pump.and_then(|pump| self.memory.asked_in_pause.get_mut(pump)) {
+                *asked = self.memory.paused;
+            }
         }
     }
 
@@ -731,7 +737,8 @@ impl Checks {
         self.no_write_without_consent.judge(now, yes, || format!("{node} is erased without consent"));
         self.no_write_with_a_bad_image.judge(now, sound, || format!("{node} is erased for a bad image"));
         self.equal_version_is_left_alone.judge(now, !equal, || format!("{node} is erased though it had the image"));
-        let paused = self.memory.paused;
+        // A pump goes on with an erase though the CIOC that asked for it has restarted since.
+        let paused = self.memory.paused || self.memory.asked_in_pause[pump];
         self.pause_is_told_first.judge(now, paused, || format!("{node} is erased before the pause was told"));
         let speed = plant::speed(world, node).get();
         self.motor_stands_before_flash_is_written

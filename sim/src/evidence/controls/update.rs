@@ -314,16 +314,24 @@ const CONTROLS: &[(&str, &str, Control)] = &[
             bench.later(200).look().broken("every_boot_searches") && unread_pumps()
         },
     ),
-    ("pause_is_told_first", "an erase and a pump that stands by before the notice of the pause", || {
-        const ID: &str = "pause_is_told_first";
-        let mut erased = Bench::at(BEFORE);
-        erased.see(OrchestratorRecord::User(UserAction::Consent(true))).erase(1);
-        let leaves = |bench: &mut Bench, to| bench.state(1, PumpState::Automatic).state(1, to).broken(ID);
-        let taken = [PumpState::Standby, PumpState::Fixed, PumpState::Updating];
-        assert!(!taken.iter().any(|to| leaves(Bench::at(BEFORE).agreed(), *to)), "the pause was told");
-        assert!(!leaves(&mut Bench::at(BEFORE), PumpState::FailSafe), "that is no work of the CIOC");
-        erased.broken(ID) && taken.iter().all(|to| leaves(&mut Bench::at(BEFORE), *to))
-    }),
+    (
+        "pause_is_told_first",
+        "an erase and a pump that stands by before the notice of the pause, in a later life of the CIOC too",
+        || {
+            const ID: &str = "pause_is_told_first";
+            let mut erased = Bench::at(BEFORE);
+            erased.see(OrchestratorRecord::User(UserAction::Consent(true))).erase(1);
+            let leaves = |bench: &mut Bench, to| bench.state(1, PumpState::Automatic).state(1, to).broken(ID);
+            let taken = [PumpState::Standby, PumpState::Fixed, PumpState::Updating];
+            assert!(!taken.iter().any(|to| leaves(Bench::at(BEFORE).agreed(), *to)), "the pause was told");
+            assert!(!leaves(&mut Bench::at(BEFORE), PumpState::FailSafe), "that is no work of the CIOC");
+            let mut restarted = Bench::at(BEFORE);
+            restarted.agreed().true_try(1).see(OrchestratorRecord::Started).erase(1);
+            assert!(!restarted.broken(ID), "the pump goes on with what it was asked for in the life before");
+            let anew = restarted.true_try(1).broken(ID);
+            erased.broken(ID) && anew && taken.iter().all(|to| leaves(&mut Bench::at(BEFORE), *to))
+        },
+    ),
     (
         "progress_is_true",
         "percent that falls, time left that rises, an end below 100, and 100 with errors, whatever the CIOC says",
