@@ -140,7 +140,8 @@ pub struct Scenario {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// As it was named, so that results do not depend on the directory.
+    /// The scenario by its own file name, any other file by the way to it from the scenario's folder: results do not
+    /// depend on where the program was started or how a path was typed.
     pub path: String,
     /// SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,

@@ -7,7 +7,7 @@ use reports::{Options, Report, Verbosity, reproduce_command, terminal};
 const VERBOSITIES: [Verbosity; 4] = [Verbosity::Quiet, Verbosity::Normal, Verbosity::Verbose, Verbosity::VeryVerbose];
 
 fn text(report: &Report, width: usize, verbosity: Verbosity) -> String {
-    terminal(report, &Options { width, color: false, verbosity })
+    terminal(report, &Options { width, color: false, verbosity, file: None })
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn narrow_and_wide_pages_keep_their_columns() {
 fn colours_stand_around_words_and_change_none() {
     for (name, report) in samples::all() {
         for verbosity in VERBOSITIES {
-            let colored = terminal(&report, &Options { width: 100, color: true, verbosity });
+            let colored = terminal(&report, &Options { width: 100, color: true, verbosity, file: None });
             assert!(colored.contains("\x1b["), "{name}");
             assert_eq!(without_escapes(&colored), text(&report, 100, verbosity), "{name}");
         }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use common::{code, copy_data, folder, json, output, shipped, stderr, stdout, text};
+use common::{code, copy_data, files, folder, json, output, shipped, stderr, stdout, text};
 use cooltwin::checks::{END_IDS, IDS, REQUIREMENTS, Verification};
 use cooltwin::evidence::{links, named_tests};
 use reports::{Baseline, Scope, StatementKind, baseline, sha256};
@@ -47,23 +47,6 @@ fn copy(name: &str) -> PathBuf {
         fs::copy(shared().join(&file), to).expect("a copy");
     }
     target
-}
-
-/// All files below a folder.
-fn files(root: &Path) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.insert(path.strip_prefix(root).expect("below").to_string_lossy().into_owned());
-            }
-        }
-    }
-    found
 }
 
 /// What a forger does after a change: a manifest that fits again.

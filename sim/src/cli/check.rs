@@ -184,7 +184,12 @@ pub(super) fn reports(cases: &[Case]) -> Vec<&Report> {
 
 /// What is wrong with each case that does not stand well, and how to run it again.
 pub(super) fn complaints(suite: &Suite, cases: &[Case], terminal: Terminal) -> String {
-    let options = Options { width: terminal.width(), color: terminal.result_color(), verbosity: Verbosity::Quiet };
+    let options = Options {
+        width: terminal.width(),
+        color: terminal.result_color(),
+        verbosity: Verbosity::Quiet,
+        ..Options::default()
+    };
     let mut text = String::new();
     for (loaded, case) in suite.scenarios.iter().zip(cases) {
         let name = &loaded.scenario.name;

@@ -21,6 +21,14 @@ pub(super) fn place_of(name: &str, seed: u64, overrides: &[String]) -> PathBuf {
     Path::new(name).join(format!("{seed}{variant}"))
 }
 
+/// The commands of a report that name files in `folders` of its results, which count from there, as they are typed here.
+pub(super) fn from_here(text: &str, target: &Path, folders: &[&str]) -> String {
+    folders.iter().fold(text.to_owned(), |text, folder| {
+        let there = target.join(folder).display().to_string();
+        text.replace(&format!("cooltwin run {folder}/"), &format!("cooltwin run {there}/"))
+    })
+}
+
 /// Why results could not be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OutputError(String);
@@ -168,5 +176,18 @@ impl Drop for Folder {
     /// A folder that was not committed leaves nothing behind.
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.draft);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_commands_have_the_folder_of_the_results() {
+        let text = "worst trial 3 seed 9   cooltwin run worst/pump-update.ron\n  cooltwin run failures/night-4.ron\n";
+        let here = from_here(text, Path::new("out/night"), &["failures", "worst"]);
+        let wanted = "worst trial 3 seed 9   cooltwin run out/night/worst/pump-update.ron\n  cooltwin run out/night/failures/night-4.ron\n";
+        assert_eq!(here, wanted);
     }
 }

@@ -56,7 +56,7 @@ fn run_all(arguments: &RunArgs, terminal: Terminal, loaded: &[Loaded], folders: 
             Ok(report) => {
                 code = worse(code, exit_code(report.verdict));
                 if heard {
-                    match terminal.result(&shown(arguments, terminal, &report)) {
+                    match terminal.result(&shown(arguments, terminal, scenario, &report)) {
                         Ok(still) => heard = still,
                         Err(unheard) => (heard, code) = (false, worse(code, unheard)),
                     }
@@ -116,6 +116,9 @@ pub(super) fn run_one(
     let mut report = run::report(loaded, &ended, &identity());
     let folder = early.map_or_else(|| place.draft(), Ok)?;
     write_files(&folder, &mut report, &ended)?;
+    for (file, bytes) in super::stored::copies(loaded)? {
+        folder.write(&file, &bytes)?;
+    }
     folder.commit()?;
     if !(arguments.quiet || arguments.json) {
         terminal.diagnostic(&format!("{}: results in {}\n", loaded.scenario.name, target.display()));
@@ -179,7 +182,7 @@ fn write_files(folder: &Folder, report: &mut Report, ended: &Run) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {
+pub(super) fn shown(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, report: &Report) -> String {
     if arguments.json {
         return reports::to_json_line(report) + "\n";
     }
@@ -189,7 +192,8 @@ pub(super) fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) ->
         (false, 1) => Verbosity::Verbose,
         (false, _) => Verbosity::VeryVerbose,
     };
-    let options = reports::Options { width: terminal.width(), color: terminal.result_color(), verbosity };
+    let file = loaded.inputs.first().map(|input| input.file.display().to_string());
+    let options = reports::Options { width: terminal.width(), color: terminal.result_color(), verbosity, file };
     reports::terminal(report, &options)
 }
 
