@@ -182,8 +182,10 @@ fn an_image_file_is_found_beside_the_file_that_names_it() {
     let loaded = good(&files, &[]);
     assert_eq!(loaded.scenario.package.image.source, ImageSource::File("fw.bin".to_owned()));
     assert_eq!(loaded.image.as_deref(), Some(b"abc".as_slice()));
-    let names: Vec<&str> = loaded.inputs.iter().map(|input| input.path.as_str()).collect();
-    assert_eq!(names, ["s/file.ron", "lib/base.ron", "lib/fw.bin"]);
+    let read: Vec<&Path> = loaded.inputs.iter().map(|input| input.file.as_path()).collect();
+    assert_eq!(read, ["s/file.ron", "lib/base.ron", "lib/fw.bin"].map(Path::new));
+    let told: Vec<&str> = loaded.inputs.iter().map(|input| input.path.as_str()).collect();
+    assert_eq!(told, ["file.ron", "../lib/base.ron", "../lib/fw.bin"], "seen from the scenario's folder");
     // FIPS 180-2, appendix B.1: SHA-256 of "abc".
     assert_eq!(loaded.inputs[2].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

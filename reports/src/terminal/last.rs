@@ -21,9 +21,8 @@ pub(super) fn section(page: &mut Page, report: &Report, file: Option<&str>) {
     let mut line = Line::new();
     line.put(style, &word);
     line.gap(2);
-    // Not broken into lines: the verdict is always the last line but one, for eyes and for `tail -2`.
-    line.put(Style::Plain, &summary(report));
-    page.line(line);
+    page.flow(line, Style::Plain, &summary(report));
+    // Not broken into lines: it is there to be copied.
     let mut line = Line::new();
     line.put(Style::Cool, &file.map_or_else(|| reproduce_command(report), |file| command(report, file)));
     page.line(line);
