@@ -564,6 +564,9 @@ pub struct Injection {
     /// When it first acted; none if it never did.
     #[serde(deserialize_with = "present")]
     pub at_ms: Option<Millis>,
+    /// When it acted after that: every time, or the last alone of many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again_ms: Vec<Millis>,
     /// How often it acted.
     pub activations: u64,
     /// What was read back as proof; empty if it never acted.
