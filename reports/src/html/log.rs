@@ -1,4 +1,4 @@
-//! The events of a run for a page: at most 500 rows, the telling ones first.
+//! The events of a run for a page: at most 600 rows, the telling ones first.
 //!
 //! A log may hold hundreds of thousands of lines. A page shows *telling* events (faults, alarms, outcomes, consent,
 //! power, causes) before ordinary ones, and those before *routine* (counters, frames, motors, progress), always in the
@@ -16,7 +16,7 @@ use crate::report::Report;
 use crate::words::{duration, exact_amount, short_duration};
 
 /// Rows on a page at most, those of gaps left out.
-const ROWS_SHOWN_MAX: usize = 500;
+const ROWS_SHOWN_MAX: usize = 600;
 
 /// A line of the log.
 #[derive(Debug, Deserialize)]

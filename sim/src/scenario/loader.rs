@@ -10,7 +10,8 @@ use std::sync::Arc;
 use reports::sha256;
 
 use super::check::{Problem, Scenario};
-use super::diagnostic::{Code, Diagnostic, Place, Source, nearest};
+use super::diagnostic::{Code, Diagnostic, Place, Source, distance};
+use super::kinds;
 use super::model::{Fault, ImageSource, RawScenario};
 use super::overrides::{self, Blamed};
 use super::reader::{Entry, Node, Reader};
@@ -34,17 +35,26 @@ pub trait FileSource {
     }
 }
 
-/// The path of a file beside `path` whose name is much like its own.
+/// The path of the file that was probably meant by `path`: one beside it with the same end of its name, of whose stem at
+/// most one letter in four differs; or the same name with `.ron`.
 #[must_use]
 pub fn near_file(files: &dyn FileSource, path: &Path) -> Option<PathBuf> {
     let own = path.file_name()?.to_string_lossy();
     let folder = path.parent()?;
     let mut names = files.names(folder);
     names.sort();
-    let near = nearest(&own, names.iter().map(String::as_str).filter(|name| *name != own));
-    near.map(str::to_owned)
-        .or_else(|| names.into_iter().find(|name| *name == format!("{own}.ron")))
-        .map(|n| folder.join(n))
+    let whole = format!("{own}.ron");
+    let split =
+        |name: &str| name.rsplit_once('.').map_or((name.to_owned(), String::new()), |(a, b)| (a.into(), b.into()));
+    let (stem, end) = split(&own);
+    let most = stem.chars().count() / 4;
+    let differing = |name: &String| {
+        let (other, other_end) = split(name);
+        (*name != own && other_end == end).then(|| distance(&stem, &other)).filter(|letters| *letters <= most)
+    };
+    let near = names.iter().filter_map(|name| Some((differing(name)?, name))).min();
+    let found = names.iter().find(|name| **name == whole).or(near.map(|(_, name)| name));
+    found.map(|name| folder.join(name))
 }
 
 /// A file that went into a scenario.
@@ -332,9 +342,14 @@ pub(crate) fn load_alone<T: Section, U>(
         let _ = reader.value::<T>(&Node::whole(text, 0));
         reader.diagnostics
     };
+    let kind = |text: &str| {
+        let entries = Reader::default().entries(&Node::whole(text, 0), "");
+        entries.and_then(|entries| kinds::foreign(&entries, T::FIELDS))
+    };
     let mut reader = Reader::default();
     reader.diagnostics = diagnostics;
     reader.trial = Some(alone);
+    reader.diagnostics.extend(sources.first().and_then(|source| kind(&source.text)));
     let text = sources.first().filter(|_| reader.diagnostics.is_empty());
     let read = text.and_then(|source| reader.value::<T>(&Node::whole(&source.text, 0)));
     if reader.diagnostics.is_empty()
@@ -422,6 +437,9 @@ fn trial(text: &str) -> Vec<Diagnostic> {
 fn read_file(raw: &mut RawScenario, node: &Node<'_>, reader: &mut Reader) {
     let Some(entries) = reader.entries(node, "Scenario") else { return };
     let fields: Vec<Field> = RawScenario::FIELDS.iter().chain(&LOADER_FIELDS).copied().collect();
+    if let Some(foreign) = kinds::foreign(&entries, &fields) {
+        return reader.report(foreign);
+    }
     let known = reader.known_entries("Scenario", &entries, &fields);
     let (own, scenario): (Vec<Entry<'_>>, Vec<Entry<'_>>) =
         known.into_iter().partition(|entry| LOADER_FIELDS.iter().any(|field| field.name == entry.name));

@@ -689,7 +689,8 @@ section! {
 section! {
     /// Random bit errors.
     BitErrors {
-        /// Probability of an error per bit.
+        /// Share of all bits on the wire that is inverted, at random: 50ppm is one bit in 20,000, 1% is 10000ppm, 1ppm is
+        /// 1000ppb.
         rate: Rate where "0ppb".."100%",
     }
 }
