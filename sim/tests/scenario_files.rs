@@ -176,6 +176,38 @@ fn overrides_are_laid_over_the_file_in_their_order() {
 }
 
 #[test]
+fn title_and_purpose_are_not_inherited() {
+    let base = "(title: \"The base\", purpose: \"Another story.\", seed: 7, pumps: (count: 3))";
+    let story = |own: &str| {
+        let file = format!("({own} extends: \"base.ron\")");
+        let scenario = good(&[("cut.ron", &file), ("base.ron", base)], &[]).scenario;
+        assert_eq!((scenario.seed, scenario.pumps.count), (7, 3), "all else is");
+        (scenario.name.clone(), scenario.title.clone(), scenario.purpose.clone())
+    };
+    let told = |title: &str, purpose: &str| ("cut".to_owned(), title.to_owned(), purpose.to_owned());
+    assert_eq!(story(""), told("", ""));
+    assert_eq!(story("title: \"A cut\","), told("A cut", ""));
+    assert_eq!(story("title: \"A cut\", purpose: \"What it shows.\","), told("A cut", "What it shows."));
+}
+
+/// A shipped scenario says what it is for; one that is only extended needs no purpose.
+#[test]
+fn every_shipped_scenario_tells_its_own_story() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    for folder in ["", "campaigns", "searches", "sweeps"] {
+        for entry in fs::read_dir(shipped.join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let is_scenario = path.extension().is_some_and(|end| end == "ron") && !text.contains("base: \"");
+            if is_scenario && !path.ends_with("scenarios/base.ron") {
+                let scenario = load(&Disk, &path, &[]).unwrap_or_else(|why| panic!("{why:?}")).scenario;
+                assert!(!scenario.title.is_empty() && !scenario.purpose.is_empty(), "{}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn an_image_file_is_found_beside_the_file_that_names_it() {
     let base = "(package: (image: (source: File(\"fw.bin\"))))";
     let files = [("s/file.ron", "(extends: \"../lib/base.ron\")"), ("lib/base.ron", base), ("lib/fw.bin", "abc")];

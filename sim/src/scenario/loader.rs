@@ -2,7 +2,7 @@
 //!
 //! A file says only what differs from the file it `extends`: the base is laid over the defaults, the file over the base,
 //! `--set` over both. Sections merge field by field; lists and choices are replaced, except that `faults_add` appends to
-//! `faults`. The loader reads through a [`FileSource`] and touches no file itself.
+//! `faults`; `title` and `purpose` are not inherited. The loader reads through a [`FileSource`] and touches no file itself.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -261,6 +261,8 @@ impl Texts {
         let unread: Vec<usize> =
             reader.diagnostics.iter().filter(|one| is_syntax(one)).map(|d| d.place.source).collect();
         for (index, source) in files.iter().enumerate().rev().filter(|(index, _)| !unread.contains(index)) {
+            // The story is the file's own: the one of a file that it extends would tell of another run.
+            (raw.title, raw.purpose) = (String::new(), String::new());
             read_file(&mut raw, &Node::whole(&source.text, index), reader);
         }
         for (index, source) in (self.files..).zip(arguments).filter(|(index, _)| wanted(*index)) {
