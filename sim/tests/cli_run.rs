@@ -185,7 +185,7 @@ fn a_fault_that_acts_again_tells_each_time_or_the_last_of_many() {
         );
         let ended = output(&place, &["run", "small.ron", "--set", &fault, "--out", "out", "--json"]);
         assert_eq!(code(&ended), PASS, "{}", stderr(&ended));
-        common::assert_valid(stdout(&ended).trim_end());
+        assert_valid(stdout(&ended).trim_end());
         json(stdout(&ended))["injections"][0].clone()
     };
     let told = |count| {
@@ -197,6 +197,20 @@ fn a_fault_that_acts_again_tells_each_time_or_the_last_of_many() {
     assert_eq!(told(1), (Some(1), 0, None));
     assert_eq!(told(25), (Some(25), 24, Some(2_400.0)));
     assert_eq!(told(26), (Some(26), 1, Some(2_500.0)), "the last alone");
+}
+
+#[test]
+fn a_folder_is_for_check_and_run_says_so() {
+    let place = place("run-folder");
+    fs::create_dir(place.join("suite")).expect("a folder");
+    copy_data(&place.join("suite"), &["small.ron"]);
+    let ended = output(&place, &["run", "suite"]);
+    assert_eq!((code(&ended), stdout(&ended)), (Some(2), ""));
+    let wanted = "error: suite is a folder, and `run` takes scenario files\nhelp: `cooltwin check suite` runs all scenarios in it\n";
+    assert_eq!(stderr(&ended), wanted);
+    assert!(!place.join("cooltwin-out").exists());
+    let ended = output(&place, &["check", "suite"]);
+    assert_eq!(code(&ended), PASS, "{}", stderr(&ended));
 }
 
 #[test]

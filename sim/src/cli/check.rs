@@ -46,7 +46,7 @@ pub(super) struct CheckArgs {
 /// Which scenarios make a suite.
 #[derive(Args, Clone, Debug)]
 pub(super) struct SuiteArgs {
-    /// Scenario files, or folders of them; `scenarios` where none is given.
+    /// Folders of scenarios, or scenario files one by one; the folder `scenarios` where none is given.
     #[arg(value_name = "DIR|FILE")]
     pub(super) paths: Vec<PathBuf>,
     /// Runs at a time; as many as there are processors where not given. It changes no result.

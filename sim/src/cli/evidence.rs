@@ -39,7 +39,7 @@ const EVENTS_BYTES_MAX: usize = 16 << 20;
 /// Arguments of `cooltwin evidence`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct EvidenceArgs {
-    /// Folder for the bundle.
+    /// Folder for the bundle: a new or empty one, or an earlier bundle, which is replaced.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Which scenarios, and how many at a time.
@@ -88,7 +88,12 @@ fn made(arguments: &EvidenceArgs, terminal: Terminal) -> Result<(String, u8), u8
         terminal.diagnostic(&format!("error: {why}\n"));
         exit::USAGE
     };
-    let place = Place::check(&arguments.out).map_err(|error| refuse(&error))?;
+    let place = Place::check_bundle(&arguments.out).map_err(|error| refuse(&error))?;
+    if place.replaces_bundle() {
+        let out = arguments.out.display();
+        terminal
+            .diagnostic(&format!("note: {out} holds an earlier bundle; it is replaced when the new one is whole\n"));
+    }
     let program = own_program().map_err(|error| refuse(&error))?;
     let suite = load_suite(&arguments.suite.paths, terminal)?;
     let mut bundle = begin(arguments, program, &suite).map_err(|error| refuse(&error))?;

@@ -23,6 +23,13 @@ pub fn run(arguments: &RunArgs) -> ExitCode {
     let terminal = Terminal::new(&arguments.style);
     let seed = arguments.seed.map(|seed| format!("seed={seed}"));
     let overrides: Vec<String> = arguments.set.iter().cloned().chain(seed).collect();
+    if let Some(folder) = arguments.files.iter().find(|path| path.is_dir()) {
+        let folder = folder.display();
+        terminal.diagnostic(&format!(
+            "error: {folder} is a folder, and `run` takes scenario files\nhelp: `cooltwin check {folder}` runs all scenarios in it\n"
+        ));
+        return exit::USAGE.into();
+    }
     let loaded = match load_all(&arguments.files, &overrides, terminal) {
         Ok(loaded) => loaded,
         Err(code) => return code.into(),
@@ -129,7 +136,7 @@ pub(super) fn run_one(
 pub(super) fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
     let name = place_of(&loaded.scenario.name, loaded.scenario.seed, &loaded.overrides);
     match &arguments.out {
-        Some(out) if arguments.files.len() == 1 && !arguments.files[0].is_dir() => out.clone(),
+        Some(out) if arguments.files.len() == 1 => out.clone(),
         Some(out) => out.join(name),
         None => Path::new("cooltwin-out").join(name),
     }
