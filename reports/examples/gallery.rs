@@ -17,7 +17,7 @@ fn main() {
         () if has("vv") => Verbosity::VeryVerbose,
         () => Verbosity::Normal,
     };
-    let options = Options { width, color: has("color"), verbosity };
+    let options = Options { width, color: has("color"), verbosity, file: None };
     for (name, report) in samples::all() {
         if has(name) || has("all") {
             println!("{}", terminal(&report, &options));

@@ -48,7 +48,7 @@ pub use figures::diagram::{Diagram, Feed, FeedFrom, Panel, Shape, ShapeClass, di
 pub use figures::{Figure, figures};
 pub use files::{Format, files, summary_files};
 pub use hash::sha256;
-pub use html::{EVENTS_SHOWN_MAX, LogError, PageError, html};
+pub use html::{LogError, PageError, html};
 pub use json::{ParseError, SCHEMA_JSON, from_json, to_json_line};
 pub use junit::junit;
 pub use limits::{DEVIATIONS, LIMITS, Limit};

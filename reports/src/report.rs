@@ -149,7 +149,8 @@ pub struct Scenario {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// As it was named, so that results do not depend on the directory.
+    /// The scenario by its own file name, any other file by the way to it from the scenario's folder: results do not
+    /// depend on where the program was started or how a path was typed.
     pub path: String,
     /// SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,
@@ -572,6 +573,9 @@ pub struct Injection {
     /// When it first acted; none if it never did.
     #[serde(deserialize_with = "present")]
     pub at_ms: Option<Millis>,
+    /// When it acted after that: every time, or the last alone of many.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub again_ms: Vec<Millis>,
     /// How often it acted.
     pub activations: u64,
     /// What was read back as proof; empty if it never acted.

@@ -314,3 +314,25 @@ fn pages_and_figures_of_a_whole_campaign_are_small() {
     let size = page(&report).len();
     assert!(size < 400_000, "{size}");
 }
+
+#[test]
+fn a_fault_that_acts_again_stands_in_the_timeline_at_each_time_and_many_times_are_a_span() {
+    let drawn = |activations: u64, again_s: &[u64]| {
+        let mut report = samples::fail();
+        report.injections.truncate(1);
+        let fault = &mut report.injections[0];
+        fault.activations = activations;
+        fault.again_ms = again_s.iter().map(|at| reports::Millis::from_nanos(at * 1_000_000_000)).collect();
+        let timeline = reports::figures(&report).into_iter().find(|figure| figure.name == "timeline").expect("it");
+        let count = |what: &str| timeline.svg.matches(what).count();
+        (count("<polygon"), count("stroke-width=\"2\""), words(&page(&report)))
+    };
+    let (once, lines, text) = drawn(1, &[]);
+    assert!(text.contains("acted once"), "{text}");
+    let (thrice, same_lines, text) = drawn(3, &[700, 900]);
+    assert_eq!((thrice, same_lines), (once + 2, lines));
+    assert!(text.contains("acted 3 times, last at 15 min 00.000 s"), "{text}");
+    let (two_ends, with_a_line, text) = drawn(600, &[900]);
+    assert_eq!((two_ends, with_a_line), (once + 1, lines + 1));
+    assert!(text.contains("acted 600 times, last at 15 min 00.000 s"), "{text}");
+}

@@ -7,7 +7,7 @@ use reports::{Options, Report, Verbosity, reproduce_command, terminal};
 const VERBOSITIES: [Verbosity; 4] = [Verbosity::Quiet, Verbosity::Normal, Verbosity::Verbose, Verbosity::VeryVerbose];
 
 fn text(report: &Report, width: usize, verbosity: Verbosity) -> String {
-    terminal(report, &Options { width, color: false, verbosity })
+    terminal(report, &Options { width, color: false, verbosity, file: None })
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn narrow_and_wide_pages_keep_their_columns() {
 fn colours_stand_around_words_and_change_none() {
     for (name, report) in samples::all() {
         for verbosity in VERBOSITIES {
-            let colored = terminal(&report, &Options { width: 100, color: true, verbosity });
+            let colored = terminal(&report, &Options { width: 100, color: true, verbosity, file: None });
             assert!(colored.contains("\x1b["), "{name}");
             assert_eq!(without_escapes(&colored), text(&report, 100, verbosity), "{name}");
         }
@@ -66,14 +66,23 @@ fn without_escapes(text: &str) -> String {
 }
 
 #[test]
-fn the_verdict_is_the_last_line_but_one_and_the_command_the_last() {
-    for (name, report) in samples::all() {
+fn the_verdict_comes_last_broken_at_words_and_then_the_command() {
+    for (name, mut report) in samples::all() {
+        report.scenario.name = format!("{name}-in-a-scenario-with-a-long-name");
+        let word = report.verdict.word().to_uppercase();
+        let indent = " ".repeat(word.len() + 2);
+        let one_line = text(&report, 1_000, Verbosity::Quiet);
+        let sentence = one_line.lines().rev().nth(1).expect("a verdict");
+        assert!(sentence.starts_with(&format!("{word}  {}: ", report.scenario.name)), "{name}: {sentence}");
         for verbosity in VERBOSITIES {
             let text = text(&report, 80, verbosity);
-            let lines: Vec<&str> = text.lines().collect();
-            assert_eq!(lines[lines.len() - 1], reproduce_command(&report), "{name}");
-            let word = report.verdict.word().to_uppercase();
-            assert!(lines[lines.len() - 2].starts_with(&format!("{word}  {}: ", report.scenario.name)), "{name}");
+            let (before, last) = text.trim_end().rsplit_once('\n').expect("two lines");
+            assert_eq!(last, reproduce_command(&report), "{name}");
+            let begin = before.rfind(&format!("\n{word}  ")).map_or(0, |at| at + 1);
+            let lines: Vec<&str> = before[begin..].lines().collect();
+            assert!(lines[1..].iter().all(|line| line.starts_with(&indent)), "{name}: {lines:?}");
+            let joined: Vec<&str> = lines.iter().map(|line| line.strip_prefix(&*indent).unwrap_or(line)).collect();
+            assert_eq!(joined.join(" "), sentence, "{name}: only spaces become line breaks");
         }
     }
 }
@@ -85,7 +94,7 @@ fn no_line_is_wider_than_the_page_or_ends_in_a_space() {
             for width in [80, 100, 140, 200] {
                 let text = text(&report, width, verbosity);
                 let lines: Vec<&str> = text.lines().collect();
-                for line in &lines[..lines.len() - 2] {
+                for line in &lines[..lines.len() - 1] {
                     assert!(line.chars().count() <= width, "{name} at {width}: {line}");
                     assert!(!line.ends_with(' '), "{name} at {width}: {line:?}");
                 }

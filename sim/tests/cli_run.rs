@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use common::{assert_valid, code, cooltwin, copy_data, entries, folder, json, output, stderr, stdout, text};
 
@@ -177,17 +177,58 @@ fn a_window_that_the_run_does_not_reach_is_warned_of() {
 }
 
 #[test]
+fn a_fault_that_acts_again_tells_each_time_or_the_last_of_many() {
+    let place = place("run-again");
+    let injection = |count: u32| {
+        let fault = format!(
+            "faults=[(kind: Sag(to: \"22V\"), place: Supply, trigger: At(\"3s\"), duration: \"10ms\", repeat: (count: {count}, period: \"100ms\"))]"
+        );
+        let ended = output(&place, &["run", "small.ron", "--set", &fault, "--out", "out", "--json"]);
+        assert_eq!(code(&ended), PASS, "{}", stderr(&ended));
+        assert_valid(stdout(&ended).trim_end());
+        json(stdout(&ended))["injections"][0].clone()
+    };
+    let told = |count| {
+        let injection = injection(count);
+        let again = injection["again_ms"].as_array().map_or(0, Vec::len);
+        let last = injection["again_ms"].as_array().and_then(|times| times.last()?.as_f64());
+        (injection["activations"].as_u64(), again, last.zip(injection["at_ms"].as_f64()).map(|(last, at)| last - at))
+    };
+    assert_eq!(told(1), (Some(1), 0, None));
+    assert_eq!(told(25), (Some(25), 24, Some(2_400.0)));
+    assert_eq!(told(26), (Some(26), 1, Some(2_500.0)), "the last alone");
+}
+
+#[test]
+fn a_folder_is_for_check_and_run_says_so() {
+    let place = place("run-folder");
+    fs::create_dir(place.join("suite")).expect("a folder");
+    copy_data(&place.join("suite"), &["small.ron"]);
+    let ended = output(&place, &["run", "suite"]);
+    assert_eq!((code(&ended), stdout(&ended)), (Some(2), ""));
+    let wanted = "error: suite is a folder, and `run` takes scenario files\nhelp: `cooltwin check suite` runs all scenarios in it\n";
+    assert_eq!(stderr(&ended), wanted);
+    assert!(!place.join("cooltwin-out").exists());
+    let ended = output(&place, &["check", "suite"]);
+    assert_eq!(code(&ended), PASS, "{}", stderr(&ended));
+}
+
+#[test]
 fn a_run_without_power_says_so() {
     let place = place("run-dark");
     let ended = output(&place, &["run", "small.ron", "--set", "supply.nominal=5V"]);
     assert_eq!(code(&ended), FAIL);
-    let verdict = stdout(&ended).lines().rev().nth(1).expect("a verdict");
     let cause = "no board ever had power: at most 5.00 V came, and a board starts at 9.50 V";
-    assert_eq!(verdict, format!("ERROR  small: the time limit came before the end: {cause}"));
+    // Broken at a word in the 100 columns of a pipe.
+    let verdict = |ended: &Output| {
+        let lines: Vec<&str> = stdout(ended).lines().collect();
+        let begin = lines.iter().rposition(|line| line.starts_with("ERROR")).expect("a verdict");
+        lines[begin..lines.len() - 1].iter().map(|line| line.trim_start()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(verdict(&ended), format!("ERROR  small: the time limit came before the end: {cause}"));
     let ended = output(&place, &["run", "small.ron", "--set", "supply.nominal=12V"]);
     let cause = "the supply came to 12.00 V at most, and no update is begun below 18.00 V";
-    let verdict = stdout(&ended).lines().rev().nth(1).expect("a verdict");
-    assert_eq!(verdict, format!("ERROR  small: the time limit came before the end: {cause}"));
+    assert_eq!(verdict(&ended), format!("ERROR  small: the time limit came before the end: {cause}"));
 }
 
 /// Nothing random: said so, and another seed gives the same trace. A random fault: neither.

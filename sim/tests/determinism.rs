@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -142,6 +142,94 @@ fn another_seed_changes_a_run_with_random_faults() {
     let (one, two) = (fingerprint("1"), fingerprint("2"));
     assert_ne!(one["all"], two["all"]);
     assert_ne!(one["bus"], two["bus"]);
+}
+
+/// A story in a folder of its own: it extends a file elsewhere, which names an image beside itself, and has a safety unit.
+fn story(name: &str) -> PathBuf {
+    let place = folder(name);
+    for inside in ["stories", "bases/images", "else/where"] {
+        fs::create_dir_all(place.join(inside)).expect("a folder");
+    }
+    copy_data(&place.join("bases"), &["small.ron"]);
+    let write = |file: &str, text: &[u8]| fs::write(place.join(file), text).expect("a file");
+    write("bases/images/fw.bin", &[7; 4096]);
+    write("bases/middle.ron", b"(extends: \"small.ron\", package: (image: (source: File(\"images/fw.bin\"))))");
+    let configuration = fs::read(common::shipped("safety/cooling-watch.ron")).expect("a configuration");
+    write("stories/watch.ron", &configuration);
+    write("stories/story.ron", STORY.as_bytes());
+    place
+}
+
+const STORY: &str = r#"(
+    extends: "../bases/middle.ron",
+    safety_units: [(configuration: "watch.ron", node: "hall")],
+    expectations: [Verdict(Fail)],
+)"#;
+
+/// All files below two folders are the same.
+#[track_caller]
+fn assert_same_files(one: &Path, other: &Path) {
+    assert_eq!(common::files(one), common::files(other));
+    for name in common::files(one) {
+        assert!(fs::read(one.join(&name)).ok() == fs::read(other.join(&name)).ok(), "{name} differs");
+    }
+}
+
+#[test]
+fn where_a_run_is_started_and_how_its_file_is_typed_changes_no_byte_of_any_file() {
+    let place = story("determinism-typed");
+    let absolute = place.join("stories/story.ron").display().to_string();
+    let ways = [
+        (".", "stories/story.ron"),
+        (".", "./else/../stories/story.ron"),
+        ("stories", "story.ron"),
+        ("else/where", "../../stories/story.ron"),
+        ("else/where", &absolute),
+    ];
+    let outs: Vec<PathBuf> = (0..ways.len()).map(|number| place.join(format!("out-{number}"))).collect();
+    for ((from, file), out) in ways.iter().zip(&outs) {
+        let out = out.display().to_string();
+        let ran = output(&place.join(from), &["run", file, "--out", &out, "--record", "-q"]);
+        assert!(common::stdout(&ran).ends_with(&format!("cooltwin run {file} --seed 1\n")), "the file as it was typed");
+    }
+    outs[1..].iter().for_each(|out| assert_same_files(&outs[0], out));
+    let inputs = json(&text(&outs[0].join("result.json")))["inputs"].clone();
+    let paths: Vec<&str> =
+        inputs.as_array().expect("a list").iter().filter_map(|input| input["path"].as_str()).collect();
+    let known = ["story.ron", "../bases/middle.ron", "../bases/small.ron", "../bases/images/fw.bin", "watch.ron"];
+    assert_eq!(paths, known);
+    // A result that was carried away replays without any of its files.
+    fs::rename(&outs[0], place.join("else/carried")).expect("a folder is moved");
+    ["stories", "bases"].iter().for_each(|gone| fs::remove_dir_all(place.join(gone)).expect("removed"));
+    let replayed = output(&place.join("else/where"), &["replay", "../carried"]);
+    assert_eq!(code(&replayed), Some(0), "{}{}", common::stdout(&replayed), common::stderr(&replayed));
+}
+
+#[test]
+fn how_a_suite_a_campaign_or_a_search_is_typed_changes_no_byte_of_any_file() {
+    let place = story("determinism-typed-others");
+    for (folder, base) in [("campaigns", "tiny-base.ron"), ("searches", "tiny-base.ron")] {
+        fs::create_dir_all(place.join(folder)).expect("a folder");
+        for file in ["tiny.ron", base] {
+            let from = common::data(folder).join(file);
+            fs::copy(from, place.join(folder).join(file)).expect("test data can be copied");
+        }
+    }
+    let cases: [(&[&str], &str); 4] = [
+        (&["evidence", "--allow-dirty"], "stories/story.ron"),
+        (&["campaign"], "campaigns/tiny.ron"),
+        (&["campaign", "--shard", "1/2"], "campaigns/tiny.ron"),
+        (&["search"], "searches/tiny.ron"),
+    ];
+    for (number, (command, file)) in cases.into_iter().enumerate() {
+        let outs = ["here", "there"].map(|out| place.join(format!("{out}-{number}")));
+        let absolute = place.join(file).display().to_string();
+        for ((from, file), out) in [(".", file), ("else", absolute.as_str())].into_iter().zip(&outs) {
+            let ran = output(&place.join(from), &[command, &[file, "--out", &out.display().to_string()]].concat());
+            assert!(out.is_dir(), "{command:?}: {}", common::stderr(&ran));
+        }
+        assert_same_files(&outs[0], &outs[1]);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use common::{code, copy_data, folder, json, output, shipped, stderr, stdout, text};
+use common::{code, copy_data, files, folder, json, output, shipped, stderr, stdout, text};
 use cooltwin::checks::{END_IDS, IDS, REQUIREMENTS, Verification};
 use cooltwin::evidence::{links, named_tests};
 use reports::{Baseline, Scope, StatementKind, baseline, sha256};
@@ -47,23 +47,6 @@ fn copy(name: &str) -> PathBuf {
         fs::copy(shared().join(&file), to).expect("a copy");
     }
     target
-}
-
-/// All files below a folder.
-fn files(root: &Path) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.insert(path.strip_prefix(root).expect("below").to_string_lossy().into_owned());
-            }
-        }
-    }
-    found
 }
 
 /// What a forger does after a change: a manifest that fits again.
@@ -151,6 +134,8 @@ fn the_same_bundle_comes_out_twice_and_with_any_number_of_threads() {
     }
     let again = output(&place, &["evidence", "--allow-dirty", "--out", "other", "suite/small.ron"]);
     assert_eq!(code(&again), Some(0), "an own folder is replaced: {}", stderr(&again));
+    assert!(stderr(&again).contains("note: other holds an earlier bundle; it is replaced"), "{}", stderr(&again));
+    assert!(!stderr(&made).contains("earlier bundle"), "{}", stderr(&made));
     assert!(!other.join("runs/faulty").exists());
 }
 
@@ -163,6 +148,29 @@ fn a_foreign_folder_is_refused_and_left_as_it_is() {
     assert_eq!(code(&refused), Some(2));
     assert_eq!(files(&place.join("mine")).into_iter().collect::<Vec<_>>(), ["thesis.txt"]);
     assert_eq!(code(&output(&place, &["verify", "mine"])), Some(2), "nor is it a bundle");
+}
+
+#[test]
+fn a_bundle_and_results_do_not_replace_each_other() {
+    let place = place("evidence-results");
+    let ran = output(&place, &["run", "suite/small.ron", "--out", "results", "-q"]);
+    assert_eq!(code(&ran), Some(0), "{}", stderr(&ran));
+    let refused = output(&place, &["evidence", "--allow-dirty", "--out", "results", "suite/small.ron"]);
+    assert_eq!(code(&refused), Some(2));
+    assert!(stderr(&refused).contains("holds results of cooltwin and no evidence bundle"), "{}", stderr(&refused));
+    assert!(place.join("results/result.json").is_file());
+
+    fs::create_dir(place.join("bundle")).expect("a folder");
+    fs::write(place.join("bundle/.cooltwin"), "").expect("a mark");
+    fs::write(place.join("bundle/bundle.json"), "{}").expect("a record");
+    let refused = output(&place, &["run", "suite/small.ron", "--out", "bundle", "-q"]);
+    assert_eq!(code(&refused), Some(2));
+    assert!(
+        stderr(&refused).contains("holds an evidence bundle, which results do not replace"),
+        "{}",
+        stderr(&refused)
+    );
+    assert!(place.join("bundle/bundle.json").is_file());
 }
 
 /// Values of `href` and `id` in a page.

@@ -128,6 +128,96 @@ fn short_and_json_forms_have_one_line_each() {
     });
 }
 
+/// A file of one kind given to the commands of each other kind: one diagnostic, which says what it is.
+#[test]
+fn a_file_of_another_kind_is_told_as_such() {
+    use cooltwin::campaign::load_campaign;
+    use cooltwin::safety::load as load_configuration;
+    use cooltwin::search::load_search;
+
+    let shipped = |file: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(file);
+    let files = [
+        ("scenario", shipped("nominal-11.ron")),
+        ("campaign file", shipped("campaigns/pump-update.ron")),
+        ("search file", shipped("searches/pump-update.ron")),
+        ("configuration of safety units", shipped("safety/pump-feed.ron")),
+    ];
+    let disk = cooltwin::cli::Disk;
+    for (is, file) in &files {
+        let read = [
+            ("scenario", load(&disk, file, &[]).err()),
+            ("campaign file", load_campaign(&disk, file).err()),
+            ("search file", load_search(&disk, file).err()),
+            ("configuration of safety units", load_configuration(&disk, file).err()),
+        ];
+        for (wanted, error) in read {
+            match error {
+                None => assert_eq!(*is, wanted),
+                Some(LoadError::Invalid(report)) => {
+                    let messages: Vec<&str> = report.diagnostics.iter().map(|one| one.message.as_str()).collect();
+                    assert_eq!(messages, [format!("this is a {is}, not a {wanted}")]);
+                    assert_eq!(report.diagnostics[0].code, Code::WrongFile);
+                }
+                Some(LoadError::Unreadable(path, why)) => panic!("{path}: {why}"),
+            }
+        }
+    }
+}
+
+/// A mistake in a file of the right kind stays a mistake in it, and no type of the program is named.
+#[test]
+fn a_mistake_in_a_campaign_is_told_in_the_words_of_campaigns() {
+    let file = "(base: \"base.ron\", pumps: (count: 3), faults: [])";
+    struct One(&'static str);
+    impl FileSource for One {
+        fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+    match cooltwin::campaign::load_campaign(&One(file), Path::new("mine.ron")) {
+        Err(LoadError::Invalid(report)) => {
+            let text = report.render(Format::Short, false);
+            assert!(text.contains("unknown field `pumps` in `Campaign`"), "{text}");
+            assert!(text.contains("field `plan` is missing") && !text.contains("Raw"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_near_file_is_one_that_could_be_meant() {
+    struct Names;
+    impl FileSource for Names {
+        fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
+            Err("no such file".to_owned())
+        }
+
+        fn names(&self, _: &Path) -> Vec<String> {
+            ["s.ron", "small.ron", "nominal-12.ron", "nominal-14.ron", "notes.txt", "base.ron"]
+                .map(str::to_owned)
+                .into()
+        }
+    }
+    let near =
+        |name: &str| cooltwin::scenario::near_file(&Names, Path::new(name)).map(|path| path.display().to_string());
+    let wanted = [
+        ("q.ron", None),
+        ("no", None),
+        ("a.ron", None),
+        ("case.ron", Some("base.ron")),
+        ("smal.ron", Some("small.ron")),
+        ("Small.ron", Some("small.ron")),
+        ("small", Some("small.ron")),
+        ("nominal-13.ron", Some("nominal-12.ron")),
+        ("nominal14.ron", Some("nominal-14.ron")),
+        ("note.ron", None),
+        ("maximal-load.ron", None),
+    ];
+    for (name, wanted) in wanted {
+        assert_eq!(near(name).as_deref(), wanted, "{name}");
+    }
+}
+
 #[test]
 fn every_code_is_shown_by_a_bad_file() {
     let mut seen: Vec<Code> =

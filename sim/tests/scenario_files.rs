@@ -176,14 +176,48 @@ fn overrides_are_laid_over_the_file_in_their_order() {
 }
 
 #[test]
+fn title_and_purpose_are_not_inherited() {
+    let base = "(title: \"The base\", purpose: \"Another story.\", seed: 7, pumps: (count: 3))";
+    let story = |own: &str| {
+        let file = format!("({own} extends: \"base.ron\")");
+        let scenario = good(&[("cut.ron", &file), ("base.ron", base)], &[]).scenario;
+        assert_eq!((scenario.seed, scenario.pumps.count), (7, 3), "all else is");
+        (scenario.name.clone(), scenario.title.clone(), scenario.purpose.clone())
+    };
+    let told = |title: &str, purpose: &str| ("cut".to_owned(), title.to_owned(), purpose.to_owned());
+    assert_eq!(story(""), told("", ""));
+    assert_eq!(story("title: \"A cut\","), told("A cut", ""));
+    assert_eq!(story("title: \"A cut\", purpose: \"What it shows.\","), told("A cut", "What it shows."));
+}
+
+/// A shipped scenario says what it is for; one that is only extended needs no purpose.
+#[test]
+fn every_shipped_scenario_tells_its_own_story() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+    for folder in ["", "campaigns", "searches", "sweeps"] {
+        for entry in fs::read_dir(shipped.join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let is_scenario = path.extension().is_some_and(|end| end == "ron") && !text.contains("base: \"");
+            if is_scenario && !path.ends_with("scenarios/base.ron") {
+                let scenario = load(&Disk, &path, &[]).unwrap_or_else(|why| panic!("{why:?}")).scenario;
+                assert!(!scenario.title.is_empty() && !scenario.purpose.is_empty(), "{}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn an_image_file_is_found_beside_the_file_that_names_it() {
     let base = "(package: (image: (source: File(\"fw.bin\"))))";
     let files = [("s/file.ron", "(extends: \"../lib/base.ron\")"), ("lib/base.ron", base), ("lib/fw.bin", "abc")];
     let loaded = good(&files, &[]);
     assert_eq!(loaded.scenario.package.image.source, ImageSource::File("fw.bin".to_owned()));
     assert_eq!(loaded.image.as_deref(), Some(b"abc".as_slice()));
-    let names: Vec<&str> = loaded.inputs.iter().map(|input| input.path.as_str()).collect();
-    assert_eq!(names, ["s/file.ron", "lib/base.ron", "lib/fw.bin"]);
+    let read: Vec<&Path> = loaded.inputs.iter().map(|input| input.file.as_path()).collect();
+    assert_eq!(read, ["s/file.ron", "lib/base.ron", "lib/fw.bin"].map(Path::new));
+    let told: Vec<&str> = loaded.inputs.iter().map(|input| input.path.as_str()).collect();
+    assert_eq!(told, ["file.ron", "../lib/base.ron", "../lib/fw.bin"], "seen from the scenario's folder");
     // FIPS 180-2, appendix B.1: SHA-256 of "abc".
     assert_eq!(loaded.inputs[2].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }

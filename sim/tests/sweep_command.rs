@@ -184,6 +184,8 @@ fn a_pump_that_stays_dark_too_long_fails_the_sweep_and_the_file_of_a_bad_strike_
     let result = json(&text(&place.join("out/sweep.json")));
     let bad = &result["parts"][0]["bad"][0];
     let file = bad["file"].as_str().expect("a file");
+    // The file counts from the folder of the results, and what is printed can be typed here.
+    let file = &format!("out/{file}");
     assert!(stdout(&run).contains(&format!("cooltwin run {file}")), "{}", stdout(&run));
     let alone = cooltwin(&place, &["run", file, "--out", "alone"]).output().expect("it runs");
     assert_eq!(code(&alone), Some(1), "{}", stdout(&alone));

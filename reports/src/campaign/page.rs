@@ -252,7 +252,7 @@ impl Page<'_> {
             tbody { @for input in &report.inputs { tr { th scope="row" { (input.path) } td { code { (input.sha256) } } } } }
         };
         html! {
-            p { "The same program gives the same bytes from this command, on any host, with any number of threads or shards:" }
+            p { "The same program gives the same bytes from this command in the folder of the campaign file, on any host, with any number of threads or shards:" }
             pre tabindex="0" { "cooltwin campaign " (path) }
             (table("Files", &files))
             details {

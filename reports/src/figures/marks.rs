@@ -7,12 +7,19 @@ use crate::words;
 /// What a mark stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum MarkKind {
-    /// An injected fault acted for the first time.
+    /// An injected fault acted.
     Fault,
     /// A try failed.
     FailedTry,
     /// A try was cut off from outside.
     InterruptedTry,
+}
+
+impl Mark {
+    /// When it stands in a figure.
+    pub(crate) fn times(&self) -> impl Iterator<Item = Millis> {
+        std::iter::once(self.at).chain(self.again.iter().copied())
+    }
 }
 
 impl MarkKind {
@@ -32,6 +39,10 @@ pub(crate) struct Mark {
     /// From 1, in the order of time.
     pub(crate) number: usize,
     pub(crate) at: Millis,
+    /// When the same fault acted again: every time, or the last alone of many.
+    pub(crate) again: Vec<Millis>,
+    /// Whether it also acted between these times.
+    pub(crate) is_span: bool,
     pub(crate) kind: MarkKind,
     /// The pump, or where the fault acts.
     pub(crate) place: String,
@@ -41,8 +52,12 @@ pub(crate) struct Mark {
 /// All marks of a run in the order of time.
 pub(crate) fn marks(report: &Report) -> Vec<Mark> {
     let faults = report.injections.iter().filter(|injection| injection.activations > 0).filter_map(|injection| {
+        let again = injection.again_ms.clone();
+        let is_span = 1 + (again.len() as u64) < injection.activations;
         let text = format!("{} {}, acted {}", injection.id, injection.kind, words::times(injection.activations));
-        Some(mark(injection.at_ms?, MarkKind::Fault, &injection.target, text))
+        let text = again.last().map_or(text.clone(), |last| format!("{text}, last at {}", words::duration(*last)));
+        let first = mark(injection.at_ms?, MarkKind::Fault, &injection.target, text);
+        Some(Mark { again, is_span, ..first })
     });
     let tries = report.pumps.iter().flat_map(|pump| pump.tries.iter().filter_map(move |one| bad_try(pump, one)));
     let mut marks: Vec<Mark> = faults.chain(tries).collect();
@@ -54,7 +69,7 @@ pub(crate) fn marks(report: &Report) -> Vec<Mark> {
 }
 
 fn mark(at: Millis, kind: MarkKind, place: &str, text: String) -> Mark {
-    Mark { number: 0, at, kind, place: place.to_owned(), text }
+    Mark { number: 0, at, again: Vec::new(), is_span: false, kind, place: place.to_owned(), text }
 }
 
 fn bad_try(pump: &Pump, one: &Try) -> Option<Mark> {

@@ -130,7 +130,10 @@ fn voltage_figure(report: &Report, series: &Series) -> Figure {
 }
 
 fn timeline_figure(report: &Report) -> Figure {
-    let marks = words::count(marks::marks(report).len() as u64, "numbered mark", "numbered marks");
+    let marks = marks::marks(report);
+    let is_span = marks.iter().any(|mark| mark.is_span);
+    let span = if is_span { ", and a line from the first to the last time of a fault that acted often" } else { "" };
+    let marks = words::count(marks.len() as u64, "numbered mark", "numbered marks");
     let rows = match report.pumps.len() {
         0 => String::new(),
         pumps => format!(
@@ -141,7 +144,7 @@ fn timeline_figure(report: &Report) -> Figure {
     let strips = timeline::strips(report).map(|(series, ..)| curve::title(series)).collect::<Vec<_>>();
     let strips =
         if strips.is_empty() { String::new() } else { format!("On one time axis: {}. ", words::list(&strips)) };
-    let description = format!("{rows}{strips}{marks}.");
+    let description = format!("{rows}{strips}{marks}{span}.");
     Figure::new("timeline", "Timeline of the run".to_owned(), description, timeline::draw(report))
 }
 

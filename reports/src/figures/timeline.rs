@@ -66,8 +66,14 @@ pub(super) fn draw(report: &Report) -> String {
         time_grid(&mut canvas, &time, (top, top + STRIP), index + 1 == strips.len());
         curve::draw(&mut canvas, &place, &time, series);
         side_words(&mut canvas, series, &place);
-        for fault in marks.iter().filter(|mark| mark.kind == MarkKind::Fault) {
-            let x = time.at(fault.at.as_nanos());
+        let mut dashed: Vec<i32> = marks
+            .iter()
+            .filter(|mark| mark.kind == MarkKind::Fault)
+            .flat_map(Mark::times)
+            .map(|at| time.at(at.as_nanos()))
+            .collect();
+        dashed.dedup();
+        for x in dashed {
             canvas.dashes((x, top), (x, top + STRIP), Ink::Alarm);
         }
     }
@@ -153,8 +159,9 @@ fn extent(one: &Try, time: &Axis) -> (i32, i32) {
     (from, time.at(end_of(one).as_nanos()).max(from + 2))
 }
 
-/// Draws the marks of one line. Marks too near to each other have their numbers together behind the last of them, and
-/// no number lies on one of the `bars`.
+/// Draws the marks of one line: a fault that acted again has one at each time, or a line from its first to its last.
+/// Marks too near to each other have their numbers together behind the last of them, and no number lies on one of the
+/// `bars`.
 fn draw_marks<'a>(
     canvas: &mut Canvas,
     marks: impl Iterator<Item = &'a Mark>,
@@ -163,8 +170,14 @@ fn draw_marks<'a>(
     bars: &[(i32, i32)],
 ) {
     let mut clusters: Vec<(i32, Vec<String>)> = Vec::new();
-    for mark in marks {
-        let x = time.at(mark.at.as_nanos());
+    let mut shapes: Vec<(i32, &Mark)> =
+        marks.flat_map(|mark| mark.times().map(move |at| (time.at(at.as_nanos()), mark))).collect();
+    shapes.sort_by_key(|(x, mark)| (*x, mark.number));
+    for (x, mark) in shapes {
+        let from = time.at(mark.at.as_nanos());
+        if mark.is_span && x > from {
+            canvas.line((from, y - 9), (x, y - 9), Ink::Alarm, 2);
+        }
         match mark.kind {
             MarkKind::Fault => fault_shape(canvas, (x, y)),
             MarkKind::FailedTry | MarkKind::InterruptedTry => failure_shape(canvas, (x, y)),
@@ -173,7 +186,9 @@ fn draw_marks<'a>(
         match clusters.last_mut() {
             Some((last, numbers)) if x - *last < 30 => {
                 *last = x;
-                numbers.push(number);
+                if !numbers.contains(&number) {
+                    numbers.push(number);
+                }
             }
             _ => clusters.push((x, vec![number])),
         }

@@ -21,7 +21,10 @@ impl Page<'_> {
             tbody { @for (domain, print) in report.fingerprint.named() { tr { th scope="row" { (domain) } td { code { (print) } } } } }
         };
         html! {
-            p { "The same program gives the same bytes from this command, on any host:" }
+            p {
+                "The same program gives the same bytes from this command in the folder of the scenario file, on any host; "
+                code { "cooltwin replay" } " with this result needs no other file:"
+            }
             pre tabindex="0" { (reproduce_command(report)) }
             (table("Files", &files))
             (table("Fingerprints", &prints))

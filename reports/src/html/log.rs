@@ -1,10 +1,11 @@
-//! The events of a run for a page: at most 500 of them, the telling ones first.
+//! The events of a run for a page: at most 600 rows, the telling ones first.
 //!
 //! A log may hold hundreds of thousands of lines. A page shows *telling* events (faults, alarms, outcomes, consent,
-//! power, causes) before ordinary ones, and those before *routine* (counters, frames, progress), always in the order of
-//! time and with a row for each gap, so that nothing is left out in silence.
+//! power, causes) before ordinary ones, and those before *routine* (counters, frames, motors, progress), always in the
+//! order of time and with a row for each gap, so that nothing is left out in silence. Routine events of one kind and node
+//! are *folded* into one row with their number and their first and last time, until a telling one of that node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -13,8 +14,8 @@ use serde_json::value::RawValue;
 use crate::number::{Fixed, Millis};
 use crate::words::{duration, exact_amount, short_duration};
 
-/// Events on a page at most.
-pub const EVENTS_SHOWN_MAX: usize = 500;
+/// Rows on a page at most, those of gaps left out.
+const ROWS_SHOWN_MAX: usize = 600;
 
 /// A line of the log.
 #[derive(Debug, Deserialize)]
@@ -31,8 +32,8 @@ struct Line<'a> {
 /// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Row {
-    /// An event.
-    Event { t_ms: Millis, node: String, kind: String, data: String },
+    /// An event, or several that are folded, in the place of the first.
+    Event { t_ms: Millis, last_ms: Millis, times: usize, node: String, kind: String, data: String },
     /// So many events that are not shown here.
     Gap(usize),
 }
@@ -77,27 +78,79 @@ fn weight(line: &Line<'_>) -> Weight {
     }
 }
 
-/// The rows of a log; at most [`EVENTS_SHOWN_MAX`] of them are events.
+/// The rows of a log; at most [`ROWS_SHOWN_MAX`] of them are events.
 ///
 /// # Errors
 /// A line that is no event, with its number.
 pub(super) fn rows(log: &str) -> Result<Vec<Row>, LogError> {
     let lines: Result<Vec<Line<'_>>, LogError> = log.lines().enumerate().map(|(at, text)| read(at + 1, text)).collect();
     let lines = lines?;
-    let mut order: Vec<(Weight, usize)> = lines.iter().map(weight).zip(0..).collect();
+    let (folds, fold_of) = folded(&lines);
+    let mut order: Vec<(Weight, usize)> = folds.iter().map(|fold| fold.weight).zip(0..).collect();
     order.sort_unstable();
-    order.truncate(EVENTS_SHOWN_MAX);
-    let mut shown: Vec<usize> = order.into_iter().map(|(_, index)| index).collect();
-    shown.sort_unstable();
+    order.truncate(ROWS_SHOWN_MAX);
+    let shown: BTreeSet<usize> = order.into_iter().map(|(_, fold)| fold).collect();
     let mut rows = Vec::new();
-    let mut next = 0;
-    for index in shown {
-        gap(&mut rows, index - next);
-        rows.push(event(&lines[index]));
-        next = index + 1;
+    let mut hidden = 0;
+    for (index, fold) in fold_of.into_iter().enumerate() {
+        if !shown.contains(&fold) {
+            hidden += 1;
+        } else if folds[fold].first == index {
+            gap(&mut rows, std::mem::take(&mut hidden));
+            rows.push(folds[fold].row(&lines));
+        }
     }
-    gap(&mut rows, lines.len() - next);
+    gap(&mut rows, hidden);
     Ok(rows)
+}
+
+/// Events that make one row.
+struct Fold {
+    weight: Weight,
+    first: usize,
+    last: usize,
+    times: usize,
+}
+
+/// What makes rows, in the order of their first events; and for each event to which of them it belongs.
+fn folded(lines: &[Line<'_>]) -> (Vec<Fold>, Vec<usize>) {
+    let (mut folds, mut fold_of) = (Vec::<Fold>::new(), Vec::new());
+    let mut open: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (index, line) in lines.iter().enumerate() {
+        let weight = weight(line);
+        let fold = match open.get(&(line.node, line.kind)).filter(|_| weight == Weight::Routine) {
+            Some(fold) => *fold,
+            None => {
+                folds.push(Fold { weight, first: index, last: index, times: 0 });
+                folds.len() - 1
+            }
+        };
+        match weight {
+            Weight::Routine => _ = open.insert((line.node, line.kind), fold),
+            // What follows a telling event is another part of the story.
+            Weight::Telling => open.retain(|(node, _), _| *node != line.node),
+            Weight::Ordinary => {}
+        }
+        folds[fold].last = index;
+        folds[fold].times += 1;
+        fold_of.push(fold);
+    }
+    (folds, fold_of)
+}
+
+impl Fold {
+    fn row(&self, lines: &[Line<'_>]) -> Row {
+        let (first, last) = (&lines[self.first], &lines[self.last]);
+        let (from, to) = (words(first.data.get()), words(last.data.get()));
+        Row::Event {
+            t_ms: first.t_ms,
+            last_ms: last.t_ms,
+            times: self.times,
+            node: first.node.to_owned(),
+            kind: first.kind.replace('-', " "),
+            data: if from == to { from } else { format!("first {from}; last {to}") },
+        }
+    }
 }
 
 fn read(line: usize, text: &str) -> Result<Line<'_>, LogError> {
@@ -107,15 +160,6 @@ fn read(line: usize, text: &str) -> Result<Line<'_>, LogError> {
 fn gap(rows: &mut Vec<Row>, events: usize) {
     if events > 0 {
         rows.push(Row::Gap(events));
-    }
-}
-
-fn event(line: &Line<'_>) -> Row {
-    Row::Event {
-        t_ms: line.t_ms,
-        node: line.node.to_owned(),
-        kind: line.kind.replace('-', " "),
-        data: words(line.data.get()),
     }
 }
 
@@ -176,13 +220,55 @@ mod tests {
 
     #[test]
     fn telling_events_stay_and_every_gap_is_counted() {
-        let routine: String = (0..2_000).map(|at| line(at, "error-frame", "{\"bit\":3}")).collect();
-        let log = format!("{routine}{}{routine}", line(2_000, "alarm-raised", "{\"alarm\":\"P02 is dead\"}"));
+        let ordinary: String = (0..2_000).map(|at| line(at, "state", "{\"state\":\"fixed\"}")).collect();
+        let log = format!("{ordinary}{}{ordinary}", line(2_000, "alarm-raised", "{\"alarm\":\"P02 is dead\"}"));
         let rows = rows(&log).unwrap();
         let events = rows.iter().filter(|row| matches!(row, Row::Event { .. })).count();
         let hidden: usize = rows.iter().map(|row| if let Row::Gap(events) = row { *events } else { 0 }).sum();
-        assert_eq!((events, hidden), (EVENTS_SHOWN_MAX, 4_001 - EVENTS_SHOWN_MAX));
+        assert_eq!((events, hidden), (ROWS_SHOWN_MAX, 4_001 - ROWS_SHOWN_MAX));
         assert!(rows.iter().any(|row| matches!(row, Row::Event { data, .. } if data == "alarm P02 is dead")));
+    }
+
+    /// Kind, number, first and last time and details of each row.
+    fn told(log: &str) -> Vec<String> {
+        let told = |row| match row {
+            Row::Event { t_ms, last_ms, times, node, kind, data } => {
+                format!("{node} {kind} x{times} {t_ms}..{last_ms} {data}")
+            }
+            Row::Gap(events) => format!("gap {events}"),
+        };
+        rows(log).unwrap().into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn routine_events_of_a_node_are_one_row_until_a_telling_one_of_that_node() {
+        let overrun = |at| line(at, "receive-overrun", "{\"id\":\"0x101\"}");
+        let motor = |at: usize| line(at, "motor", &format!("{{\"permille\":{at}}}"));
+        let others = |text: String| text.replace("P01", "P02");
+        let log = [
+            overrun(10),
+            motor(11),
+            others(overrun(12)),
+            line(13, "state", "{\"state\":\"fixed\"}"),
+            motor(14),
+            overrun(15),
+            others(line(16, "off", "null")),
+            overrun(17),
+            others(overrun(18)),
+            line(19, "off", "null"),
+            overrun(20),
+        ];
+        let wanted = [
+            "P01 receive overrun x3 10..17 id 0x101",
+            "P01 motor x2 11..14 first 1.1 %; last 1.4 %",
+            "P02 receive overrun x1 12..12 id 0x101",
+            "P01 state x1 13..13 state fixed",
+            "P02 off x1 16..16 ",
+            "P02 receive overrun x1 18..18 id 0x101",
+            "P01 off x1 19..19 ",
+            "P01 receive overrun x1 20..20 id 0x101",
+        ];
+        assert_eq!(told(&log.concat()), wanted);
     }
 
     #[test]

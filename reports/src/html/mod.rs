@@ -28,7 +28,7 @@ use crate::{hash, json, words};
 
 use frame::{Frame, Section};
 
-pub use log::{EVENTS_SHOWN_MAX, LogError};
+pub use log::LogError;
 
 /// Renders the page. `events` is the text of the log beside the result; without it the page says that it was not there.
 ///

@@ -391,16 +391,24 @@ fn injection_row(injection: &Injection) -> Markup {
 
 fn event_table(rows: &[Row]) -> Markup {
     let hidden: usize = rows.iter().map(|row| if let Row::Gap(events) = row { *events } else { 0 }).sum();
-    let shown = rows.iter().filter(|row| matches!(row, Row::Event { .. })).count() as u64;
+    let times: Vec<usize> =
+        rows.iter().filter_map(|row| if let Row::Event { times, .. } = row { Some(*times) } else { None }).collect();
+    let shown = times.iter().sum::<usize>() as u64;
     let content = html! {
         caption { (words::grouped(shown)) " of " (words::count(shown + hidden as u64, "event", "events"))
-            @if hidden > 0 { ": faults, alarms, outcomes, consent, power and causes before others; gaps are marked" } }
+            @if times.iter().any(|times| *times > 1) { " in " (words::count(times.len() as u64, "row", "rows")) ". Repeated counters, frames, motor speeds and progress of a node stand in one row, at the first of them" }
+            @if hidden > 0 { ". Faults, alarms, outcomes, consent, power and causes come before others; gaps are marked" } }
         (head(&[Number("Time, ms"), Text("Node"), Text("Event"), Wide("Details")]))
         tbody {
             @for row in rows {
                 @match row {
-                    Row::Event { t_ms, node, kind, data } => {
-                        tr { td.number { (words::rounded((*t_ms).into(), 3)) } td { (node) } td { (kind) } td { (data) } }
+                    Row::Event { t_ms, last_ms, times, node, kind, data } => {
+                        tr {
+                            td.number { (words::rounded((*t_ms).into(), 3)) }
+                            td { (node) }
+                            td { (kind) @if *times > 1 { ", " (words::times(*times as u64)) } }
+                            td { (data) @if *times > 1 { span.dim { " until " (words::rounded((*last_ms).into(), 3)) " ms" } } }
+                        }
                     }
                     Row::Gap(events) => { tr { td.number { "..." } td.dim colspan="3" { (words::count(*events as u64, "event", "events")) " not shown here" } } }
                 }

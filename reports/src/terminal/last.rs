@@ -9,7 +9,7 @@ use crate::verdict::{RowVerdict, Verdict};
 const SILENT_MOST: usize = 3;
 
 /// The section at the end.
-pub(super) fn section(page: &mut Page, report: &Report) {
+pub(super) fn section(page: &mut Page, report: &Report, file: Option<&str>) {
     let found = findings(report);
     for (verdict, text) in &found {
         rows::row(page, *verdict, text);
@@ -21,11 +21,10 @@ pub(super) fn section(page: &mut Page, report: &Report) {
     let mut line = Line::new();
     line.put(style, &word);
     line.gap(2);
-    // Not broken into lines: the verdict is always the last line but one, for eyes and for `tail -2`.
-    line.put(Style::Plain, &summary(report));
-    page.line(line);
+    page.flow(line, Style::Plain, &summary(report));
+    // Not broken into lines: it is there to be copied.
     let mut line = Line::new();
-    line.put(Style::Cool, &reproduce_command(report));
+    line.put(Style::Cool, &file.map_or_else(|| reproduce_command(report), |file| command(report, file)));
     page.line(line);
 }
 
@@ -138,10 +137,14 @@ fn all_held(report: &Report) -> String {
     [held, expected].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
-/// The command that runs the same scenario with the same seed and the same changes, ready for a POSIX shell.
+/// The command that runs the same scenario with the same seed and the same changes, ready for a POSIX shell in the
+/// folder of the scenario.
 #[must_use]
 pub fn reproduce_command(report: &Report) -> String {
-    let file = report.inputs.first().map_or("FILE", |input| input.path.as_str());
+    command(report, report.inputs.first().map_or("FILE", |input| input.path.as_str()))
+}
+
+fn command(report: &Report, file: &str) -> String {
     let mut command = format!("cooltwin run {} --seed {}", quoted(file), report.seed);
     // The seed is told already, whatever set it.
     for change in report.scenario.overrides.iter().filter(|change| !change.trim_start().starts_with("seed=")) {

@@ -42,7 +42,7 @@ pub enum Verbosity {
 }
 
 /// How to print.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Columns of the terminal; less than 60 counts as 60.
     pub width: usize,
@@ -50,11 +50,13 @@ pub struct Options {
     pub color: bool,
     /// How much to print.
     pub verbosity: Verbosity,
+    /// Path of the scenario as it is typed here, for the last line; the result knows only what the file is called.
+    pub file: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { width: 100, color: false, verbosity: Verbosity::Normal }
+        Self { width: 100, color: false, verbosity: Verbosity::Normal, file: None }
     }
 }
 
@@ -72,7 +74,7 @@ pub fn terminal(report: &Report, options: &Options) -> String {
         rows::section(&mut page, report, options);
         page.blank();
     }
-    last::section(&mut page, report);
+    last::section(&mut page, report, options.file.as_deref());
     page.finish()
 }
 

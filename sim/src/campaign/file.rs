@@ -242,7 +242,8 @@ pub fn load_campaign(files: &dyn FileSource, path: &Path) -> Result<Campaign, Lo
     if raw.name.is_empty() {
         raw.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
-    let inputs = std::iter::once(input).chain(base.inputs.iter().cloned()).collect();
+    let from_base = base.inputs.iter().map(|one| one.seen_through(&raw.base));
+    let inputs = std::iter::once(input).chain(from_base).collect();
     let parts = parts(&raw);
     let kinds = raw.mix.iter().map(|mixed| mixed.fault.kind_word()).collect();
     Ok(Campaign { raw, base, parts, inputs, pump, kinds })

@@ -4,6 +4,7 @@
 //! The output folder appears whole at the end, with the same bytes whether or not there was an interruption.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{IsTerminal, Write as _};
 use std::num::NonZero;
@@ -19,7 +20,7 @@ use reports::campaign::{
 use reports::{Build, sha256};
 use serde::{Deserialize, Serialize};
 
-use super::output::{Folder, MARK, OutputError, Place};
+use super::output::{Folder, MARK, OutputError, Place, from_here};
 use super::run::{exit_code, identity};
 use super::{Disk, Style, Terminal, exit, files};
 use crate::campaign::engine::{Shard, run_trials};
@@ -80,7 +81,7 @@ pub(super) struct Head {
     pub(super) of: u32,
     /// SHA-256 of the campaign in canonical form.
     pub(super) campaign: String,
-    /// Path of the campaign file.
+    /// What results call the campaign file.
     pub(super) path: String,
     /// The files that it was made from.
     pub(super) files: Vec<Kept>,
@@ -92,7 +93,7 @@ pub(super) struct Head {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Kept {
-    /// As it was named.
+    /// What the campaign's results call it.
     pub(super) path: String,
     /// Its text.
     pub(super) text: String,
@@ -115,14 +116,25 @@ pub(super) const HEAD_SCHEMA: &str = "cooltwin.shard/1";
 /// Files on disk, and what was read of them.
 #[derive(Default)]
 struct Reading {
-    kept: RefCell<Vec<Kept>>,
+    texts: RefCell<BTreeMap<PathBuf, String>>,
+}
+
+impl Reading {
+    /// The files of the campaign by what its results call them.
+    fn kept(&self, campaign: &Campaign) -> Vec<Kept> {
+        let texts = self.texts.borrow();
+        let kept = |input: &crate::scenario::Input| {
+            Some(Kept { path: input.path.clone(), text: texts.get(&input.file)?.clone() })
+        };
+        campaign.inputs.iter().filter_map(kept).collect()
+    }
 }
 
 impl FileSource for Reading {
     fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
         let bytes = Disk.read(path)?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        self.kept.borrow_mut().push(Kept { path: path.display().to_string(), text });
+        self.texts.borrow_mut().insert(path.to_owned(), text);
         Ok(bytes)
     }
 }
@@ -141,7 +153,7 @@ pub(super) fn campaign(arguments: &CampaignArgs) -> ExitCode {
     if let Some(number) = arguments.show_trial {
         return show(&campaign, number, terminal);
     }
-    let job = Job::new(arguments, &campaign, path, reading.kept.into_inner());
+    let job = Job::new(arguments, &campaign, reading.kept(&campaign));
     match job.run(arguments, terminal) {
         Ok((text, code)) => terminal.finish(&text, code),
         Err(error) => {
@@ -181,7 +193,7 @@ struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    fn new(arguments: &CampaignArgs, campaign: &'a Campaign, path: &Path, kept: Vec<Kept>) -> Self {
+    fn new(arguments: &CampaignArgs, campaign: &'a Campaign, kept: Vec<Kept>) -> Self {
         let shard = arguments.shard.unwrap_or(Shard::WHOLE);
         let identity = identity();
         let head = Head {
@@ -189,7 +201,7 @@ impl<'a> Job<'a> {
             shard: shard.number,
             of: shard.of,
             campaign: campaign.sha256(),
-            path: path.display().to_string(),
+            path: campaign.inputs.first().map_or(String::new(), |own| own.path.clone()),
             files: kept,
             build: Build { version: identity.version, commit: identity.commit, rustc: identity.rustc },
         };
@@ -253,16 +265,8 @@ pub(super) fn told(report: &CampaignReport, target: &Path, json: bool, terminal:
     if json {
         return campaign_json(report) + "\n";
     }
-    let text = from_here(&campaign_text(report, terminal.result_color()), target);
+    let text = from_here(&campaign_text(report, terminal.result_color()), target, &["failures", "worst"]);
     format!("{text}results in {}\n", target.display())
-}
-
-/// The commands of a report, which count from the folder of its results, as they are typed here.
-fn from_here(text: &str, target: &Path) -> String {
-    ["failures", "worst"].iter().fold(text.to_owned(), |text, folder| {
-        let there = target.join(folder).display().to_string();
-        text.replace(&format!("cooltwin run {folder}/"), &format!("cooltwin run {there}/"))
-    })
 }
 
 /// Writes everything that follows from the rows of a whole campaign.
@@ -402,18 +406,5 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn printed_commands_have_the_folder_of_the_results() {
-        let text = "worst trial 3 seed 9   cooltwin run worst/pump-update.ron\n  cooltwin run failures/night-4.ron\n";
-        let here = from_here(text, Path::new("out/night"));
-        let wanted = "worst trial 3 seed 9   cooltwin run out/night/worst/pump-update.ron\n  cooltwin run out/night/failures/night-4.ron\n";
-        assert_eq!(here, wanted);
     }
 }

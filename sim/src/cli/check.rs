@@ -46,7 +46,7 @@ pub(super) struct CheckArgs {
 /// Which scenarios make a suite.
 #[derive(Args, Clone, Debug)]
 pub(super) struct SuiteArgs {
-    /// Scenario files, or folders of them; `scenarios` where none is given.
+    /// Folders of scenarios, or scenario files one by one; the folder `scenarios` where none is given.
     #[arg(value_name = "DIR|FILE")]
     pub(super) paths: Vec<PathBuf>,
     /// Runs at a time; as many as there are processors where not given. It changes no result.
@@ -184,7 +184,12 @@ pub(super) fn reports(cases: &[Case]) -> Vec<&Report> {
 
 /// What is wrong with each case that does not stand well, and how to run it again.
 pub(super) fn complaints(suite: &Suite, cases: &[Case], terminal: Terminal) -> String {
-    let options = Options { width: terminal.width(), color: terminal.result_color(), verbosity: Verbosity::Quiet };
+    let options = Options {
+        width: terminal.width(),
+        color: terminal.result_color(),
+        verbosity: Verbosity::Quiet,
+        ..Options::default()
+    };
     let mut text = String::new();
     for (loaded, case) in suite.scenarios.iter().zip(cases) {
         let name = &loaded.scenario.name;

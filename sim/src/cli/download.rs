@@ -95,7 +95,7 @@ fn run_download(arguments: &DownloadArgs, terminal: Terminal) -> Result<u8, u8> 
             exit::USAGE
         })?;
         code = exit_code(report.verdict);
-        let mut text = if arguments.quiet { String::new() } else { super::run::shown(&run, terminal, &report) };
+        let mut text = if arguments.quiet { String::new() } else { super::run::shown(&run, terminal, one, &report) };
         if !arguments.json {
             text.push_str(&told(&report, &scenario.safety_units[index].node));
         }

@@ -39,7 +39,7 @@ const EVENTS_BYTES_MAX: usize = 16 << 20;
 /// Arguments of `cooltwin evidence`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct EvidenceArgs {
-    /// Folder for the bundle.
+    /// Folder for the bundle: a new or empty one, or an earlier bundle, which is replaced.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Which scenarios, and how many at a time.
@@ -88,7 +88,12 @@ fn made(arguments: &EvidenceArgs, terminal: Terminal) -> Result<(String, u8), u8
         terminal.diagnostic(&format!("error: {why}\n"));
         exit::USAGE
     };
-    let place = Place::check(&arguments.out).map_err(|error| refuse(&error))?;
+    let place = Place::check_bundle(&arguments.out).map_err(|error| refuse(&error))?;
+    if place.replaces_bundle() {
+        let out = arguments.out.display();
+        terminal
+            .diagnostic(&format!("note: {out} holds an earlier bundle; it is replaced when the new one is whole\n"));
+    }
     let program = own_program().map_err(|error| refuse(&error))?;
     let suite = load_suite(&arguments.suite.paths, terminal)?;
     let mut bundle = begin(arguments, program, &suite).map_err(|error| refuse(&error))?;
@@ -170,30 +175,32 @@ fn dirty(bundle: &Bundle) -> Option<String> {
 
 /// Asks version control about every file that was read.
 fn input_state<'a>(loaded: impl Iterator<Item = &'a Loaded>) -> InputState {
-    let paths: std::collections::BTreeSet<&str> =
-        loaded.flat_map(|loaded| &loaded.inputs).map(|input| input.path.as_str()).collect();
-    let mut by_folder: BTreeMap<&Path, Vec<&str>> = BTreeMap::new();
-    for path in &paths {
-        by_folder.entry(Path::new(path).parent().unwrap_or(Path::new(""))).or_default().push(path);
+    let mut by_folder: BTreeMap<&Path, BTreeMap<&str, &str>> = BTreeMap::new();
+    for input in loaded.flat_map(|loaded| &loaded.inputs) {
+        let Some(name) = input.file.file_name().and_then(std::ffi::OsStr::to_str) else { continue };
+        let folder = by_folder.entry(input.file.parent().unwrap_or(Path::new(""))).or_default();
+        folder.entry(name).or_insert(&input.path);
     }
     let mut state = InputState { known: true, ..InputState::default() };
-    for (folder, paths) in by_folder {
-        let Some(told) = git_status(folder, &paths) else { return InputState::default() };
-        for path in paths {
-            match status_of(&told, path) {
+    for (folder, files) in by_folder {
+        let names: Vec<&str> = files.keys().copied().collect();
+        let Some(told) = git_status(folder, &names) else { return InputState::default() };
+        for (name, path) in files {
+            match status_of(&told, name) {
                 None => state.committed += 1,
                 Some("??" | "!!") => state.unversioned.push(path.to_owned()),
                 Some(_) => state.changed.push(path.to_owned()),
             }
         }
     }
+    state.unversioned.sort();
+    state.changed.sort();
     state
 }
 
 /// What git says about files of one folder; none when there is no git or no repository.
-fn git_status(folder: &Path, paths: &[&str]) -> Option<String> {
+fn git_status(folder: &Path, names: &[&str]) -> Option<String> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let names = paths.iter().filter_map(|path| Path::new(path).file_name());
     let mut git = Command::new("git");
     git.arg("-C").arg(folder).args(["status", "--porcelain", "--ignored", "--untracked-files=all", "--"]).args(names);
     let output = git.output().ok().filter(|output| output.status.success())?;
@@ -201,8 +208,7 @@ fn git_status(folder: &Path, paths: &[&str]) -> Option<String> {
 }
 
 /// The two letters of a file in what git says; none when it is as committed.
-fn status_of<'a>(told: &'a str, path: &str) -> Option<&'a str> {
-    let name = Path::new(path).file_name()?.to_str()?;
+fn status_of<'a>(told: &'a str, name: &str) -> Option<&'a str> {
     told.lines().find_map(|line| {
         let (letters, file) = line.split_at_checked(2)?;
         let file = file.trim().trim_matches('"');
@@ -337,16 +343,8 @@ fn write_run(
     if let Some(events) = events {
         writing.write(&format!("{folder}/events.jsonl"), events)?;
     }
-    // The scenario is whole in the result; other files that it names are not.
-    for input in loaded.named() {
-        let path = Path::new(&input.path);
-        let bytes = std::fs::read(path)
-            .map_err(|error| OutputError::text(&format!("cannot read {}: {error}", path.display())))?;
-        if sha256(&bytes) != input.sha256 {
-            return Err(OutputError::text(&format!("{} was changed while it was in use", path.display())));
-        }
-        let name = super::stored::copy_name(report.inputs.iter().map(|one| one.path.as_str()), &input.path);
-        writing.write(&format!("{folder}/inputs/{name}"), &bytes)?;
+    for (name, bytes) in super::stored::copies(loaded)? {
+        writing.write(&format!("{folder}/{name}"), &bytes)?;
     }
     Ok(())
 }

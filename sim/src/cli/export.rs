@@ -66,7 +66,7 @@ fn export_from(arguments: &ExportArgs, terminal: Terminal) -> Result<(), Failed>
     file.read_to_string(&mut text).map_err(wrong)?;
     let result = reports::from_json(&text)
         .map_err(|error| unusable(format!("{} is neither a recording nor a result: {error}", path.display())))?;
-    rerun(arguments, terminal, &result)
+    rerun(arguments, terminal, &result, path.parent().unwrap_or(Path::new("")))
 }
 
 /// Of a folder the recording, or else the result.
@@ -87,11 +87,12 @@ fn from_recording(arguments: &ExportArgs, terminal: Terminal, from: impl BufRead
     Ok(())
 }
 
-/// Runs the scenario of a result again and exports that run.
-fn rerun(arguments: &ExportArgs, terminal: Terminal, result: &Report) -> Result<(), Failed> {
+/// Runs the scenario of a result in `folder` again and exports that run.
+fn rerun(arguments: &ExportArgs, terminal: Terminal, result: &Report, folder: &Path) -> Result<(), Failed> {
     let name = &result.scenario.name;
     terminal.diagnostic(&format!("no recording: running {name} with seed {} again\n", result.seed));
-    let loaded = scenario_inside(result, terminal).map_err(|code| (format!("{name} cannot be run again"), code))?;
+    let loaded =
+        scenario_inside(result, folder, terminal).map_err(|code| (format!("{name} cannot be run again"), code))?;
     let (ended, traces) = run_watched(&loaded, None, &arguments.traces, |_| {}).map_err(unusable)?;
     let again = report(&loaded, &ended, &identity()).fingerprint;
     if again == result.fingerprint {

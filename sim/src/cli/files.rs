@@ -27,7 +27,7 @@ pub(super) fn configurations(loaded: &Loaded) -> Vec<(String, Vec<u8>)> {
     let mut found: Vec<(String, Vec<u8>)> = Vec::new();
     for name in loaded.scenario.safety_units.iter().map(|unit| &unit.configuration.file) {
         let input = loaded.named().iter().find(|input| Path::new(&input.path).ends_with(name));
-        let bytes = input.and_then(|input| Disk.read(Path::new(&input.path)).ok());
+        let bytes = input.and_then(|input| Disk.read(&input.file).ok());
         if let Some(bytes) = bytes.filter(|_| !name.contains("..") && !found.iter().any(|(known, _)| known == name)) {
             found.push((name.clone(), bytes));
         }

@@ -95,7 +95,7 @@ enum Command {
 /// Arguments of `cooltwin run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// Scenario files, or folders of them.
+    /// Scenario files; `check` takes folders of them, too.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Seed of the run, instead of the scenario's.

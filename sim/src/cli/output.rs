@@ -5,6 +5,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use reports::BUNDLE_FILE;
+
 /// Marks a folder as ours.
 pub(super) const MARK: &str = ".cooltwin";
 const MARK_TEXT: &str = "Results of cooltwin; this folder is replaced by the next run.\n";
@@ -19,6 +21,14 @@ pub(super) fn place_of(name: &str, seed: u64, overrides: &[String]) -> PathBuf {
     let hash = reports::sha256(changes.join("\n").as_bytes());
     let variant = if changes.is_empty() { String::new() } else { format!("+{}", &hash[..VARIANT_LETTERS]) };
     Path::new(name).join(format!("{seed}{variant}"))
+}
+
+/// The commands of a report that name files in `folders` of its results, which count from there, as they are typed here.
+pub(super) fn from_here(text: &str, target: &Path, folders: &[&str]) -> String {
+    folders.iter().fold(text.to_owned(), |text, folder| {
+        let there = target.join(folder).display().to_string();
+        text.replace(&format!("cooltwin run {folder}/"), &format!("cooltwin run {there}/"))
+    })
 }
 
 /// Why results could not be written.
@@ -57,14 +67,36 @@ pub(super) fn replace_file(path: &Path, text: &str) -> Result<(), OutputError> {
     })
 }
 
+/// What a folder of ours holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Results,
+    Bundle,
+}
+
 /// Where a result folder may stand.
 pub(super) struct Place {
     target: PathBuf,
+    holds: Holds,
 }
 
 impl Place {
-    /// Looks whether the folder at `target` may be made or replaced: it is not there, empty, or one of ours.
+    /// Looks whether results may be written to the folder at `target`: it is not there, empty, or holds results of ours.
     pub(super) fn check(target: &Path) -> Result<Self, OutputError> {
+        Self::look(target, Holds::Results)
+    }
+
+    /// The same for an evidence bundle, which takes the place of another bundle alone.
+    pub(super) fn check_bundle(target: &Path) -> Result<Self, OutputError> {
+        Self::look(target, Holds::Bundle)
+    }
+
+    /// Whether a bundle stands there already.
+    pub(super) fn replaces_bundle(&self) -> bool {
+        self.target.join(BUNDLE_FILE).is_file()
+    }
+
+    fn look(target: &Path, holds: Holds) -> Result<Self, OutputError> {
         if target.file_name().is_none() {
             return Err(OutputError(format!("{} cannot be replaced by results: name a folder", target.display())));
         }
@@ -76,7 +108,13 @@ impl Place {
                 target.display()
             )));
         }
-        Ok(Self { target: target.to_owned() })
+        let place = Self { target: target.to_owned(), holds };
+        let why = match (holds, place.replaces_bundle()) {
+            (Holds::Results, true) => "holds an evidence bundle, which results do not replace",
+            (Holds::Bundle, false) if ours => "holds results of cooltwin and no evidence bundle",
+            _ => return Ok(place),
+        };
+        Err(OutputError(format!("{} {why}: choose another folder with --out, or remove it", target.display())))
     }
 
     /// A folder beside it, to be filled. Drafts that killed runs left there are removed.
@@ -84,7 +122,7 @@ impl Place {
         self.remove_leftovers();
         let draft = self.beside("draft");
         std::fs::create_dir_all(&draft).map_err(|error| OutputError::new(&draft, &error))?;
-        let folder = Folder { place: Self { target: self.target.clone() }, draft };
+        let folder = Folder { place: Self { target: self.target.clone(), holds: self.holds }, draft };
         folder.write(MARK, MARK_TEXT)?;
         Ok(folder)
     }
@@ -146,7 +184,7 @@ impl Folder {
     /// Puts the filled folder in its place. What was there goes only when the new one stands.
     pub(super) fn commit(self) -> Result<(), OutputError> {
         // Looks again: a run takes long enough for someone to put something there.
-        let Place { target } = Place::check(&self.place.target)?;
+        let Place { target, .. } = Place::look(&self.place.target, self.place.holds)?;
         let wrong = |error: std::io::Error| OutputError::new(&target, &error);
         let old = self.place.beside("old");
         let replaces = target.symlink_metadata().is_ok();
@@ -168,5 +206,18 @@ impl Drop for Folder {
     /// A folder that was not committed leaves nothing behind.
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.draft);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_commands_have_the_folder_of_the_results() {
+        let text = "worst trial 3 seed 9   cooltwin run worst/pump-update.ron\n  cooltwin run failures/night-4.ron\n";
+        let here = from_here(text, Path::new("out/night"), &["failures", "worst"]);
+        let wanted = "worst trial 3 seed 9   cooltwin run out/night/worst/pump-update.ron\n  cooltwin run out/night/failures/night-4.ron\n";
+        assert_eq!(here, wanted);
     }
 }

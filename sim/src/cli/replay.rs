@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use reports::{Build, EventLog, Report};
 
-use super::stored::{scenario_inside, stored};
+use super::stored::{Stored, scenario_inside, stored};
 use super::{Style, Terminal, exit, run};
 use crate::measure::journal::Journal;
 use crate::regression;
@@ -35,8 +35,8 @@ pub(super) fn replay(arguments: &ReplayArgs) -> ExitCode {
 }
 
 fn replayed(path: &Path, terminal: Terminal) -> Result<(String, u8), u8> {
-    let told = stored(path, terminal)?.report;
-    let loaded = scenario_inside(&told, terminal)?;
+    let Stored { report: told, folder } = stored(path, terminal)?;
+    let loaded = scenario_inside(&told, &folder, terminal)?;
     let ran = regression::once(&loaded, &run::identity());
     let mut again = ran.report;
     again.events = log_of(&told, &ran.journal, terminal)?;

@@ -23,6 +23,13 @@ pub fn run(arguments: &RunArgs) -> ExitCode {
     let terminal = Terminal::new(&arguments.style);
     let seed = arguments.seed.map(|seed| format!("seed={seed}"));
     let overrides: Vec<String> = arguments.set.iter().cloned().chain(seed).collect();
+    if let Some(folder) = arguments.files.iter().find(|path| path.is_dir()) {
+        let folder = folder.display();
+        terminal.diagnostic(&format!(
+            "error: {folder} is a folder, and `run` takes scenario files\nhelp: `cooltwin check {folder}` runs all scenarios in it\n"
+        ));
+        return exit::USAGE.into();
+    }
     let loaded = match load_all(&arguments.files, &overrides, terminal) {
         Ok(loaded) => loaded,
         Err(code) => return code.into(),
@@ -56,7 +63,7 @@ fn run_all(arguments: &RunArgs, terminal: Terminal, loaded: &[Loaded], folders: 
             Ok(report) => {
                 code = worse(code, exit_code(report.verdict));
                 if heard {
-                    match terminal.result(&shown(arguments, terminal, &report)) {
+                    match terminal.result(&shown(arguments, terminal, scenario, &report)) {
                         Ok(still) => heard = still,
                         Err(unheard) => (heard, code) = (false, worse(code, unheard)),
                     }
@@ -116,6 +123,9 @@ pub(super) fn run_one(
     let mut report = run::report(loaded, &ended, &identity());
     let folder = early.map_or_else(|| place.draft(), Ok)?;
     write_files(&folder, &mut report, &ended)?;
+    for (file, bytes) in super::stored::copies(loaded)? {
+        folder.write(&file, &bytes)?;
+    }
     folder.commit()?;
     if !(arguments.quiet || arguments.json) {
         terminal.diagnostic(&format!("{}: results in {}\n", loaded.scenario.name, target.display()));
@@ -126,7 +136,7 @@ pub(super) fn run_one(
 pub(super) fn out_folder(arguments: &RunArgs, loaded: &Loaded) -> PathBuf {
     let name = place_of(&loaded.scenario.name, loaded.scenario.seed, &loaded.overrides);
     match &arguments.out {
-        Some(out) if arguments.files.len() == 1 && !arguments.files[0].is_dir() => out.clone(),
+        Some(out) if arguments.files.len() == 1 => out.clone(),
         Some(out) => out.join(name),
         None => Path::new("cooltwin-out").join(name),
     }
@@ -179,7 +189,7 @@ fn write_files(folder: &Folder, report: &mut Report, ended: &Run) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) -> String {
+pub(super) fn shown(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, report: &Report) -> String {
     if arguments.json {
         return reports::to_json_line(report) + "\n";
     }
@@ -189,7 +199,8 @@ pub(super) fn shown(arguments: &RunArgs, terminal: Terminal, report: &Report) ->
         (false, 1) => Verbosity::Verbose,
         (false, _) => Verbosity::VeryVerbose,
     };
-    let options = reports::Options { width: terminal.width(), color: terminal.result_color(), verbosity };
+    let file = loaded.inputs.first().map(|input| input.file.display().to_string());
+    let options = reports::Options { width: terminal.width(), color: terminal.result_color(), verbosity, file };
     reports::terminal(report, &options)
 }
 

@@ -79,7 +79,9 @@ fn searched(arguments: &SearchArgs, search: &Search, terminal: Terminal) -> Resu
     if !arguments.json && report.worst.is_none() {
         terminal.diagnostic("note: nothing was measured at any point\n");
     }
-    Ok((if arguments.json { report.json() } else { report.text() }, exit_code(report.verdict)))
+    let (named, typed) = (search.base_name(), search.base_path.display());
+    let typed_here = || report.text().replace(&format!("cooltwin run {named} "), &format!("cooltwin run {typed} "));
+    Ok((if arguments.json { report.json() } else { typed_here() }, exit_code(report.verdict)))
 }
 
 fn bar(search: &Search, quiet: bool) -> ProgressBar {

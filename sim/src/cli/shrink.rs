@@ -101,7 +101,7 @@ fn scenario_of(path: &Path, terminal: Terminal) -> Result<Scenario, u8> {
         return file(path, terminal);
     }
     let stored = stored::stored(path, terminal)?;
-    stored::scenario_inside(&stored.report, terminal).map(|loaded| loaded.scenario)
+    stored::scenario_inside(&stored.report, &stored.folder, terminal).map(|loaded| loaded.scenario)
 }
 
 fn file(path: &Path, terminal: Terminal) -> Result<Scenario, u8> {

@@ -1,14 +1,18 @@
 //! Results on disk, and the scenarios inside them.
 //!
-//! What a result was made from is the resolved text inside it: the scenario file may have changed since. Files that the
-//! scenario names, an image or a log, are read again and must be those of the run.
+//! What a result was made from is the resolved text inside it: the scenario file may have changed since. Of other files
+//! that the scenario names, an image or a log, a copy stands beside the result in the folder `inputs`.
 
 use std::path::{Path, PathBuf};
 
 use reports::{Report, sha256};
 
+use super::output::OutputError;
 use super::{Disk, Terminal, exit, files};
 use crate::scenario::{FileSource, Loaded, load};
+
+/// Folder beside a result with the files that its scenario names.
+const COPIES: &str = "inputs";
 
 /// A result on disk.
 pub(super) struct Stored {
@@ -35,16 +39,11 @@ pub(super) fn stored(path: &Path, terminal: Terminal) -> Result<Stored, u8> {
     Ok(Stored { report, folder: file.parent().unwrap_or(Path::new("")).to_owned() })
 }
 
-/// The scenario inside a result, as it was resolved.
+/// The scenario inside a result that stands in `folder`, as it was resolved.
 ///
 /// # Errors
 /// The exit code, after a diagnostic: the result is damaged, or a file that it names is gone or another one.
-pub(super) fn scenario_inside(told: &Report, terminal: Terminal) -> Result<Loaded, u8> {
-    scenario_inside_with(told, None, terminal)
-}
-
-/// [`scenario_inside`], with the files that the scenario names taken from the folder of their `copies`, if there is one.
-pub(super) fn scenario_inside_with(told: &Report, copies: Option<&Path>, terminal: Terminal) -> Result<Loaded, u8> {
+pub(super) fn scenario_inside(told: &Report, folder: &Path, terminal: Terminal) -> Result<Loaded, u8> {
     let refuse = |why: &str| {
         terminal.diagnostic(&format!("error: the result is damaged: {why}\n"));
         exit::USAGE
@@ -52,7 +51,7 @@ pub(super) fn scenario_inside_with(told: &Report, copies: Option<&Path>, termina
     if sha256(told.scenario.resolved.as_bytes()) != told.scenario.sha256 {
         return Err(refuse("its scenario does not have its SHA-256"));
     }
-    let files = Inside { told, copies };
+    let files = Inside { told, copies: folder.join(COPIES) };
     let loaded = load(&files, files.scenario(), &[]).map_err(|error| files::print(&error, terminal))?;
     if loaded.scenario.sha256() != told.scenario.sha256 {
         return Err(refuse("its scenario is not in canonical form, or of another version"));
@@ -63,15 +62,15 @@ pub(super) fn scenario_inside_with(told: &Report, copies: Option<&Path>, termina
     Ok(loaded)
 }
 
-/// The files of a run: the scenario from its result, others from where they were.
+/// The files of a run: the scenario from its result, others from their copies.
 struct Inside<'a> {
     told: &'a Report,
     /// Where copies of other files are, by their names.
-    copies: Option<&'a Path>,
+    copies: PathBuf,
 }
 
 impl Inside<'_> {
-    /// The path of the scenario as it was named.
+    /// What the result calls the scenario.
     fn scenario(&self) -> &Path {
         Path::new(self.told.inputs.first().map_or("scenario.ron", |input| &input.path))
     }
@@ -87,9 +86,8 @@ impl FileSource for Inside<'_> {
         let agreeing = |input: &&reports::Input| shared_tail(Path::new(&input.path), path);
         let input = self.told.inputs.iter().skip(1).max_by_key(agreeing).filter(|input| agreeing(input) > 0);
         let input = input.ok_or("the result names no file for it")?;
-        let name = || copy_name(self.told.inputs.iter().map(|one| one.path.as_str()), &input.path);
-        let copy = self.copies.map(|folder| folder.join(name()));
-        let bytes = Disk.read(copy.as_deref().unwrap_or(Path::new(&input.path)))?;
+        let copy = self.copies.join(copy_name(self.told.inputs.iter().map(|one| one.path.as_str()), &input.path));
+        let bytes = Disk.read(&copy).map_err(|why| format!("its copy {}: {why}", copy.display()))?;
         if sha256(&bytes) == input.sha256 { Ok(bytes) } else { Err("it is not the file of the run".to_owned()) }
     }
 }
@@ -99,9 +97,27 @@ fn shared_tail(one: &Path, other: &Path) -> usize {
     one.components().rev().zip(other.components().rev()).take_while(|(one, other)| one == other).count()
 }
 
+/// The files that a scenario names, each with its place below the folder of the result: the scenario is whole in the
+/// result, they are not.
+///
+/// # Errors
+/// One cannot be read any more, or has changed since it was loaded.
+pub(super) fn copies(loaded: &Loaded) -> Result<Vec<(String, Vec<u8>)>, OutputError> {
+    let copy = |input: &crate::scenario::Input| {
+        let file = input.file.display();
+        let bytes = Disk.read(&input.file).map_err(|why| OutputError::text(&format!("cannot read {file}: {why}")))?;
+        if sha256(&bytes) != input.sha256 {
+            return Err(OutputError::text(&format!("{file} was changed while it was in use")));
+        }
+        let name = copy_name(loaded.inputs.iter().map(|one| one.path.as_str()), &input.path);
+        Ok((format!("{COPIES}/{name}"), bytes))
+    };
+    loaded.named().iter().map(copy).collect()
+}
+
 /// The name of a copy of the file at `path`: its own, with a number before it where an earlier one of the run's `inputs`
 /// has that name already.
-pub(super) fn copy_name<'a>(inputs: impl Iterator<Item = &'a str>, path: &str) -> String {
+fn copy_name<'a>(inputs: impl Iterator<Item = &'a str>, path: &str) -> String {
     let name = |path: &str| Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let own = name(path);
     let earlier = inputs.take_while(|one| *one != path).filter(|one| name(one) == own).count();

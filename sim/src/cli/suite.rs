@@ -101,10 +101,10 @@ fn left_out(loaded: Vec<(bool, Loaded)>, whole_folder: bool) -> Suite {
     let extended: Vec<PathBuf> = loaded
         .iter()
         .flat_map(|(_, loaded)| loaded.inputs.iter().skip(1))
-        .filter_map(|input| Path::new(&input.path).canonicalize().ok())
+        .filter_map(|input| input.file.canonicalize().ok())
         .collect();
     let is_base = |loaded: &Loaded| {
-        let own = loaded.inputs.first().and_then(|input| Path::new(&input.path).canonicalize().ok());
+        let own = loaded.inputs.first().and_then(|input| input.file.canonicalize().ok());
         loaded.scenario.expectations.is_empty() && own.is_some_and(|own| extended.contains(&own))
     };
     let mut suite = Suite { scenarios: Vec::new(), long: Vec::new(), bases: Vec::new(), whole_folder };

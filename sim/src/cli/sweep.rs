@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use reports::Verdict;
 
-use super::output::{OutputError, Place};
+use super::output::{OutputError, Place, from_here};
 use super::run::identity;
 use super::{Disk, Style, Terminal, exit, files};
 use crate::kernel::Span;
@@ -248,8 +248,8 @@ fn swept(command: &SweepCommand, terminal: Terminal) -> Result<(String, u8), u8>
         trunk,
     };
     let mut report = Report::new(&base, head, &identity(), &parts);
-    write_files(&place, &target, &mut report, &spaces).map_err(usage)?;
-    let text = if common.json { report.json() } else { report.text() };
+    write_files(&place, &mut report, &spaces).map_err(usage)?;
+    let text = if common.json { report.json() } else { from_here(&report.text(), &target, &["bad"]) };
     Ok((text, exit_code(report.verdict)))
 }
 
@@ -338,12 +338,7 @@ fn run_space(name: &str, space: &dyn Space, common: &Common, terminal: Terminal)
 }
 
 /// Writes the report and the scenarios of bad results.
-fn write_files(
-    place: &Place,
-    target: &Path,
-    report: &mut Report,
-    spaces: &[(&str, Box<dyn Space>)],
-) -> Result<(), OutputError> {
+fn write_files(place: &Place, report: &mut Report, spaces: &[(&str, Box<dyn Space>)]) -> Result<(), OutputError> {
     let folder = place.draft()?;
     for (part, (_, space)) in report.parts.iter_mut().zip(spaces) {
         for bad in part.bad.iter_mut().take(FILES_MOST) {
@@ -353,7 +348,7 @@ fn write_files(
                 for (name, bytes) in files::configurations(space.trunk().base()) {
                     folder.write(&format!("bad/{name}"), &bytes)?;
                 }
-                bad.file = target.join(file).display().to_string();
+                bad.file = file;
             }
         }
     }

@@ -12,7 +12,7 @@ use reports::{BUNDLE_FILE, Baseline, Bundle, Origin, Report, RunRecord, sha256};
 
 use super::check::Progress;
 use super::evidence::{MANIFEST, own_program};
-use super::stored::scenario_inside_with;
+use super::stored::scenario_inside;
 use super::{Style, Terminal, exit, run};
 use crate::evidence::compare::{Finding, Kind, builds};
 use crate::evidence::{self, compare};
@@ -218,8 +218,7 @@ fn run_again(arguments: &VerifyArgs, reports: &[(&RunRecord, Report)], terminal:
     let identity = run::identity();
     let (mut loaded, mut told, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for (record, report) in reports.iter().filter(|(record, _)| record.origin == Origin::Run) {
-        let copies = arguments.bundle.join(&record.folder).join("inputs");
-        match scenario_inside_with(report, Some(&copies), terminal) {
+        match scenario_inside(report, &arguments.bundle.join(&record.folder), terminal) {
             Ok(scenario) => {
                 loaded.push(scenario);
                 told.push(report);

@@ -79,6 +79,9 @@ impl FaultRecord {
     }
 }
 
+/// Of an injection that acts more often after its first time, only the last time is told.
+pub const TIMES_MOST: usize = 24;
+
 /// One fault of the scenario while the twin runs.
 #[derive(Clone)]
 pub struct Injection {
@@ -100,6 +103,10 @@ pub struct Injection {
     pub activations: u64,
     /// When it first acted.
     pub first: Option<SimTime>,
+    /// When it acted after that, up to [`TIMES_MOST`] times.
+    pub again: Vec<SimTime>,
+    /// When it acted last.
+    pub last: Option<SimTime>,
     /// What was read back at the first time.
     pub effect: Arc<str>,
     /// What the nodes of a supply fault measured as it last began, in mV.
@@ -121,6 +128,13 @@ impl Injection {
     #[must_use]
     pub fn is_of_the_supply(&self) -> bool {
         act::is_of_the_supply(&self.fault.kind)
+    }
+
+    /// When it acted after its first time: every time, or the last alone where there are more than [`TIMES_MOST`].
+    #[must_use]
+    pub fn later(&self) -> Vec<SimTime> {
+        let is_whole = self.again.len() as u64 + 1 >= self.activations;
+        if is_whole { self.again.clone() } else { self.last.into_iter().collect() }
     }
 
     /// Whether it acts at this instant: its end comes at the very instant at which what it did is taken back.
@@ -186,6 +200,8 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
             begun: 0,
             activations: 0,
             first: None,
+            again: Vec::new(),
+            last: None,
             effect: Arc::from(""),
             before: Vec::new(),
             counters: Vec::new(),
@@ -339,6 +355,10 @@ fn see_what_stays_dark(world: &World, context: &mut Context<'_>, ended: usize, l
 /// Counts an activation; the first one keeps what was read back.
 fn acted(context: &mut Context<'_>, number: usize, injection: &mut Injection, effect: &str) {
     injection.activations += 1;
+    if injection.first.is_some() && injection.again.len() < TIMES_MOST {
+        injection.again.push(context.now);
+    }
+    injection.last = Some(context.now);
     if injection.first.is_none() {
         injection.first = Some(context.now);
         injection.effect = Arc::from(effect);

@@ -56,11 +56,13 @@ pub enum Code {
     Contradiction,
     /// A fault cannot act there or so.
     ImpossibleFault,
+    /// The file is of another kind than the command reads.
+    WrongFile,
 }
 
 impl Code {
     /// All codes in the order of their numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Syntax,
         Self::UnknownField,
         Self::UnknownVariant,
@@ -76,6 +78,7 @@ impl Code {
         Self::Duplicate,
         Self::Contradiction,
         Self::ImpossibleFault,
+        Self::WrongFile,
     ];
 
     /// What it means and what helps, in sentences.
@@ -133,6 +136,9 @@ impl Code {
             Self::ImpossibleFault => {
                 "The fault could never act: its kind does not fit its place, or its trigger never comes. `cooltwin scenario \
                  explain faults.kind` says what acts where."
+            }
+            Self::WrongFile => {
+                "There are four kinds of files: scenarios, campaign files, search files and configurations of safety units. Each                  has commands of its own; this command reads another kind."
             }
         }
     }
@@ -193,12 +199,17 @@ impl Diagnostic {
     }
 }
 
-/// The candidate nearest to `found`, if at most 1 + a quarter of its letters differ.
+/// The candidate nearest to `found`, if at most one in four of its letters differs, rounded to the nearest: none of a
+/// single letter, one of two to five, two of six to nine.
 #[must_use]
 pub(crate) fn nearest<'a>(found: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = 1 + found.chars().count() / 4;
-    let lower = found.to_lowercase();
-    let distance = |candidate: &str| strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
-    let near = candidates.into_iter().map(|candidate| (distance(candidate), candidate));
+    let most = (found.chars().count() + 2) / 4;
+    let near = candidates.into_iter().map(|candidate| (distance(found, candidate), candidate));
     near.filter(|(distance, _)| *distance <= most).min_by_key(|(distance, _)| *distance).map(|(_, near)| near)
+}
+
+/// How many letters differ; upper and lower case are one.
+#[must_use]
+pub(crate) fn distance(one: &str, other: &str) -> usize {
+    strsim::damerau_levenshtein(&one.to_lowercase(), &other.to_lowercase())
 }

@@ -10,8 +10,8 @@ use super::schema::{Content, Field, Shape, Value, Variant};
 pub struct NoSuchPath {
     /// The part of the path that leads nowhere.
     pub part: String,
-    /// What was probably meant.
-    pub near: Option<&'static str>,
+    /// The path that was probably meant.
+    pub near: Option<String>,
     /// What there is.
     pub known: Vec<&'static str>,
 }
@@ -27,7 +27,21 @@ pub fn explain(path: &str) -> Result<String, NoSuchPath> {
     if let Some(code) = Code::ALL.into_iter().find(|code| code.id().eq_ignore_ascii_case(path)) {
         return Ok(format!("{}: {}\n", code.id(), code.explanation()));
     }
-    explain_path(path).or_else(|wrong| explain_end(path).ok_or(wrong))
+    explain_path(path).or_else(|wrong| explain_end(path).ok_or_else(|| NoSuchPath { near: near(path), ..wrong }))
+}
+
+/// The path whose end is nearest to `path`, the shortest of several.
+fn near(path: &str) -> Option<String> {
+    let parts = path.split('.').count();
+    let end_of = |whole: &str| {
+        let skipped = whole.split('.').count().checked_sub(parts)?;
+        Some(whole.split('.').skip(skipped).collect::<Vec<_>>().join("."))
+    };
+    let mut ends: Vec<(String, String)> =
+        paths().into_iter().filter_map(|whole| Some((end_of(&whole)?, whole))).collect();
+    ends.sort_by_key(|(_, whole)| whole.len());
+    let found = nearest(path, ends.iter().map(|(end, _)| end.as_str()))?;
+    ends.iter().find(|(end, _)| end == found).map(|(_, whole)| whole.clone())
 }
 
 /// The page of the only path that ends so, or all paths that do.
@@ -119,7 +133,7 @@ fn with_loader_fields(section: &str, fields: &[Field]) -> Vec<Field> {
 }
 
 fn no_such(part: &str, known: Vec<&'static str>) -> NoSuchPath {
-    NoSuchPath { part: part.to_owned(), near: nearest(part, known.iter().copied()), known }
+    NoSuchPath { part: part.to_owned(), near: None, known }
 }
 
 /// One field: name and type, then what is known of it.

@@ -141,12 +141,16 @@ fn quantity_problem<Q: Quantity>(node: &Node<'_>, text: &str, error: &QuantityEr
     }
 }
 
-/// The unit that was probably meant: the same but for case, or the longest one that the word begins with.
+/// The unit that was probably meant: the same but for case, the longest one that the word begins with, one that begins
+/// with the word, or one much like it.
 fn near_unit<Q: Quantity>(word: &str) -> Option<&'static str> {
     let word = word.replace(['µ', 'μ'], "u").to_lowercase();
     let begins = |unit: &&str| word.starts_with(&unit.to_lowercase());
     let longest = Q::UNITS.iter().map(|(unit, _)| *unit).filter(begins).max_by_key(|unit| unit.len());
-    longest.or_else(|| (word.len() > 2).then(|| nearest(&word, Q::UNITS.iter().map(|(unit, _)| *unit))).flatten())
+    let begun = || Q::UNITS.iter().map(|(unit, _)| *unit).find(|unit| unit.to_lowercase().starts_with(&word));
+    longest
+        .or_else(|| (word.len() > 2).then(begun).flatten())
+        .or_else(|| (word.len() > 2).then(|| nearest(&word, Q::UNITS.iter().map(|(unit, _)| *unit))).flatten())
 }
 
 fn read_quantity<Q: Quantity>(node: &Node<'_>, reader: &mut Reader) -> Option<Q> {
@@ -245,13 +249,47 @@ impl Value for CanIds {
         if ids.is_none() {
             let message = format!("`{text}` is no CAN identifier and no range of them");
             let diagnostic = Diagnostic::new(Code::BadWord, node.place(), message);
-            reader.report(diagnostic.label("write it as in 0x101 or \"0x101-0x110\""));
+            let diagnostic = diagnostic.label("write it as in 0x101 or \"0x101-0x110\"");
+            reader.report(CAN_LENGTHS.into_iter().fold(diagnostic, Diagnostic::help));
         }
         ids
     }
 
     fn doc(&self) -> Doc {
         if self.is_one() { Doc::word(self.to_string()) } else { Doc::quoted(&self.to_string()) }
+    }
+}
+
+/// How long identifiers are.
+const CAN_LENGTHS: [&str; 2] =
+    ["an 11-bit identifier has up to three digits, 0x000 to 0x7FF", "a 29-bit one has more, 0x00000000 to 0x1FFFFFFF"];
+
+/// What to say of a text that is no CAN identifier: whether it is too large, in quotes, or decimal.
+fn can_id_problem(node: &Node<'_>) -> Diagnostic {
+    let text = node.text;
+    let say = |message: String, label: &str| {
+        let diagnostic = Diagnostic::new(Code::BadWord, node.place(), message).label(label);
+        CAN_LENGTHS.into_iter().fold(diagnostic, Diagnostic::help)
+    };
+    if let Some(unquoted) =
+        node.string().filter(|_| text.starts_with('"')).filter(|inner| CanId::parse(inner).is_some())
+    {
+        return say("a CAN identifier stands without quotes".to_owned(), "").suggest(Some(unquoted));
+    }
+    let Some(number) = whole_number(text).filter(|number| *number >= 0) else {
+        return say(format!("`{text}` is no CAN identifier"), "expected hexadecimal digits behind `0x`");
+    };
+    let digits = text.strip_prefix("0x").map(str::len);
+    match (digits, number) {
+        (_, 0x2000_0000..) => {
+            say(format!("`{text}` is beyond 29 bits"), "no CAN identifier is greater than 0x1FFFFFFF")
+        }
+        (Some(..=3), 0x800..) => say(
+            format!("`{text}` is beyond 11 bits, the length of identifiers of three digits"),
+            &format!("at most 0x7FF; of 29 bits it is 0x{number:08X}"),
+        ),
+        (None, 0..0x800) => say(format!("`{text}` is decimal"), "").suggest(Some(format!("0x{number:03X}"))),
+        _ => say(format!("`{text}` is no CAN identifier"), "expected hexadecimal digits behind `0x`"),
     }
 }
 
@@ -265,10 +303,7 @@ impl Value for CanId {
     fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
         let id = Self::parse(node.text);
         if id.is_none() {
-            let message = format!("`{}` is no CAN identifier", node.text);
-            let diagnostic = Diagnostic::new(Code::BadWord, node.place(), message).label("expected hexadecimal digits");
-            let standard = "an 11-bit identifier has up to three digits, 0x000 to 0x7FF";
-            reader.report(diagnostic.help(standard).help("a 29-bit one has more, 0x00000000 to 0x1FFFFFFF"));
+            reader.report(can_id_problem(node));
         }
         id
     }

@@ -2,7 +2,7 @@
 //!
 //! A file says only what differs from the file it `extends`: the base is laid over the defaults, the file over the base,
 //! `--set` over both. Sections merge field by field; lists and choices are replaced, except that `faults_add` appends to
-//! `faults`. The loader reads through a [`FileSource`] and touches no file itself.
+//! `faults`; `title` and `purpose` are not inherited. The loader reads through a [`FileSource`] and touches no file itself.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use std::sync::Arc;
 use reports::sha256;
 
 use super::check::{Problem, Scenario};
-use super::diagnostic::{Code, Diagnostic, Place, Source, nearest};
+use super::diagnostic::{Code, Diagnostic, Place, Source, distance};
+use super::kinds;
 use super::model::{Fault, ImageSource, RawScenario};
 use super::overrides::{self, Blamed};
 use super::reader::{Entry, Node, Reader};
@@ -34,26 +35,69 @@ pub trait FileSource {
     }
 }
 
-/// The path of a file beside `path` whose name is much like its own.
+/// The path of the file that was probably meant by `path`: one beside it with the same end of its name, of whose stem at
+/// most one letter in four differs; or the same name with `.ron`.
 #[must_use]
 pub fn near_file(files: &dyn FileSource, path: &Path) -> Option<PathBuf> {
     let own = path.file_name()?.to_string_lossy();
     let folder = path.parent()?;
     let mut names = files.names(folder);
     names.sort();
-    let near = nearest(&own, names.iter().map(String::as_str).filter(|name| *name != own));
-    near.map(str::to_owned)
-        .or_else(|| names.into_iter().find(|name| *name == format!("{own}.ron")))
-        .map(|n| folder.join(n))
+    let whole = format!("{own}.ron");
+    let split =
+        |name: &str| name.rsplit_once('.').map_or((name.to_owned(), String::new()), |(a, b)| (a.into(), b.into()));
+    let (stem, end) = split(&own);
+    let most = stem.chars().count() / 4;
+    let differing = |name: &String| {
+        let (other, other_end) = split(name);
+        (*name != own && other_end == end).then(|| distance(&stem, &other)).filter(|letters| *letters <= most)
+    };
+    let near = names.iter().filter_map(|name| Some((differing(name)?, name))).min();
+    let found = names.iter().find(|name| **name == whole).or(near.map(|(_, name)| name));
+    found.map(|name| folder.join(name))
 }
 
 /// A file that went into a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
-    /// Path as it was given, or as it follows from the file that named it.
+    /// What results call it: the scenario by its own file name, any other file by the way to it from the scenario's
+    /// folder. It follows from the files alone, not from where the program was started or how a path was typed.
     pub path: String,
     /// SHA-256 of its bytes.
     pub sha256: String,
+    /// Where it was read; for use on this machine, never for a result.
+    pub file: PathBuf,
+}
+
+impl Input {
+    /// The same file as it is called from another file that names this input's scenario as `base`.
+    #[must_use]
+    pub(crate) fn seen_through(&self, base: &str) -> Self {
+        Self { path: beside(Path::new(base), &self.path).display().to_string(), ..self.clone() }
+    }
+}
+
+/// A file: where it is read, and what results call it.
+#[derive(Clone, Debug, Default)]
+struct Located {
+    file: PathBuf,
+    path: PathBuf,
+}
+
+impl Located {
+    /// The file that was asked for.
+    fn root(file: &Path) -> Self {
+        Self { file: file.to_owned(), path: PathBuf::from(file.file_name().unwrap_or_default()) }
+    }
+
+    /// The file that this one names so.
+    fn beside(&self, name: &str) -> Self {
+        Self { file: beside(&self.file, name), path: beside(&self.path, name) }
+    }
+
+    fn input(&self, bytes: &[u8]) -> Input {
+        Input { path: self.path.display().to_string(), sha256: sha256(bytes), file: self.file.clone() }
+    }
 }
 
 /// A scenario with what it was made from.
@@ -169,7 +213,7 @@ pub(crate) const LOADER_FIELDS: [Field; 2] = [
 /// # Errors
 /// The file cannot be read, or the scenario is wrong; then with all that is wrong.
 pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result<Loaded, LoadError> {
-    let Chain { sources, paths, mut inputs, diagnostics } = Chain::new(files, path)?;
+    let Chain { sources, located, mut inputs, diagnostics } = Chain::new(files, path)?;
     let chain = inputs.len();
     let mut texts = Texts { name: stem(path), files: sources.len(), sources };
     let count = overrides.len();
@@ -179,11 +223,11 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
     reader.trial = Some(trial);
     reader.diagnostics = diagnostics;
     let mut raw = texts.lay_over(&mut reader, |_| true);
-    let image = read_image(files, &raw, &paths, &mut reader, &mut inputs);
+    let image = read_image(files, &raw, &located, &mut reader, &mut inputs);
     let mut warnings = image_keys(&raw, texts.files, &mut reader);
     warnings.extend(image.as_deref().and_then(|image| odd_image(image, &raw, &reader)));
-    warnings.extend(read_traffic_log(files, &mut raw, &paths, &mut reader, &mut inputs));
-    read_configurations(files, &mut raw, &paths, &mut reader, &mut inputs);
+    warnings.extend(read_traffic_log(files, &mut raw, &located, &mut reader, &mut inputs));
+    read_configurations(files, &mut raw, &located, &mut reader, &mut inputs);
     judge(raw, texts, reader).map(|(scenario, sources, reader)| Loaded {
         scenario,
         overrides: overrides.to_vec(),
@@ -217,6 +261,8 @@ impl Texts {
         let unread: Vec<usize> =
             reader.diagnostics.iter().filter(|one| is_syntax(one)).map(|d| d.place.source).collect();
         for (index, source) in files.iter().enumerate().rev().filter(|(index, _)| !unread.contains(index)) {
+            // The story is the file's own: the one of a file that it extends would tell of another run.
+            (raw.title, raw.purpose) = (String::new(), String::new());
             read_file(&mut raw, &Node::whole(&source.text, index), reader);
         }
         for (index, source) in (self.files..).zip(arguments).filter(|(index, _)| wanted(*index)) {
@@ -290,17 +336,22 @@ pub(crate) fn load_alone<T: Section, U>(
     check: impl FnOnce(&T) -> Result<U, Vec<Problem>>,
 ) -> Result<(T, U, Input), LoadError> {
     let bytes = files.read(path).map_err(|why| LoadError::Unreadable(path.display().to_string(), why))?;
-    let mut chain = Chain { sources: Vec::new(), paths: Vec::new(), inputs: Vec::new(), diagnostics: Vec::new() };
-    chain.push(path, &bytes);
+    let mut chain = Chain { sources: Vec::new(), located: Vec::new(), inputs: Vec::new(), diagnostics: Vec::new() };
+    chain.push(Located::root(path), &bytes);
     let Chain { sources, mut inputs, diagnostics, .. } = chain;
     let alone = |text: &str| {
         let mut reader = Reader::default();
         let _ = reader.value::<T>(&Node::whole(text, 0));
         reader.diagnostics
     };
+    let kind = |text: &str| {
+        let entries = Reader::default().entries(&Node::whole(text, 0), "");
+        entries.and_then(|entries| kinds::foreign(&entries, T::FIELDS))
+    };
     let mut reader = Reader::default();
     reader.diagnostics = diagnostics;
     reader.trial = Some(alone);
+    reader.diagnostics.extend(sources.first().and_then(|source| kind(&source.text)));
     let text = sources.first().filter(|_| reader.diagnostics.is_empty());
     let read = text.and_then(|source| reader.value::<T>(&Node::whole(&source.text, 0)));
     if reader.diagnostics.is_empty()
@@ -388,6 +439,9 @@ fn trial(text: &str) -> Vec<Diagnostic> {
 fn read_file(raw: &mut RawScenario, node: &Node<'_>, reader: &mut Reader) {
     let Some(entries) = reader.entries(node, "Scenario") else { return };
     let fields: Vec<Field> = RawScenario::FIELDS.iter().chain(&LOADER_FIELDS).copied().collect();
+    if let Some(foreign) = kinds::foreign(&entries, &fields) {
+        return reader.report(foreign);
+    }
     let known = reader.known_entries("Scenario", &entries, &fields);
     let (own, scenario): (Vec<Entry<'_>>, Vec<Entry<'_>>) =
         known.into_iter().partition(|entry| LOADER_FIELDS.iter().any(|field| field.name == entry.name));
@@ -409,7 +463,7 @@ fn add_faults(raw: &mut RawScenario, node: &Node<'_>, reader: &mut Reader) {
 /// A file and those it extends, nearest first.
 struct Chain {
     sources: Vec<Source>,
-    paths: Vec<PathBuf>,
+    located: Vec<Located>,
     inputs: Vec<Input>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -417,11 +471,11 @@ struct Chain {
 impl Chain {
     fn new(files: &dyn FileSource, path: &Path) -> Result<Self, LoadError> {
         let bytes = files.read(path).map_err(|why| LoadError::Unreadable(path.display().to_string(), why))?;
-        let mut chain = Self { sources: Vec::new(), paths: Vec::new(), inputs: Vec::new(), diagnostics: Vec::new() };
-        chain.push(path, &bytes);
+        let mut chain = Self { sources: Vec::new(), located: Vec::new(), inputs: Vec::new(), diagnostics: Vec::new() };
+        chain.push(Located::root(path), &bytes);
         while let Some((next, place)) = chain.next() {
-            match chain.extend(files, &next, &place) {
-                Ok(bytes) => chain.push(&next, &bytes),
+            match chain.extend(files, &next.file, &place) {
+                Ok(bytes) => chain.push(next, &bytes),
                 Err(diagnostic) => {
                     chain.diagnostics.push(*diagnostic);
                     break;
@@ -431,9 +485,8 @@ impl Chain {
         Ok(chain)
     }
 
-    fn push(&mut self, path: &Path, bytes: &[u8]) {
-        let name = path.display().to_string();
-        self.inputs.push(Input { path: name.clone(), sha256: sha256(bytes) });
+    fn push(&mut self, located: Located, bytes: &[u8]) {
+        self.inputs.push(located.input(bytes));
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.to_owned(),
             Err(error) => {
@@ -441,21 +494,21 @@ impl Chain {
                 String::from_utf8_lossy(bytes).into_owned()
             }
         };
-        self.sources.push(Source { name, text });
-        self.paths.push(path.to_owned());
+        self.sources.push(Source { name: located.file.display().to_string(), text });
+        self.located.push(located);
     }
 
-    /// The path of the file that the last one extends, and where it says so.
-    fn next(&self) -> Option<(PathBuf, Place)> {
+    /// The file that the last one extends, and where it says so.
+    fn next(&self) -> Option<(Located, Place)> {
         if self.diagnostics.iter().any(is_syntax) {
             return None;
         }
-        let (source, path) = (self.sources.last()?, self.paths.last()?);
+        let (source, own) = (self.sources.last()?, self.located.last()?);
         let mut reader = Reader::default();
         let entries = reader.entries(&Node::whole(&source.text, self.sources.len() - 1), "Scenario")?;
         let entry = entries.iter().find(|entry| entry.name == "extends")?;
         let base = Option::<String>::read(&entry.node, &mut reader)??;
-        Some((beside(path, &base), entry.node.place()))
+        Some((own.beside(&base), entry.node.place()))
     }
 
     fn extend(&self, files: &dyn FileSource, next: &Path, place: &Place) -> Result<Vec<u8>, Box<Diagnostic>> {
@@ -463,15 +516,15 @@ impl Chain {
         let wrong = |message: String, label: &str| {
             Box::new(Diagnostic::new(Code::Extends, place.clone(), message).label(label))
         };
-        if self.paths.iter().any(|path| path == next) {
+        if self.located.iter().any(|known| known.file == next) {
             return Err(wrong(format!("`{name}` extends itself in the end"), "closes the circle"));
         }
-        if self.paths.len() >= DEPTH_MOST {
+        if self.located.len() >= DEPTH_MOST {
             return Err(wrong(format!("more than {DEPTH_MOST} files extend each other"), "one too many"));
         }
         files.read(next).map_err(|why| {
             let diagnostic = wrong(format!("cannot read `{name}`: {why}"), "to extend this");
-            let own = self.paths.last().map_or(Path::new(""), PathBuf::as_path);
+            let own = self.located.last().map_or(Path::new(""), |own| &own.file);
             // As it would be written in the file that extends it.
             let near = near_file(files, next)
                 .map(|near| near.strip_prefix(folder_of(own)).map_or_else(|_| near.clone(), Path::to_owned));
@@ -509,32 +562,31 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 
-/// Where the value at `key` is written, and the path of the file that it names; a path in a `--set` counts from the
-/// scenario's folder.
-fn named_file(key: &str, name: &str, paths: &[PathBuf], reader: &Reader) -> (Place, PathBuf) {
+/// Where the value at `key` is written, and the file that it names; a path in a `--set` counts from the scenario's
+/// folder.
+fn named_file(key: &str, name: &str, files: &[Located], reader: &Reader) -> (Place, Located) {
     let place = reader.place(key).cloned().unwrap_or(Place { source: 0, span: 0..0 });
-    let base = paths.get(place.source).or_else(|| paths.first()).map_or(Path::new(""), PathBuf::as_path);
-    let path = beside(base, name);
-    (place, path)
+    let base = files.get(place.source).or_else(|| files.first()).cloned().unwrap_or_default();
+    (place, base.beside(name))
 }
 
 /// The image, if it is a file.
 fn read_image(
     files: &dyn FileSource,
     raw: &RawScenario,
-    paths: &[PathBuf],
+    located: &[Located],
     reader: &mut Reader,
     inputs: &mut Vec<Input>,
 ) -> Option<Vec<u8>> {
     let ImageSource::File(name) = &raw.package.image.source else { return None };
-    let (place, path) = named_file("package.image.source", name, paths, reader);
-    let image = files.read(&path).and_then(|bytes| {
-        inputs.push(Input { path: path.display().to_string(), sha256: sha256(&bytes) });
+    let (place, found) = named_file("package.image.source", name, located, reader);
+    let image = files.read(&found.file).and_then(|bytes| {
+        inputs.push(found.input(&bytes));
         super::image_file::decode(name, &bytes)
     });
     image
         .map_err(|why| {
-            let message = format!("cannot use the image `{}`: {why}", path.display());
+            let message = format!("cannot use the image `{}`: {why}", found.file.display());
             reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
         })
         .ok()
@@ -578,16 +630,16 @@ fn odd_image(image: &[u8], raw: &RawScenario, reader: &Reader) -> Option<Diagnos
 fn read_traffic_log(
     files: &dyn FileSource,
     raw: &mut RawScenario,
-    paths: &[PathBuf],
+    located: &[Located],
     reader: &mut Reader,
     inputs: &mut Vec<Input>,
 ) -> Option<Diagnostic> {
     let pumps = raw.pumps.count;
     let log = raw.traffic.log_mut()?;
-    let (place, path) = named_file("traffic", &log.file, paths, reader);
-    let frames = files.read(&path).and_then(|bytes| {
-        inputs.push(Input { path: path.display().to_string(), sha256: sha256(&bytes) });
-        super::traffic_log::decode(&path, &bytes, &log.leave_out)
+    let (place, found) = named_file("traffic", &log.file, located, reader);
+    let frames = files.read(&found.file).and_then(|bytes| {
+        inputs.push(found.input(&bytes));
+        super::traffic_log::decode(&found.file, &bytes, &log.leave_out)
     });
     match frames {
         Ok(frames) => {
@@ -598,7 +650,7 @@ fn read_traffic_log(
             Some(diagnostic.help(format!("leave them out: traffic: {without}")))
         }
         Err(why) => {
-            let message = format!("cannot use the log `{}`: {why}", path.display());
+            let message = format!("cannot use the log `{}`: {why}", found.file.display());
             reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
             None
         }
@@ -609,16 +661,16 @@ fn read_traffic_log(
 fn read_configurations(
     files: &dyn FileSource,
     raw: &mut RawScenario,
-    paths: &[PathBuf],
+    located: &[Located],
     reader: &mut Reader,
     inputs: &mut Vec<Input>,
 ) {
     for (index, unit) in raw.safety_units.iter_mut().enumerate() {
         let path = format!("safety_units[{index}].configuration");
-        read_configuration(files, &mut unit.configuration, &path, paths, reader, inputs);
+        read_configuration(files, &mut unit.configuration, &path, located, reader, inputs);
         for (number, download) in unit.downloads.iter_mut().enumerate() {
             let path = format!("safety_units[{index}].downloads[{number}].configuration");
-            read_configuration(files, &mut download.configuration, &path, paths, reader, inputs);
+            read_configuration(files, &mut download.configuration, &path, located, reader, inputs);
         }
     }
 }
@@ -627,18 +679,19 @@ fn read_configuration(
     files: &dyn FileSource,
     configuration: &mut ConfigurationFile,
     path: &str,
-    paths: &[PathBuf],
+    located: &[Located],
     reader: &mut Reader,
     inputs: &mut Vec<Input>,
 ) {
     if configuration.file.is_empty() && !reader.diagnostics.is_empty() {
         return; // A stand-in for a name that could not be read.
     }
-    let (place, path) = named_file(path, &configuration.file, paths, reader);
-    let why = match crate::safety::load(files, &path) {
+    let (place, found) = named_file(path, &configuration.file, located, reader);
+    let why = match crate::safety::load(files, &found.file) {
         Ok(compiled) => {
-            if !inputs.contains(&compiled.file) {
-                inputs.push(compiled.file.clone());
+            let input = Input { path: found.path.display().to_string(), ..compiled.file.clone() };
+            if !inputs.contains(&input) {
+                inputs.push(input);
             }
             configuration.compiled = Some(Arc::new(compiled));
             return;
@@ -649,6 +702,6 @@ fn read_configuration(
             format!("{first}; `cooltwin safety compile` tells all")
         }
     };
-    let message = format!("cannot use the configuration `{}`: {why}", path.display());
+    let message = format!("cannot use the configuration `{}`: {why}", found.file.display());
     reader.report(Diagnostic::new(Code::NoSuchThing, place, message).label("this file"));
 }

@@ -12,6 +12,7 @@ pub(crate) mod diagnostic;
 pub(crate) mod doc;
 mod explain;
 pub mod image_file;
+mod kinds;
 mod leaf;
 pub(crate) mod loader;
 mod meaning;

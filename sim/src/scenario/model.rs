@@ -21,9 +21,9 @@ section! {
     RawScenario {
         /// Name in results and output folders; the file's name without `.ron` where none is written.
         name: String = "",
-        /// One line for people.
+        /// One line for people; not inherited from an extended file. Results name a scenario without one by its `name`.
         title: String = "",
-        /// What the scenario shows and why it is worth running.
+        /// What the scenario shows and why it is worth running; not inherited from an extended file.
         purpose: String = "",
         /// Words to select scenarios by, for instance `long`.
         tags: Vec<String> = "[]",
@@ -689,7 +689,8 @@ section! {
 section! {
     /// Random bit errors.
     BitErrors {
-        /// Probability of an error per bit.
+        /// Share of all bits on the wire that is inverted, at random: 50ppm is one bit in 20,000, 1% is 10000ppm, 1ppm is
+        /// 1000ppb.
         rate: Rate where "0ppb".."100%",
     }
 }

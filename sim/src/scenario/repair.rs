@@ -162,7 +162,22 @@ fn closers(text: &str, at: usize, tokens: &[Range<usize>]) -> Vec<Repair> {
         before = Some(token);
     }
     list.reverse();
+    list.extend(at_the_end(text, tokens));
     list
+}
+
+/// All brackets that are still open at the end of a text, closed there: a comma behind the last field may stay.
+fn at_the_end(text: &str, tokens: &[Range<usize>]) -> Option<Repair> {
+    let (open, last) = (open_at(text, tokens, text.len())?, tokens.last()?);
+    let outer = *open.first()?;
+    let with: String = open.iter().rev().map(|bracket| closer_of(text, *bracket)).collect();
+    let (opened, line) = (&text[outer..=outer], line_of(text, outer));
+    let message = match open.len() {
+        1 => format!("the `{opened}` of line {line} is not closed"),
+        more => format!("{more} brackets are not closed, from the `{opened}` of line {line} on"),
+    };
+    let label = format!("`{with}` is missing here");
+    Some(Repair { span: last.end..last.end, with, message, label })
 }
 
 fn tokens_before(tokens: &[Range<usize>], at: usize) -> impl Iterator<Item = &Range<usize>> {

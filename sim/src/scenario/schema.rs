@@ -213,7 +213,7 @@ macro_rules! section {
                 entries: &[$crate::scenario::reader::Entry<'_>],
                 reader: &mut $crate::scenario::reader::Reader,
             ) -> Option<Self> {
-                let known = reader.known_entries(stringify!($name), entries, Self::FIELDS);
+                let known = reader.known_entries($crate::scenario::schema::plain(stringify!($name)), entries, Self::FIELDS);
                 let mut fields = Self::FIELDS.iter();
                 $(let $field: Option<$type> = fields.next().and_then(|field| reader.field(node, &known, field));)*
                 Some(Self { $($field: $field.or_else(<$type as $crate::scenario::schema::Value>::stand_in)?),* })

@@ -109,7 +109,19 @@ fn every_path_can_be_explained_and_names_its_facts() {
     }
     let bitrate = explain("bus.bitrate").expect("a page");
     assert!(bitrate.contains("default 250kbit/s; from 10kbit/s to 1Mbit/s; requirement PFU-041"), "{bitrate}");
-    assert_eq!(explain("bus.bitrat").expect_err("no such field").near, Some("bitrate"));
+    let near = |path: &str| explain(path).expect_err("no such field").near;
+    let wanted = [
+        ("bus.bitrat", Some("bus.bitrate")),
+        ("bitrat", Some("bus.bitrate")),
+        ("pumps.cont", Some("pumps.count")),
+        ("biterror", Some("faults.kind.BitErrors")),
+        ("faults.kind.BitErrors.rat", Some("faults.kind.BitErrors.rate")),
+        ("q", None),
+        ("something else", None),
+    ];
+    for (path, wanted) in wanted {
+        assert_eq!(near(path).as_deref(), wanted, "{path}");
+    }
 }
 
 /// Writes a random value of a shape; ranges and examples say what may stand there.

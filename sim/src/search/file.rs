@@ -159,6 +159,12 @@ impl Search {
         self.values.iter().map(Values::len).collect()
     }
 
+    /// What results call the scenario: its way from the folder of the search file.
+    #[must_use]
+    pub fn base_name(&self) -> &str {
+        self.inputs.get(1).map_or(&self.raw.base, |base| &base.path)
+    }
+
     /// The overrides of a point.
     #[must_use]
     pub fn overrides(&self, point: &[u64]) -> Vec<String> {
@@ -240,7 +246,8 @@ pub fn load_search(files: &dyn FileSource, path: &Path) -> Result<Search, LoadEr
         raw.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
     let Checked { base, base_path, values, bound } = checked;
-    let inputs = std::iter::once(input).chain(base.inputs.iter().cloned()).collect();
+    let from_base = base.inputs.iter().map(|one| one.seen_through(&raw.base));
+    let inputs = std::iter::once(input).chain(from_base).collect();
     Ok(Search { raw, base, base_path, bound, inputs, values, files: Files(files.read.into_inner()) })
 }
 

@@ -109,11 +109,11 @@ pub struct Failure {
     pub command: String,
 }
 
-/// The command that repeats a point.
+/// The command that repeats a point, in the folder of the search file.
 #[must_use]
 pub fn command(search: &Search, point: &[u64]) -> String {
     let sets = search.overrides(point).into_iter().map(|set| format!(" --set '{set}'"));
-    format!("cooltwin run {}{}", search.base_path.display(), sets.collect::<String>())
+    format!("cooltwin run {}{}", search.base_name(), sets.collect::<String>())
 }
 
 /// The point of the worst value: the first of several.
