@@ -262,14 +262,15 @@ fn class_after(more: &str, change: impl FnOnce(&mut Run)) -> String {
 
 const CUT_ONCE: &str = "faults: [(kind: PowerCut, place: Pump(2),
     trigger: When(pump: 2, attempt: 1, phase: Transfer), duration: \"2s\")]";
-const CUT_ALWAYS: &str = "faults: [(kind: PowerCut, place: Pump(2),
-    trigger: When(pump: 2, phase: Transfer), duration: \"2s\", repeat: (count: 3))]";
+/// Lack of its own supply kills no pump: it is reset by its watchdog instead.
+const RESET_ALWAYS: &str = "faults: [(kind: Reset, place: Pump(2),
+    trigger: When(pump: 2, phase: Transfer), repeat: (count: 3))]";
 const SHORT_SAG: &str = "faults: [(kind: Sag(to: \"5V\"), place: Pump(2), trigger: At(\"4s\"), duration: \"2ms\")]";
 
 #[test]
 fn injections_are_classed_by_what_followed_them() {
     assert_eq!(class(CUT_ONCE), "tolerated");
-    assert_eq!(class(CUT_ALWAYS), "detected-safe");
+    assert_eq!(class(RESET_ALWAYS), "detected-safe");
     assert_eq!(class(SHORT_SAG), "no-reaction");
     let never = "faults: [(kind: Hang, place: Pump(1), trigger: Frame(id: 0x7FF), duration: \"1s\")]";
     assert_eq!(class(never), "invalid");
@@ -279,7 +280,7 @@ fn injections_are_classed_by_what_followed_them() {
         |limit: &str| format!("budgets: [(id: \"u\", measure: PumpUpdate, relation: Below, limit: \"{limit}\")]");
     assert_eq!(class(&format!("{}, {SHORT_SAG}", budget("1s"))), "budget-broken");
     assert_eq!(
-        class(&format!("{}, {CUT_ALWAYS}", budget("1s"))),
+        class(&format!("{}, {RESET_ALWAYS}", budget("1s"))),
         "detected-safe",
         "only pump 1 was too slow, and pump 2 never done"
     );
@@ -1115,9 +1116,9 @@ fn a_search_by_hand_that_reached_nobody_is_missing() {
     assert_eq!(missing("\"60s\", \"70s\"", hang).0, 0, "it waits until the CPU goes on");
 }
 
-/// Three cuts in the transfer: the pump dies. A search by hand while the campaign still runs, before or after its death.
-const DIES: &str = "(kind: PowerCut, place: Pump(1), trigger: When(pump: 1, phase: Transfer, progress: \"50%\"),
-    duration: \"2s\", repeat: (count: 3))";
+/// Three resets in the transfer: the pump dies. A search by hand while the campaign still runs, before or after its death.
+const DIES: &str = "(kind: Reset, place: Pump(1), trigger: When(pump: 1, phase: Transfer, progress: \"50%\"),
+    repeat: (count: 3))";
 
 #[test]
 fn a_search_by_hand_revives_the_dead_as_it_begins_and_a_restart_forgets_it() {
@@ -1130,6 +1131,7 @@ fn a_search_by_hand_revives_the_dead_as_it_begins_and_a_restart_forgets_it() {
             let failed: Vec<_> = report.checks.iter().filter(|row| row.verdict == RowVerdict::Fail).collect();
             let failed: Vec<_> = failed.iter().filter(|row| row.id != "every_pump_ends_as_stated").collect();
             assert!(failed.is_empty(), "{pressed}: {failed:?}");
+            assert_eq!(check(&report, "dead_pumps_stay_dead_and_are_named").verdict, RowVerdict::Pass, "it died");
         }
     }
 }
