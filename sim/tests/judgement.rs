@@ -262,14 +262,15 @@ fn class_after(more: &str, change: impl FnOnce(&mut Run)) -> String {
 
 const CUT_ONCE: &str = "faults: [(kind: PowerCut, place: Pump(2),
     trigger: When(pump: 2, attempt: 1, phase: Transfer), duration: \"2s\")]";
-const CUT_ALWAYS: &str = "faults: [(kind: PowerCut, place: Pump(2),
-    trigger: When(pump: 2, phase: Transfer), duration: \"2s\", repeat: (count: 3))]";
+/// Lack of its own supply kills no pump: it is reset by its watchdog instead.
+const RESET_ALWAYS: &str = "faults: [(kind: Reset, place: Pump(2),
+    trigger: When(pump: 2, phase: Transfer), repeat: (count: 3))]";
 const SHORT_SAG: &str = "faults: [(kind: Sag(to: \"5V\"), place: Pump(2), trigger: At(\"4s\"), duration: \"2ms\")]";
 
 #[test]
 fn injections_are_classed_by_what_followed_them() {
     assert_eq!(class(CUT_ONCE), "tolerated");
-    assert_eq!(class(CUT_ALWAYS), "detected-safe");
+    assert_eq!(class(RESET_ALWAYS), "detected-safe");
     assert_eq!(class(SHORT_SAG), "no-reaction");
     let never = "faults: [(kind: Hang, place: Pump(1), trigger: Frame(id: 0x7FF), duration: \"1s\")]";
     assert_eq!(class(never), "invalid");
@@ -279,7 +280,7 @@ fn injections_are_classed_by_what_followed_them() {
         |limit: &str| format!("budgets: [(id: \"u\", measure: PumpUpdate, relation: Below, limit: \"{limit}\")]");
     assert_eq!(class(&format!("{}, {SHORT_SAG}", budget("1s"))), "budget-broken");
     assert_eq!(
-        class(&format!("{}, {CUT_ALWAYS}", budget("1s"))),
+        class(&format!("{}, {RESET_ALWAYS}", budget("1s"))),
         "detected-safe",
         "only pump 1 was too slow, and pump 2 never done"
     );
@@ -1051,6 +1052,39 @@ fn an_update_whose_good_end_is_not_logged_is_measured_all_the_same() {
     assert_eq!(hidden.pumps[1].outcome, reports::Outcome::Updated);
 }
 
+/// The last pump is off the bus from its reset to the end of the campaign, and comes back whole.
+#[test]
+fn a_pump_that_comes_back_whole_and_is_never_read_is_updated_and_no_pass() {
+    let with = |duration: &str| {
+        report(&format!(
+            "end: At(\"6min\"),
+             faults: [(kind: Unplugged, place: Pump(2), trigger: When(pump: 2, phase: Status), duration: \"{duration}\")]"
+        ))
+    };
+    let back = with("85s");
+    assert_eq!(back.pumps[1].outcome, reports::Outcome::Updated);
+    assert_eq!(check(&back, "every_boot_searches").verdict, RowVerdict::Inconclusive);
+    assert_ne!(back.verdict, Verdict::Pass);
+    let gone = with("1h");
+    assert_eq!(gone.pumps[1].outcome, reports::Outcome::NotReached, "nobody has heard of it since");
+    assert_eq!(check(&gone, "every_boot_searches").verdict, RowVerdict::Pass);
+}
+
+/// The CIOC hangs as the last pump is about to be good, and hears of it only after its try: the log tells a failed one.
+#[test]
+fn an_update_whose_good_end_is_not_logged_is_looked_at_from_the_pump_s_own_records() {
+    let report = report(
+        "end: At(\"6min\"),
+         faults: [(kind: Hang, place: Cioc, trigger: When(pump: 2, phase: Status), duration: \"100s\")]",
+    );
+    assert_eq!(report.pumps[1].tries.iter().filter(|one| one.outcome == reports::TryOutcome::Updated).count(), 0);
+    assert_eq!(report.pumps[1].outcome, reports::Outcome::Updated);
+    for id in ["bus_confirms_update_times", "pump_restarts_before_success"] {
+        let row = check(&report, id);
+        assert!(row.verdict == RowVerdict::Pass && row.n >= 2, "{row:?}");
+    }
+}
+
 #[test]
 fn a_pump_that_was_written_whole_and_is_called_missing_must_return_to_automatic() {
     let report = report(
@@ -1082,9 +1116,9 @@ fn a_search_by_hand_that_reached_nobody_is_missing() {
     assert_eq!(missing("\"60s\", \"70s\"", hang).0, 0, "it waits until the CPU goes on");
 }
 
-/// Three cuts in the transfer: the pump dies. A search by hand while the campaign still runs, before or after its death.
-const DIES: &str = "(kind: PowerCut, place: Pump(1), trigger: When(pump: 1, phase: Transfer, progress: \"50%\"),
-    duration: \"2s\", repeat: (count: 3))";
+/// Three resets in the transfer: the pump dies. A search by hand while the campaign still runs, before or after its death.
+const DIES: &str = "(kind: Reset, place: Pump(1), trigger: When(pump: 1, phase: Transfer, progress: \"50%\"),
+    repeat: (count: 3))";
 
 #[test]
 fn a_search_by_hand_revives_the_dead_as_it_begins_and_a_restart_forgets_it() {
@@ -1097,6 +1131,7 @@ fn a_search_by_hand_revives_the_dead_as_it_begins_and_a_restart_forgets_it() {
             let failed: Vec<_> = report.checks.iter().filter(|row| row.verdict == RowVerdict::Fail).collect();
             let failed: Vec<_> = failed.iter().filter(|row| row.id != "every_pump_ends_as_stated").collect();
             assert!(failed.is_empty(), "{pressed}: {failed:?}");
+            assert_eq!(check(&report, "dead_pumps_stay_dead_and_are_named").verdict, RowVerdict::Pass, "it died");
         }
     }
 }
@@ -1129,6 +1164,23 @@ fn a_yes_counts_by_the_clock_of_the_cioc() {
     };
     assert_eq!(consent("600030ms", "-100ppm"), RowVerdict::Pass);
     assert_ne!(consent("600030ms", "0ppm"), RowVerdict::Fail);
+}
+
+/// The question stands for less than ten minutes by the clock of the CIOC: later, nothing is owed and nothing left open.
+#[test]
+fn a_yes_at_exactly_ten_minutes_is_late_and_judged() {
+    let drifts = "faults: [(kind: ClockDrift(by: \"100ppm\"), place: Cioc, trigger: At(\"0s\"))]";
+    for (after, more) in [("600s", ""), ("599970ms", "timing: (cioc_clock_drift: \"100ppm\")"), ("599970ms", drifts)] {
+        let report =
+            report(&format!("user: (consent: Agree(after: \"{after}\")), expectations: [Consent(Late)], {more}"));
+        let open: Vec<_> = report.checks.iter().filter(|row| row.verdict == RowVerdict::Inconclusive).collect();
+        assert!(open.is_empty(), "{after}: {open:?}");
+        assert_eq!(
+            check(&report, "no_write_without_consent").verdict,
+            RowVerdict::Pass,
+            "it was asked and not agreed to"
+        );
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub const END_IDS: &[(&str, &[&str])] = &[
     ("run_ends_regularly", &[]),
 ];
 
-pub use wanted::{CONSENT_WITHIN, Wanted, promises_no_write};
+pub use wanted::{CONSENT_WITHIN, Wanted, is_in_time, promises_no_write};
 
 /// Checks look at the world this often.
 pub const LOOK_PERIOD: Span = Span::from_millis(100);

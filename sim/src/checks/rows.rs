@@ -23,6 +23,7 @@ use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
+use crate::measure::{Measures, was_written_whole};
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
 use crate::{plant, power};
@@ -35,9 +36,6 @@ const SEARCH_WITHIN: Span = Span::from_secs(10);
 /// A lack of supply that ended so shortly before a try may count as one within it: pump and CIOC measure how long ago the
 /// pump started by two clocks (own number: 1 % of the longest try of the budget, and the pump's boot).
 const CLOCKS_APART: Span = Span::from_secs(1);
-/// An answer that comes so shortly after the question's time by the CIOC's clock may still come before its step (own
-/// number: ticks of the timer and the reaction latency).
-const LAST_STEP: Span = Span::from_millis(5);
 
 /// One check's state.
 #[derive(Clone, Debug)]
@@ -52,6 +50,8 @@ pub struct Row {
     pub broken: Option<(SimTime, String)>,
     /// Whether the scenario is about it: if so and it never looked, it is inconclusive, otherwise not applicable.
     pub wanted: bool,
+    /// Something that it is about could not be decided: unless it is broken it is inconclusive, however often it looked.
+    pub undecided: bool,
     /// What was left out, and why; empty where nothing was.
     pub note: String,
 }
@@ -63,6 +63,9 @@ impl Row {
         use reports::{RowVerdict, Standing};
         if self.n == 0 && self.broken.is_none() && !self.wanted {
             return RowVerdict::NotApplicable;
+        }
+        if self.undecided && self.broken.is_none() {
+            return RowVerdict::Inconclusive;
         }
         reports::row_verdict(Standing::Required, self.n, self.broken.is_none())
     }
@@ -77,6 +80,12 @@ impl Row {
         if !holds && self.broken.is_none() {
             self.broken = Some((now, why()));
         }
+    }
+
+    /// Notes that what is known of a node decides nothing, and why.
+    fn leave_open(&mut self, node: NodeId, why: &str) {
+        self.undecided = true;
+        self.leave_out(node, why);
     }
 
     /// Notes that a node was not judged, and why.
@@ -115,6 +124,7 @@ macro_rules! checks {
                         n: 0,
                         broken: None,
                         wanted: true,
+                        undecided: false,
                         note: String::new(),
                     },)+
                     memory: Memory::new(pumps),
@@ -164,8 +174,13 @@ struct Memory {
     /// Whether pumps were ever searched.
     ever_searched: bool,
     asked: Option<SimTime>,
-    /// What the clock of the CIOC had gained then, in ns.
-    asked_gained: i64,
+    /// When it was last asked in this life of the CIOC, answered or not, and what the clock of the CIOC had gained then, in
+    /// ns.
+    asked_last: Option<(SimTime, i64)>,
+    /// Whether an answer came after the question's time.
+    answered_late: bool,
+    /// Whether a yes was given that no campaign has begun with yet.
+    fresh_yes: bool,
     paused: bool,
     /// Whether it had told of the pause when it last asked each pump for the programming session.
     asked_in_pause: Vec<bool>,
@@ -228,7 +243,9 @@ impl Memory {
             ever_declined: false,
             ever_searched: false,
             asked: None,
-            asked_gained: 0,
+            asked_last: None,
+            answered_late: false,
+            fresh_yes: false,
             paused: false,
             asked_in_pause: vec![false; count],
             restarted: vec![true; count],
@@ -351,6 +368,12 @@ fn words(state: impl std::fmt::Debug) -> String {
     crate::run::word_of(&state)
 }
 
+/// Whether the image of the CIOC is sound and for the model of a pump.
+fn fits(world: &World, pump: usize) -> bool {
+    let truth = world.resource::<Truth>();
+    truth.sound && truth.models.get(pump) == Some(&truth.image_model)
+}
+
 fn pump_index(node: NodeId) -> Option<usize> {
     node.pump().map(|pump| usize::from(pump) - 1)
 }
@@ -372,6 +395,7 @@ impl Checks {
                 self.see_session(frame);
             }
             Record::Bus(BusRecord::Frame { frame, .. }) if live::status_of(frame.id()).is_some() => return false,
+            Record::Bus(BusRecord::Frame { frame, .. }) if tried::is_answer(frame) => return false,
             Record::Bus(BusRecord::Error { .. } | BusRecord::Lost { .. } | BusRecord::Overrun { .. }) => return false,
             Record::Bus(_) => {}
             Record::Pump(PumpRecord::FlashBegun { node, operation }) => {
@@ -395,6 +419,7 @@ impl Checks {
             Record::Bus(record) => {
                 self.see_commands(world, now, record);
                 self.see_statuses(world, now, record);
+                self.see_answer(world, record);
             }
             Record::Power(_) => self.see_supply(world, now),
             Record::Plant(_) | Record::Fault(_) | Record::Safety(_) => {}
@@ -420,17 +445,7 @@ impl Checks {
 
     fn see_orchestrator(&mut self, world: &mut World, now: SimTime, record: &OrchestratorRecord) {
         match record {
-            OrchestratorRecord::User(orchestrator::UserAction::Consent(yes)) => {
-                // The answer counts only while the question stands; a late or unasked one starts nothing. It stands by
-                // the clock of the CIOC.
-                let gained = gained_by_the_cioc(world, now);
-                let stood =
-                    self.memory.asked.map(|asked| stands_for(now.since(asked), gained - self.memory.asked_gained));
-                if stood.is_some_and(|stood| stood <= CONSENT_WITHIN + LAST_STEP) {
-                    self.memory.said_yes = *yes;
-                    self.memory.ever_agreed |= *yes;
-                }
-            }
+            OrchestratorRecord::User(orchestrator::UserAction::Consent(yes)) => self.answered(world, now, *yes),
             OrchestratorRecord::User(orchestrator::UserAction::Search) => {
                 // It waits until the campaign has ended or waits; whoever dies meanwhile stays dead.
                 let dead = (0..self.memory.deaths.len()).map(|pump| self.is_dead(pump)).collect();
@@ -446,13 +461,31 @@ impl Checks {
             OrchestratorRecord::Off | OrchestratorRecord::UpdateBegun | OrchestratorRecord::Reset => {
                 self.memory.boot_waits_since = None;
                 self.memory.ever_declined |= self.memory.asked.take().is_some();
+                self.memory.asked_last = None;
                 self.memory.remaining = None;
                 self.memory.disturbed = true;
                 self.memory.to_revive = None; // A restart forgets the person's wish.
                 self.alarms_end();
+                self.doubts_end();
             }
             OrchestratorRecord::UpdateEnded | OrchestratorRecord::WriteTorn { .. } => {}
             OrchestratorRecord::Notice(notice) => self.see_notice(world, now, notice),
+        }
+    }
+
+    /// The person answers: that counts only while the question stands; a late or unasked answer starts nothing. It stands
+    /// for less than ten minutes by the clock of the CIOC: an answer at exactly ten minutes is late. One band is left open:
+    /// an answer in time that the CIOC's CPU, busy just then, takes after it. Then nothing is written though it was wanted,
+    /// and rows without a look are inconclusive.
+    fn answered(&mut self, world: &World, now: SimTime, yes: bool) {
+        let Some((asked, gained)) = self.memory.asked_last else { return };
+        let stood = stands_for(now.since(asked), gained_by_the_cioc(world, now) - gained);
+        if stood >= CONSENT_WITHIN {
+            self.memory.answered_late = true;
+        } else if self.memory.asked.is_some() {
+            self.memory.said_yes = yes;
+            self.memory.fresh_yes = yes;
+            self.memory.ever_agreed |= yes;
         }
     }
 
@@ -460,7 +493,7 @@ impl Checks {
         match *notice {
             Notice::ConsentAsked(_) => {
                 self.memory.asked = Some(now);
-                self.memory.asked_gained = gained_by_the_cioc(world, now);
+                self.memory.asked_last = Some((now, gained_by_the_cioc(world, now)));
             }
             Notice::ConsentAnswered(yes) => {
                 self.memory.asked = None;
@@ -524,6 +557,24 @@ impl Checks {
             }
             _ => {}
         }
+        if matches!(outcome, Outcome::Updated | Outcome::UpToDate) {
+            self.see_unlogged_success(world, now, pump);
+        }
+    }
+
+    /// A pump whose last try has no good end in the log counts as updated after all: by its own records it has restarted
+    /// since it was last written to, and its application has run since its last session.
+    fn see_unlogged_success(&mut self, world: &World, now: SimTime, pump: usize) {
+        let unlogged = self.memory.failed[pump] || self.memory.try_open[pump];
+        if !unlogged || !was_written_whole(world, pump) {
+            return;
+        }
+        let ran = world.resource::<Measures>().runs_since.get(pump).is_some_and(Option::is_some);
+        let restarted = self.memory.restarted[pump];
+        self.pump_restarts_before_success.judge(now, restarted && ran, || {
+            let node = node_of(pump);
+            format!("{node} counts as updated without a logged end; restarted: {restarted}, application ran: {ran}")
+        });
     }
 
     /// The pump holds the image of the package: its header, every byte, and the valid marker. Bits that a fault has
@@ -604,7 +655,7 @@ impl Checks {
                     } else {
                         self.memory.tries_charged[pump] += 1;
                         // Whether a try that a restart cut off had done its work is told by the search after it.
-                        let due = self.memory.tried[pump].must_die && entry.cause != Some(Cause::Interrupted);
+                        let due = self.memory.tried[pump].must_die() && entry.cause != Some(Cause::Interrupted);
                         if self.memory.tries_charged[pump] >= 3 && due {
                             self.memory.deaths[pump].comes(now);
                         }
@@ -623,7 +674,7 @@ impl Checks {
                     format!("{node} is called dead after {charged} tries, one that failed by itself: {failed}")
                 });
             }
-            LogEvent::PumpMissing => self.set_aside(pump, entry),
+            LogEvent::PumpMissing => self.set_aside(world, pump, entry),
             _ => {}
         }
     }

@@ -42,7 +42,7 @@ impl Wanted {
         let takes = |pump: &usize| truth.models.get(*pump) == Some(&truth.image_model);
         let takers: Vec<usize> = (0..usize::from(truth.pumps)).filter(takes).collect();
         let to_write: Vec<usize> = takers.iter().copied().filter(|pump| differs(*pump)).collect();
-        let writes = searched && !to_write.is_empty() && agrees(&scenario.user.consent) && !promises_no_write(scenario);
+        let writes = searched && !to_write.is_empty() && agrees(scenario) && !promises_no_write(scenario);
         Self {
             writes,
             success: writes && to_write.iter().any(|pump| !ends_otherwise(scenario, *pump)),
@@ -54,12 +54,25 @@ impl Wanted {
             supply_least_mv: scenario.supply.minimum_for_update.millivolts(),
         }
     }
+
+    /// The only answer came after the question's time by the clock of the CIOC, a fault of its crystal included: no write
+    /// is owed.
+    pub(super) const fn nobody_agreed(&mut self) {
+        (self.writes, self.success) = (false, false);
+    }
+}
+
+/// Whether an answer so long after the question is in time, by the clock of the CIOC: before ten minutes have passed.
+#[must_use]
+pub fn is_in_time(scenario: &Scenario, after: Span) -> bool {
+    let ppm = i128::from(scenario.timing.cioc_clock_drift.ppm());
+    i128::from(after.as_nanos()) * (1_000_000 + ppm) < i128::from(CONSENT_WITHIN.as_nanos()) * 1_000_000
 }
 
 /// Whether the person says yes while the question stands.
-fn agrees(consent: &Consent) -> bool {
-    match consent {
-        Consent::Agree(answer) => answer.after <= CONSENT_WITHIN,
+fn agrees(scenario: &Scenario) -> bool {
+    match &scenario.user.consent {
+        Consent::Agree(answer) => is_in_time(scenario, answer.after),
         Consent::RebootWhileAsking(reboot) => reboot.then_agree,
         Consent::Refuse(_) | Consent::Never => false,
     }

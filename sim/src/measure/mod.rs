@@ -99,16 +99,52 @@ pub struct BusView {
     /// From the first to the last of these, for each success that the log tells; none where a frame of it was not seen.
     pub updates: Vec<Option<Span>>,
     reset_asked: bool,
+    /// [`Self::asked`] of the last try, if the log tells no good end of it.
+    unfinished: Option<SimTime>,
+    /// Whether the pump's last status since that request told of a bootloader or an update.
+    inside: bool,
+    /// When a status first told of an application after that.
+    ran: Option<SimTime>,
 }
 
 impl BusView {
     /// The log tells that a try ended: only the ends of tries are taken from it, no times.
     fn try_ended(&mut self, well: bool) {
-        let seen = self.asked.take().zip(self.answered.take());
+        let asked = self.asked.take();
+        let seen = asked.zip(self.answered.take());
         self.reset_asked = false;
         if well {
             self.updates.push(seen.map(|(asked, answered)| answered.since(asked)));
+            self.unfinished = None;
+        } else {
+            self.unfinished = asked.or(self.unfinished);
         }
+    }
+
+    /// The programming session is asked for; the first request of a try is its begin.
+    fn session_asked(&mut self, queued: SimTime) {
+        if self.asked.is_none() {
+            (self.unfinished, self.inside, self.ran) = (None, false, None);
+        }
+        self.asked.get_or_insert(queued);
+    }
+
+    /// Whether it matters what the statuses of the pump tell.
+    const fn follows(&self) -> bool {
+        self.asked.is_some() || self.unfinished.is_some()
+    }
+
+    fn status(&mut self, state: PumpState, now: SimTime) {
+        if !state.is_application() {
+            (self.inside, self.ran) = (true, None);
+        } else if std::mem::take(&mut self.inside) {
+            self.ran = Some(now);
+        }
+    }
+
+    /// From the request of the last try, which the log tells no good end of, to the first status of its image.
+    pub(crate) fn unlogged(&self) -> Option<Span> {
+        self.unfinished.zip(self.ran).map(|(asked, ran)| ran.since(asked))
     }
 }
 
@@ -244,15 +280,14 @@ impl Measures {
         use protocol::ids;
         let embedded_can::Id::Standard(id) = frame.id() else { return };
         if id.as_raw() < 0x700 {
+            self.see_status(id, frame, now);
             return;
         }
         let request = id.as_raw().checked_sub(0x701).map(usize::from).filter(|index| *index < self.seen_on_bus.len());
         if let Some(index) = request {
             let view = &mut self.seen_on_bus[index];
             match frame.data() {
-                [0x02, 0x10, 0x02, ..] => {
-                    view.asked.get_or_insert(queued);
-                }
+                [0x02, 0x10, 0x02, ..] => view.session_asked(queued),
                 [0x02, 0x11, 0x01, ..] => view.reset_asked = true,
                 _ => {}
             }
@@ -262,6 +297,15 @@ impl Measures {
             && view.reset_asked
         {
             view.answered = Some(now);
+        }
+    }
+
+    /// A status of a pump whose update is followed.
+    fn see_status(&mut self, id: embedded_can::StandardId, frame: &protocol::Frame, now: SimTime) {
+        let Some(pump) = protocol::ids::status_sender(id) else { return };
+        let Some(view) = self.seen_on_bus.get_mut(pump.index()).filter(|view| view.follows()) else { return };
+        if let Some(status) = protocol::cyclic::Status::decode(pump, frame) {
+            view.status(status.state, now);
         }
     }
 
@@ -396,6 +440,43 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
     }
 }
 
+/// An update that did its work and whose good end the log does not tell.
+pub(crate) struct Unlogged {
+    /// From the begin of its last try to its new application running; none if it did not run after that.
+    pub(crate) took: Option<Span>,
+}
+
+/// A pump that this run wrote to, and that ends updated though its last try did not end well by the log: the CIOC was away
+/// or heard nothing. What it took is told by the pump's own records.
+pub(crate) fn unlogged_update(world: &World, measures: &Measures, pump: usize) -> Option<Unlogged> {
+    let last = measures.timeline.pumps[pump].tries.last()?;
+    if last.outcome == timeline::TryEnd::Updated || !ends_updated(world, measures, pump) {
+        return None;
+    }
+    let ran = measures.runs_since[pump].filter(|runs| *runs > last.start);
+    was_written_whole(world, pump).then(|| Unlogged { took: ran.map(|runs| runs.since(last.start)) })
+}
+
+/// Whether a pump ends updated by this run: the CIOC tells so, or it holds the image that this run wrote to it. One that
+/// the CIOC has lost has run it, too, and hears the CIOC again.
+pub(crate) fn ends_updated(world: &World, measures: &Measures, pump: usize) -> bool {
+    use orchestrator::Outcome as Seen;
+    let history = &measures.timeline.pumps[pump];
+    let logged = || history.tries.iter().any(|each| each.outcome == timeline::TryEnd::Updated);
+    match history.outcome {
+        Seen::Updated => true,
+        // A later search finds what an update of this run has left.
+        Seen::UpToDate => logged() || was_written_whole(world, pump),
+        Seen::Unknown | Seen::Missing => {
+            let back = |state: PumpState| state.is_application() && state != PumpState::FailSafe;
+            was_written_whole(world, pump)
+                && measures.runs_since[pump].is_some()
+                && measures.states[pump].0.is_some_and(back)
+        }
+        Seen::Pending | Seen::Updating | Seen::Dead | Seen::Rejected => false,
+    }
+}
+
 /// Whether this run wrote to a pump, and it holds the whole image of the package.
 pub(crate) fn was_written_whole(world: &World, pump: usize) -> bool {
     let node = NodeId::new(u8::try_from(pump + 1).unwrap_or(1));
@@ -413,8 +494,9 @@ fn look_for_requests(world: &mut World) {
         let Some(pump) = measures.timeline.open_try() else { return };
         let Some(id) = u16::try_from(0x701 + pump).ok().and_then(embedded_can::StandardId::new) else { return };
         if measures.seen_on_bus[pump].asked.is_none() {
-            let waits = crate::bus::controller(world, NodeId::CIOC).waits_since(id.into());
-            measures.seen_on_bus[pump].asked = waits;
+            if let Some(queued) = crate::bus::controller(world, NodeId::CIOC).waits_since(id.into()) {
+                measures.seen_on_bus[pump].session_asked(queued);
+            }
         }
     });
 }

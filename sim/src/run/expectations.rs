@@ -396,7 +396,7 @@ pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>
     if scenario.campaign && scenario.package.image.defect.is_some() {
         add("image-defect", "package", image_proof(scenario, measures), 1, Hit::Image);
     }
-    if scenario.campaign && is_unusual(&scenario.user.consent) {
+    if scenario.campaign && is_unusual(scenario) {
         add("consent", "person at the CIOC", first_notice(measures, is_question), 1, Hit::Consent);
     }
     if !scenario.user.manual_searches.is_empty() {
@@ -434,8 +434,8 @@ fn lost_presses(scenario: &Scenario, measures: &Measures) -> u64 {
 }
 
 /// Whether the answer is any other than a yes while the question stands.
-fn is_unusual(consent: &Consent) -> bool {
-    !matches!(consent, Consent::Agree(answer) if answer.after <= checks::CONSENT_WITHIN)
+fn is_unusual(scenario: &Scenario) -> bool {
+    !matches!(&scenario.user.consent, Consent::Agree(answer) if checks::is_in_time(scenario, answer.after))
 }
 
 /// What the store really holds, and that the CIOC read it: its image alarm, its rejections or its search.

@@ -132,7 +132,8 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     if row.n == 0 && row.verdict == RowVerdict::Inconclusive {
         row.r#where = image_refused(run);
     }
-    let unmeasured = |index: &usize| unlogged_update(run, measures, *index).is_some_and(|it| it.sample.is_none());
+    let unlogged = |index: &usize| crate::measure::unlogged_update(&run.twin.world, measures, *index);
+    let unmeasured = |index: &usize| unlogged(index).is_some_and(|it| it.took.is_none());
     if spec.measure == scenario::Measure::PumpUpdate
         && row.verdict == RowVerdict::Pass
         && let Some(index) = (0..measures.timeline.pumps.len()).find(unmeasured)
@@ -226,8 +227,8 @@ fn samples(run: &Run, measures: &Measures, spec: &scenario::Budget, row: &Budget
     match &spec.measure {
         Measure::PumpUpdate => {
             let logged = timeline.pumps.iter().enumerate().flat_map(update_samples);
-            let unlogged = (0..timeline.pumps.len()).filter_map(|pump| unlogged_update(run, measures, pump));
-            logged.chain(unlogged.filter_map(|span| span.sample)).collect()
+            let unlogged = (0..timeline.pumps.len()).filter_map(|pump| unlogged_sample(run, measures, pump));
+            logged.chain(unlogged).collect()
         }
         Measure::BackToAutomatic => {
             let earlier = measures.earlier_returns.iter().map(|span| (*span, "last pump of an earlier campaign"));
@@ -287,25 +288,11 @@ fn update_samples((index, pump): (usize, &PumpHistory)) -> impl Iterator<Item = 
     })
 }
 
-/// An update that did its work and whose good end the log does not tell.
-struct Unlogged {
-    /// From the request for the bootloader to the new application running; none if it did not run.
-    sample: Option<Sample>,
-}
-
-/// A pump that this run wrote to, and that counts as updated though no try of it ended well: the CIOC was away. By the
-/// pump's own records it took from the begin of its last try until its new application ran.
-fn unlogged_update(run: &Run, measures: &Measures, index: usize) -> Option<Unlogged> {
-    let counts = matches!(outcome(run, measures, index), Outcome::Updated | Outcome::UpToDate);
-    let last = measures.timeline.pumps[index].tries.last()?;
-    if !counts || last.outcome == TryEnd::Updated || !crate::measure::was_written_whole(&run.twin.world, index) {
-        return None;
-    }
-    let sample = measures.runs_since[index].filter(|runs| *runs > last.start).map(|runs| {
-        let place = format!("{}, try {}, until its image ran", pump_name(index), last.number);
-        Sample::plain(millis(runs.since(last.start)).into(), &place)
-    });
-    Some(Unlogged { sample })
+/// The sample of an update whose good end the log does not tell.
+fn unlogged_sample(run: &Run, measures: &Measures, index: usize) -> Option<Sample> {
+    let took = crate::measure::unlogged_update(&run.twin.world, measures, index)?.took?;
+    let number = measures.timeline.pumps[index].tries.last()?.number;
+    Some(Sample::plain(millis(took).into(), &format!("{}, try {number}, until its image ran", pump_name(index))))
 }
 
 fn phase_name(phase: orchestrator::Phase) -> &'static str {
@@ -583,10 +570,10 @@ fn outcome(run: &Run, measures: &Measures, index: usize) -> Outcome {
         let refused = measures.timeline.causes.contains(&orchestrator::Cause::ImageRejected);
         return if truth.held.is_some() && refused { Outcome::Rejected } else { Outcome::NotReached };
     }
-    let updated = measures.timeline.pumps[index].tries.iter().any(|each| each.outcome == TryEnd::Updated);
+    if crate::measure::ends_updated(&run.twin.world, measures, index) {
+        return Outcome::Updated;
+    }
     match measures.timeline.pumps[index].outcome {
-        // A later search finds what an update of this run has left.
-        Seen::UpToDate if updated || crate::measure::was_written_whole(&run.twin.world, index) => Outcome::Updated,
         Seen::Updated => Outcome::Updated,
         Seen::UpToDate => Outcome::UpToDate,
         Seen::Dead => Outcome::Dead,
@@ -907,6 +894,11 @@ fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
             "count towards the three, and do not make a pump dead if all three were cut off: it is set aside"
                 .to_owned(),
             "own decision: PFU-022 counts them, and no pump becomes dead for lack of supply alone",
+        ),
+        row(
+            "tries of a pump that was set aside, after a new consent",
+            "counted anew: at most three for each consent of the customer; the same consent never counts twice".to_owned(),
+            "own decision: PFU-026 asks for a manual action, and the customer's consent is one that no boot replaces; a dead pump needs a search by hand",
         ),
         row("fail-safe mode of a pump", "after 1 s of silence, at 80 %".to_owned(), "own number (PFU-012)"),
     ];

@@ -91,7 +91,7 @@ impl Checks {
     /// A search has told what became of the tries that a restart cut off: a pump whose third that was is dead.
     pub(super) fn cut_off_tries_count(&mut self, now: SimTime) {
         for (pump, death) in self.memory.deaths.iter_mut().enumerate() {
-            if self.memory.tries_charged[pump] >= 3 && self.memory.tried[pump].must_die {
+            if self.memory.tries_charged[pump] >= 3 && self.memory.tried[pump].must_die() {
                 death.comes(now);
             }
         }
@@ -134,7 +134,7 @@ impl Checks {
         let told = ending::cioc_works(world, now) && self.memory.boot_waits_since.is_none();
         for pump in 0..self.memory.deaths.len() {
             let (charged, death) = (self.memory.tries_charged[pump], self.memory.deaths[pump]);
-            let (failed, due) = (self.memory.tried[pump].may_die, self.memory.tried[pump].must_die);
+            let (failed, due) = (self.memory.tried[pump].may_die, self.memory.tried[pump].must_die());
             if (charged >= 3 && due) || death.since.is_some() || death.alarms > 0 {
                 let alarms = death.alarms;
                 let right = charged == 3 && failed && (alarms == 1 || !told);

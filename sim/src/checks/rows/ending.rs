@@ -4,14 +4,16 @@ use bevy_ecs::prelude::World;
 use orchestrator::{Event as LogEvent, Outcome};
 
 use super::{
-    Checks, CiocHost, NodeId, Nodes, SimTime, Span, Truth, Wanted, is_offered, node_of, power, version_of, words,
+    Checks, CiocHost, Measures, NodeId, Nodes, SimTime, Span, Truth, Wanted, fits, is_offered, node_of, power,
+    version_of, words,
 };
 use crate::hosts::cpu::Cpu;
-use crate::measure::Measures;
 use crate::measure::timeline::TryEnd;
 
 /// The log's update times may differ from those on the bus by this: a status period and a look, with margin (own number).
 const BUS_TIME_BAND: Span = Span::from_millis(500);
+/// Why an update is neither confirmed nor denied.
+const UNCONFIRMED: &str = "updated without a logged end, and no status told in time that its image runs";
 
 impl Checks {
     /// The run is over: what can only be judged at its end.
@@ -58,9 +60,7 @@ impl Checks {
             return;
         }
         for pump in 0..self.memory.operations.len() {
-            let truth = world.resource::<Truth>();
-            let fits = truth.sound && truth.models.get(pump) == Some(&truth.image_model);
-            if truth.held.is_some() && !fits {
+            if world.resource::<Truth>().held.is_some() && !fits(world, pump) {
                 let written = self.memory.operations[pump];
                 self.no_write_with_a_bad_image.judge(now, written == 0, || {
                     format!("{written} flash operations of {} with an image that is not for it", node_of(pump))
@@ -94,6 +94,26 @@ impl Checks {
                     format!("{}: updates took {log} by the log, {bus} by the bus", node_of(pump))
                 });
             }
+        }
+        for pump in 0..self.memory.told.len() {
+            self.confirm_unlogged(world, now, pump);
+        }
+    }
+
+    /// An update without a good end in the log, by the pump's own records against the frames on the bus: until its image
+    /// ran, and until a status told of it. A status that comes later, or never, may have been kept from the bus.
+    fn confirm_unlogged(&mut self, world: &World, now: SimTime, pump: usize) {
+        let measures = world.resource::<Measures>();
+        let Some(own) = crate::measure::unlogged_update(world, measures, pump) else { return };
+        let on_bus = measures.seen_on_bus[pump].unlogged();
+        match own.took.zip(on_bus) {
+            Some((own, bus)) if bus <= own + BUS_TIME_BAND => {
+                let agree = bus + BUS_TIME_BAND >= own;
+                self.bus_confirms_update_times.judge(now, agree, || {
+                    format!("{}: its image ran after {own} ms by its own records, {bus} ms by the bus", node_of(pump))
+                });
+            }
+            _ => self.bus_confirms_update_times.leave_open(node_of(pump), UNCONFIRMED),
         }
     }
 
@@ -146,6 +166,9 @@ impl Checks {
 
     /// What each check is owed by the scenario: a row without a look is inconclusive then, otherwise not applicable.
     fn finish_wanted(&mut self, world: &mut World) {
+        if self.memory.answered_late && !self.memory.ever_agreed {
+            world.resource_mut::<Wanted>().nobody_agreed();
+        }
         let wanted = *world.resource::<Wanted>();
         let pumps = world.resource::<Truth>().pumps;
         for row in [

@@ -9,7 +9,13 @@
 use bevy_ecs::prelude::World;
 use orchestrator::{Cause, LogEntry, Outcome};
 
-use super::{Checks, SimTime, Span, ending, holds_the_image, is_offered, node_of, version_of};
+use protocol::cyclic::PumpState;
+
+use super::{
+    BusRecord, Checks, Measures, NodeId, SimTime, Span, ending, fits, holds_the_image, is_offered, node_of, plant,
+    version_of,
+};
+use crate::bus::Bus;
 
 /// A status comes every 100 ms; a longer silence than this is a gap (own number: three may be lost).
 const GAP: Span = Span::from_millis(400);
@@ -20,6 +26,9 @@ const READ_WITHIN: Span = Span::from_secs(15);
 /// Tries that fail for lack of supply before a pump is set aside (own number of the firmware).
 const SHORT_MOST: u32 = 10;
 
+/// Why a run is no pass though every pump is updated.
+const BACK_UNREAD: &str = "back with the new image, and no search has read it";
+
 /// What is remembered of one pump's tries.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tried {
@@ -27,8 +36,15 @@ pub(super) struct Tried {
     cause: Option<Cause>,
     /// Whether a counted try failed by itself.
     pub(super) may_die: bool,
-    /// Whether one did that the CIOC could tell from a loss of supply.
-    pub(super) must_die: bool,
+    /// Whether one did that the CIOC could tell from a loss of supply, and has not forgotten.
+    must_die: bool,
+    /// Whether the last one did, but for the pump's word of its last start: the CIOC asks for it before the next try, and
+    /// a restart in between forgets that it has to.
+    unsure: bool,
+    /// The pump has told of its last start since its last try began.
+    explained: bool,
+    /// It has refused a request since its last try began, or ended.
+    refused: bool,
     /// Whether its application ran as the try began.
     ran: bool,
     /// Tries of the running campaign, and those of them that failed for lack of supply.
@@ -61,8 +77,14 @@ impl Tried {
 
     /// A try begins.
     pub(super) fn begins(&mut self, runs: bool) {
-        self.ran = runs;
+        self.must_die |= std::mem::take(&mut self.unsure);
+        (self.ran, self.explained, self.refused) = (runs, false, false);
         self.tries += 1;
+    }
+
+    /// Whether the pump is to be called dead once its tries are spent.
+    pub(super) const fn must_die(&self) -> bool {
+        self.must_die || self.unsure
     }
 
     /// A try failed.
@@ -72,15 +94,20 @@ impl Tried {
             Some(Cause::LowSupply) => self.short += u32::from(truth.short),
             Some(Cause::Interrupted) => {}
             _ => {
+                let knows = !truth.cut && truth.heard;
+                let wordless = matches!(cause, Some(Cause::Timeout | Cause::Refused | Cause::NoGoodStatus));
+                let told = self.explained || !wordless;
                 self.may_die |= !truth.cut;
-                self.must_die |= !truth.cut && truth.heard;
+                self.must_die |= knows && told;
+                self.unsure |= knows && !told;
             }
         }
+        self.refused = false;
     }
 
     /// The pump begins anew: updated, revived or in a new campaign.
     pub(super) fn forget(&mut self) {
-        (self.cause, self.may_die, self.must_die) = (None, false, false);
+        (self.cause, self.may_die, self.must_die, self.unsure) = (None, false, false, false);
     }
 
     /// Whether an image that is in its flash may be written again. A failed try leaves a doubt if it says so itself, or if
@@ -110,8 +137,10 @@ impl Tried {
     }
 
     /// Why a campaign may end before the pump is updated or spent.
-    fn excuse(&self, now: SimTime, told: Outcome) -> Option<&'static str> {
-        if !self.is_heard(now, HEARD) {
+    fn excuse(&self, now: SimTime, fits: bool) -> Option<&'static str> {
+        if !fits {
+            Some("the image is not for it")
+        } else if !self.is_heard(now, HEARD) {
             Some("silent as the campaign ends")
         } else if self.short >= SHORT_MOST {
             Some("never had the supply")
@@ -119,12 +148,41 @@ impl Tried {
             Some("refused to stop")
         } else if self.asides >= 2 {
             Some("came back and went again")
-        } else if told == Outcome::Rejected {
-            Some("of another model by now")
         } else {
             None
         }
     }
+}
+
+/// What a single frame of a pump's answer can tell.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// Of its last start (62 F1F1).
+    Start,
+    /// That it refuses another request.
+    Refusal,
+}
+
+/// The pump that answers so with a frame, and what.
+pub(super) fn is_answer(frame: &protocol::Frame) -> bool {
+    answer_of(frame).is_some()
+}
+
+fn answer_of(frame: &protocol::Frame) -> Option<(usize, Answer)> {
+    let embedded_can::Id::Standard(id) = frame.id() else { return None };
+    let pump = protocol::ids::uds_responder(id)?.index();
+    match frame.data() {
+        [_, 0x62, 0xF1, 0xF1, ..] => Some((pump, Answer::Start)),
+        // "Not yet": the answer follows.
+        [0x03, 0x7F, _, 0x78, ..] => None,
+        [0x03, 0x7F, ..] => Some((pump, Answer::Refusal)),
+        _ => None,
+    }
+}
+
+/// Whether a pump in this state turns its motor.
+fn is_driven(state: PumpState) -> bool {
+    state.is_application() && state != PumpState::Standby
 }
 
 impl Checks {
@@ -142,16 +200,42 @@ impl Checks {
     }
 
     /// The campaign goes on without a pump, or the search has missed it.
-    pub(super) fn set_aside(&mut self, pump: usize, entry: &LogEntry) {
-        if self.memory.campaign {
-            self.memory.tried[pump].asides += 1;
-            self.memory.tried[pump].refuses |= entry.cause == Some(Cause::Refused);
+    pub(super) fn set_aside(&mut self, world: &World, pump: usize, entry: &LogEntry) {
+        if !self.memory.campaign {
+            return;
+        }
+        let stopped = self.memory.state[pump].is_some_and(|state| !is_driven(state));
+        let stands = stopped && plant::speed(world, node_of(pump)).get() == 0;
+        let tried = &mut self.memory.tried[pump];
+        tried.asides += 1;
+        tried.refuses |= entry.cause == Some(Cause::Refused) && (!stands || tried.refused);
+    }
+
+    /// A frame of a pump's answer: what it tells of its last start, or that it refuses, if the CIOC takes it.
+    pub(super) fn see_answer(&mut self, world: &World, record: &BusRecord) {
+        let BusRecord::Frame { frame, .. } = record else { return };
+        let Some((pump, answer)) = answer_of(frame) else { return };
+        if world.resource::<Bus>().receivers() & NodeId::CIOC.bit() == 0 {
+            return;
+        }
+        let Some(tried) = self.memory.tried.get_mut(pump) else { return };
+        match answer {
+            Answer::Start => tried.explained = true,
+            Answer::Refusal => tried.refused = true,
         }
     }
 
-    /// A new campaign on a new consent: each pump that is not dead has three tries.
+    /// The CIOC's firmware ends: what it had still to ask of a failed try is forgotten.
+    pub(super) fn doubts_end(&mut self) {
+        for tried in &mut self.memory.tried {
+            tried.unsure = false;
+        }
+    }
+
+    /// A new campaign. On a new consent each pump that is not dead has three tries (PFU-022): the customer's yes is a manual
+    /// action (PFU-026), and no boot replaces it. The same yes counts once.
     pub(super) fn tries_begin(&mut self) {
-        let agreed = self.memory.said_yes;
+        let agreed = std::mem::take(&mut self.memory.fresh_yes);
         for pump in 0..self.memory.tried.len() {
             let tried = &mut self.memory.tried[pump];
             (tried.tries, tried.short, tried.asides, tried.refuses) = (0, 0, 0, false);
@@ -173,7 +257,7 @@ impl Checks {
             }
             let good = matches!(told, Outcome::Updated | Outcome::UpToDate) || holds_the_image(world, node_of(pump));
             let charged = self.memory.tries_charged[pump];
-            let excuse = tried.excuse(now, told).filter(|_| !good && charged < 3);
+            let excuse = tried.excuse(now, fits(world, pump)).filter(|_| !good && charged < 3);
             if let Some(why) = excuse {
                 self.tried_pumps_end_updated_or_spent.leave_out(node_of(pump), why);
                 self.tried_pumps_end_updated_or_spent.n += 1;
@@ -185,8 +269,21 @@ impl Checks {
         }
     }
 
+    /// A pump that came back with the new image after it was given up, and that no search has read since: the CIOC still
+    /// calls it missing, and whether it ever learns of the update is left to a search that this run does not have.
+    fn finish_unread(&mut self, world: &World) {
+        let measures = world.resource::<Measures>();
+        for pump in 0..self.memory.told.len() {
+            let untold = matches!(self.memory.told[pump], Outcome::Missing | Outcome::Unknown);
+            if untold && crate::measure::ends_updated(world, measures, pump) {
+                self.every_boot_searches.leave_open(node_of(pump), BACK_UNREAD);
+            }
+        }
+    }
+
     /// At the end of the run no pump is left unsearched though it is heard and the CIOC has nothing else to do.
     pub(super) fn finish_searched(&mut self, world: &World, now: SimTime) {
+        self.finish_unread(world);
         let busy = self.memory.campaign || self.memory.asked.is_some();
         if busy || !self.memory.ever_searched || !ending::cioc_works(world, now) {
             return;

@@ -139,6 +139,14 @@ impl Bench {
         self.see(Record::Bus(BusRecord::Frame { start, frame, bits: 100, sender, queued: start }))
     }
 
+    /// A frame of the pump's answer that the CIOC's controller took.
+    fn answers(&mut self, pump: u8, data: &[u8]) -> &mut Self {
+        self.until_taken_by(NodeId::CIOC);
+        let frame = Frame::data_frame(protocol::ids::uds_response(number(pump)), data).expect("at most 8 bytes");
+        let (start, sender) = (self.now, NodeId::new(pump));
+        self.see(Record::Bus(BusRecord::Frame { start, frame, bits: 100, sender, queued: start }))
+    }
+
     /// The twin runs on with checks of its own; those of the bench see nothing of it.
     fn advance(&mut self, until: SimTime) {
         let pumps = self.world().resource::<Truth>().pumps;
@@ -266,17 +274,21 @@ const CONTROLS: &[(&str, &str, Control)] = &[
         "a success, an equal version and a finished campaign that are not true, and a CIOC that hangs in an update",
         told_versions,
     ),
-    ("pump_restarts_before_success", "a success without a restart, and one from the bootloader", || {
-        let mut bench = Bench::at(AFTER);
-        bench.agreed().erase(1).log(Event::UpdateFinished, 1, None);
-        let without_restart = bench.broken("pump_restarts_before_success");
-        let mut bench = Bench::at(AFTER);
-        bench.state(1, PumpState::Bootloader).log(Event::UpdateFinished, 1, None);
-        without_restart && bench.broken("pump_restarts_before_success")
-    }),
+    (
+        "pump_restarts_before_success",
+        "a success without a restart, one from the bootloader, and one that no log tells",
+        || {
+            let mut bench = Bench::at(AFTER);
+            bench.agreed().erase(1).log(Event::UpdateFinished, 1, None);
+            let without_restart = bench.broken("pump_restarts_before_success");
+            let mut bench = Bench::at(AFTER);
+            bench.state(1, PumpState::Bootloader).log(Event::UpdateFinished, 1, None);
+            without_restart && bench.broken("pump_restarts_before_success") && unlogged_success()
+        },
+    ),
     (
         "at_most_three_tries",
-        "a fourth try in the log, a fourth one that no log tells, and tries that are excused wrongly",
+        "a fourth try in the log, a fourth one that no log tells, tries that are excused wrongly, and a fourth try on one consent",
         || {
             let mut bench = Bench::at(BEFORE);
             for _ in 0..3 {
@@ -286,7 +298,7 @@ const CONTROLS: &[(&str, &str, Control)] = &[
             // Tries that fail for lack of supply are not among the three.
             bench.log(Event::UpdateStarted, 2, None).off(2).log(Event::UpdateError, 2, Some(Cause::LowSupply));
             let logged = bench.log(Event::UpdateStarted, 1, None).broken("at_most_three_tries");
-            logged && true_tries()
+            logged && true_tries() && tries_of_each_consent()
         },
     ),
     (
@@ -348,16 +360,20 @@ const CONTROLS: &[(&str, &str, Control)] = &[
         bench.later(71_000).notice(shown(100, 0)).notice(Notice::CampaignFinished { errors: false });
         bench.broken("remaining_time_is_right")
     }),
-    ("bus_confirms_update_times", "a time on the bus that is off by 600 ms, and one that is missing", || {
-        let mut bench = Bench::at(AFTER);
-        let mut measures = bench.world().resource_mut::<Measures>();
-        let seen = measures.seen_on_bus[1].updates[0].expect("the update was seen on the bus");
-        measures.seen_on_bus[1].updates[0] = Some(seen + Span::from_millis(600));
-        let off = bench.finish().broken("bus_confirms_update_times");
-        let mut bench = Bench::at(AFTER);
-        bench.world().resource_mut::<Measures>().seen_on_bus[0].updates.clear();
-        off && bench.finish().broken("bus_confirms_update_times")
-    }),
+    (
+        "bus_confirms_update_times",
+        "a time on the bus that is off by 600 ms, one that is missing, and one that no log tells",
+        || {
+            let mut bench = Bench::at(AFTER);
+            let mut measures = bench.world().resource_mut::<Measures>();
+            let seen = measures.seen_on_bus[1].updates[0].expect("the update was seen on the bus");
+            measures.seen_on_bus[1].updates[0] = Some(seen + Span::from_millis(600));
+            let off = bench.finish().broken("bus_confirms_update_times");
+            let mut bench = Bench::at(AFTER);
+            bench.world().resource_mut::<Measures>().seen_on_bus[0].updates.clear();
+            off && bench.finish().broken("bus_confirms_update_times") && unlogged_times()
+        },
+    ),
     (
         "status_is_live",
         "a wrong activity in a try, a campaign that is not shown and one that is over, pumps that are shown as heard and are not, and a state that a pump is not in",
@@ -369,6 +385,45 @@ const CONTROLS: &[(&str, &str, Control)] = &[
         silence,
     ),
 ];
+
+/// A pump is said to be updated though its last try failed, and it did not restart since it was written to.
+fn unlogged_success() -> bool {
+    const ID: &str = "pump_restarts_before_success";
+    let told = |restarts: bool| {
+        let mut bench = Bench::at(AFTER);
+        bench.agreed().log(Event::UpdateStarted, 1, None).erase(1);
+        if restarts {
+            bench.see(PumpRecord::Started { node: NodeId::new(1), cause: pump::ResetCause::Software });
+        }
+        bench.log(Event::UpdateError, 1, Some(Cause::NoGoodStatus));
+        let before = bench.row(ID).n;
+        bench.notice(Notice::Outcome { pump: number(1), outcome: orchestrator::Outcome::Updated });
+        assert_eq!(bench.row(ID).n, before + 1, "the pump is looked at");
+        bench.broken(ID)
+    };
+    assert!(!told(true), "it has restarted and run");
+    told(false)
+}
+
+/// The CIOC stands still as pump 2 is about to be good, and its log tells a failed try.
+const UNLOGGED: &str = "(pumps: (count: 2), package: (image: (length: \"8KiB\")), end: At(\"6min\"),
+    faults: [(kind: Hang, place: Cioc, trigger: When(pump: 2, phase: Status), duration: \"100s\")])";
+
+/// The log lost the good end of a try: its time by the pump's own records is held against the bus all the same.
+fn unlogged_times() -> bool {
+    const ID: &str = "bus_confirms_update_times";
+    let ended = |change: fn(SimTime) -> SimTime| {
+        let mut bench = Bench::of(UNLOGGED, 200);
+        let mut measures = bench.world().resource_mut::<Measures>();
+        measures.runs_since[1] = measures.runs_since[1].map(change);
+        bench.finish();
+        (bench.row(ID).n, bench.row(ID).verdict())
+    };
+    assert_eq!(ended(|ran| ran), (2, RowVerdict::Pass));
+    let sooner = |ran: SimTime| SimTime::ZERO + (ran.since(SimTime::ZERO) - Span::from_secs(1));
+    assert_eq!(ended(sooner), (1, RowVerdict::Inconclusive), "the status of it may have been lost");
+    ended(|ran| ran + Span::from_secs(1)).1 == RowVerdict::Fail
+}
 
 /// In automatic mode pump 2 runs at another speed than 80 %.
 fn others_run() -> bool {
@@ -482,7 +537,43 @@ fn tried_pumps() -> bool {
         assert!(!bench.broken(ID), "{failures:?}, heard for {heard} thirds: {:?}", bench.row(ID).broken);
     }
     let early = [&[Cause::Timeout][..], &[Cause::Timeout, Cause::Interrupted], &lack[1..]];
-    early.iter().all(|failures| ends(failures, 5).broken(ID))
+    early.iter().all(|failures| ends(failures, 5).broken(ID)) && untrue_excuses()
+}
+
+/// What the CIOC says of a pump that it gives up is no excuse: only what the twin knows of model, image and motor is.
+fn untrue_excuses() -> bool {
+    const ID: &str = "tried_pumps_end_updated_or_spent";
+    let rejected = |model: Option<u16>| {
+        let mut bench = Bench::at(BEFORE);
+        if let Some(model) = model {
+            bench.world().resource_mut::<Truth>().models[0] = model;
+        }
+        bench.agreed().notice(Notice::CampaignStarted { pumps: 1, resumed: false });
+        bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+        bench.notice(Notice::Outcome { pump: number(1), outcome: orchestrator::Outcome::Rejected });
+        bench.later(1_000).look();
+        heard_for(&mut bench, 1, 5);
+        bench.notice(Notice::CampaignFinished { errors: true }).broken(ID)
+    };
+    assert!(!rejected(Some(77)), "the image is not for it");
+    let refuses = |stands: bool, answer: &[u8]| {
+        let mut bench = Bench::at(BEFORE);
+        bench.agreed().notice(Notice::CampaignStarted { pumps: 1, resumed: false });
+        bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(Cause::Timeout));
+        if stands {
+            bench.stop(1).state(1, PumpState::Standby);
+        }
+        if !answer.is_empty() {
+            bench.answers(1, answer);
+        }
+        bench.later(1_000).look();
+        heard_for(&mut bench, 1, 5);
+        bench.log(Event::PumpMissing, 1, Some(Cause::Refused)).notice(Notice::CampaignFinished { errors: true });
+        bench.broken(ID)
+    };
+    assert!(!refuses(false, &[]), "its motor turns");
+    assert!(!refuses(true, &[0x03, 0x7F, 0x22, 0x31]), "it refuses what it is asked");
+    rejected(None) && refuses(true, &[]) && refuses(true, &[0x03, 0x7F, 0x22, 0x78])
 }
 
 fn unread_pumps() -> bool {
@@ -502,6 +593,29 @@ fn unread_pumps() -> bool {
     };
     assert!(!missing(true), "one that was asked is missing for another reason");
     missing(false)
+}
+
+/// A pump that was set aside has three tries on a new consent, and none in a new campaign on the old one.
+fn tries_of_each_consent() -> bool {
+    const ID: &str = "at_most_three_tries";
+    let tries = |bench: &mut Bench, count: u32| {
+        for _ in 0..count {
+            bench.log(Event::UpdateStarted, 1, None).true_try(1).log(Event::UpdateError, 1, Some(Cause::Interrupted));
+        }
+    };
+    let started = Notice::CampaignStarted { pumps: 1, resumed: false };
+    let spent = || {
+        let mut bench = Bench::at(BEFORE);
+        tries(bench.agreed().notice(started), 3);
+        bench
+    };
+    let mut again = spent();
+    tries(again.notice(Notice::CampaignFinished { errors: true }).agreed().notice(started), 3);
+    assert!(!again.broken(ID), "a new consent: {:?}", again.row(ID).broken);
+    tries(&mut again, 1);
+    let mut same = spent();
+    tries(same.notice(started), 1);
+    again.broken(ID) && same.broken(ID)
 }
 
 /// A log that tells nothing does not hide tries.
@@ -632,7 +746,33 @@ fn dead_pumps_over_restarts() -> bool {
     cut_off.later(5_000).look();
     assert!(!cut_off.broken(ID), "the search is not over");
     cut_off.notice(Notice::CampaignStarted { pumps: 1, resumed: true }).later(1_100).look();
-    [silent, unfinished, twice, tried, cut_off].iter().all(|bench| bench.broken(ID))
+    let wrong = [silent, unfinished, twice, tried, cut_off, forgotten(true, true), forgotten(false, false)];
+    assert!(!forgotten(true, false).broken(ID), "the restart forgot to ask what ended the first try");
+    wrong.iter().all(|bench| bench.broken(ID))
+}
+
+/// A pump fails by itself in its first try and is not called dead after two that restarts cut off. The first of them came
+/// before the second try, or in it; and the pump has told of its last start before, or not.
+fn forgotten(before_the_next: bool, explained: bool) -> Bench {
+    let mut bench = Bench::at(BEFORE);
+    bench.log(Event::UpdateStarted, 1, None);
+    if explained {
+        bench.answers(1, &[0x06, 0x62, 0xF1, 0xF1, 0x01, 0x00, 0xFF]);
+    }
+    bench.log(Event::UpdateError, 1, Some(Cause::Timeout));
+    let restart = |bench: &mut Bench| {
+        bench.see(OrchestratorRecord::Off).see(OrchestratorRecord::Started);
+    };
+    if before_the_next {
+        restart(&mut bench);
+    }
+    for _ in 0..2 {
+        bench.log(Event::UpdateStarted, 1, None);
+        restart(&mut bench);
+        bench.log(Event::UpdateError, 1, Some(Cause::Interrupted));
+    }
+    bench.notice(Notice::CampaignStarted { pumps: 1, resumed: true }).later(1_100).look();
+    bench
 }
 
 /// A dead pump that hears the CIOC stands still, whatever its state says; one that does not is excused by name.
@@ -946,8 +1086,11 @@ mod tests {
         let hash = orchestrator::ImageHash::default();
         let yes = || OrchestratorRecord::User(UserAction::Consent(true));
         let mut late = Bench::at(BEFORE);
-        late.notice(Notice::ConsentAsked(hash)).later(601_000).see(yes()).erase(1);
-        assert!(late.broken("no_write_without_consent"), "a yes after 10 min is none");
+        late.notice(Notice::ConsentAsked(hash)).later(600_000).see(yes()).erase(1);
+        assert!(late.broken("no_write_without_consent"), "a yes at 10 min is none");
+        let mut last = Bench::at(BEFORE);
+        last.notice(Notice::ConsentAsked(hash)).later(599_999).see(yes()).erase(1);
+        assert!(!last.broken("no_write_without_consent"), "one before is");
         let mut second = Bench::at(BEFORE);
         second.agreed().notice(Notice::CampaignFinished { errors: false }).erase(1);
         assert!(second.broken("no_write_without_consent"), "a second campaign needs a second yes");
