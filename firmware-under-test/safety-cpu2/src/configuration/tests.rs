@@ -522,6 +522,22 @@ fn names_of_blocks() {
     assert_eq!(blocks(&[block_spec(BlockKind::Mode, 2, 0, &two, 0)]), Some(Defect::Block));
 }
 
+/// SSR-015: a memory of another node needs the radio, an entry of another node an index on the CAN bus.
+#[test]
+fn what_is_received_needs_the_way_it_comes() {
+    let with = |radio: bool, can_index: u8, kind: BlockKind| {
+        let mut spec = spec();
+        let own = &mut spec.nodes[0];
+        (own.radio, own.memories, own.can_index, own.can_entries) = (radio, 0, can_index, 0);
+        own.section.blocks = vec![block_spec(kind, 1, 3, &NONE, 0)];
+        of(&spec)
+    };
+    assert_eq!(with(true, NO_CAN, BlockKind::MemoryReceive), None);
+    assert_eq!(with(false, 0, BlockKind::MemoryReceive), Some(Defect::Block));
+    assert_eq!(with(false, 0, BlockKind::CanReceive), None);
+    assert_eq!(with(true, NO_CAN, BlockKind::CanReceive), Some(Defect::Block));
+}
+
 /// SSR-015: inputs name earlier blocks or constants, used ones come first; a sink is driven once.
 #[test]
 fn inputs_and_sinks_of_blocks() {
