@@ -132,6 +132,8 @@ pub(crate) struct Troubles {
     pub(crate) never_starts: bool,
     /// The next time its version is read, it reports a fault just before it answers.
     pub(crate) fault_at_version: bool,
+    /// The next time its version is read, it says that it runs its bootloader just before it answers.
+    pub(crate) bootloader_at_version: bool,
 }
 
 /// Sectors of a slow erase.
@@ -322,6 +324,10 @@ impl FakePump {
                 }
                 if core::mem::take(&mut self.troubles.fault_at_version) {
                     self.faults = PumpFaults::OVER_TEMPERATURE;
+                    self.status_due = t;
+                }
+                if core::mem::take(&mut self.troubles.bootloader_at_version) {
+                    self.bootloader = true;
                     self.status_due = t;
                 }
                 self.answer(soon, Response::Version(if wrong { OLD } else { known }));

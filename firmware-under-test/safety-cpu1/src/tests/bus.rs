@@ -240,9 +240,8 @@ fn the_own_entry_leaves_once_per_cycle_in_its_slot() {
 fn cpu1_sends_only_what_both_want() {
     let plan = plan();
     let hash = node_hash(&plan, RELEASE_HASH, 0);
-    let forwarded = |bench: &mut Bench, frame: CanFrame| {
-        let bytes = [&frame.id.to_le_bytes()[..], &frame.data].concat();
-        bench.forward(Channel::Can, &bytes);
+    let sent_after = |bench: &mut Bench, bytes: &[u8]| {
+        bench.forward(Channel::Can, bytes);
         bench.step();
         (0..12).find_map(|_| {
             let found = bench.out.can.iter().find(|sent| sent.frame.id == 0x040).map(|sent| sent.frame);
@@ -250,6 +249,7 @@ fn cpu1_sends_only_what_both_want() {
             found
         })
     };
+    let forwarded = |bench: &mut Bench, frame: CanFrame| sent_after(bench, &bytes_of(&frame));
     let mut bench = Bench::running(&plan.bytes());
     let good = entry(hash, 0, 0b1000, 1);
     assert_eq!(forwarded(&mut bench, good), Some(good));
@@ -259,9 +259,7 @@ fn cpu1_sends_only_what_both_want() {
     assert_eq!(forwarded(&mut bench, entry(hash, 1, 0, 3)), None, "another entry");
     let mut longer = bytes_of(&entry(hash, 0, 0, 3));
     longer.push(0);
-    bench.forward(Channel::Can, &longer);
-    bench.steps(12);
-    assert!(bench.out.can.is_empty(), "a frame of nine bytes is none");
+    assert_eq!(sent_after(&mut bench, &longer), None, "nine bytes of data");
     let less = entry(hash, 0, 0, 4);
     assert_eq!(forwarded(&mut bench, less), Some(less), "a bit less is safe");
     bench.steps(100);
