@@ -338,7 +338,7 @@ fn version_of(world: &World, node: NodeId) -> Option<protocol::header::Version> 
 
 /// A state or outcome as a word: `FailSafe` reads `fail-safe`.
 fn words(state: impl std::fmt::Debug) -> String {
-    crate::run::kebab(&format!("{state:?}"))
+    crate::run::word_of(&state)
 }
 
 fn pump_index(node: NodeId) -> Option<usize> {
