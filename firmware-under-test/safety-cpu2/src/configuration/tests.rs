@@ -103,6 +103,19 @@ fn header_defects_are_told_in_order() {
     assert_eq!(defect(&other_hash), Some(Defect::Hash));
 }
 
+/// SSR-063: a configuration that cannot be read is no configuration, wherever the flash ends to answer.
+#[test]
+fn an_unreadable_configuration_is_told_as_such() {
+    let bytes = spec().bytes();
+    for end in [0, 4, 63, 64, 104, bytes.len() - 1, bytes.len(), 0x7FFF] {
+        let mut flash = Flash::new(&bytes);
+        std::sync::Arc::make_mut(&mut flash.0).truncate(CONFIGURATION_AT as usize + end);
+        let mut check = Check::new(SERIAL);
+        let verdict = (0..20).find_map(|_| check.slice(&flash));
+        assert!(matches!(verdict, Some(Err(Refusal::Defect(Defect::Unreadable)))), "readable up to {end}");
+    }
+}
+
 /// SSR-063: all single flips of a configuration are found by the sums.
 #[test]
 fn every_flip_is_refused() {
