@@ -896,7 +896,9 @@ fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
         row("STmin runs from", "end of frame to request of the next".to_owned(), "ISO 15765-2"),
         row(
             "tries that fail for lack of supply (FW003)",
-            "not counted towards the three".to_owned(),
+            "not counted towards the three; a pump tells by its reset cause whether it lost its supply in the try, and one \
+             that is silent after all its tries is set aside, not dead"
+                .to_owned(),
             "own decision: no pump becomes dead for lack of supply alone",
         ),
         row(

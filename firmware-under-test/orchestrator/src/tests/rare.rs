@@ -3,6 +3,7 @@
 use protocol::cyclic::{Mode, PumpFaults};
 use protocol::header::ModelId;
 use protocol::ids;
+use protocol::uds::ResetCause;
 
 use super::campaign::{at_phase, begun, phases};
 use super::world::{Customer, Loss, NEW, Store, World, assert_log_is_whole, ms, pump};
@@ -115,8 +116,8 @@ fn a_version_that_comes_after_the_time_for_a_good_status_counts_for_nothing() {
         while world.pumps[0].resets == 0 || world.pumps[0].bootloader {
             world.step();
         }
-        // It hangs, and starts anew so that its first status comes this long before the end.
-        world.pumps[0].power_cycle(end - before_the_end_us - 25_000);
+        // It hangs, and its watchdog starts it anew so that its first status comes this long before the end.
+        world.pumps[0].restart(end - before_the_end_us - 25_000, false, ResetCause::Watchdog);
         world.run_to_rest();
         assert_eq!(world.causes(1), causes, "{before_the_end_us} us");
         let errors = world.events(Event::UpdateError);
