@@ -39,12 +39,19 @@ sources() {
     find firmware-under-test -name '*.rs' -type f | LC_ALL=C sort | xargs sha256sum
 }
 
+# cargo llvm-cov takes the tools that rustup installs beside the compiler, unless it is told of others.
+if cov="$(fitting llvm-cov)" && profdata="$(fitting llvm-profdata)"; then
+    export LLVM_COV="${LLVM_COV:-$(command -v "$cov")}" LLVM_PROFDATA="${LLVM_PROFDATA:-$(command -v "$profdata")}"
+else
+    cov="" profdata=""
+fi
+
 before="$(sources)"
 if cargo llvm-cov --version >/dev/null 2>&1; then
     echo "measuring with $(cargo llvm-cov --version)"
     RUSTFLAGS="$branches" CARGO_TARGET_DIR="$out" \
         cargo llvm-cov test --locked "${packages[@]}" --json --output-path "$out/measured.json"
-elif cov="$(fitting llvm-cov)" && profdata="$(fitting llvm-profdata)"; then
+elif [ -n "$cov" ]; then
     echo "measuring with $cov and $profdata, LLVM $major"
     raw="$out/raw"
     rm -rf "$raw"

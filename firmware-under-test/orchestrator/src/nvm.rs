@@ -321,6 +321,27 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_another_format_is_none_however_good_its_crc_is() {
+        for other in [0x00, 0x01, FORMAT_BIT | 2, FORMAT_BIT | 3, !FORMAT_BIT] {
+            let mut nvm = Fram::new();
+            changed(&mut nvm, 1);
+            changed(&mut nvm, 2);
+            let reformat = |nvm: &mut Fram, slot: u16| {
+                let place = usize::from(slot)..usize::from(slot) + RECORD_LEN;
+                let (covered, crc) = nvm.bytes[place].split_last_chunk_mut::<4>().unwrap();
+                // The format stands behind the sequence number of four bytes.
+                covered[4] = other;
+                *crc = CRC32.checksum(covered).to_le_bytes();
+            };
+            let newest = if Store::load(&nvm).next_slot == SLOTS[0] { SLOTS[1] } else { SLOTS[0] };
+            reformat(&mut nvm, newest);
+            assert_eq!(Store::load(&nvm).record.percent, 1, "{other:#04x}: the one before counts");
+            SLOTS.into_iter().for_each(|slot| reformat(&mut nvm, slot));
+            assert_eq!(Store::load(&nvm).record, Record::default(), "{other:#04x}");
+        }
+    }
+
+    #[test]
     fn the_journal_completes_the_log_once() {
         let mut nvm = Fram::new();
         changed(&mut nvm, 1);

@@ -347,8 +347,10 @@ mod tests {
     use std::format;
     use std::vec::Vec;
 
+    use protocol::Frame;
     use protocol::cyclic::{Mode, PumpFaults, PumpState};
     use protocol::header::ModelId;
+    use protocol::ids::uds_request;
     use protocol::uds::{Request, Response, Routine, key_for};
     use units::{Duration, Millivolts};
 
@@ -753,6 +755,37 @@ mod tests {
         assert!(bench.flash.holds(&new));
     }
 
+    /// A client that asks for time in the middle of an answer (flow status "wait") keeps "response pending" of its next request
+    /// back. It gets it once the line is free, not one for each time that it was due, and the block's answer after it.
+    #[test]
+    fn response_pending_waits_for_the_answer_before_it() {
+        let new = image(MODEL, 2, 2_000);
+        let mut bench = Bench::empty();
+        bench.download(new.len()).unwrap();
+        bench.word_time = Duration::from_millis(30);
+        let flow_control = |status: u8| Frame::with_bytes(uds_request(bench.config.number), [status, 0, 0]);
+        let (go_on, wait) = (flow_control(0x30), flow_control(0x31));
+        bench.client_deaf = true;
+        bench.post(&[0x22, 0xF1, 0x95]);
+        bench.run_for(Duration::from_millis(20));
+        bench.client_deaf = false;
+        bench.post(&[&[0x36, 1][..], &new[..1_024]].concat());
+        for _ in 0..5 {
+            bench.put_into_fifo(wait);
+            bench.run_for(Duration::from_millis(900));
+        }
+        assert!(bench.flash.programmed.len() > 125, "3.75 s after the first one is due the second is");
+        assert_eq!(bench.heard(), Vec::<Vec<u8>>::new());
+        bench.put_into_fifo(go_on);
+        bench.run_for(Duration::from_millis(100));
+        let pending = [0x7F, 0x36, 0x78];
+        assert_eq!(bench.heard(), [pending, pending], "the one that waited, and the one that is due");
+        // 256 words take 7.68 s, 4.6 s of which are over: less than P2* is left.
+        bench.run_for(Duration::from_millis(3_300));
+        assert_eq!(bench.heard(), [[0x76, 1]]);
+        assert_eq!(bench.flash.bytes[..1_024], new[..1_024]);
+    }
+
     #[test]
     fn nothing_is_erased_that_could_not_be_announced() {
         let mut bench = Bench::with_application();
@@ -760,7 +793,7 @@ mod tests {
         bench.expect("> 10 02 \n < 50 02 ..");
         bench.run_for(Duration::from_millis(20));
         bench.unlock().unwrap();
-        let erase = protocol::Frame::with_bytes(protocol::ids::uds_request(bench.config.number), [4, 0x31, 1, 0xFF, 0]);
+        let erase = Frame::with_bytes(uds_request(bench.config.number), [4, 0x31, 1, 0xFF, 0]);
         bench.bus_open = true;
         bench.put_into_fifo(erase);
         bench.run_for(Duration::from_secs(60));

@@ -503,6 +503,11 @@ impl Bench {
         None
     }
 
+    /// The answers that have come since the last request and were not taken yet.
+    pub(crate) fn heard(&mut self) -> Vec<Vec<u8>> {
+        self.answers.drain(..).collect()
+    }
+
     /// Sends a request and does not wait for its answer.
     pub(crate) fn post(&mut self, message: &[u8]) {
         self.answers.clear();

@@ -108,3 +108,57 @@ pub struct Detection {
     /// When the CPU knew it, on its own clock.
     pub at: Instant,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Fault::*;
+
+    /// The internal faults with their numbers, which stand in logs.
+    const INTERNAL: [(Fault, u8); 31] = [
+        (RamAtStart, 1),
+        (RamRunning, 2),
+        (Firmware, 3),
+        (FlashRunning, 4),
+        (FlashNotErased, 5),
+        (ProductionData, 6),
+        (SerialNumber, 7),
+        (Configuration, 8),
+        (PeerMissing, 9),
+        (ReleaseDiffers, 10),
+        (PeerDataDiffers, 11),
+        (C2cSilent, 12),
+        (C2cErrorRate, 13),
+        (ClockDrift, 14),
+        (PeerMode, 15),
+        (AnalogMismatch, 16),
+        (LogicTime, 17),
+        (TickCount, 18),
+        (ProgramFlow, 19),
+        (SupplyLow, 20),
+        (SupplyHigh, 21),
+        (Rail, 22),
+        (SioPower, 23),
+        (OutputDriver, 24),
+        (MainTransistor, 25),
+        (Relay, 26),
+        (Disagreement, 27),
+        (NotObeyed, 28),
+        (CanMasquerade, 29),
+        (Variable, 30),
+        (InputStage, 31),
+    ];
+    /// The faults of wiring.
+    const EXTERNAL: [(Fault, u8); 4] = [(OutputWiring, 64), (OssdShort, 65), (InputDiscrepancy, 66), (InputSignal, 67)];
+
+    /// SSR-035, SSR-036: the safe state for whatever is wrong inside the unit, and only what is affected for the wiring.
+    #[test]
+    fn internal_faults_stop_the_unit_and_external_ones_what_they_affect() {
+        for (fault, number) in INTERNAL {
+            assert_eq!((fault as u8, fault.reaction()), (number, Reaction::SafeState), "{fault:?}");
+        }
+        for (fault, number) in EXTERNAL {
+            assert_eq!((fault as u8, fault.reaction()), (number, Reaction::AffectedOff), "{fault:?}");
+        }
+    }
+}

@@ -150,9 +150,6 @@ impl Desk {
     }
 
     fn add(&self, channel: Channel, bytes: &[u8], requests: &mut Requests) {
-        if bytes.first() != Some(&tool::REQUEST) {
-            return;
-        }
         let request = Request::read(channel, bytes).filter(|request| {
             request.serial == self.serial || (request.serial == 0 && request.command == Some(Command::Who))
         });

@@ -20,6 +20,7 @@ mod matrix;
 mod needs;
 mod page;
 mod requirements;
+mod structural;
 mod tables;
 mod tool;
 mod trace;

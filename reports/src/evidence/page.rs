@@ -30,9 +30,9 @@ pub(super) const PAGES: [Page; 8] = [
 /// What the pages of a bundle need beside the style of a report.
 const STYLE: &str = "nav [aria-current] { color: var(--text); font-weight: 700; text-decoration: none; }
 .banners { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .8rem; max-width: none; }
-.rows { min-width: 10rem; } td ul.plain a, td.links a, td a.id { display: inline-block; min-width: 24px; line-height: 24px; } td.links a, td a.id { margin-right: .75rem; }
+.rows { min-width: 10rem; } td ul.plain a, td.links a, td a.id { display: inline-block; min-width: 24px; line-height: 24px; vertical-align: top; } td.links a, td a.id { margin-right: .75rem; }
 ul.plain { margin: .5rem 0; padding-left: 1.25rem; }
-td ul.plain { margin: 0; padding-left: 1rem; }
+td ul.plain { margin: 0; padding-left: 1rem; } td ul.plain li:has(a) { line-height: 24px; }
 article { border-top: 1px solid var(--line); margin-top: 1.25rem; }
 @media print { nav { display: block; } article { break-inside: avoid-page; } }
 ";

@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::Evidence;
-use super::page::count;
 use crate::html::Column::{Number, Text, Wide};
 use crate::html::frame::section;
 use crate::html::{evidence::limits, head, shape, table};
@@ -136,59 +135,6 @@ impl Evidence<'_> {
             p { "Operating system, host, user, locale, time and number of threads are not recorded: none of them may enter a result. Runs read the files above and nothing else; they use no network." }
         }
     }
-
-    fn structural_coverage(&self) -> Markup {
-        let Some(coverage) = &self.bundle.coverage else {
-            return html! {
-                p { (shape::word(true, "NOT MEASURED")) }
-                p {
-                    "Lines and branches of the firmware that were reached were not measured for this bundle. Measured with "
-                    code { "firmware-under-test/coverage.sh" } " they enter by " code { "cooltwin evidence --coverage FILE" } "."
-                }
-            };
-        };
-        let share = |reached: u64, of: u64| match (reached.saturating_mul(1000)).checked_div(of) {
-            Some(permille) => format!("{}.{} %", permille / 10, permille % 10),
-            None => "-".to_owned(),
-        };
-        let content = html! {
-            caption { "Files of the firmware under test. A branch has two outcomes; code for tests alone is left out" }
-            (head(&[Text("File"), Number("Lines"), Number("Reached"), Number("Outcomes"), Number("Reached"), Wide("Not reached")]))
-            tbody {
-                @for file in &coverage.files {
-                    tr {
-                        th scope="row" { (file.file) }
-                        td.number { (file.lines) } td.number { (share(file.lines_reached, file.lines)) }
-                        td.number { (file.branches) } td.number { (share(file.branches_reached, file.branches)) }
-                        td {
-                            ul.plain {
-                                @for line in &file.missed { li { (line.line) " " code { (line.text) } ": " (reason(&line.reason)) } }
-                                @if !file.missed_branches.is_empty() {
-                                    li { (outcomes(&file.missed_branches)) ": " (reason(&file.branch_reason)) }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        };
-        html! {
-            p { (shape::word(!coverage.is_explained(), if coverage.is_explained() { "EXPLAINED" } else { "NOT EXPLAINED" })) " " (coverage.sentence()) "." }
-            @for stale in &coverage.stale { p { (shape::word(true, "stale reason")) " " code { (stale) } } }
-            (table("Structural coverage", &content))
-        }
-    }
-}
-
-fn reason(text: &str) -> Markup {
-    html! { @if text.is_empty() { strong { "no reason given" } } @else { (text) } }
-}
-
-/// How many outcomes were not reached, and on which lines.
-fn outcomes(lines: &[u64]) -> String {
-    let mut places: Vec<String> = lines.iter().map(u64::to_string).collect();
-    places.dedup();
-    format!("{} on {}", count(lines.len(), "outcome", "outcomes"), places.join(", "))
 }
 
 fn class() -> Markup {

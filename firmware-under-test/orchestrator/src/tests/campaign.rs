@@ -10,7 +10,7 @@ use protocol::uds::ResetCause;
 use super::world::{Loss, NEW, OLD, World, assert_log_is_whole, assert_tries_are_counted_first, ms, pump, secs};
 use crate::{Activity, Alarm, Cause, Config, Event, Notice, Outcome, Phase, UserAction};
 
-fn phases(world: &World, number: u8) -> Vec<(u8, Phase)> {
+pub(super) fn phases(world: &World, number: u8) -> Vec<(u8, Phase)> {
     let of = |notice: &Notice| match notice {
         Notice::Phase { pump: which, attempt, phase } if *which == pump(number) => Some((*attempt, *phase)),
         _ => None,
@@ -660,7 +660,7 @@ fn late_answers_to_seed_and_key_cost_no_try() {
 }
 
 /// Runs until the campaign has started.
-fn begun(world: &mut World) {
+pub(super) fn begun(world: &mut World) {
     while !world.notices.iter().any(|notice| matches!(notice, Notice::CampaignStarted { .. })) {
         world.step();
     }
@@ -1466,7 +1466,7 @@ fn supply_that_goes_while_a_pump_is_stopped_costs_no_try() {
 }
 
 /// Runs until phase `at` of the first try of pump 1.
-fn at_phase(world: &mut World, at: Phase) {
+pub(super) fn at_phase(world: &mut World, at: Phase) {
     while !phases(world, 1).contains(&(1, at)) {
         world.step();
     }

@@ -4,6 +4,7 @@ mod bus;
 mod campaign;
 mod consent;
 mod power;
+mod rare;
 mod robustness;
 mod search;
 pub(crate) mod world;

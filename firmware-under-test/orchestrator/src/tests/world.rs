@@ -132,6 +132,8 @@ pub(crate) struct Troubles {
     pub(crate) never_starts: bool,
     /// The next time its version is read, it reports a fault just before it answers.
     pub(crate) fault_at_version: bool,
+    /// The next time its version is read, it says that it runs its bootloader just before it answers.
+    pub(crate) bootloader_at_version: bool,
     /// In each of so many transfers its CPU stops at the third block for so many microseconds, and starts for this cause.
     pub(crate) restarts: Option<(u8, u64, ResetCause)>,
     /// It does not know the identifier of its last start.
@@ -240,7 +242,7 @@ impl FakePump {
         self.restart(t, !self.valid, ResetCause::PowerOn);
     }
 
-    fn restart(&mut self, t: u64, bootloader: bool, cause: ResetCause) {
+    pub(crate) fn restart(&mut self, t: u64, bootloader: bool, cause: ResetCause) {
         self.started = (t + ms(20), cause);
         self.channel.reset();
         self.answers.clear();
@@ -330,6 +332,10 @@ impl FakePump {
                 }
                 if core::mem::take(&mut self.troubles.fault_at_version) {
                     self.faults = PumpFaults::OVER_TEMPERATURE;
+                    self.status_due = t;
+                }
+                if core::mem::take(&mut self.troubles.bootloader_at_version) {
+                    self.bootloader = true;
                     self.status_due = t;
                 }
                 self.answer(soon, Response::Version(if wrong { OLD } else { known }));

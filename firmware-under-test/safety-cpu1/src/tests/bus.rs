@@ -68,6 +68,11 @@ fn entry(hash: u32, entry: u8, data: u16, sequence: u8) -> CanFrame {
     CanFrame { id: 0x040 + u16::from(entry), len: 8, data: bytes.try_into().unwrap() }
 }
 
+/// A frame as CPU2 forwards it.
+fn bytes_of(frame: &CanFrame) -> Vec<u8> {
+    [&frame.id.to_le_bytes()[..], &frame.data].concat()
+}
+
 fn sync(index: u8) -> CanFrame {
     CanFrame { id: 0x010 + u16::from(index), len: 2, data: [index, 1, 0, 0, 0, 0, 0, 0] }
 }
@@ -235,9 +240,8 @@ fn the_own_entry_leaves_once_per_cycle_in_its_slot() {
 fn cpu1_sends_only_what_both_want() {
     let plan = plan();
     let hash = node_hash(&plan, RELEASE_HASH, 0);
-    let forwarded = |bench: &mut Bench, frame: CanFrame| {
-        let bytes = [&frame.id.to_le_bytes()[..], &frame.data].concat();
-        bench.forward(Channel::Can, &bytes);
+    let sent_after = |bench: &mut Bench, bytes: &[u8]| {
+        bench.forward(Channel::Can, bytes);
         bench.step();
         (0..12).find_map(|_| {
             let found = bench.out.can.iter().find(|sent| sent.frame.id == 0x040).map(|sent| sent.frame);
@@ -245,6 +249,7 @@ fn cpu1_sends_only_what_both_want() {
             found
         })
     };
+    let forwarded = |bench: &mut Bench, frame: CanFrame| sent_after(bench, &bytes_of(&frame));
     let mut bench = Bench::running(&plan.bytes());
     let good = entry(hash, 0, 0b1000, 1);
     assert_eq!(forwarded(&mut bench, good), Some(good));
@@ -252,6 +257,9 @@ fn cpu1_sends_only_what_both_want() {
     assert_eq!(forwarded(&mut bench, entry(hash, 0, 0b1100, 2)), None, "a bit that CPU1 does not want");
     assert_eq!(forwarded(&mut bench, entry(hash ^ 1, 0, 0, 3)), None, "a wrong hash");
     assert_eq!(forwarded(&mut bench, entry(hash, 1, 0, 3)), None, "another entry");
+    let mut longer = bytes_of(&entry(hash, 0, 0, 3));
+    longer.push(0);
+    assert_eq!(sent_after(&mut bench, &longer), None, "nine bytes of data");
     let less = entry(hash, 0, 0, 4);
     assert_eq!(forwarded(&mut bench, less), Some(less), "a bit less is safe");
     bench.steps(100);
@@ -270,6 +278,9 @@ fn the_lowest_node_becomes_master_after_two_seconds() {
     // Demoted by a lower index, not by a higher one or a frame that lies about its index.
     assert!(!hears(&mut can, sync(12)) && !ticks(&mut can, 250).is_empty());
     assert!(!hears(&mut can, CanFrame { id: 0x012, ..sync(3) }) && !ticks(&mut can, 250).is_empty());
+    for len in [0, 1, 3, 8] {
+        assert!(!hears(&mut can, CanFrame { len, ..sync(2) }) && !ticks(&mut can, 250).is_empty(), "{len} bytes");
+    }
     hears(&mut can, sync(2));
     assert!(ticks(&mut can, 1_999).is_empty());
     assert!(!ticks(&mut can, 250).is_empty());
@@ -327,6 +338,34 @@ fn the_cycle_begins_at_the_masters_sync() {
         }
         // Slot 3 begins 1875 us into the cycle; slots of the tick are 62.5 us.
         assert!(sent_us.len() >= 2 && sent_us.iter().all(|us| (us % 10_000).abs_diff(1_875) <= 63), "{sent_us:?}");
+    }
+}
+
+/// CPU2's frame is sent while it is not older than 20 ticks when its slot comes: a master that begins the cycle anew in every
+/// tick keeps the slot of entry 5 away, which comes two ticks after the last sync.
+#[test]
+fn a_frame_that_waits_longer_than_20_ticks_is_not_sent() {
+    let mut plan = second_plan();
+    plan.own().blocks.clear();
+    plan.nodes[0].can_entries = 1 << 5;
+    plan.nodes[1].can_entries = 0;
+    let frame = entry(node_hash(&plan, RELEASE_HASH, 9), 5, 0, 1);
+    for (last_sync, is_sent) in [(0, true), (17, true), (18, true), (19, false), (40, false)] {
+        let mut can = can_of(&plan);
+        can.begin_tick();
+        can.agree(&bytes_of(&frame));
+        let mut sent = Vec::new();
+        for age in 0..=60u32 {
+            if age > 0 {
+                can.begin_tick();
+            }
+            if age <= last_sync {
+                assert!(!hears(&mut can, sync(2)));
+            }
+            sent.extend(can.send(&[]).frames.into_iter().map(|sent| (age, sent.frame)));
+        }
+        let expected = if is_sent { [(last_sync + 2, frame)].to_vec() } else { Vec::new() };
+        assert_eq!(sent, expected, "last sync at age {last_sync}");
     }
 }
 

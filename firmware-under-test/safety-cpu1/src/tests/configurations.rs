@@ -342,6 +342,8 @@ fn the_response_time_holds_the_path() {
     plan.own().pins[0] = input_pin(Signal::High, Signal::Low);
     plan.own().inputs.push((1, 0, 0, 1, 0));
     assert_eq!(least(&mut plan), Some(4));
+    plan.own().pins[0] = input_pin(Signal::Ossd, Signal::Low);
+    assert_eq!(least(&mut plan), Some(3 + 2), "the end of an OSSD signal takes a tick more than a static one's");
     plan.own().pins[0] = input_pin(Signal::D, Signal::Low);
     assert_eq!(least(&mut plan), Some(12));
     plan.own().blocks.push(block(BlockKind::CanReceive, 1, 0, &[], 0));
@@ -390,6 +392,45 @@ fn sections_out_of_place_are_refused() {
     assert_eq!(too_many(|section| section.inputs = std::vec![(1, 0, 0, 1, 0); 15]), Err(Defect::Limits));
     assert_eq!(too_many(|section| section.outputs = std::vec![(1, 1); 15]), Err(Defect::Limits));
     assert_eq!(with(104 + 24, 1), Err(Defect::Reserved));
+}
+
+/// A table of a permitted number of nodes ends before the CRC; one that does not is refused before it is read.
+#[test]
+fn a_node_table_that_is_longer_than_the_configuration_is_refused() {
+    // Header, two nodes of 20 bytes, two sections of 88 bytes, CRC: 284 bytes. With the CRC ten nodes end at 268, eleven at 288.
+    let plan = Plan::pair(SectionPlan::empty());
+    assert_eq!(plan.bytes().len(), 284);
+    let with_nodes = |count: u8| {
+        let mut bytes = plan.unsealed();
+        bytes[6] = count;
+        check_for(SERIAL, &seal(bytes)).err()
+    };
+    for count in [11, 12, 16] {
+        assert_eq!(with_nodes(count), Some(Defect::Nodes), "{count} nodes");
+    }
+    // What fits is read: the third line lies in the first section, whose limits are no flags.
+    for count in [3, 10] {
+        assert_eq!(with_nodes(count), Some(Defect::Reserved), "{count} nodes");
+    }
+    assert_eq!((with_nodes(2), with_nodes(0), with_nodes(17)), (None, Some(Defect::Nodes), Some(Defect::Nodes)));
+}
+
+/// A memory of another node needs the radio, an entry of another node an index on the CAN bus.
+#[test]
+fn what_is_received_needs_the_way_it_comes() {
+    let with = |has_radio: bool, can_node: u8, kind: BlockKind| {
+        changed(|plan| {
+            plan.response = 1_000;
+            let own = &mut plan.nodes[0];
+            (own.flags, own.memories, own.can_node, own.can_entries) = (has_radio.into(), 0, can_node, 0);
+            own.section.blocks.push(block(kind, 1, 3, &[], 0));
+        })
+    };
+    const NONE: u8 = 0xFF;
+    assert_eq!(with(true, NONE, BlockKind::MemoryReceive), Ok(()));
+    assert_eq!(with(false, 0, BlockKind::MemoryReceive), Err(Defect::Block));
+    assert_eq!(with(false, 0, BlockKind::CanReceive), Ok(()));
+    assert_eq!(with(true, NONE, BlockKind::CanReceive), Err(Defect::Block));
 }
 
 /// The largest section that the format allows.

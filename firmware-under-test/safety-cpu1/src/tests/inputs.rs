@@ -241,6 +241,37 @@ fn a_combined_pin_is_read_while_it_is_driven() {
     }
 }
 
+/// SSR-023, SSR-039: a combined pin whose samples in the release differ is neither ON nor OFF: OFF, told after more than 50 ticks.
+#[test]
+fn a_combined_pin_that_is_neither_reads_off_and_is_told() {
+    let mut plan = single(0, 0);
+    let section = plan.own();
+    section.pins[8] = COMBINED;
+    section.pins[0] = crate::testing::plan::UNUSED;
+    section.pins[1] = crate::testing::plan::UNUSED;
+    section.inputs = [(1 << 8, 0, 0, 1, 0)].to_vec();
+    section.blocks = [block(BlockKind::Input, 0, 0, &[], 0), block(BlockKind::Output, 0, 0, &[0x8000], 0)].to_vec();
+    // Slots 10 and 11 count.
+    for mixed in [1 << 10, 1 << 11, ON & !(1 << 11)] {
+        let mut bench = Bench::running(&plan.bytes());
+        bench.driven[8] = ON;
+        assert!(ticks_to(&mut bench, true, 5).is_some());
+        bench.driven[8] = mixed;
+        assert!(ticks_to(&mut bench, false, 4).is_some(), "{mixed:#06x} is not ON");
+        let told = (5..100).find(|_| {
+            bench.step();
+            assert!(!is_on(&bench, 0));
+            !bench.found(Fault::InputSignal).is_empty()
+        });
+        // It is read once in three ticks; the 51st bad tick tells.
+        assert!(told.is_some_and(|ticks| (51..=54).contains(&ticks)), "{mixed:#06x}: {told:?}");
+        assert_eq!(bench.out.trace.inputs_error, 1);
+        bench.driven[8] = ON;
+        assert!(ticks_to(&mut bench, true, 5).is_some());
+        assert_eq!((bench.out.trace.inputs_error, bench.found(Fault::InputSignal)), (0, [0].to_vec()));
+    }
+}
+
 /// SSR-035: a comparator that contradicts the voltage of its pin.
 #[test]
 fn a_comparator_that_contradicts_the_voltage_trips() {

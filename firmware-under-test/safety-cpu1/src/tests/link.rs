@@ -234,6 +234,30 @@ fn a_peer_in_another_mode_trips() {
     assert!(bench.steps_to_safe(30).is_some_and(|ticks| ticks <= 21));
 }
 
+/// SSR-065: a peer that still says ready is tolerated for 20 ms after the own change to normal mode, in the 21st tick not.
+#[test]
+fn a_peer_that_is_still_ready_is_tolerated_for_20_ms() {
+    let begun = || {
+        let configuration = Plan::alone(SectionPlan::empty()).bytes();
+        let mut bench = Bench::new(crate::testing::flash::FakeFlash::with_configuration(&configuration));
+        bench.start();
+        assert_eq!(bench.cpu.mode(), Mode::Normal);
+        (bench.peer.agrees, bench.peer.mode) = (false, Mode::Ready as u8);
+        bench
+    };
+    let mut late = begun();
+    assert_eq!(late.steps_to_safe(100), Some(21));
+    let cause = late.cpu.safe_cause().map(|cause| (cause.fault, cause.detail));
+    assert_eq!(cause, Some((Fault::PeerMode, Mode::Ready as u32)));
+    let mut in_time = begun();
+    assert_eq!(in_time.steps_to_safe(20), None);
+    in_time.peer.mode = Mode::Normal as u8;
+    assert_eq!(in_time.steps_to_safe(1_000), None);
+    let mut starting = begun();
+    starting.peer.mode = Mode::Starting as u8;
+    assert_eq!((starting.steps_to_safe(100), starting.cause()), (Some(1), Some(Fault::PeerMode)));
+}
+
 /// SSR-062, SSR-063: identity is compared in every packet.
 #[test]
 fn an_identity_that_changes_while_running_trips() {

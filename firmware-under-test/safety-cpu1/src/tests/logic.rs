@@ -307,6 +307,25 @@ fn a_reset_button_counts_when_held_for_50_ms_to_5_s() {
     assert_eq!(compiled(&blocks, &condition_lost).last().unwrap().outputs_on, 0);
 }
 
+/// SSR-015: a mode selector of each size, in each position: ON while the wanted input alone is ON.
+#[test]
+fn a_mode_selector_is_on_for_its_position_alone() {
+    for size in 2..=4u16 {
+        let all: Vec<u16> = (0..size).collect();
+        for position in 0..size {
+            let mut blocks: Vec<BlockPlan> =
+                (0..size).map(|input| block(BlockKind::Input, input as u8, 0, &[], 0)).collect();
+            blocks.push(block(BlockKind::Mode, position as u8, 0, &all, 0));
+            blocks.push(block(BlockKind::Output, 0, 0, &[size], 0));
+            let moments: Vec<Moment> =
+                (0..1u16 << size).map(|inputs_on| Moment { inputs_on, ..Moment::default() }).collect();
+            let on: Vec<u16> = compiled(&blocks, &moments).iter().map(|demand| demand.outputs_on).collect();
+            let expected: Vec<u16> = (0..1u16 << size).map(|inputs| u16::from(inputs == 1 << position)).collect();
+            assert_eq!(on, expected, "position {position} of {size}");
+        }
+    }
+}
+
 /// A program that breaks a rule is refused, field by field.
 #[test]
 fn blocks_that_break_a_rule_are_refused() {

@@ -4,7 +4,7 @@
 
 use std::vec::Vec;
 
-use safety_common::configuration::{BlockKind, SIGNAL_ON};
+use safety_common::configuration::{BlockKind, SIGNAL_OFF, SIGNAL_ON};
 use safety_common::fault::Fault;
 use safety_common::io::Mode;
 use safety_common::signal::Signal;
@@ -192,6 +192,85 @@ fn a_short_between_any_two_ossd_outputs_is_found() {
     }
 }
 
+/// Two OSSD outputs, on pins 0 (dips in ticks 0 of 64) and 1 (4 of 64): the first always ON, the second as the input on pin 13.
+fn ossd_pair() -> Bench {
+    let mut plan = outputs(Signal::Ossd);
+    for (group, block) in plan.own().blocks.iter_mut().skip(1).enumerate() {
+        match group {
+            0 => block.inputs[0] = SIGNAL_ON,
+            1 => {}
+            _ => block.inputs[0] = SIGNAL_OFF,
+        }
+    }
+    let mut bench = Bench::running(&plan.bytes());
+    bench.steps(100);
+    bench
+}
+
+/// The place in the OSSD period of the tick that the samples of the next step show.
+fn place_shown_next(bench: &Bench) -> u32 {
+    bench.tick % 64
+}
+
+/// SSR-040: it takes two dips in a row that an output follows; a touch of the wires at every other dip is no short.
+#[test]
+fn a_short_is_told_for_two_followed_dips_in_a_row_only() {
+    let mut bench = ossd_pair();
+    // Joined for the eight ticks around a dip, too short to count as high while told low.
+    let run_period = |bench: &mut Bench, is_joined: bool| {
+        while place_shown_next(bench) != 32 {
+            bench.step();
+        }
+        for _ in 0..64 {
+            let is_near = (61..64).contains(&place_shown_next(bench)) || place_shown_next(bench) < 5;
+            bench.wiring[0] = if is_joined && is_near { Wiring::JoinedWith(1) } else { Wiring::Good };
+            bench.step();
+        }
+        bench.wiring[0] = Wiring::Good;
+    };
+    for _ in 0..6 {
+        run_period(&mut bench, true);
+        run_period(&mut bench, false);
+        assert!(bench.detections.is_empty(), "{:?}", bench.detections);
+    }
+    run_period(&mut bench, true);
+    assert!(bench.detections.is_empty(), "{:?}", bench.detections);
+    run_period(&mut bench, true);
+    assert_eq!(bench.found(Fault::OssdShort), [0, 1]);
+    assert_eq!((bench.out.pins[0], bench.out.pins[1], bench.cpu.mode()), (0, 0, Mode::Normal));
+}
+
+/// SSR-040: in the tick of its own falling edge an output follows nobody: its first slot may still show what it was. So a short
+/// shows with the second dip that the output has been told low for before.
+#[test]
+fn a_dip_in_the_tick_of_an_edge_is_not_followed() {
+    let mut bench = ossd_pair();
+    bench.driven[13] = u16::MAX;
+    bench.steps(64);
+    bench.wiring[0] = Wiring::JoinedWith(1);
+    // A step's table plays in the next tick, whose samples the step after that sees: off from the dip of pin 0 until after
+    // that of pin 1, then ON again ten ticks after the input, before 20 ticks are high while told low.
+    let is_off_due = |bench: &Bench| (bench.tick + 2) % 64 < 6;
+    let mut offs = 0;
+    for _ in 0..10 * 64 {
+        let was_on = bench.out.pins[1] != 0;
+        bench.driven[13] = if is_off_due(&bench) { 0 } else { u16::MAX };
+        bench.step();
+        offs += u32::from(was_on && bench.out.pins[1] == 0 && (bench.tick + 1).is_multiple_of(64));
+    }
+    assert_eq!((offs, bench.detections.len()), (10, 0), "{:?}", bench.detections);
+    while !is_off_due(&bench) {
+        bench.step();
+    }
+    bench.driven[13] = 0;
+    let told = (1..200).find(|_| {
+        bench.step();
+        !bench.found(Fault::OssdShort).is_empty()
+    });
+    // The samples of the dip in the edge's tick are seen in the third step, the second full dip 128 ticks later.
+    assert_eq!((told, bench.found(Fault::OssdShort)), (Some(3 + 128), [0, 1].to_vec()));
+}
+
 /// SSR-029: one failed pin of a redundant output turns the whole group off.
 #[test]
 fn one_failed_pin_turns_its_whole_group_off() {
@@ -230,6 +309,23 @@ fn a_lasting_disagreement_of_the_logics_trips() {
         assert_eq!(bench.steps_to_safe(1_000), None);
         bench.peer.outputs_on = 1;
         assert_eq!(bench.steps_to_safe(1), None);
+    }
+}
+
+/// Section 7 of the architecture: the same for relays; the detail is 32 and the relay.
+#[test]
+fn a_lasting_disagreement_about_a_relay_trips() {
+    for relay in 0..2u32 {
+        let mut plan = outputs(Signal::High);
+        plan.own().blocks.push(block(BlockKind::Relay, relay as u8, 0, &[SIGNAL_ON], 0));
+        let mut bench = Bench::running(&plan.bytes());
+        assert_eq!(bench.out.relays, 1 << relay);
+        (bench.peer.agrees, bench.peer.relays_on) = (false, 0);
+        bench.step();
+        assert_eq!(bench.out.relays, 0, "the peer's stop counts at once");
+        assert_eq!(bench.steps_to_safe(1_100), Some(1_000));
+        let cause = bench.cpu.safe_cause().map(|cause| (cause.fault, cause.detail));
+        assert_eq!(cause, Some((Fault::Disagreement, 32 + relay)));
     }
 }
 

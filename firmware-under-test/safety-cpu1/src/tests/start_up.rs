@@ -1,5 +1,6 @@
 //! Start-up: self-tests, data, release, the way into configuration mode.
 
+use safety_common::configuration::Defect;
 use safety_common::fault::Fault;
 use safety_common::flash_map;
 use safety_common::io::{Mode, ResetCause, Retained};
@@ -105,6 +106,22 @@ fn an_unreadable_flash_means_safe_state() {
     bench.step();
     assert_eq!((bench.cpu.mode(), bench.cause()), (Mode::Safe, Some(Fault::FlashRunning)));
     assert!(bench.out.all_off);
+}
+
+/// SSR-063: a configuration that cannot be read is no configuration, wherever in it the flash is dead.
+#[test]
+fn an_unreadable_configuration_means_safe_state() {
+    let area = flash_map::CONFIGURATION_AT..flash_map::CONFIGURATION_AT + flash_map::CONFIGURATION_LEN_MOST;
+    let header = area.start..area.start + 1;
+    for dead in [area.clone(), header] {
+        let mut flash = good();
+        flash.dead = dead.clone();
+        let mut bench = Bench::new(flash);
+        bench.start();
+        let cause = bench.cpu.safe_cause().map(|cause| (cause.fault, cause.detail));
+        assert_eq!(cause, Some((Fault::Configuration, Defect::Unreadable as u32)), "{dead:x?}");
+        assert!(bench.out.all_off && bench.out.c2c.is_none());
+    }
 }
 
 /// SSR-061, SSR-064: a record of another kind or format is none, however good its CRC is.

@@ -464,6 +464,42 @@ fn the_defect_is_told() {
     assert_eq!((answer[3], answer[8]), (Status::Invalid as u8, Defect::Supply as u8));
 }
 
+/// SSR-055: a message over CAN fits into 10 frames and 64 bytes; a longer one is dropped, and the next is heard.
+#[test]
+fn a_message_over_can_that_is_too_long_is_dropped() {
+    let mut bench = configuring();
+    let who = |payload: usize| message(Command::Who as u8, 1, SERIAL, &std::vec![0; payload]);
+    // 12 bytes are header and CRC.
+    for (payload, is_answered) in
+        [(52, true), (53, false), (58, false), (0, true), (59, false), (200, false), (52, true)]
+    {
+        say(&mut bench, Channel::ToolCan, &who(payload));
+        let answer = (0..50).find_map(|_| {
+            bench.step();
+            heard(&mut bench, Channel::ToolCan)
+        });
+        assert_eq!(answer.map(|answer| status(&answer)), is_answered.then_some(Status::Done as u8), "{payload} bytes");
+    }
+}
+
+/// A message is a request by its first byte: an answer of another unit that comes in on an interface is none.
+#[test]
+fn an_answer_is_no_request() {
+    for first in [0x74, 0x55, 0x00, 0xFF] {
+        for channel in CHANNELS {
+            let mut bench = configuring();
+            let mut bytes = request(Command::Who, &[]);
+            bytes.truncate(bytes.len() - 4);
+            bytes[0] = first;
+            say(&mut bench, channel, &with_flash_crc(bytes));
+            for _ in 0..20 {
+                bench.step();
+                assert_eq!(heard(&mut bench, channel), None, "{first:#x} over {channel:?}");
+            }
+        }
+    }
+}
+
 /// Any message at all, with a good CRC or not.
 fn any_message() -> impl Strategy<Value = Vec<u8>> {
     let raw = proptest::collection::vec(any::<u8>(), 0..64);

@@ -103,6 +103,19 @@ fn header_defects_are_told_in_order() {
     assert_eq!(defect(&other_hash), Some(Defect::Hash));
 }
 
+/// SSR-063: a configuration that cannot be read is no configuration, wherever the flash ends to answer.
+#[test]
+fn an_unreadable_configuration_is_told_as_such() {
+    let bytes = spec().bytes();
+    for end in [0, 4, 63, 64, 104, bytes.len() - 1, bytes.len(), 0x7FFF] {
+        let mut flash = Flash::new(&bytes);
+        std::sync::Arc::make_mut(&mut flash.0).truncate(CONFIGURATION_AT as usize + end);
+        let mut check = Check::new(SERIAL);
+        let verdict = (0..20).find_map(|_| check.slice(&flash));
+        assert!(matches!(verdict, Some(Err(Refusal::Defect(Defect::Unreadable)))), "readable up to {end}");
+    }
+}
+
 /// SSR-063: all single flips of a configuration are found by the sums.
 #[test]
 fn every_flip_is_refused() {
@@ -520,6 +533,22 @@ fn names_of_blocks() {
     let two = [SIGNAL_ON, SIGNAL_OFF];
     assert_eq!(blocks(&[block_spec(BlockKind::Mode, 1, 0, &two, 0)]), None);
     assert_eq!(blocks(&[block_spec(BlockKind::Mode, 2, 0, &two, 0)]), Some(Defect::Block));
+}
+
+/// SSR-015: a memory of another node needs the radio, an entry of another node an index on the CAN bus.
+#[test]
+fn what_is_received_needs_the_way_it_comes() {
+    let with = |radio: bool, can_index: u8, kind: BlockKind| {
+        let mut spec = spec();
+        let own = &mut spec.nodes[0];
+        (own.radio, own.memories, own.can_index, own.can_entries) = (radio, 0, can_index, 0);
+        own.section.blocks = vec![block_spec(kind, 1, 3, &NONE, 0)];
+        of(&spec)
+    };
+    assert_eq!(with(true, NO_CAN, BlockKind::MemoryReceive), None);
+    assert_eq!(with(false, 0, BlockKind::MemoryReceive), Some(Defect::Block));
+    assert_eq!(with(false, 0, BlockKind::CanReceive), None);
+    assert_eq!(with(true, NO_CAN, BlockKind::CanReceive), Some(Defect::Block));
 }
 
 /// SSR-015: inputs name earlier blocks or constants, used ones come first; a sink is driven once.

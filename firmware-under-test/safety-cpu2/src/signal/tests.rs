@@ -165,6 +165,71 @@ fn gaps_are_tolerated_up_to_three_slots() {
     }
 }
 
+/// SSR-026: of every pair of gaps near a type's own only those count that the table allows: each within 3 slots of its own
+/// gap, in either order, and both together within 3 slots of the frame.
+#[test]
+fn each_pair_of_gaps_is_held_against_the_table() {
+    let near = |gap: u32, table: u32| gap.abs_diff(table) <= 3;
+    for (signal, inverse, short) in [
+        (Signal::A, Signal::InverseA, 16u32),
+        (Signal::B, Signal::InverseB, 32),
+        (Signal::C, Signal::InverseC, 48),
+        (Signal::D, Signal::InverseD, 64),
+    ] {
+        let long = 128 - short;
+        let around = |gap: u32| gap - 8..=gap + 8;
+        let mut counted = 0;
+        for (older, newer) in [(short, long), (long, short)]
+            .into_iter()
+            .flat_map(|(a, b)| around(a).flat_map(move |older| around(b).map(move |newer| (older, newer))))
+        {
+            let fits = (near(older, short) && near(newer, long) || near(older, long) && near(newer, short))
+                && near(older + newer, 128);
+            counted += u32::from(fits);
+            // The newest pulse is over, and so near the end that none is due yet.
+            let newest = 310;
+            for (asked, rest) in [(signal, true), (inverse, false)] {
+                let mut wave = vec![rest; 320];
+                for start in [newest - newer - older, newest - newer, newest] {
+                    wave[start as usize..start as usize + 2].fill(!rest);
+                }
+                let verdicts = shown(&mut Wire::default(), &wave, asked);
+                assert_eq!(*verdicts.last().unwrap(), fits, "{asked:?}: {older} and {newer}");
+            }
+        }
+        // 7 x 7 pairs, less the two corners of six whose sum is off by 4 to 6; twice for the two orders.
+        assert_eq!(counted, 2 * (49 - 12));
+    }
+}
+
+/// SSR-023: a pulse that only leaves the rest level and does not reach the other is none: the signal is lost while such a pulse
+/// is among the last three, and no longer.
+#[test]
+fn a_pulse_that_does_not_reach_the_other_level_is_none() {
+    for signal in PULSED {
+        let rest = level(signal, 60);
+        let wave = samples(signal, 0, 128 * 8);
+        let starts: Vec<usize> = (1..wave.len()).filter(|at| wave[*at] != rest && wave[*at - 1] == rest).collect();
+        let weak = starts[8];
+        let mut wire = Wire::default();
+        for (tick, slots) in wave.chunks_exact(16).enumerate() {
+            let mut levels = Levels { high: 0, low: 0 };
+            for (slot, high) in
+                slots.iter().enumerate().filter(|(slot, _)| !(weak..weak + 2).contains(&(16 * tick + slot)))
+            {
+                let side = if *high { &mut levels.high } else { &mut levels.low };
+                *side |= 1 << slot;
+            }
+            wire.sample(levels);
+            let seen: Vec<usize> = starts.iter().copied().filter(|start| *start < 16 * (tick + 1)).collect();
+            let expected = !seen[seen.len().saturating_sub(3)..].contains(&weak);
+            if tick >= 20 {
+                assert_eq!(wire.shows(signal), expected, "{signal:?} in tick {tick}");
+            }
+        }
+    }
+}
+
 /// Pulses of up to 6 slots; 7 are no pulse.
 #[test]
 fn pulses_are_six_slots_at_most() {

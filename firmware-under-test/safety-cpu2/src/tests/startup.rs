@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use safety_common::configuration::Defect;
 use safety_common::fault::Fault;
 use safety_common::flash_map::{self, image, production};
-use safety_common::io::{Channel, Mode, ResetCause, TickOutputs};
+use safety_common::io::{BootInputs, Channel, Mode, ResetCause, Retained, TickOutputs};
 use safety_common::tool::Command;
 use units::Instant;
 
@@ -170,6 +170,35 @@ fn a_bad_configuration_means_safe_state() {
     assert_eq!(boot_trips(Bench::boot(spoilt, POWER_ON), Fault::Configuration), Defect::Crc as u32);
     let none = Flash::new(&[0xFF; 64]);
     assert_eq!(boot_trips(Bench::boot(none, POWER_ON), Fault::Configuration), Defect::Missing as u32);
+}
+
+/// SSR-050: only a software reset with a valid request leads to the configuration mode.
+#[test]
+fn only_a_software_reset_with_a_request_leads_to_configuration() {
+    let valid = Retained { request: Retained::CONFIGURE, request_complement: !Retained::CONFIGURE };
+    let other = valid.request ^ 1;
+    let requests = [
+        valid,
+        Retained::default(),
+        Retained { request_complement: 0, ..valid },
+        Retained { request: other, ..valid },
+        Retained { request: other, request_complement: !other },
+        Retained { request: 0, request_complement: u32::MAX },
+    ];
+    for cause in
+        [ResetCause::PowerOn, ResetCause::BrownOut, ResetCause::Pin, ResetCause::Watchdog, ResetCause::Software]
+    {
+        for retained in requests {
+            let mut bench = Bench::boot(flash(), BootInputs { cause, retained, restarts: 3 });
+            let reached = (0..1_000).find_map(|_| {
+                bench.step();
+                Some(bench.outputs.mode).filter(|mode| *mode != Mode::Starting)
+            });
+            let asked = cause == ResetCause::Software && retained == valid;
+            let expected = if asked { Mode::Configuration } else { Mode::Ready };
+            assert_eq!(reached, Some(expected), "{cause:?} {retained:?}");
+        }
+    }
 }
 
 /// SSR-003: a bad word anywhere; the outputs never go on.
@@ -487,7 +516,7 @@ fn configuration_mode_is_entered_by_an_asked_software_reset_only() {
     let mut asked = Bench::boot(flash(), ASKED);
     asked.until(Mode::Configuration, 1_000);
     for cause in [ResetCause::PowerOn, ResetCause::BrownOut, ResetCause::Pin, ResetCause::Watchdog] {
-        let mut bench = Bench::boot(flash(), safety_common::io::BootInputs { cause, ..ASKED });
+        let mut bench = Bench::boot(flash(), BootInputs { cause, ..ASKED });
         bench.until(Mode::Ready, 1_000);
     }
     let mut spoilt = ASKED;
