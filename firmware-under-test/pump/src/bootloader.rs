@@ -815,8 +815,7 @@ mod tests {
             bench.expect("> 10 02 \n < 50 02 ..");
             bench.run_for(Duration::from_millis(20));
             bench.unlock().unwrap();
-            let erase =
-                protocol::Frame::with_bytes(protocol::ids::uds_request(bench.config.number), [4, 0x31, 1, 0xFF, 0]);
+            let erase = Frame::with_bytes(uds_request(bench.config.number), [4, 0x31, 1, 0xFF, 0]);
             bench.put_into_fifo(erase);
             while bench.flash.operations < sectors {
                 bench.run_for(Duration::from_millis(1));

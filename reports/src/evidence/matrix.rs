@@ -28,7 +28,7 @@ impl Evidence<'_> {
     fn forward(&self) -> Markup {
         let content = html! {
             caption { "Requirements in scope, with the rows, runs and tests that stand for them" }
-            (head(&[Text("Requirement"), Text("Status"), Wide("Checks and budgets"), Number("Runs"), Number("Tests"), Wide("Else")]))
+            (head(&[Text("Requirement"), Text("Status"), Wide("Checks and budgets"), Number("Runs"), Number("Tests"), Wide("What runs leave out")]))
             tbody { @for row in self.trace.rows.iter().filter(|row| row.requirement.scope == Scope::In) { (self.forward_row(row)) } }
         };
         table("From requirement to check", &content)

@@ -34,7 +34,13 @@ const STYLE: &str = "nav [aria-current] { color: var(--text); font-weight: 700; 
 ul.plain { margin: .5rem 0; padding-left: 1.25rem; }
 td ul.plain { margin: 0; padding-left: 1rem; } td ul.plain li:has(a) { line-height: 24px; }
 article { border-top: 1px solid var(--line); margin-top: 1.25rem; }
-@media print { nav { display: block; } article { break-inside: avoid-page; } }
+@media (max-width: 40rem) { caption { max-width: calc(100vw - 1.5rem); }
+  .scroll { background: linear-gradient(90deg, var(--paper) 30%, transparent) local left / 2rem 100% no-repeat,
+    linear-gradient(270deg, var(--paper) 30%, transparent) local right / 2rem 100% no-repeat,
+    linear-gradient(90deg, var(--line), transparent) scroll left / .75rem 100% no-repeat,
+    linear-gradient(270deg, var(--line), transparent) scroll right / .75rem 100% no-repeat; } }
+@media print { nav { display: block; } article { break-inside: avoid-page; } .banners { font-size: 9pt; } .banners .verdict { font-size: 13pt; padding: .2rem .6rem .2rem .4rem; }
+  td ul.plain a, td.links a, td a.id, td ul.plain li:has(a) { line-height: inherit; min-width: 0; } }
 ";
 
 impl Evidence<'_> {

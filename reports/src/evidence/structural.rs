@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::page::count;
 use super::{Coverage, Evidence, FileCoverage, MissedLine};
-use crate::html::Column::{Number, Text, Wide};
+use crate::html::Column::{Number, Text};
 use crate::html::{head, shape, table};
 
 /// Of more lines with one reason the first is shown, and how many follow.
@@ -33,7 +33,11 @@ fn measured(coverage: &Coverage) -> Markup {
         p { (shape::word(!coverage.is_explained(), word)) " " (coverage.sentence()) "." }
         @for stale in &coverage.stale { p { (shape::word(true, "stale reason")) " " code { (stale) } } }
         (table("Structural coverage by crate", &crates(&coverage.files)))
-        (table("What was not reached", &gaps(&coverage.files)))
+        p { "What was not reached stands below by crate and file: the line, what stands there, and the reason. A branch has two outcomes. Files that are not named were reached whole." }
+        @for group in groups(&coverage.files).filter(|group| !group.iter().all(is_whole)) {
+            h3 { (place(&group[0].file).0) }
+            @for file in group.iter().filter(|file| !is_whole(file)) { (gaps(file)) }
+        }
     }
 }
 
@@ -43,30 +47,32 @@ fn place(file: &str) -> (&str, &str) {
     inside.split_once("/src/").unwrap_or(("", inside))
 }
 
+/// Files by crate.
+fn groups(files: &[FileCoverage]) -> impl Iterator<Item = &[FileCoverage]> {
+    files.chunk_by(|a, b| place(&a.file).0 == place(&b.file).0)
+}
+
 fn crates(files: &[FileCoverage]) -> Markup {
-    let groups = || files.chunk_by(|a, b| place(&a.file).0 == place(&b.file).0);
     html! {
-        caption { "Crates of the firmware under test; code for tests alone is left out" }
-        (head(&[Text("Crate"), Number("Lines"), Number("Reached"), Number("Outcomes"), Number("Reached"), Number("Files"), Number("Whole")]))
+        caption { "Reached in each crate of the firmware under test; code for tests alone is left out" }
+        (head(&[Text("Crate"), Number("Lines"), Number("Outcomes"), Number("Whole files")]))
         tbody {
-            @for group in groups() { (sums(place(&group[0].file).0, group)) }
-            tr.group { (sums_of("all", files)) }
+            @for group in groups(files) { (sums(place(&group[0].file).0, group)) }
+            (sums("all", files))
         }
     }
 }
 
 fn sums(name: &str, files: &[FileCoverage]) -> Markup {
-    html! { tr { (sums_of(name, files)) } }
-}
-
-fn sums_of(name: &str, files: &[FileCoverage]) -> Markup {
     let sum = |of: fn(&FileCoverage) -> u64| files.iter().map(of).sum::<u64>();
-    let (lines, outcomes) = (sum(|file| file.lines), sum(|file| file.branches));
+    let reached = |reached: u64, of: u64| html! { (reached) " of " (of) br; (share(reached, of)) };
     html! {
-        th scope="row" { (name) }
-        td.number { (lines) } td.number { (share(sum(|file| file.lines_reached), lines)) }
-        td.number { (outcomes) } td.number { (share(sum(|file| file.branches_reached), outcomes)) }
-        td.number { (files.len()) } td.number { (files.iter().filter(|file| is_whole(file)).count()) }
+        tr {
+            th scope="row" { (name) }
+            td.number { (reached(sum(|file| file.lines_reached), sum(|file| file.lines))) }
+            td.number { (reached(sum(|file| file.branches_reached), sum(|file| file.branches))) }
+            td.number { (files.iter().filter(|file| is_whole(file)).count()) " of " (files.len()) }
+        }
     }
 }
 
@@ -82,25 +88,18 @@ fn share(reached: u64, of: u64) -> String {
     }
 }
 
-fn gaps(files: &[FileCoverage]) -> Markup {
+/// What was not reached of a file.
+fn gaps(file: &FileCoverage) -> Markup {
     html! {
-        caption { "Files of which something was not reached: line, what stands there, reason. A branch has two outcomes" }
-        (head(&[Text("File"), Number("Lines"), Number("Outcomes"), Wide("Not reached, and why")]))
-        tbody {
-            @for file in files.iter().filter(|file| !is_whole(file)) {
-                @let (name, inside) = place(&file.file);
-                tr {
-                    th scope="row" { (name) br; (inside) }
-                    td.number { (file.lines_reached) " of " (file.lines) }
-                    td.number { (file.branches_reached) " of " (file.branches) }
-                    td {
-                        ul.plain {
-                            @for run in runs(&file.missed) { li { (lines(run)) ": " (reason(&run[0].reason)) } }
-                            @if !file.missed_branches.is_empty() {
-                                li { (outcomes(&file.missed_branches)) ": " (reason(&file.branch_reason)) }
-                            }
-                        }
-                    }
+        div.keep {
+            p {
+                strong { (place(&file.file).1) } ": " (file.lines_reached) " of " (file.lines) " lines, "
+                (file.branches_reached) " of " (file.branches) " outcomes"
+            }
+            ul.plain {
+                @for run in runs(&file.missed) { li { (lines(run)) " \u{2013} " (reason(&run[0].reason)) } }
+                @if !file.missed_branches.is_empty() {
+                    li { (outcomes(&file.missed_branches)) " \u{2013} " (reason(&file.branch_reason)) }
                 }
             }
         }
@@ -117,7 +116,7 @@ fn lines(run: &[MissedLine]) -> Markup {
     let (first, last) = (&run[0], &run[run.len() - 1]);
     let shown = if run.len() > LINES_SHOWN { &run[..1] } else { run };
     html! {
-        @if run.len() == 1 { (first.line) } @else { (first.line) " to " (last.line) }
+        @if run.len() == 1 { "line " (first.line) } @else { "lines " (first.line) " to " (last.line) }
         @for line in shown { " " code { (line.text) } }
         @if shown.len() < run.len() { " and " (count(run.len() - shown.len(), "line more", "lines more")) }
     }
@@ -148,14 +147,14 @@ mod tests {
         let list = [missed(1, "a"), missed(2, "a"), missed(5, "b"), missed(6, ""), missed(7, "")];
         let told: Vec<String> = runs(&list).map(|run| lines(run).into_string()).collect();
         let wanted = [
-            "1 to 2 <code>text 1</code> <code>text 2</code>",
-            "5 <code>text 5</code>",
-            "6 <code>text 6</code>",
-            "7 <code>text 7</code>",
+            "lines 1 to 2 <code>text 1</code> <code>text 2</code>",
+            "line 5 <code>text 5</code>",
+            "line 6 <code>text 6</code>",
+            "line 7 <code>text 7</code>",
         ];
         assert_eq!(told, wanted);
         let long: Vec<MissedLine> = (10..20).map(|line| missed(line, "c")).collect();
-        assert_eq!(lines(&long).into_string(), "10 to 19 <code>text 10</code> and 9 lines more");
+        assert_eq!(lines(&long).into_string(), "lines 10 to 19 <code>text 10</code> and 9 lines more");
     }
 
     #[test]

@@ -127,6 +127,36 @@ fn a_version_that_comes_after_the_time_for_a_good_status_counts_for_nothing() {
     }
 }
 
+/// The look before a try asks a pump whose last try nothing has explained why it last started. One that does not know the
+/// identifier is looked at as any other.
+#[test]
+fn a_pump_that_cannot_tell_of_its_last_start_is_looked_at_all_the_same() {
+    for (after_the_reset, cause, erases) in [(false, Cause::Timeout, 2), (true, Cause::NoGoodStatus, 1)] {
+        let mut world = World::new(1, 320);
+        while world.pumps[0].blocks < 4
+            || (after_the_reset && (world.pumps[0].resets == 0 || world.pumps[0].bootloader))
+        {
+            world.step();
+        }
+        world.pumps[0].troubles.silent = true;
+        while world.events(Event::UpdateError).is_empty() {
+            world.step();
+        }
+        (world.pumps[0].troubles.silent, world.pumps[0].troubles.no_start) = (false, true);
+        let now = world.t;
+        world.pumps[0].restart(now, !after_the_reset, ResetCause::Watchdog);
+        world.run_to_rest();
+        assert_eq!(world.causes(1), [cause]);
+        assert_eq!(
+            (world.pumps[0].erases, world.is_updated(1)),
+            (erases, true),
+            "one that runs the image is left alone"
+        );
+        assert_eq!(world.cioc.status().pumps[0].outcome, Outcome::Updated);
+        assert_log_is_whole(&world.log());
+    }
+}
+
 #[test]
 fn a_pump_of_the_images_version_that_falls_into_its_bootloader_as_it_is_looked_at_is_updated() {
     let mut world = World::new(1, 128);
