@@ -12,8 +12,8 @@
 //! The bootloader always comes back: a session without requests ends after S3, a bootloader with a good image and
 //! without requests starts it, every failure leads to "erase again", and nothing but requests makes it write.
 
-use protocol::header::{ImageHeader, ModelId, Version};
-use protocol::uds::{Identifier, Refusal, Request, Response, Routine, Session};
+use protocol::header::{ImageHeader, Version};
+use protocol::uds::{Identifier, Refusal, Request, Response, Routine, Session, Start};
 use units::{Duration, Instant};
 
 use crate::config::{Config, IDLE_TIMEOUT, SESSION_TIMEOUT};
@@ -27,6 +27,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: Instant,
     pub(crate) config: &'a Config,
     pub(crate) inputs: &'a Inputs,
+    /// The CPU's last start, as it is told.
+    pub(crate) start: Start,
 }
 
 /// What a step of the bootloader asks for.
@@ -180,7 +182,7 @@ impl Bootloader {
                 Response::Session { session, p2_ms: in_millis(config.p2), p2_star_10ms }
             }
             Request::Reset => return Ok(Taken::Answered(Response::Reset, Sequel::Reset)),
-            Request::Read(identifier) => self.read(identifier, config.model),
+            Request::Read(identifier) => self.read(identifier, around),
             Request::TesterPresent => Response::TesterPresent,
             Request::RequestSeed => Response::Seed(security.request_seed(around.now)?),
             Request::SendKey(key) => {
@@ -238,14 +240,15 @@ impl Bootloader {
         Ok(Taken::Begun)
     }
 
-    fn read(&self, identifier: Identifier, model: ModelId) -> Response {
+    fn read(&self, identifier: Identifier, around: &Surroundings<'_>) -> Response {
         match identifier {
             Identifier::Version => {
                 let none = Version { major: 0, minor: 0, patch: 0 };
                 Response::Version(self.application.map_or(none, |image| image.version))
             }
-            Identifier::Model => Response::Model(model),
+            Identifier::Model => Response::Model(around.config.model),
             Identifier::State => Response::State(if self.has_application() { 1 } else { 2 }),
+            Identifier::Start => Response::Start(around.start),
         }
     }
 
