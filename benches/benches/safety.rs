@@ -30,6 +30,7 @@ fn measure(criterion: &mut Criterion, name: &str, length: &str, seconds: u64) {
             let updated = black_box(&mut pumps).run().updated;
             assert_eq!(updated, scenario.pumps.count, "every pump holds the image");
             assert_eq!(black_box(&mut units).run(milliseconds), expected);
+            assert_eq!(units.relays(0), [0b11; 2], "the hall feeds the pumps");
         };
         bencher.iter_batched(|| (Floor::new(&scenario), safety::Floor::new(&scenario)), job, BatchSize::PerIteration);
     });

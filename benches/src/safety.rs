@@ -2,7 +2,8 @@
 //!
 //! Both CPUs of every unit step once a millisecond, as in the twin, on plain structs: ideal wires and contacts, packets that
 //! come in the next tick, no events, no clocks that differ, no faults, no measures. Inputs show what the scenario's devices show.
-//! Both CPUs of all units are in normal mode at the end; what their logic wants is not held against the twin's.
+//! Both CPUs of all units are in normal mode at the end and feed the relays that the twin's feed; `tests/safety_floor.rs` holds that they
+//! do from the same second on.
 
 use cooltwin::hosts::safety::memory::{Contents, Flash};
 use cooltwin::safety::binary::Section;
@@ -12,7 +13,9 @@ use safety_common::io::{
     AnalogCounts, BootInputs, Bytes, C2cReceived, CanReceived, Levels, Mode, RamPort, ResetCause, Retained, TickInputs,
     TickOutputs,
 };
-use safety_common::signal::{OSSD_PERIOD_TICKS, OSSD_SLOT, OSSD_SLOTS, OSSD_STAGGER_TICKS, Signal};
+use safety_common::signal::{
+    FRAME_TICKS, GAP_TICKS, OSSD_PERIOD_TICKS, OSSD_SLOT, OSSD_SLOTS, OSSD_STAGGER_TICKS, PULSE_SLOT, PULSE_SLOTS, Signal,
+};
 use safety_common::{ADC_REFERENCE_MV, DIVIDER_PPM, PINS, RAIL_DIVIDER_PPM};
 use safety_cpu1::Cpu1;
 use safety_cpu2::Cpu2;
@@ -64,8 +67,22 @@ impl Source {
                 !(((1 << OSSD_SLOTS) - 1) << OSSD_SLOT)
             }
             Signal::Ossd => u16::MAX,
-            _ => 0,
+            Signal::Low => 0,
+            Signal::A => !self.pulses(tick, 0),
+            Signal::B => !self.pulses(tick, 1),
+            Signal::C => !self.pulses(tick, 2),
+            Signal::D => !self.pulses(tick, 3),
+            Signal::InverseA => self.pulses(tick, 0),
+            Signal::InverseB => self.pulses(tick, 1),
+            Signal::InverseC => self.pulses(tick, 2),
+            Signal::InverseD => self.pulses(tick, 3),
         }
+    }
+
+    /// The pulses of a type in a tick: two in a frame, the second a gap of that type later.
+    const fn pulses(&self, tick: u32, of: usize) -> u16 {
+        let place = (tick + self.phase) % FRAME_TICKS;
+        if place == 0 || place == GAP_TICKS[of] { ((1 << PULSE_SLOTS) - 1) << PULSE_SLOT } else { 0 }
     }
 }
 
@@ -191,6 +208,8 @@ fn sources(setup: &SafetyUnit, section: &Section, names: &[String]) -> [Option<S
 /// All units of a scenario, ready to run.
 pub struct Floor {
     units: Vec<Unit>,
+    /// Milliseconds so far.
+    ticks: u32,
 }
 
 /// What the units came to: the modes of both CPUs of each.
@@ -200,12 +219,20 @@ impl Floor {
     /// The units, before their first tick.
     #[must_use]
     pub fn new(scenario: &Scenario) -> Self {
-        Self { units: scenario.safety_units.iter().map(Unit::new).collect() }
+        Self { units: scenario.safety_units.iter().map(Unit::new).collect(), ticks: 0 }
     }
 
-    /// Steps all CPUs once for each millisecond of simulated time.
+    /// Relays that each CPU of a unit feeds now.
+    #[must_use]
+    pub fn relays(&self, unit: usize) -> [u8; 2] {
+        self.units[unit].outs.each_ref().map(|out| out.relays)
+    }
+
+    /// Steps all CPUs once for each millisecond of simulated time, from where the last call has come to.
     pub fn run(&mut self, milliseconds: u32) -> UnitsOutcome {
-        for tick in 1..=milliseconds {
+        for _ in 0..milliseconds {
+            self.ticks += 1;
+            let tick = self.ticks;
             for unit in &mut self.units {
                 unit.step(tick);
             }

@@ -360,7 +360,8 @@ fn attach_further(builder: &mut TwinBuilder, scenario: &Scenario) {
             continue;
         }
         if let Some(node) = scenario.node_id(&name) {
-            let options = controller(scenario, &[]);
+            let filters = hosts::safety::tool_filters(scenario, &name);
+            let options = controller(scenario, &filters);
             bus::attach(builder, node, &options);
             power::attach(builder, node, Branch::Safety, node_options(scenario, NodeOptions::safety()));
         }

@@ -465,6 +465,23 @@ const RUNS: &[Group] = &[
         "safety_units: [(configuration: \"unit.ron\", node: \"hall\", downloads: [(at: \"1s\", configuration: \"unit.ron\", password: \"coolant-7\", @)])]",
         &["asks_first: true", "asks_first: false", "enters: false", "serial: 5"],
     ),
+    (
+        UNIT,
+        "further_nodes: [\"a\", \"b\"], safety_units: [(configuration: \"unit.ron\", node: \"hall\", downloads: [(at: \"1s\", configuration: \"unit.ron\", password: \"coolant-7\", over: @)])]",
+        &["Usb", "Radio", "Can(\"a\")", "Can(\"b\")"],
+    ),
+    (
+        UNIT,
+        "further_nodes: [\"a\", \"b\"], safety_units: [(configuration: \"unit.ron\", node: \"hall\", identifications: [(@)])]",
+        &[
+            "at: \"1s\"",
+            "at: \"1100ms\"",
+            "at: \"1s\", serial: 5",
+            "at: \"1s\", over: Radio",
+            "at: \"1s\", over: Can(\"a\")",
+            "at: \"1s\", over: Can(\"b\")",
+        ],
+    ),
     (UNIT, "safety_units: [(configuration: @, node: \"hall\")]", &["\"unit.ron\"", "\"two.ron\""]),
     (UNIT, "safety_units: [(configuration: \"two.ron\", node: @)]", &["\"hall\"", "\"roof\""]),
     (UNIT, "safety_units: [(configuration: \"unit.ron\", node: \"hall\", boot: @)]", &["\"10ms\"", "\"11ms\""]),
@@ -748,6 +765,11 @@ const JUDGED: &[Group] = &[
         UNIT,
         "expectations: [SafetyStaysNormal(\"hall\")], faults: [(kind: Safety(C2cForged(from: 1, field: @)), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
         &["Serial", "Demand", "Demand, packets: 20"],
+    ),
+    (
+        TWO,
+        "safety_units: [(configuration: \"two.ron\", node: \"hall\", identifications: [(at: \"1s\")]), (configuration: \"two.ron\", node: \"roof\")], expectations: [SafetyIdentified(@)]",
+        &["\"hall\"", "\"roof\""],
     ),
     (
         UNIT,

@@ -1016,6 +1016,11 @@ fn a_fault_that_another_one_hides_has_not_acted() {
     let inside = [("3s", "3s"), ("4s", "1s")];
     assert_eq!(hidden(["Hang", "Hang"], inside), [true, false]);
     assert_eq!(hidden(["StuckRecessive", "StuckRecessive"], inside), [true, false]);
+    assert_eq!(hidden(["StuckDominant", "StuckDominant"], inside), [true, false]);
+    assert_eq!(hidden(["StuckDominant", "StuckRecessive"], inside), [true, false], "the dominant one wins");
+    assert_eq!(hidden(["FrameLoss()", "FrameLoss()"], inside), [true, false]);
+    assert_eq!(hidden(["FrameLoss()", "FrameLoss(id: 0x102)"], inside), [true, false]);
+    assert_eq!(hidden(["FrameLoss(direction: Sent)", "FrameLoss(direction: Both)"], inside), [true, true]);
     assert_eq!(hidden(["ControllerSlow(by: \"3ms\")", "ControllerSlow(by: \"1ms\")"], inside), [true, false]);
     assert_eq!(hidden(["PowerCut", "PowerCut"], [("3s", "3s"), ("3001ms", "1s")]), [true, false]);
     assert_eq!(hidden(["Unplugged", "Unplugged"], inside), [true, false]);

@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use safety_bench::{Net, Outside, SERIALS, Unit};
 use safety_common::c2c;
 use safety_common::configuration::BlockKind;
-use safety_common::fault::Fault;
+use safety_common::fault::{Fault, Reaction};
 use safety_common::io::{Bytes, CanFrame, Channel, LogicTrace, Mode, TickOutputs};
 use safety_common::radio::{self, TRUST_PACKETS};
 use safety_common::signal::Signal;
@@ -154,7 +154,10 @@ impl Run {
             let told = |what: String| format!("unit {own}, tick {}: {what}", unit.steps);
             if unit.modes().contains(&Mode::Safe) {
                 // Nothing was ON meanwhile: what is driven was held against both CPUs' demands in each of these ticks.
-                let detected = unit.one.detections.iter().chain(&unit.two.detections).min_by_key(|one| one.at);
+                // Input devices that are found bad beforehand lead to no safe state.
+                let internal = unit.one.detections.iter().chain(&unit.two.detections);
+                let internal = internal.filter(|one| one.fault.reaction() == Reaction::SafeState);
+                let detected = internal.min_by_key(|one| one.at);
                 if detected.is_some_and(|one| one.fault == Fault::Disagreement) && self.apart[own] >= DISAGREEMENT {
                     self.summary.disagreed = 1;
                     return Ok(());

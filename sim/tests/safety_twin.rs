@@ -495,6 +495,105 @@ fn budgets_of_units_can_fail() {
     assert_eq!(budget_of(&tampered("safety-unit", &[], |_| {}), "safety-flash-pass"), RowVerdict::NotApplicable);
 }
 
+/// Verifies SSR-005. A flash test that leaves out one row of 32 bytes, as a copy of that row shows it, is seen in its pass.
+#[test]
+fn a_row_of_flash_that_the_test_skips_is_seen() {
+    let loaded = loaded("safety-unit", &["end=At(\"63s\")".to_owned()]);
+    for (cpu, from) in [(None, 0), (Some(0), 0x6_1020), (Some(1), 0x3A40), (Some(1), 0x7_FFE0)] {
+        let mut twin = twin::build(&loaded.scenario, None);
+        units(&mut twin.world, |unit| {
+            if let Some(cpu) = cpu {
+                unit.cores[cpu].flash.skip(from, from + 32);
+            }
+        });
+        let row = budget_of(&report(&loaded, &run::finish(twin, &loaded.scenario, |_| {})), "safety-flash-pass");
+        assert_eq!(row, if cpu.is_none() { RowVerdict::Pass } else { RowVerdict::Fail }, "CPU {cpu:?}, {from:#x}");
+    }
+}
+
+/// Verifies SSR-012. Control: a CPU whose timer ends a tick earlier or later than one evaluation a tick makes it is seen at the ports.
+#[test]
+fn a_cpu_that_evaluates_too_often_or_too_seldom_is_seen() {
+    let loaded = loaded("safety-unit", &[]);
+    for (more, wanted) in [(0i64, RowVerdict::Pass), (1, RowVerdict::Fail), (-1, RowVerdict::Fail)] {
+        let mut twin = twin::build(&loaded.scenario, None);
+        units(&mut twin.world, |unit| {
+            let mut section = unit.section.clone();
+            for block in section.blocks.iter_mut().filter(|block| block.time_ms == 200) {
+                block.time_ms = block.time_ms.checked_add_signed(more.try_into().expect("small")).expect("positive");
+            }
+            unit.watch.adopt(&section, Span::from_secs(60));
+        });
+        let run = run::finish(twin, &loaded.scenario, |_| {});
+        assert_eq!(check_of(&report(&loaded, &run), "logic_runs_once_each_tick"), wanted, "{more} ticks");
+        if more == 0 {
+            units_of(&run, |unit| {
+                let judged = unit.watch.cpus.iter().map(|cpu| cpu.witness.as_ref().map_or(0, |witness| witness.judged));
+                assert!(judged.min() > Some(3_000), "each tick of both CPUs was judged");
+            });
+        }
+    }
+}
+
+/// A fault that is there from 1 s to 4 s, another one of its kind from 2 s to 3 s, and what is to be seen of them at the unit.
+type Pair = (&'static str, &'static str, fn(&Unit) -> String);
+
+fn without_count(of: &impl std::fmt::Debug) -> String {
+    format!("{of:?}").split(", count").next().unwrap_or_default().to_owned()
+}
+
+/// The end of a fault leaves what another one at the same place still holds, and the end of both leaves a healthy unit.
+#[test]
+fn the_end_of_a_fault_leaves_what_another_one_holds() {
+    let pairs: [Pair; 13] = [
+        ("Wire(pin: 3, is: ToGround)", "Wire(pin: 3, is: Open)", |unit| format!("{:?}", unit.pins.wiring[3])),
+        ("Transistor(pin: 8, conducts: true)", "Transistor(pin: 8, conducts: false)", |unit| {
+            format!("{:?}", (unit.pins.stuck_on, unit.pins.stuck_off))
+        }),
+        ("MainTransistor(conducts: false)", "MainTransistor(conducts: true)", |unit| format!("{:?}", unit.main_stuck)),
+        ("Contact(relay: 0, cpu: 1, closed: false)", "Contact(relay: 0, cpu: 1, closed: true)", |unit| {
+            format!("{:?}", unit.contacts[0].stuck)
+        }),
+        ("Rail(cpu: 1, to: \"3000mV\")", "Rail(cpu: 1, to: \"3500mV\")", |unit| unit.rails[0].to_string()),
+        ("Clock(cpu: 1, by: \"900ppm\")", "Clock(cpu: 1, by: \"300ppm\")", |unit| {
+            unit.cores[0].clock.ppm().to_string()
+        }),
+        ("LogicTime(cpu: 2, takes: \"500us\")", "LogicTime(cpu: 2, takes: \"600us\")", |unit| {
+            unit.cores[1].logic_ns().to_string()
+        }),
+        ("NoDeadline(cpu: 1)", "NoDeadline(cpu: 1)", |unit| unit.cores[0].no_deadline.to_string()),
+        ("InputOff(\"fence\")", "InputOff(\"fence\")", |unit| unit.shown.to_string()),
+        ("View(cpu: 1, pin: 5, high: false)", "View(cpu: 1, pin: 5, high: true)", |unit| {
+            format!("{:?}", unit.cores[0].views.iter().map(|(_, pin, high)| (pin, high)).collect::<Vec<_>>())
+        }),
+        (
+            "Adc(cpu: 2, channel: Supply, error: Above(\"100mV\"))",
+            "Adc(cpu: 2, channel: Supply, error: Above(\"50mV\"))",
+            |unit| format!("{:?}", unit.cores[1].adc.iter().map(|(_, _, fault)| fault).collect::<Vec<_>>()),
+        ),
+        ("C2cLost(from: 1)", "C2cLost(from: 1)", |unit| without_count(&unit.lines[1])),
+        ("RadioLost()", "RadioLost()", |unit| without_count(&unit.air)),
+    ];
+    for (first, second, look) in pairs {
+        let fault = |kind: &str, at: u32, lasts: u32| {
+            format!("(kind: Safety({kind}), place: Node(\"hall\"), trigger: At(\"{at}s\"), duration: \"{lasts}s\")")
+        };
+        let seen = |faults: &str, at_ms: u64| {
+            let loaded = loaded("safety-unit", &[format!("faults=[{faults}]"), "expectations=[]".to_owned()]);
+            let mut twin = twin::build(&loaded.scenario, None);
+            let _ = twin.run_until(SimTime::ZERO + Span::from_millis(at_ms));
+            let mut text = String::new();
+            units(&mut twin.world, |unit| text = look(unit));
+            text
+        };
+        let alone = fault(first, 1, 3);
+        let both = format!("{alone}, {}", fault(second, 2, 1));
+        assert_eq!(seen(&both, 3_500), seen(&alone, 3_500), "{first}: what still holds");
+        assert_ne!(seen(&alone, 3_500), seen("", 3_500), "{first}: that it holds is to be seen");
+        assert_eq!(seen(&both, 4_500), seen("", 4_500), "{first}: healthy at the end");
+    }
+}
+
 /// What the tool told of the first download of a run, and what stands in the check of it.
 fn download_of(overrides: &[String]) -> (Told, RowVerdict, bool) {
     let loaded = loaded("safety-download", overrides);
@@ -543,6 +642,47 @@ fn a_bit_that_is_stored_wrongly_on_either_side_is_no_success() {
         assert_ne!(told, Told::Stored, "CPU{cpu} at {at}");
         assert!(told == wanted || told == Told::NotRunning || told == Told::Interrupted, "CPU{cpu} at {at}: {told:?}");
     }
+}
+
+/// Verifies SSR-055, SSR-058. Over each way the line is cut for good at any time: what is told is what both CPUs hold.
+#[test]
+fn a_download_whose_way_is_cut_at_any_time_is_never_told_wrongly() {
+    let ways = [("Radio", "Safety(RadioLost())", 60_000), ("Can(\"laptop\")", "Unplugged", 90_000)];
+    for (over, kind, apart_us) in ways {
+        let mut told = BTreeSet::new();
+        for n in 0..8u64 {
+            let plan = format!(
+                "safety_units[0].downloads=[(at: \"2500ms\", configuration: \"safety/pump-feed-half.ron\", password: \"coolant-7\", over: {over})]"
+            );
+            let at = 3_480_000 + n * apart_us;
+            let fault = format!("faults=[(kind: {kind}, place: Node(\"hall\"), trigger: At(\"{at}us\"))]");
+            let more = ["further_nodes=[\"laptop\"]", "end=At(\"40s\")", "expectations=[]"].map(str::to_owned);
+            let (words, check, _) = download_of(&[&[plan, fault][..], &more].concat());
+            assert_eq!(check, RowVerdict::Pass, "{over}, cut {n}: {words:?}");
+            told.insert(format!("{words:?}"));
+        }
+        assert!(told.contains("Interrupted"), "{over}: {told:?}");
+    }
+}
+
+/// Verifies SSR-057. Control: a unit that lights its lamp for another's serial number, or not at all, is seen.
+#[test]
+fn a_lamp_that_is_lit_wrongly_is_seen() {
+    let row = |report: &Report| {
+        let expected = report.expectations.iter().filter(|row| row.text.contains("lamp")).map(|row| row.verdict);
+        (check_of(report, "only_the_unit_that_is_meant_shows_itself"), expected.collect::<Vec<_>>())
+    };
+    use RowVerdict::{Fail, Pass};
+    assert_eq!(row(&tampered("safety-identify", &[], |_| {})), (Pass, vec![Pass, Pass]));
+    assert_eq!(row(&tampered("safety-identify", &[], |unit| unit.watch.lamps.clear())), (Pass, vec![Fail, Fail]));
+    let shared: Tamper = |unit| {
+        let at = SimTime::ZERO + Span::from_secs(9);
+        unit.watch.lamps.insert(0, (at, Some(at + Span::from_secs(5))));
+    };
+    assert_eq!(row(&tampered("safety-identify", &[], shared)).0, Fail, "the roof answers for the hall");
+    let long: Tamper =
+        |unit| unit.watch.lamps.iter_mut().for_each(|(_, end)| *end = end.map(|end| end + Span::from_secs(1)));
+    assert_eq!(row(&tampered("safety-identify", &[], long)).0, Fail, "longer than 5 s");
 }
 
 /// Verifies SSR-052. Passwords next to the right one, none of which enters.

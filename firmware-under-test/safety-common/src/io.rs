@@ -266,7 +266,8 @@ pub struct LogicTrace {
 /// Everything a CPU wants done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TickOutputs {
-    /// All outputs of this CPU off now, not at the next tick; also CAN frames not yet sent are given up.
+    /// All outputs of this CPU off now, not at the next tick; also CAN frames with safety data or syncs that are not yet sent are
+    /// given up. Answers to the tool leave: in configuration mode this is asked for in every tick.
     pub all_off: bool,
     /// CPU1: output transistors in the next tick; bit `s` of a pin is its state in slot `s`. Hardware plays the table.
     pub pins: [u16; PINS],

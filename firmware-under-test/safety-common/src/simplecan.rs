@@ -27,6 +27,9 @@ pub const SEQUENCE_TICKS: u32 = 8;
 /// A sequence may be ahead of the last accepted by as many as fit into the time since then and this many more (own number):
 /// a frame may wait 20 ticks for its slot, and a few more for the bus. At most 127.
 pub const SEQUENCE_ALLOWANCE: u32 = 5;
+/// The last sequence accepted of an entry is remembered for this many ticks (own number), longer than a whole turn of 256 of them:
+/// what is left of a late stream when its sender falls silent stays old that long, also past the maximum age.
+pub const SEQUENCE_MEMORY_TICKS: u32 = 2_100;
 /// A sync is sent in the next cycle once this many ticks have passed since the last.
 pub const SYNC_TICKS: u32 = 200;
 /// A sync that has not left after this many ticks is aborted (own number).
@@ -57,3 +60,5 @@ pub mod at {
     /// u32, CRC over the bytes before.
     pub const CRC: usize = 4;
 }
+
+const _: () = assert!(SEQUENCE_MEMORY_TICKS > 256 * SEQUENCE_TICKS);

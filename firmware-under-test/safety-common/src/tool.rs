@@ -41,11 +41,10 @@ pub mod at {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Command {
-    /// Serial, mode, release id, configuration hash: payload of the answer u8 mode, u32 release id, u32 hash. In every mode;
-    /// answered over
-    /// radio and CAN in configuration mode only.
+    /// Serial, mode, release id, configuration hash: payload of the answer u8 mode, u32 release id, u32 hash. In every mode but
+    /// start-up; answered over radio and CAN in configuration mode only.
     Who = 0x01,
-    /// Light the lamp of this unit (SSR-057). In every mode.
+    /// Light the lamp of this unit (SSR-057). In every mode but start-up.
     Identify = 0x02,
     /// Restart into the configuration mode; the payload is the password. In normal mode and safe state; a wrong password
     /// gets no answer and no reaction (SSR-052).

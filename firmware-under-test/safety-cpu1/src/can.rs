@@ -11,7 +11,8 @@ use safety_common::fault::Fault;
 use safety_common::io::{CanFrame, CanReceived, CanTransmit};
 use safety_common::simplecan::{
     self, CYCLE_TICK_SLOTS, ENTRIES, ENTRIES_USABLE, ENTRY_ERROR_DRAIN_TICKS, ENTRY_ERRORS_MOST, ENTRY_ID,
-    MASTER_TICKS, SEQUENCE_ALLOWANCE, SEQUENCE_TICKS, SLOT_TICK_SLOTS, SYNC_ABORT_TICKS, SYNC_ID, SYNC_TICKS, at,
+    MASTER_TICKS, SEQUENCE_ALLOWANCE, SEQUENCE_MEMORY_TICKS, SEQUENCE_TICKS, SLOT_TICK_SLOTS, SYNC_ABORT_TICKS,
+    SYNC_ID, SYNC_TICKS, at,
 };
 use units::Instant;
 
@@ -38,19 +39,28 @@ struct Entry {
     sequence: u8,
 }
 
-/// An entry of another node. The first frame after a silence only sets the sequence; the second one counts.
+/// An entry of another node. The first frame after a silence only sets the sequence; the second one counts. What is not ahead of the
+/// last one before the silence is late, not new, as long as that one is remembered.
 #[derive(Clone, Copy, Debug, Default)]
 struct Heard {
     sequence: Option<u8>,
     tick: u32,
+    /// Whether the last frame is not past the maximum age.
+    is_live: bool,
     /// Frames with a bad CRC that are not forgotten yet.
     errors: u8,
 }
 
 impl Heard {
-    /// A silence: the sequence begins anew, errors stay.
-    const fn forget(&mut self) {
-        self.sequence = None;
+    /// The time since the last frame goes on; whether the maximum age is over now. Errors stay.
+    fn grow_old(&mut self, tick: u32, age_ticks: u32) -> bool {
+        let silence = tick.saturating_sub(self.tick);
+        if silence > SEQUENCE_MEMORY_TICKS {
+            self.sequence = None;
+        }
+        let ends = self.is_live && silence > age_ticks;
+        self.is_live &= !ends;
+        ends
     }
 
     const fn is_trusted(&self) -> bool {
@@ -130,8 +140,7 @@ impl Can {
         self.tick = self.tick.saturating_add(1);
         self.phase = self.phase.saturating_add(SLOTS) % CYCLE_TICK_SLOTS;
         for (heard, value) in self.heard.iter_mut().zip(&mut self.values) {
-            if heard.sequence.is_some() && self.tick.saturating_sub(heard.tick) > self.age_ticks {
-                heard.forget();
+            if heard.grow_old(self.tick, self.age_ticks) {
                 *value = 0;
             }
         }
@@ -212,10 +221,10 @@ impl Can {
         let elapsed = self.tick.saturating_sub(heard.tick);
         match heard.sequence {
             Some(last) if !is_ahead(entry.sequence, last, most_ahead(elapsed)) => return heard.is_trusted(),
-            Some(_) if heard.is_trusted() => *value = entry.data,
+            Some(_) if heard.is_live && heard.is_trusted() => *value = entry.data,
             _ => {}
         }
-        (heard.sequence, heard.tick) = (Some(entry.sequence), self.tick);
+        (heard.sequence, heard.tick, heard.is_live) = (Some(entry.sequence), self.tick, true);
         heard.is_trusted()
     }
 

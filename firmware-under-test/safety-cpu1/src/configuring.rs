@@ -28,6 +28,8 @@ use crate::{Trip, power};
 
 /// A relay contact has opened after so many ticks in this mode (own number).
 const CONTACT_TICKS: u32 = 100;
+/// The restart waits so many ticks (own number), so that its answer has left over CAN, a frame a tick; CPU2 waits longer.
+const RESTART_TICKS: u32 = 10;
 
 /// The right to change the store. Only the configuration mode has one.
 #[derive(Clone, Debug)]
@@ -62,6 +64,8 @@ pub struct Configuring {
     store: Store,
     job: Option<Job>,
     can_answer: CanAnswer,
+    /// Ticks to the restart that was asked for.
+    restart: Option<u32>,
     locked: Option<SafeState>,
 }
 
@@ -117,6 +121,7 @@ impl Configuring {
             store: Store { token: Token(()), length: None },
             job: None,
             can_answer: CanAnswer::default(),
+            restart: None,
             locked: None,
         }
     }
@@ -190,7 +195,17 @@ impl Configuring {
         if self.desk.identifies() {
             out.led = Led::Identify;
         }
+        self.count_down(&mut out);
         Ok(out)
+    }
+
+    /// The restart that was asked for comes once its answer has left.
+    fn count_down(&mut self, out: &mut TickOutputs) {
+        match self.restart {
+            None => {}
+            Some(0) => out.reset = Some(Retained::default()),
+            Some(left) => self.restart = Some(left.saturating_sub(1)),
+        }
     }
 
     /// Outputs are watched while they are off (SSR-049).
@@ -229,7 +244,7 @@ impl Configuring {
         for request in &self.desk.requests(inputs) {
             if let Some(answer) = self.desk.courtesy(request, &self.about()) {
                 self.reply(request.channel, answer, out);
-            } else if self.job.is_some() {
+            } else if self.job.is_some() || self.restart.is_some() {
                 let busy = request.answer(self.desk.serial, Status::Busy, &[]);
                 self.reply(request.channel, busy, out);
             } else {
@@ -250,7 +265,7 @@ impl Configuring {
         if command == Command::Restart {
             let done = request.answer(self.desk.serial, Status::Done, &[]);
             self.reply(request.channel, done, out);
-            out.reset = Some(Retained::default());
+            self.restart = Some(RESTART_TICKS);
             return;
         }
         let mut job = Job { request: request.clone(), work: Work::Nothing, own: None, peer: None, ticks: 0 };

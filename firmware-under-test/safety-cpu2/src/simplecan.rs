@@ -9,7 +9,7 @@
 use safety_common::io::Bytes;
 use safety_common::simplecan::{
     ENTRIES, ENTRIES_USABLE, ENTRY_ERROR_DRAIN_TICKS, ENTRY_ERRORS_MOST, ENTRY_ID, NODE_HASH_TAG, SEQUENCE_ALLOWANCE,
-    SEQUENCE_TICKS, at,
+    SEQUENCE_MEMORY_TICKS, SEQUENCE_TICKS, at,
 };
 use units::{Duration, Instant};
 
@@ -21,6 +21,8 @@ use crate::settings::Network;
 
 const FRAME_LEN: usize = 8;
 const ID_LEN: usize = 2;
+/// A sequence is remembered for so long.
+const MEMORY: Duration = Duration::from_millis(SEQUENCE_MEMORY_TICKS as u64);
 /// A sequence further ahead than this is behind.
 const AHEAD_MOST: u64 = 127;
 
@@ -35,14 +37,24 @@ enum Owner {
     Other(u32),
 }
 
+/// Whether a stream of frames has begun, or begun anew after a silence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Run {
+    #[default]
+    Silent,
+    Heard,
+}
+
 /// An entry of the dictionary.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     owner: Owner,
     /// Of the last frame accepted.
     sequence: u8,
-    /// When the last frame was accepted; nothing after the maximum age.
+    /// When the last frame was accepted; forgotten only when every late copy of what came before it has come, too.
     at: Option<Instant>,
+    /// Whether there was a frame since the last silence.
+    run: Run,
     /// Frames with a CRC that did not fit, less those that are forgotten.
     errors: u8,
 }
@@ -126,11 +138,11 @@ impl SimpleCan {
         if let Owner::Own(_) = entry.owner {
             return Err(Masquerade(frame.entry as u32));
         }
-        match entry.at {
-            Some(at) if !is_ahead(frame.sequence, entry.sequence, now.since(at)) => return Ok(()),
-            Some(_) => *value = frame.data,
+        match (entry.at, entry.run) {
+            (Some(at), _) if !is_ahead(frame.sequence, entry.sequence, now.since(at)) => return Ok(()),
+            (_, Run::Heard) => *value = frame.data,
             // After the maximum age the first frame only sets the sequence.
-            None => {}
+            (_, Run::Silent) => entry.run = Run::Heard,
         }
         entry.sequence = frame.sequence;
         entry.at = Some(now);
@@ -147,10 +159,14 @@ impl SimpleCan {
         }
         for (entry, value) in self.entries.iter_mut().zip(&mut self.values) {
             entry.errors = entry.errors.saturating_sub(u8::from(forget));
-            let too_old = entry.at.is_none_or(|at| now.since(at) > self.age);
+            let silence = entry.at.map(|at| now.since(at));
+            let too_old = silence.is_none_or(|silence| silence > self.age);
             if too_old || entry.errors > ENTRY_ERRORS_MOST {
-                entry.at = None;
+                entry.run = Run::Silent;
                 *value = 0;
+            }
+            if silence.is_some_and(|silence| silence > MEMORY) {
+                entry.at = None;
             }
         }
     }

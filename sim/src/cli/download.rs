@@ -39,6 +39,9 @@ pub(super) struct DownloadArgs {
     /// Serial number of the unit that is meant, instead of that of the unit at which the tool is.
     #[arg(long, value_name = "NUMBER", value_parser = serial)]
     serial: Option<u32>,
+    /// Which way its messages go: usb, radio, or the node of `further_nodes` from which they go over CAN.
+    #[arg(long, value_name = "WAY", default_value = "usb")]
+    over: String,
     /// When the tool begins.
     #[arg(long, value_name = "TIME", default_value = "2500ms", value_parser = time)]
     at: Span,
@@ -97,7 +100,7 @@ fn run_download(arguments: &DownloadArgs, terminal: Terminal) -> Result<u8, u8> 
         code = exit_code(report.verdict);
         let mut text = if arguments.quiet { String::new() } else { super::run::shown(&run, terminal, one, &report) };
         if !arguments.json {
-            text.push_str(&told(&report, &scenario.safety_units[index].node));
+            text.push_str(&told(&report, &scenario.safety_units[index].node, arguments));
         }
         terminal.result(&text)?;
     }
@@ -130,7 +133,12 @@ fn overlay(scenario: &Scenario, index: usize, arguments: &DownloadArgs) -> Vec<S
     let file = from_folder_of(&arguments.scenario, &arguments.configuration).display().to_string();
     let serial = arguments.serial.map_or(String::new(), |serial| format!(", serial: {serial:#010X}"));
     let (at, password) = (quantity::text(arguments.at), &arguments.password);
-    let download = format!("(at: {at:?}, configuration: {file:?}, password: {password:?}{serial})");
+    let over = match arguments.over.as_str() {
+        "usb" => String::new(),
+        "radio" => ", over: Radio".to_owned(),
+        node => format!(", over: Can({node:?})"),
+    };
+    let download = format!("(at: {at:?}, configuration: {file:?}, password: {password:?}{serial}{over})");
     let node = &scenario.safety_units[index].node;
     let mut list = vec![
         format!("safety_units[{index}].downloads=[{download}]"),
@@ -160,11 +168,12 @@ fn as_run(arguments: &DownloadArgs, set: Vec<String>) -> RunArgs {
 }
 
 /// Success or failure, and why (SSR-058).
-fn told(report: &reports::Report, unit: &str) -> String {
+fn told(report: &reports::Report, unit: &str, arguments: &DownloadArgs) -> String {
     let row = report.expectations.iter().find(|row| row.text.contains("configuration tool tells"));
     match row {
         Some(row) if row.verdict == RowVerdict::Pass => {
-            format!("download to {unit}: success, both CPUs hold the configuration and run it\n")
+            let runs = if arguments.over == "usb" { "run it" } else { "have left the configuration mode" };
+            format!("download to {unit}: success, both CPUs hold the configuration and {runs}\n")
         }
         Some(row) => format!("download to {unit}: failure, {}\n", row.detail),
         None => format!("download to {unit}: not judged\n"),

@@ -28,8 +28,12 @@ pub(super) fn is_masked(world: &World, now: SimTime, list: &[Injection], number:
             _ => false,
         },
         (FaultKind::StuckDominant | FaultKind::StuckRecessive, _) => others.any(|other| {
+            let same = other.fault.kind == own.fault.kind && other.order < own.order;
+            // A line that is held wins over one that is shorted, whichever came first.
+            let stronger =
+                (&own.fault.kind, &other.fault.kind) == (&FaultKind::StuckRecessive, &FaultKind::StuckDominant);
             let (held, by_other) = (prove::on_the_line(world, own), prove::on_the_line(world, other));
-            other.fault.kind == own.fault.kind && other.order < own.order && held & !by_other == 0
+            (same || stronger) && held & !by_other == 0
         }),
         (FaultKind::OpenBus, _) => others
             .any(|other| other.fault.kind == own.fault.kind && other.order < own.order && wired(other) == wired(own)),

@@ -141,7 +141,9 @@ fn handle(boards: &mut Boards, world: &mut World, context: &mut Context<'_>, eve
         CpuEvent::Attend(node) => {
             let done = pump::with_board(&mut boards.pumps, world, node, |board| board.attend(context));
             if done.is_none() && !safety::attend(world, context, node) {
+                safety::hear_answers(world, context, node);
                 traffic::attend(world, context, node);
+                safety::send_requests(world, context, node);
             }
             done
         }

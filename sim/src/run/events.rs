@@ -344,6 +344,7 @@ fn safety(record: &SafetyRecord) -> (String, &'static str, Value) {
             ("safety-download-told", json!({ "number": number, "told": word_of(&told), "detail": detail }))
         }
         SafetyRecord::Injected { injection, .. } => ("safety-injected", json!({ "injection": injection })),
+        SafetyRecord::Lamp { identifies, .. } => ("safety-lamp", json!({ "identifies": identifies })),
     };
     (record.node().to_string(), kind, data)
 }

@@ -103,7 +103,8 @@ fn holds(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, expec
         | Expectation::SafetyStaysNormal(_)
         | Expectation::SafetyRestarts(_)
         | Expectation::SafetyRelays(_)
-        | Expectation::SafetyDownload(_) => false,
+        | Expectation::SafetyDownload(_)
+        | Expectation::SafetyIdentified(_) => false,
         Expectation::Outcome(wanted) => {
             pumps(&wanted.pumps).all(|pump| report.pumps[pump].outcome == outcome_of(&wanted.is))
         }
@@ -151,6 +152,7 @@ fn who_broke(scenario: &Scenario, run: &Run, report: &Report, before: Verdict, e
         Expectation::SafetyTrip(_)
         | Expectation::SafetyStaysNormal(_)
         | Expectation::SafetyRestarts(_)
+        | Expectation::SafetyIdentified(_)
         | Expectation::SafetyRelays(_) => super::safety::instead(scenario, run, expectation),
         Expectation::Outcome(wanted) => those(&wanted.pumps, &|pump| {
             let outcome = report.pumps[pump].outcome;
@@ -304,7 +306,8 @@ fn text(expectation: &Expectation) -> String {
         | Expectation::SafetyStaysNormal(_)
         | Expectation::SafetyRestarts(_)
         | Expectation::SafetyRelays(_)
-        | Expectation::SafetyDownload(_) => super::safety::text(expectation).unwrap_or_default(),
+        | Expectation::SafetyDownload(_)
+        | Expectation::SafetyIdentified(_) => super::safety::text(expectation).unwrap_or_default(),
         Expectation::Outcome(wanted) => {
             format!("{} ends as {}", selection_text(&wanted.pumps), outcome_of(&wanted.is).word())
         }

@@ -29,6 +29,7 @@ pub const BUDGETS: &[(&str, &[&str])] = &[
     ("safety-ram-pass", &["SSR-002"]),
     ("safety-flash-pass", &["SSR-005"]),
     ("safety-combined-io", &["SSR-039"]),
+    ("safety-combined-step", &["SSR-039"]),
     ("safety-radio-timeout", &["SSR-007", "SSR-076"]),
 ];
 
@@ -46,7 +47,13 @@ pub const CHECKS: &[(&str, &[&str])] = &[
     ("downloads_tell_what_is_stored", &["SSR-052", "SSR-056", "SSR-058"]),
     ("configuration_is_changed_in_its_mode_only", &["SSR-051", "SSR-054"]),
     ("configuration_mode_is_entered_and_left_by_restarts", &["SSR-048", "SSR-050"]),
+    ("only_the_unit_that_is_meant_shows_itself", &["SSR-057"]),
 ];
+
+/// A lamp that is asked for is lit, and one that has been lit for 5 s goes out, within this time: message, bus and a tick.
+const LAMP_TIME: Span = Span::from_millis(100);
+/// How long it is lit.
+const LAMP_LIT: Span = Span::from_millis(safety_common::tool::IDENTIFY_TICKS as u64);
 
 /// The units of a run with their names, in the order of the scenario.
 fn units<'a>(scenario: &'a Scenario, run: &'a Run) -> Vec<(&'a str, &'a Unit)> {
@@ -80,6 +87,7 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
         row("safety-ram-pass", Relation::Below, 60_000_000_000, None),
         row("safety-flash-pass", Relation::Below, 60_000_000_000, None),
         row("safety-combined-io", Relation::AtMost, 4_000_000, None),
+        row("safety-combined-step", Relation::AtMost, 5_000_000, None),
         radio_row(scenario),
     ];
     for (name, unit) in &units {
@@ -225,6 +233,12 @@ fn measure_cpus(row: &mut Budget, name: &str, unit: &Unit, end: SimTime) {
                 both(", gap between two reads of a row", watch.flash_gap(end), false);
             }
             "safety-combined-io" => both("", watch.combined, false),
+            "safety-combined-step" => {
+                both("", watch.combined_steps, false);
+                if let Some(open) = watch.unseen(end) {
+                    row.measure_at(&format!("{name}, CPU{}, not seen at the end", cpu + 1), ms(open.as_nanos()));
+                }
+            }
             _ => {}
         }
     }
@@ -400,6 +414,11 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                     let what = format!("{} evaluations in {} ticks", one.evaluated, one.ticks);
                     broken.push(format!("{name}, CPU{}: {what}", cpu + 1));
                 }
+                if let Some((at, is, wanted)) = one.witness.as_ref().and_then(|witness| witness.wrong) {
+                    let words = |(outputs, relays): (u16, u8)| format!("outputs {outputs:#x}, relays {relays:#x}");
+                    let what = format!("at {at} ms its logic wants {}, and should {}", words(is), words(wanted));
+                    broken.push(format!("{name}, CPU{}: {what}", cpu + 1));
+                }
             }),
             "downloads_tell_what_is_stored" => {
                 wanted |= !unit.tool.downloads.is_empty();
@@ -423,6 +442,14 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                 n += one.configuring;
                 broken.extend(one.configuring_wrongly.map(|at| format!("{name}, CPU{} at {at} ms", cpu + 1)));
             }),
+            "only_the_unit_that_is_meant_shows_itself" => {
+                let of_tool = unit.tool.identifications.iter();
+                n += of_tool.filter(|one| one.asked).count() as u64;
+                wanted |= !unit.tool.identifications.is_empty();
+                let asked = asked_for(units.iter().map(|(_, unit)| *unit), unit.tool.serial);
+                let uncalled = watch.lamps.iter().filter(|lamp| !is_called_for(**lamp, &asked));
+                broken.extend(uncalled.map(|(at, _)| format!("{name}: its lamp, lit at {at} ms")));
+            }
             "healthy_units_do_not_trip" => {
                 let expected = is_to_trip(scenario, name);
                 if !expected {
@@ -438,6 +465,32 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
         }
     }
     super::report::judged_row(id, requirements, n, wanted, &broken)
+}
+
+/// When the lamp of the unit with this serial number was asked for, by a tool wherever it is.
+fn asked_for<'a>(units: impl Iterator<Item = &'a Unit>, serial: u32) -> Vec<SimTime> {
+    let all = units.flat_map(|unit| &unit.tool.identifications);
+    all.filter(|one| one.asked && one.serial == serial).map(|one| one.at).collect()
+}
+
+/// Whether a lamp was lit soon after it was asked for, and no longer than 5 s after it was last.
+fn is_called_for((begin, end): (SimTime, Option<SimTime>), asked: &[SimTime]) -> bool {
+    let begins = asked.iter().any(|at| (*at..=*at + LAMP_TIME).contains(&begin));
+    let longest =
+        asked.iter().filter(|at| end.is_none_or(|end| **at <= end)).max().map(|at| *at + LAMP_LIT + LAMP_TIME);
+    begins && end.is_none_or(|end| longest.is_some_and(|longest| end <= longest))
+}
+
+/// Whether each time that the lamp of a unit was asked for it was lit in time, and for 5 s or to the end of the run.
+fn is_identified(scenario: &Scenario, run: &Run, name: &str) -> bool {
+    let units = units(scenario, run);
+    let Some((_, unit)) = units.iter().find(|(own, _)| *own == name) else { return false };
+    let asked = asked_for(units.iter().map(|(_, unit)| *unit), unit.tool.serial);
+    let lit = |at: SimTime| {
+        let until = |end: &Option<SimTime>| end.unwrap_or(run.end + LAMP_LIT) + LAMP_TIME >= at + LAMP_LIT;
+        unit.watch.lamps.iter().any(|(begin, end)| *begin <= at + LAMP_TIME && until(end))
+    };
+    !asked.is_empty() && asked.into_iter().all(lit)
 }
 
 /// What became of a download, and what both CPUs held when the tool told it.
@@ -490,6 +543,7 @@ pub(super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -
         Expectation::SafetyTrip(trip) => Some(trips(scenario, run, trip)),
         Expectation::SafetyStaysNormal(name) => Some(unit(scenario, run, name).is_some_and(stays_normal)),
         Expectation::SafetyRestarts(name) => Some(unit(scenario, run, name).is_some_and(restarts)),
+        Expectation::SafetyIdentified(name) => Some(is_identified(scenario, run, name)),
         Expectation::SafetyRelays(wanted) => {
             let unit = unit(scenario, run, &wanted.unit)?;
             let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
@@ -517,6 +571,15 @@ pub(super) fn instead(scenario: &Scenario, run: &Run, expectation: &Expectation)
         Expectation::SafetyRestarts(name) => of(name).map(|unit| {
             let left = unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some());
             if left { not_normal_again(unit) } else { "it did not restart".to_owned() }
+        }),
+        Expectation::SafetyIdentified(name) => of(name).map(|unit| {
+            let lit = unit.watch.lamps.iter().map(|(begin, _)| format!("{begin} ms"));
+            let lit: Vec<String> = lit.collect();
+            if lit.is_empty() {
+                "its lamp was never lit".to_owned()
+            } else {
+                format!("its lamp was lit at {}", lit.join(", "))
+            }
         }),
         Expectation::SafetyRelays(wanted) => of(&wanted.unit).map(|unit| {
             let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
@@ -640,6 +703,9 @@ pub(super) fn text(expectation: &Expectation) -> Option<String> {
         }
         Expectation::SafetyStaysNormal(name) => Some(format!("safety unit {name} becomes normal and stays so")),
         Expectation::SafetyRestarts(name) => Some(format!("safety unit {name} restarts and is normal again")),
+        Expectation::SafetyIdentified(name) => {
+            Some(format!("safety unit {name} shows its lamp for 5 s each time that a tool asks for it"))
+        }
         _ => None,
     }
 }

@@ -12,7 +12,7 @@ use super::model::{
     RawScenario, Relation, Selection, Trigger,
 };
 use super::safety_faults::{AdcError, AdcHit, AdcInput, CellDefect, RamCell, SafetyFault, WireDefect, WireHit};
-use super::units::{SafetyDownload, SafetyUnit};
+use super::units::{SafetyDownload, SafetyUnit, Way};
 use super::words::NodeName;
 use crate::bus::bit_time;
 use crate::checks;
@@ -345,14 +345,29 @@ impl Check<'_> {
                     vec!["end", "time_limit"];
             }
         }
-        for (n, download) in unit.downloads.iter().enumerate() {
-            if end.is_some_and(|end| download.at >= end) {
+        let downloads =
+            unit.downloads.iter().enumerate().map(|(n, one)| (format!("downloads[{n}]"), one.at, &one.over));
+        let asked = unit.identifications.iter().enumerate();
+        let asked = asked.map(|(n, one)| (format!("identifications[{n}]"), one.at, &one.over));
+        for (place, at, over) in downloads.chain(asked).collect::<Vec<_>>() {
+            if end.is_some_and(|end| at >= end) {
                 let message = "this would be done after the end of the run";
-                self.problem(Code::Contradiction, format!("{path}.downloads[{n}].at"), message, "too late").roots =
+                self.problem(Code::Contradiction, format!("{path}.{place}.at"), message, "too late").roots =
                     vec!["end", "time_limit"];
             }
+            self.way(&format!("{path}.{place}.over"), over);
         }
         self.feeds(path);
+    }
+
+    /// Somebody is there from whom a tool's frames could come, and who does nothing else with the bus' answers.
+    fn way(&mut self, path: &str, over: &Way) {
+        let Way::Can(name) = over else { return };
+        if !self.scenario.further_nodes.contains(name) {
+            let message = format!("the tool cannot send its frames from `{name}`");
+            let label = "one of `further_nodes`";
+            self.problem(Code::NoSuchThing, path, message, label).roots = vec!["further_nodes"];
+        }
     }
 
     /// A pump has one feed, and there are four at most.
@@ -703,7 +718,9 @@ impl Check<'_> {
                 }
             }
             Expectation::SafetyTrip(trip) => self.unit_exists(&format!("{path}.unit"), &trip.unit),
-            Expectation::SafetyStaysNormal(name) | Expectation::SafetyRestarts(name) => self.unit_exists(path, name),
+            Expectation::SafetyStaysNormal(name)
+            | Expectation::SafetyRestarts(name)
+            | Expectation::SafetyIdentified(name) => self.unit_exists(path, name),
             Expectation::SafetyRelays(relays) => self.unit_exists(&format!("{path}.unit"), &relays.unit),
             Expectation::SafetyDownload(wanted) => self.download_exists(path, wanted),
             Expectation::Consent(_) | Expectation::Campaign(_) | Expectation::Verdict(_) => {}

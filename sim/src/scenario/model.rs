@@ -931,6 +931,8 @@ choice! {
         SafetyRelays { SafetyRelays },
         /// What the configuration tool tells of a download at a safety unit.
         SafetyDownload { SafetyDownload },
+        /// The lamp of the safety unit of this name was lit each time that a tool asked for it, and only then.
+        SafetyIdentified(String),
         /// Verdict of the run before expectations are judged.
         Verdict(Verdict),
     }

@@ -39,6 +39,8 @@ section! {
         operations: Vec<Operation> = "[]",
         /// What the configuration tool does at this unit, one after the other.
         downloads: Vec<Download> = "[]" => "SSR-055 SSR-058",
+        /// When a person has a tool light the lamp of a unit.
+        identifications: Vec<Identification> = "[]" => "SSR-057",
     }
 }
 
@@ -105,10 +107,12 @@ section! {
 }
 
 section! {
-    /// A download by the configuration tool, over the unit's USB interface.
+    /// A download by the configuration tool.
     ///
     /// The tool asks who is there, enters the configuration mode with the password, has the configuration erased, sends it row
-    /// by row, has it checked, reads it back, restarts the unit and looks whether it runs it.
+    /// by row, has it checked, reads it back, restarts the unit and looks whether it runs it. Over radio and CAN a unit in normal
+    /// mode answers nobody: there the tool begins with the password, and looks at the end whether the unit has left the
+    /// configuration mode.
     Download {
         /// When the tool begins.
         at: Span where "0ms".."24h",
@@ -116,12 +120,38 @@ section! {
         configuration: ConfigurationFile,
         /// The password that is typed in.
         password: String => "SSR-052",
+        /// Which way its messages go.
+        over: Way = "Usb" => "SSR-055",
         /// Serial number of the unit that is meant; that of this unit where none is written.
         serial: Option<u32> = "None" => "SSR-056",
-        /// The tool asks who is there first and stops at another serial number. A tool without this care is no tool of ours.
+        /// Over USB the tool asks who is there first and stops at another serial number. A tool without this care is no tool of ours.
         asks_first: bool = "true" => "SSR-056",
         /// The tool enters the configuration mode first. A tool without this care is no tool of ours.
         enters: bool = "true" => "SSR-054",
+    }
+}
+
+choice! {
+    /// The way of the configuration tool's messages.
+    Way {
+        /// The USB interface of this unit.
+        Usb,
+        /// By radio: all units hear it.
+        Radio,
+        /// The bus, from this node of `further_nodes`: all units hear it.
+        Can(String),
+    }
+}
+
+section! {
+    /// A person asks which unit is which: the lamp of the unit that is meant shows it for 5 s.
+    Identification {
+        /// When.
+        at: Span where "0ms".."24h",
+        /// Which way the message goes.
+        over: Way = "Usb",
+        /// Serial number of the unit that is meant; that of this unit where none is written.
+        serial: Option<u32> = "None",
     }
 }
 
@@ -142,7 +172,8 @@ section! {
 choice! {
     /// What the configuration tool tells of a download.
     DownloadResult {
-        /// Both CPUs hold the configuration, as checked and as read back, and the unit runs it.
+        /// Both CPUs hold the configuration, as checked and as read back, and the unit runs it; over radio and CAN, where a unit
+        /// that runs says nothing: and the unit has left the configuration mode.
         Stored,
         /// Nobody answers.
         NoAnswer,

@@ -140,6 +140,71 @@ fn an_entry_past_its_maximum_age_is_zero() {
     assert_eq!(can.values()[1], 5);
 }
 
+/// A sender that sent from tick 0 to tick 4000 and fell silent then, and a copy of all its frames `late` ticks later: in which tick
+/// after the maximum age the copy is believed first.
+fn copy_is_believed(late: u32) -> Option<u32> {
+    const DIES: u32 = 4_000;
+    let plan = plan();
+    let hash = node_hash(&plan, RELEASE_HASH, 1);
+    let mut can = can_of(&plan);
+    let sent = |tick: u32| (tick.is_multiple_of(10) && tick <= DIES).then(|| entry(hash, 1, 5, (tick / 8) as u8));
+    let mut believed = None;
+    for tick in 0..DIES + late + 100 {
+        can.begin_tick();
+        let copy = tick.checked_sub(late).and_then(sent);
+        for frame in sent(tick).into_iter().chain(copy) {
+            hears(&mut can, frame);
+        }
+        assert!(!(20..=DIES).contains(&tick) || can.values()[1] == 5, "tick {tick}: the sender is heard");
+        if tick > DIES + 35 && can.values()[1] != 0 {
+            believed = believed.or(Some(tick));
+        }
+    }
+    believed
+}
+
+/// SSR-080: a late copy of a sender that is silent is not believed past the maximum age either, up to a whole turn of the sequence;
+/// one that is later cannot be told from a sender that came back, and is believed from its second frame on.
+#[test]
+fn a_late_copy_of_a_silent_sender_is_not_believed() {
+    for late in (1..2_000).step_by(7) {
+        assert_eq!(copy_is_believed(late), None, "{late} ticks late");
+    }
+    // The limit that 8 bits have.
+    assert!(copy_is_believed(2_048).is_some() && copy_is_believed(2_600).is_some());
+}
+
+/// SSR-080: a sender that was off the bus for up to a second is back with its second frame, one that was longer away or restarted
+/// once its past is forgotten.
+#[test]
+fn a_sender_that_comes_back_is_believed_again() {
+    let plan = plan();
+    let hash = node_hash(&plan, RELEASE_HASH, 1);
+    for (restarts, away, from, to) in [
+        (false, 300, 300, 320),
+        (false, 1_000, 1_000, 1_020),
+        (false, 1_500, 2_040, 2_125),
+        (false, 2_200, 2_200, 2_220),
+        // Behind the last one before, until as many have passed as fit into the time.
+        (true, 700, 1_450, 1_475),
+    ] {
+        let mut can = can_of(&plan);
+        let mut back = None;
+        for tick in 0..8_000u32 {
+            can.begin_tick();
+            let since = tick.saturating_sub(2_000);
+            let sequence = if restarts && since >= away { (since - away) / 8 + 1 } else { tick / 8 + 100 };
+            if tick.is_multiple_of(10) && (since == 0 || since >= away) {
+                hears(&mut can, entry(hash, 1, 5, sequence as u8));
+            }
+            if since > 40 && can.values()[1] == 5 {
+                back = back.or(Some(since));
+            }
+        }
+        assert!(back.is_some_and(|back| (from..=to).contains(&back)), "{restarts}, {away}: {back:?}");
+    }
+}
+
 /// SSR-078, SSR-079 on CAN; every flipped bit; wrong id, length, entry.
 #[test]
 fn damaged_and_foreign_frames_are_dropped() {

@@ -155,8 +155,14 @@ fn a_configuration_goes_in_over_every_interface() {
             let answer = ask(&mut bench, channel, &request(Command::Read, &(row as u32 * 32).to_le_bytes()), same);
             assert_eq!(answer[12..12 + expected.len()], *expected);
         }
-        say(&mut bench, channel, &request(Command::Restart, &[]));
-        bench.step();
+        // The answer has left, over CAN in two frames, before the restart comes.
+        let answer = ask(&mut bench, channel, &request(Command::Restart, &[]), same);
+        assert_eq!((status(&answer), bench.out.reset), (Status::Done as u8, None), "{channel:?}");
+        let waited = (1..30).find(|_| {
+            bench.step();
+            bench.out.reset.is_some()
+        });
+        assert!(waited.is_some_and(|ticks| ticks <= 10), "{channel:?}: {waited:?}");
         assert_eq!(bench.out.reset, Some(Retained::default()));
         let mut again = Bench::boot(bench.flash.clone(), ResetCause::Software, bench.out.reset.unwrap());
         again.start();
@@ -366,6 +372,38 @@ fn identify_lights_the_lamp_of_this_unit() {
                 bench.out.led != Led::Identify
             });
             assert_eq!((back, bench.out.led), (Some(5_000), led));
+        }
+    }
+}
+
+/// SSR-050, SSR-057: start-up hears no tool, from its first tick to the mode that follows; neither does a safe state that was
+/// entered before the unit knew its serial number.
+#[test]
+fn start_up_hears_no_tool() {
+    let configuration = Plan::alone(SectionPlan::empty()).bytes();
+    let unnamed = || {
+        let mut flash = FakeFlash::with_configuration(&configuration);
+        flash.bytes[flash_map::PRODUCTION_AT as usize] ^= 1;
+        Bench::new(flash)
+    };
+    let named = || Bench::new(FakeFlash::with_configuration(&configuration));
+    for (make, safe_too) in [(&named as &dyn Fn() -> Bench, false), (&unnamed, true)] {
+        for channel in CHANNELS {
+            let (mut bench, mut heard) = (make(), 0);
+            bench.peer.silent = true;
+            while bench.tick < 2_900 {
+                let command = [Command::Who, Command::Identify, Command::Enter][bench.tick as usize % 3];
+                let payload = if command == Command::Enter { PASSWORD } else { &[] };
+                say(&mut bench, channel, &request(command, payload));
+                bench.step();
+                assert!(
+                    bench.out.usb.is_none() && bench.out.radio.is_none() && bench.out.can.is_empty(),
+                    "{channel:?}"
+                );
+                assert!(bench.out.led != Led::Identify && bench.out.reset.is_none(), "{channel:?}");
+                heard += u32::from(bench.cpu.mode() == if safe_too { Mode::Safe } else { Mode::Ready });
+            }
+            assert!(heard > 2_000, "{channel:?}: the mode that was meant was there for {heard} ticks");
         }
     }
 }

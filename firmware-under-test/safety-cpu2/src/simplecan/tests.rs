@@ -78,8 +78,29 @@ fn values_past_the_maximum_age_are_zero() {
     assert_eq!(can.values()[1], 7);
     can.age(ms(56));
     assert_eq!(can.values()[1], 0);
-    assert_eq!(hear(&mut can, 60, &frame(1, 1, 2, 7)), 0, "only sets the sequence");
-    assert_eq!(hear(&mut can, 70, &frame(1, 1, 3, 7)), 7);
+    assert_eq!(hear(&mut can, 60, &frame(1, 1, 2, 7)), 0, "not ahead of the last before the silence");
+    assert_eq!(hear(&mut can, 61, &frame(1, 1, 3, 7)), 0, "only sets the sequence");
+    assert_eq!(hear(&mut can, 70, &frame(1, 1, 4, 7)), 7);
+}
+
+/// SSR-080: what was stored somewhere of a sender that is dead comes for as long as it was late. It is dropped up to 2.0 s; of 2.05 s
+/// and more the sequence of 8 bits says nothing.
+#[test]
+fn frames_that_a_dead_sender_left_behind_are_dropped() {
+    let believed = |late_ms: u64| {
+        let mut can = can();
+        let sends = |at: u64| (at.is_multiple_of(10) && at <= 3_000).then(|| frame(1, 1, (at / 8) as u8, 7));
+        (1..3_100 + late_ms).any(|at| {
+            can.age(ms(at));
+            for bytes in sends(at).into_iter().chain(at.checked_sub(late_ms).and_then(sends)) {
+                hear(&mut can, at, &bytes);
+            }
+            at > 3_035 && can.values()[1] != 0
+        })
+    };
+    let wrong: Vec<u64> = (1..2_000).step_by(11).filter(|late| believed(*late)).collect();
+    assert!(wrong.is_empty(), "believed so many ms late: {wrong:?}");
+    assert!(believed(2_048) && believed(2_300), "the limit of 8 bits");
 }
 
 /// A sequence counts if it is ahead, by no more than the time allows and 127 at most.
@@ -173,8 +194,9 @@ fn an_entry_with_many_bad_frames_reads_zero() {
     assert_eq!(hear_two(&mut can, 23, 3), 0);
     assert_eq!(can.receive(ms(24), &frame(0, 3, 1, 0)), Err(Masquerade(3)), "an own entry is still watched");
     (0..200).for_each(|_| assert_eq!(hear(&mut can, 25, &corrupt), 0));
-    (0..ENTRY_ERROR_DRAIN_TICKS).for_each(|_| can.age(ms(30)));
-    assert_eq!(hear_two(&mut can, 31, 10), 7);
+    let drain = u64::from(ENTRY_ERROR_DRAIN_TICKS);
+    (0..drain).for_each(|tick| can.age(ms(30 + tick)));
+    assert_eq!(hear_two(&mut can, 30 + drain, 10), 7);
 }
 
 /// Own entries take turns with fresh data, the sequence goes up by one in 8 steps, and a receiver of the text's format

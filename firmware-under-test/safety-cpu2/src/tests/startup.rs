@@ -476,6 +476,29 @@ fn outputs_driven_in_safe_state_are_logged() {
     assert!(bench.detections().is_empty() && is_silent(&bench.outputs));
 }
 
+/// SSR-050: start-up hears no tool, whatever way its messages came to CPU1; the mode that follows does.
+#[test]
+fn start_up_hears_no_tool() {
+    for channel in [Channel::ToolUsb, Channel::ToolRadio, Channel::ToolCan] {
+        let mut bench = Bench::boot(flash(), POWER_ON);
+        let mut steps = 0;
+        while bench.cpu.mode() != Mode::Normal {
+            let command = [Command::Who, Command::Enter, Command::Restart][steps % 3];
+            let payload: &[u8] = if command == Command::Enter { PASSWORD } else { &[] };
+            bench.forward = vec![forward(channel, &request(command, 1, SERIAL, payload))];
+            bench.peer.mode = if steps > 1_000 { Mode::Ready } else { Mode::Starting };
+            bench.step();
+            assert!(bench.outputs.reset.is_none() && bench.outputs.forward.is_empty(), "{channel:?}, step {steps}");
+            steps += 1;
+        }
+        assert!(steps > 1_000, "{steps}");
+        bench.peer.mode = Mode::Normal;
+        bench.forward = vec![forward(channel, &request(Command::Enter, 1, SERIAL, PASSWORD))];
+        bench.step();
+        assert_eq!(bench.outputs.reset, Some(ASKED.retained));
+    }
+}
+
 /// SSR-050, SSR-052: in safe state only the right password for the right unit restarts into the configuration mode.
 #[test]
 fn enter_is_heard_in_safe_state() {

@@ -42,10 +42,13 @@ struct Healthy {
     expectations: &'static str,
     /// What the configuration tool does at the unit.
     downloads: &'static str,
+    /// When the lamp of a unit is asked for there.
+    identifications: &'static str,
 }
 
 /// One unit that drives an output and a relay from 1.3 s on.
-const PLAIN: Healthy = Healthy { two: false, end: "3s", faults: "", expectations: "", downloads: "" };
+const PLAIN: Healthy =
+    Healthy { two: false, end: "3s", faults: "", expectations: "", downloads: "", identifications: "" };
 /// The configuration tool brings the unit what it has.
 const DOWNLOAD: Healthy = Healthy {
     end: "5s",
@@ -138,6 +141,15 @@ const CONTROLS: &[Control] = &[
         ),
     },
     Control {
+        row: "safety-combined-step",
+        shown: "a step at a combined pin that is seen a tick too late",
+        run: Healthy {
+            faults: "(kind: Safety(InputOff(\"lock_seen\")), place: Node(\"hall\"), trigger: At(\"2s\"), duration: \"100ms\")",
+            ..PLAIN
+        },
+        broken: Broken::Measured(|unit| unit.watch.cpus[0].combined_steps.most = 5_000_001),
+    },
+    Control {
         row: "safety-radio-timeout",
         shown: "a silent radio while two transistors conduct whatever they are told",
         run: Healthy {
@@ -222,6 +234,12 @@ const CONTROLS: &[Control] = &[
         run: DOWNLOAD,
         broken: Broken::Measured(|unit| unit.watch.cpus[1].configuring_wrongly = Some(SimTime::ZERO)),
     },
+    Control {
+        row: "only_the_unit_that_is_meant_shows_itself",
+        shown: "a lamp that is lit before anybody asks for it",
+        run: Healthy { identifications: "(at: \"1500ms\")", ..PLAIN },
+        broken: Broken::Measured(|unit| unit.watch.lamps[0].0 = SimTime::ZERO),
+    },
 ];
 
 impl Healthy {
@@ -230,10 +248,10 @@ impl Healthy {
         let button = "inputs: [(input: \"button\", device: Off)],
             operations: [(at: \"1s\", input: \"button\", to: On, duration: \"300ms\")]";
         let hall = |configuration: &str| {
-            let downloads = self.downloads;
+            let Self { downloads, identifications, .. } = self;
             format!(
                 "(configuration: \"{configuration}\", node: \"hall\", cpu2: (clock_offset: \"137us\"), {button},
-                downloads: [{downloads}])"
+                downloads: [{downloads}], identifications: [{identifications}])"
             )
         };
         let units = if self.two {

@@ -10,82 +10,116 @@ use super::core::Arriving;
 use crate::kernel::{SimTime, Span};
 
 /// Radio packets are this long on the air (own number).
-const AIR_TIME: Span = Span::from_millis(2);
+pub const AIR_TIME: Span = Span::from_millis(2);
 
-/// What is wrong with the channel; `u32::MAX` packets are all.
+/// What is wrong with the channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AirFault {
+    /// Packets are lost.
+    Lose,
+    /// A bit of each is inverted.
+    Corrupt,
+    /// They name another sender.
+    Forge,
+    /// They are so much later.
+    Delay(Span),
+    /// They come once more after this.
+    Repeat(Span),
+    /// Two each change their places.
+    Swap,
+}
+
+/// A fault of the channel with the injection that does it.
+#[derive(Clone, Debug)]
+struct AirHit {
+    owner: u16,
+    what: AirFault,
+    /// So many packets are still hit; `u32::MAX` is all.
+    left: u32,
+}
+
+/// The channel from one unit to the others.
 #[derive(Clone, Debug, Default)]
 pub struct Air {
-    /// So many are still to be lost.
-    pub lose: u32,
-    /// So many still get inverted bits.
-    pub corrupt: u32,
-    /// So many are still forged.
-    pub forge: u32,
-    /// All are so much later.
-    pub delay: Option<Span>,
-    /// All come once more after this.
-    pub repeat: Option<Span>,
-    /// Two each change their places.
-    pub swap: bool,
-    /// How many were hit so far.
-    pub hit: u64,
-    /// The injection that does it.
-    pub owner: u16,
+    /// The one that began last at the end.
+    hits: Vec<AirHit>,
+    /// How many packets were disturbed so far.
+    count: u64,
     held: Option<Bytes>,
 }
 
 impl Air {
-    /// What arrives, and when, of a packet that is sent now.
-    pub fn pass(&mut self, now: SimTime, packet: &Bytes) -> Vec<Arriving<Bytes>> {
+    /// A fault begins; `packets` is how many it hits, `u32::MAX` all.
+    pub fn disturb(&mut self, owner: u16, what: AirFault, packets: u32) {
+        self.restore(owner);
+        self.hits.push(AirHit { owner, what, left: packets });
+    }
+
+    /// The fault of `owner` ends; others go on.
+    pub fn restore(&mut self, owner: u16) {
+        self.hits.retain(|hit| hit.owner != owner);
+    }
+
+    /// Counts a packet for all faults that are meant; who of them acts on it: all, or of those that do the same the first.
+    fn hit(&mut self, is: impl Fn(AirFault) -> bool) -> Vec<u16> {
+        let meant = self.hits.iter_mut().filter(|hit| hit.left > 0 && is(hit.what));
+        let counted = meant.map(|hit| {
+            hit.left -= u32::from(hit.left != u32::MAX);
+            hit.owner
+        });
+        counted.collect()
+    }
+
+    /// The time of a fault, and who asks for it: of several the one that began last.
+    fn time(&self, of: impl Fn(AirFault) -> Option<Span>) -> Option<(u16, Span)> {
+        self.hits.iter().rev().find_map(|hit| Some((hit.owner, of(hit.what)?)))
+    }
+
+    /// What arrives, and when, of a packet that is sent now; and which injections made a difference.
+    pub fn pass(&mut self, now: SimTime, packet: &Bytes) -> (Vec<Arriving<Bytes>>, Vec<u16>) {
         let at = now + AIR_TIME;
-        if !self.is_disturbed() {
-            return vec![Arriving { at, what: packet.clone() }];
+        if self.held.is_none() && self.hits.iter().all(|hit| hit.left == 0) {
+            return (vec![Arriving { at, what: packet.clone() }], Vec::new());
         }
-        self.hit += 1;
-        if counted(&mut self.lose) {
-            return Vec::new();
+        self.count += 1;
+        let losers = self.hit(|what| what == AirFault::Lose);
+        if let Some(first) = losers.first() {
+            return (Vec::new(), vec![*first]);
         }
         let mut packet = packet.clone();
-        if counted(&mut self.corrupt) {
-            let bit = (self.hit * 29) as usize % (packet.len() * 8).max(1);
+        let mut acted = Vec::new();
+        if let Some(first) = self.hit(|what| what == AirFault::Forge).first() {
+            forge(&mut packet);
+            acted.push(*first);
+        }
+        for (owner, nth) in self.hit(|what| what == AirFault::Corrupt).into_iter().zip(self.count..) {
+            let bit = nth as usize * 29 % (packet.len() * 8).max(1);
             if let Some(byte) = packet.get_mut(bit / 8) {
                 *byte ^= 1 << (bit % 8);
             }
+            acted.push(owner);
         }
-        if counted(&mut self.forge) {
-            forge(&mut packet);
-        }
-        let at = at + self.delay.unwrap_or(Span::ZERO);
+        let delay = self.time(|what| if let AirFault::Delay(by) = what { Some(by) } else { None });
+        let at = at + delay.map_or(Span::ZERO, |(_, by)| by);
+        let swap = self.hits.iter().find(|hit| hit.what == AirFault::Swap).map(|hit| hit.owner);
+        let repeat = self.time(|what| if let AirFault::Repeat(after) = what { Some(after) } else { None });
+        acted.extend(delay.map(|(owner, _)| owner).into_iter().chain(swap).chain(repeat.map(|(owner, _)| owner)));
         let mut list = Vec::new();
-        match (self.swap, self.held.take()) {
-            (true, None) => self.held = Some(packet),
+        match (swap, self.held.take()) {
+            (Some(_), None) => self.held = Some(packet),
             (_, Some(earlier)) => {
                 list.push(Arriving { at, what: packet });
                 list.push(Arriving { at, what: earlier });
             }
-            (false, None) => list.push(Arriving { at, what: packet }),
+            (None, None) => list.push(Arriving { at, what: packet }),
         }
-        if let Some(after) = self.repeat {
+        if let Some((_, after)) = repeat {
             let again: Vec<Arriving<Bytes>> =
                 list.iter().map(|one| Arriving { at: one.at + after, what: one.what.clone() }).collect();
             list.extend(again);
         }
-        list
+        (list, acted)
     }
-
-    fn is_disturbed(&self) -> bool {
-        let counts = self.lose | self.corrupt | self.forge;
-        counts != 0 || self.delay.is_some() || self.repeat.is_some() || self.swap || self.held.is_some()
-    }
-}
-
-/// Whether one more is hit.
-const fn counted(left: &mut u32) -> bool {
-    let hits = *left > 0;
-    if hits && *left != u32::MAX {
-        *left -= 1;
-    }
-    hits
 }
 
 /// Another sender, and the CRC-24 that fits.
@@ -106,21 +140,51 @@ mod tests {
         Bytes::from_slice(&[first; 20]).unwrap_or_default()
     }
 
-    fn firsts(air: &mut Air, count: u8) -> Vec<(u64, u8)> {
-        let all = (0..count).flat_map(|n| air.pass(SimTime::from_nanos(u64::from(n)), &packet(n)));
+    fn with(faults: &[(AirFault, u32)]) -> Air {
+        let mut air = Air::default();
+        (1..).zip(faults).for_each(|(owner, (what, packets))| air.disturb(owner, *what, *packets));
+        air
+    }
+
+    fn firsts(mut air: Air, count: u8) -> Vec<(u64, u8)> {
+        let all = (0..count).flat_map(|n| air.pass(SimTime::from_nanos(u64::from(n)), &packet(n)).0);
         all.map(|one| (one.at.as_nanos() - 2_000_000, one.what[0])).collect()
     }
 
+    const ALL: u32 = u32::MAX;
+
     #[test]
     fn each_disturbance_does_what_its_name_says() {
-        assert_eq!(firsts(&mut Air::default(), 2), [(0, 0), (1, 1)]);
-        assert_eq!(firsts(&mut Air { lose: 2, ..Air::default() }, 3), [(2, 2)]);
-        let late = Some(Span::from_nanos(50));
-        assert_eq!(firsts(&mut Air { delay: late, ..Air::default() }, 1), [(50, 0)]);
-        assert_eq!(firsts(&mut Air { repeat: late, ..Air::default() }, 1), [(0, 0), (50, 0)]);
-        assert_eq!(firsts(&mut Air { swap: true, ..Air::default() }, 4), [(1, 1), (1, 0), (3, 3), (3, 2)]);
-        let damaged = Air { corrupt: 1, ..Air::default() }.pass(SimTime::ZERO, &packet(7));
+        let late = Span::from_nanos(50);
+        assert_eq!(firsts(Air::default(), 2), [(0, 0), (1, 1)]);
+        assert_eq!(firsts(with(&[(AirFault::Lose, 2)]), 3), [(2, 2)]);
+        assert_eq!(firsts(with(&[(AirFault::Delay(late), ALL)]), 1), [(50, 0)]);
+        assert_eq!(firsts(with(&[(AirFault::Repeat(late), ALL)]), 1), [(0, 0), (50, 0)]);
+        assert_eq!(firsts(with(&[(AirFault::Swap, ALL)]), 4), [(1, 1), (1, 0), (3, 3), (3, 2)]);
+        let damaged = with(&[(AirFault::Corrupt, 1)]).pass(SimTime::ZERO, &packet(7)).0;
         assert_ne!(damaged[0].what, packet(7));
+    }
+
+    /// The end of one fault leaves the other, and one that changes nothing beside another has not acted.
+    #[test]
+    fn faults_of_the_channel_go_on_beside_each_other() {
+        let (short, long) = (Span::from_nanos(50), Span::from_nanos(70));
+        let mut air = with(&[(AirFault::Lose, ALL), (AirFault::Lose, 2)]);
+        let pass = |air: &mut Air| {
+            let (list, acted) = air.pass(SimTime::ZERO, &packet(7));
+            (list.first().map(|one| one.at.as_nanos() - 2_000_000), acted)
+        };
+        assert_eq!(pass(&mut air), (None, vec![1]));
+        air.restore(1);
+        assert_eq!(pass(&mut air), (None, vec![2]));
+        assert_eq!(pass(&mut air), (Some(0), vec![]));
+        let mut air = with(&[(AirFault::Delay(short), ALL), (AirFault::Delay(long), ALL)]);
+        assert_eq!(pass(&mut air), (Some(70), vec![2]), "the last rules");
+        air.restore(2);
+        assert_eq!(pass(&mut air), (Some(50), vec![1]), "and leaves the first");
+        let mut air = with(&[(AirFault::Forge, ALL), (AirFault::Forge, ALL)]);
+        let (list, acted) = air.pass(SimTime::ZERO, &packet(7));
+        assert_ne!((list[0].what.clone(), acted), (packet(7), vec![1]), "no two cancel out");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use safety_cpu2::Cpu2;
 use units::Instant;
 
 use super::clock::Clock;
-use super::memory::{Flash, Ram};
+use super::memory::{Flash, FlashRuns, Ram};
 use super::pins::{Seen, counts};
 use crate::kernel::{SimTime, Span};
 
@@ -168,8 +168,8 @@ pub struct Core {
     pub muffle: Option<Muffle>,
     operation: Option<(SimTime, FlashCommand)>,
     last_logic_ns: u64,
-    /// Room for the packets of a step.
-    packets_read: Vec<C2cReceived>,
+    /// The packets of the last step.
+    pub packets_read: Vec<C2cReceived>,
 }
 
 /// Wraps the outputs of a CPU so that one of its diagnostics is without effect: a scenario that passes all the same
@@ -235,13 +235,13 @@ impl Around {
     }
 }
 
-/// What a step wrote and read of the memories: lowest and highest word and address; nothing when the lowest is greater.
+/// What a step wrote and read of the memories.
 #[derive(Clone, Copy, Debug)]
 pub struct Touched {
-    /// Words of RAM.
+    /// Lowest and highest word of RAM; nothing when the lowest is greater.
     pub ram: (u32, u32),
     /// Addresses of flash.
-    pub flash: (u32, u32),
+    pub flash: FlashRuns,
 }
 
 impl Core {
@@ -360,7 +360,7 @@ impl Core {
             Firmware::One(cpu) => cpu.step(clock, &inputs, &mut ram, &flash),
             Firmware::Two(cpu) => cpu.step(clock, &inputs, &mut ram, &flash),
         };
-        let touched = Touched { ram: (ram.lowest, ram.highest), flash: (flash.lowest.get(), flash.highest.get()) };
+        let touched = Touched { ram: (ram.lowest, ram.highest), flash: flash.read.get() };
         self.packets_read = packets;
         if let Some(muffle) = &mut self.muffle {
             *out = muffle.pass(std::mem::take(out));

@@ -1,16 +1,17 @@
 //! Faults of safety units: how each reaches the unit, how it goes again, and what is read back.
 //!
-//! The healthy path of a unit holds no fault but in ports made for it: lines, cells, converter channels, wires, contacts.
+//! The healthy path of a unit holds no fault but in ports made for it: lines, cells, converter channels, wires, contacts. Of two
+//! faults that set the same thing the one that began last rules, and the end of one leaves what the other holds.
 //! What no port proves by itself is held until `proof` has seen that it made a difference.
 
 use bevy_ecs::prelude::World;
 use safety_common::io::ResetCause;
 
-use super::air::Air;
+use super::air::AirFault;
 use super::core::{AdcChannel, AdcFault};
 use super::memory::{CellFault, CellPlace};
 use super::pins::Wiring;
-use super::unit::{Repeater, Unit};
+use super::unit::{LineFault, Repeater, Unit};
 use super::{Units, show_devices, unit_of};
 use crate::event::Context;
 use crate::kernel::stream;
@@ -50,9 +51,14 @@ pub(crate) fn begin(
     let index = Units::of(world, node)?;
     let mut unit = unit_of(world, index)?;
     if let SafetyFault::CpuHalted(of) = kind {
-        unit.cores[self::index(of.cpu)].dead = how.for_good;
+        unit.cores[self::index(of.cpu)].dead |= how.for_good;
     }
+    let again = unit.holds(number);
     unit.hold(number, kind);
+    // One that begins again before its end goes on.
+    if again && matches!(kind, SafetyFault::InputOff(_)) {
+        return None;
+    }
     let effect = begin_at(&mut unit, context, number, kind, how);
     move_and_feed(world, context, index, kind);
     effect.or_else(|| unit_of(world, index)?.take_proof(number))
@@ -81,27 +87,26 @@ fn index(cpu: u8) -> usize {
 
 fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &SafetyFault, how: &How) -> Option<String> {
     match kind {
-        SafetyFault::C2cLost(hit) => begin_line(unit, number, hit, true),
-        SafetyFault::C2cCorrupted(hit) => begin_line(unit, number, hit, false),
+        SafetyFault::C2cLost(C2cHit { from, packets }) => line(unit, number, *from, LineFault::Lose, *packets),
+        SafetyFault::C2cCorrupted(C2cHit { from, packets }) => line(unit, number, *from, LineFault::Corrupt, *packets),
         SafetyFault::C2cForged(forge) => {
-            let line = &mut unit.lines[1 - index(forge.from)];
-            line.owner = number;
-            line.forge = Some((forge.field.clone(), forge.packets.unwrap_or(u32::MAX)));
+            line(unit, number, forge.from, LineFault::Forge(forge.field.clone()), forge.packets);
         }
         SafetyFault::CanRepeated(CanRepeat { after, frames, .. }) => {
             let left = frames.unwrap_or(u32::MAX);
-            unit.repeater = Some(Repeater { owner: number, by: how.by?, after: *after, left });
+            unit.repeaters.retain(|repeater| repeater.owner != number);
+            unit.repeaters.push(Repeater { owner: number, by: how.by?, after: *after, left });
         }
-        SafetyFault::RadioLost(hit) => air(unit, number).lose = hit.packets.unwrap_or(u32::MAX),
-        SafetyFault::RadioCorrupted(hit) => air(unit, number).corrupt = hit.packets.unwrap_or(u32::MAX),
-        SafetyFault::RadioForged(hit) => air(unit, number).forge = hit.packets.unwrap_or(u32::MAX),
-        SafetyFault::RadioDelayed(by) => air(unit, number).delay = Some(*by),
-        SafetyFault::RadioRepeated(after) => air(unit, number).repeat = Some(*after),
-        SafetyFault::RadioSwapped => air(unit, number).swap = true,
+        SafetyFault::RadioLost(hit) => air(unit, number, AirFault::Lose, hit.packets),
+        SafetyFault::RadioCorrupted(hit) => air(unit, number, AirFault::Corrupt, hit.packets),
+        SafetyFault::RadioForged(hit) => air(unit, number, AirFault::Forge, hit.packets),
+        SafetyFault::RadioDelayed(by) => air(unit, number, AirFault::Delay(*by), None),
+        SafetyFault::RadioRepeated(after) => air(unit, number, AirFault::Repeat(*after), None),
+        SafetyFault::RadioSwapped => air(unit, number, AirFault::Swap, None),
         SafetyFault::CpuHalted(of) => {
             let core = &mut unit.cores[index(of.cpu)];
-            core.halted = true;
-            return core.firmware.is_some().then(|| format!("CPU{} stands still", of.cpu));
+            let stood_still = std::mem::replace(&mut core.halted, true);
+            return (core.firmware.is_some() && !stood_still).then(|| format!("CPU{} stands still", of.cpu));
         }
         SafetyFault::CpuReset(of) => {
             let life = unit.cores[index(of.cpu)].life;
@@ -140,15 +145,7 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
             show_devices(unit, context);
         }
         SafetyFault::Contact(hit) => begin_contact(unit, context, hit),
-        SafetyFault::Transistor(hit) => {
-            let bit = 1 << hit.pin;
-            if hit.conducts {
-                unit.pins.stuck_on |= bit;
-            } else {
-                unit.pins.stuck_off |= bit;
-            }
-            unit.refresh(context);
-        }
+        SafetyFault::Transistor(hit) => set_transistor(unit, context, hit.pin, Some(hit.conducts)),
         SafetyFault::MainTransistor(hit) => {
             unit.main_stuck = Some(hit.conducts);
             unit.set_main(context);
@@ -159,9 +156,25 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
 }
 
 /// The radio channel; proven by the first packet that it hits.
-const fn air(unit: &mut Unit, number: u16) -> &mut Air {
-    unit.air.owner = number;
-    &mut unit.air
+fn air(unit: &mut Unit, number: u16, what: AirFault, packets: Option<u32>) {
+    unit.air.disturb(number, what, packets.unwrap_or(u32::MAX));
+}
+
+/// A direction of the link; proven by the first packet that it hits.
+fn line(unit: &mut Unit, number: u16, from: u8, what: LineFault, packets: Option<u32>) {
+    unit.lines[1 - index(from)].disturb(number, what, packets.unwrap_or(u32::MAX));
+}
+
+/// A transistor conducts, or does not, whatever it is told, or obeys.
+fn set_transistor(unit: &mut Unit, context: &mut Context<'_>, pin: u8, stuck: Option<bool>) {
+    let bit = 1 << pin;
+    (unit.pins.stuck_on, unit.pins.stuck_off) = (unit.pins.stuck_on & !bit, unit.pins.stuck_off & !bit);
+    match stuck {
+        Some(true) => unit.pins.stuck_on |= bit,
+        Some(false) => unit.pins.stuck_off |= bit,
+        None => {}
+    }
+    unit.refresh(context);
 }
 
 pub(super) fn conducts(on: bool) -> &'static str {
@@ -171,18 +184,6 @@ pub(super) fn conducts(on: bool) -> &'static str {
 fn begin_adc(unit: &mut Unit, number: u16, hit: &AdcHit, seed: u64) {
     let key = || stream(seed, &format!("converter {number}")).next_u64();
     unit.cores[index(hit.cpu)].adc.push((number, channel(&hit.channel), error(&hit.error, key)));
-}
-
-/// Proven by the first packet that it hits.
-fn begin_line(unit: &mut Unit, number: u16, hit: &C2cHit, loses: bool) {
-    let line = &mut unit.lines[1 - index(hit.from)];
-    let packets = hit.packets.unwrap_or(u32::MAX);
-    line.owner = number;
-    if loses {
-        line.lose = packets;
-    } else {
-        line.corrupt = packets;
-    }
 }
 
 fn begin_cell(unit: &mut Unit, number: u16, cell: &RamCell) -> Option<String> {
@@ -242,50 +243,61 @@ pub(super) fn wiring(defect: &WireDefect) -> Wiring {
     }
 }
 
+/// Takes a fault back that is held no longer, to what another one at the same place holds.
 fn end_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &SafetyFault) {
+    use SafetyFault as Kind;
+    let left = unit.left_at(kind);
     match kind {
-        SafetyFault::C2cLost(hit) => unit.lines[1 - index(hit.from)].lose = 0,
-        SafetyFault::C2cCorrupted(hit) => unit.lines[1 - index(hit.from)].corrupt = 0,
-        SafetyFault::C2cForged(forge) => unit.lines[1 - index(forge.from)].forge = None,
-        SafetyFault::CanRepeated(_) => unit.repeater = None,
-        SafetyFault::CpuHalted(of) => unit.cores[index(of.cpu)].halted = false,
-        SafetyFault::Clock(clock) => {
+        Kind::C2cLost(hit) | Kind::C2cCorrupted(hit) => unit.lines[1 - index(hit.from)].restore(number),
+        Kind::C2cForged(forge) => unit.lines[1 - index(forge.from)].restore(number),
+        Kind::CanRepeated(_) => unit.repeaters.retain(|repeater| repeater.owner != number),
+        Kind::CpuHalted(of) => unit.cores[index(of.cpu)].halted &= left.is_some(),
+        Kind::Clock(clock) => {
             let core = &mut unit.cores[index(clock.cpu)];
-            core.clock.set_drift(core.options.ppm);
+            let other = if let Some(Kind::Clock(other)) = left { other.by.ppm() } else { core.options.ppm };
+            core.clock.set_drift(other);
         }
-        SafetyFault::LogicTime(time) => unit.cores[index(time.cpu)].overload = None,
-        SafetyFault::NoDeadline(of) => unit.cores[index(of.cpu)].no_deadline = false,
-        SafetyFault::RamCell(cell) => unit.cores[index(cell.cpu)].ram.remove(number),
-        SafetyFault::Adc(hit) => unit.cores[index(hit.cpu)].adc.retain(|(owner, ..)| *owner != number),
-        SafetyFault::View(hit) => unit.cores[index(hit.cpu)].views.retain(|(owner, ..)| *owner != number),
-        SafetyFault::Wire(WireHit { pin, .. }) => unit.pins.wiring[usize::from(*pin)] = Wiring::Sound,
-        SafetyFault::InputOff(input) => {
+        Kind::LogicTime(time) => {
+            let other = if let Some(Kind::LogicTime(other)) = left { Some(other.takes.as_nanos()) } else { None };
+            unit.cores[index(time.cpu)].overload = other;
+        }
+        Kind::NoDeadline(of) => unit.cores[index(of.cpu)].no_deadline = left.is_some(),
+        Kind::RamCell(cell) => unit.cores[index(cell.cpu)].ram.remove(number),
+        Kind::Adc(hit) => unit.cores[index(hit.cpu)].adc.retain(|(owner, ..)| *owner != number),
+        Kind::View(hit) => unit.cores[index(hit.cpu)].views.retain(|(owner, ..)| *owner != number),
+        Kind::Wire(WireHit { pin, .. }) => {
+            let other = if let Some(Kind::Wire(other)) = left { wiring(&other.is) } else { Wiring::Sound };
+            unit.pins.wiring[usize::from(*pin)] = other;
+        }
+        Kind::InputOff(input) => {
             if let Some(group) = unit.input_groups.iter().position(|name| name == input) {
                 unit.devices.force(group, false);
                 show_devices(unit, context);
             }
         }
-        SafetyFault::Contact(hit) => {
+        Kind::Contact(hit) => {
             let contact = &mut unit.contacts[2 * usize::from(hit.relay) + index(hit.cpu)];
-            contact.stuck = None;
+            contact.stuck = if let Some(Kind::Contact(other)) = left { Some(other.closed) } else { None };
             contact.moves = context.now;
         }
-        SafetyFault::Transistor(hit) => {
-            unit.pins.stuck_on &= !(1 << hit.pin);
-            unit.pins.stuck_off &= !(1 << hit.pin);
-            unit.refresh(context);
+        Kind::Transistor(hit) => {
+            let other = if let Some(Kind::Transistor(other)) = left { Some(other.conducts) } else { None };
+            set_transistor(unit, context, hit.pin, other);
         }
-        SafetyFault::MainTransistor(_) => {
-            unit.main_stuck = None;
+        Kind::MainTransistor(_) => {
+            unit.main_stuck = if let Some(Kind::MainTransistor(other)) = left { Some(other.conducts) } else { None };
             unit.set_main(context);
         }
-        SafetyFault::Rail(rail) => unit.rails[index(rail.cpu)] = super::unit::RAIL_MV,
-        SafetyFault::RadioLost(_) => unit.air.lose = 0,
-        SafetyFault::RadioCorrupted(_) => unit.air.corrupt = 0,
-        SafetyFault::RadioForged(_) => unit.air.forge = 0,
-        SafetyFault::RadioDelayed(_) => unit.air.delay = None,
-        SafetyFault::RadioRepeated(_) => unit.air.repeat = None,
-        SafetyFault::RadioSwapped => unit.air.swap = false,
-        SafetyFault::CpuReset(_) | SafetyFault::FlashBits(_) | SafetyFault::TickSlip(_) => {}
+        Kind::Rail(rail) => {
+            let other = if let Some(Kind::Rail(other)) = left { other.to.millivolts() } else { super::unit::RAIL_MV };
+            unit.rails[index(rail.cpu)] = other;
+        }
+        Kind::RadioLost(_)
+        | Kind::RadioCorrupted(_)
+        | Kind::RadioForged(_)
+        | Kind::RadioDelayed(_)
+        | Kind::RadioRepeated(_)
+        | Kind::RadioSwapped => unit.air.restore(number),
+        Kind::CpuReset(_) | Kind::FlashBits(_) | Kind::TickSlip(_) => {}
     }
 }

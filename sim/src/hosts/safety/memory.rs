@@ -44,8 +44,8 @@ pub enum CellFault {
 pub struct Ram {
     words: Arc<Vec<u32>>,
     faults: Vec<(u16, CellFault)>,
-    /// How often a fault made a difference.
-    pub acted: u64,
+    /// Who put the faults in that made a difference since the last look.
+    acted: Vec<u16>,
 }
 
 impl Ram {
@@ -53,7 +53,7 @@ impl Ram {
     #[must_use]
     pub fn new(words: u32) -> Self {
         let noise = |word: u32| word.wrapping_mul(0x9E37_79B9) ^ word.rotate_left(7);
-        Self { words: Arc::new((0..words).map(noise).collect()), faults: Vec::new(), acted: 0 }
+        Self { words: Arc::new((0..words).map(noise).collect()), faults: Vec::new(), acted: Vec::new() }
     }
 
     /// What the firmware gets for a step.
@@ -77,10 +77,9 @@ impl Ram {
         self.faults.retain(|(other, _)| *other != owner);
     }
 
-    /// Who put the first fault in that is there.
-    #[must_use]
-    pub fn owner(&self) -> Option<u16> {
-        self.faults.first().map(|(owner, _)| *owner)
+    /// Who put the faults in that made a difference since the last look, in no order, each once.
+    pub fn take_acted(&mut self) -> Vec<u16> {
+        std::mem::take(&mut self.acted)
     }
 
     /// Inverts a bit once; what the word was and is.
@@ -96,7 +95,7 @@ impl Ram {
 pub struct RamView<'a> {
     words: &'a mut [u32],
     faults: &'a [(u16, CellFault)],
-    acted: &'a mut u64,
+    acted: &'a mut Vec<u16>,
     /// The lowest word of the first run of neighbours written in this step: what a test covers as a whole. A word far
     /// away, such as the partner of a test of address lines, belongs to no run.
     pub lowest: u32,
@@ -104,57 +103,87 @@ pub struct RamView<'a> {
     pub highest: u32,
 }
 
+/// The value that a word with these faults shows.
+fn shown<'a>(place: u32, stored: u32, faults: impl Iterator<Item = &'a (u16, CellFault)>) -> u32 {
+    faults.fold(stored, |value, (_, fault)| match fault {
+        CellFault::StuckAt(cell, true) if cell.word == place => value | cell.mask(),
+        CellFault::StuckAt(cell, false) if cell.word == place => value & !cell.mask(),
+        _ => value,
+    })
+}
+
 impl RamView<'_> {
-    fn place(&self, word: u32) -> u32 {
-        let alias = self.faults.iter().find_map(|(_, fault)| match fault {
-            CellFault::Address(from, to) if *from == word => Some(*to),
+    /// The faults without those that an equal one before them does already.
+    fn different(&self) -> impl Iterator<Item = &(u16, CellFault)> {
+        let faults = self.faults;
+        let is_new = move |number: usize| !faults[..number].iter().any(|(_, before)| *before == faults[number].1);
+        faults.iter().enumerate().filter(move |(number, _)| is_new(*number)).map(|(_, fault)| fault)
+    }
+
+    fn place(&self, word: u32) -> (u32, Option<u16>) {
+        let alias = self.faults.iter().find_map(|(owner, fault)| match fault {
+            CellFault::Address(from, to) if *from == word => Some((*to, *owner)),
             _ => None,
         });
-        alias.unwrap_or(word)
+        alias.map_or((word, None), |(to, owner)| (to, (to != word).then_some(owner)))
+    }
+
+    fn act(&mut self, owners: impl IntoIterator<Item = u16>) {
+        for owner in owners {
+            if !self.acted.contains(&owner) {
+                self.acted.push(owner);
+            }
+        }
     }
 
     #[cold]
     fn faulty_read(&mut self, word: u32) -> u32 {
-        let place = self.place(word);
+        let (place, alias) = self.place(word);
         let stored = self.words.get(place as usize).copied().unwrap_or(0);
-        let read = self.faults.iter().fold(stored, |value, (_, fault)| match fault {
-            CellFault::StuckAt(cell, true) if cell.word == place => value | cell.mask(),
-            CellFault::StuckAt(cell, false) if cell.word == place => value & !cell.mask(),
-            _ => value,
-        });
-        *self.acted += u64::from(read != stored || place != word);
+        let read = shown(place, stored, self.different());
+        // One of which the word would show the same has not acted.
+        let needed = |owner: &u16| shown(place, stored, self.different().filter(|(own, _)| own != owner)) != read;
+        let needed: Vec<u16> = self.different().map(|(owner, _)| *owner).filter(needed).collect();
+        self.act(needed.into_iter().chain(alias));
         read
     }
 
     #[cold]
     fn faulty_write(&mut self, word: u32, value: u32) {
-        let place = self.place(word);
+        let (place, alias) = self.place(word);
         let Some(old) = self.words.get(place as usize).copied() else { return };
         let mut new = value;
-        for (_, fault) in self.faults {
+        let mut acted: Vec<u16> = alias.into_iter().collect();
+        let mut victims = Vec::new();
+        for (owner, fault) in self.different() {
             if let CellFault::NoTransition(cell, to) = fault
                 && cell.word == place
                 && (old ^ new) & cell.mask() != 0
                 && (new & cell.mask() != 0) == *to
             {
                 new ^= cell.mask();
-                *self.acted += 1;
+                acted.push(*owner);
+            }
+        }
+        for (owner, fault) in self.different() {
+            if let CellFault::Coupling(from, to, victim) = fault
+                && from.word == place
+                && (old ^ new) & from.mask() != 0
+                && (new & from.mask() != 0) == *to
+            {
+                victims.push((*owner, *victim));
             }
         }
         if let Some(cell) = self.words.get_mut(place as usize) {
             *cell = new;
         }
-        for (_, fault) in self.faults {
-            if let CellFault::Coupling(from, to, victim) = fault
-                && from.word == place
-                && (old ^ new) & from.mask() != 0
-                && (new & from.mask() != 0) == *to
-                && let Some(cell) = self.words.get_mut(victim.word as usize)
-            {
+        for (owner, victim) in victims {
+            if let Some(cell) = self.words.get_mut(victim.word as usize) {
                 *cell ^= victim.mask();
-                *self.acted += 1;
+                acted.push(owner);
             }
         }
+        self.act(acted);
     }
 }
 
@@ -185,10 +214,42 @@ impl RamPort for RamView<'_> {
     }
 }
 
+/// Runs of neighbouring bytes that a step of normal mode reads at most: two, where a slice ends one span and begins the next.
+const RUNS: usize = 4;
+
+/// What a step read of the flash: runs of addresses, each its first and the one behind its last. What there is no room for is not
+/// counted as read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlashRuns {
+    runs: [(u32, u32); RUNS],
+    count: u8,
+}
+
+impl FlashRuns {
+    fn add(&mut self, from: u32, to: u32) {
+        let count = usize::from(self.count);
+        match self.runs[..count].last_mut() {
+            Some((_, end)) if *end == from => *end = to,
+            _ if count < RUNS => {
+                self.runs[count] = (from, to);
+                self.count += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// The runs, in the order of reading.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.runs[..usize::from(self.count)].iter().copied()
+    }
+}
+
 /// The flash of one CPU. Shared until something changes in it.
 #[derive(Clone, Debug)]
 pub struct Flash {
     bytes: Arc<Vec<u8>>,
+    /// A control of tests and evidence: the cells of these addresses are not read, a copy answers for them.
+    shadow: Option<(u32, u32, Arc<Vec<u8>>)>,
 }
 
 /// What a unit's flash holds.
@@ -217,7 +278,13 @@ impl Flash {
         put(image::LEN, contents.code);
         put(flash_map::CONFIGURATION_AT as usize, contents.configuration);
         put(flash_map::PRODUCTION_AT as usize, &production_data(contents));
-        Self { bytes: Arc::new(bytes) }
+        Self { bytes: Arc::new(bytes), shadow: None }
+    }
+
+    /// From now on a copy of these addresses answers, and their cells are read no more: a flash test that skips them. No scenario can
+    /// ask for it.
+    pub fn skip(&mut self, from: u32, to: u32) {
+        self.shadow = Some((from, to, Arc::clone(&self.bytes)));
     }
 
     /// The area of the configuration.
@@ -230,7 +297,7 @@ impl Flash {
     /// What the firmware gets for a step.
     #[must_use]
     pub fn port(&self) -> FlashView<'_> {
-        FlashView { bytes: &self.bytes, lowest: Cell::new(u32::MAX), highest: Cell::new(0) }
+        FlashView { bytes: &self.bytes, shadow: self.shadow.as_ref(), read: Cell::new(FlashRuns::default()) }
     }
 
     /// Inverts bits of a byte; what it was and is.
@@ -288,20 +355,24 @@ fn production_data(contents: &Contents<'_>) -> [u8; production::LEN] {
 /// The flash during a step.
 pub struct FlashView<'a> {
     bytes: &'a [u8],
-    /// The first byte read in this step.
-    pub lowest: Cell<u32>,
-    /// The last byte.
-    pub highest: Cell<u32>,
+    shadow: Option<&'a (u32, u32, Arc<Vec<u8>>)>,
+    /// What was read in this step.
+    pub read: Cell<FlashRuns>,
 }
 
 impl FlashPort for FlashView<'_> {
     fn read(&self, address: u32, into: &mut [u8]) -> bool {
         let from = address as usize;
-        let Some(found) = from.checked_add(into.len()).and_then(|to| self.bytes.get(from..to)) else { return false };
+        let to = from.saturating_add(into.len());
+        let shadow = self.shadow.filter(|(begin, end, _)| from < *end as usize && (*begin as usize) < to);
+        let bytes = shadow.map_or(self.bytes, |(.., copy)| copy);
+        let Some(found) = bytes.get(from..to) else { return false };
         into.copy_from_slice(found);
-        self.lowest.set(self.lowest.get().min(address));
-        let last = address + u32::try_from(into.len().saturating_sub(1)).unwrap_or(0);
-        self.highest.set(self.highest.get().max(last));
+        if shadow.is_none() {
+            let mut read = self.read.get();
+            read.add(address, u32::try_from(to).unwrap_or(u32::MAX));
+            self.read.set(read);
+        }
         true
     }
 }
@@ -312,20 +383,20 @@ mod tests {
 
     const CELL: CellPlace = CellPlace { word: 3, bit: 4 };
 
-    fn after(fault: CellFault, writes: &[(u32, u32)]) -> (Vec<u32>, u64) {
+    fn after(fault: CellFault, writes: &[(u32, u32)]) -> (Vec<u32>, Vec<u16>) {
         let mut ram = Ram::new(8);
         ram.add(1, fault);
         let mut port = ram.port();
         writes.iter().for_each(|(word, value)| port.write(*word, *value));
         let words = (0..8).map(|word| port.read(word)).collect();
-        (words, ram.acted)
+        (words, ram.take_acted())
     }
 
     #[test]
     fn each_kind_of_cell_fault_does_what_its_name_says() {
         let zeros: Vec<(u32, u32)> = (0..8).map(|word| (word, 0)).collect();
         let with = |more: &[(u32, u32)]| [&zeros[..], more].concat();
-        assert_eq!(after(CellFault::StuckAt(CELL, true), &zeros), (vec![0, 0, 0, 0x10, 0, 0, 0, 0], 1));
+        assert_eq!(after(CellFault::StuckAt(CELL, true), &zeros), (vec![0, 0, 0, 0x10, 0, 0, 0, 0], vec![1]));
         assert_eq!(after(CellFault::NoTransition(CELL, true), &with(&[(3, 0xFF)])).0[3], 0xEF);
         assert_eq!(after(CellFault::NoTransition(CELL, false), &with(&[(3, 0xFF)])).0[3], 0xFF);
         let victim = CellPlace { word: 5, bit: 0 };
@@ -343,6 +414,59 @@ mod tests {
             port.write(word, 0);
         }
         assert_eq!((port.lowest, port.highest), (7, 11));
+    }
+
+    /// Of two faults at a cell the one that makes the difference has acted, and of two equal ones the first.
+    #[test]
+    fn a_cell_fault_that_another_one_hides_has_not_acted() {
+        let acted = |faults: &[CellFault]| {
+            let mut ram = Ram::new(8);
+            (1..).zip(faults).for_each(|(owner, fault)| ram.add(owner, *fault));
+            let mut port = ram.port();
+            port.write(3, 0);
+            let read = port.read(3);
+            (read, ram.take_acted())
+        };
+        let (one, zero) = (CellFault::StuckAt(CELL, true), CellFault::StuckAt(CELL, false));
+        assert_eq!(acted(&[one]), (0x10, vec![1]));
+        assert_eq!(acted(&[one, one]), (0x10, vec![1]), "the second does nothing more");
+        assert_eq!(acted(&[one, zero]), (0, vec![2]), "without the second it would show the first");
+        assert_eq!(acted(&[zero, one]), (0x10, vec![2]), "the last one rules");
+        assert_eq!(acted(&[CellFault::StuckAt(CellPlace { word: 5, bit: 0 }, true), one]), (0x10, vec![2]));
+        let victim = CellPlace { word: 5, bit: 0 };
+        let coupled = CellFault::Coupling(CELL, false, victim);
+        let mut ram = Ram::new(8);
+        (1..3).for_each(|owner| ram.add(owner, coupled));
+        let mut port = ram.port();
+        port.write(5, 0);
+        port.write(3, 0x10);
+        port.write(3, 0);
+        assert_eq!((port.read(5), ram.take_acted()), (1, vec![1]), "two equal ones do not cancel out");
+    }
+
+    /// SSR-005: what a step reads are runs of addresses; a gap between two is not read.
+    #[test]
+    fn reads_of_flash_are_runs_with_the_gaps_between_them() {
+        let contents =
+            Contents { cpu: 1, code: &[7; 64], release: (1, 2), serial: 3, password: [0; 16], configuration: &[] };
+        let mut flash = Flash::new(&contents);
+        let runs = |flash: &Flash, reads: &[(u32, usize)]| {
+            let port = flash.port();
+            reads.iter().for_each(|(at, len)| assert!(port.read(*at, &mut vec![0; *len])));
+            port.read.get().iter().collect::<Vec<_>>()
+        };
+        assert_eq!(runs(&flash, &[(0, 32)]), [(0, 32)]);
+        assert_eq!(runs(&flash, &[(0, 20), (20, 12)]), [(0, 32)]);
+        assert_eq!(runs(&flash, &[(0, 20), (64, 12)]), [(0, 20), (64, 76)]);
+        assert!(!flash.port().read(flash_map::LEN, &mut [0]));
+        // A copy that answers for cells is seen as cells that nobody reads.
+        flash.skip(32, 64);
+        let before = flash.bytes[40];
+        flash.flip(40, 1);
+        assert_eq!(runs(&flash, &[(0, 32), (32, 32), (64, 32)]), [(0, 32), (64, 96)]);
+        let mut read = [0];
+        assert!(flash.port().read(40, &mut read));
+        assert_eq!(read[0], before);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod record;
 pub mod tool;
 pub mod unit;
 pub mod watch;
+pub mod witness;
 
 use std::sync::Arc;
 
@@ -27,11 +28,14 @@ use bevy_ecs::prelude::{Entity, Mut, Resource, World};
 use protocol::Frame;
 use safety_common::flash_map;
 use safety_common::io::{Bytes, CanReceived, CanTransmit, ResetCause};
+use safety_common::simplecan::{TOOL_ANSWER_ID, TOOL_REQUEST_ID};
+use safety_common::tool::ANSWER;
 
-use self::core::{Core, CoreOptions};
+use self::air::AIR_TIME;
+use self::core::{Arriving, Core, CoreOptions};
 use self::devices::Devices;
 use self::memory::{Contents, Flash, Ram};
-use self::tool::{Content, Plan, Tool};
+use self::tool::{Content, Identification, Plan, Tool, Way};
 use self::unit::{Outside, Parts, Unit};
 use self::watch::Watch;
 use super::{Defect, FirmwareDefect};
@@ -127,6 +131,13 @@ pub enum SafetyEvent {
         /// Whether it ends.
         ends: bool,
     },
+    /// A person asks for the lamp of a unit.
+    Identify {
+        /// At which unit the tool is.
+        unit: u8,
+        /// Which of its identifications.
+        number: u16,
+    },
 }
 
 impl SafetyEvent {
@@ -142,7 +153,8 @@ impl SafetyEvent {
             | Self::Can { unit }
             | Self::Tool { unit }
             | Self::Repeat { unit }
-            | Self::Operation { unit, .. } => *unit,
+            | Self::Operation { unit, .. }
+            | Self::Identify { unit, .. } => *unit,
         }
     }
 }
@@ -155,6 +167,8 @@ pub struct Units {
     feeds: Vec<(u8, u8, u8)>,
     /// By unit: input group, whether it shows ON, and whether it goes back at its end.
     operations: Vec<Vec<(usize, bool)>>,
+    /// Nodes of the bus at which a tool is, with the unit that it is for.
+    adapters: Vec<(NodeId, u8)>,
 }
 
 impl Units {
@@ -218,10 +232,19 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
         input_groups: compiled.names[own].inputs.clone().into(),
         relay_move: setup.relay_move,
         radio_timeout: Span::from_millis(u64::from(compiled.network.radio_timeout_ms)),
-        tool: tool_of(setup, compiled, own),
+        tool: tool_of(scenario, setup, compiled, own),
     }));
     if let Some(first) = setup.downloads.first() {
         builder.agenda.at(SimTime::ZERO + first.at, Event::Safety(SafetyEvent::Tool { unit: index }));
+    }
+    for (number, one) in (0..).zip(&setup.identifications) {
+        builder.agenda.at(SimTime::ZERO + one.at, Event::Safety(SafetyEvent::Identify { unit: index, number }));
+    }
+    for name in can_nodes(setup) {
+        let adapter = (scenario.node_id(&NodeName::Further(name.clone())).expect("the loader refuses others"), index);
+        if !units.adapters.contains(&adapter) {
+            units.adapters.push(adapter);
+        }
     }
     let before = u8::try_from(units.feeds.len()).unwrap_or(0);
     for (n, feed) in setup.feeds.iter().enumerate() {
@@ -242,8 +265,34 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
     units.entities.push(entity);
 }
 
+/// Nodes of the bus from which the tool of a unit sends.
+fn can_nodes(setup: &SafetyUnit) -> impl Iterator<Item = &String> {
+    let ways = setup.downloads.iter().map(|one| &one.over).chain(setup.identifications.iter().map(|one| &one.over));
+    ways.filter_map(|way| match way {
+        crate::scenario::Way::Can(node) => Some(node),
+        _ => None,
+    })
+}
+
+/// What a further node takes from the bus: the answers of units, if a tool is there.
+#[must_use]
+pub fn tool_filters(scenario: &Scenario, node: &NodeName) -> Vec<Filter> {
+    let has_tool = |setup: &SafetyUnit| can_nodes(setup).any(|name| NodeName::Further(name.clone()) == *node);
+    let id = embedded_can::StandardId::new(TOOL_ANSWER_ID).unwrap_or(embedded_can::StandardId::MAX);
+    let any = scenario.safety_units.iter().any(has_tool);
+    any.then(|| Filter { id: id.into(), mask: 0x7FF }).into_iter().collect()
+}
+
 /// The configuration tool with what the scenario has it do; a unit's serial number decides which section it runs.
-fn tool_of(setup: &SafetyUnit, compiled: &Compiled, own: usize) -> Tool {
+fn tool_of(scenario: &Scenario, setup: &SafetyUnit, compiled: &Compiled, own: usize) -> Tool {
+    use crate::scenario::Way as Word;
+    let way = |word: &Word| match word {
+        Word::Usb => Way::Usb,
+        Word::Radio => Way::Radio,
+        Word::Can(node) => {
+            Way::Can(scenario.node_id(&NodeName::Further(node.clone())).expect("the loader refuses others"))
+        }
+    };
     let serial = setup.serial.unwrap_or(compiled.network.nodes[own].serial);
     let content = |compiled: &Compiled| Content {
         bytes: compiled.bytes.clone(),
@@ -253,13 +302,21 @@ fn tool_of(setup: &SafetyUnit, compiled: &Compiled, own: usize) -> Tool {
     };
     let plan = |one: &crate::scenario::Download| Plan {
         at: SimTime::ZERO + one.at,
+        over: way(&one.over),
         serial: one.serial.unwrap_or(serial),
         password: one.password.clone(),
         content: Arc::new(content(one.configuration.compiled.as_ref().expect("the loader compiles it"))),
         asks_first: one.asks_first,
         enters: one.enters,
     };
-    Tool::new(content(compiled), setup.downloads.iter().map(plan).collect())
+    let identification = |one: &crate::scenario::Identification| Identification {
+        at: SimTime::ZERO + one.at,
+        over: way(&one.over),
+        serial: one.serial.unwrap_or(serial),
+        asked: false,
+    };
+    let identifications = setup.identifications.iter().map(identification).collect();
+    Tool::new(serial, content(compiled), setup.downloads.iter().map(plan).collect(), identifications)
 }
 
 /// The filter lets identifiers below 0x100 pass; time stamps are taken at the end of a frame.
@@ -341,9 +398,19 @@ fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> R
             }
         }
         SafetyEvent::Tool { unit } => {
-            if let Some(mut one) = unit_of(world, unit) {
-                one.use_tool(context);
-            }
+            let sent = unit_of(world, unit).and_then(|mut one| one.use_tool(context));
+            send_to_all(world, context, unit, sent);
+        }
+        SafetyEvent::Identify { unit, number } => {
+            let sent = unit_of(world, unit).and_then(|mut one| {
+                let sent = one.tool.identify(usize::from(number))?;
+                if let (Way::Usb, message) = sent {
+                    one.hear_tool(context.now, message);
+                    return None;
+                }
+                Some(sent)
+            });
+            send_to_all(world, context, unit, sent);
         }
         SafetyEvent::Contacts { unit } => move_contacts(world, context, unit),
         SafetyEvent::Can { unit } => send_can(world, context, unit),
@@ -426,10 +493,14 @@ fn see_plant(world: &mut World, context: &mut Context<'_>, unit: u8) {
 /// Puts what the devices show on the pins and records what changed.
 pub(crate) fn show_devices(unit: &mut Unit, context: &mut Context<'_>) {
     let node = unit.node;
-    let Unit { devices, section, pins, shown, .. } = unit;
+    let is_sound = unit.is_sound();
+    let Unit { devices, section, pins, shown, watch, .. } = unit;
     let changed = devices.show(context.now, section, pins, shown);
     for group in (0..16u8).filter(|group| changed >> group & 1 == 1) {
         let on = *shown >> group & 1 == 1;
+        if is_sound {
+            watch.device(context.now, group, on);
+        }
         context.record(SafetyRecord::Input { node, group, on }.into());
     }
 }
@@ -489,16 +560,81 @@ fn carry_out(world: &mut World, context: &mut Context<'_>, unit: u8, outside: Ou
 /// A radio packet goes to every other unit.
 fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Bytes) {
     let Some(mut sender) = unit_of(world, from) else { return };
-    let before = sender.air.hit;
-    let arriving = sender.air.pass(context.now, packet);
-    if sender.air.hit != before {
-        let (node, injection) = (sender.node, sender.air.owner);
+    let (arriving, acted) = sender.air.pass(context.now, packet);
+    let node = sender.node;
+    for injection in acted {
         context.record(SafetyRecord::Injected { node, injection }.into());
     }
+    // An answer to the tool is no safety packet: nothing rests on it.
+    let is_answer = packet.first() == Some(&ANSWER);
     for entity in world.resource::<Units>().entities.clone() {
-        let Some(mut unit) = world.get_mut::<Unit>(entity).filter(|unit| unit.index != from) else { continue };
+        let Some(mut unit) = world.get_mut::<Unit>(entity) else { continue };
         for one in &arriving {
-            unit.hear(context.now, one.clone(), one.what == *packet);
+            if is_answer && unit.tool.way() == Some(Way::Radio) {
+                unit.answer_comes(context, one.what.clone(), one.at);
+            }
+            if unit.index != from {
+                unit.hear(context.now, one.clone(), !is_answer && one.what == *packet);
+            }
+        }
+    }
+}
+
+/// A message of a tool goes on the air or to the bus.
+fn send_to_all(world: &mut World, context: &mut Context<'_>, tool: u8, sent: Option<(Way, Bytes)>) {
+    match sent {
+        Some((Way::Radio, message)) => {
+            let at = context.now + AIR_TIME;
+            for entity in world.resource::<Units>().entities.clone() {
+                if let Some(mut unit) = world.get_mut::<Unit>(entity) {
+                    unit.hear(context.now, Arriving { at, what: message.clone() }, false);
+                }
+            }
+        }
+        Some((Way::Can(node), message)) => {
+            if let Some(mut unit) = unit_of(world, tool) {
+                unit.tool.put_on_bus(&message);
+            }
+            send_requests(world, context, node);
+        }
+        Some((Way::Usb, _)) | None => {}
+    }
+}
+
+/// The tools at a node of the bus fill its free mailboxes; one frame at a time, so that none overtakes another.
+pub(super) fn send_requests(world: &mut World, context: &mut Context<'_>, node: NodeId) {
+    let tools: Vec<u8> = tools_at(world, node);
+    let id = embedded_can::StandardId::new(TOOL_REQUEST_ID).unwrap_or(embedded_can::StandardId::MAX);
+    for tool in tools {
+        if bus::mailboxes_free(world, node) == 0 || bus::waits_to_send(world, node, id.into()) {
+            return;
+        }
+        let Some(frame) = unit_of(world, tool).and_then(|unit| unit.tool.next_frame()) else { continue };
+        if bus::request(world, context, node, frame).is_ok()
+            && let Some(mut unit) = unit_of(world, tool)
+        {
+            unit.tool.frame_left();
+        }
+    }
+}
+
+fn tools_at(world: &World, node: NodeId) -> Vec<u8> {
+    let adapters = world.resource::<Units>().adapters.iter();
+    adapters.filter(|(own, _)| *own == node).map(|(_, unit)| *unit).collect()
+}
+
+/// Answers that came to a node of the bus where tools are.
+pub(super) fn hear_answers(world: &mut World, context: &mut Context<'_>, node: NodeId) {
+    let tools = tools_at(world, node);
+    if tools.is_empty() {
+        return;
+    }
+    while let Some(frame) = bus::take_received(world, node) {
+        for tool in &tools {
+            let Some(mut unit) = unit_of(world, *tool) else { continue };
+            if unit.tool.hear_frame(context.now, frame.data()) {
+                context.agenda.at(context.now, Event::Safety(SafetyEvent::Tool { unit: *tool }));
+            }
         }
     }
 }
@@ -520,14 +656,17 @@ fn send_can(world: &mut World, context: &mut Context<'_>, unit: u8) {
     }
 }
 
-/// Somebody may send this frame once more.
+/// Some may send this frame once more.
 fn plan_repeat(world: &mut World, context: &mut Context<'_>, unit: u8, frame: Frame) {
     let Some(mut one) = unit_of(world, unit) else { return };
-    let Some(repeater) = one.repeater.as_mut().filter(|repeater| repeater.left > 0) else { return };
-    repeater.left -= u32::from(repeater.left != u32::MAX);
-    let (at, by, owner) = (context.now + repeater.after, repeater.by, repeater.owner);
-    one.repeats.push_back((at, by, owner, frame));
-    context.agenda.at(at, Event::Safety(SafetyEvent::Repeat { unit }));
+    let Unit { repeaters, repeats, .. } = &mut *one;
+    for repeater in repeaters.iter_mut().filter(|repeater| repeater.left > 0) {
+        repeater.left -= u32::from(repeater.left != u32::MAX);
+        let at = context.now + repeater.after;
+        let place = repeats.partition_point(|(other, ..)| *other <= at);
+        repeats.insert(place, (at, repeater.by, repeater.owner, frame));
+        context.agenda.at(at, Event::Safety(SafetyEvent::Repeat { unit }));
+    }
 }
 
 /// Proven once the controller of that node has taken the frame.
@@ -547,13 +686,13 @@ fn abort_frame(world: &mut World, context: &mut Context<'_>, unit: u8, id: u16) 
     }
 }
 
-/// Frames that have not left are given up.
+/// Frames with safety data that have not left are given up.
 fn give_up(world: &mut World, context: &mut Context<'_>, unit: u8, all: bool) {
     if !all {
         return;
     }
     let Some(mut one) = unit_of(world, unit) else { return };
-    one.can_waiting.clear();
+    one.can_waiting.retain(|(_, frame)| frame.frame.id == TOOL_ANSWER_ID);
     for id in (0x010..0x020).chain(0x040..0x050) {
         abort_frame(world, context, unit, id);
     }
@@ -611,7 +750,11 @@ pub const ASSUMPTIONS: &[(&str, &str, &str)] = &[
     ("main transistor lets go after its last toggle", "1 ms", "own number, at most 2 ms"),
     ("feed of the transistors decays", "4 ms", "own number"),
     ("watchdog of a safety CPU", "10 ms, time base of its own", "own number: the source gives none"),
-    ("configuration tool", "10 us a byte; waits 4 s for an answer, three tries", "own number"),
+    (
+        "configuration tool",
+        "10 us a byte over USB, 2 ms a message over radio; waits 4 s for an answer, three tries",
+        "own number",
+    ),
     ("radio packet on the air", "2 ms", "own number"),
     ("execution time of the safety CPUs", "a cost model, not measured", "host simulation"),
     ("times to off", "to transistor and coil; a contact follows by `relay_move`", "own model"),

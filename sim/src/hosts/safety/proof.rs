@@ -38,6 +38,7 @@ pub(super) struct Held {
 fn same_place(one: &SafetyFault, other: &SafetyFault) -> bool {
     use SafetyFault as Kind;
     match (one, other) {
+        (Kind::CpuHalted(one), Kind::CpuHalted(other)) => one.cpu == other.cpu,
         (Kind::Clock(one), Kind::Clock(other)) => one.cpu == other.cpu,
         (Kind::LogicTime(one), Kind::LogicTime(other)) => one.cpu == other.cpu,
         (Kind::NoDeadline(one), Kind::NoDeadline(other)) => one.cpu == other.cpu,
@@ -55,11 +56,28 @@ impl Unit {
     /// A fault begins; it is proven anew each time.
     pub(super) fn hold(&mut self, owner: u16, what: &SafetyFault) {
         self.release(owner);
-        let is_proven_here = same_place(what, what) || matches!(what, SafetyFault::Adc(_) | SafetyFault::View(_));
-        if !is_proven_here {
+        let is_kept = same_place(what, what) || matches!(what, SafetyFault::Adc(_) | SafetyFault::View(_));
+        if !is_kept {
             return;
         }
-        self.held.push(Held { owner, what: what.clone(), proven: false, apart_ns: 0 });
+        // One that stands still is seen to do so at once, or not at all.
+        let proven = matches!(what, SafetyFault::CpuHalted(_));
+        self.held.push(Held { owner, what: what.clone(), proven, apart_ns: 0 });
+    }
+
+    /// Whether nothing but devices at the inputs is as it should not be.
+    pub(super) fn is_sound(&self) -> bool {
+        self.held.iter().all(|held| matches!(held.what, SafetyFault::InputOff(_)))
+    }
+
+    /// Whether this injection holds something.
+    pub(super) fn holds(&self, owner: u16) -> bool {
+        self.held.iter().any(|held| held.owner == owner)
+    }
+
+    /// The fault that rules the place of `what` when that one is gone: the last of those that are there.
+    pub(super) fn left_at(&self, what: &SafetyFault) -> Option<SafetyFault> {
+        self.held.iter().rev().find(|held| same_place(&held.what, what)).map(|held| held.what.clone())
     }
 
     /// A fault ends.

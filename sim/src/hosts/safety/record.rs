@@ -124,6 +124,13 @@ pub enum SafetyRecord {
         /// The injection.
         injection: u16,
     },
+    /// The lamp shows which unit this is, or goes back to what it showed.
+    Lamp {
+        /// Which unit.
+        node: NodeId,
+        /// Whether it does.
+        identifies: bool,
+    },
 }
 
 impl SafetyRecord {
@@ -143,7 +150,8 @@ impl SafetyRecord {
             | Self::Input { node, .. }
             | Self::Download { node, .. }
             | Self::Told { node, .. }
-            | Self::Injected { node, .. } => *node,
+            | Self::Injected { node, .. }
+            | Self::Lamp { node, .. } => *node,
         }
     }
 
@@ -165,6 +173,7 @@ impl SafetyRecord {
             Self::Injected { injection, .. } => (10, [injection.into(), 0, 0, 0]),
             Self::Download { number, step, .. } => (11, [number.into(), step.number(), 0, 0]),
             Self::Told { number, told, detail, .. } => (12, [number.into(), told as u64, detail.into(), 0]),
+            Self::Lamp { identifies, .. } => (13, [identifies.into(), 0, 0, 0]),
         };
         to.put(kind);
         to.put(self.node().index() as u64);

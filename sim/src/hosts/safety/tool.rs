@@ -1,18 +1,27 @@
-//! The configuration tool at a unit: what it sends over USB, and what it tells its user.
+//! The configuration tool at a unit: what it sends over USB, radio or CAN, and what it tells its user.
 //!
-//! A *download* is one use of the tool, a *step* what it is busy with. The tool trusts nobody: it asks who is there, reads back
-//! what was stored, and tells success only when the unit runs it (SSR-056, SSR-058). It sees messages alone; whether what it
-//! told is true is held against the flash of both CPUs by the check `downloads_tell_what_is_stored`.
+//! A *download* is one use of the tool, a *step* what it is busy with, its *way* what carries its messages (SSR-055). The tool
+//! trusts nobody: it asks who is there, reads back what was stored, and tells success only when the unit runs it (SSR-056,
+//! SSR-058). It sees messages alone; whether what it told is true is held against the flash of both CPUs by the check
+//! `downloads_tell_what_is_stored`.
+//!
+//! Over radio and CAN all units hear each message, and a unit in normal mode answers none (SSR-054). So there the tool cannot ask
+//! first: the serial number in each message does that, and an answer of another unit is not taken. Nor can it see the unit run at
+//! the end: it tells success when what was read back is what was sent and the unit has left the configuration mode.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use safety_common::flash_map::{ERASED, ROW};
 use safety_common::io::{Bytes, Mode};
+use safety_common::simplecan::{TOOL_LAST, TOOL_REQUEST_ID};
 use safety_common::tool::{ANSWER, CRC_LEN, Command, HEADER_LEN, PAYLOAD_MOST, REQUEST, Status, at};
+
+use protocol::Frame;
 
 use super::core::{Arriving, Core};
 use crate::kernel::{SimTime, Span};
+use crate::node::NodeId;
 use crate::safety::binary::{Section, crc32};
 
 /// One byte on the line (own number): a serial port over USB at 1 Mbit/s, start and stop bit included.
@@ -29,11 +38,28 @@ const ENTER_TIME: Span = Span::from_millis(2_000);
 const SETTLE_TIME: Span = Span::from_millis(1_000);
 /// The unit runs the configuration by then, or does not (own number): both CPUs' start-up and their wait for each other.
 const START_TIME: Span = Span::from_millis(5_000);
+/// A unit that does not answer over radio or CAN for this long has left the configuration mode (own number).
+const SILENCE: Span = Span::from_millis(1_000);
+/// Data bytes of a message in one CAN frame, beside its index.
+const PIECE: usize = 7;
+/// Frames that wait for the bus at most; four messages.
+const FRAMES_MOST: usize = 40;
+
+/// What carries the tool's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// A cable to the unit.
+    Usb,
+    /// The air: every unit hears it.
+    Radio,
+    /// The bus, from this node: every unit hears it.
+    Can(NodeId),
+}
 
 /// What the tool tells; the words are those of the scenario's `DownloadResult`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Told {
-    /// Both CPUs hold the configuration and run it.
+    /// Both CPUs hold the configuration and run it; over radio and CAN: and the unit has left the configuration mode.
     Stored,
     /// Nobody answers.
     NoAnswer,
@@ -137,6 +163,8 @@ pub struct Content {
 pub struct Plan {
     /// When the tool begins.
     pub at: SimTime,
+    /// What carries the messages.
+    pub over: Way,
     /// The unit that is meant.
     pub serial: u32,
     /// What is typed in.
@@ -162,6 +190,8 @@ pub struct Download {
     tries: u8,
     deadline: SimTime,
     entered: bool,
+    /// When the unit was heard last.
+    heard: SimTime,
     /// Configuration areas of both CPUs as they were when the tool began.
     before: [Vec<u8>; 2],
     /// When the tool told what.
@@ -181,14 +211,71 @@ enum Next {
     Tell(Told, u32),
 }
 
+/// A person asks which unit is which.
+#[derive(Clone, Copy, Debug)]
+pub struct Identification {
+    /// When.
+    pub at: SimTime,
+    /// What carries the message.
+    pub over: Way,
+    /// The unit that is meant.
+    pub serial: u32,
+    /// Whether it was asked.
+    pub asked: bool,
+}
+
+/// The tool's side of the bus.
+#[derive(Clone, Debug, Default)]
+struct Bus {
+    /// Frames that wait for a mailbox.
+    waiting: VecDeque<Frame>,
+    /// The answer that comes, and the index that its next frame has.
+    answer: Bytes,
+    next: u8,
+}
+
+impl Bus {
+    fn send(&mut self, message: &[u8]) {
+        let pieces = message.chunks(PIECE).count();
+        if self.waiting.len() + pieces > FRAMES_MOST {
+            self.waiting.clear();
+        }
+        for (index, piece) in (0u8..).zip(message.chunks(PIECE)) {
+            let last = if usize::from(index) + 1 == pieces { TOOL_LAST } else { 0 };
+            let id = embedded_can::StandardId::new(TOOL_REQUEST_ID).unwrap_or(embedded_can::StandardId::MAX);
+            self.waiting.extend(Frame::data_frame(id, &[&[index | last][..], piece].concat()));
+        }
+    }
+
+    /// A frame of an answer; the answer once it is whole.
+    fn take(&mut self, data: &[u8]) -> Option<Bytes> {
+        let (first, piece) = data.split_first()?;
+        let index = first & !TOOL_LAST;
+        if index == 0 {
+            (self.answer, self.next) = (Bytes::new(), 0);
+        }
+        if index != self.next || self.answer.extend_from_slice(piece).is_err() {
+            self.next = u8::MAX;
+            return None;
+        }
+        self.next += 1;
+        (first & TOOL_LAST != 0).then(|| std::mem::take(&mut self.answer))
+    }
+}
+
 /// The tool at a unit: its downloads, and what comes back from the unit.
 #[derive(Clone, Debug)]
 pub struct Tool {
+    /// Serial number of the unit at which it is.
+    pub serial: u32,
     /// What the unit ran at first.
     original: Arc<Content>,
     /// The downloads, in their order.
     pub downloads: Vec<Download>,
+    /// When the lamp of a unit is asked for, in their order.
+    pub identifications: Vec<Identification>,
     answers: VecDeque<Arriving<Bytes>>,
+    bus: Bus,
     /// Requests that would change something, as sent.
     pub changes_asked: u64,
 }
@@ -196,8 +283,8 @@ pub struct Tool {
 /// What a wake-up of the tool leads to.
 #[derive(Default)]
 pub struct Action {
-    /// A request goes on the line now.
-    pub send: Option<Bytes>,
+    /// A request goes on its way now.
+    pub send: Option<(Way, Bytes)>,
     /// When the tool wants to be woken again.
     pub wake: Option<SimTime>,
     /// The download's number and the step it came to.
@@ -218,12 +305,14 @@ fn word(bytes: &[u8], from: usize) -> Option<u32> {
 }
 
 impl<'a> Answer<'a> {
-    /// A whole answer to `request`.
+    /// A whole answer to `request`, of the unit that was asked where one was.
     fn read(bytes: &'a [u8], request: &[u8]) -> Option<Self> {
         let (body, crc) = bytes.split_at_checked(bytes.len().checked_sub(CRC_LEN)?)?;
+        let asked = word(request, at::SERIAL)?;
         let fits = word(crc, 0)? == crc32(body)
             && *body.first()? == ANSWER
-            && body.get(at::COMMAND..at::STATUS)? == request.get(at::COMMAND..at::STATUS)?;
+            && body.get(at::COMMAND..at::STATUS)? == request.get(at::COMMAND..at::STATUS)?
+            && (asked == 0 || word(body, at::SERIAL)? == asked);
         let payload = body.get(HEADER_LEN..)?;
         fits.then_some(Self { status: *body.get(at::STATUS)?, serial: word(body, at::SERIAL)?, payload })
     }
@@ -242,6 +331,7 @@ impl Download {
             tries: 0,
             deadline: SimTime::NEVER,
             entered: false,
+            heard: SimTime::ZERO,
             before: [Vec::new(), Vec::new()],
             told: None,
             stored: false,
@@ -266,7 +356,7 @@ impl Download {
     }
 
     fn first(&self) -> Next {
-        match (self.plan.asks_first, self.plan.enters) {
+        match (self.plan.asks_first && self.plan.over == Way::Usb, self.plan.enters) {
             (true, _) => Next::Send(Step::Asking, Command::Who, Vec::new()),
             (false, true) => self.enter(),
             (false, false) => self.erase(),
@@ -356,6 +446,9 @@ impl Download {
         let since = now.since(self.since);
         match step {
             Step::Entering if since >= ENTER_TIME => Next::Tell(Told::NotEntered, 0),
+            Step::Starting if self.plan.over != Way::Usb && now.since(self.heard.max(self.since)) >= SILENCE => {
+                Next::Tell(Told::Stored, 0)
+            }
             Step::Starting if since >= START_TIME => Next::Tell(Told::NotRunning, 0),
             Step::Entering | Step::Starting => Next::Send(step, Command::Who, Vec::new()),
             Step::Settling => self.erase(),
@@ -371,13 +464,17 @@ impl Download {
         // Before the tool knows who is there it asks all.
         let all = self.step == Some(Step::Asking);
         let serial = if all { 0 } else { self.plan.serial };
-        let header = [REQUEST, command as u8, self.sequence, 0];
-        let mut bytes = [&header[..], &serial.to_le_bytes(), payload].concat();
-        bytes.extend(crc32(&bytes).to_le_bytes());
-        // A password that is too long for a message is cut: the unit does not know it either way.
-        bytes.truncate(HEADER_LEN + PAYLOAD_MOST + CRC_LEN);
-        Bytes::from_slice(&bytes).unwrap_or_default()
+        message(command, self.sequence, serial, payload)
     }
+}
+
+fn message(command: Command, sequence: u8, serial: u32, payload: &[u8]) -> Bytes {
+    let header = [REQUEST, command as u8, sequence, 0];
+    let mut bytes = [&header[..], &serial.to_le_bytes(), payload].concat();
+    bytes.extend(crc32(&bytes).to_le_bytes());
+    // A password that is too long for a message is cut: the unit does not know it either way.
+    bytes.truncate(HEADER_LEN + PAYLOAD_MOST + CRC_LEN);
+    Bytes::from_slice(&bytes).unwrap_or_default()
 }
 
 /// The mode in an answer to `Who`.
@@ -392,16 +489,65 @@ fn asks_change(request: &[u8]) -> bool {
 }
 
 impl Tool {
-    /// A tool that waits for its first download.
+    /// A tool that waits for its first download, at the unit of this serial number.
     #[must_use]
-    pub fn new(original: Content, plans: Vec<Plan>) -> Self {
-        let downloads = plans.into_iter().map(Download::new).collect();
-        Self { original: Arc::new(original), downloads, answers: VecDeque::new(), changes_asked: 0 }
+    pub fn new(serial: u32, original: Content, plans: Vec<Plan>, identifications: Vec<Identification>) -> Self {
+        Self {
+            serial,
+            original: Arc::new(original),
+            downloads: plans.into_iter().map(Download::new).collect(),
+            identifications,
+            answers: VecDeque::new(),
+            bus: Bus::default(),
+            changes_asked: 0,
+        }
     }
 
     /// An answer of the unit will be whole at `at`.
     pub fn answered(&mut self, at: SimTime, answer: Bytes) {
-        self.answers.push_back(Arriving { at, what: answer });
+        let place = self.answers.partition_point(|one| one.at <= at);
+        self.answers.insert(place, Arriving { at, what: answer });
+    }
+
+    /// The way of the download that goes on; none before the first and between two.
+    #[must_use]
+    pub fn way(&self) -> Option<Way> {
+        let present = self.downloads.iter().find(|one| one.told.is_none());
+        present.filter(|one| one.step.is_some()).map(|one| one.plan.over)
+    }
+
+    /// The message by which identification `number` asks, and its way.
+    pub fn identify(&mut self, number: usize) -> Option<(Way, Bytes)> {
+        let one = self.identifications.get_mut(number)?;
+        one.asked = true;
+        let sequence = u8::try_from(number).unwrap_or(u8::MAX);
+        Some((one.over, message(Command::Identify, sequence, one.serial, &[])))
+    }
+
+    /// A message is to leave over the bus.
+    pub fn put_on_bus(&mut self, message: &[u8]) {
+        self.bus.send(message);
+    }
+
+    /// The frame that leaves next over the bus.
+    #[must_use]
+    pub fn next_frame(&self) -> Option<Frame> {
+        self.bus.waiting.front().copied()
+    }
+
+    /// The next frame has left.
+    pub fn frame_left(&mut self) {
+        self.bus.waiting.pop_front();
+    }
+
+    /// A frame of an answer came over the bus; whether an answer is whole.
+    pub fn hear_frame(&mut self, now: SimTime, data: &[u8]) -> bool {
+        let whole = self.bus.take(data);
+        let is_whole = whole.is_some();
+        if let Some(answer) = whole {
+            self.answered(now, answer);
+        }
+        is_whole
     }
 
     /// What the flash of a CPU holds, if it is anything that is known.
@@ -434,8 +580,9 @@ impl Tool {
     fn go_on(&mut self, index: usize, now: SimTime, step: Step) -> Next {
         while self.answers.front().is_some_and(|answer| answer.at <= now) {
             let Some(answer) = self.answers.pop_front() else { break };
-            let one = &self.downloads[index];
+            let one = &mut self.downloads[index];
             if let Some(answer) = Answer::read(&answer.what, &one.request) {
+                one.heard = now;
                 match one.hear(step, &answer) {
                     Next::Wait => {}
                     next => return next,
@@ -477,12 +624,12 @@ impl Tool {
                 one.request = one.message(command, &payload);
                 one.tries = 1;
                 one.deadline = now + if matches!(step, Step::Entering | Step::Starting) { POLL } else { ANSWER_TIME };
-                action.send = Some(one.request.clone());
+                action.send = Some((one.plan.over, one.request.clone()));
             }
             Next::Again => {
                 one.tries += 1;
                 one.deadline = now + ANSWER_TIME;
-                action.send = Some(one.request.clone());
+                action.send = Some((one.plan.over, one.request.clone()));
             }
             Next::Tell(told, detail) => {
                 let areas = [0, 1].map(|cpu: usize| cores[cpu].flash.configuration());
@@ -496,7 +643,7 @@ impl Tool {
             }
         }
         action.wake = Some(one.deadline);
-        if let Some(request) = &action.send {
+        if let Some((_, request)) = &action.send {
             self.changes_asked += u64::from(asks_change(request));
         }
     }
@@ -506,4 +653,46 @@ impl Tool {
 fn holds(area: &[u8], bytes: &[u8]) -> bool {
     let Some((head, rest)) = area.split_at_checked(bytes.len()) else { return false };
     head == bytes && rest.iter().all(|byte| *byte == ERASED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The answer of a unit to a request, as the format says.
+    fn answer(request: &[u8], serial: u32) -> Vec<u8> {
+        let mut bytes = [&[ANSWER, request[1], request[2], 0], &serial.to_le_bytes()[..]].concat();
+        bytes.extend(crc32(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// SSR-056: where all units hear the tool, the answer of another one than was asked is none.
+    #[test]
+    fn an_answer_counts_if_it_is_of_the_unit_that_was_asked() {
+        let request = message(Command::Who, 7, 0x51A0_0101, &[]);
+        assert!(Answer::read(&answer(&request, 0x51A0_0101), &request).is_some());
+        assert!(Answer::read(&answer(&request, 0x51A0_0102), &request).is_none());
+        let to_all = message(Command::Who, 7, 0, &[]);
+        assert!(Answer::read(&answer(&to_all, 0x51A0_0102), &to_all).is_some(), "who asks all hears each");
+        let earlier = message(Command::Who, 6, 0x51A0_0101, &[]);
+        assert!(Answer::read(&answer(&earlier, 0x51A0_0101), &request).is_none());
+    }
+
+    /// SSR-055: frames as SAFETY.md, section 10, lays them out: index, mark of the last, up to seven bytes.
+    #[test]
+    fn a_message_is_cut_for_the_bus_and_an_answer_put_together() {
+        let mut bus = Bus::default();
+        let message: Vec<u8> = (0..15).collect();
+        bus.send(&message);
+        let frames: Vec<Vec<u8>> = bus.waiting.iter().map(|frame| frame.data().to_vec()).collect();
+        assert_eq!(frames[0], [0, 0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(frames[1], [1, 7, 8, 9, 10, 11, 12, 13]);
+        assert_eq!(frames[2..], [vec![0x82, 14]]);
+        assert_eq!((bus.take(&frames[0]), bus.take(&frames[1])), (None, None));
+        assert_eq!(bus.take(&frames[2]).as_deref(), Some(&message[..]));
+        // A lost frame loses the message, and the next one begins anew.
+        assert_eq!((bus.take(&frames[0]), bus.take(&frames[2])), (None, None));
+        assert_eq!((bus.take(&frames[0]), bus.take(&frames[1])), (None, None));
+        assert_eq!(bus.take(&frames[2]).as_deref(), Some(&message[..]));
+    }
 }

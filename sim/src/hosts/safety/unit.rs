@@ -14,7 +14,8 @@ use std::sync::Arc;
 use bevy_ecs::prelude::Component;
 use protocol::Frame;
 use safety_common::c2c;
-use safety_common::io::{Bytes, CanTransmit, Forward, LogicTrace, Mode, ResetCause, TickOutputs};
+use safety_common::io::{Bytes, CanTransmit, Forward, Led, LogicTrace, Mode, ResetCause, TickOutputs};
+use safety_common::simplecan::TOOL_ANSWER_ID;
 use safety_common::{PINS, RELAYS, SLOTS};
 
 use super::air::Air;
@@ -22,8 +23,8 @@ use super::core::{Around, Arriving, Core, Effects};
 use super::pins::{Feed, Pins, Play, Plays, Seen, Window};
 use super::proof::Held;
 use super::record::SafetyRecord;
-use super::tool::{BYTE_TIME, Tool};
-use super::watch::Watch;
+use super::tool::{BYTE_TIME, Tool, Way};
+use super::watch::{Stepped, Watch};
 use super::{SafetyEvent, devices::Devices};
 use crate::event::{Context, Event};
 use crate::kernel::{SimTime, Span};
@@ -39,22 +40,37 @@ const FORWARD_TIME: Span = Span::from_micros(200);
 const HOLD: Span = Span::from_millis(1);
 /// The window watchdog has a time base of its own (own number; the source gives no period).
 const WATCHDOG: Span = Span::from_millis(10);
+/// Slots of a tick in which CPU1 reads combined pins (`SAFETY.md`, section 6).
+const READ_SLOTS: u16 = 1 << 10 | 1 << 11;
 /// Nominal rail.
 pub(crate) const RAIL_MV: u32 = 3_300;
+
+/// What is wrong with a direction of the link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LineFault {
+    /// Packets are lost.
+    Lose,
+    /// A bit of each is inverted.
+    Corrupt,
+    /// They say something else in this field.
+    Forge(C2cField),
+}
+
+/// A fault of a line with the injection that does it.
+#[derive(Clone, Debug)]
+struct LineHit {
+    owner: u16,
+    what: LineFault,
+    /// Packets of this many sends are still hit; `u32::MAX` is all.
+    left: u32,
+}
 
 /// One direction of the link between the CPUs.
 #[derive(Clone, Debug, Default)]
 pub struct Line {
-    /// Packets of this many sends are still to be lost; `u32::MAX` is all.
-    pub lose: u32,
-    /// Packets of this many sends still get inverted bits.
-    pub corrupt: u32,
-    /// Packets of this many sends still say something else in this field; `u32::MAX` is all.
-    pub forge: Option<(C2cField, u32)>,
-    /// Packets that were lost, damaged or forged so far.
-    pub hit: u64,
-    /// The injection that does it.
-    pub owner: u16,
+    hits: Vec<LineHit>,
+    /// How often packets were lost, damaged or forged so far.
+    count: u64,
 }
 
 /// Somebody on the bus who sends the unit's frames once more.
@@ -135,7 +151,7 @@ pub struct Unit {
     /// CAN frames that wait for their slot.
     pub can_waiting: Vec<(SimTime, CanTransmit)>,
     /// Who repeats its frames.
-    pub repeater: Option<Repeater>,
+    pub repeaters: Vec<Repeater>,
     /// Frames that will be repeated: when, by whom and for which injection.
     pub repeats: VecDeque<(SimTime, NodeId, u16, Frame)>,
     /// Pins that are live, and coils that are fed, as last recorded.
@@ -209,7 +225,7 @@ impl Unit {
             rails: [RAIL_MV; 2],
             powered: false,
             can_waiting: Vec::new(),
-            repeater: None,
+            repeaters: Vec::new(),
             repeats: VecDeque::new(),
             live: (0, 0),
             tool,
@@ -218,8 +234,8 @@ impl Unit {
         }
     }
 
-    /// The configuration tool goes on: its time has come, or an answer.
-    pub fn use_tool(&mut self, context: &mut Context<'_>) {
+    /// The configuration tool goes on: its time has come, or an answer. Gives what is to be sent to all units, and how.
+    pub fn use_tool(&mut self, context: &mut Context<'_>) -> Option<(Way, Bytes)> {
         let node = self.node;
         let action = self.tool.wake(context.now, &self.cores);
         if let Some((number, step)) = action.step {
@@ -228,18 +244,32 @@ impl Unit {
         if let Some((number, told, detail)) = action.told {
             context.record(SafetyRecord::Told { node, number, told, detail }.into());
         }
-        // Bytes that come while CPU1 does not run are lost.
-        if let Some(what) = action.send.filter(|_| self.cores[0].firmware.is_some()) {
-            self.cores[0].usb.push_back(Arriving { at: context.now + on_line(&what), what });
-        }
         if let Some(at) = action.wake {
             context.agenda.at(at, Event::Safety(SafetyEvent::Tool { unit: self.index }));
         }
+        match action.send? {
+            (Way::Usb, message) => {
+                self.hear_tool(context.now, message);
+                None
+            }
+            on_air_or_bus => Some(on_air_or_bus),
+        }
     }
 
-    /// CPU1 answers the tool at the end of a step.
+    /// A message of the tool comes over USB; bytes that come while CPU1 does not run are lost.
+    pub fn hear_tool(&mut self, now: SimTime, message: Bytes) {
+        if self.cores[0].firmware.is_some() {
+            self.cores[0].usb.push_back(Arriving { at: now + on_line(&message), what: message });
+        }
+    }
+
+    /// CPU1 answers the tool over USB at the end of a step.
     fn answer_tool(&mut self, context: &mut Context<'_>, answer: Bytes, ends: SimTime) {
-        let at = ends + on_line(&answer);
+        self.answer_comes(context, answer.clone(), ends + on_line(&answer));
+    }
+
+    /// An answer will be whole at the tool.
+    pub fn answer_comes(&mut self, context: &mut Context<'_>, answer: Bytes, at: SimTime) {
         self.tool.answered(at, answer);
         context.agenda.at(at, Event::Safety(SafetyEvent::Tool { unit: self.index }));
     }
@@ -302,6 +332,9 @@ impl Unit {
         self.all_off(context, cpu);
         self.set_coils(context, cpu, 0);
         if was {
+            if cpu == 0 {
+                self.show_lamp(context, false);
+            }
             self.watch.stopped(cpu, context.now);
             context.record(SafetyRecord::Stopped { node: self.node, cpu: cpu as u8 + 1 }.into());
         }
@@ -311,8 +344,8 @@ impl Unit {
     pub fn boot(&mut self, context: &mut Context<'_>, cpu: usize, cause: ResetCause) {
         let core = &mut self.cores[cpu];
         core.boot(context.now, cause);
-        self.watch.booted(cpu, context.now, cause);
         self.adopt();
+        self.watch.booted(cpu, context.now, cause);
         context.record(SafetyRecord::Started { node: self.node, cpu: cpu as u8 + 1, cause }.into());
         self.schedule_tick(context, cpu);
     }
@@ -515,15 +548,27 @@ impl Unit {
         }
         let around = self.around(cpu, supply_mv, &window);
         self.prove_step(cpu, supply_mv, &window, &around);
-        let before = self.cores[cpu].ram.acted;
         let mut out = TickOutputs::default();
         let Some(touched) = self.cores[cpu].step(now, &around, &mut out) else { return Outside::default() };
-        if let Some(injection) = self.cores[cpu].ram.owner().filter(|_| self.cores[cpu].ram.acted != before) {
+        for injection in self.cores[cpu].ram.take_acted() {
             context.record(SafetyRecord::Injected { node: self.node, injection }.into());
         }
         let ends = now + self.cores[cpu].clock.true_span(logic);
-        self.watch.stepped(cpu, now, logic, touched, &out);
+        let step = Stepped {
+            logic,
+            touched,
+            packets: &self.cores[cpu].packets_read,
+            disturbed: self.lines[cpu].count > 0,
+            free: self.free_pins(&window),
+        };
+        self.watch.stepped(cpu, now, &step, &out);
         self.follow(context, cpu, &out, ends)
+    }
+
+    /// Pins that were not driven in the slots in which CPU1 reads combined ones, in the tick that this window samples.
+    fn free_pins(&self, window: &Window) -> u16 {
+        let Some(play) = self.plays.iter().find(|play| play.start <= window.from) else { return u16::MAX };
+        (0..PINS).fold(0, |bits, pin| bits | u16::from(play.pins[pin] & READ_SLOTS == 0) << pin)
     }
 
     fn around(&self, cpu: usize, supply_mv: u32, window: &Window) -> Around {
@@ -604,7 +649,8 @@ impl Unit {
         } else {
             self.main_told
         };
-        own != effects.relays || (effects.all_off && (on || !self.can_waiting.is_empty()))
+        let gives_up = self.can_waiting.iter().any(|(_, frame)| frame.frame.id != TOOL_ANSWER_ID);
+        own != effects.relays || (effects.all_off && (on || gives_up))
     }
 
     /// The end of a step: what acts within the tick. Gives whether CAN frames are given up.
@@ -636,6 +682,15 @@ impl Unit {
             context.record(SafetyRecord::Logic { node, cpu: number, inputs, outputs, relays }.into());
         }
         core.logic = out.trace;
+        if cpu == 0 {
+            self.show_lamp(context, out.led == Led::Identify);
+        }
+    }
+
+    fn show_lamp(&mut self, context: &mut Context<'_>, identifies: bool) {
+        if self.watch.lamp(context.now, identifies) {
+            context.record(SafetyRecord::Lamp { node: self.node, identifies }.into());
+        }
     }
 
     /// Puts packet and messages on the line to the other CPU.
@@ -646,10 +701,9 @@ impl Unit {
             let mut bytes = heapless::Vec::new();
             let _ = bytes.extend_from_slice(packet);
             let line = &mut self.lines[other];
-            let before = line.hit;
-            let lost = line.passes(&mut bytes);
-            if line.hit != before {
-                context.record(SafetyRecord::Injected { node: self.node, injection: line.owner }.into());
+            let (lost, acted) = line.passes(&mut bytes);
+            for injection in acted {
+                context.record(SafetyRecord::Injected { node: self.node, injection }.into());
             }
             self.watch.sent(cpu);
             if !lost && self.cores[other].firmware.is_some() {
@@ -657,7 +711,7 @@ impl Unit {
                 self.cores[other].packets.push_back(Arriving { at, what: bytes });
             }
         }
-        if self.lines[other].lose > 0 || self.cores[other].firmware.is_none() {
+        if self.lines[other].loses() || self.cores[other].firmware.is_none() {
             return;
         }
         for message in &out.forward {
@@ -686,30 +740,57 @@ fn on_line(message: &[u8]) -> Span {
 }
 
 impl Line {
-    /// Applies what is wrong with the line to a packet; whether it is lost.
-    fn passes(&mut self, bytes: &mut [u8]) -> bool {
-        if self.lose > 0 {
-            self.lose -= u32::from(self.lose != u32::MAX);
-            self.hit += 1;
-            return true;
-        }
-        if self.corrupt > 0 {
-            self.corrupt -= u32::from(self.corrupt != u32::MAX);
-            // Another bit each time, so that no two damages cancel out.
-            let bit = (self.hit * 37) as usize % (bytes.len() * 8).max(1);
-            if let Some(byte) = bytes.get_mut(bit / 8) {
-                *byte ^= 1 << (bit % 8);
+    /// A fault begins; `packets` is how many sends it hits, `u32::MAX` all.
+    pub fn disturb(&mut self, owner: u16, what: LineFault, packets: u32) {
+        self.restore(owner);
+        self.hits.push(LineHit { owner, what, left: packets });
+    }
+
+    /// The fault of `owner` ends; others go on.
+    pub fn restore(&mut self, owner: u16) {
+        self.hits.retain(|hit| hit.owner != owner);
+    }
+
+    /// Whether what is sent now is lost.
+    fn loses(&self) -> bool {
+        self.hits.iter().any(|hit| hit.what == LineFault::Lose && hit.left > 0)
+    }
+
+    /// Applies what is wrong with the line to a packet; whether it is lost, and who made a difference: of several that do the same
+    /// the first.
+    fn passes(&mut self, bytes: &mut [u8]) -> (bool, Vec<u16>) {
+        let lost = self.loses();
+        let mut acted = Vec::new();
+        let mut done: Vec<LineFault> = Vec::new();
+        // What is forged is sent so; what is inverted is so on the line.
+        for pass in 0..2 {
+            for hit in self.hits.iter_mut().filter(|hit| hit.left > 0) {
+                let forges = matches!(hit.what, LineFault::Forge(_));
+                let applies = if lost { pass == 0 && hit.what == LineFault::Lose } else { forges == (pass == 0) };
+                if !applies {
+                    continue;
+                }
+                hit.left -= u32::from(hit.left != u32::MAX);
+                if hit.what != LineFault::Corrupt && done.contains(&hit.what) {
+                    continue;
+                }
+                match &hit.what {
+                    LineFault::Lose => {}
+                    LineFault::Forge(field) => forge(bytes, field),
+                    LineFault::Corrupt => {
+                        // Another bit each time, so that no two damages cancel out.
+                        let bit = (self.count * 37) as usize % (bytes.len() * 8).max(1);
+                        if let Some(byte) = bytes.get_mut(bit / 8) {
+                            *byte ^= 1 << (bit % 8);
+                        }
+                    }
+                }
+                self.count += 1;
+                acted.push(hit.owner);
+                done.push(hit.what.clone());
             }
-            self.hit += 1;
         }
-        if let Some((field, left)) = &mut self.forge
-            && *left > 0
-        {
-            *left -= u32::from(*left != u32::MAX);
-            forge(bytes, field);
-            self.hit += 1;
-        }
-        false
+        (lost, acted)
     }
 }
 
@@ -745,9 +826,34 @@ mod tests {
         // Forged twice: the field is as before, and the CRC is that of zeros.
         assert_eq!(body.iter().zip(&packet).filter(|(one, two)| one != two).count(), 1 + 4);
         assert_eq!((body[c2c::at::SERIAL], packet[c2c::at::SERIAL]), (1, 0));
-        let mut line = Line { forge: Some((C2cField::Mode, 1)), ..Line::default() };
-        assert!(!line.passes(&mut packet) && packet[c2c::at::MODE] == Mode::Configuration as u8);
+        let mut line = Line::default();
+        line.disturb(1, LineFault::Forge(C2cField::Mode), 1);
+        assert_eq!((line.passes(&mut packet), packet[c2c::at::MODE]), ((false, vec![1]), Mode::Configuration as u8));
         let before = packet;
-        assert!(!line.passes(&mut packet) && packet == before && line.hit == 1, "one packet was asked for");
+        assert_eq!((line.passes(&mut packet), packet), ((false, vec![]), before), "one packet was asked for");
+    }
+
+    /// The end of one fault leaves the other, and one that changes nothing beside another has not acted.
+    #[test]
+    fn faults_of_a_line_go_on_beside_each_other() {
+        let mut line = Line::default();
+        let mut packet = [0; c2c::LEN];
+        line.disturb(1, LineFault::Lose, u32::MAX);
+        line.disturb(2, LineFault::Lose, 2);
+        assert_eq!(line.passes(&mut packet), (true, vec![1]), "the second changes nothing");
+        line.restore(1);
+        assert_eq!(line.passes(&mut packet), (true, vec![2]), "the second packet since it began");
+        assert_eq!(line.passes(&mut packet), (false, vec![]));
+        line.disturb(1, LineFault::Lose, u32::MAX);
+        line.restore(2);
+        assert_eq!(line.passes(&mut packet), (true, vec![1]), "the end of the second leaves the first");
+        line.restore(1);
+        line.disturb(3, LineFault::Forge(C2cField::Serial), u32::MAX);
+        line.disturb(4, LineFault::Forge(C2cField::Serial), u32::MAX);
+        let mut packet = [0; c2c::LEN];
+        assert_eq!((line.passes(&mut packet), packet[c2c::at::SERIAL]), ((false, vec![3]), 1), "no two cancel out");
+        line.disturb(5, LineFault::Corrupt, u32::MAX);
+        line.disturb(6, LineFault::Corrupt, u32::MAX);
+        assert_eq!(line.passes(&mut packet), (false, vec![3, 5, 6]));
     }
 }

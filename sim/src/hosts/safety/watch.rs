@@ -6,13 +6,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use safety_common::PINS;
 use safety_common::configuration::{BlockKind, Role};
 use safety_common::fault::{Detection, Fault, Reaction};
 use safety_common::flash_map;
-use safety_common::io::{Mode, ResetCause, TickOutputs};
+use safety_common::io::{C2cReceived, Mode, ResetCause, TickOutputs};
+use safety_common::{PINS, c2c};
 
 use super::core::Touched;
+use super::witness::Witness;
 use crate::kernel::{SimTime, Span};
 use crate::safety::binary::Section;
 
@@ -91,6 +92,52 @@ impl Rounds {
     }
 }
 
+/// Bytes of each row of flash that were read since the row was read as a whole, a bit each. Slices need not end where rows do, and a
+/// row of which a part is never read must not count.
+#[derive(Clone, Debug)]
+struct Rows {
+    read: Arc<Vec<u32>>,
+}
+
+const _: () = assert!(flash_map::ROW == u32::BITS as usize);
+
+impl Rows {
+    fn new() -> Self {
+        Self { read: Arc::new(vec![0; flash_map::LEN as usize / flash_map::ROW]) }
+    }
+
+    /// Bytes were read; `whole` is told each row that is complete with them.
+    fn read(&mut self, from: u32, to: u32, mut whole: impl FnMut(u32)) {
+        let bits = u32::BITS;
+        let rows = Arc::make_mut(&mut self.read);
+        for row in from / bits..to.div_ceil(bits) {
+            let Some(read) = rows.get_mut(row as usize) else { return };
+            let first = from.saturating_sub(row * bits);
+            let behind = (to - row * bits).min(bits);
+            *read |= u32::MAX << first & u32::MAX >> (bits - behind);
+            if *read == u32::MAX {
+                *read = 0;
+                whole(row);
+            }
+        }
+    }
+}
+
+/// What is to be known of a step beside its outputs.
+#[derive(Clone, Copy, Debug)]
+pub struct Stepped<'a> {
+    /// What it takes in ns of the CPU's own time.
+    pub logic: u64,
+    /// What it wrote and read of the memories.
+    pub touched: Touched,
+    /// What came from the other CPU.
+    pub packets: &'a [C2cReceived],
+    /// Whether the line to this CPU was ever disturbed.
+    pub disturbed: bool,
+    /// Pins that CPU1 left alone in the slots in which combined ones are read, in the tick that the step samples.
+    pub free: u16,
+}
+
 /// What is measured at one CPU.
 #[derive(Clone, Debug)]
 pub struct CpuWatch {
@@ -100,8 +147,10 @@ pub struct CpuWatch {
     pub interval: Worst,
     /// Ticks of the hardware clock in normal mode.
     pub ticks: u64,
-    /// Logic evaluations in normal mode, as the firmware tells.
+    /// Steps of normal mode that ended with a packet in it and with the watchdog served, which a step without its logic does not.
     pub evaluated: u64,
+    /// Who knows what the logic must want.
+    pub witness: Option<Witness>,
     /// Packets sent.
     pub packets: u64,
     /// Steps in a mode that sends packets.
@@ -132,8 +181,14 @@ pub struct CpuWatch {
     pub flash_changes: u64,
     /// When it first asked for one outside the configuration mode.
     pub flash_changed_wrongly: Option<SimTime>,
-    /// Times between two reads of a combined pin in ns.
+    /// Times between two steps that can read a combined pin, for nothing of the unit held it, in ns. Of CPU1 alone.
     pub combined: Worst,
+    /// Times from a combined pin's device that goes OFF to the step whose packet tells so, in ns.
+    pub combined_steps: Worst,
+    /// Input groups that its packets tell to be ON.
+    inputs_on: u16,
+    /// Groups with a combined pin whose device has gone OFF, and was not seen so yet.
+    unseen: Vec<(u8, SimTime)>,
     /// A RAM pass with all backgrounds, at the first block.
     pub ram_pass: Worst,
     /// When the running tests began last, and when they ended with the normal mode.
@@ -146,6 +201,7 @@ pub struct CpuWatch {
     good: [SimTime; 2],
     ram: Rounds,
     flash: Rounds,
+    flash_rows: Rows,
     visits: VecDeque<SimTime>,
     read: [Option<SimTime>; PINS],
 }
@@ -194,6 +250,8 @@ pub struct Watch {
     pub switched_on: u64,
     /// See `switched_on`.
     pub driven_outside: Option<SimTime>,
+    /// When the lamp began and ended to show which unit this is.
+    pub lamps: Vec<(SimTime, Option<SimTime>)>,
     /// What is driven: pins, coils.
     now_driven: (u16, u8),
     groups: Vec<u16>,
@@ -206,6 +264,10 @@ pub struct Watch {
     /// The last instant at which the supply was looked at.
     pub looked: SimTime,
     combined: u16,
+    /// Input groups with a combined pin.
+    combined_groups: u16,
+    /// What the CPUs run.
+    section: Arc<Section>,
     /// The first internal fault since the unit was last off or started: who, what, when, last good packet, crossing.
     tripped: Option<Off>,
     driven: bool,
@@ -218,6 +280,7 @@ impl CpuWatch {
             interval: Worst::default(),
             ticks: 0,
             evaluated: 0,
+            witness: None,
             packets: 0,
             talking: 0,
             cause: None,
@@ -235,6 +298,9 @@ impl CpuWatch {
             flash_changed_wrongly: None,
             by_software: false,
             combined: Worst::default(),
+            combined_steps: Worst::default(),
+            inputs_on: 0,
+            unseen: Vec::new(),
             ram_pass: Worst::default(),
             tests_began: SimTime::ZERO,
             tests_ended: None,
@@ -243,6 +309,7 @@ impl CpuWatch {
             good: [SimTime::ZERO; 2],
             ram: Rounds::new(RAM_WORDS / BLOCK),
             flash: Rounds::new(flash_map::LEN / flash_map::ROW as u32),
+            flash_rows: Rows::new(),
             visits: VecDeque::new(),
             read: [None; PINS],
         }
@@ -271,6 +338,34 @@ impl CpuWatch {
         self.flash.worst_ms = ms;
     }
 
+    /// What the CPU was told and tells by packets in a step.
+    fn hear(&mut self, now: SimTime, step: &Stepped<'_>, out: &TickOutputs) {
+        if let Some(witness) = &mut self.witness {
+            let packets = step.packets.iter().map(|packet| &packet.bytes[..]);
+            witness.hear(packets, step.disturbed, self.mode == Mode::Normal);
+            if let Some(packet) = out.c2c.as_ref().filter(|_| self.mode == Mode::Normal) {
+                witness.judge(now, packet);
+            }
+        }
+        let Some(packet) = &out.c2c else { return };
+        let at = c2c::at::INPUTS_ON;
+        self.inputs_on = u16::from_le_bytes([packet[at], packet[at + 1]]);
+        let (inputs_on, steps) = (self.inputs_on, &mut self.combined_steps);
+        self.unseen.retain(|(group, since)| {
+            let is_unseen = inputs_on >> group & 1 == 1;
+            if !is_unseen {
+                steps.add(now.since(*since).as_nanos(), now);
+            }
+            is_unseen
+        });
+    }
+
+    /// The longest that a combined pin's step has not been seen at `end`.
+    #[must_use]
+    pub fn unseen(&self, end: SimTime) -> Option<Span> {
+        self.unseen.iter().map(|(_, since)| end.since(*since)).max()
+    }
+
     fn touch(&mut self, now: SimTime, touched: Touched) {
         let (low, high) = touched.ram;
         if low <= high {
@@ -285,10 +380,8 @@ impl CpuWatch {
             }
             self.ram.test(blocks, now);
         }
-        let (low, high) = touched.flash;
-        if low <= high {
-            let row = flash_map::ROW as u32;
-            self.flash.test(low / row..high / row + 1, now);
+        for (from, to) in touched.flash.iter() {
+            self.flash_rows.read(from, to, |row| self.flash.test(row..row + 1, now));
         }
     }
 }
@@ -299,6 +392,8 @@ impl Watch {
     pub fn new(section: &Section, radio_timeout: Span) -> Self {
         let combined = section.pins.iter().enumerate();
         let combined = combined.fold(0, |bits, (n, pin)| bits | u16::from(pin.role == Role::Combined) << n);
+        let groups = section.inputs.iter().enumerate();
+        let groups = groups.fold(0, |bits, (n, group)| bits | u16::from(group.pins & combined != 0) << n);
         Self {
             cpus: [CpuWatch::new(), CpuWatch::new()],
             offs: Vec::new(),
@@ -312,6 +407,7 @@ impl Watch {
             outside: Vec::new(),
             switched_on: 0,
             driven_outside: None,
+            lamps: Vec::new(),
             now_driven: (0, 0),
             groups: section.outputs.iter().map(|group| group.pins).collect(),
             limits: (section.supply_min.into(), section.supply_max.into()),
@@ -319,6 +415,8 @@ impl Watch {
             excursions: Vec::new(),
             looked: SimTime::ZERO,
             combined,
+            combined_groups: groups,
+            section: Arc::new(section.clone()),
             tripped: None,
             driven: false,
         }
@@ -342,6 +440,17 @@ impl Watch {
         }
     }
 
+    /// The lamp shows which unit this is, or does not; whether that is new.
+    pub fn lamp(&mut self, now: SimTime, identifies: bool) -> bool {
+        let lit = self.lamps.last_mut().filter(|(_, end)| end.is_none());
+        match (lit, identifies) {
+            (None, true) => self.lamps.push((now, None)),
+            (Some((_, end)), false) => *end = Some(now),
+            _ => return false,
+        }
+        true
+    }
+
     /// The unit runs another configuration from now on.
     pub fn adopt(&mut self, section: &Section, radio_timeout: Span) {
         let of = Self::new(section, radio_timeout);
@@ -350,11 +459,14 @@ impl Watch {
         self.groups = of.groups;
         self.limits = of.limits;
         self.combined = of.combined;
+        self.combined_groups = of.combined_groups;
+        self.section = of.section;
     }
 
     /// A CPU is reset or loses its supply.
     pub fn stopped(&mut self, cpu: usize, now: SimTime) {
         let watch = &mut self.cpus[cpu];
+        watch.unseen.clear();
         if watch.mode == Mode::Normal {
             watch.left_normal.get_or_insert(now);
         }
@@ -374,19 +486,38 @@ impl Watch {
         watch.visits.clear();
         watch.ram.restart();
         watch.flash.restart();
+        watch.flash_rows = Rows::new();
         watch.read = [None; PINS];
+        watch.witness = Witness::new(&self.section);
+        (watch.inputs_on, watch.unseen) = (0, Vec::new());
         self.tripped = None;
     }
 
-    /// A step was made; `logic` is what it takes in ns of the CPU's own time.
-    pub fn stepped(&mut self, cpu: usize, now: SimTime, logic: u64, touched: Touched, out: &TickOutputs) {
-        let combined = self.combined;
+    /// The device at an input group shows something else.
+    pub fn device(&mut self, now: SimTime, group: u8, on: bool) {
+        if self.combined_groups >> group.min(15) & 1 == 0 {
+            return;
+        }
+        for watch in &mut self.cpus {
+            if on {
+                watch.unseen.retain(|(own, _)| *own != group);
+            } else if watch.mode == Mode::Normal && watch.inputs_on >> group & 1 == 1 {
+                watch.unseen.push((group, now));
+            }
+        }
+    }
+
+    /// A step was made.
+    pub fn stepped(&mut self, cpu: usize, now: SimTime, step: &Stepped<'_>, out: &TickOutputs) {
+        let combined = self.combined & step.free;
+        let Stepped { logic, touched, .. } = *step;
         let watch = &mut self.cpus[cpu];
         let was_normal = watch.mode == Mode::Normal;
+        watch.hear(now, step, out);
         if was_normal {
             // A step that a right `Enter` ends with a reset may end before its logic and its packet.
-            watch.ticks += u64::from(out.reset.is_none() || out.trace.evaluated);
-            watch.evaluated += u64::from(out.trace.evaluated);
+            watch.ticks += u64::from(out.reset.is_none() || out.c2c.is_some());
+            watch.evaluated += u64::from(out.c2c.is_some() && out.watchdog);
             watch.logic.add(logic, now);
             if let Some(last) = watch.last_step {
                 watch.interval.add(now.since(last).as_nanos(), now);
@@ -409,9 +540,10 @@ impl Watch {
             let drives = out.pins != [0; PINS] || out.main != 0 || out.relays != 0 || !out.all_off;
             watch.spoke_in_safe += u64::from(speaks || drives);
         }
-        if combined != 0 && was_normal {
+        // CPU2 looks at every tick's samples; CPU1 may do so while it holds the pin up itself, and would then read itself.
+        if combined != 0 && was_normal && cpu == 0 {
             for pin in 0..PINS {
-                if combined & out.trace.pins_read & 1 << pin != 0
+                if combined & 1 << pin != 0
                     && let Some(last) = watch.read[pin].replace(now)
                 {
                     watch.combined.add(now.since(last).as_nanos(), now);
@@ -487,6 +619,10 @@ impl Watch {
             watch.left_normal.get_or_insert(now);
         }
         watch.mode = mode;
+        if mode != Mode::Normal {
+            // One that tells nothing any more cannot tell this.
+            watch.unseen.clear();
+        }
         match mode {
             Mode::Safe => {
                 watch.safe_since = Some(now);
@@ -580,5 +716,30 @@ impl Watch {
     #[must_use]
     pub fn never_off(&self) -> Option<&Off> {
         self.tripped.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SSR-005: a row counts when its last byte was read; what nobody read keeps it open for ever.
+    #[test]
+    fn a_row_of_flash_counts_when_all_its_bytes_were_read() {
+        let mut rows = Rows::new();
+        let mut read = |from, to| {
+            let mut whole = Vec::new();
+            rows.read(from, to, |row| whole.push(row));
+            whole
+        };
+        assert_eq!(read(0, 32), [0]);
+        assert_eq!(read(32, 96), [1, 2]);
+        assert_eq!((read(96, 100), read(100, 128)), (vec![], vec![3]), "two slices in a row");
+        // A pass that leaves bytes 4 and 5 out, and the next one, too.
+        for _ in 0..2 {
+            assert_eq!((read(128, 132), read(134, 192)), (vec![], vec![5]));
+        }
+        assert_eq!(read(132, 134), [4]);
+        assert_eq!(read(flash_map::LEN - 16, flash_map::LEN + 64), [] as [u32; 0]);
     }
 }
