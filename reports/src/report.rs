@@ -87,6 +87,15 @@ impl Report {
             && self.expectations.iter().all(|row| row.verdict == RowVerdict::Pass)
     }
 
+    /// The rows whose verdict is one of `those`, each as its kind and its id: checks, then budgets, then expectations.
+    pub fn rows_that(&self, those: impl Fn(RowVerdict) -> bool + Copy) -> impl Iterator<Item = (&'static str, &str)> {
+        let checks = self.checks.iter().map(|row| (row.verdict, "check", &*row.id));
+        let budgets = self.budgets.iter().map(|row| (row.verdict, "budget", &*row.id));
+        let expectations = self.expectations.iter().map(|row| (row.verdict, "expectation", &*row.text));
+        let rows = checks.chain(budgets).chain(expectations);
+        rows.filter(move |(verdict, ..)| those(*verdict)).map(|(_, kind, row)| (kind, row))
+    }
+
     /// Sets [`Report::verdict`] from the rows and injections and returns it.
     pub fn judge(&mut self) -> Verdict {
         self.verdict = self.judged();

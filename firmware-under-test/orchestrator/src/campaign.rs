@@ -104,6 +104,8 @@ pub(crate) struct Campaign {
     settling: Settling,
     /// The present silence of all pumps has been told of.
     silence_told: bool,
+    /// The pump whose last try nothing has explained, and when that try began.
+    doubt: Option<(PumpNumber, Instant)>,
     /// Pumps set aside because they were silent.
     silent: PumpSet,
     /// Pumps that were set aside and taken back already: each is once.
@@ -182,6 +184,7 @@ impl Campaign {
             waits: 0,
             settling: Settling::since(ports.now),
             silence_told: false,
+            doubt: None,
             silent: PumpSet::default(),
             taken_back: PumpSet::default(),
         }
@@ -417,7 +420,8 @@ impl Campaign {
         if unit.view(pump).heard_after(since).is_some_and(is_stopped) {
             unit.clear(Alarm::PumpMissing(pump));
             let number = unit.pump_record(pump).tries.saturating_add(1);
-            let attempt = Try::look(pump, number, self.image, unit, client, ports);
+            let doubt = self.doubt.filter(|(of, _)| *of == pump).map(|(_, began)| began);
+            let attempt = Try::look(pump, number, self.image, doubt, unit, client, ports);
             self.stage = Stage::Look { pump, attempt };
         } else if ports.now >= since.after(unit.config.standby_timeout) {
             let heard = unit.view(pump).heard_after(since).is_some();
@@ -441,7 +445,7 @@ impl Campaign {
         match step {
             Step::Ready => {
                 self.waits = 0;
-                count_try(pump, unit, ports);
+                count_try(pump, attempt.had_supply(), unit, ports);
                 attempt.enter_update(unit, client, ports);
                 self.stage = Stage::Try { pump, attempt };
             }
@@ -496,6 +500,10 @@ impl Campaign {
             }
             Step::Failed(cause) => {
                 self.settling = Settling::since(ports.now);
+                self.doubt = match &self.stage {
+                    Stage::Try { attempt, .. } => attempt.left_in_doubt().map(|began| (pump, began)),
+                    _ => None,
+                };
                 self.on_failure(pump, cause, unit, ports);
                 if cause == Cause::ImageRejected {
                     return self.give_up(cause, unit, client, ports);
@@ -505,13 +513,17 @@ impl Campaign {
         Course::Running
     }
 
+    /// A pump whose tries may all have been cut off by its own supply is set aside after its last, not dead.
     fn on_failure(&mut self, pump: PumpNumber, cause: Cause, unit: &mut Unit, ports: &mut Ports<'_>) {
         let excused = cause == Cause::LowSupply;
         let entry = *unit.pump_record(pump);
         let counted = if excused { entry.counted.saturating_sub(1) } else { entry.counted };
-        let dead = counted >= TRIES_MOST;
+        let failed = entry.failed || (self.doubt.is_none() && !excused);
+        let spent = counted >= TRIES_MOST;
+        let dead = spent && failed;
         let error = Draft::new(Event::UpdateError).of(pump).attempt(entry.tries).because(cause);
-        if excused && entry.tries.saturating_sub(counted) >= EXCUSED_MOST {
+        let never_supplied = excused && entry.tries.saturating_sub(counted) >= EXCUSED_MOST;
+        if never_supplied || (spent && !failed) {
             unit.commit(ports, &[], |record| {
                 *record.pump_mut(pump) = PumpRecord { counted, cause: Some(cause), ..entry };
             });
@@ -524,7 +536,6 @@ impl Campaign {
         unit.commit(ports, written, |record| {
             record.open = None;
             let mark = if dead { Mark::Dead } else { entry.mark };
-            let failed = entry.failed || !excused;
             *record.pump_mut(pump) = PumpRecord { mark, counted, cause: Some(cause), failed, ..entry };
         });
         unit.progress.try_failed(cause);
@@ -608,14 +619,15 @@ fn set_aside(pump: PumpNumber, cause: Cause, error: &[Draft], unit: &mut Unit, p
     unit.in_hand = None;
 }
 
-/// Counts a try before it begins.
-fn count_try(pump: PumpNumber, unit: &mut Unit, ports: &mut Ports<'_>) {
+/// Counts a try before it begins. `had_supply` tells that the one before, unexplained until now, had failed by itself.
+fn count_try(pump: PumpNumber, had_supply: bool, unit: &mut Unit, ports: &mut Ports<'_>) {
     let entry = *unit.pump_record(pump);
     let tries = entry.tries.saturating_add(1);
     let counted = entry.counted.saturating_add(1);
     unit.commit(ports, &[Draft::new(Event::UpdateStarted).of(pump).attempt(tries)], |record| {
         record.open = Some(pump);
-        *record.pump_mut(pump) = PumpRecord { tries, counted, cause: None, ..entry };
+        let failed = entry.failed || had_supply;
+        *record.pump_mut(pump) = PumpRecord { tries, counted, cause: None, failed, ..entry };
     });
 }
 

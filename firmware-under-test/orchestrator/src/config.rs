@@ -25,6 +25,9 @@ pub const REQUEST_MOST: Duration = Duration::from_secs(60);
 /// does has begun before it was left and takes no longer than [`REQUEST_MOST`], then its session ends. What says so for
 /// longer is a defect of the pump, for which neither the others' update nor their regulation waits.
 pub const SETTLE_MOST: Duration = REQUEST_MOST.plus(SESSION_MOST);
+/// The longest time that a pump is waited for, and asked, after a try that it has not explained (own number: a pump boots
+/// in less).
+pub const WORD_MOST: Duration = Duration::from_secs(5);
 /// The longest time without a status of any pump before it is told of (own number; a status comes every 100 ms, and a
 /// pump boots in less).
 pub const SILENCE_MOST: Duration = Duration::from_secs(5);

@@ -12,15 +12,22 @@
 //! A pump that is in its bootloader already, after a failed try or found so, is not asked to enter it. Requests without
 //! an answer are repeated: a block three times with the same counter, another request twice. ISO-TP repeats nothing by
 //! itself.
+//!
+//! A try that ends without a word of what is wrong may have been cut off by the pump's supply, which the CIOC does not
+//! see: the pump starts again with that in its reset-cause register. So before such a try ends the pump is waited for,
+//! and asked (22 F1F1) why and how long ago it started. A start within the try for lack of supply makes it FW003, any
+//! other answer leaves the cause as it is. A pump that does not answer leaves the try *unexplained*: it is charged, and
+//! the look before the next try asks again whether lack of supply had ended it. No pump dies of tries alone that may
+//! have been cut off so.
 
 use protocol::cyclic::PumpState;
 use protocol::header::Version;
 use protocol::ids::PumpNumber;
-use protocol::uds::{BLOCK_LEN, Identifier, MESSAGE_LEN, Request, Response, Routine, Session, key_for};
+use protocol::uds::{BLOCK_LEN, Identifier, MESSAGE_LEN, Request, Response, Routine, Session, Start, key_for};
 use units::{Duration, Instant};
 
 use crate::client::{Client, Reply};
-use crate::config::APPLICATION_START;
+use crate::config::{APPLICATION_START, WORD_MOST};
 use crate::log::Cause;
 use crate::notice::{Notice, Phase};
 use crate::package::Image;
@@ -35,6 +42,9 @@ const REQUEST_REPEATS: u8 = 2;
 const SECURITY_REPEATS: u8 = 4;
 /// The wait for the lock-out of a pump that has seen wrong keys: its 10 s and a second more.
 const LOCK_OUT_WAIT: Duration = Duration::from_secs(11);
+
+/// The unit in which a pump tells the age of its last start.
+const START_UNIT: Duration = Duration::from_millis(100);
 
 /// Bytes of a flash word.
 const WORD_LEN: u32 = 4;
@@ -55,6 +65,10 @@ mod code {
 enum Stage {
     /// Is it still the pump that was searched?
     Model,
+    /// Why did the try before fail, which nobody has explained?
+    LastStart {
+        began: Instant,
+    },
     Version,
     Enter,
     AwaitBootloader {
@@ -75,6 +89,16 @@ enum Stage {
     Reset,
     AwaitStatus,
     ReadVersion,
+    /// The try has failed without a word of what is wrong: the pump is to be heard again.
+    AwaitWord {
+        cause: Cause,
+        until: Instant,
+    },
+    /// It is asked why it last started.
+    ReadStart {
+        cause: Cause,
+        until: Instant,
+    },
 }
 
 /// What a step of a try has come to.
@@ -112,6 +136,14 @@ pub(crate) struct Try {
     lock_out_met: bool,
     /// How the look ended, unless the try goes on.
     looked: Option<Step>,
+    /// When the try itself began, after the look.
+    began: Option<Instant>,
+    /// Whether the pump's own word tells why the try failed.
+    explained: bool,
+    /// When the unexplained try before began; the look asks about it.
+    doubt: Option<Instant>,
+    /// Whether the pump had not lost its supply in that try.
+    had_supply: bool,
     block_len: u32,
     blocks: u32,
     block: u32,
@@ -120,11 +152,13 @@ pub(crate) struct Try {
 type Flow = Result<(), Cause>;
 
 impl Try {
-    /// Begins the look before try number `attempt`, which is not counted yet.
+    /// Begins the look before try number `attempt`, which is not counted yet. `doubt` is when the try before began, if
+    /// nothing has explained its failure.
     pub(crate) fn look(
         pump: PumpNumber,
         attempt: u8,
         image: Image,
+        doubt: Option<Instant>,
         unit: &mut Unit,
         client: &mut Client,
         ports: &Ports<'_>,
@@ -143,6 +177,10 @@ impl Try {
             asked_again: false,
             lock_out_met: false,
             looked: None,
+            began: None,
+            explained: false,
+            doubt,
+            had_supply: false,
             block_len: 0,
             blocks: 0,
             block: 0,
@@ -156,6 +194,7 @@ impl Try {
     /// Begins the update itself after [`Step::Ready`]; the try must be counted in the record by now.
     pub(crate) fn enter_update(&mut self, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) {
         (self.looked, self.lost, self.repeats) = (None, false, 0);
+        self.began = Some(ports.now);
         self.enter(self.way_in(unit), unit, client, ports);
     }
 
@@ -164,6 +203,11 @@ impl Try {
     fn is_doubtful(&self, unit: &Unit) -> bool {
         let cause = unit.pump_record(self.pump).cause;
         matches!(cause, Some(Cause::FlashFailure | Cause::CheckFailed | Cause::WrongVersion))
+    }
+
+    /// Whether the look goes on to the version of a running application that may need nothing.
+    fn asks_version(&self, unit: &Unit) -> bool {
+        !self.is_doubtful(unit) && self.way_in(unit) == Stage::Enter
     }
 
     /// Where the update itself begins.
@@ -188,25 +232,52 @@ impl Try {
             Ok(None) if let Some(end) = self.looked => end,
             Ok(Some(version)) => Step::Good(version),
             Ok(None) => Step::Running,
-            Err(cause) => {
-                client.stop();
-                Step::Failed(self.blame(cause, unit, ports))
-            }
+            Err(cause) => self.end(cause, unit, client, ports),
         }
+    }
+
+    /// The try has failed, or the look has: a try that nothing explains first waits for the pump's word.
+    fn end(&mut self, cause: Cause, unit: &Unit, client: &mut Client, ports: &Ports<'_>) -> Step {
+        client.stop();
+        let cause = self.blame(cause, unit, ports);
+        self.explained |= !is_excusable(cause);
+        let waited = matches!(self.stage, Stage::AwaitWord { .. } | Stage::ReadStart { .. });
+        if self.began.is_none() || self.explained || waited {
+            return Step::Failed(cause);
+        }
+        self.since = ports.now;
+        self.stage = Stage::AwaitWord { cause, until: ports.now.after(WORD_MOST) };
+        Step::Running
+    }
+
+    /// When the try began, if it fails unexplained.
+    pub(crate) fn left_in_doubt(&self) -> Option<Instant> {
+        self.began.filter(|_| !self.explained)
+    }
+
+    /// After the look: the try before, unexplained when it ended, had not failed for lack of the pump's supply.
+    pub(crate) const fn had_supply(&self) -> bool {
+        self.had_supply
+    }
+
+    /// The pump has told of its last start: one for lack of supply within the try is what ended it.
+    fn on_start(&mut self, start: Start, cause: Cause, ports: &Ports<'_>) -> Cause {
+        self.explained = true;
+        let lack = self.began.is_some_and(|began| lost_supply(start, began, ports.now));
+        if lack { Cause::LowSupply } else { cause }
     }
 
     /// A try that ended without a word of what is wrong while the supply was low failed for that (FW003). A failure of
     /// flash, check or version stays one: a supply that dips now and then must not excuse a broken pump for ever.
     fn blame(&self, cause: Cause, unit: &Unit, ports: &Ports<'_>) -> Cause {
         let low = unit.supply.dipped() || unit.view(self.pump).is_short_of_supply(ports.now);
-        let excusable = matches!(cause, Cause::Timeout | Cause::Refused | Cause::NoGoodStatus);
-        if low && excusable { Cause::LowSupply } else { cause }
+        if low && is_excusable(cause) { Cause::LowSupply } else { cause }
     }
 
     /// When time alone moves this try on.
     pub(crate) fn wake_at(&self, unit: &Unit) -> Option<Instant> {
         match self.stage {
-            Stage::AwaitBootloader { until } | Stage::LockOut { until } => Some(until),
+            Stage::AwaitBootloader { until } | Stage::LockOut { until } | Stage::AwaitWord { until, .. } => Some(until),
             Stage::AwaitStatus => Some(self.since.after(unit.config.status_timeout)),
             _ => None,
         }
@@ -233,6 +304,7 @@ impl Try {
     fn ask(&mut self, client: &mut Client, ports: &Ports<'_>) {
         let request = match self.stage {
             Stage::Model => Request::Read(Identifier::Model),
+            Stage::LastStart { .. } | Stage::ReadStart { .. } => Request::Read(Identifier::Start),
             Stage::Version => Request::Read(Identifier::Version),
             Stage::Enter | Stage::Session => Request::Session(Session::Programming),
             Stage::Seed => Request::RequestSeed,
@@ -245,7 +317,11 @@ impl Try {
             Stage::Check => Request::Start(Routine::CheckProgrammingDependencies),
             Stage::Reset => Request::Reset,
             Stage::ReadVersion => Request::Read(Identifier::Version),
-            Stage::Transfer | Stage::AwaitBootloader { .. } | Stage::LockOut { .. } | Stage::AwaitStatus => return,
+            Stage::Transfer
+            | Stage::AwaitBootloader { .. }
+            | Stage::LockOut { .. }
+            | Stage::AwaitStatus
+            | Stage::AwaitWord { .. } => return,
         };
         // The status check's time runs from the reset, not from its reads.
         if self.stage == Stage::ReadVersion {
@@ -283,12 +359,19 @@ impl Try {
         let next = match (self.stage, response) {
             (Stage::Model, Response::Model(model)) => {
                 unit.view_mut(self.pump).model = Some(model);
-                let fits = model == self.image.header.model;
-                if fits && !self.is_doubtful(unit) && self.way_in(unit) == Stage::Enter {
-                    Stage::Version
-                } else {
-                    return self.end_look(if fits { Step::Ready } else { Step::OtherModel });
+                match self.doubt {
+                    _ if model != self.image.header.model => return self.end_look(Step::OtherModel),
+                    Some(began) => Stage::LastStart { began },
+                    None if self.asks_version(unit) => Stage::Version,
+                    None => return self.end_look(Step::Ready),
                 }
+            }
+            (Stage::LastStart { began }, Response::Start(start)) => {
+                self.had_supply = !lost_supply(start, began, ports.now);
+                if !self.asks_version(unit) {
+                    return self.end_look(Step::Ready);
+                }
+                Stage::Version
             }
             (Stage::Version, Response::Version(version)) => {
                 let equal = version == self.image.header.version && runs_well(unit.view(self.pump), ports.now);
@@ -318,6 +401,7 @@ impl Try {
             }
             (Stage::Reset, Response::Reset) => Stage::AwaitStatus,
             (Stage::ReadVersion, Response::Version(version)) => return self.on_version(version, unit, ports),
+            (Stage::ReadStart { cause, .. }, Response::Start(start)) => return Err(self.on_start(start, cause, ports)),
             // The right service with other content answers an earlier request that was repeated.
             _ => {
                 client.wait_on();
@@ -339,6 +423,13 @@ impl Try {
 
     fn on_refused(&mut self, code: u8, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) -> Flow {
         match (self.stage, code) {
+            // A pump that refuses the identifier had the supply to do so, and explains nothing.
+            (Stage::ReadStart { cause, .. }, _) => {
+                self.explained = true;
+                return Err(cause);
+            }
+            (Stage::LastStart { .. }, _) if self.asks_version(unit) => self.enter(Stage::Version, unit, client, ports),
+            (Stage::LastStart { .. }, _) => self.looked = Some(Step::Ready),
             // The answer to the first exit was lost; the check that follows tells whether the image is whole.
             (Stage::Exit, code::SEQUENCE_ERROR) if self.repeats > 0 => self.enter(Stage::Check, unit, client, ports),
             // The first reset was heard; the application need not know the service.
@@ -382,6 +473,11 @@ impl Try {
             Stage::Reset if self.repeats < REQUEST_REPEATS && !self.is_up(unit) => return self.repeat(client, ports),
             Stage::Reset => self.enter(Stage::AwaitStatus, unit, client, ports),
             Stage::ReadVersion => self.stage = Stage::AwaitStatus,
+            // It may have lost its supply again.
+            Stage::ReadStart { cause, until } => {
+                self.since = ports.now;
+                self.stage = Stage::AwaitWord { cause, until };
+            }
             Stage::Transfer if self.repeats < BLOCK_REPEATS => {
                 self.repeats = self.repeats.saturating_add(1);
                 return self.send_block(client, ports);
@@ -425,6 +521,12 @@ impl Try {
             }
             Stage::AwaitStatus if self.is_up(unit) && unit.view(self.pump).heard_at > self.read_at => {
                 self.enter(Stage::ReadVersion, unit, client, ports)
+            }
+            Stage::AwaitWord { cause, until } | Stage::ReadStart { cause, until } if ports.now >= until => {
+                return Err(cause);
+            }
+            Stage::AwaitWord { cause, until } if unit.view(self.pump).heard_after(self.since).is_some() => {
+                self.enter(Stage::ReadStart { cause, until }, unit, client, ports);
             }
             _ => {}
         }
@@ -517,7 +619,8 @@ impl Try {
 /// What is shown of a stage; looking before anything is asked of the pump is not.
 const fn phase_of(stage: Stage) -> Option<Phase> {
     Some(match stage {
-        Stage::Model | Stage::Version => return None,
+        Stage::Model | Stage::LastStart { .. } | Stage::Version => return None,
+        Stage::AwaitWord { .. } | Stage::ReadStart { .. } => return None,
         Stage::Enter | Stage::AwaitBootloader { .. } => Phase::EnterBootloader,
         Stage::Session => Phase::Session,
         Stage::Seed | Stage::Key | Stage::LockOut { .. } => Phase::Security,
@@ -529,6 +632,18 @@ const fn phase_of(stage: Stage) -> Option<Phase> {
         Stage::Reset => Phase::Reset,
         Stage::AwaitStatus | Stage::ReadVersion => Phase::StatusCheck,
     })
+}
+
+/// Whether a pump that tells of this start had lost its supply since the try began. A start just before the try may count
+/// by as much as both crystals differ over a try.
+fn lost_supply(start: Start, began: Instant, now: Instant) -> bool {
+    let age = START_UNIT.times(u64::from(start.age_100ms));
+    start.cause.is_lack_of_supply() && age < now.since(began)
+}
+
+/// Whether a try that ended so may have ended for lack of supply: nobody has said what is wrong.
+const fn is_excusable(cause: Cause) -> bool {
+    matches!(cause, Cause::Timeout | Cause::Refused | Cause::NoGoodStatus)
 }
 
 /// Whether a pump, heard lately, has an application without faults.

@@ -39,6 +39,49 @@ pub enum Identifier {
     Model = 0xF191,
     /// 0 application, 1 bootloader with a valid application, 2 bootloader without.
     State = 0xF1F0,
+    /// Why the CPU last started, and how long ago.
+    Start = 0xF1F1,
+}
+
+/// Why a CPU starts, as its reset-cause register tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ResetCause {
+    /// Supply came up.
+    PowerOn = 1,
+    /// Supply had fallen below the brown-out level; memory cannot be trusted.
+    BrownOut = 2,
+    /// The firmware asked for it.
+    Software = 3,
+    /// The watchdog was not served.
+    Watchdog = 4,
+}
+
+/// A server's last start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Start {
+    /// Why.
+    pub cause: ResetCause,
+    /// How long ago by the server's clock, in 100 ms, rounded up; 65535 stands for any longer time, too.
+    pub age_100ms: u16,
+}
+
+impl ResetCause {
+    /// Whether supply had been too low for the CPU to run.
+    #[must_use]
+    pub const fn is_lack_of_supply(self) -> bool {
+        matches!(self, Self::PowerOn | Self::BrownOut)
+    }
+
+    const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::PowerOn,
+            2 => Self::BrownOut,
+            3 => Self::Software,
+            4 => Self::Watchdog,
+            _ => return None,
+        })
+    }
 }
 
 /// Routines a server starts (service 0x31).
@@ -109,6 +152,8 @@ pub enum Response {
     Model(ModelId),
     /// 0x62 F1F0.
     State(u8),
+    /// 0x62 F1F1.
+    Start(Start),
     /// 0x67 01; zero means already unlocked.
     Seed(u32),
     /// 0x67 02.
@@ -276,6 +321,7 @@ impl Identifier {
             0xF195 => Self::Version,
             0xF191 => Self::Model,
             0xF1F0 => Self::State,
+            0xF1F1 => Self::Start,
             _ => return None,
         })
     }
@@ -343,6 +389,11 @@ impl Response {
                 identifier_head(bytes, Identifier::State)?;
                 extend(bytes, &[state])
             }
+            Self::Start(Start { cause, age_100ms }) => {
+                identifier_head(bytes, Identifier::Start)?;
+                extend(bytes, &[cause as u8])?;
+                extend(bytes, &age_100ms.to_be_bytes())
+            }
             Self::Seed(seed) => {
                 extend(bytes, &[positive(UdsCommand::SecurityAccess), 1])?;
                 extend(bytes, &seed.to_be_bytes())
@@ -395,6 +446,10 @@ impl Response {
                 Some(Self::Model(ModelId(u16::from_be_bytes([a, b]))))
             }
             (UdsCommand::ReadDataByIdentifier, &[0xF1, 0xF0, state]) => Some(Self::State(state)),
+            (UdsCommand::ReadDataByIdentifier, &[0xF1, 0xF1, cause, high, low]) => Some(Self::Start(Start {
+                cause: ResetCause::from_number(cause)?,
+                age_100ms: u16::from_be_bytes([high, low]),
+            })),
             (UdsCommand::SecurityAccess, &[1, a, b, c, d]) => Some(Self::Seed(u32::from_be_bytes([a, b, c, d]))),
             (UdsCommand::SecurityAccess, [2]) => Some(Self::Unlocked),
             (UdsCommand::RoutineControl, &[1, high, low, result]) => {
@@ -439,13 +494,14 @@ mod tests {
     use proptest::test_runner::RngSeed;
 
     /// Every request with its bytes, written from ISO 14229-1.
-    const REQUESTS: [(Request<'_>, &[u8]); 13] = [
+    const REQUESTS: [(Request<'_>, &[u8]); 14] = [
         (Request::Session(Session::Default), &[0x10, 0x01]),
         (Request::Session(Session::Programming), &[0x10, 0x02]),
         (Request::Reset, &[0x11, 0x01]),
         (Request::Read(Identifier::Version), &[0x22, 0xF1, 0x95]),
         (Request::Read(Identifier::Model), &[0x22, 0xF1, 0x91]),
         (Request::Read(Identifier::State), &[0x22, 0xF1, 0xF0]),
+        (Request::Read(Identifier::Start), &[0x22, 0xF1, 0xF1]),
         (Request::RequestSeed, &[0x27, 0x01]),
         (Request::SendKey(0x0102_0304), &[0x27, 0x02, 1, 2, 3, 4]),
         (Request::Start(Routine::Erase), &[0x31, 0x01, 0xFF, 0x00]),
@@ -470,7 +526,7 @@ mod tests {
     #[test]
     fn responses_have_the_bytes_of_the_standard() {
         let version = Version { major: 1, minor: 2, patch: 0x0304 };
-        let table: [(Response, &[u8]); 13] = [
+        let table: [(Response, &[u8]); 14] = [
             // P2 50 ms = 0x0032, P2* 5 s = 500 * 10 ms = 0x01F4
             (
                 Response::Session { session: Session::Programming, p2_ms: 50, p2_star_10ms: 500 },
@@ -480,6 +536,10 @@ mod tests {
             (Response::Version(version), &[0x62, 0xF1, 0x95, 0, 1, 0, 2, 3, 4]),
             (Response::Model(ModelId(0x1234)), &[0x62, 0xF1, 0x91, 0x12, 0x34]),
             (Response::State(2), &[0x62, 0xF1, 0xF0, 2]),
+            (
+                Response::Start(Start { cause: ResetCause::BrownOut, age_100ms: 300 }),
+                &[0x62, 0xF1, 0xF1, 2, 0x01, 0x2C],
+            ),
             (Response::Seed(0xA1B2_C3D4), &[0x67, 0x01, 0xA1, 0xB2, 0xC3, 0xD4]),
             (Response::Unlocked, &[0x67, 0x02]),
             (Response::Routine { routine: Routine::Erase, result: 0 }, &[0x71, 0x01, 0xFF, 0x00, 0x00]),

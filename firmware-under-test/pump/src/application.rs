@@ -9,7 +9,7 @@
 
 use protocol::cyclic::{COMMAND_TIMEOUT, Command, Mode, PumpState};
 use protocol::header::ImageHeader;
-use protocol::uds::{Identifier, Refusal, Request, Response, Session};
+use protocol::uds::{Identifier, Refusal, Request, Response, Session, Start};
 use units::{Instant, Permille};
 
 use crate::config::Config;
@@ -77,12 +77,18 @@ impl Application {
     }
 
     /// Answers a request.
-    pub(crate) fn answer(&mut self, message: &[u8], speed: Permille, config: &Config) -> (Response, Sequel) {
+    pub(crate) fn answer(
+        &mut self,
+        message: &[u8],
+        speed: Permille,
+        start: Start,
+        config: &Config,
+    ) -> (Response, Sequel) {
         let request = match Request::decode(message) {
             Ok(request) => request,
             Err((service, refusal)) => return (Response::refuse(service, refusal), Sequel::None),
         };
-        match self.serve(&request, speed, config) {
+        match self.serve(&request, speed, start, config) {
             Ok(answer) => answer,
             Err(refusal) => (Response::refuse(request.service(), refusal), Sequel::None),
         }
@@ -92,6 +98,7 @@ impl Application {
         &mut self,
         request: &Request<'_>,
         speed: Permille,
+        start: Start,
         config: &Config,
     ) -> Result<(Response, Sequel), Refusal> {
         match *request {
@@ -104,7 +111,7 @@ impl Application {
                 self.leave()?;
                 Ok((Response::Reset, Sequel::Reset))
             }
-            Request::Read(identifier) => Ok((self.read(identifier), Sequel::None)),
+            Request::Read(identifier) => Ok((self.read(identifier, start), Sequel::None)),
             Request::TesterPresent => Ok((Response::TesterPresent, Sequel::None)),
             Request::RequestSeed
             | Request::SendKey(_)
@@ -134,11 +141,12 @@ impl Application {
         Ok(())
     }
 
-    const fn read(&self, identifier: Identifier) -> Response {
+    const fn read(&self, identifier: Identifier, start: Start) -> Response {
         match identifier {
             Identifier::Version => Response::Version(self.image.version),
             Identifier::Model => Response::Model(self.image.model),
             Identifier::State => Response::State(0),
+            Identifier::Start => Response::Start(start),
         }
     }
 
@@ -357,6 +365,31 @@ mod tests {
             bench.run_for(ms(20));
             assert_eq!(bench.pump.state(), state, "{cause:?}");
         }
+    }
+
+    /// Cause and age in 100 ms, rounded up, from the application and from the bootloader.
+    #[test]
+    fn the_last_start_is_told_with_its_age() {
+        for (cause, number) in
+            [(ResetCause::PowerOn, 1), (ResetCause::BrownOut, 2), (ResetCause::Software, 3), (ResetCause::Watchdog, 4)]
+        {
+            for mut bench in [Bench::with_application(), Bench::empty()] {
+                bench.restart(cause, Retained::default());
+                bench.run_for(ms(10));
+                bench.expect(&std::format!("> 22 F1 F1 \n < 62 F1 F1 0{number} 00 01"));
+                bench.run_for(ms(29_950));
+                bench.expect(&std::format!("> 22 F1 F1 \n < 62 F1 F1 0{number} 01 2C"));
+            }
+        }
+        // A restart that was asked for, into the bootloader and back.
+        let mut bench = Bench::with_application();
+        bench.command(Mode::Standby, 0);
+        bench.expect("> 22 F1 F1 \n < 62 F1 F1 01 00 01 \n > 10 02 \n < 50 02 ..");
+        bench.run_for(ms(20));
+        bench.expect("> 22 F1 F1 \n < 62 F1 F1 03 00 01 \n > 10 02 \n < 50 02 .. \n > 22 F1 F1 \n < 62 F1 F1 03 00 01");
+        let mut old = Bench::empty();
+        old.run_for(Duration::from_secs(7_000));
+        old.expect("> 22 F1 F1 \n < 62 F1 F1 01 FF FF");
     }
 
     /// Every bit of a small image, and the marker.

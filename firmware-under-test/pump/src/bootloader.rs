@@ -12,8 +12,8 @@
 //! The bootloader always comes back: a session without requests ends after S3, a bootloader with a good image and
 //! without requests starts it, every failure leads to "erase again", and nothing but requests makes it write.
 
-use protocol::header::{ImageHeader, ModelId, Version};
-use protocol::uds::{Identifier, Refusal, Request, Response, Routine, Session};
+use protocol::header::{ImageHeader, Version};
+use protocol::uds::{Identifier, Refusal, Request, Response, Routine, Session, Start};
 use units::{Duration, Instant};
 
 use crate::config::{Config, IDLE_TIMEOUT, SESSION_TIMEOUT};
@@ -27,6 +27,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) now: Instant,
     pub(crate) config: &'a Config,
     pub(crate) inputs: &'a Inputs,
+    /// The CPU's last start, as it is told.
+    pub(crate) start: Start,
 }
 
 /// What a step of the bootloader asks for.
@@ -180,7 +182,7 @@ impl Bootloader {
                 Response::Session { session, p2_ms: in_millis(config.p2), p2_star_10ms }
             }
             Request::Reset => return Ok(Taken::Answered(Response::Reset, Sequel::Reset)),
-            Request::Read(identifier) => self.read(identifier, config.model),
+            Request::Read(identifier) => self.read(identifier, around),
             Request::TesterPresent => Response::TesterPresent,
             Request::RequestSeed => Response::Seed(security.request_seed(around.now)?),
             Request::SendKey(key) => {
@@ -238,14 +240,15 @@ impl Bootloader {
         Ok(Taken::Begun)
     }
 
-    fn read(&self, identifier: Identifier, model: ModelId) -> Response {
+    fn read(&self, identifier: Identifier, around: &Surroundings<'_>) -> Response {
         match identifier {
             Identifier::Version => {
                 let none = Version { major: 0, minor: 0, patch: 0 };
                 Response::Version(self.application.map_or(none, |image| image.version))
             }
-            Identifier::Model => Response::Model(model),
+            Identifier::Model => Response::Model(around.config.model),
             Identifier::State => Response::State(if self.has_application() { 1 } else { 2 }),
+            Identifier::Start => Response::Start(around.start),
         }
     }
 
@@ -346,7 +349,7 @@ mod tests {
 
     use protocol::cyclic::{Mode, PumpFaults, PumpState};
     use protocol::header::ModelId;
-    use protocol::uds::{Request, Response, key_for};
+    use protocol::uds::{Request, Response, Routine, key_for};
     use units::{Duration, Millivolts};
 
     use crate::testing::{Bench, MODEL, image};
@@ -768,6 +771,55 @@ mod tests {
         let silent_for = bench.now.since(bench.statuses.last().unwrap().0);
         assert!(silent_for <= Duration::from_millis(100), "the status is sent again");
         bench.update(&image(MODEL, 2, 100), 64).unwrap();
+    }
+
+    /// PFU-041: a lost answer costs no second erase of 4 s.
+    #[test]
+    fn an_erase_that_is_asked_for_again_takes_up_what_is_left_of_it() {
+        for sectors in 1..4 {
+            let mut bench = Bench::with_application();
+            bench.command(Mode::Standby, 0);
+            bench.expect("> 10 02 \n < 50 02 ..");
+            bench.run_for(Duration::from_millis(20));
+            bench.unlock().unwrap();
+            let erase =
+                protocol::Frame::with_bytes(protocol::ids::uds_request(bench.config.number), [4, 0x31, 1, 0xFF, 0]);
+            bench.put_into_fifo(erase);
+            while bench.flash.operations < sectors {
+                bench.run_for(Duration::from_millis(1));
+            }
+            bench.bus_open = true;
+            bench.run_for(Duration::from_secs(3));
+            assert_eq!(bench.flash.operations, sectors, "the next sector could not be announced");
+            bench.bus_open = false;
+            bench.expect("> 34 00 44 08 02 00 00 00 00 00 80 \n < 7F 34 24");
+            for _ in 0..2 {
+                assert_eq!(bench.request(&Request::Start(Routine::Erase)), Some(erased()));
+                assert_eq!(bench.flash.operations, 4, "after {sectors} sectors");
+            }
+            bench.expect("> 34 00 44 08 02 00 00 00 00 00 80 \n < 74 ..");
+        }
+    }
+
+    fn erased() -> Response {
+        Response::Routine { routine: Routine::Erase, result: 0 }
+    }
+
+    #[test]
+    fn what_was_written_to_is_erased_again() {
+        let new = image(MODEL, 2, 2_000);
+        let mut bench = Bench::empty();
+        bench.download(new.len()).unwrap();
+        bench.transfer(&new[..256], 256).unwrap();
+        let operations = bench.flash.operations;
+        assert_eq!(bench.request(&Request::Start(Routine::Erase)), Some(erased()), "amid the image");
+        assert_eq!(bench.flash.operations, operations + 4);
+        bench.download(new.len()).unwrap();
+        bench.transfer(&new, 256).unwrap();
+        bench.expect("> 37 \n < 77 \n > 31 01 FF 01 \n < 71 01 FF 01 00");
+        let operations = bench.flash.operations;
+        assert_eq!(bench.request(&Request::Start(Routine::Erase)), Some(erased()), "after the marker");
+        assert_eq!(bench.flash.operations, operations + 4);
     }
 
     #[test]

@@ -42,6 +42,7 @@ use heapless::Vec;
 use protocol::Frame;
 use protocol::cyclic::{Command, PumpFaults, Status};
 use protocol::header::ImageHeader;
+use protocol::uds::Start;
 use units::{DeciCelsius, Duration, Instant, Milliamps, Millivolts, Permille};
 
 use application::Application;
@@ -52,20 +53,11 @@ use validity::ImageCheck;
 
 pub use config::Config;
 pub use protocol::cyclic::PumpState;
+pub use protocol::uds::ResetCause;
 pub use validity::ImageFault;
 
-/// Why the CPU starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ResetCause {
-    /// Supply came up.
-    PowerOn,
-    /// Supply had fallen below the brown-out level; memory cannot be trusted.
-    BrownOut,
-    /// The firmware asked for it.
-    Software,
-    /// The watchdog was not served.
-    Watchdog,
-}
+/// The unit in which the age of the last start is told.
+const START_UNIT: Duration = Duration::from_millis(100);
 
 /// What is kept over a reset and lost with power.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -158,6 +150,7 @@ pub struct Outputs {
 #[derive(Clone, Debug, Hash)]
 pub struct Pump {
     config: Config,
+    cause: ResetCause,
     now: Instant,
     link: Link,
     security: Security,
@@ -190,6 +183,7 @@ impl Pump {
         };
         Self {
             config,
+            cause,
             now: Instant::ZERO,
             link: Link::new(&config),
             security: Security::new(config.number, &retained),
@@ -231,6 +225,12 @@ impl Pump {
             Mode::Bootloader(bootloader) if bootloader.is_updating() => PumpState::Updating,
             Mode::Bootloader(_) => PumpState::Bootloader,
         }
+    }
+
+    /// What is told of the last start: a client whose request got no answer learns whether supply was the reason.
+    fn last_start(&self) -> Start {
+        let age = self.now.since(Instant::ZERO).as_micros().div_ceil(START_UNIT.as_micros());
+        Start { cause: self.cause, age_100ms: u16::try_from(age).unwrap_or(u16::MAX) }
     }
 
     fn take_events(&mut self, now: Instant, inputs: &Inputs) -> Option<Departure> {
@@ -287,6 +287,7 @@ impl Pump {
     }
 
     fn run_application(&mut self, now: Instant, inputs: &Inputs, departure: Option<Departure>) -> Wishes {
+        let start = self.last_start();
         let Mode::Application(application) = &mut self.mode else { return Wishes::default() };
         application.tick(now);
         if let Some(departure) = departure {
@@ -297,7 +298,7 @@ impl Pump {
             }
         }
         if core::mem::replace(&mut self.request_waits, false) {
-            let (response, sequel) = application.answer(self.link.message(), inputs.speed, &self.config);
+            let (response, sequel) = application.answer(self.link.message(), inputs.speed, start, &self.config);
             self.link.answer(response, sequel);
         }
         Wishes::default()
@@ -310,8 +311,9 @@ impl Pump {
         flash: &impl FlashMemory,
         departure: Option<Departure>,
     ) -> Wishes {
+        let start = self.last_start();
         let Mode::Bootloader(bootloader) = &mut self.mode else { return Wishes::default() };
-        let around = Surroundings { now, config: &self.config, inputs };
+        let around = Surroundings { now, config: &self.config, inputs, start };
         if let Some(departure) = departure {
             let wishes = bootloader.on_departure(now, departure);
             if wishes.reset {

@@ -5,6 +5,9 @@
 //!       ^                                     |                  |
 //!       +---- flash failure, session end, reset (from anywhere) -+
 //! ```
+//! An erase that is asked for again, because its answer or the word that it goes on was lost, takes up what is left of
+//! it: sectors that are known to be erased and unwritten since are not erased twice.
+//!
 //! A *stage* is how far an update has come; a *job* is the request being worked on, in small pieces that
 //! [`Programming::next`] hands out. [`WritableSlot`] is the guard before the flash controller: it alone makes program
 //! commands, it forgets everything at a reset, and it never names a word twice between two erases.
@@ -42,7 +45,21 @@ impl WritableSlot {
     }
 
     fn is_erased(&self, address: u32) -> bool {
-        sector_of(address).is_some_and(|sector| self.erased >> sector & 1 == 1)
+        sector_of(address).is_some_and(|sector| self.knows_erased(sector))
+    }
+
+    const fn knows_erased(&self, sector: u8) -> bool {
+        matches!(self.erased.checked_shr(sector as u32), Some(bits) if bits & 1 == 1)
+    }
+
+    /// Whether nothing was programmed since the erase.
+    fn is_unwritten(&self) -> bool {
+        self.frontier == 0 && self.marker_free == self.is_erased(MARKER_ADDRESS)
+    }
+
+    /// How many sectors, in the order of erasing, need not be erased again.
+    fn erased_so_far(&self) -> u8 {
+        ERASE_ORDER.iter().take_while(|sector| self.knows_erased(**sector)).fold(0, |count, _| count.saturating_add(1))
     }
 
     /// Programs the next word of the image.
@@ -162,10 +179,13 @@ impl Programming {
         self.job = Job::None;
     }
 
-    /// Begins to erase all sectors.
+    /// Begins to erase all sectors that are not known to be erased and unwritten.
     pub(crate) fn erase(&mut self) {
-        self.abandon();
-        self.job = Job::Erase { done: 0, announcement: Announcement::Due };
+        if !self.slot.is_unwritten() {
+            self.slot.close();
+        }
+        self.stage = Stage::NotErased;
+        self.job = Job::Erase { done: self.slot.erased_so_far(), announcement: Announcement::Due };
     }
 
     /// 0x34. A repeat before the first block is taken again, so that a lost answer costs no erase.
@@ -230,7 +250,8 @@ impl Programming {
         Ok(())
     }
 
-    /// The announcement asked for by [`Todo::Announce`] has left, or could not; then the erase is given up.
+    /// The announcement asked for by [`Todo::Announce`] has left, or could not; then the erase stops where it is, until
+    /// it is asked for again.
     pub(crate) fn announced(&mut self, left: bool) {
         let Job::Erase { announcement, .. } = &mut self.job else { return };
         if *announcement != Announcement::Asked {
@@ -239,7 +260,7 @@ impl Programming {
         if left {
             *announcement = Announcement::Made;
         } else {
-            self.abandon();
+            self.job = Job::None;
         }
     }
 

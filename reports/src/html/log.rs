@@ -12,7 +12,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::number::{Fixed, Millis};
-use crate::report::Report;
 use crate::words::{duration, exact_amount, short_duration};
 
 /// Rows on a page at most, those of gaps left out.
@@ -83,7 +82,7 @@ fn weight(line: &Line<'_>) -> Weight {
 ///
 /// # Errors
 /// A line that is no event, with its number.
-pub(super) fn rows(log: &str, names: &Names) -> Result<Vec<Row>, LogError> {
+pub(super) fn rows(log: &str) -> Result<Vec<Row>, LogError> {
     let lines: Result<Vec<Line<'_>>, LogError> = log.lines().enumerate().map(|(at, text)| read(at + 1, text)).collect();
     let lines = lines?;
     let (folds, fold_of) = folded(&lines);
@@ -98,7 +97,7 @@ pub(super) fn rows(log: &str, names: &Names) -> Result<Vec<Row>, LogError> {
             hidden += 1;
         } else if folds[fold].first == index {
             gap(&mut rows, std::mem::take(&mut hidden));
-            rows.push(folds[fold].row(&lines, names));
+            rows.push(folds[fold].row(&lines));
         }
     }
     gap(&mut rows, hidden);
@@ -140,15 +139,14 @@ fn folded(lines: &[Line<'_>]) -> (Vec<Fold>, Vec<usize>) {
 }
 
 impl Fold {
-    fn row(&self, lines: &[Line<'_>], names: &Names) -> Row {
+    fn row(&self, lines: &[Line<'_>]) -> Row {
         let (first, last) = (&lines[self.first], &lines[self.last]);
-        let words = |line: &Line<'_>| names.put_into(&words(line.data.get()));
-        let (from, to) = (words(first), words(last));
+        let (from, to) = (words(first.data.get()), words(last.data.get()));
         Row::Event {
             t_ms: first.t_ms,
             last_ms: last.t_ms,
             times: self.times,
-            node: names.put_into(first.node),
+            node: first.node.to_owned(),
             kind: first.kind.replace('-', " "),
             data: if from == to { from } else { format!("first {from}; last {to}") },
         }
@@ -203,22 +201,6 @@ const fn value_in_millis(seconds: Fixed) -> Fixed {
     Fixed::from_millionths(seconds.as_millionths().saturating_mul(1_000))
 }
 
-/// The names that the scenario gives to further nodes, for those that the log numbers: `N17` is `gateway`.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Names(Vec<(String, String)>);
-
-impl Names {
-    /// Those of a report: after the CIOC and the pumps its bus lists the further nodes in the order of their numbers.
-    pub(super) fn of(report: &Report) -> Self {
-        let further = report.bus.nodes.iter().skip(1 + report.pumps.len());
-        Self((17..).zip(further).map(|(number, node)| (format!("N{number}"), node.id.clone())).collect())
-    }
-
-    fn put_into(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (number, name)| text.replace(number, name))
-    }
-}
-
 /// A value without the quotes of JSON; nothing for null.
 fn plain(value: &str) -> String {
     match serde_json::from_str::<String>(value) {
@@ -240,7 +222,7 @@ mod tests {
     fn telling_events_stay_and_every_gap_is_counted() {
         let ordinary: String = (0..2_000).map(|at| line(at, "state", "{\"state\":\"fixed\"}")).collect();
         let log = format!("{ordinary}{}{ordinary}", line(2_000, "alarm-raised", "{\"alarm\":\"P02 is dead\"}"));
-        let rows = rows(&log, &Names::default()).unwrap();
+        let rows = rows(&log).unwrap();
         let events = rows.iter().filter(|row| matches!(row, Row::Event { .. })).count();
         let hidden: usize = rows.iter().map(|row| if let Row::Gap(events) = row { *events } else { 0 }).sum();
         assert_eq!((events, hidden), (ROWS_SHOWN_MAX, 4_001 - ROWS_SHOWN_MAX));
@@ -255,7 +237,7 @@ mod tests {
             }
             Row::Gap(events) => format!("gap {events}"),
         };
-        rows(log, &Names::default()).unwrap().into_iter().map(told).collect()
+        rows(log).unwrap().into_iter().map(told).collect()
     }
 
     #[test]
@@ -303,19 +285,8 @@ mod tests {
     }
 
     #[test]
-    fn further_nodes_have_the_names_of_the_scenario() {
-        let names = Names(vec![("N17".to_owned(), "gateway".to_owned())]);
-        let log = "{\"t_ms\":1,\"node\":\"N17\",\"kind\":\"error-frame\",\"data\":{\"seen_by\":[\"P01\",\"N17\"]}}\n";
-        let rows = rows(log, &names).unwrap();
-        assert!(
-            matches!(&rows[0], Row::Event { node, data, .. } if node == "gateway" && data == "seen by P01, gateway"),
-            "{rows:?}"
-        );
-    }
-
-    #[test]
     fn a_damaged_line_is_named() {
         let log = format!("{}{{\"t_ms\":", line(1, "off", "null"));
-        assert!(rows(&log, &Names::default()).unwrap_err().to_string().starts_with("line 2: not an event: "));
+        assert!(rows(&log).unwrap_err().to_string().starts_with("line 2: not an event: "));
     }
 }

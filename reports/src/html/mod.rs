@@ -37,7 +37,7 @@ pub use log::LogError;
 pub fn html(report: &Report, events: Option<&str>) -> Result<String, PageError> {
     let figures = figures(report);
     let log = match (events, &report.events) {
-        (Some(text), Some(told)) => Log::Shown(checked(text, told, &log::Names::of(report))?),
+        (Some(text), Some(told)) => Log::Shown(checked(text, told)?),
         (None, Some(_)) => Log::Missing,
         (_, None) => Log::None,
     };
@@ -72,12 +72,12 @@ impl std::fmt::Display for PageError {
 
 impl std::error::Error for PageError {}
 
-fn checked(text: &str, told: &EventLog, names: &log::Names) -> Result<Vec<log::Row>, PageError> {
+fn checked(text: &str, told: &EventLog) -> Result<Vec<log::Row>, PageError> {
     let found = hash::sha256(text.as_bytes());
     if found != told.sha256 {
         return Err(PageError::OtherLog { wanted: told.sha256.clone(), found });
     }
-    log::rows(text, names).map_err(PageError::Log)
+    log::rows(text).map_err(PageError::Log)
 }
 
 /// What became of the log of events.

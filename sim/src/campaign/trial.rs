@@ -235,12 +235,9 @@ fn failing(scenario: &Scenario, report: &Report, pump: Option<u8>) -> Vec<String
     let bad = |verdict: RowVerdict| {
         matches!(verdict, RowVerdict::Fail | RowVerdict::Error | RowVerdict::Inconclusive | RowVerdict::NotRun)
     };
-    let checks = report.checks.iter().filter(|row| bad(row.verdict)).map(|row| format!("check:{}", row.id));
-    let budgets = report.budgets.iter().filter(|row| bad(row.verdict)).map(|row| format!("budget:{}", row.id));
-    let expectations =
-        report.expectations.iter().filter(|row| bad(row.verdict)).map(|row| format!("expectation:{}", row.text));
+    let rows = report.rows_that(bad).map(|(kind, row)| format!("{kind}:{row}"));
     let due = pump.map_or_else(|| due_in(scenario), |pump| vec![usize::from(pump) - 1]);
     let all = due.iter().all(|index| report.pumps.get(*index).is_some() && is_updated(report, *index));
     let claim = (!all).then(|| "claim:updated".to_owned());
-    checks.chain(budgets).chain(expectations).chain(claim).map(|row| row.replace(';', ",")).collect()
+    rows.chain(claim).map(|row| row.replace(';', ",")).collect()
 }

@@ -32,6 +32,9 @@ const SETTLING: Span = Span::from_secs(4);
 /// A CIOC that has started begins its search, or goes on with its campaign, within this (own number).
 const SEARCH_WITHIN: Span = Span::from_secs(10);
 
+/// A lack of supply that ended so shortly before a try may count as one within it: pump and CIOC measure how long ago the
+/// pump started by two clocks (own number: 1 % of the longest try of the budget, and the pump's boot).
+const CLOCKS_APART: Span = Span::from_secs(1);
 /// An answer that comes so shortly after the question's time by the CIOC's clock may still come before its step (own
 /// number: ticks of the timer and the reaction latency).
 const LAST_STEP: Span = Span::from_millis(5);
@@ -164,6 +167,8 @@ struct Memory {
     /// What the clock of the CIOC had gained then, in ns.
     asked_gained: i64,
     paused: bool,
+    /// Whether it had told of the pause when it last asked each pump for the programming session.
+    asked_in_pause: Vec<bool>,
     /// Whether each pump has restarted since it was last written to.
     restarted: Vec<bool>,
     /// When each pump's last try ended.
@@ -225,6 +230,7 @@ impl Memory {
             asked: None,
             asked_gained: 0,
             paused: false,
+            asked_in_pause: vec![false; count],
             restarted: vec![true; count],
             try_ended: vec![None; count],
             stood_still: vec![None; count],
@@ -272,6 +278,10 @@ struct TrueTries {
     erased: bool,
     /// Whether supply was really too low at any time of the open try.
     short: bool,
+    /// When it last was.
+    short_at: Option<SimTime>,
+    /// Whether the pump's CPU has lost its supply in the open try, and its flash was not erased anew since.
+    cut: bool,
 }
 
 impl Memory {
@@ -338,7 +348,7 @@ fn version_of(world: &World, node: NodeId) -> Option<protocol::header::Version> 
 
 /// A state or outcome as a word: `FailSafe` reads `fail-safe`.
 fn words(state: impl std::fmt::Debug) -> String {
-    crate::run::kebab(&format!("{state:?}"))
+    crate::run::word_of(&state)
 }
 
 fn pump_index(node: NodeId) -> Option<usize> {
@@ -402,6 +412,9 @@ impl Checks {
             && matches!(frame.data(), [0x02, 0x10, 0x02, ..])
         {
             tries.asked = true;
+            if let Some(asked) = pump.and_then(|pump| self.memory.asked_in_pause.get_mut(pump)) {
+                *asked = self.memory.paused;
+            }
         }
     }
 
@@ -563,8 +576,7 @@ impl Checks {
             LogEvent::UpdateStarted => {
                 let open = std::mem::replace(&mut self.memory.try_open[pump], true);
                 self.memory.started_entries[pump] += 1;
-                self.memory.true_tries[pump].erased = false;
-                self.memory.true_tries[pump].short = false;
+                self.true_try_begins(now, pump);
                 let runs = self.memory.state[pump].is_some_and(PumpState::is_application);
                 self.memory.tried[pump].begins(runs);
                 self.log_tells_each_try.judge(now, !open, || format!("{node} has two started entries in a row"));
@@ -583,7 +595,7 @@ impl Checks {
                 let error = entry.event == LogEvent::UpdateError;
                 self.memory.failed[pump] = error;
                 if error {
-                    self.memory.tried[pump].fails(entry.cause);
+                    self.try_fails(now, pump, entry.cause);
                     let named = entry.cause.is_some();
                     self.log_tells_each_try.judge(now, named, || format!("{node} has an error entry without cause"));
                     // Lack of supply alone makes no pump dead, so such tries are not among the three.
@@ -592,7 +604,8 @@ impl Checks {
                     } else {
                         self.memory.tries_charged[pump] += 1;
                         // Whether a try that a restart cut off had done its work is told by the search after it.
-                        if self.memory.tries_charged[pump] >= 3 && entry.cause != Some(Cause::Interrupted) {
+                        let due = self.memory.tried[pump].must_die && entry.cause != Some(Cause::Interrupted);
+                        if self.memory.tries_charged[pump] >= 3 && due {
                             self.memory.deaths[pump].comes(now);
                         }
                     }
@@ -604,7 +617,7 @@ impl Checks {
                 }
             }
             LogEvent::PumpDead => {
-                let (charged, failed) = (self.memory.tries_charged[pump], self.memory.tried[pump].failed);
+                let (charged, failed) = (self.memory.tries_charged[pump], self.memory.tried[pump].may_die);
                 self.memory.deaths[pump].comes(now);
                 self.dead_pumps_stay_dead_and_are_named.judge(now, charged == 3 && failed, || {
                     format!("{node} is called dead after {charged} tries, one that failed by itself: {failed}")
@@ -612,6 +625,25 @@ impl Checks {
             }
             LogEvent::PumpMissing => self.set_aside(pump, entry),
             _ => {}
+        }
+    }
+
+    fn true_try_begins(&mut self, now: SimTime, pump: usize) {
+        let tries = &mut self.memory.true_tries[pump];
+        tries.erased = false;
+        tries.short = tries.short_at.is_some_and(|at| now.since(at) <= CLOCKS_APART);
+        tries.cut = false;
+    }
+
+    /// A try failed. Whether supply was the reason is the twin's own word: what the CIOC says of it must be true.
+    fn try_fails(&mut self, now: SimTime, pump: usize, cause: Option<Cause>) {
+        let TrueTries { short, cut, .. } = self.memory.true_tries[pump];
+        let heard = self.memory.tried[pump].is_heard(now, Span::ZERO);
+        self.memory.tried[pump].fails(cause, tried::Truth { short, cut, heard });
+        if cause == Some(Cause::LowSupply) {
+            self.log_tells_each_try.judge(now, short, || {
+                format!("a try of {} is told to have failed for lack of supply, and there was supply", node_of(pump))
+            });
         }
     }
 
@@ -623,22 +655,26 @@ impl Checks {
         }
     }
 
-    /// Notes for the open tries whether supply is short now at the pump, at the feed or at the CIOC.
+    /// Notes whether supply is short now at a pump, at the feed or at the CIOC.
     fn see_supply(&mut self, world: &World, now: SimTime) {
         let least = world.resource::<Wanted>().supply_least_mv;
-        for pump in 0..self.memory.try_open.len() {
-            if self.memory.try_open[pump] {
-                let lowest = [NodeId::CIOC, node_of(pump)].map(|node| power::supply_mv(world, node, now));
-                let lowest = lowest.into_iter().chain([power::feed_mv(world, now)]).min();
-                self.memory.true_tries[pump].short |= lowest.is_some_and(|lowest| lowest < least);
+        let common = power::supply_mv(world, NodeId::CIOC, now).min(power::feed_mv(world, now));
+        for pump in 0..self.memory.true_tries.len() {
+            if common.min(power::supply_mv(world, node_of(pump), now)) < least {
+                self.short_of_supply(now, pump);
             }
         }
+    }
+
+    fn short_of_supply(&mut self, now: SimTime, pump: usize) {
+        let tries = &mut self.memory.true_tries[pump];
+        (tries.short, tries.short_at) = (true, Some(now));
     }
 
     /// An erase after a new request for a session is a new try, whether the log tells it or not.
     fn count_true_try(&mut self, now: SimTime, pump: usize) {
         let tries = &mut self.memory.true_tries[pump];
-        tries.erased = true;
+        (tries.erased, tries.cut) = (true, false);
         if std::mem::take(&mut tries.asked) {
             tries.counted += 1;
         }
@@ -672,6 +708,10 @@ impl Checks {
                 }
             }
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => {
+                if matches!(record, PumpRecord::Off { .. }) {
+                    self.short_of_supply(now, pump);
+                    self.memory.true_tries[pump].cut = true;
+                }
                 self.memory.state[pump] = None;
                 self.memory.state_since[pump] = now;
                 self.note_own_reason(world, now, pump, record);
@@ -697,7 +737,8 @@ impl Checks {
         self.no_write_without_consent.judge(now, yes, || format!("{node} is erased without consent"));
         self.no_write_with_a_bad_image.judge(now, sound, || format!("{node} is erased for a bad image"));
         self.equal_version_is_left_alone.judge(now, !equal, || format!("{node} is erased though it had the image"));
-        let paused = self.memory.paused;
+        // A pump goes on with an erase though the CIOC that asked for it has restarted since.
+        let paused = self.memory.paused || self.memory.asked_in_pause[pump];
         self.pause_is_told_first.judge(now, paused, || format!("{node} is erased before the pause was told"));
         let speed = plant::speed(world, node).get();
         self.motor_stands_before_flash_is_written

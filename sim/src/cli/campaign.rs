@@ -211,8 +211,7 @@ impl<'a> Job<'a> {
                 .shard
                 .map_or(folder.clone(), |shard| folder.join(format!("shard-{}-of-{}", shard.number, shard.of)))
         };
-        let jobs =
-            arguments.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN);
+        let jobs = super::jobs(arguments.jobs);
         Self { campaign, head, shard: arguments.shard, jobs, target: arguments.out.clone().unwrap_or_else(own) }
     }
 

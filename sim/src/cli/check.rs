@@ -56,7 +56,7 @@ pub(super) struct SuiteArgs {
 
 impl SuiteArgs {
     pub(super) fn jobs(&self) -> NonZero<usize> {
-        self.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
+        super::jobs(self.jobs)
     }
 }
 

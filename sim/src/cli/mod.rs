@@ -30,6 +30,7 @@ mod verify;
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -130,6 +131,11 @@ pub struct RunArgs {
 /// A seed; any number of 64 bit without a sign.
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
+/// How many runs go at a time: as many as asked, else as there are processors. It changes no result.
+fn jobs(asked: Option<NonZero<usize>>) -> NonZero<usize> {
+    asked.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
 }
 
 /// How diagnostics are printed.

@@ -59,7 +59,7 @@ pub(super) fn search(arguments: &SearchArgs) -> ExitCode {
 fn searched(arguments: &SearchArgs, search: &Search, terminal: Terminal) -> Result<(String, u8), OutputError> {
     let own = || Path::new("cooltwin-out").join(&search.raw.name).join(format!("search-{}", search.raw.seed));
     let place = Place::check(&arguments.out.clone().unwrap_or_else(own))?;
-    let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN);
+    let jobs = super::jobs(arguments.jobs);
     let bar = bar(search, arguments.json);
     let ascents = run::search(search, jobs, &|| bar.inc(1));
     bar.finish_and_clear();

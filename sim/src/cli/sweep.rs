@@ -328,7 +328,7 @@ fn scenario_of(space: &dyn Space, number: usize) -> Result<(String, String), Vec
 }
 
 fn run_space(name: &str, space: &dyn Space, common: &Common, terminal: Terminal) -> Swept {
-    let jobs = common.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN);
+    let jobs = super::jobs(common.jobs);
     let options =
         Options { sample: common.sample, seed: common.seed, jobs, control_permille: 10, merge: !common.no_merge };
     let progress = Progress::new(name, terminal);

@@ -229,8 +229,7 @@ fn run_again(arguments: &VerifyArgs, reports: &[(&RunRecord, Report)], terminal:
             }
         }
     }
-    let jobs =
-        arguments.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(std::num::NonZero::<usize>::MIN);
+    let jobs = super::jobs(arguments.jobs);
     let once = |loaded: &Loaded| {
         let mut ran = regression::once(loaded, &identity);
         ran.report.events =

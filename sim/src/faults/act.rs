@@ -297,7 +297,6 @@ fn sender_of(world: &World, id: embedded_can::Id) -> Option<NodeId> {
 impl Setting {
     /// The node of this name.
     fn node(&self, name: &NodeName) -> Option<NodeId> {
-        use crate::scenario::words::NodeName;
         match name {
             NodeName::Cioc => Some(NodeId::CIOC),
             NodeName::Pump(pump) => Some(NodeId::new(*pump)),

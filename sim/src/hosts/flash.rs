@@ -11,7 +11,7 @@
 //! AND, as NOR flash has it. Pages of 4 KB are shared between snapshots and copied when written.
 
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bevy_ecs::prelude::Component;
 use protocol::header::ImageHeader;
@@ -66,6 +66,8 @@ type Page = Arc<[u8; PAGE]>;
 #[derive(Component, Clone)]
 pub struct Flash {
     pages: Vec<Option<Page>>,
+    /// The header of the application, read when somebody asks and until the next change of what is stored.
+    header: OnceLock<Option<ImageHeader>>,
     /// Durations; a fault may stretch them.
     pub times: FlashTimes,
     /// The operation under way.
@@ -107,6 +109,7 @@ impl Flash {
     pub fn erased(times: FlashTimes, random: Stream) -> Self {
         Self {
             pages: vec![None; PAGES],
+            header: OnceLock::new(),
             times,
             operation: None,
             operations: 0,
@@ -131,6 +134,7 @@ impl Flash {
 
     /// Another controller takes this one's place: its flash holds `image` and its valid marker.
     pub fn exchange(&mut self, image: &[u8]) {
+        self.header.take();
         self.pages = vec![None; PAGES];
         self.flipped.clear();
         self.operation = None;
@@ -144,6 +148,7 @@ impl Flash {
     }
 
     fn page_mut(&mut self, page: usize) -> &mut [u8; PAGE] {
+        self.header.take();
         Arc::make_mut(self.pages[page].get_or_insert_with(|| Arc::new([0xFF; PAGE])))
     }
 
@@ -190,6 +195,7 @@ impl Flash {
     }
 
     fn erase(&mut self, sector: u8) {
+        self.header.take();
         let pages = self.sector_pages(sector);
         self.forget_flips(pages.start * PAGE, pages.len() * PAGE);
         for page in pages {
@@ -308,6 +314,10 @@ impl Flash {
     /// The header of the application, if it is whole: marker, header, length and checksum are right.
     #[must_use]
     pub fn valid_header(&self) -> Option<ImageHeader> {
+        *self.header.get_or_init(|| self.read_header())
+    }
+
+    fn read_header(&self) -> Option<ImageHeader> {
         let marker = usize::try_from(pump::flash_map::MARKER_ADDRESS).ok()?;
         if self.stored_word(marker) != pump::flash_map::MARKER {
             return None;
@@ -480,5 +490,30 @@ mod tests {
         assert!(!flash.flip_bit(u64::MAX));
         assert_eq!((word(&flash, 0), word(&copy, 0)), (1, 0));
         assert!(Arc::ptr_eq(flash.pages[1].as_ref().unwrap(), copy.pages[1].as_ref().unwrap()));
+    }
+    #[test]
+    fn the_header_is_read_anew_after_every_change_of_what_is_stored() {
+        let version = protocol::header::Version { major: 1, minor: 0, patch: 0 };
+        let model = protocol::header::ModelId(1);
+        let image = image::made_up(1, model, version, 8_192);
+        let flash = Flash::with_image(TIMES, stream(1, "flash"), &image);
+        assert_eq!(flash.valid_header().map(|header| header.version), Some(version));
+        let after = |change: &dyn Fn(&mut Flash)| {
+            let mut changed = flash.clone();
+            change(&mut changed);
+            changed.valid_header()
+        };
+        assert_eq!(after(&|flash| assert!(flash.flip_bit(8 * 4_097))), None, "a bit of the image");
+        assert_eq!(after(&|flash| assert!(run(flash, FlashCommand::Program { address: 4_096, word: 0 }))), None);
+        assert_eq!(after(&|flash| assert!(run(flash, FlashCommand::Erase { sector: 0 }))), None);
+        let torn = after(&|flash| {
+            flash.begin(SimTime::ZERO, FlashCommand::Erase { sector: 0 }, false);
+            flash.power_lost(SimTime::from_nanos(500_000_000));
+        });
+        assert_eq!(torn, None, "half erased");
+        let newer = protocol::header::Version { major: 2, ..version };
+        let other = image::made_up(2, model, newer, 8_192);
+        assert_eq!(after(&|flash| flash.exchange(&other)).map(|header| header.version), Some(newer));
+        assert_eq!(flash.valid_header().map(|header| header.version), Some(version), "the original is untouched");
     }
 }

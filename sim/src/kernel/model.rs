@@ -11,6 +11,9 @@ use super::trace::{Record, Trace};
 
 /// More events than this at one instant are a loop that never ends, and so are more records after one event.
 const AT_ONE_INSTANT_MAX: u32 = 1_000_000;
+/// The world notes each removal of a component, and a resource taken out for a moment is one, until it is told that
+/// nobody wants to know: after so many events.
+const REMOVALS_KEPT_FOR: u64 = 4_096;
 
 /// Why a run stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,6 +202,9 @@ impl<E: Event, R: Record> Model<E, R> {
     fn step(&mut self) -> Option<Halt> {
         let event = self.agenda.pop()?;
         self.events += 1;
+        if self.events.is_multiple_of(REMOVALS_KEPT_FOR) {
+            self.world.clear_trackers();
+        }
         let kind = event.kind();
         let Some(handler) = self.handlers.get_mut(kind).and_then(Option::as_mut) else {
             panic!("event kind {kind} has no handler");

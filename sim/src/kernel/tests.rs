@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
-use bevy_ecs::prelude::{Component, Entity, Name, QueryState, Resource, With, Without, World};
+use bevy_ecs::prelude::{Component, Entity, Mut, Name, QueryState, Resource, With, Without, World};
 use rand::Rng;
 
 use super::*;
@@ -524,6 +524,22 @@ fn any_number_of_events_of_different_instants_is_no_livelock() {
     let mut model = builder.build();
     assert_eq!(model.run_until(SimTime::NEVER), Halt::Idle);
     assert_eq!(model.events(), 1_000_001);
+}
+
+#[test]
+fn a_long_run_does_not_gather_what_the_world_notes_of_removals() {
+    let mut builder = ColonyBuilder::default();
+    builder.resource(Ledger::default());
+    builder.on(ColonyEvent::SWEEP, |world, cx, _| {
+        world.resource_scope(|_, mut ledger: Mut<'_, Ledger>| ledger.pulses += 1);
+        cx.agenda.after(Span::from_nanos(1), ColonyEvent::Sweep);
+    });
+    builder.agenda.at(SimTime::ZERO, ColonyEvent::Sweep);
+    let mut model = builder.build();
+    assert_eq!(model.run_until(SimTime::from_nanos(100_000)), Halt::TimeReached);
+    assert_eq!(model.world.resource::<Ledger>().pulses, 100_001);
+    let noted: usize = model.world.removed_components().iter().map(|(_, removals)| removals.len()).sum();
+    assert!(noted <= 2 * 4_096, "{noted} removals are kept");
 }
 
 #[test]

@@ -111,11 +111,9 @@ fn bus(record: &BusRecord) -> (String, &'static str, Value) {
             "bit-inverted",
             json!({ "injection": injection, "start_ms": at_ms(*start), "bit": bit, "victims": nodes(*victims) }),
         ),
-        BusRecord::State { node, state, tec, rec } => (
-            node.to_string(),
-            "error-counters",
-            json!({ "state": kebab(&format!("{state:?}")), "tec": tec, "rec": rec }),
-        ),
+        BusRecord::State { node, state, tec, rec } => {
+            (node.to_string(), "error-counters", json!({ "state": word_of(&state), "tec": tec, "rec": rec }))
+        }
         BusRecord::Counters { node, tec, rec } => {
             (node.to_string(), "error-counters", json!({ "tec": tec, "rec": rec }))
         }
@@ -143,6 +141,11 @@ pub(super) fn nodes(mask: u32) -> Value {
     }
     let named = (0..32).filter(|bit| mask & 1 << bit != 0).map(|bit| crate::node::NodeId::new(bit).to_string());
     json!(named.collect::<Vec<_>>())
+}
+
+/// The word of logs and reports for a variant: `PowerLoss` is `power-loss`.
+pub(crate) fn word_of(variant: &impl std::fmt::Debug) -> String {
+    kebab(&format!("{variant:?}"))
 }
 
 /// `PowerCut` becomes `power-cut`.
@@ -206,12 +209,12 @@ fn notice_data(notice: &Notice) -> Value {
     let name = |pump: protocol::ids::PumpNumber| format!("P{:02}", pump.get());
     match notice {
         Notice::Log(entry) => json!({
-            "sequence": entry.sequence, "event": kebab(&format!("{:?}", entry.event)), "pump": entry.pump.map(name),
+            "sequence": entry.sequence, "event": word_of(&entry.event), "pump": entry.pump.map(name),
             "attempt": entry.attempt, "cause": cause(&entry.cause),
         }),
         Notice::AlarmRaised(alarm) | Notice::AlarmCleared(alarm) => json!({ "alarm": alarm_text(alarm) }),
         Notice::Phase { pump, attempt, phase } => {
-            json!({ "pump": name(*pump), "attempt": attempt, "phase": kebab(&format!("{phase:?}")) })
+            json!({ "pump": name(*pump), "attempt": attempt, "phase": word_of(&phase) })
         }
         Notice::Block { pump, attempt, done, of } => {
             json!({ "pump": name(*pump), "attempt": attempt, "done": done, "of": of })
@@ -220,7 +223,7 @@ fn notice_data(notice: &Notice) -> Value {
             "percent": percent, "remaining_s": remaining.map(|left| left.as_millis() / 1_000), "cause": cause(why),
         }),
         Notice::Outcome { pump, outcome } => {
-            json!({ "pump": name(*pump), "outcome": kebab(&format!("{outcome:?}")) })
+            json!({ "pump": name(*pump), "outcome": word_of(&outcome) })
         }
         Notice::Searching { manual } => json!({ "manual": manual }),
         Notice::ConsentAnswered(yes) | Notice::ConsentLate(yes) => json!({ "yes": yes }),
@@ -243,10 +246,10 @@ pub(super) fn alarm_text(alarm: &Alarm) -> String {
 
 fn pump(record: &PumpRecord) -> (String, &'static str, Value) {
     let (kind, data) = match record {
-        PumpRecord::Started { cause, .. } => ("started", json!({ "cause": kebab(&format!("{cause:?}")) })),
-        PumpRecord::Reset { cause, .. } => ("reset", json!({ "cause": kebab(&format!("{cause:?}")) })),
+        PumpRecord::Started { cause, .. } => ("started", json!({ "cause": word_of(&cause) })),
+        PumpRecord::Reset { cause, .. } => ("reset", json!({ "cause": word_of(&cause) })),
         PumpRecord::Off { .. } => ("off", Value::Null),
-        PumpRecord::State { state, .. } => ("state", json!({ "state": kebab(&format!("{state:?}")) })),
+        PumpRecord::State { state, .. } => ("state", json!({ "state": word_of(&state) })),
         PumpRecord::Motor { speed, .. } => ("motor", json!({ "permille": speed.get() })),
         PumpRecord::FlashBegun { operation, .. } => {
             let what = match operation.command {
@@ -317,15 +320,11 @@ fn members(mask: u16) -> Value {
 
 fn safety(record: &SafetyRecord) -> (String, &'static str, Value) {
     let (kind, data) = match *record {
-        SafetyRecord::Started { cpu, cause, .. } => {
-            ("safety-started", json!({ "cpu": cpu, "cause": kebab(&format!("{cause:?}")) }))
-        }
+        SafetyRecord::Started { cpu, cause, .. } => ("safety-started", json!({ "cpu": cpu, "cause": word_of(&cause) })),
         SafetyRecord::Stopped { cpu, .. } => ("safety-stopped", json!({ "cpu": cpu })),
-        SafetyRecord::Mode { cpu, mode, .. } => {
-            ("safety-mode", json!({ "cpu": cpu, "mode": kebab(&format!("{mode:?}")) }))
-        }
+        SafetyRecord::Mode { cpu, mode, .. } => ("safety-mode", json!({ "cpu": cpu, "mode": word_of(&mode) })),
         SafetyRecord::Detected { cpu, fault, detail, .. } => {
-            ("safety-detected", json!({ "cpu": cpu, "fault": kebab(&format!("{fault:?}")), "detail": detail }))
+            ("safety-detected", json!({ "cpu": cpu, "fault": word_of(&fault), "detail": detail }))
         }
         SafetyRecord::Logic { cpu, inputs, outputs, relays, .. } => (
             "safety-logic",
@@ -342,7 +341,7 @@ fn safety(record: &SafetyRecord) -> (String, &'static str, Value) {
             ("safety-download", json!({ "number": number, "step": step.word() }))
         }
         SafetyRecord::Told { number, told, detail, .. } => {
-            ("safety-download-told", json!({ "number": number, "told": kebab(&format!("{told:?}")), "detail": detail }))
+            ("safety-download-told", json!({ "number": number, "told": word_of(&told), "detail": detail }))
         }
         SafetyRecord::Injected { injection, .. } => ("safety-injected", json!({ "injection": injection })),
     };

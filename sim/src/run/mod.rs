@@ -29,8 +29,8 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin;
 
-pub(crate) use events::kebab;
 pub use events::{event_log, event_log_of, event_of, event_of_entry};
+pub(crate) use events::{kebab, word_of};
 use recording::Line;
 pub use report::{Identity, report};
 pub(crate) use report::{limit_value, relation};

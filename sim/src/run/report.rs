@@ -18,7 +18,7 @@ use crate::measure::series::Curve;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
 use crate::measure::{Measures, START_UP};
 use crate::node::{NodeId, Nodes};
-use crate::scenario::{self, GivenNames, Loaded, Scenario};
+use crate::scenario::{self, Loaded, Scenario};
 use crate::{plant, power};
 
 /// Which program makes a report; never part of a fingerprint.
@@ -118,7 +118,7 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     let mut row = Budget::new(&spec.id, relation, limit, low, unit);
     row.requirements = spec.requirements.clone();
     let mut one_by_one = true;
-    for sample in samples(scenario, run, measures, spec, &row) {
+    for sample in samples(run, measures, spec, &row) {
         one_by_one &= sample.of == 1;
         if row.measure_at(&sample.place, sample.value) {
             row.decomposition = sample.steps;
@@ -220,7 +220,7 @@ fn every_pump_dies_as_stated(scenario: &Scenario, measures: &Measures) -> bool {
     died && (1..=scenario.pumps.count).all(stated)
 }
 
-fn samples(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenario::Budget, row: &Budget) -> Vec<Sample> {
+fn samples(run: &Run, measures: &Measures, spec: &scenario::Budget, row: &Budget) -> Vec<Sample> {
     use scenario::Measure;
     let timeline = &measures.timeline;
     match &spec.measure {
@@ -241,7 +241,7 @@ fn samples(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenario:
         Measure::BusLoad => vec![Sample::plain(percent(measures.bus.peak_ppm), "worst 100 ms")],
         Measure::Supply => {
             let nodes = run.twin.world.resource::<Nodes>();
-            nodes.iter().flat_map(|(node, _)| supply_samples(scenario, run, node)).collect()
+            nodes.iter().flat_map(|(node, _)| supply_samples(run, measures, node)).collect()
         }
         Measure::Flow => {
             let extremes = plant::extremes(&run.twin.world);
@@ -259,9 +259,9 @@ fn samples(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenario:
 }
 
 /// The lowest and the highest voltage at the node's terminals.
-fn supply_samples(scenario: &Scenario, run: &Run, node: NodeId) -> [Sample; 2] {
+fn supply_samples(run: &Run, measures: &Measures, node: NodeId) -> [Sample; 2] {
     let extremes = power::node_extremes(&run.twin.world, node);
-    let name = GivenNames::of(scenario).node(node);
+    let name = measures.journal.names().node(node);
     [(extremes.min_mv, "lowest"), (extremes.max_mv, "highest")]
         .map(|(mv, which)| Sample::plain(Fixed::scaled(i64::from(mv), 0), &format!("{name}, {which}")))
 }
@@ -407,7 +407,7 @@ fn system_message(name: &str) -> Option<(embedded_can::Id, NodeId)> {
 
 fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
     let rows = run.twin.world.resource::<Checks>().rows();
-    let mut rows: Vec<Check> = rows.map(|row| check_row(scenario, row)).collect();
+    let mut rows: Vec<Check> = rows.map(|row| check_row(measures, row)).collect();
     rows.push(stated_row(scenario, run, measures));
     rows.push(budgets_row(scenario, run, measures));
     rows.extend(safety::checks(scenario, run));
@@ -415,8 +415,8 @@ fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
     rows
 }
 
-fn check_row(scenario: &Scenario, row: &crate::checks::Row) -> Check {
-    let names = GivenNames::of(scenario);
+fn check_row(measures: &Measures, row: &crate::checks::Row) -> Check {
+    let names = measures.journal.names();
     Check {
         id: row.id.to_owned(),
         requirements: row.requirements.iter().map(|id| (*id).to_owned()).collect(),
@@ -650,7 +650,7 @@ fn bus_report(scenario: &Scenario, run: &Run, measures: &Measures) -> Bus {
         let link = &measures.links[node.index()];
         let counters = run.twin.world.resource::<bus::Bus>().counters(node);
         BusNode {
-            id: GivenNames::of(scenario).node(node),
+            id: measures.journal.names().node(node),
             tec_max: u32::from(link.tec_max.max(counters.tec)),
             rec_max: u32::from(link.rec_max.max(counters.rec)),
             error_passive: link.passive,
@@ -695,7 +695,7 @@ fn plant_report(run: &Run) -> Plant {
 
 fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection> {
     let faults = judge.run.twin.world.resource::<Faults>();
-    let names = GivenNames::of(scenario);
+    let names = judge.measures.journal.names();
     let mut list: Vec<Injection> = faults
         .list
         .iter()
@@ -707,7 +707,7 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             all_off_ms,
             id: fault_id(number, &injection.fault),
             kind: kind_name(&injection.fault.kind),
-            target: target_name(scenario, &injection.fault.place),
+            target: target_name(&injection.fault.place),
             at_ms: injection.first.map(at),
             again_ms: injection.later().into_iter().map(at).collect(),
             activations: injection.activations,
@@ -748,16 +748,14 @@ fn kind_name(kind: &scenario::FaultKind) -> String {
     super::events::kebab(kind.name())
 }
 
-fn target_name(scenario: &Scenario, place: &scenario::Place) -> String {
+fn target_name(place: &scenario::Place) -> String {
     use scenario::Place;
     match place {
         Place::Pump(pump) => format!("P{pump:02}"),
         Place::Cioc => "CIOC".to_owned(),
         Place::AllPumps => "all pumps".to_owned(),
         Place::AllNodes => "all nodes".to_owned(),
-        Place::Node(name) => {
-            scenario.node_id(name).map_or_else(String::new, |node| GivenNames::of(scenario).node(node))
-        }
+        Place::Node(name) => name.to_string(),
         Place::Bus => "bus".to_owned(),
         Place::Between(between) => format!("bus between {} and {}", between.a, between.b),
         Place::Supply => "supply".to_owned(),
@@ -899,7 +897,9 @@ fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
         row("STmin runs from", "end of frame to request of the next".to_owned(), "ISO 15765-2"),
         row(
             "tries that fail for lack of supply (FW003)",
-            "not counted towards the three".to_owned(),
+            "not counted towards the three; a pump tells by its reset cause whether it lost its supply in the try, and one \
+             that is silent after all its tries is set aside, not dead"
+                .to_owned(),
             "own decision: no pump becomes dead for lack of supply alone",
         ),
         row(

@@ -455,7 +455,7 @@ fn told(one: &Download) -> String {
                 Told::NotEntered => " (no answer to password and serial number: one of them is not the unit's)",
                 _ => "",
             };
-            format!("the tool tells {}{why}{took}, {held}", super::events::kebab(&format!("{told:?}")))
+            format!("the tool tells {}{why}{took}, {held}", super::events::word_of(&told))
         }
     }
 }
@@ -505,7 +505,7 @@ pub(super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -
 
 /// What a unit detects, in the words of the scenario: `RamAtStart` reads `ram-at-start`.
 fn fault_words(fault: Fault) -> String {
-    super::events::kebab(&format!("{fault:?}"))
+    super::events::word_of(&fault)
 }
 
 /// What became of a unit instead of what was expected of it.
@@ -574,7 +574,7 @@ fn not_normal_again(unit: &Unit) -> String {
             None if watch.ticks == 0 => "never came to normal mode".to_owned(),
             None if core.firmware.is_none() => "runs no firmware at the end".to_owned(),
             None if core.mode != Mode::Normal => {
-                format!("is in mode {} at the end", super::events::kebab(&format!("{:?}", core.mode)))
+                format!("is in mode {} at the end", super::events::word_of(&core.mode))
             }
             None => return None,
         };

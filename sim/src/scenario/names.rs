@@ -60,7 +60,8 @@ impl GivenNames {
     /// Puts the names into the fields of an event.
     pub fn put_into_fields(&self, data: &mut Value) {
         match data {
-            Value::String(text) => *text = self.put_into(text),
+            // Of the many texts of a recording few name a further node.
+            Value::String(text) if text.contains('N') => *text = self.put_into(text),
             Value::Array(items) => items.iter_mut().for_each(|item| self.put_into_fields(item)),
             Value::Object(fields) => {
                 for (key, value) in fields.iter_mut() {

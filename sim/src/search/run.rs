@@ -60,11 +60,7 @@ pub fn look(search: &Search, point: &[u64]) -> Found {
     let run = run::run(&loaded.scenario, loaded.image.as_deref(), |_| {});
     let report = run::report(&loaded, &run, &Identity::default());
     let failed = |verdict: RowVerdict| matches!(verdict, RowVerdict::Fail | RowVerdict::Error);
-    let checks = report.checks.iter().filter(|row| failed(row.verdict)).map(|row| format!("check {}", row.id));
-    let budgets = report.budgets.iter().filter(|row| failed(row.verdict)).map(|row| format!("budget {}", row.id));
-    let expectations =
-        report.expectations.iter().filter(|row| failed(row.verdict)).map(|row| format!("expectation {}", row.text));
-    let failing = checks.chain(budgets).chain(expectations).collect();
+    let failing = report.rows_that(failed).map(|(kind, row)| format!("{kind} {row}")).collect();
     let row = report.budgets.iter().find(|row| row.id == search.raw.budget);
     Found {
         value: row.and_then(|row| worst(&search.raw.seek, row)),

@@ -5,6 +5,7 @@ use std::vec::Vec;
 use protocol::cyclic::{Mode, PumpFaults, PumpState};
 use protocol::header::Version;
 use protocol::ids;
+use protocol::uds::ResetCause;
 
 use super::world::{Loss, NEW, OLD, World, assert_log_is_whole, assert_tries_are_counted_first, ms, pump, secs};
 use crate::{Activity, Alarm, Cause, Config, Event, Notice, Outcome, Phase, UserAction};
@@ -499,12 +500,82 @@ fn a_pump_that_restarts_in_its_transfer_fails_the_try_for_time_out_though_it_ref
     while world.pumps[0].blocks < 4 {
         world.step();
     }
-    let now = world.t;
-    world.pumps[0].power_cycle(now);
+    world.pumps[0].troubles.restarts = Some((1, 0, ResetCause::Watchdog));
     world.run_to_rest();
     assert!(world.is_updated(1));
     assert_eq!(world.causes(1), [Cause::Timeout]);
     assert_log_is_whole(&world.log());
+}
+
+/// PFU-026, PFU-051: 50 ms without supply in each of five transfers, which nobody but the pump has seen.
+#[test]
+fn a_pump_that_loses_its_own_supply_in_every_transfer_is_updated_in_the_end() {
+    for off in [0, 50_000, 2_000_000] {
+        for cause in [ResetCause::PowerOn, ResetCause::BrownOut] {
+            let mut world = World::new(2, 320);
+            world.pumps[0].troubles.restarts = Some((5, off, cause));
+            world.run_to_rest();
+            assert_eq!(world.causes(1), [Cause::LowSupply; 5], "off for {off} us, {cause:?}");
+            assert!(world.is_updated(1) && world.is_updated(2));
+            assert_eq!(world.alarms(), []);
+            assert_log_is_whole(&world.log());
+        }
+    }
+}
+
+#[test]
+fn a_pump_whose_supply_is_cut_in_every_try_is_set_aside_with_an_alarm() {
+    let mut world = World::new(1, 320);
+    world.pumps[0].troubles.restarts = Some((u8::MAX, 50_000, ResetCause::PowerOn));
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::LowSupply; 10]);
+    assert_eq!(world.alarms(), [Alarm::PumpMissing(pump(1))]);
+}
+
+/// The same restarts, asked for by the firmware or by the watchdog, are the pump's own fault.
+#[test]
+fn a_pump_that_restarts_with_supply_in_every_transfer_is_dead() {
+    for cause in [ResetCause::Software, ResetCause::Watchdog] {
+        let mut world = World::new(1, 320);
+        world.pumps[0].troubles.restarts = Some((u8::MAX, 50_000, cause));
+        world.run_to_rest();
+        assert_eq!(world.causes(1), [Cause::Timeout; 3], "{cause:?}");
+        assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+    }
+}
+
+/// A pump that lost its supply before the try, and one that does not tell of its start, are not excused.
+#[test]
+fn a_start_before_the_try_excuses_nothing() {
+    for no_start in [false, true] {
+        let mut world = World::new(1, 320);
+        world.pumps[0].troubles.no_start = no_start;
+        world.pumps[0].troubles.refuse_erase = u8::MAX;
+        world.pumps[0].troubles.refuse_code = 0x22;
+        // It is in its bootloader since its supply came up, and no try restarts it.
+        world.pumps[0].valid = false;
+        world.pumps[0].power_cycle(0);
+        world.run_to_rest();
+        assert_eq!(world.causes(1), [Cause::Refused; 3]);
+        assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+    }
+}
+
+/// Without supply for longer than it is waited for: its word comes too late for the log, and counts all the same.
+#[test]
+fn a_pump_without_supply_for_long_in_each_try_is_never_dead() {
+    let mut world = World::new(2, 320);
+    world.pumps[0].troubles.restarts = Some((3, 10_000_000, ResetCause::PowerOn));
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Timeout; 3]);
+    assert_eq!(world.events(Event::PumpDead), []);
+    assert_eq!(world.alarms(), [Alarm::PumpMissing(pump(1))]);
+    // The same silence of a pump that has its supply.
+    let mut world = World::new(2, 320);
+    world.pumps[0].troubles.restarts = Some((3, 10_000_000, ResetCause::Watchdog));
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Timeout; 3]);
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
 }
 
 #[test]

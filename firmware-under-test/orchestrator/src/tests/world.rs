@@ -14,7 +14,7 @@ use protocol::cyclic::{self, Command, Mode, PumpFaults, PumpState};
 use protocol::header::{CRC32, HEADER_LEN, ImageHeader, ModelId, Version};
 use protocol::ids::{self, PumpNumber};
 use protocol::isotp::{Channel, Event as Link};
-use protocol::uds::{Identifier, Request, Response, Routine, Session, key_for};
+use protocol::uds::{Identifier, Request, ResetCause, Response, Routine, Session, Start, key_for};
 use units::{DeciCelsius, Duration, Instant, Millivolts, Permille};
 
 use crate::nvm::{NVM_LEN, NonVolatile};
@@ -132,6 +132,10 @@ pub(crate) struct Troubles {
     pub(crate) never_starts: bool,
     /// The next time its version is read, it reports a fault just before it answers.
     pub(crate) fault_at_version: bool,
+    /// In each of so many transfers its CPU stops at the third block for so many microseconds, and starts for this cause.
+    pub(crate) restarts: Option<(u8, u64, ResetCause)>,
+    /// It does not know the identifier of its last start.
+    pub(crate) no_start: bool,
 }
 
 /// Sectors of a slow erase.
@@ -168,6 +172,8 @@ pub(crate) struct FakePump {
     seed: Option<u32>,
     seeds: u32,
     status_due: u64,
+    /// When its CPU last started, and why.
+    started: (u64, ResetCause),
     counter: u8,
     pub(crate) erases: u32,
     pub(crate) resets: u32,
@@ -203,6 +209,7 @@ impl FakePump {
             seed: None,
             seeds: 0,
             status_due: u64::from(number.get()) * 3_100,
+            started: (0, ResetCause::PowerOn),
             counter: 0,
             erases: 0,
             resets: 0,
@@ -230,10 +237,11 @@ impl FakePump {
 
     /// The feed was off: the pump starts again, with its bootloader if there is no valid application.
     pub(crate) fn power_cycle(&mut self, t: u64) {
-        self.restart(t, !self.valid);
+        self.restart(t, !self.valid, ResetCause::PowerOn);
     }
 
-    fn restart(&mut self, t: u64, bootloader: bool) {
+    fn restart(&mut self, t: u64, bootloader: bool, cause: ResetCause) {
+        self.started = (t + ms(20), cause);
         self.channel.reset();
         self.answers.clear();
         self.bootloader = bootloader;
@@ -337,6 +345,14 @@ impl FakePump {
                 };
                 self.answer(soon, Response::State(state));
             }
+            Request::Read(Identifier::Start) if self.troubles.no_start => {
+                self.answer(soon, Response::Negative { service: request.service(), code: 0x31 });
+            }
+            Request::Read(Identifier::Start) => {
+                let (at, cause) = self.started;
+                let age_100ms = u16::try_from(t.saturating_sub(at).div_ceil(ms(100))).unwrap_or(u16::MAX);
+                self.answer(soon, Response::Start(Start { cause, age_100ms }));
+            }
             Request::RequestSeed | Request::SendKey(_) if self.session && t < self.troubles.locked_out_until => {
                 self.answer(soon, Response::Negative { service: request.service(), code: 0x37 });
             }
@@ -429,7 +445,22 @@ impl FakePump {
         self.answer(t + ms(400), Response::Routine { routine: Routine::Erase, result: 0 });
     }
 
+    /// The CPU stops in a transfer, if it is to; its memory is lost with it.
+    fn stops(&mut self, t: u64) -> bool {
+        let Some((left, off, cause)) = &mut self.troubles.restarts else { return false };
+        if *left == 0 || self.flash.len() < 64 {
+            return false;
+        }
+        *left -= 1;
+        let (at, cause) = (t + *off, *cause);
+        self.restart(at, !self.valid, cause);
+        true
+    }
+
     fn serve_block(&mut self, t: u64, counter: u8, data: &[u8]) {
+        if self.stops(t) {
+            return;
+        }
         let last = self.last_counter.unwrap();
         if counter == last.wrapping_add(1) {
             self.blocks += 1;
@@ -478,11 +509,11 @@ impl FakePump {
             && self.answers.is_empty()
             && !self.channel.is_sending()
         {
-            self.restart(t, bootloader);
+            self.restart(t, bootloader, ResetCause::Software);
         } else if let Some((at, bootloader)) = self.reset_at
             && t >= at + ms(50)
         {
-            self.restart(t, bootloader);
+            self.restart(t, bootloader, ResetCause::Software);
         } else if let Some((at, _)) = &mut self.reset_at
             && t >= *at
         {

@@ -1,8 +1,10 @@
 //! Checks of dead pumps: named by an alarm, never tried again, and standing still.
 //!
 //! A pump is *dead* after three counted tries of which at least one failed by itself, until a search by hand. One whose
-//! tries were all cut off by restarts of the CIOC must not be called dead: that would be for lack of supply alone. The CIOC keeps its alarms in memory that a restart
-//! empties: each life of its firmware tells of each dead pump once, so that nobody overlooks it after a restart (PFU-029).
+//! tries were all cut off, by restarts of the CIOC or by losses of its own supply, must not be called dead: that would be
+//! for lack of supply alone. What cut a try off is the twin's own word, whatever cause the CIOC gives.
+//! The CIOC keeps its alarms in memory that a restart empties: each life of its firmware tells of each dead pump once, so
+//! that nobody overlooks it after a restart (PFU-029).
 //! An alarm is *due* as soon as the pump is dead, and again as soon as a restarted CIOC has begun its search.
 //!
 //! One thing is excused, by name: a dead pump whose application is whole runs in fail-safe mode while it hears nothing
@@ -66,7 +68,7 @@ impl Checks {
         death.alarms += 1;
         death.due = None;
         let (alarms, charged) = (death.alarms, self.memory.tries_charged.get(pump).copied().unwrap_or(0));
-        let failed = self.memory.tried.get(pump).is_some_and(|tried| tried.failed);
+        let failed = self.memory.tried.get(pump).is_some_and(|tried| tried.may_die);
         self.dead_pumps_stay_dead_and_are_named.judge(now, alarms == 1 && charged == 3 && failed, || {
             format!("alarm {alarms} for {} after {charged} tries, one that failed by itself: {failed}", node_of(pump))
         });
@@ -89,7 +91,7 @@ impl Checks {
     /// A search has told what became of the tries that a restart cut off: a pump whose third that was is dead.
     pub(super) fn cut_off_tries_count(&mut self, now: SimTime) {
         for (pump, death) in self.memory.deaths.iter_mut().enumerate() {
-            if self.memory.tries_charged[pump] >= 3 && self.memory.tried[pump].failed {
+            if self.memory.tries_charged[pump] >= 3 && self.memory.tried[pump].must_die {
                 death.comes(now);
             }
         }
@@ -132,8 +134,8 @@ impl Checks {
         let told = ending::cioc_works(world, now) && self.memory.boot_waits_since.is_none();
         for pump in 0..self.memory.deaths.len() {
             let (charged, death) = (self.memory.tries_charged[pump], self.memory.deaths[pump]);
-            let failed = self.memory.tried[pump].failed;
-            if (charged >= 3 && failed) || death.since.is_some() || death.alarms > 0 {
+            let (failed, due) = (self.memory.tried[pump].may_die, self.memory.tried[pump].must_die);
+            if (charged >= 3 && due) || death.since.is_some() || death.alarms > 0 {
                 let alarms = death.alarms;
                 let right = charged == 3 && failed && (alarms == 1 || !told);
                 self.dead_pumps_stay_dead_and_are_named

@@ -2,6 +2,8 @@
 //!
 //! A pump is *spent* after three counted tries, those that a restart of the CIOC cut off included. It is dead only if at
 //! least one of them failed by itself, so that no pump becomes dead for lack of supply alone; otherwise it was set aside.
+//! A try was *cut off* if the pump's CPU lost its supply in it, by the twin's own word. After one that was not, the pump
+//! may be called dead; it must be only if it was heard as the try failed: a CIOC that hears nothing cannot tell both apart.
 //! It is *steadily heard* if its statuses have arrived at the CIOC for a while without a gap, by the bus.
 
 use bevy_ecs::prelude::World;
@@ -24,7 +26,9 @@ pub(super) struct Tried {
     /// Why the last try failed; none after a good end.
     cause: Option<Cause>,
     /// Whether a counted try failed by itself.
-    pub(super) failed: bool,
+    pub(super) may_die: bool,
+    /// Whether one did that the CIOC could tell from a loss of supply.
+    pub(super) must_die: bool,
     /// Whether its application ran as the try began.
     ran: bool,
     /// Tries of the running campaign, and those of them that failed for lack of supply.
@@ -36,6 +40,17 @@ pub(super) struct Tried {
     heard_since: Option<SimTime>,
     /// The CIOC has sent it a request since then.
     asked: bool,
+}
+
+/// What the twin saw of a try that failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Truth {
+    /// Supply was too low at some time of it.
+    pub(super) short: bool,
+    /// The pump's CPU lost its supply in it.
+    pub(super) cut: bool,
+    /// The pump is heard as it fails.
+    pub(super) heard: bool,
 }
 
 impl Tried {
@@ -51,18 +66,21 @@ impl Tried {
     }
 
     /// A try failed.
-    pub(super) fn fails(&mut self, cause: Option<Cause>) {
+    pub(super) fn fails(&mut self, cause: Option<Cause>, truth: Truth) {
         self.cause = cause;
         match cause {
-            Some(Cause::LowSupply) => self.short += 1,
+            Some(Cause::LowSupply) => self.short += u32::from(truth.short),
             Some(Cause::Interrupted) => {}
-            _ => self.failed = true,
+            _ => {
+                self.may_die |= !truth.cut;
+                self.must_die |= !truth.cut && truth.heard;
+            }
         }
     }
 
     /// The pump begins anew: updated, revived or in a new campaign.
     pub(super) fn forget(&mut self) {
-        (self.cause, self.failed) = (None, false);
+        (self.cause, self.may_die, self.must_die) = (None, false, false);
     }
 
     /// Whether an image that is in its flash may be written again. A failed try leaves a doubt if it says so itself, or if
@@ -87,7 +105,7 @@ impl Tried {
         self.asides > 0
     }
 
-    fn is_heard(&self, now: SimTime, span: Span) -> bool {
+    pub(super) fn is_heard(&self, now: SimTime, span: Span) -> bool {
         self.heard_since.is_some_and(|since| now.since(since) >= span)
     }
 

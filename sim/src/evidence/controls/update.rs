@@ -87,6 +87,11 @@ impl Bench {
         self.see(Record::Pump(PumpRecord::State { node: NodeId::new(pump), state }))
     }
 
+    /// The CPU of a pump loses its supply.
+    fn off(&mut self, pump: u8) -> &mut Self {
+        self.see(Record::Pump(PumpRecord::Off { node: NodeId::new(pump) }))
+    }
+
     fn erase(&mut self, pump: u8) -> &mut Self {
         let ends = self.now + Span::from_secs(1);
         let command = FlashCommand::Erase { sector: 0 };
@@ -279,7 +284,7 @@ const CONTROLS: &[(&str, &str, Control)] = &[
             }
             assert!(!bench.broken("at_most_three_tries"), "three tries are allowed");
             // Tries that fail for lack of supply are not among the three.
-            bench.log(Event::UpdateStarted, 2, None).log(Event::UpdateError, 2, Some(Cause::LowSupply));
+            bench.log(Event::UpdateStarted, 2, None).off(2).log(Event::UpdateError, 2, Some(Cause::LowSupply));
             let logged = bench.log(Event::UpdateStarted, 1, None).broken("at_most_three_tries");
             logged && true_tries()
         },
@@ -291,12 +296,12 @@ const CONTROLS: &[(&str, &str, Control)] = &[
     ),
     (
         "dead_pumps_stay_dead_and_are_named",
-        "a dead pump too early, one dead for lack of supply alone, an alarm too many, one missing, and dead pumps that run or are tried again",
+        "a dead pump too early, some dead for lack of supply alone, told as such or not, an alarm too many, one missing, and dead pumps that run or are tried again",
         dead_pumps,
     ),
     (
         "log_tells_each_try",
-        "two starts, an end without a start, an error without a cause, and an entry that is lost",
+        "two starts, an end without a start, an error without a cause, a lack of supply that there was not, and an entry that is lost",
         log_control,
     ),
     (
@@ -309,16 +314,24 @@ const CONTROLS: &[(&str, &str, Control)] = &[
             bench.later(200).look().broken("every_boot_searches") && unread_pumps()
         },
     ),
-    ("pause_is_told_first", "an erase and a pump that stands by before the notice of the pause", || {
-        const ID: &str = "pause_is_told_first";
-        let mut erased = Bench::at(BEFORE);
-        erased.see(OrchestratorRecord::User(UserAction::Consent(true))).erase(1);
-        let leaves = |bench: &mut Bench, to| bench.state(1, PumpState::Automatic).state(1, to).broken(ID);
-        let taken = [PumpState::Standby, PumpState::Fixed, PumpState::Updating];
-        assert!(!taken.iter().any(|to| leaves(Bench::at(BEFORE).agreed(), *to)), "the pause was told");
-        assert!(!leaves(&mut Bench::at(BEFORE), PumpState::FailSafe), "that is no work of the CIOC");
-        erased.broken(ID) && taken.iter().all(|to| leaves(&mut Bench::at(BEFORE), *to))
-    }),
+    (
+        "pause_is_told_first",
+        "an erase and a pump that stands by before the notice of the pause, in a later life of the CIOC too",
+        || {
+            const ID: &str = "pause_is_told_first";
+            let mut erased = Bench::at(BEFORE);
+            erased.see(OrchestratorRecord::User(UserAction::Consent(true))).erase(1);
+            let leaves = |bench: &mut Bench, to| bench.state(1, PumpState::Automatic).state(1, to).broken(ID);
+            let taken = [PumpState::Standby, PumpState::Fixed, PumpState::Updating];
+            assert!(!taken.iter().any(|to| leaves(Bench::at(BEFORE).agreed(), *to)), "the pause was told");
+            assert!(!leaves(&mut Bench::at(BEFORE), PumpState::FailSafe), "that is no work of the CIOC");
+            let mut restarted = Bench::at(BEFORE);
+            restarted.agreed().true_try(1).see(OrchestratorRecord::Started).erase(1);
+            assert!(!restarted.broken(ID), "the pump goes on with what it was asked for in the life before");
+            let anew = restarted.true_try(1).broken(ID);
+            erased.broken(ID) && anew && taken.iter().all(|to| leaves(&mut Bench::at(BEFORE), *to))
+        },
+    ),
     (
         "progress_is_true",
         "percent that falls, time left that rises, an end below 100, and 100 with errors, whatever the CIOC says",
@@ -449,7 +462,11 @@ fn tried_pumps() -> bool {
         let mut bench = Bench::at(BEFORE);
         bench.agreed().notice(Notice::CampaignStarted { pumps: 1, resumed: false });
         for cause in failures {
-            bench.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, Some(*cause));
+            bench.log(Event::UpdateStarted, 1, None);
+            if *cause == Cause::LowSupply {
+                bench.off(1);
+            }
+            bench.log(Event::UpdateError, 1, Some(*cause));
         }
         // It was heard before the bench begins.
         bench.later(1_000).look();
@@ -561,7 +578,22 @@ fn dead_pumps() -> bool {
     unsupplied.notice(Notice::CampaignStarted { pumps: 1, resumed: true }).later(1_100).look().finish();
     assert!(!unsupplied.broken(ID), "three tries that restarts cut off do not make a pump dead");
     unsupplied.log(Event::PumpDead, 1, Some(Cause::Interrupted));
-    let broken = [early, unasked, unnamed, twice, again, late, unsupplied].iter().all(|bench| bench.broken(ID));
+    let called_dead = |lost: [bool; 3]| {
+        let mut bench = Bench::at(BEFORE);
+        for lost in lost {
+            bench.log(Event::UpdateStarted, 1, None).later(100);
+            if lost {
+                bench.off(1);
+            }
+            bench.later(100).log(Event::UpdateError, 1, Some(Cause::Timeout));
+        }
+        bench.log(Event::PumpDead, 1, Some(Cause::Timeout)).notice(alarm);
+        bench
+    };
+    assert!(!called_dead([true, false, true]).broken(ID), "one try failed by itself");
+    let untold = called_dead([true; 3]);
+    let wrong = [early, unasked, unnamed, twice, again, late, unsupplied, untold];
+    let broken = wrong.iter().all(|bench| bench.broken(ID));
     broken && dead_pumps_over_restarts() && dead_pumps_run()
 }
 
@@ -649,10 +681,25 @@ fn log_control() -> bool {
     no_start.log(Event::UpdateError, 1, Some(Cause::Timeout));
     let mut no_cause = Bench::at(BEFORE);
     no_cause.log(Event::UpdateStarted, 1, None).log(Event::UpdateError, 1, None);
+    // What the pump lost its supply for, it must have lost in this try.
+    let low = |lost_before: bool, lost_in_it: bool| {
+        let mut bench = Bench::at(BEFORE);
+        if lost_before {
+            bench.off(1);
+        }
+        bench.later(1_100).log(Event::UpdateStarted, 1, None).later(100);
+        if lost_in_it {
+            bench.off(1);
+        }
+        bench.log(Event::UpdateError, 1, Some(Cause::LowSupply));
+        bench
+    };
+    assert!(!low(false, true).broken(ID), "it lost its supply");
+    let (supplied, stale) = (low(false, false), low(true, false));
     // Told on the way, but not in the memory that survives a reboot.
     let mut lost = Bench::at(AFTER);
     lost.log(Event::UpdateStarted, 1, None).finish();
-    [two_starts, no_start, no_cause, lost].iter().all(|bench| bench.broken(ID))
+    [two_starts, no_start, no_cause, supplied, stale, lost].iter().all(|bench| bench.broken(ID))
 }
 
 fn progress() -> bool {
