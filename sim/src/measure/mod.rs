@@ -493,10 +493,10 @@ fn look_for_requests(world: &mut World) {
     world.resource_scope(|world, mut measures: bevy_ecs::prelude::Mut<'_, Measures>| {
         let Some(pump) = measures.timeline.open_try() else { return };
         let Some(id) = u16::try_from(0x701 + pump).ok().and_then(embedded_can::StandardId::new) else { return };
-        if measures.seen_on_bus[pump].asked.is_none() {
-            if let Some(queued) = crate::bus::controller(world, NodeId::CIOC).waits_since(id.into()) {
-                measures.seen_on_bus[pump].session_asked(queued);
-            }
+        if measures.seen_on_bus[pump].asked.is_none()
+            && let Some(queued) = crate::bus::controller(world, NodeId::CIOC).waits_since(id.into())
+        {
+            measures.seen_on_bus[pump].session_asked(queued);
         }
     });
 }
