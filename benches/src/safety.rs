@@ -14,7 +14,8 @@ use safety_common::io::{
     TickOutputs,
 };
 use safety_common::signal::{
-    FRAME_TICKS, GAP_TICKS, OSSD_PERIOD_TICKS, OSSD_SLOT, OSSD_SLOTS, OSSD_STAGGER_TICKS, PULSE_SLOT, PULSE_SLOTS, Signal,
+    FRAME_TICKS, GAP_TICKS, OSSD_PERIOD_TICKS, OSSD_SLOT, OSSD_SLOTS, OSSD_STAGGER_TICKS, PULSE_SLOT, PULSE_SLOTS,
+    Signal,
 };
 use safety_common::{ADC_REFERENCE_MV, DIVIDER_PPM, PINS, RAIL_DIVIDER_PPM};
 use safety_cpu1::Cpu1;
