@@ -136,7 +136,10 @@ fn an_image_file_must_be_that_of_the_run() {
     assert!(place.join("out/result.json").is_file(), "{}{}", stdout(&ended), stderr(&ended));
     let again = output(&place, &["replay", "out"]);
     assert_eq!(code(&again), PASS, "{}{}", stdout(&again), stderr(&again));
-    fs::write(place.join("images/image.bin"), [8; 4096]).expect("an image");
+    // It is read from beside the result, wherever the scenario's files have gone.
+    fs::remove_dir_all(place.join("images")).expect("a folder");
+    assert_eq!(code(&output(&place, &["replay", "out"])), PASS);
+    fs::write(place.join("out/inputs/image.bin"), [8; 4096]).expect("an image");
     let other = output(&place, &["replay", "out"]);
     assert_ne!(code(&other), PASS);
     assert!(stderr(&other).contains("it is not the file of the run"), "{}", stderr(&other));

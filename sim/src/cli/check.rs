@@ -184,11 +184,11 @@ pub(super) fn reports(cases: &[Case]) -> Vec<&Report> {
 
 /// What is wrong with each case that does not stand well, and how to run it again.
 pub(super) fn complaints(suite: &Suite, cases: &[Case], terminal: Terminal) -> String {
-    let options = Options {
+    let options = |loaded: &Loaded| Options {
         width: terminal.width(),
         color: terminal.result_color(),
         verbosity: Verbosity::Quiet,
-        ..Options::default()
+        file: loaded.as_typed(),
     };
     let mut text = String::new();
     for (loaded, case) in suite.scenarios.iter().zip(cases) {
@@ -199,7 +199,7 @@ pub(super) fn complaints(suite: &Suite, cases: &[Case], terminal: Terminal) -> S
             (Ok(_), Some(difference)) => {
                 format!("{name}, run twice: {}\n", regression::difference_text(difference))
             }
-            (Ok(report), None) if bad => reports::terminal(report, &options) + "\n",
+            (Ok(report), None) if bad => reports::terminal(report, &options(loaded)) + "\n",
             (Ok(_), None) => String::new(),
         });
     }

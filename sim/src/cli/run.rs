@@ -199,7 +199,7 @@ pub(super) fn shown(arguments: &RunArgs, terminal: Terminal, loaded: &Loaded, re
         (false, 1) => Verbosity::Verbose,
         (false, _) => Verbosity::VeryVerbose,
     };
-    let file = loaded.inputs.first().map(|input| input.file.display().to_string());
+    let file = loaded.as_typed();
     let options = reports::Options { width: terminal.width(), color: terminal.result_color(), verbosity, file };
     reports::terminal(report, &options)
 }

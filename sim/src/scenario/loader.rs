@@ -120,6 +120,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// The scenario's file as it was typed, for a command on this machine; none of one that was made.
+    #[must_use]
+    pub fn as_typed(&self) -> Option<String> {
+        self.inputs.first().map(|input| input.file.display().to_string())
+    }
+
     /// A scenario that was made, not read: it has no files.
     #[must_use]
     pub fn of(scenario: Scenario) -> Self {
