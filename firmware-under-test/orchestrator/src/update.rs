@@ -43,9 +43,6 @@ const SECURITY_REPEATS: u8 = 4;
 /// The wait for the lock-out of a pump that has seen wrong keys: its 10 s and a second more.
 const LOCK_OUT_WAIT: Duration = Duration::from_secs(11);
 
-/// The unit in which a pump tells the age of its last start.
-const START_UNIT: Duration = Duration::from_millis(100);
-
 /// Bytes of a flash word.
 const WORD_LEN: u32 = 4;
 
@@ -637,8 +634,7 @@ const fn phase_of(stage: Stage) -> Option<Phase> {
 /// Whether a pump that tells of this start had lost its supply since the try began. A start just before the try may count
 /// by as much as both crystals differ over a try.
 fn lost_supply(start: Start, began: Instant, now: Instant) -> bool {
-    let age = START_UNIT.times(u64::from(start.age_100ms));
-    start.cause.is_lack_of_supply() && age < now.since(began)
+    start.cause.is_lack_of_supply() && start.age() < now.since(began)
 }
 
 /// Whether a try that ended so may have ended for lack of supply: nobody has said what is wrong.

@@ -8,6 +8,7 @@
 
 use automotive_diag::uds::{UdsCommand, UdsError};
 use heapless::Vec;
+use units::Duration;
 
 use crate::header::{ModelId, Version};
 
@@ -64,6 +65,24 @@ pub struct Start {
     pub cause: ResetCause,
     /// How long ago by the server's clock, in 100 ms, rounded up; 65535 stands for any longer time, too.
     pub age_100ms: u16,
+}
+
+impl Start {
+    /// The unit in which the age is told.
+    const UNIT: Duration = Duration::from_millis(100);
+
+    /// A start for `cause` that is `age` ago.
+    #[must_use]
+    pub fn new(cause: ResetCause, age: Duration) -> Self {
+        let units = age.as_micros().div_ceil(Self::UNIT.as_micros());
+        Self { cause, age_100ms: u16::try_from(units).unwrap_or(u16::MAX) }
+    }
+
+    /// How long ago it is by the server's clock: at most this, and less by under one unit.
+    #[must_use]
+    pub const fn age(self) -> Duration {
+        Self::UNIT.times(self.age_100ms as u64)
+    }
 }
 
 impl ResetCause {

@@ -56,9 +56,6 @@ pub use protocol::cyclic::PumpState;
 pub use protocol::uds::ResetCause;
 pub use validity::ImageFault;
 
-/// The unit in which the age of the last start is told.
-const START_UNIT: Duration = Duration::from_millis(100);
-
 /// What is kept over a reset and lost with power.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Retained {
@@ -229,8 +226,7 @@ impl Pump {
 
     /// What is told of the last start: a client whose request got no answer learns whether supply was the reason.
     fn last_start(&self) -> Start {
-        let age = self.now.since(Instant::ZERO).as_micros().div_ceil(START_UNIT.as_micros());
-        Start { cause: self.cause, age_100ms: u16::try_from(age).unwrap_or(u16::MAX) }
+        Start::new(self.cause, self.now.since(Instant::ZERO))
     }
 
     fn take_events(&mut self, now: Instant, inputs: &Inputs) -> Option<Departure> {
