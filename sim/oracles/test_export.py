@@ -1,6 +1,7 @@
 """`cooltwin export` gives the traces of the run itself, from its recording and from its result."""
 
 import json
+import shutil
 
 import pytest
 
@@ -21,9 +22,10 @@ def test_the_traces_are_those_of_the_run(small_run, tmp_path, source):
 
 
 def test_control_another_fingerprint_is_noticed(small_run, tmp_path):
-    result = json.loads((small_run.folder / "out/result.json").read_text())
+    kept = shutil.copytree(small_run.folder / "out", tmp_path / "out")
+    changed = kept / "result.json"
+    result = json.loads(changed.read_text())
     result["fingerprint"]["all"] = "0" * 32
-    changed = tmp_path / "result.json"
     changed.write_text(json.dumps(result))
     trace = tmp_path / "again.log"
     done = cooltwin("export", changed, "--candump", trace)
