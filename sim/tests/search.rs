@@ -149,3 +149,23 @@ fn the_shipped_searches_load_and_their_middle_lies_within_the_bound() {
         assert_eq!(found.verdict, Some(Verdict::Pass), "{file}: {found:?}");
     }
 }
+
+/// What the shipped searches found once stands in the gallery; its scenarios still show the value.
+#[test]
+fn the_committed_worst_cases_are_repeated() {
+    let gallery = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/gallery");
+    let out = folder("search-committed");
+    for file in ["pump-update", "safety-reaction"] {
+        let found = gallery.join(format!("search-{file}"));
+        let report = json(&text(&found.join("search.json")));
+        let search = load_search(&Disk, &shipped(&format!("searches/{file}.ron"))).expect("a shipped search");
+        let raw = &search.raw;
+        let plan = [u64::from(raw.restarts), u64::from(raw.steps), raw.seed];
+        assert_eq!(["restarts", "steps", "seed"].map(|key| report[key].as_u64()), plan.map(Some), "{file}: run it again");
+        let worst = found.join("worst.ron");
+        let again = json(stdout(&output(&out, &["run", worst.to_str().expect("a path"), "--json", "--out", file])));
+        let rows = again["budgets"].as_array().expect("a list");
+        let row = rows.iter().find(|row| row["id"] == report["budget"]).expect("the budget");
+        assert_eq!(row["measured"], report["worst"]["value"], "{file}: run the search again");
+    }
+}
