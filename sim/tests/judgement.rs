@@ -13,7 +13,7 @@ use cooltwin::hosts::FirmwareDefect;
 use cooltwin::hosts::cpu::Cpu;
 use cooltwin::hosts::flash::Flash;
 use cooltwin::hosts::pump::PumpHost;
-use cooltwin::kernel::{SimTime, Span};
+use cooltwin::kernel::{Scoped, SimTime, Span};
 use cooltwin::node::{NodeId, Nodes};
 use cooltwin::power::{self, Branch};
 use cooltwin::run::{self, Identity, Run};
@@ -295,7 +295,7 @@ fn a_check_that_breaks_after_it_makes_an_injection_dangerous() {
     let breaks_at = |seconds: u64| {
         class_after(SHORT_SAG, |run| {
             let at = SimTime::ZERO + Span::from_secs(seconds);
-            run.twin.world.resource_mut::<Checks>().status_is_live.broken = Some((at, "it is not".to_owned()));
+            run.twin.world.resource_mut::<Scoped<Checks>>().status_is_live.broken = Some((at, "it is not".to_owned()));
         })
     };
     assert_eq!(breaks_at(5), "undetected-dangerous");

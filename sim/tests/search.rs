@@ -161,7 +161,11 @@ fn the_committed_worst_cases_are_repeated() {
         let search = load_search(&Disk, &shipped(&format!("searches/{file}.ron"))).expect("a shipped search");
         let raw = &search.raw;
         let plan = [u64::from(raw.restarts), u64::from(raw.steps), raw.seed];
-        assert_eq!(["restarts", "steps", "seed"].map(|key| report[key].as_u64()), plan.map(Some), "{file}: run it again");
+        assert_eq!(
+            ["restarts", "steps", "seed"].map(|key| report[key].as_u64()),
+            plan.map(Some),
+            "{file}: run it again"
+        );
         let worst = found.join("worst.ron");
         let again = json(stdout(&output(&out, &["run", worst.to_str().expect("a path"), "--json", "--out", file])));
         let rows = again["budgets"].as_array().expect("a list");

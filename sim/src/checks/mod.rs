@@ -8,11 +8,11 @@ mod requirements;
 mod rows;
 mod wanted;
 
-use bevy_ecs::prelude::{Mut, Resource, World};
+use bevy_ecs::prelude::{Resource, World};
 
 use crate::event::{Context, Event, TwinBuilder};
 use crate::hosts::image::Image;
-use crate::kernel::{SimTime, Span};
+use crate::kernel::{Scoped, SimTime, Span};
 use crate::scenario::Scenario;
 
 pub use requirements::{REQUIREMENTS, Requirement, Verification};
@@ -59,7 +59,7 @@ pub struct Truth {
 
 /// Registers the checks and their looks at the world.
 pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, truth: Truth) {
-    builder.observer_resource(Checks::new(truth.pumps));
+    builder.observer_resource(Scoped::new(Checks::new(truth.pumps)));
     builder.observer_resource(Wanted::of(scenario, &truth));
     builder.observer_resource(truth);
     builder.agenda.at(SimTime::ZERO + LOOK_PERIOD, Event::Check(CheckEvent::Look));
@@ -69,15 +69,15 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, truth: Truth) {
         _ => {}
     });
     builder.observe(|world, _, time, record| {
-        if !world.resource_mut::<Checks>().see_often(record) {
-            world.resource_scope(|world, mut checks: Mut<'_, Checks>| checks.see(world, time, record));
+        if !world.resource_mut::<Scoped<Checks>>().see_often(record) {
+            Scoped::scope(world, |world, checks: &mut Checks| checks.see(world, time, record));
         }
     });
 }
 
 fn look(world: &mut World, context: &mut Context<'_>) {
     let now = context.now;
-    world.resource_scope(|world, mut checks: Mut<'_, Checks>| checks.look(world, now));
+    Scoped::scope(world, |world, checks: &mut Checks| checks.look(world, now));
     crate::measure::look(world, context);
     context.agenda.after(LOOK_PERIOD, Event::Check(CheckEvent::Look));
 }

@@ -10,7 +10,7 @@ mod live;
 mod running;
 mod tried;
 
-use bevy_ecs::prelude::{Resource, World};
+use bevy_ecs::prelude::World;
 use orchestrator::{Alarm, Cause, Event as LogEvent, Notice};
 use protocol::cyclic::PumpState;
 use pump::FlashCommand;
@@ -22,7 +22,7 @@ use crate::hosts::cioc::CiocHost;
 use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
-use crate::kernel::{SimTime, Span};
+use crate::kernel::{Scoped, SimTime, Span};
 use crate::measure::{Measures, was_written_whole};
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
@@ -104,7 +104,7 @@ macro_rules! checks {
         pub const IDS: &[(&str, &[&str])] = &[$((stringify!($field), &[$($requirement),+])),+];
 
         /// The state of all checks.
-        #[derive(Resource, Clone, Debug)]
+        #[derive(Clone, Debug)]
         pub struct Checks {
             $(
                 #[doc = concat!("`", stringify!($field), "`.")]

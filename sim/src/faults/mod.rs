@@ -19,10 +19,10 @@ pub(crate) mod trigger;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use bevy_ecs::prelude::{Mut, Resource, World};
+use bevy_ecs::prelude::World;
 
 use crate::event::{Context, Event, Twin, TwinBuilder};
-use crate::kernel::{SimTime, Span, Words};
+use crate::kernel::{Scoped, SimTime, Span, Words};
 use crate::node::NodeId;
 use crate::record::Record;
 use crate::scenario::{Fault, FaultKind, Scenario, Trigger};
@@ -144,7 +144,7 @@ impl Injection {
 }
 
 /// All injections of a run.
-#[derive(Resource, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Faults {
     /// In the order of the scenario.
     pub list: Vec<Injection>,
@@ -209,7 +209,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
         });
     }
     let watching = !faults.list.is_empty();
-    builder.state_resource(faults);
+    builder.state_resource(Scoped::new(faults));
     builder.state_resource(setting);
     builder.on(Event::FAULT, |world, context, event| match event {
         Event::Fault(FaultEvent::Begin { injection }) => begin(world, context, usize::from(injection)),
@@ -252,7 +252,7 @@ pub fn put(twin: &mut Twin, scenario: &Scenario, number: usize) -> Result<(), Pu
     let fault = scenario.faults.get(number).ok_or(PutError::NoPlace(number))?;
     let injection = u16::try_from(number).map_err(|_| PutError::NoPlace(number))?;
     let now = twin.agenda.now();
-    let mut faults = twin.world.resource_mut::<Faults>();
+    let mut faults = twin.world.resource_mut::<Scoped<Faults>>();
     let place = faults.list.get_mut(number).ok_or(PutError::NoPlace(number))?;
     if place.begun > 0 || matches!(place.fault.trigger, Trigger::At(_)) {
         return Err(PutError::Used(number));
@@ -276,7 +276,7 @@ pub fn put(twin: &mut Twin, scenario: &Scenario, number: usize) -> Result<(), Pu
 }
 
 fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
-    world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
+    Scoped::scope(world, |world, faults: &mut Faults| {
         faults.begun += 1;
         let order = faults.begun;
         let Some(injection) = faults.list.get_mut(number) else { return };
@@ -294,7 +294,7 @@ fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
         if matches!(injection.fault.kind, FaultKind::StuckDominant | FaultKind::StuckRecessive) {
             injection.counters = prove::counters(world);
         }
-        if let Some(effect) = act::begin(world, context, number, &injection, &Others::of(&faults, number)) {
+        if let Some(effect) = act::begin(world, context, number, &injection, &Others::of(faults, number)) {
             acted(context, number, &mut injection, &effect);
         }
         // A torn write cuts the supply when it comes, and the duration counts from there.
@@ -323,12 +323,12 @@ fn schedule_repeat(context: &mut Context<'_>, number: u16, injection: &Injection
 }
 
 fn end(world: &mut World, context: &mut Context<'_>, number: usize) {
-    world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
+    Scoped::scope(world, |world, faults: &mut Faults| {
         let Some(injection) = faults.list.get_mut(number) else { return };
         injection.active = injection.active.saturating_sub(1);
         // One that began again in the meantime goes on until its last end.
         if injection.active == 0 {
-            act::end(world, context, number, &faults.list[number], &Others::of(&faults, number));
+            act::end(world, context, number, &faults.list[number], &Others::of(faults, number));
             see_what_stays_dark(world, context, number, &mut faults.list);
         }
         let injection = u16::try_from(number).unwrap_or(u16::MAX);
@@ -371,7 +371,7 @@ fn acted(context: &mut Context<'_>, number: usize, injection: &mut Injection, ef
 /// An injection made a difference at its target, which says so itself.
 pub(crate) fn proven(world: &mut World, context: &mut Context<'_>, injection: u16, effect: &str) {
     let number = usize::from(injection);
-    if let Some(one) = world.resource_mut::<Faults>().list.get_mut(number) {
+    if let Some(one) = world.resource_mut::<Scoped<Faults>>().list.get_mut(number) {
         acted(context, number, one, effect);
     }
 }
@@ -381,8 +381,8 @@ fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Rec
     if matches!(record, Record::Fault(_)) {
         return;
     }
-    world.resource_scope(|world, mut faults: Mut<'_, Faults>| {
-        let Faults { list, watch, .. } = &mut *faults;
+    Scoped::scope(world, |world, faults: &mut Faults| {
+        let Faults { list, watch, .. } = faults;
         let moment = watch.see(record);
         for number in 0..list.len() {
             let effect = (list[number].begun > 0)

@@ -246,6 +246,7 @@ mod tests {
     use super::*;
     use crate::bus::ErrorKind;
     use crate::faults::Faults;
+    use crate::kernel::Scoped;
     use crate::scenario::{FileSource, load};
 
     struct Text(&'static str);
@@ -265,7 +266,7 @@ mod tests {
         let loaded = load(&Text(STUCK), Path::new("stuck.ron"), &[]).unwrap_or_else(|_| panic!("it loads"));
         let mut twin = crate::twin::build(&loaded.scenario, None);
         twin.run_until(SimTime::ZERO + Span::from_millis(2_900));
-        let mut injection = twin.world.resource::<Faults>().list[0].clone();
+        let mut injection = twin.world.resource::<Scoped<Faults>>().list[0].clone();
         let node = NodeId::new(1);
         let now = twin.agenda.now();
         (injection.active, injection.begun, injection.began) = (1, 1, now);

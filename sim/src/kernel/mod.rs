@@ -15,6 +15,7 @@
 mod agenda;
 mod model;
 mod random;
+mod scoped;
 mod snapshot;
 mod time;
 mod trace;
@@ -25,6 +26,7 @@ mod tests;
 pub use agenda::{Agenda, Event};
 pub use model::{Builder, Context, Halt, Model};
 pub use random::{Stream, hash_stream, stream};
+pub use scoped::Scoped;
 pub use snapshot::Snapshot;
 pub use time::{SimTime, Span};
 pub use trace::{Fingerprint, Record, Trace, Words};

@@ -27,7 +27,7 @@ use crate::bus::BusRecord;
 use crate::checks::Checks;
 use crate::faults::Injection;
 use crate::hosts::PumpRecord;
-use crate::kernel::SimTime;
+use crate::kernel::{Scoped, SimTime};
 use crate::measure::Measures;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
 use crate::node::NodeId;
@@ -185,7 +185,7 @@ impl Judge<'_> {
     }
 
     fn check_broke(&self, first: SimTime) -> bool {
-        let mut rows = self.run.twin.world.resource::<Checks>().rows();
+        let mut rows = self.run.twin.world.resource::<Scoped<Checks>>().rows();
         rows.any(|row| row.broken.as_ref().is_some_and(|(at, _)| *at >= first))
     }
 

@@ -22,7 +22,7 @@ use crate::checks::Checks;
 use crate::event::Twin;
 use crate::hosts::FirmwareDefect;
 use crate::hosts::flash::Flash;
-use crate::kernel::{Halt, SimTime};
+use crate::kernel::{Halt, Scoped, SimTime};
 use crate::measure::Measures;
 use crate::node::Nodes;
 use crate::record::Record;
@@ -129,7 +129,7 @@ pub fn finish(mut twin: Twin, scenario: &Scenario, mut progress: impl FnMut(&Twi
     };
     let flash_operations = flash_operations(&twin.world);
     twin.world.resource_mut::<Measures>().finish(end, flash_operations);
-    twin.world.resource_scope(|world, mut checks: bevy_ecs::prelude::Mut<'_, Checks>| checks.finish(world, end));
+    Scoped::scope(&mut twin.world, |world, checks: &mut Checks| checks.finish(world, end));
     Run { twin, ending, end }
 }
 

@@ -13,7 +13,7 @@ use crate::faults::Faults;
 use crate::hosts::flash::Flash;
 use crate::hosts::safety::Units;
 use crate::hosts::traffic::TrafficList;
-use crate::kernel::{SimTime, Span};
+use crate::kernel::{Scoped, SimTime, Span};
 use crate::measure::series::Curve;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
 use crate::measure::{Measures, START_UP};
@@ -393,7 +393,7 @@ fn system_message(name: &str) -> Option<(embedded_can::Id, NodeId)> {
 }
 
 fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
-    let rows = run.twin.world.resource::<Checks>().rows();
+    let rows = run.twin.world.resource::<Scoped<Checks>>().rows();
     let mut rows: Vec<Check> = rows.map(|row| check_row(measures, row)).collect();
     rows.push(stated_row(scenario, run, measures));
     rows.push(budgets_row(scenario, run, measures));
@@ -681,7 +681,7 @@ fn plant_report(run: &Run) -> Plant {
 }
 
 fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection> {
-    let faults = judge.run.twin.world.resource::<Faults>();
+    let faults = judge.run.twin.world.resource::<Scoped<Faults>>();
     let names = judge.measures.journal.names();
     let mut list: Vec<Injection> = faults
         .list
@@ -906,7 +906,7 @@ fn assumptions(scenario: &Scenario, run: &Run) -> Vec<Assumption> {
     for (text, value, source) in power::ASSUMPTIONS.iter().chain(plant::ASSUMPTIONS).chain(units) {
         list.push(row(text, (*value).to_owned(), source));
     }
-    if run.twin.world.resource::<Checks>().excused_a_dead_pump() {
+    if run.twin.world.resource::<Scoped<Checks>>().excused_a_dead_pump() {
         list.push(row(
             "a dead pump with a whole application, while it hears nothing of the CIOC",
             "is not off: it runs in fail-safe mode at 80 %".to_owned(),

@@ -14,7 +14,7 @@ use crate::hosts::safety::Units;
 use crate::hosts::safety::tool::{Download, Told};
 use crate::hosts::safety::unit::Unit;
 use crate::hosts::safety::watch::{Off, Worst};
-use crate::kernel::{SimTime, Span};
+use crate::kernel::{Scoped, SimTime, Span};
 use crate::scenario::{self, Expectation, SafetyDownload, SafetyTrip, Scenario};
 
 /// Ids of the budgets with their requirements.
@@ -531,7 +531,7 @@ fn first_acted(run: &Run, unit: &Unit, by: Option<&scenario::Detected>) -> Optio
     use scenario::{AdcInput, Detected, FaultKind, SafetyFault};
     let of_supply = matches!(by, Some(Detected::SupplyLow | Detected::SupplyHigh));
     let reads = |kind: &FaultKind| matches!(kind, FaultKind::Safety(SafetyFault::Adc(hit)) if matches!(hit.channel, AdcInput::Supply));
-    let list = run.twin.world.resource::<Faults>().list.iter();
+    let list = run.twin.world.resource::<Scoped<Faults>>().list.iter();
     let own = list.filter(|one| one.is_at(unit.node));
     let own = own.filter(|one| !of_supply || one.is_of_the_supply() || reads(&one.fault.kind));
     own.filter_map(|injection| injection.first).min()

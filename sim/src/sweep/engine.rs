@@ -24,7 +24,7 @@ use super::judge::{Class, Outcome};
 use crate::checks::Checks;
 use crate::event::{Event, Twin};
 use crate::hosts::flash::Flash;
-use crate::kernel::{Halt, SimTime, Snapshot, Span, stream};
+use crate::kernel::{Halt, Scoped, SimTime, Snapshot, Span, stream};
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
 use crate::run::{Run, finish};
@@ -428,7 +428,7 @@ fn next_look(after: SimTime) -> SimTime {
 
 /// A hash of which checks broke so far: one that broke a check is merged only with others that broke the same.
 fn breaches(world: &World) -> u128 {
-    let rows = world.resource::<Checks>().rows().zip(0_u32..);
+    let rows = world.resource::<Scoped<Checks>>().rows().zip(0_u32..);
     rows.filter(|(row, _)| row.broken.is_some()).fold(0, |hash, (_, number)| {
         let bit = 1_u128 << (number % 128);
         hash ^ bit.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)

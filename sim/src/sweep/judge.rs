@@ -9,7 +9,7 @@ use crate::checks::{Checks, Truth};
 use crate::faults::Faults;
 use crate::hosts::flash::Flash;
 use crate::hosts::pump::PumpHost;
-use crate::kernel::SimTime;
+use crate::kernel::{Scoped, SimTime};
 use crate::measure::Measures;
 use crate::node::{NodeId, Nodes};
 use crate::run::{Ending, Identity, Run, report};
@@ -173,7 +173,7 @@ fn runs_application(world: &World, pump: u8) -> bool {
 
 /// Whether any pump runs what is no whole image, now or at any time.
 fn any_partial(world: &World, complaints: &mut Vec<String>) -> bool {
-    let checks = world.resource::<Checks>();
+    let checks = world.resource::<Scoped<Checks>>();
     let mut partial = checks.only_whole_images_are_started.broken.is_some();
     for (node, _) in world.resource::<Nodes>().iter() {
         let Some(pump) = node.pump() else { continue };
@@ -207,7 +207,7 @@ fn look_at_report(forked: &Loaded, run: &Run, complaints: &mut Vec<String>) -> V
     let report = report(forked, run, &Identity::default());
     let bad = |verdict: RowVerdict| verdict == RowVerdict::Fail;
     for check in report.checks.iter().filter(|check| bad(check.verdict)) {
-        let rows = run.twin.world.resource::<Checks>();
+        let rows = run.twin.world.resource::<Scoped<Checks>>();
         let why = rows.rows().find(|row| row.id == check.id).and_then(|row| row.broken.as_ref());
         let why = why.map_or(String::new(), |(at, why)| format!(": at {at} ms {why}"));
         complaints.push(format!("check {}{why}", check.id));
@@ -236,6 +236,6 @@ const UNMEASURED: [&str; 3] =
     ["required_budgets_are_judged", "pump_restarts_before_success", "bus_confirms_update_times"];
 
 fn never_acted(world: &World) -> Vec<String> {
-    let idle = world.resource::<Faults>().list.iter().filter(|injection| injection.activations == 0);
+    let idle = world.resource::<Scoped<Faults>>().list.iter().filter(|injection| injection.activations == 0);
     idle.map(|injection| injection.fault.id.clone()).collect()
 }

@@ -10,7 +10,7 @@ use orchestrator::{Activity, Cause, PumpStatus, Status};
 use protocol::cyclic::PumpState;
 
 use super::{
-    BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, SimTime, Span, ending, held_the_image,
+    BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, Scoped, SimTime, Span, ending, held_the_image,
     holds_the_image, node_of, power, version_of, words,
 };
 use crate::bus::{Bus, LinkState};
@@ -268,7 +268,7 @@ impl Checks {
                 live.closes(node, now);
             }
         }
-        for injection in world.resource::<Faults>().list.iter().filter(|one| one.active > 0) {
+        for injection in world.resource::<Scoped<Faults>>().list.iter().filter(|one| one.active > 0) {
             match disturbs(injection) {
                 Disturbs::Nothing => {}
                 Disturbs::Bus => (live.disturbed, live.closed) = (Some(now), Some(now)),
@@ -365,7 +365,7 @@ impl Checks {
     pub(super) fn finished(&mut self, world: &World, now: SimTime, errors: bool) {
         let abandoned = self.memory.abandoned;
         self.campaign_ends(world, now);
-        self.memory.disturbed |= errors || !world.resource::<Faults>().list.is_empty();
+        self.memory.disturbed |= errors || !world.resource::<Scoped<Faults>>().list.is_empty();
         if !self.memory.disturbed {
             self.finish_remaining(now);
         }

@@ -13,8 +13,8 @@ use embedded_can::Id;
 use protocol::cyclic::PumpState;
 
 use super::{
-    BusRecord, Checks, Cpu, ErrorKind, Faults, NodeId, Nodes, PumpRecord, SETTLING, SimTime, Span, Wanted, node_of,
-    plant, power, version_of, words,
+    BusRecord, Checks, Cpu, ErrorKind, Faults, NodeId, Nodes, PumpRecord, SETTLING, Scoped, SimTime, Span, Wanted,
+    node_of, plant, power, version_of, words,
 };
 use crate::bus::{Bus, LinkState};
 use crate::scenario::FaultKind;
@@ -286,12 +286,12 @@ fn hears_the_cioc(bus: &Bus, node: NodeId) -> bool {
 
 /// Whether a fault keeps the CPU of the node from doing anything.
 fn hangs(world: &World, node: NodeId) -> bool {
-    let mut list = world.resource::<Faults>().list.iter();
+    let mut list = world.resource::<Scoped<Faults>>().list.iter();
     list.any(|one| one.active > 0 && one.nodes.contains(&node) && matches!(one.fault.kind, FaultKind::Hang))
 }
 
 /// Whether a fault resets the node at this very instant; any other reset of its watchdog is its own.
 fn was_reset(world: &World, now: SimTime, node: NodeId) -> bool {
-    let mut list = world.resource::<Faults>().list.iter().filter(|one| one.begun > 0 && one.began == now);
+    let mut list = world.resource::<Scoped<Faults>>().list.iter().filter(|one| one.begun > 0 && one.began == now);
     list.any(|one| one.nodes.contains(&node) && matches!(one.fault.kind, FaultKind::Reset))
 }

@@ -9,7 +9,7 @@ use crate::event::Twin;
 use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::{Flash, Operation};
 use crate::hosts::{OrchestratorRecord, PumpRecord};
-use crate::kernel::{SimTime, Span};
+use crate::kernel::{Scoped, SimTime, Span};
 use crate::measure::Measures;
 use crate::node::{NodeId, Nodes};
 use crate::record::Record;
@@ -29,7 +29,7 @@ pub(super) const SMALL: &str = "(pumps: (count: 2), package: (image: (length: \"
 /// A twin that has run for some time, with its checks taken out so that they can be shown records.
 struct Bench {
     twin: Twin,
-    checks: Checks,
+    checks: Scoped<Checks>,
     now: SimTime,
 }
 
@@ -52,7 +52,7 @@ impl Bench {
         let mut twin = twin::build(&scenario(text), None);
         let now = SimTime::ZERO + Span::from_secs(seconds);
         twin.run_until(now);
-        let checks = twin.world.remove_resource::<Checks>().expect("the checks");
+        let checks = twin.world.remove_resource::<Scoped<Checks>>().expect("the checks");
         assert!(checks.rows().all(|row| row.broken.is_none()), "the healthy twin breaks no check");
         Self { twin, checks, now }
     }
@@ -150,9 +150,9 @@ impl Bench {
     /// The twin runs on with checks of its own; those of the bench see nothing of it.
     fn advance(&mut self, until: SimTime) {
         let pumps = self.world().resource::<Truth>().pumps;
-        self.world().insert_resource(Checks::new(pumps));
+        self.world().insert_resource(Scoped::new(Checks::new(pumps)));
         self.twin.run_until(until);
-        self.world().remove_resource::<Checks>();
+        self.world().remove_resource::<Scoped<Checks>>();
     }
 
     /// The programming session is asked for, and the pump erases.
@@ -1099,7 +1099,7 @@ mod tests {
     #[test]
     fn a_whole_healthy_run_judges_every_check_that_has_an_occasion() {
         let run = run::run(&scenario(SMALL), None, |_| {});
-        for row in run.twin.world.resource::<Checks>().rows() {
+        for row in run.twin.world.resource::<Scoped<Checks>>().rows() {
             let wanted = match row.id {
                 "dead_pumps_stay_dead_and_are_named" | "silence_means_fail_safe" => RowVerdict::NotApplicable,
                 _ => RowVerdict::Pass,
@@ -1152,7 +1152,7 @@ mod tests {
         let text = "(pumps: (count: 3), package: (image: (length: \"8KiB\")), faults: [(kind: PowerCut, place: Pump(2),
             trigger: When(pump: 1, phase: Transfer), duration: \"3s\")])";
         let run = run::run(&scenario(text), None, |_| {});
-        let checks = run.twin.world.resource::<Checks>();
+        let checks = run.twin.world.resource::<Scoped<Checks>>();
         let row = checks.rows().find(|row| row.id == "others_run_at_80_percent").expect("the check");
         assert_eq!((row.verdict(), row.note.as_str()), (RowVerdict::Pass, "P02 left out: without supply"));
     }
