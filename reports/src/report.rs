@@ -344,8 +344,9 @@ pub enum Outcome {
     Dead,
     /// The image was refused for this pump.
     Rejected,
-    /// No write began, or the campaign ended without the pump before it was updated or dead: its tries and flash operations
-    /// tell which.
+    /// A write began, and the CIOC gave it up without calling it dead: it was silent, or its tries were cut off.
+    SetAside,
+    /// No write began, or the run ended in the midst of its update: its tries tell which.
     NotReached,
 }
 
@@ -358,6 +359,7 @@ impl Outcome {
             Self::UpToDate => "up-to-date",
             Self::Dead => "dead",
             Self::Rejected => "rejected",
+            Self::SetAside => "set-aside",
             Self::NotReached => "not-reached",
         }
     }

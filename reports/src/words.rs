@@ -153,6 +153,7 @@ pub(crate) const fn outcome_word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Dead => "DEAD",
         Outcome::Rejected => "REJECTED",
+        Outcome::SetAside => "SET-ASIDE",
         Outcome::NotReached => "NOT-REACHED",
         Outcome::Updated | Outcome::UpToDate => outcome.word(),
     }

@@ -613,6 +613,7 @@ const JUDGED: &[Group] = &[
         &["Only([2])", "Except([2])"],
     ),
     (UPDATE, "expectations: [Outcome(is: @)]", &["Updated", "Dead"]),
+    (UPDATE, "expectations: [Outcome(is: @)]", &["Updated", "SetAside"]),
     (UPDATE, "package: (image: (defect: Missing)), expectations: [Outcome(is: @)]", &["Updated", "NotReached"]),
     (UPDATE, "expectations: [Attempts(at_least: @)]", &["1", "2"]),
     (UPDATE, "expectations: [Attempts(at_most: @)]", &["0", "1"]),

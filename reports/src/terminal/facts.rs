@@ -75,9 +75,10 @@ fn consent_piece(consent: Consent) -> (Style, String) {
 
 /// How many pumps ended in which way.
 fn outcome_pieces(report: &Report) -> Vec<(Style, String)> {
-    let all = [Outcome::Updated, Outcome::UpToDate, Outcome::Dead, Outcome::Rejected, Outcome::NotReached];
+    let good = [Outcome::Updated, Outcome::UpToDate];
+    let all = good.into_iter().chain([Outcome::Dead, Outcome::Rejected, Outcome::SetAside, Outcome::NotReached]);
     let of = |outcome| report.pumps.iter().filter(|pump| pump.outcome == outcome).count();
-    let counts = all.into_iter().map(|outcome| (outcome, of(outcome))).filter(|(_, count)| *count > 0);
+    let counts = all.map(|outcome| (outcome, of(outcome))).filter(|(_, count)| *count > 0);
     counts
         .map(|(outcome, count)| {
             let (style, word) = words::outcome_word(outcome);

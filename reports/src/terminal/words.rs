@@ -35,7 +35,7 @@ pub(super) fn outcome_word(outcome: Outcome) -> (Style, &'static str) {
     let style = match outcome {
         Outcome::Updated | Outcome::UpToDate => Style::Good,
         Outcome::Dead | Outcome::Rejected => Style::Bad,
-        Outcome::NotReached => Style::Warn,
+        Outcome::SetAside | Outcome::NotReached => Style::Warn,
     };
     (style, crate::words::outcome_word(outcome))
 }

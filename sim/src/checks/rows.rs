@@ -411,6 +411,11 @@ impl Checks {
         true
     }
 
+    /// Another unit takes a pump's place: what was written to the one before says nothing of it.
+    pub(crate) fn exchanged(&mut self, pump: usize) {
+        (self.memory.failed[pump], self.memory.restarted[pump]) = (false, false);
+    }
+
     /// Looks at any other record.
     pub fn see(&mut self, world: &mut World, now: SimTime, record: &Record) {
         match record {

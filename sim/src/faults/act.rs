@@ -9,7 +9,7 @@ use pump::ResetCause;
 
 use super::{Injection, Others};
 use crate::bus::{self, ALL_NODES, BusRecord, PlannedHit, PlannedLoss, RandomHits};
-use crate::checks::Truth;
+use crate::checks::{Checks, Truth};
 use crate::event::Context;
 use crate::hosts::cioc::CiocHost;
 use crate::hosts::cpu::Cpu;
@@ -18,7 +18,8 @@ use crate::hosts::image::Image;
 use crate::hosts::pump::PumpHost;
 use crate::hosts::safety::SafetyRecord;
 use crate::hosts::{self, OrchestratorRecord, PumpRecord};
-use crate::kernel::{SimTime, Span, Stream, hash_stream, stream};
+use crate::kernel::{Scoped, SimTime, Span, Stream, hash_stream, stream};
+use crate::measure::Measures;
 use crate::node::{NodeId, Nodes};
 use crate::power::{self, Branch, Disturbance, PowerRecord, SupplyPlace};
 use crate::record::Record;
@@ -153,6 +154,8 @@ fn exchange(world: &mut World, context: &mut Context<'_>, number: usize, injecti
         if let Some(installed) = world.resource_mut::<Truth>().installed.get_mut(pump) {
             *installed = image.clone();
         }
+        world.resource_mut::<Measures>().exchanged(context.now, pump);
+        world.resource_mut::<Scoped<Checks>>().exchanged(pump);
         effect = effect.or(Some(format!("the flash of {node} holds version {version}")));
     }
     effect

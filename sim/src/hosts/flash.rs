@@ -72,8 +72,10 @@ pub struct Flash {
     pub times: FlashTimes,
     /// The operation under way.
     pub operation: Option<Operation>,
-    /// Operations begun so far.
+    /// Operations begun so far, those of controllers that another one has replaced included.
     pub operations: u64,
+    /// Those of them that another controller had begun.
+    others: u64,
     /// Words programmed that were not erased: a defect of the firmware.
     pub unerased_writes: u64,
     /// Operations that power cut in the middle.
@@ -113,6 +115,7 @@ impl Flash {
             times,
             operation: None,
             operations: 0,
+            others: 0,
             unerased_writes: 0,
             torn: 0,
             flipped: Vec::new(),
@@ -128,12 +131,23 @@ impl Flash {
     #[must_use]
     pub fn with_image(times: FlashTimes, random: Stream, image: &[u8]) -> Self {
         let mut flash = Self::erased(times, random);
-        flash.exchange(image);
+        flash.load(image);
         flash
     }
 
     /// Another controller takes this one's place: its flash holds `image` and its valid marker.
     pub fn exchange(&mut self, image: &[u8]) {
+        self.others = self.operations;
+        self.load(image);
+    }
+
+    /// Whether this very controller began an operation.
+    #[must_use]
+    pub const fn was_written(&self) -> bool {
+        self.operations > self.others
+    }
+
+    fn load(&mut self, image: &[u8]) {
         self.header.take();
         self.pages = vec![None; PAGES];
         self.flipped.clear();

@@ -4,13 +4,16 @@
 //! given time after its campaign.
 
 pub mod journal;
+pub mod returns;
 pub mod series;
 pub mod stats;
 pub mod timeline;
+pub mod updates;
 
 use bevy_ecs::prelude::{Resource, World};
 use orchestrator::{Activity, Notice};
 use protocol::cyclic::PumpState;
+use pump::FlashCommand;
 
 use crate::bus::{BusRecord, LinkState};
 use crate::event::{Context, TwinBuilder};
@@ -24,9 +27,11 @@ use crate::scenario::{End, GivenNames, Scenario};
 use crate::{plant, power};
 
 use journal::Journal;
+use returns::{Returning, Returns};
 use series::Curve;
 use stats::BusStats;
-use timeline::Timeline;
+use timeline::{Timeline, TryEnd};
+use updates::{Unlogged, Updates};
 
 /// Error counters of one node over the run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,11 +81,12 @@ pub struct Measures {
     pub versions_before: Vec<Option<protocol::header::Version>>,
     /// When all good pumps were in automatic mode again after the last try; counts anew with each try.
     pub back_to_automatic: Option<SimTime>,
-    /// The same of earlier campaigns: from the last try to the last pump in automatic mode, or to the next campaign's
-    /// start if that came first.
-    pub earlier_returns: Vec<Span>,
-    /// Since when the pumps of the campaign that is over are expected back.
-    returning_since: Option<SimTime>,
+    /// The same of earlier campaigns.
+    pub earlier_returns: Returns,
+    /// The good pumps of the campaign that is over.
+    returning: Option<Returning>,
+    /// What this run has written to each pump.
+    pub updates: Vec<Updates>,
     /// What the first successful frames on the bus say of each update: request of the bootloader, and first status of
     /// an application after it; independent of what the orchestrator reports.
     pub seen_on_bus: Vec<BusView>,
@@ -99,12 +105,20 @@ pub struct BusView {
     /// From the first to the last of these, for each success that the log tells; none where a frame of it was not seen.
     pub updates: Vec<Option<Span>>,
     reset_asked: bool,
-    /// [`Self::asked`] of the last try, if the log tells no good end of it.
-    unfinished: Option<SimTime>,
-    /// Whether the pump's last status since that request told of a bootloader or an update.
+    tries: Vec<BusTry>,
+    /// Whether the pump's last status since the last request told of a bootloader or an update.
     inside: bool,
-    /// When a status first told of an application after that.
-    ran: Option<SimTime>,
+}
+
+/// A try as the frames on the bus show it.
+#[derive(Clone, Debug)]
+struct BusTry {
+    /// When the first request for the programming session was queued.
+    asked: SimTime,
+    /// When a status told of an application after one of a bootloader.
+    runs: Vec<SimTime>,
+    /// Whether the log tells a good end of it.
+    logged: bool,
 }
 
 impl BusView {
@@ -115,36 +129,40 @@ impl BusView {
         self.reset_asked = false;
         if well {
             self.updates.push(seen.map(|(asked, answered)| answered.since(asked)));
-            self.unfinished = None;
-        } else {
-            self.unfinished = asked.or(self.unfinished);
+            self.tries.iter_mut().last().into_iter().for_each(|last| last.logged = true);
         }
     }
 
     /// The programming session is asked for; the first request of a try is its begin.
     fn session_asked(&mut self, queued: SimTime) {
         if self.asked.is_none() {
-            (self.unfinished, self.inside, self.ran) = (None, false, None);
+            self.tries.push(BusTry { asked: queued, runs: Vec::new(), logged: false });
+            self.inside = false;
         }
         self.asked.get_or_insert(queued);
     }
 
     /// Whether it matters what the statuses of the pump tell.
-    const fn follows(&self) -> bool {
-        self.asked.is_some() || self.unfinished.is_some()
+    fn follows(&self) -> bool {
+        self.tries.last().is_some_and(|last| !last.logged)
     }
 
     fn status(&mut self, state: PumpState, now: SimTime) {
+        let Some(last) = self.tries.last_mut() else { return };
         if !state.is_application() {
-            (self.inside, self.ran) = (true, None);
+            self.inside = true;
         } else if std::mem::take(&mut self.inside) {
-            self.ran = Some(now);
+            last.runs.push(now);
         }
     }
 
-    /// From the request of the last try, which the log tells no good end of, to the first status of its image.
-    pub(crate) fn unlogged(&self) -> Option<Span> {
-        self.unfinished.zip(self.ran).map(|(asked, ran)| ran.since(asked))
+    /// From the request of the try that began at `from`, before the `next`, to a status of an application that began to
+    /// run: that which is nearest to `took`, since the old one may have run in between, and the new one again.
+    fn until_it_ran(&self, from: SimTime, next: Option<SimTime>, took: Span) -> Option<Span> {
+        let of_try = |each: &&BusTry| each.asked >= from && next.is_none_or(|next| each.asked < next);
+        let of_try = self.tries.iter().find(of_try)?;
+        let spans = of_try.runs.iter().map(|ran| ran.since(of_try.asked));
+        spans.min_by_key(|span| span.as_nanos().abs_diff(took.as_nanos()))
     }
 }
 
@@ -167,8 +185,9 @@ impl Measures {
             flash_operations: vec![0; pumps],
             versions_before: vec![None; pumps],
             back_to_automatic: None,
-            earlier_returns: Vec::new(),
-            returning_since: None,
+            earlier_returns: Returns::default(),
+            returning: None,
+            updates: vec![Updates::default(); pumps],
             seen_on_bus: vec![BusView::default(); pumps],
             ends: match scenario.end {
                 End::AfterCampaign(span) => Some(span),
@@ -220,6 +239,7 @@ impl Measures {
     pub(crate) fn finish(&mut self, end: SimTime, flash_operations: Vec<u64>) {
         self.flash_operations = flash_operations;
         self.timeline.end_open_tries(end);
+        self.earlier_returns.finish(end);
         self.bus.finish(end);
         self.flush_load();
     }
@@ -227,9 +247,37 @@ impl Measures {
     /// No campaign is over: what was measured of an earlier one's end is kept.
     fn campaign_goes_on(&mut self, now: SimTime) {
         let back = self.back_to_automatic.take();
-        if let Some(last) = self.returning_since.take() {
-            self.earlier_returns.push(back.unwrap_or(now).since(last));
+        if let Some(returning) = self.returning.take() {
+            self.earlier_returns.next_campaign(now, returning, back);
         }
+    }
+
+    /// The updates of a pump, by its index, that did their work and whose good end the log does not tell.
+    pub(crate) fn unlogged(&self, pump: usize) -> Vec<Unlogged> {
+        let (history, view) = (&self.timeline.pumps[pump], &self.seen_on_bus[pump]);
+        let begin = |index: usize| history.tries.get(index).map(|one| one.start);
+        self.updates[pump].unlogged(history, |index, took| view.until_it_ran(begin(index)?, begin(index + 1), took))
+    }
+
+    /// Whether an update of the unit in a pump's place ended well by the log.
+    fn logged_well(&self, pump: usize) -> bool {
+        let tries = self.timeline.pumps[pump].tries.iter();
+        let own = tries.filter(|each| each.end >= self.updates[pump].since());
+        own.into_iter().any(|each| each.outcome == TryEnd::Updated)
+    }
+
+    /// A pump's flash is erased: the last try does it.
+    fn see_erase(&mut self, node: NodeId) {
+        let Some(pump) = node.pump().map(|pump| usize::from(pump) - 1) else { return };
+        if let Some(of_try) = self.timeline.pumps[pump].tries.len().checked_sub(1) {
+            self.updates[pump].erased(of_try);
+        }
+    }
+
+    /// Another unit takes a pump's place: this run has written nothing to it, and it has not run.
+    pub(crate) fn exchanged(&mut self, now: SimTime, pump: usize) {
+        self.runs_since[pump] = None;
+        self.updates[pump].exchanged(now);
     }
 
     fn flush_load(&mut self) {
@@ -369,17 +417,45 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
     builder.observer_resource(measures);
     builder.observe(|world, _, time, record| {
         // Every second record is one of these, and the flash counts its operations itself.
-        if matches!(record, Record::Pump(PumpRecord::FlashBegun { .. })) {
+        if let Record::Pump(PumpRecord::FlashBegun { node, operation }) = record {
+            if let FlashCommand::Erase { .. } = operation.command {
+                world.resource_mut::<Measures>().see_erase(*node);
+            }
             return;
         }
         if matches!(record, Record::Power(_) | Record::Plant(_)) {
             draw_curves(world, time, record);
         }
+        look_at_flashes(world, time, record);
         world.resource_mut::<Measures>().see(time, record);
         if matches!(record, Record::Orchestrator(OrchestratorRecord::Started)) {
             take_a_lost_end(world, time);
         }
     });
+}
+
+/// Notes with what in its flash an application starts, and what the CIOC tells of a pump that holds it.
+fn look_at_flashes(world: &mut World, now: SimTime, record: &Record) {
+    match record {
+        Record::Pump(PumpRecord::State { node, state }) if state.is_application() => {
+            let Some(pump) = node.pump().map(|pump| usize::from(pump) - 1) else { return };
+            if !world.resource::<Measures>().updates[pump].ran_whole() && was_written_whole(world, pump) {
+                world.resource_mut::<Measures>().updates[pump].starts_whole(now);
+            }
+        }
+        Record::Orchestrator(OrchestratorRecord::Notice(Notice::Outcome { pump, outcome })) => {
+            let whole = was_written_whole(world, pump.index());
+            if let Some(updates) = world.resource_mut::<Measures>().updates.get_mut(pump.index()) {
+                updates.told(*outcome, whole);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn flash(world: &World, pump: usize) -> Option<&Flash> {
+    let node = NodeId::new(u8::try_from(pump + 1).ok()?);
+    world.get::<Flash>(world.resource::<Nodes>().get(node)?)
 }
 
 /// A campaign whose end stands in the log, and of which no notice came, is over with the next start of the CIOC.
@@ -405,68 +481,47 @@ fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
 }
 
 /// Notes when all pumps that work are in automatic mode after the last try: every pump that is not dead, and not missing
-/// all the time. One that this run wrote to and that holds the whole image is a good pump, whatever the CIOC says of it.
+/// all the time. One that this run wrote to is a good pump, whatever the CIOC says of it, from then on that it has run the
+/// whole image, or holds it.
 fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestrator::Status>) {
-    let Some(status) = status else { return };
-    let is_missing = |pump: &orchestrator::PumpStatus| pump.outcome == orchestrator::Outcome::Missing;
-    let mut written = vec![false; world.resource::<Measures>().states.len()];
-    for pump in status.pumps.iter().filter(|pump| is_missing(pump)) {
-        if let Some(whole) = written.get_mut(pump.pump.index()) {
-            *whole = was_written_whole(world, pump.pump.index());
-        }
-    }
     let mut measures = world.resource_mut::<Measures>();
+    let Measures { earlier_returns, states, .. } = &mut *measures;
+    earlier_returns.look(now, states);
+    let Some(status) = status else { return };
     // A campaign that still waits has no last pump yet.
-    if measures.timeline.last_try_end.is_none() || measures.timeline.finished.is_none() {
+    let over = measures.timeline.finished.and(measures.timeline.last_try_end);
+    let Some(last) = over else {
         measures.campaign_goes_on(now);
         return;
-    }
-    measures.returning_since = measures.timeline.last_try_end;
-    // A good pump without supply is not in automatic mode.
-    let was_updated = |pump: &orchestrator::PumpStatus| {
-        let tries = &measures.timeline.pumps[pump.pump.index()].tries;
-        tries.iter().any(|one| one.outcome == timeline::TryEnd::Updated)
     };
-    let good = status.pumps.iter().filter(|pump| match pump.outcome {
+    let pumps = status.pumps.iter().filter(|pump| match pump.outcome {
         orchestrator::Outcome::Dead => false,
-        orchestrator::Outcome::Missing => was_updated(pump) || written[pump.pump.index()],
+        orchestrator::Outcome::Missing => is_written_to(world, pump.pump.index()),
         _ => true,
     });
-    let good: Vec<_> = good.map(|pump| measures.states[pump.pump.index()]).collect();
-    let all = !good.is_empty() && good.iter().all(|(state, _)| *state == Some(PumpState::Automatic));
-    if all && measures.back_to_automatic.is_none() {
-        // The instant of the last good pump's change, not that of this look.
-        measures.back_to_automatic = good.iter().map(|(_, since)| *since).max().map(|at| at.min(now));
-    }
+    let good: Vec<usize> = pumps.map(|pump| pump.pump.index()).collect();
+    let mut measures = world.resource_mut::<Measures>();
+    let state = |pump: &usize| measures.states[*pump];
+    let away: Vec<usize> = good.iter().copied().filter(|pump| state(pump).0 != Some(PumpState::Automatic)).collect();
+    // The instant of the last good pump's change, not that of this look. A good pump without supply is in no mode.
+    let back = good.iter().map(|pump| state(pump).1).max().filter(|_| away.is_empty()).map(|at| at.min(now));
+    measures.back_to_automatic = measures.back_to_automatic.or(back);
+    measures.returning = Some(Returning { last, away });
 }
 
-/// An update that did its work and whose good end the log does not tell.
-pub(crate) struct Unlogged {
-    /// From the begin of its last try to its new application running; none if it did not run after that.
-    pub(crate) took: Option<Span>,
-}
-
-/// A pump that this run wrote to, and that ends updated though its last try did not end well by the log: the CIOC was away
-/// or heard nothing. What it took is told by the pump's own records.
-pub(crate) fn unlogged_update(world: &World, measures: &Measures, pump: usize) -> Option<Unlogged> {
-    let last = measures.timeline.pumps[pump].tries.last()?;
-    if last.outcome == timeline::TryEnd::Updated || !ends_updated(world, measures, pump) {
-        return None;
-    }
-    let ran = measures.runs_since[pump].filter(|runs| *runs > last.start);
-    was_written_whole(world, pump).then(|| Unlogged { took: ran.map(|runs| runs.since(last.start)) })
+/// Whether the unit in a pump's place has run the whole image that this run wrote, or holds it.
+fn is_written_to(world: &World, pump: usize) -> bool {
+    world.resource::<Measures>().updates[pump].ran_whole() || was_written_whole(world, pump)
 }
 
 /// Whether a pump ends updated by this run: the CIOC tells so, or it holds the image that this run wrote to it. One that
 /// the CIOC has lost has run it, too, and hears the CIOC again.
 pub(crate) fn ends_updated(world: &World, measures: &Measures, pump: usize) -> bool {
     use orchestrator::Outcome as Seen;
-    let history = &measures.timeline.pumps[pump];
-    let logged = || history.tries.iter().any(|each| each.outcome == timeline::TryEnd::Updated);
-    match history.outcome {
+    match measures.timeline.pumps[pump].outcome {
         Seen::Updated => true,
         // A later search finds what an update of this run has left.
-        Seen::UpToDate => logged() || was_written_whole(world, pump),
+        Seen::UpToDate => measures.logged_well(pump) || was_written_whole(world, pump),
         Seen::Unknown | Seen::Missing => {
             let back = |state: PumpState| state.is_application() && state != PumpState::FailSafe;
             was_written_whole(world, pump)
@@ -477,14 +532,12 @@ pub(crate) fn ends_updated(world: &World, measures: &Measures, pump: usize) -> b
     }
 }
 
-/// Whether this run wrote to a pump, and it holds the whole image of the package.
+/// Whether this run wrote to the unit in a pump's place, and it holds the whole image of the package.
 pub(crate) fn was_written_whole(world: &World, pump: usize) -> bool {
-    let node = NodeId::new(u8::try_from(pump + 1).unwrap_or(1));
-    let flash = world.get::<Flash>(world.resource::<Nodes>().entity(node));
     let held = world.resource::<crate::checks::Truth>().held.as_ref();
-    flash
+    flash(world, pump)
         .zip(held)
-        .is_some_and(|(flash, held)| flash.operations > 0 && flash.valid_header().is_some() && flash.holds(held))
+        .is_some_and(|(flash, held)| flash.was_written() && flash.valid_header().is_some() && flash.holds(held))
 }
 
 /// Notes since when the request for the programming session waits in the CIOC's controller, where a bus that is stuck

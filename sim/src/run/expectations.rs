@@ -241,6 +241,7 @@ fn outcome_of(outcome: &scenario::Outcome) -> Outcome {
         scenario::Outcome::UpToDate => Outcome::UpToDate,
         scenario::Outcome::Dead => Outcome::Dead,
         scenario::Outcome::Rejected => Outcome::Rejected,
+        scenario::Outcome::SetAside => Outcome::SetAside,
         scenario::Outcome::NotReached => Outcome::NotReached,
     }
 }

@@ -132,8 +132,7 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     if row.n == 0 && row.verdict == RowVerdict::Inconclusive {
         row.r#where = image_refused(run);
     }
-    let unlogged = |index: &usize| crate::measure::unlogged_update(&run.twin.world, measures, *index);
-    let unmeasured = |index: &usize| unlogged(index).is_some_and(|it| it.took.is_none());
+    let unmeasured = |index: &usize| measures.unlogged(*index).iter().any(|update| update.took.is_none());
     if spec.measure == scenario::Measure::PumpUpdate
         && row.verdict == RowVerdict::Pass
         && let Some(index) = (0..measures.timeline.pumps.len()).find(unmeasured)
@@ -145,6 +144,16 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     if spec.measure == scenario::Measure::BackToAutomatic && row.verdict == RowVerdict::Pass && is_not_back(measures) {
         row.verdict = RowVerdict::Inconclusive;
         row.r#where = Some("the last campaign: not every good pump was back in automatic mode at the end".to_owned());
+    }
+    // Whether a return that nobody saw to its end would have kept the limit is not known.
+    if spec.measure == scenario::Measure::BackToAutomatic
+        && row.verdict == RowVerdict::Pass
+        && let Some(longest) = measures.earlier_returns.lower_bounds.iter().max()
+    {
+        row.verdict = RowVerdict::Inconclusive;
+        let shown = span_words(*longest);
+        row.r#where =
+            Some(format!("an earlier campaign: a good pump was not back after {shown}, when the next took it"));
     }
     row
 }
@@ -227,13 +236,19 @@ fn samples(run: &Run, measures: &Measures, spec: &scenario::Budget, row: &Budget
     match &spec.measure {
         Measure::PumpUpdate => {
             let logged = timeline.pumps.iter().enumerate().flat_map(update_samples);
-            let unlogged = (0..timeline.pumps.len()).filter_map(|pump| unlogged_sample(run, measures, pump));
+            let unlogged = (0..timeline.pumps.len()).flat_map(|pump| unlogged_samples(measures, pump));
             logged.chain(unlogged).collect()
         }
         Measure::BackToAutomatic => {
-            let earlier = measures.earlier_returns.iter().map(|span| (*span, "last pump of an earlier campaign"));
+            let returns = &measures.earlier_returns;
+            let earlier = returns.measured.iter().map(|span| (*span, "last pump of an earlier campaign"));
+            let beyond = |span: &&Span| !reports::holds(millis(**span).into(), row.relation, row.limit, row.limit_low);
+            // A lower bound keeps no limit, and breaks one that it is beyond.
+            let late = returns.lower_bounds.iter().filter(beyond);
+            let late = late.map(|span| (*span, "last pump of an earlier campaign, at least"));
             let last = back_to_automatic(measures).map(|span| (span, "last pump"));
-            earlier.chain(last).map(|(span, place)| Sample::plain(millis(span).into(), place)).collect()
+            let all = earlier.chain(late).chain(last);
+            all.map(|(span, place)| Sample::plain(millis(span).into(), place)).collect()
         }
         Measure::Campaign => {
             campaign_duration(measures).map(|span| campaign_sample(measures, span)).into_iter().collect()
@@ -288,11 +303,14 @@ fn update_samples((index, pump): (usize, &PumpHistory)) -> impl Iterator<Item = 
     })
 }
 
-/// The sample of an update whose good end the log does not tell.
-fn unlogged_sample(run: &Run, measures: &Measures, index: usize) -> Option<Sample> {
-    let took = crate::measure::unlogged_update(&run.twin.world, measures, index)?.took?;
-    let number = measures.timeline.pumps[index].tries.last()?.number;
-    Some(Sample::plain(millis(took).into(), &format!("{}, try {number}, until its image ran", pump_name(index))))
+/// The samples of updates whose good end the log does not tell.
+fn unlogged_samples(measures: &Measures, index: usize) -> Vec<Sample> {
+    let unlogged = measures.unlogged(index).into_iter();
+    let sample = |update: crate::measure::updates::Unlogged| {
+        let place = format!("{}, try {}, until its image ran", pump_name(index), update.number);
+        update.took.map(|took| Sample::plain(millis(took).into(), &place))
+    };
+    unlogged.filter_map(sample).collect()
 }
 
 fn phase_name(phase: orchestrator::Phase) -> &'static str {
@@ -578,6 +596,7 @@ fn outcome(run: &Run, measures: &Measures, index: usize) -> Outcome {
         Seen::UpToDate => Outcome::UpToDate,
         Seen::Dead => Outcome::Dead,
         Seen::Rejected => Outcome::Rejected,
+        Seen::Missing if measures.flash_operations[index] > 0 => Outcome::SetAside,
         Seen::Unknown | Seen::Pending | Seen::Updating | Seen::Missing => Outcome::NotReached,
     }
 }

@@ -971,6 +971,8 @@ choice! {
         Dead,
         /// The image was refused for it.
         Rejected,
+        /// A write began, and the CIOC gave it up without calling it dead: it was silent, or its tries were cut off.
+        SetAside,
         /// No write began; expected of a pump, it fails where flash operations did.
         NotReached,
     }

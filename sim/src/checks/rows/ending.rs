@@ -100,20 +100,20 @@ impl Checks {
         }
     }
 
-    /// An update without a good end in the log, by the pump's own records against the frames on the bus: until its image
+    /// The updates without a good end in the log, by the pump's own records against the frames on the bus: until its image
     /// ran, and until a status told of it. A status that comes later, or never, may have been kept from the bus.
     fn confirm_unlogged(&mut self, world: &World, now: SimTime, pump: usize) {
-        let measures = world.resource::<Measures>();
-        let Some(own) = crate::measure::unlogged_update(world, measures, pump) else { return };
-        let on_bus = measures.seen_on_bus[pump].unlogged();
-        match own.took.zip(on_bus) {
-            Some((own, bus)) if bus <= own + BUS_TIME_BAND => {
-                let agree = bus + BUS_TIME_BAND >= own;
-                self.bus_confirms_update_times.judge(now, agree, || {
-                    format!("{}: its image ran after {own} ms by its own records, {bus} ms by the bus", node_of(pump))
-                });
+        for update in world.resource::<Measures>().unlogged(pump) {
+            match update.took.zip(update.on_bus) {
+                Some((own, bus)) if bus <= own + BUS_TIME_BAND => {
+                    let agree = bus + BUS_TIME_BAND >= own;
+                    self.bus_confirms_update_times.judge(now, agree, || {
+                        let node = node_of(pump);
+                        format!("{node}: its image ran after {own} ms by its own records, {bus} ms by the bus")
+                    });
+                }
+                _ => self.bus_confirms_update_times.leave_open(node_of(pump), UNCONFIRMED),
             }
-            _ => self.bus_confirms_update_times.leave_open(node_of(pump), UNCONFIRMED),
         }
     }
 

@@ -1,0 +1,128 @@
+//! Updates by the flashes and the records of the pumps, beside what the log tells.
+//!
+//! The CIOC may be away, or hear nothing, when a try has done its work: its log then tells no good end of it. Such an
+//! update is *unlogged*. Each is noted when it happens and stays, whatever becomes of the pump later: a next try, another
+//! unit in its place or a flipped bit takes nothing back.
+
+use orchestrator::{Cause, Outcome};
+
+use super::timeline::{PumpHistory, TryEnd};
+use crate::kernel::{SimTime, Span};
+
+/// What a try has written to a pump's flash.
+#[derive(Clone, Debug)]
+struct Written {
+    /// Index of the try in the pump's history.
+    of_try: usize,
+    /// When the whole image of the package first ran.
+    ran: Option<SimTime>,
+    /// Whether the CIOC told, while it stood there, that the pump is updated or up to date.
+    told: bool,
+    /// Whether the CIOC called the pump dead before that.
+    dead: bool,
+}
+
+/// An update that did its work and whose good end the log does not tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlogged {
+    /// Number of its try.
+    pub number: u8,
+    /// From the begin of its try to its image running; none if it did not run before it was told of.
+    pub took: Option<Span>,
+    /// The same by the frames on the bus: from the request for the bootloader to the first status of the image; none
+    /// where one of them was not seen.
+    pub on_bus: Option<Span>,
+}
+
+/// What this run has written to one pump, unit after unit.
+#[derive(Clone, Debug, Default)]
+pub struct Updates {
+    written: Vec<Written>,
+    /// How many of them were in units that another one has replaced, and when the last was.
+    exchanged: (usize, SimTime),
+}
+
+impl Updates {
+    fn current(&mut self) -> Option<&mut Written> {
+        self.written.get_mut(self.exchanged.0..)?.last_mut()
+    }
+
+    /// The flash is erased in a try: what stood there is gone.
+    pub(super) fn erased(&mut self, of_try: usize) {
+        let anew = Written { of_try, ran: None, told: false, dead: false };
+        match self.current() {
+            // One sector after the other.
+            Some(same) if same.of_try == of_try => *same = anew,
+            _ => self.written.push(anew),
+        }
+    }
+
+    /// The application starts, from a flash that holds the whole image.
+    pub(super) fn starts_whole(&mut self, now: SimTime) {
+        if let Some(current) = self.current() {
+            current.ran.get_or_insert(now);
+        }
+    }
+
+    /// The CIOC tells what has become of the pump; `whole` if its flash holds the whole image that this run wrote.
+    pub(super) fn told(&mut self, outcome: Outcome, whole: bool) {
+        match outcome {
+            Outcome::Updated | Outcome::UpToDate => {
+                if let Some(current) = self.current() {
+                    current.told |= whole || current.ran.is_some();
+                }
+            }
+            // It was not updated by any try that nobody has told of since.
+            Outcome::Dead => self.written.iter_mut().filter(|each| !each.told).for_each(|each| each.dead = true),
+            _ => {}
+        }
+    }
+
+    /// Another unit takes the pump's place: nothing was written to it yet.
+    pub(super) fn exchanged(&mut self, now: SimTime) {
+        self.exchanged = (self.written.len(), now);
+    }
+
+    /// For a must-fail control: falsifies when the image first ran.
+    pub(crate) fn falsify(&mut self, change: fn(SimTime) -> SimTime) {
+        self.written.iter_mut().for_each(|each| each.ran = each.ran.map(change));
+    }
+
+    /// When this unit came into the pump's place.
+    pub(super) fn since(&self) -> SimTime {
+        self.exchanged.1
+    }
+
+    /// Whether the unit in place has run the whole image that this run wrote, and was not erased since.
+    pub(super) fn ran_whole(&self) -> bool {
+        let own = self.written.get(self.exchanged.0..).and_then(<[Written]>::last);
+        own.is_some_and(|current| current.ran.is_some())
+    }
+
+    /// The unlogged ones among them, in order; `on_bus` finds the span on the bus of the try at that index, given what it
+    /// took by the pump's records.
+    pub(super) fn unlogged(
+        &self,
+        history: &PumpHistory,
+        on_bus: impl Fn(usize, Span) -> Option<Span>,
+    ) -> Vec<Unlogged> {
+        let each = self.written.iter().filter_map(|written| {
+            let of_try = history.tries.get(written.of_try)?;
+            let took = written.ran.map(|ran| ran.since(of_try.start));
+            did_its_work(written, of_try.outcome).then(|| Unlogged {
+                number: of_try.number,
+                took,
+                on_bus: took.and_then(|took| on_bus(written.of_try, took)),
+            })
+        });
+        each.collect()
+    }
+}
+
+/// Whether it is an update though its try did not end well by the log: the CIOC tells so after all, or its image ran and
+/// the CIOC was away or heard nothing. What the CIOC itself read of a pump goes before that.
+fn did_its_work(written: &Written, end: TryEnd) -> bool {
+    let read = matches!(end, TryEnd::Failed(Cause::FlashFailure | Cause::CheckFailed | Cause::WrongVersion));
+    let alone = written.ran.is_some() && !written.dead && !read;
+    end != TryEnd::Updated && (written.told || alone)
+}
