@@ -131,7 +131,7 @@ pub struct Trial {
     pub class: Class,
     /// Whether it counts as a success for the claim.
     pub success: bool,
-    /// Pumps that were due, and how many of them were updated after three tries at most.
+    /// Pumps that were due, and how many of them were updated within three tries, those for lack of supply not counted.
     pub due: u64,
     /// See `due`.
     pub updated: u64,
@@ -193,7 +193,7 @@ pub struct CampaignReport {
     pub failure_two_sided: [Fixed; 2],
     /// The parts of the population.
     pub strata: Vec<Stratum>,
-    /// Pumps that were due, and those updated after three tries.
+    /// Pumps that were due, and those updated within three tries.
     pub pumps: Ratio,
     /// Tries, and those that updated.
     pub attempts: Ratio,

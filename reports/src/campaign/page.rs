@@ -136,7 +136,7 @@ impl Page<'_> {
     fn counts(&self) -> Markup {
         let report = self.report;
         let rows = [
-            ("Pumps updated after three tries at most", &report.pumps),
+            ("Pumps updated within three tries", &report.pumps),
             ("Tries that updated", &report.attempts),
             ("Runs with every due pump updated", &report.campaigns),
         ];

@@ -92,7 +92,7 @@ fn counts(report: &CampaignReport, out: &mut String) {
         .collect();
     let _ = writeln!(
         out,
-        "Updated       pumps {} after three tries ({})   tries {}   runs {}",
+        "Updated       pumps {} within three tries ({})   tries {}   runs {}",
         ratio(&report.pumps),
         tries.join(", "),
         ratio(&report.attempts),

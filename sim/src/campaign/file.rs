@@ -50,7 +50,7 @@ section! {
 choice! {
     /// What one trial is.
     Claim {
-        /// The update of one pump, three tries at most, in a run of its own; the other pumps are traffic.
+        /// The update of one pump within its three tries, in a run of its own; the other pumps are traffic.
         PumpUpdate,
         /// A whole campaign of updates; its pumps are never counted one by one.
         Campaign,

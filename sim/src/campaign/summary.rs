@@ -163,7 +163,7 @@ fn sentence(campaign: &Campaign, report: &CampaignReport) -> String {
 fn trial_words(campaign: &Campaign) -> String {
     match campaign.pump {
         Some(pump) => format!(
-            "the update of P{pump:02}, three tries at most, in a run of its own; {}",
+            "the update of P{pump:02} within its three tries, in a run of its own; {}",
             others_words(campaign.base.scenario.pumps.count - 1)
         ),
         None => format!("a campaign of {} pumps in a run of its own", campaign.base.scenario.pumps.count),

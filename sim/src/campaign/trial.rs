@@ -1,7 +1,8 @@
 //! One trial: runs its scenario, judges what came out, and keeps one row of it.
 //!
-//! A trial is a success when its run kept every budget, check and expectation, every pump that was due was updated after
-//! three tries at most, and the run is a result at all. Where some faults came and none acted the trial is invalid; one
+//! A trial is a success when its run kept every budget, check and expectation, every pump that was due was updated within
+//! its three tries, and the run is a result at all. A try that failed for lack of supply (FW003) is none of the three, as
+//! for the firmware; that supply was short then is a check of the run's. Where some faults came and none acted the trial is invalid; one
 //! that found nothing to act on because another had the place already is told by name, and does not spoil the trial.
 //! A repetition that came less often than stated makes a run inconclusive, and so it makes a trial invalid.
 
@@ -113,10 +114,15 @@ fn due_in(scenario: &Scenario) -> Vec<usize> {
     pumps.filter(|(_, pump)| is_due(pump)).map(|(index, _)| index).collect()
 }
 
-/// Updated, by the CIOC's word and by what its flash holds.
+/// Tries of a pump (PFU-022).
+const TRIES_MOST: usize = 3;
+
+/// Updated within its three tries, by the CIOC's word and by what its flash holds.
 fn is_updated(report: &Report, index: usize) -> bool {
     let pump = &report.pumps[index];
-    pump.outcome == Outcome::Updated && pump.tries.len() <= 3 && pump.version_after.is_some()
+    let counts = |one: &&reports::Try| !one.cause.as_deref().is_some_and(|cause| cause.starts_with("FW003"));
+    let counted = pump.tries.iter().filter(counts).count();
+    pump.outcome == Outcome::Updated && counted <= TRIES_MOST && pump.version_after.is_some()
 }
 
 fn try_word(each: &reports::Try) -> String {
@@ -240,4 +246,39 @@ fn failing(scenario: &Scenario, report: &Report, pump: Option<u8>) -> Vec<String
     let all = due.iter().all(|index| report.pumps.get(*index).is_some() && is_updated(report, *index));
     let claim = (!all).then(|| "claim:updated".to_owned());
     rows.chain(claim).map(|row| row.replace(';', ",")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::scenario::{FileSource, load};
+
+    struct Text(&'static str);
+
+    impl FileSource for Text {
+        fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    /// The first try fails for lack of supply, restarts of the CIOC cut off the second and third, the fourth is good.
+    const FOUR_TRIES: &str = "(pumps: (count: 1), package: (image: (length: \"48KiB\")), budgets: [], faults: [
+        (kind: PowerCut, place: Pump(1), trigger: When(pump: 1, attempt: 1, phase: Transfer), duration: \"1s\"),
+        (kind: Reset, place: Cioc, trigger: When(pump: 1, attempt: 2, phase: Transfer)),
+        (kind: Reset, place: Cioc, trigger: When(pump: 1, attempt: 3, phase: Transfer)),
+    ])";
+
+    #[test]
+    fn a_try_without_supply_is_none_of_the_three() {
+        let loaded = load(&Text(FOUR_TRIES), Path::new("four.ron"), &[]).unwrap_or_else(|_| panic!("it loads"));
+        let judged = judge_scenario(&loaded.scenario, Some(1), &plain);
+        let mut report = judged.report.expect("a report");
+        let tries: Vec<String> = report.pumps[0].tries.iter().map(try_word).collect();
+        assert_eq!(tries, ["failed FW003", "interrupted", "interrupted", "updated"]);
+        assert!(is_updated(&report, 0) && judged.failing.is_empty(), "{:?}", judged.failing);
+        report.pumps[0].tries[0].cause = Some("FW004 communication timeout".to_owned());
+        assert!(!is_updated(&report, 0), "the same with a failure of its own");
+    }
 }
