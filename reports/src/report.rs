@@ -344,8 +344,8 @@ pub enum Outcome {
     Dead,
     /// The image was refused for this pump.
     Rejected,
-    /// No write began, or the campaign ended without the pump before it was updated or dead: its tries and flash operations
-    /// tell which.
+    /// No write began, the campaign ended without the pump before it was updated or dead, or it was updated and does not
+    /// start any more: its tries and flash operations tell which.
     NotReached,
 }
 

@@ -209,7 +209,8 @@ struct Memory {
     /// Whether each pump's last try failed.
     failed: Vec<bool>,
     deaths: Vec<dead::Death>,
-    /// How many bits of each pump's flash had been inverted by faults when it last started, or was truly told of.
+    /// How many bits of each pump's flash had been inverted by faults when its CPU or its application last started, or it
+    /// was truly told of.
     sound_until: Vec<u64>,
     tried: Vec<tried::Tried>,
     /// The log tells that the campaign was given up.
@@ -578,8 +579,8 @@ impl Checks {
     }
 
     /// The pump holds the image of the package: its header, every byte, and the valid marker. Bits that a fault has
-    /// inverted since its application started, or since this was last told and true, are not what was told: nobody
-    /// looks at them before the next start. Such a pump is noted.
+    /// inverted since it started, whether its application did or not, or since this was last told and true, are not what
+    /// was told: nobody looks at them before the next start. Such a pump is noted.
     fn judge_told(&mut self, world: &World, now: SimTime, pump: usize, words: &str) {
         let node = node_of(pump);
         let as_it_is = holds_the_image(world, node);
@@ -771,6 +772,8 @@ impl Checks {
                 // Whatever it runs now, it has started anew.
                 self.memory.state[pump] = None;
                 self.memory.restarted[pump] = true;
+                // Its bootloader reads the flash as it is.
+                self.memory.sound_until[pump] = flips_of(world, node);
             }
             PumpRecord::Motor { .. } | PumpRecord::Disguised { .. } => {}
         }

@@ -464,7 +464,7 @@ pub(crate) fn ends_updated(world: &World, measures: &Measures, pump: usize) -> b
     let history = &measures.timeline.pumps[pump];
     let logged = || history.tries.iter().any(|each| each.outcome == timeline::TryEnd::Updated);
     match history.outcome {
-        Seen::Updated => true,
+        Seen::Updated => still_runs(world, measures, pump),
         // A later search finds what an update of this run has left.
         Seen::UpToDate => logged() || was_written_whole(world, pump),
         Seen::Unknown | Seen::Missing => {
@@ -475,6 +475,14 @@ pub(crate) fn ends_updated(world: &World, measures: &Measures, pump: usize) -> b
         }
         Seen::Pending | Seen::Updating | Seen::Dead | Seen::Rejected => false,
     }
+}
+
+/// Whether a pump has a whole application to start, or runs the one that it started before its flash was spoiled.
+fn still_runs(world: &World, measures: &Measures, pump: usize) -> bool {
+    let node = NodeId::new(u8::try_from(pump + 1).unwrap_or(1));
+    let flash = world.get::<Flash>(world.resource::<Nodes>().entity(node));
+    let whole = flash.is_some_and(|flash| flash.valid_header().is_some());
+    whole || measures.states[pump].0.is_some_and(PumpState::is_application)
 }
 
 /// Whether this run wrote to a pump, and it holds the whole image of the package.
