@@ -303,3 +303,17 @@ fn strata_are_tried_and_judged_by_themselves() {
     let bound = report.failure_upper.as_millionths();
     assert!((6_944_000..6_945_000).contains(&bound), "{bound}");
 }
+
+/// The two plans of the claim, fixed before the trials: one for every release, one run once. They share the base and the
+/// mix to the letter, and no trial.
+#[test]
+fn the_long_campaign_has_the_mix_of_the_short_one() {
+    let read = |name: &str| text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/campaigns").join(name));
+    let (short, long) = (read("pump-update.ron"), read("pump-update-46050.ron"));
+    let mix = |file: &str| file[file.find("    swarm:").expect("swarm and mix come last")..].to_owned();
+    assert_eq!(mix(&short), mix(&long));
+    assert!([&short, &long].iter().all(|file| file.contains("base: \"one-pump.ron\"")));
+    assert!(short.contains("plan: (trials: 4742, failures_allowed: 1, success: \"99.9%\", confidence: \"95%\")"));
+    assert!(long.contains("plan: (trials: 46050, failures_allowed: 0, success: \"99.99%\", confidence: \"99%\")"));
+    assert!(short.contains("seed: 385,") && long.contains("seed: 46050,"));
+}

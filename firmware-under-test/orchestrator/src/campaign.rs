@@ -9,8 +9,8 @@
 //! A try is counted in the record before the pump is asked to enter its bootloader, so that power loss cannot lose one
 //! (PFU-022). A pump that is silent, does not reach standby or does not let itself be looked at was not tried: nothing is
 //! counted. It is *set aside* after a few waits: the campaign ends without it, with an alarm, and the pump is not dead.
-//! One that was set aside for its silence and is heard again before the end is taken back once and tried on, within its
-//! three tries.
+//! One that was set aside for its silence, of statuses or of answers, and is heard before the end is taken back once and
+//! tried on, within its three tries.
 //!
 //! The look before any try tells a pump that runs the image already. After a try that ended without a word of what the
 //! pump was left with, it is good as it is; after a failure of flash, check or version it is written again.
@@ -41,7 +41,7 @@ use crate::nvm::{Mark, PumpRecord};
 use crate::package::{Image, ImageCheck, Verdict, read_image};
 use crate::settle::Settling;
 use crate::unit::{Ports, PumpSet, Unit};
-use crate::update::{Step, Try, is_stopped};
+use crate::update::{Doubt, Step, Try, is_stopped};
 
 /// How often a condition is looked at while the campaign waits for it.
 const LOOK: Duration = Duration::from_millis(100);
@@ -104,9 +104,9 @@ pub(crate) struct Campaign {
     settling: Settling,
     /// The present silence of all pumps has been told of.
     silence_told: bool,
-    /// The pump whose last try nothing has explained, and when that try began.
-    doubt: Option<(PumpNumber, Instant)>,
-    /// Pumps set aside because they were silent.
+    /// The last try, if nothing has explained its failure.
+    doubt: Option<Doubt>,
+    /// Pumps set aside because they were silent, or did not answer.
     silent: PumpSet,
     /// Pumps that were set aside and taken back already: each is once.
     taken_back: PumpSet,
@@ -224,6 +224,9 @@ impl Campaign {
         reply: Option<Reply>,
     ) -> Course {
         self.watch_for_silence(unit, ports);
+        if let Some(doubt) = &mut self.doubt {
+            doubt.follow(unit);
+        }
         let course = match self.stage {
             Stage::Choose => self.choose(unit, client, ports),
             Stage::Supply { pump } => self.await_supply(pump, unit, client, ports),
@@ -284,8 +287,8 @@ impl Campaign {
         }
     }
 
-    /// A pump that was set aside for its silence and is heard again is tried on, once, before the campaign ends: a pump
-    /// that was tried is to end updated, or after its third failure (PFU-002).
+    /// A pump that was set aside for its silence and is heard is tried on, once, before the campaign ends: a pump that was
+    /// tried is to end updated, or after its third failure (PFU-002).
     fn take_back(&mut self, unit: &mut Unit, ports: &mut Ports<'_>) -> Option<PumpNumber> {
         let pump = unit.pumps().find(|pump| {
             let entry = unit.pump_record(*pump);
@@ -420,8 +423,8 @@ impl Campaign {
         if unit.view(pump).heard_after(since).is_some_and(is_stopped) {
             unit.clear(Alarm::PumpMissing(pump));
             let number = unit.pump_record(pump).tries.saturating_add(1);
-            let doubt = self.doubt.filter(|(of, _)| *of == pump).map(|(_, began)| began);
-            let attempt = Try::look(pump, number, self.image, doubt, unit, client, ports);
+            let before = self.doubt.filter(|doubt| doubt.pump == pump);
+            let attempt = Try::look(pump, number, self.image, before, unit, client, ports);
             self.stage = Stage::Look { pump, attempt };
         } else if ports.now >= since.after(unit.config.standby_timeout) {
             let heard = unit.view(pump).heard_after(since).is_some();
@@ -473,7 +476,7 @@ impl Campaign {
         let anyone = unit.hears_anyone(ports.now);
         self.waits = self.waits.saturating_add(u8::from(anyone));
         if (anyone && gone) || self.waits >= WAITS_MOST {
-            if unit.view(pump).fresh(ports.now).is_none() {
+            if cause != Cause::Refused {
                 self.silent.insert(pump);
             }
             set_aside(pump, cause, &[], unit, ports);
@@ -501,7 +504,7 @@ impl Campaign {
             Step::Failed(cause) => {
                 self.settling = Settling::since(ports.now);
                 self.doubt = match &self.stage {
-                    Stage::Try { attempt, .. } => attempt.left_in_doubt().map(|began| (pump, began)),
+                    Stage::Try { attempt, .. } => attempt.left_in_doubt(),
                     _ => None,
                 };
                 self.on_failure(pump, cause, unit, ports);

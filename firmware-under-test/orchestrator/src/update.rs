@@ -15,8 +15,9 @@
 //!
 //! A try that ends without a word of what is wrong may have been cut off by the pump's supply, which the CIOC does not
 //! see: the pump starts again with that in its reset-cause register. So before such a try ends the pump is waited for,
-//! and asked (22 F1F1) why and how long ago it started. A start within the try for lack of supply makes it FW003, any
-//! other answer leaves the cause as it is. A pump that does not answer leaves the try *unexplained*: it is charged, and
+//! and asked (22 F1F1) why and how long ago it started. A start for lack of supply makes it FW003 if it lies in the try or
+//! in the silence that the try ended with; any other answer leaves the cause as it is, and so does a loss of supply of a
+//! pump that was heard after the failure. A pump that does not answer leaves the try *unexplained*: it is charged, and
 //! the look before the next try asks again whether lack of supply had ended it. No pump dies of tries alone that may
 //! have been cut off so.
 
@@ -63,9 +64,7 @@ enum Stage {
     /// Is it still the pump that was searched?
     Model,
     /// Why did the try before fail, which nobody has explained?
-    LastStart {
-        began: Instant,
-    },
+    LastStart,
     Version,
     Enter,
     AwaitBootloader {
@@ -137,9 +136,10 @@ pub(crate) struct Try {
     began: Option<Instant>,
     /// Whether the pump's own word tells why the try failed.
     explained: bool,
-    /// When the unexplained try before began; the look asks about it.
-    doubt: Option<Instant>,
-    /// Whether the pump had not lost its supply in that try.
+    /// A try that has failed without a word of what is wrong: the one before while the pump is looked at, and this one
+    /// once it has failed so.
+    doubt: Option<Doubt>,
+    /// Whether the pump had not lost its supply in the try before.
     had_supply: bool,
     block_len: u32,
     blocks: u32,
@@ -148,14 +148,41 @@ pub(crate) struct Try {
 
 type Flow = Result<(), Cause>;
 
+/// A try that failed without a word of what is wrong: lack of the pump's supply may have ended it.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) struct Doubt {
+    pub(crate) pump: PumpNumber,
+    began: Instant,
+    failed: Instant,
+    /// When the pump was first heard after that.
+    heard: Option<Instant>,
+}
+
+impl Doubt {
+    /// Notes the pump's first status after the failure: its supply was there by then, and what happens to it from then on
+    /// has not ended the try.
+    pub(crate) fn follow(&mut self, unit: &Unit) {
+        let view = unit.view(self.pump);
+        self.heard = self.heard.or_else(|| view.heard_after(self.failed).map(|_| view.heard_at));
+    }
+
+    /// Whether a pump that tells of this start had lost its supply in the try. The age that it tells is up to 100 ms too
+    /// long: a pump is rather tried again than charged with a lack of supply.
+    fn is_lack_of_supply(&self, start: Start, now: Instant) -> bool {
+        let age = start.age();
+        let within = age < now.since(self.began) && self.heard.is_none_or(|heard| age >= now.since(heard));
+        start.cause.is_lack_of_supply() && within
+    }
+}
+
 impl Try {
-    /// Begins the look before try number `attempt`, which is not counted yet. `doubt` is when the try before began, if
-    /// nothing has explained its failure.
+    /// Begins the look before try number `attempt`, which is not counted yet. `before` is the try before, if nothing has
+    /// explained its failure.
     pub(crate) fn look(
         pump: PumpNumber,
         attempt: u8,
         image: Image,
-        doubt: Option<Instant>,
+        before: Option<Doubt>,
         unit: &mut Unit,
         client: &mut Client,
         ports: &Ports<'_>,
@@ -176,7 +203,7 @@ impl Try {
             looked: None,
             began: None,
             explained: false,
-            doubt,
+            doubt: before,
             had_supply: false,
             block_len: 0,
             blocks: 0,
@@ -190,7 +217,7 @@ impl Try {
 
     /// Begins the update itself after [`Step::Ready`]; the try must be counted in the record by now.
     pub(crate) fn enter_update(&mut self, unit: &mut Unit, client: &mut Client, ports: &Ports<'_>) {
-        (self.looked, self.lost, self.repeats) = (None, false, 0);
+        (self.looked, self.lost, self.repeats, self.doubt) = (None, false, 0, None);
         self.began = Some(ports.now);
         self.enter(self.way_in(unit), unit, client, ports);
     }
@@ -221,6 +248,9 @@ impl Try {
         ports: &Ports<'_>,
         reply: Option<Reply>,
     ) -> Step {
+        if let Some(doubt) = &mut self.doubt {
+            doubt.follow(unit);
+        }
         let flow = match reply {
             Some(reply) => self.on_reply(reply, unit, client, ports),
             None => self.on_time(unit, client, ports),
@@ -233,23 +263,24 @@ impl Try {
         }
     }
 
-    /// The try has failed, or the look has: a try that nothing explains first waits for the pump's word.
+    /// The try has failed, or the look has: a try that nothing explains first waits for the pump's word. What ended it is
+    /// told by what was known then, not by what happens in that wait.
     fn end(&mut self, cause: Cause, unit: &Unit, client: &mut Client, ports: &Ports<'_>) -> Step {
         client.stop();
-        let cause = self.blame(cause, unit, ports);
-        self.explained |= !is_excusable(cause);
-        let waited = matches!(self.stage, Stage::AwaitWord { .. } | Stage::ReadStart { .. });
-        if self.began.is_none() || self.explained || waited {
+        if matches!(self.stage, Stage::AwaitWord { .. } | Stage::ReadStart { .. }) {
             return Step::Failed(cause);
         }
+        let cause = self.blame(cause, unit, ports);
+        let Some(began) = self.began.filter(|_| is_excusable(cause)) else { return Step::Failed(cause) };
+        self.doubt = Some(Doubt { pump: self.pump, began, failed: ports.now, heard: None });
         self.since = ports.now;
         self.stage = Stage::AwaitWord { cause, until: ports.now.after(WORD_MOST) };
         Step::Running
     }
 
-    /// When the try began, if it fails unexplained.
-    pub(crate) fn left_in_doubt(&self) -> Option<Instant> {
-        self.began.filter(|_| !self.explained)
+    /// This try, if it has failed unexplained.
+    pub(crate) fn left_in_doubt(&self) -> Option<Doubt> {
+        self.doubt.filter(|_| !self.explained)
     }
 
     /// After the look: the try before, unexplained when it ended, had not failed for lack of the pump's supply.
@@ -260,7 +291,7 @@ impl Try {
     /// The pump has told of its last start: one for lack of supply within the try is what ended it.
     fn on_start(&mut self, start: Start, cause: Cause, ports: &Ports<'_>) -> Cause {
         self.explained = true;
-        let lack = self.began.is_some_and(|began| lost_supply(start, began, ports.now));
+        let lack = self.doubt.is_some_and(|doubt| doubt.is_lack_of_supply(start, ports.now));
         if lack { Cause::LowSupply } else { cause }
     }
 
@@ -301,7 +332,7 @@ impl Try {
     fn ask(&mut self, client: &mut Client, ports: &Ports<'_>) {
         let request = match self.stage {
             Stage::Model => Request::Read(Identifier::Model),
-            Stage::LastStart { .. } | Stage::ReadStart { .. } => Request::Read(Identifier::Start),
+            Stage::LastStart | Stage::ReadStart { .. } => Request::Read(Identifier::Start),
             Stage::Version => Request::Read(Identifier::Version),
             Stage::Enter | Stage::Session => Request::Session(Session::Programming),
             Stage::Seed => Request::RequestSeed,
@@ -358,13 +389,13 @@ impl Try {
                 unit.view_mut(self.pump).model = Some(model);
                 match self.doubt {
                     _ if model != self.image.header.model => return self.end_look(Step::OtherModel),
-                    Some(began) => Stage::LastStart { began },
+                    Some(_) => Stage::LastStart,
                     None if self.asks_version(unit) => Stage::Version,
                     None => return self.end_look(Step::Ready),
                 }
             }
-            (Stage::LastStart { began }, Response::Start(start)) => {
-                self.had_supply = !lost_supply(start, began, ports.now);
+            (Stage::LastStart, Response::Start(start)) => {
+                self.had_supply = self.doubt.is_some_and(|doubt| !doubt.is_lack_of_supply(start, ports.now));
                 if !self.asks_version(unit) {
                     return self.end_look(Step::Ready);
                 }
@@ -425,8 +456,8 @@ impl Try {
                 self.explained = true;
                 return Err(cause);
             }
-            (Stage::LastStart { .. }, _) if self.asks_version(unit) => self.enter(Stage::Version, unit, client, ports),
-            (Stage::LastStart { .. }, _) => self.looked = Some(Step::Ready),
+            (Stage::LastStart, _) if self.asks_version(unit) => self.enter(Stage::Version, unit, client, ports),
+            (Stage::LastStart, _) => self.looked = Some(Step::Ready),
             // The answer to the first exit was lost; the check that follows tells whether the image is whole.
             (Stage::Exit, code::SEQUENCE_ERROR) if self.repeats > 0 => self.enter(Stage::Check, unit, client, ports),
             // The first reset was heard; the application need not know the service.
@@ -616,7 +647,7 @@ impl Try {
 /// What is shown of a stage; looking before anything is asked of the pump is not.
 const fn phase_of(stage: Stage) -> Option<Phase> {
     Some(match stage {
-        Stage::Model | Stage::LastStart { .. } | Stage::Version => return None,
+        Stage::Model | Stage::LastStart | Stage::Version => return None,
         Stage::AwaitWord { .. } | Stage::ReadStart { .. } => return None,
         Stage::Enter | Stage::AwaitBootloader { .. } => Phase::EnterBootloader,
         Stage::Session => Phase::Session,
@@ -629,12 +660,6 @@ const fn phase_of(stage: Stage) -> Option<Phase> {
         Stage::Reset => Phase::Reset,
         Stage::AwaitStatus | Stage::ReadVersion => Phase::StatusCheck,
     })
-}
-
-/// Whether a pump that tells of this start had lost its supply since the try began. A start just before the try may count
-/// by as much as both crystals differ over a try.
-fn lost_supply(start: Start, began: Instant, now: Instant) -> bool {
-    start.cause.is_lack_of_supply() && start.age() < now.since(began)
 }
 
 /// Whether a try that ended so may have ended for lack of supply: nobody has said what is wrong.

@@ -8,6 +8,7 @@ use protocol::ids;
 use protocol::uds::ResetCause;
 
 use super::world::{Loss, NEW, OLD, World, assert_log_is_whole, assert_tries_are_counted_first, ms, pump, secs};
+use crate::config::WORD_MOST;
 use crate::{Activity, Alarm, Cause, Config, Event, Notice, Outcome, Phase, UserAction};
 
 pub(super) fn phases(world: &World, number: u8) -> Vec<(u8, Phase)> {
@@ -561,6 +562,87 @@ fn a_start_before_the_try_excuses_nothing() {
     }
 }
 
+/// Pump 1 of 1 is mute from its fourth block on; and when the try fails for that, before the wait for the pump's word.
+fn mute_in_the_transfer() -> (World, u64) {
+    let mut world = World::new(1, 320);
+    while world.pumps[0].blocks < 4 {
+        world.step();
+    }
+    world.pumps[0].troubles.mute = true;
+    let mut ahead = world.clone();
+    while ahead.events(Event::UpdateError).is_empty() {
+        ahead.step();
+    }
+    let failed = ahead.t - WORD_MOST.as_micros();
+    assert!(failed > world.t + ms(450), "{failed} us");
+    (world, failed)
+}
+
+/// Only a loss of supply that the try may have failed for excuses it: in the try, or in a silence that began there.
+#[test]
+fn a_loss_of_supply_after_the_failure_excuses_nothing() {
+    let (begin, failed) = mute_in_the_transfer();
+    let last = failed + ms(4_000);
+    for (at, off, cause) in [
+        (failed - ms(400), 50, Cause::LowSupply),
+        (failed - ms(300), 50, Cause::LowSupply),
+        (failed - ms(300), 2_000, Cause::LowSupply),
+        (failed + ms(300), 50, Cause::Timeout),
+        (failed + ms(300), 2_000, Cause::Timeout),
+        (failed + ms(2_100), 100, Cause::Timeout),
+    ] {
+        let mut world = begin.clone();
+        world.run(at - world.t);
+        world.pumps[0].restart(at + ms(off), true, ResetCause::PowerOn);
+        world.run(last - world.t);
+        world.pumps[0].troubles.mute = false;
+        world.run_to_rest();
+        assert_eq!(world.causes(1), [cause], "{at} us, off for {off} ms, failed at {failed} us");
+        assert!(world.is_updated(1));
+    }
+}
+
+#[test]
+fn a_dip_after_the_failure_excuses_nothing() {
+    let (begin, failed) = mute_in_the_transfer();
+    for (at, cause) in [(failed - ms(300), Cause::LowSupply), (failed + ms(500), Cause::Timeout)] {
+        let mut world = begin.clone();
+        world.run(at - world.t);
+        world.feed = 12_000;
+        world.run(ms(100));
+        world.feed = 24_000;
+        while world.events(Event::UpdateError).is_empty() {
+            world.step();
+        }
+        world.pumps[0].troubles.mute = false;
+        world.run_to_rest();
+        assert_eq!(world.causes(1), [cause]);
+    }
+}
+
+/// Nobody has explained the tries as they end, and what the looks learn is of losses since.
+#[test]
+fn a_pump_that_fails_by_itself_and_loses_its_supply_between_its_tries_is_dead() {
+    let mut world = World::new(2, 320);
+    for number in 1..=3 {
+        let before = world.pumps[0].blocks;
+        while world.pumps[0].blocks < before + 4 {
+            world.step();
+        }
+        world.pumps[0].troubles.mute = true;
+        while world.events(Event::UpdateError).len() < number {
+            world.step();
+        }
+        world.run(ms(500));
+        world.pumps[0].troubles.mute = false;
+        let t = world.t;
+        world.pumps[0].power_cycle(t);
+    }
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Timeout; 3]);
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+}
+
 /// Without supply for longer than it is waited for: its word comes too late for the log, and counts all the same.
 #[test]
 fn a_pump_without_supply_for_long_in_each_try_is_never_dead() {
@@ -844,6 +926,21 @@ fn a_pump_that_answers_no_look_is_set_aside_without_a_try() {
     assert_eq!((world.pumps[0].erases, world.is_updated(2)), (0, true));
     assert_eq!(world.alarms(), [Alarm::PumpMissing(pump(1))]);
     assert_eq!(world.cioc.status().activity, Activity::FinishedWithErrors);
+}
+
+/// PFU-002: it was heard all the time, and answers again before the campaign ends.
+#[test]
+fn a_pump_that_answered_no_look_is_asked_once_more_before_the_end() {
+    let mut world = World::new(2, 320);
+    begun(&mut world);
+    world.pumps[0].troubles.mute = true;
+    while world.events(Event::PumpMissing).is_empty() {
+        world.step();
+    }
+    world.pumps[0].troubles.mute = false;
+    world.run_to_rest();
+    assert!(world.is_updated(1) && world.is_updated(2));
+    assert_eq!((world.alarms().len(), world.cioc.status().activity), (0, Activity::Finished));
 }
 
 #[test]

@@ -118,6 +118,8 @@ pub(crate) struct Troubles {
     pub(crate) never_enters: u8,
     pub(crate) refuses_standby: bool,
     pub(crate) silent: bool,
+    /// It answers nothing, and sends its statuses all the same.
+    pub(crate) mute: bool,
     /// An erase takes so many microseconds for each of its four sectors, in which the pump is deaf but for a moment.
     pub(crate) slow_sector: u64,
     /// Its session does not end without requests.
@@ -509,6 +511,9 @@ impl FakePump {
         let mut frames = Vec::new();
         if self.troubles.silent {
             return frames;
+        }
+        if self.troubles.mute {
+            self.answers.clear();
         }
         if let Some((at, bootloader)) = self.reset_at
             && t >= at
