@@ -69,7 +69,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, truth: Truth) {
         _ => {}
     });
     builder.observe(|world, _, time, record| {
-        if !world.resource_mut::<Checks>().see_often(record) {
+        if !world.resource_mut::<Checks>().see_often(time, record) {
             world.resource_scope(|world, mut checks: Mut<'_, Checks>| checks.see(world, time, record));
         }
     });

@@ -65,6 +65,8 @@ pub(super) struct Truth {
     pub(super) short: bool,
     /// The pump's CPU lost its supply in it.
     pub(super) cut: bool,
+    /// It did so when nobody can tell whether that was in it.
+    pub(super) unclear: bool,
     /// The pump is heard as it fails.
     pub(super) heard: bool,
 }
@@ -94,7 +96,7 @@ impl Tried {
             Some(Cause::LowSupply) => self.short += u32::from(truth.short),
             Some(Cause::Interrupted) => {}
             _ => {
-                let knows = !truth.cut && truth.heard;
+                let knows = !truth.cut && !truth.unclear && truth.heard;
                 let wordless = matches!(cause, Some(Cause::Timeout | Cause::Refused | Cause::NoGoodStatus));
                 let told = self.explained || !wordless;
                 self.may_die |= !truth.cut;
@@ -164,10 +166,6 @@ enum Answer {
 }
 
 /// The pump that answers so with a frame, and what.
-pub(super) fn is_answer(frame: &protocol::Frame) -> bool {
-    answer_of(frame).is_some()
-}
-
 fn answer_of(frame: &protocol::Frame) -> Option<(usize, Answer)> {
     let embedded_can::Id::Standard(id) = frame.id() else { return None };
     let pump = protocol::ids::uds_responder(id)?.index();
