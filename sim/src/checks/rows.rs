@@ -402,7 +402,7 @@ impl Checks {
             Record::Bus(record) => {
                 self.see_commands(world, now, record);
                 self.see_statuses(world, now, record);
-                self.see_answer(world, record);
+                self.see_answer(world, now, record);
                 self.see_try(world, now, record);
             }
             Record::Power(_) => self.see_supply(world, now),
@@ -712,7 +712,11 @@ impl Checks {
         let yes = self.memory.said_yes;
         self.no_write_without_consent.judge(now, yes, || format!("{node} is erased without consent"));
         self.no_write_with_a_bad_image.judge(now, sound, || format!("{node} is erased for a bad image"));
-        self.equal_version_is_left_alone.judge(now, !equal, || format!("{node} is erased though it had the image"));
+        if let Some(why) = self.misread(world, pump).filter(|_| equal) {
+            self.equal_version_is_left_alone.leave_out(node, why);
+        } else {
+            self.equal_version_is_left_alone.judge(now, !equal, || format!("{node} is erased though it had the image"));
+        }
         // A pump goes on with an erase though the CIOC that asked for it has restarted since.
         let paused = self.memory.paused || self.memory.asked_in_pause[pump];
         self.pause_is_told_first.judge(now, paused, || format!("{node} is erased before the pause was told"));

@@ -28,6 +28,8 @@ const CLOSES_WITHIN: Span = Span::from_millis(200);
 /// bus may add: can-notes).
 const ANSWERS: Span = Span::from_millis(150);
 const ANSWERS_LATE: Span = Span::from_millis(5_100);
+/// For the pump's leave to send the rest of a long request (ISO 15765-2 N_Bs).
+const LETS_GO_ON: Span = Span::from_secs(1);
 /// For a good status after the reset (PFU-024), and for the end of a lock-out of security access (10 s and one more).
 const RUNS: Span = Span::from_secs(10);
 const UNLOCKS: Span = Span::from_secs(11);
@@ -50,6 +52,9 @@ pub(super) struct TrueTries {
     cut: bool,
     /// Whether it has lost its supply when nobody can tell whether that was in the try.
     unclear: bool,
+    /// Whether supply was too low, and whether the CPU lost it, since the try began, before or after its failure.
+    short_since: bool,
+    cut_since: bool,
     /// Until when the failure of the try is not decided, and from when on it is, unless it goes on.
     undecided: SimTime,
     decided: SimTime,
@@ -70,11 +75,13 @@ impl TrueTries {
             [0x03, 0x22, ..] | [0x30, ..] => return,
             [0x02, 0x11, ..] => (RUNS, RUNS),
             [0x02..=0x07, 0x10 | 0x31, ..] => (ANSWERS, ANSWERS_LATE),
+            [0x10..=0x2F, ..] => (ANSWERS, ANSWERS + LETS_GO_ON),
             _ => (ANSWERS, ANSWERS),
         };
         self.goes_on(now + undecided, now + decided);
         // What was lost before it was lost in the try.
-        self.cut |= std::mem::take(&mut self.unclear);
+        self.short |= self.short_since;
+        self.cut |= self.cut_since;
     }
 
     /// A request of the CIOC was lost before it left, and nobody knows which.
@@ -115,12 +122,13 @@ impl TrueTries {
     /// Its supply is too low.
     fn is_short(&mut self, now: SimTime) {
         self.short |= self.is_open(now);
-        self.short_at = Some(now);
+        (self.short_since, self.short_at) = (true, Some(now));
     }
 
     /// The pump's CPU has lost its supply.
     pub(super) fn is_cut(&mut self, now: SimTime) {
         self.is_short(now);
+        self.cut_since = true;
         if self.closed.is_none() && now <= self.undecided {
             self.cut = true;
         } else if self.is_open(now) {
@@ -131,7 +139,7 @@ impl TrueTries {
     fn begins(&mut self, now: SimTime) {
         self.erased = false;
         self.short = self.short_at.is_some_and(|at| now.since(at) <= CLOCKS_APART);
-        (self.cut, self.unclear) = (false, false);
+        (self.cut, self.unclear, self.short_since, self.cut_since) = (false, false, false, false);
         // Its first request has still to leave, however long the bus keeps it waiting.
         self.goes_on(SimTime::NEVER, SimTime::NEVER);
     }
@@ -226,7 +234,7 @@ impl Checks {
     /// An erase after a new request for a session is a new try, whether the log tells it or not.
     pub(super) fn count_true_try(&mut self, now: SimTime, pump: usize) {
         let tries = &mut self.memory.true_tries[pump];
-        (tries.erased, tries.cut, tries.unclear) = (true, false, false);
+        (tries.erased, tries.cut, tries.cut_since, tries.unclear) = (true, false, false, false);
         if std::mem::take(&mut tries.asked) {
             tries.counted += 1;
         }
