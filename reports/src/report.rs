@@ -344,7 +344,8 @@ pub enum Outcome {
     Dead,
     /// The image was refused for this pump.
     Rejected,
-    /// A write began, and the CIOC gave it up without calling it dead: it was silent, or its tries were cut off.
+    /// A write began, and the pump is neither updated nor dead: the CIOC gave it up, because it was silent or its tries were
+    /// cut off, or it was told to be updated and does not start any more.
     SetAside,
     /// No write began, or the run ended in the midst of its update: its tries tell which.
     NotReached,

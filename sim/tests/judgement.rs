@@ -606,10 +606,30 @@ fn bits_that_flip_in_a_running_application_start_nothing() {
     assert_eq!(flipped("At(\"4s\")", ""), good);
     // The new one runs on until the end.
     assert_eq!(flipped("Campaign(Finished)", ""), good);
-    // It is found by the next start, which does not come to the application: what the CIOC told was true.
+}
+
+#[test]
+fn a_pump_that_does_not_start_again_is_updated_no_more() {
+    let ended = |reset: &str, more: &str| {
+        let report = report(&format!(
+            "end: At(\"60s\"), {more} faults: [
+            (kind: BitFlipAtRest(bits: 3), place: Pump(1), trigger: Campaign(Finished)){reset}]"
+        ));
+        let outcome = report.pumps[0].outcome.word();
+        (outcome, check(&report, "told_versions_are_true").verdict, report.verdict)
+    };
+    let updated = "expectations: [Outcome(is: Updated)],";
+    assert_eq!(ended("", updated), ("updated", RowVerdict::Pass, Verdict::Pass));
+    // Its bootloader finds no whole application, and the CIOC goes on to tell that it is updated.
     let reset = ", (kind: Reset, place: Pump(1), trigger: At(\"40s\"))";
-    let (started, told, _) = flipped("Campaign(Finished)", reset);
-    assert_eq!((started, told), (RowVerdict::Pass, RowVerdict::Pass));
+    let (outcome, told, verdict) = ended(reset, updated);
+    assert_ne!(outcome, "updated");
+    assert_eq!((told, verdict), (RowVerdict::Fail, Verdict::Fail));
+    // One that nobody has started since has nothing to run either.
+    let cut = ", (kind: PowerCut, place: Pump(1), trigger: At(\"40s\"))";
+    let (outcome, told, verdict) = ended(cut, updated);
+    assert_ne!(outcome, "updated");
+    assert_eq!((told, verdict), (RowVerdict::Pass, Verdict::Fail));
 }
 
 #[test]

@@ -145,6 +145,55 @@ fn an_image_file_must_be_that_of_the_run() {
     assert!(stderr(&other).contains("it is not the file of the run"), "{}", stderr(&other));
 }
 
+/// Two files of one name, an image and a log, each named from its own folder.
+#[test]
+fn files_of_one_name_are_told_apart_by_the_order_in_which_they_were_read() {
+    let place = folder("replay-one-name");
+    fs::create_dir(place.join("images")).expect("a folder");
+    fs::create_dir(place.join("logs")).expect("a folder");
+    copy_data(&place.join("images"), &["small.ron"]);
+    let with = "(extends: \"small.ron\", package: (image: (source: File(\"x.bin\"))), expectations: [Verdict(Fail)])";
+    fs::write(place.join("images/with.ron"), with).expect("a scenario");
+    fs::write(place.join("images/x.bin"), [7; 4096]).expect("an image");
+    let top = "(extends: \"../images/with.ron\", traffic: Log(\"x.bin\"))";
+    fs::write(place.join("logs/top.ron"), top).expect("a scenario");
+    let log = "(1436509052.249713) vcan0 044#2A366C2BBA\n(1436509053.249713) vcan0 045#2A\n";
+    fs::write(place.join("logs/x.bin"), log).expect("a log");
+    let ended = output(&place, &["run", "logs/top.ron", "-q", "--out", "out"]);
+    assert!(place.join("out/result.json").is_file(), "{}{}", stdout(&ended), stderr(&ended));
+    assert_eq!(fs::read(place.join("out/inputs/x.bin")).expect("the image"), [7; 4096]);
+    assert_eq!(text(&place.join("out/inputs/2-x.bin")), log);
+    let again = output(&place, &["replay", "out"]);
+    assert_eq!(code(&again), PASS, "{}{}", stdout(&again), stderr(&again));
+}
+
+/// Three places name configurations of one name, of which there are two: no order tells which place had which.
+#[test]
+fn a_result_that_does_not_tell_which_file_was_used_where_is_refused() {
+    let place = folder("replay-tie");
+    fs::create_dir(place.join("base")).expect("a folder");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/safety/cooling-watch.ron");
+    let configuration = text(&shipped);
+    fs::write(place.join("base/feed.ron"), &configuration).expect("a configuration");
+    fs::write(place.join("feed.ron"), format!("// Another one.\n{configuration}")).expect("a configuration");
+    let base = "(campaign: false, end: At(\"4s\"), pumps: (count: 1), budgets: [], safety_units: [
+        (node: \"hall\", configuration: \"feed.ron\",
+            downloads: [(at: \"3s\", configuration: \"feed.ron\", password: \"coolant-7\")]),
+        (node: \"roof\", configuration: \"feed.ron\")])";
+    fs::write(place.join("base/base.ron"), base).expect("a scenario");
+    fs::write(place.join("top.ron"), "(extends: \"base/base.ron\")").expect("a scenario");
+    let run = |out: &str, more: &[&str]| {
+        let ended = output(&place, &[&["run", "top.ron", "-q", "--out", out][..], more].concat());
+        assert!(place.join(out).join("result.json").is_file(), "{}{}", stdout(&ended), stderr(&ended));
+        output(&place, &["replay", out])
+    };
+    let one = run("one", &[]);
+    assert_eq!(code(&one), PASS, "{}{}", stdout(&one), stderr(&one));
+    let tie = run("tie", &["--set", "safety_units[0].downloads[0].configuration=feed.ron"]);
+    assert_eq!((code(&tie), stdout(&tie)), (USAGE, ""), "{}", stderr(&tie));
+    assert!(stderr(&tie).contains("files of one name stand among the inputs"), "{}", stderr(&tie));
+}
+
 #[test]
 fn equal_results_have_no_difference() {
     let place = place("same", "faulty.ron", &[]);

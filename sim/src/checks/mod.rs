@@ -69,7 +69,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, truth: Truth) {
         _ => {}
     });
     builder.observe(|world, _, time, record| {
-        if !world.resource_mut::<Scoped<Checks>>().see_often(record) {
+        if !world.resource_mut::<Scoped<Checks>>().see_often(time, record) {
             Scoped::scope(world, |world, checks: &mut Checks| checks.see(world, time, record));
         }
     });

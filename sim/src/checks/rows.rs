@@ -8,6 +8,7 @@ mod dead;
 mod ending;
 mod live;
 mod running;
+mod supply;
 mod tried;
 
 use bevy_ecs::prelude::World;
@@ -32,10 +33,6 @@ use crate::{plant, power};
 const SETTLING: Span = Span::from_secs(4);
 /// A CIOC that has started begins its search, or goes on with its campaign, within this (own number).
 const SEARCH_WITHIN: Span = Span::from_secs(10);
-
-/// A lack of supply that ended so shortly before a try may count as one within it: pump and CIOC measure how long ago the
-/// pump started by two clocks (own number: 1 % of the longest try of the budget, and the pump's boot).
-const CLOCKS_APART: Span = Span::from_secs(1);
 
 /// One check's state.
 #[derive(Clone, Debug)]
@@ -184,6 +181,8 @@ struct Memory {
     paused: bool,
     /// Whether it had told of the pause when it last asked each pump for the programming session.
     asked_in_pause: Vec<bool>,
+    /// Whether it had told of it when each pump's controller took the last command that its firmware may still obey.
+    commanded_in_pause: Vec<bool>,
     /// Whether each pump has restarted since it was last written to.
     restarted: Vec<bool>,
     /// When each pump's last try ended.
@@ -201,7 +200,7 @@ struct Memory {
     try_open: Vec<bool>,
     tries_charged: Vec<u32>,
     /// Tries as flash and bus show them, whatever the log says.
-    true_tries: Vec<TrueTries>,
+    true_tries: Vec<supply::TrueTries>,
     started_entries: Vec<u32>,
     ended_entries: Vec<u32>,
     /// What the CIOC last told of each pump.
@@ -209,7 +208,8 @@ struct Memory {
     /// Whether each pump's last try failed.
     failed: Vec<bool>,
     deaths: Vec<dead::Death>,
-    /// How many bits of each pump's flash had been inverted by faults when it last started, or was truly told of.
+    /// How many bits of each pump's flash had been inverted by faults when its CPU or its application last started, or it
+    /// was truly told of.
     sound_until: Vec<u64>,
     tried: Vec<tried::Tried>,
     /// The log tells that the campaign was given up.
@@ -248,6 +248,7 @@ impl Memory {
             fresh_yes: false,
             paused: false,
             asked_in_pause: vec![false; count],
+            commanded_in_pause: vec![false; count],
             restarted: vec![true; count],
             try_ended: vec![None; count],
             stood_still: vec![None; count],
@@ -258,7 +259,7 @@ impl Memory {
             wrote_any: false,
             try_open: vec![false; count],
             tries_charged: vec![0; count],
-            true_tries: vec![TrueTries::default(); count],
+            true_tries: vec![supply::TrueTries::default(); count],
             started_entries: vec![0; count],
             ended_entries: vec![0; count],
             told: vec![orchestrator::Outcome::Unknown; count],
@@ -283,24 +284,6 @@ impl Memory {
     }
 }
 
-/// Tries of a pump, counted from what happens to its flash: an erase that follows a new request for the programming
-/// session begins one. Repeated requests and erases of one try count once.
-#[derive(Clone, Copy, Debug, Default)]
-struct TrueTries {
-    /// Since the pump was last updated, or revived by hand.
-    counted: u32,
-    /// A session was asked for, and no erase has followed yet.
-    asked: bool,
-    /// Whether the open try has erased.
-    erased: bool,
-    /// Whether supply was really too low at any time of the open try.
-    short: bool,
-    /// When it last was.
-    short_at: Option<SimTime>,
-    /// Whether the pump's CPU has lost its supply in the open try, and its flash was not erased anew since.
-    cut: bool,
-}
-
 impl Memory {
     /// The manual action that ends a pump's death: it has three tries again (PFU-026).
     fn revive(&mut self) {
@@ -315,7 +298,7 @@ impl Memory {
     /// The pump has its image, or begins anew after a manual action: what it was tried before does not count any more.
     fn forget_tries(&mut self, pump: usize) {
         self.tries_charged[pump] = 0;
-        self.true_tries[pump] = TrueTries::default();
+        self.true_tries[pump] = supply::TrueTries::default();
         self.tried[pump].forget();
     }
 }
@@ -386,16 +369,16 @@ impl Checks {
     /// Looks at the records that come by the hundred thousand and need nothing of the world: frames and flash words.
     /// `false` for any other, which [`Self::see`] looks at. Both are apart because taking the checks out of the world
     /// costs more than looking at a frame.
-    pub fn see_often(&mut self, record: &Record) -> bool {
+    pub fn see_often(&mut self, now: SimTime, record: &Record) -> bool {
         match record {
             Record::Bus(BusRecord::Frame { frame, sender: NodeId::CIOC, .. }) => {
                 if running::commanded(frame.id()).is_some() {
                     return false;
                 }
-                self.see_session(frame);
+                self.see_request(now, frame);
             }
             Record::Bus(BusRecord::Frame { frame, .. }) if live::status_of(frame.id()).is_some() => return false,
-            Record::Bus(BusRecord::Frame { frame, .. }) if tried::is_answer(frame) => return false,
+            Record::Bus(BusRecord::Frame { frame, .. }) if supply::is_answer(frame) => return false,
             Record::Bus(BusRecord::Error { .. } | BusRecord::Lost { .. } | BusRecord::Overrun { .. }) => return false,
             Record::Bus(_) => {}
             Record::Pump(PumpRecord::FlashBegun { node, operation }) => {
@@ -424,27 +407,23 @@ impl Checks {
             Record::Bus(record) => {
                 self.see_commands(world, now, record);
                 self.see_statuses(world, now, record);
-                self.see_answer(world, record);
+                self.see_answer(world, now, record);
+                self.see_try(world, now, record);
             }
             Record::Power(_) => self.see_supply(world, now),
             Record::Plant(_) | Record::Fault(_) | Record::Safety(_) => {}
         }
     }
 
-    /// Notes a request for the programming session (10 02) that left the CIOC.
-    fn see_session(&mut self, frame: &protocol::Frame) {
-        let embedded_can::Id::Standard(id) = frame.id() else { return };
-        let pump = id.as_raw().checked_sub(0x701).map(usize::from);
-        if let Some(tried) = pump.and_then(|pump| self.memory.tried.get_mut(pump)) {
-            tried.is_asked();
-        }
-        if let Some(tries) = pump.and_then(|pump| self.memory.true_tries.get_mut(pump))
-            && matches!(frame.data(), [0x02, 0x10, 0x02, ..])
-        {
+    /// Notes a request that left the CIOC, and above all one for the programming session (10 02).
+    fn see_request(&mut self, now: SimTime, frame: &protocol::Frame) {
+        let Some(pump) = supply::asked(frame.id()).filter(|pump| *pump < self.memory.tried.len()) else { return };
+        self.memory.tried[pump].is_asked();
+        let tries = &mut self.memory.true_tries[pump];
+        tries.is_asked(now, frame);
+        if matches!(frame.data(), [0x02, 0x10, 0x02, ..]) {
             tries.asked = true;
-            if let Some(asked) = pump.and_then(|pump| self.memory.asked_in_pause.get_mut(pump)) {
-                *asked = self.memory.paused;
-            }
+            self.memory.asked_in_pause[pump] = self.memory.paused;
         }
     }
 
@@ -583,8 +562,8 @@ impl Checks {
     }
 
     /// The pump holds the image of the package: its header, every byte, and the valid marker. Bits that a fault has
-    /// inverted since its application started, or since this was last told and true, are not what was told: nobody
-    /// looks at them before the next start. Such a pump is noted.
+    /// inverted since it started, whether its application did or not, or since this was last told and true, are not what
+    /// was told: nobody looks at them before the next start. Such a pump is noted.
     fn judge_told(&mut self, world: &World, now: SimTime, pump: usize, words: &str) {
         let node = node_of(pump);
         let as_it_is = holds_the_image(world, node);
@@ -684,61 +663,6 @@ impl Checks {
         }
     }
 
-    fn true_try_begins(&mut self, now: SimTime, pump: usize) {
-        let tries = &mut self.memory.true_tries[pump];
-        tries.erased = false;
-        tries.short = tries.short_at.is_some_and(|at| now.since(at) <= CLOCKS_APART);
-        tries.cut = false;
-    }
-
-    /// A try failed. Whether supply was the reason is the twin's own word: what the CIOC says of it must be true.
-    fn try_fails(&mut self, now: SimTime, pump: usize, cause: Option<Cause>) {
-        let TrueTries { short, cut, .. } = self.memory.true_tries[pump];
-        let heard = self.memory.tried[pump].is_heard(now, Span::ZERO);
-        self.memory.tried[pump].fails(cause, tried::Truth { short, cut, heard });
-        if cause == Some(Cause::LowSupply) {
-            self.log_tells_each_try.judge(now, short, || {
-                format!("a try of {} is told to have failed for lack of supply, and there was supply", node_of(pump))
-            });
-        }
-    }
-
-    /// A try that failed for lack of supply is taken back, if supply was really short in it.
-    fn excuse(&mut self, pump: usize) {
-        let tries = &mut self.memory.true_tries[pump];
-        if tries.erased && tries.short {
-            tries.counted = tries.counted.saturating_sub(1);
-        }
-    }
-
-    /// Notes whether supply is short now at a pump, at the feed or at the CIOC.
-    fn see_supply(&mut self, world: &World, now: SimTime) {
-        let least = world.resource::<Wanted>().supply_least_mv;
-        let common = power::supply_mv(world, NodeId::CIOC, now).min(power::feed_mv(world, now));
-        for pump in 0..self.memory.true_tries.len() {
-            if common.min(power::supply_mv(world, node_of(pump), now)) < least {
-                self.short_of_supply(now, pump);
-            }
-        }
-    }
-
-    fn short_of_supply(&mut self, now: SimTime, pump: usize) {
-        let tries = &mut self.memory.true_tries[pump];
-        (tries.short, tries.short_at) = (true, Some(now));
-    }
-
-    /// An erase after a new request for a session is a new try, whether the log tells it or not.
-    fn count_true_try(&mut self, now: SimTime, pump: usize) {
-        let tries = &mut self.memory.true_tries[pump];
-        (tries.erased, tries.cut) = (true, false);
-        if std::mem::take(&mut tries.asked) {
-            tries.counted += 1;
-        }
-        let counted = tries.counted;
-        self.at_most_three_tries
-            .judge(now, counted <= 3, || format!("the flash of {} is erased in try {counted}", node_of(pump)));
-    }
-
     fn see_pump(&mut self, world: &mut World, now: SimTime, record: &PumpRecord) {
         let node = record.node();
         let Some(pump) = pump_index(node) else { return };
@@ -765,8 +689,7 @@ impl Checks {
             }
             PumpRecord::Off { .. } | PumpRecord::Reset { .. } => {
                 if matches!(record, PumpRecord::Off { .. }) {
-                    self.short_of_supply(now, pump);
-                    self.memory.true_tries[pump].cut = true;
+                    self.memory.true_tries[pump].is_cut(now);
                 }
                 self.memory.state[pump] = None;
                 self.memory.state_since[pump] = now;
@@ -776,6 +699,8 @@ impl Checks {
                 // Whatever it runs now, it has started anew.
                 self.memory.state[pump] = None;
                 self.memory.restarted[pump] = true;
+                // Its bootloader reads the flash as it is.
+                self.memory.sound_until[pump] = flips_of(world, node);
             }
             PumpRecord::Motor { .. } | PumpRecord::Disguised { .. } => {}
         }
@@ -792,7 +717,11 @@ impl Checks {
         let yes = self.memory.said_yes;
         self.no_write_without_consent.judge(now, yes, || format!("{node} is erased without consent"));
         self.no_write_with_a_bad_image.judge(now, sound, || format!("{node} is erased for a bad image"));
-        self.equal_version_is_left_alone.judge(now, !equal, || format!("{node} is erased though it had the image"));
+        if let Some(why) = self.misread(world, pump).filter(|_| equal) {
+            self.equal_version_is_left_alone.leave_out(node, why);
+        } else {
+            self.equal_version_is_left_alone.judge(now, !equal, || format!("{node} is erased though it had the image"));
+        }
         // A pump goes on with an erase though the CIOC that asked for it has restarted since.
         let paused = self.memory.paused || self.memory.asked_in_pause[pump];
         self.pause_is_told_first.judge(now, paused, || format!("{node} is erased before the pause was told"));
@@ -802,13 +731,14 @@ impl Checks {
         self.memory.wrote_any = true;
     }
 
-    /// A pump that regulates leaves its normal operation only once the users were told of the pause.
+    /// A pump that regulates leaves its normal operation only once the users were told of the pause. It may obey a command
+    /// late, in another life of the CIOC than that which told of the pause and gave it.
     fn judge_leaving(&mut self, now: SimTime, pump: usize, before: Option<PumpState>, state: PumpState) {
         let regulated = before == Some(PumpState::Automatic);
         let is_taken =
             matches!(state, PumpState::Standby | PumpState::Fixed | PumpState::Updating | PumpState::Bootloader);
         if regulated && is_taken {
-            let paused = self.memory.paused;
+            let paused = self.memory.paused || self.memory.commanded_in_pause[pump];
             self.pause_is_told_first.forbid(now, paused, || {
                 format!("{} leaves automatic mode for {} before the pause was told", node_of(pump), words(state))
             });

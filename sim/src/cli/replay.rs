@@ -1,6 +1,8 @@
 //! `cooltwin replay`: runs the scenario that a result holds once more and compares.
 //!
-//! What is run is the resolved text inside the result, not the scenario file, which may have changed since.
+//! What is run is the resolved text inside the result, not the scenario file, which may have changed since. That text and
+//! the kept copies of the files that it names are what a replay proves: the scenario files that the result lists, and the
+//! `--set` arguments, tell how the text came about and are taken from the result as they stand.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

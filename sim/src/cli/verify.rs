@@ -1,7 +1,9 @@
 //! `cooltwin verify`: holds an evidence bundle against its manifest, this program and runs of its own.
 //!
 //! Four questions, each asked whatever the others gave: are all files those of the manifest and no others; are program,
-//! baseline and plan as they say; do the pages follow from the records; does each run give the same again?
+//! baseline and plan as they say; do the pages follow from the records; does each run give the same again? A run is made
+//! from the resolved text in its record and the kept copies of the files that it names: these are proven. The scenario
+//! files and `--set` arguments that a record lists tell how that text came about, and are compared with nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -519,7 +519,7 @@ fn is_written_to(world: &World, pump: usize) -> bool {
 pub(crate) fn ends_updated(world: &World, measures: &Measures, pump: usize) -> bool {
     use orchestrator::Outcome as Seen;
     match measures.timeline.pumps[pump].outcome {
-        Seen::Updated => true,
+        Seen::Updated => still_runs(world, measures, pump),
         // A later search finds what an update of this run has left.
         Seen::UpToDate => measures.logged_well(pump) || was_written_whole(world, pump),
         Seen::Unknown | Seen::Missing => {
@@ -530,6 +530,12 @@ pub(crate) fn ends_updated(world: &World, measures: &Measures, pump: usize) -> b
         }
         Seen::Pending | Seen::Updating | Seen::Dead | Seen::Rejected => false,
     }
+}
+
+/// Whether a pump has a whole application to start, or runs the one that it started before its flash was spoiled.
+fn still_runs(world: &World, measures: &Measures, pump: usize) -> bool {
+    let whole = flash(world, pump).is_some_and(|flash| flash.valid_header().is_some());
+    whole || measures.states[pump].0.is_some_and(PumpState::is_application)
 }
 
 /// Whether this run wrote to the unit in a pump's place, and it holds the whole image of the package.

@@ -592,10 +592,11 @@ fn outcome(run: &Run, measures: &Measures, index: usize) -> Outcome {
         return Outcome::Updated;
     }
     match measures.timeline.pumps[index].outcome {
-        Seen::Updated => Outcome::Updated,
         Seen::UpToDate => Outcome::UpToDate,
         Seen::Dead => Outcome::Dead,
         Seen::Rejected => Outcome::Rejected,
+        // One that is told to be updated and does not start any more is no better off than one that was given up.
+        Seen::Updated => Outcome::SetAside,
         Seen::Missing if measures.flash_operations[index] > 0 => Outcome::SetAside,
         Seen::Unknown | Seen::Pending | Seen::Updating | Seen::Missing => Outcome::NotReached,
     }

@@ -29,6 +29,14 @@ pub trait FileSource {
     /// Why it cannot be read, for people.
     fn read(&self, path: &Path) -> Result<Vec<u8>, String>;
 
+    /// The bytes of a file that several places of a scenario may name and its inputs have once: a configuration.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people.
+    fn read_shared(&self, path: &Path) -> Result<Vec<u8>, String> {
+        self.read(path)
+    }
+
     /// Names of the files in a folder, to tell which was probably meant; none where that is not known.
     fn names(&self, _folder: &Path) -> Vec<String> {
         Vec::new()
@@ -341,7 +349,7 @@ pub(crate) fn load_alone<T: Section, U>(
     path: &Path,
     check: impl FnOnce(&T) -> Result<U, Vec<Problem>>,
 ) -> Result<(T, U, Input), LoadError> {
-    let bytes = files.read(path).map_err(|why| LoadError::Unreadable(path.display().to_string(), why))?;
+    let bytes = files.read_shared(path).map_err(|why| LoadError::Unreadable(path.display().to_string(), why))?;
     let mut chain = Chain { sources: Vec::new(), located: Vec::new(), inputs: Vec::new(), diagnostics: Vec::new() };
     chain.push(Located::root(path), &bytes);
     let Chain { sources, mut inputs, diagnostics, .. } = chain;

@@ -121,6 +121,11 @@ impl Checks {
         };
         if heard {
             running.hears(now);
+            // What came while its CPU stood still waits in its controller behind what came before.
+            let cpu = world.get::<Cpu>(world.resource::<Nodes>().entity(own));
+            let waits = cpu.is_some_and(|cpu| cpu.hung_until > now || cpu.stalled);
+            let in_pause = &mut self.memory.commanded_in_pause[pump];
+            *in_pause = self.memory.paused || (waits && *in_pause);
         } else if node == Some(own) {
             running.lost(now);
         }

@@ -12,10 +12,12 @@ use orchestrator::{Cause, LogEntry, Outcome};
 use protocol::cyclic::PumpState;
 
 use super::{
-    BusRecord, Checks, Measures, NodeId, SimTime, Span, ending, fits, holds_the_image, is_offered, node_of, plant,
-    version_of,
+    BusRecord, Checks, Faults, Measures, NodeId, Nodes, Scoped, SimTime, Span, ending, fits, holds_the_image,
+    is_offered, node_of, plant, version_of,
 };
 use crate::bus::Bus;
+use crate::hosts::pump::PumpHost;
+use crate::scenario::FaultKind;
 
 /// A status comes every 100 ms; a longer silence than this is a gap (own number: three may be lost).
 const GAP: Span = Span::from_millis(400);
@@ -56,6 +58,8 @@ pub(super) struct Tried {
     heard_since: Option<SimTime>,
     /// The CIOC has sent it a request since then.
     asked: bool,
+    /// When it last told its model or version.
+    read: Option<SimTime>,
 }
 
 /// What the twin saw of a try that failed.
@@ -65,6 +69,8 @@ pub(super) struct Truth {
     pub(super) short: bool,
     /// The pump's CPU lost its supply in it.
     pub(super) cut: bool,
+    /// It did so when nobody can tell whether that was in it.
+    pub(super) unclear: bool,
     /// The pump is heard as it fails.
     pub(super) heard: bool,
 }
@@ -94,7 +100,7 @@ impl Tried {
             Some(Cause::LowSupply) => self.short += u32::from(truth.short),
             Some(Cause::Interrupted) => {}
             _ => {
-                let knows = !truth.cut && truth.heard;
+                let knows = !truth.cut && !truth.unclear && truth.heard;
                 let wordless = matches!(cause, Some(Cause::Timeout | Cause::Refused | Cause::NoGoodStatus));
                 let told = self.explained || !wordless;
                 self.may_die |= !truth.cut;
@@ -159,20 +165,19 @@ impl Tried {
 enum Answer {
     /// Of its last start (62 F1F1).
     Start,
+    /// Which model it is (62 F190), or its version (62 F195).
+    Identity,
     /// That it refuses another request.
     Refusal,
 }
 
 /// The pump that answers so with a frame, and what.
-pub(super) fn is_answer(frame: &protocol::Frame) -> bool {
-    answer_of(frame).is_some()
-}
-
 fn answer_of(frame: &protocol::Frame) -> Option<(usize, Answer)> {
     let embedded_can::Id::Standard(id) = frame.id() else { return None };
     let pump = protocol::ids::uds_responder(id)?.index();
     match frame.data() {
         [_, 0x62, 0xF1, 0xF1, ..] => Some((pump, Answer::Start)),
+        [_, 0x62, 0xF1, 0x90 | 0x95, ..] | [0x10, _, 0x62, 0xF1, 0x90 | 0x95, ..] => Some((pump, Answer::Identity)),
         // "Not yet": the answer follows.
         [0x03, 0x7F, _, 0x78, ..] => None,
         [0x03, 0x7F, ..] => Some((pump, Answer::Refusal)),
@@ -212,7 +217,7 @@ impl Checks {
     }
 
     /// A frame of a pump's answer: what it tells of its last start, or that it refuses, if the CIOC takes it.
-    pub(super) fn see_answer(&mut self, world: &World, record: &BusRecord) {
+    pub(super) fn see_answer(&mut self, world: &World, now: SimTime, record: &BusRecord) {
         let BusRecord::Frame { frame, .. } = record else { return };
         let Some((pump, answer)) = answer_of(frame) else { return };
         if world.resource::<Bus>().receivers() & NodeId::CIOC.bit() == 0 {
@@ -222,7 +227,23 @@ impl Checks {
         match answer {
             Answer::Start => tried.explained = true,
             Answer::Refusal => tried.refused = true,
+            Answer::Identity => tried.read = Some(now),
         }
+    }
+
+    /// Why the CIOC could not know of the image in a pump's flash: what the pump told when it was last read was of another
+    /// controller, or is not true.
+    pub(super) fn misread(&self, world: &World, pump: usize) -> Option<&'static str> {
+        let node = node_of(pump);
+        let read = self.memory.tried[pump].read?;
+        let mut exchanges =
+            world.resource::<Scoped<Faults>>().list.iter().filter(|one| one.begun > 0 && one.began >= read);
+        if exchanges.any(|one| matches!(one.fault.kind, FaultKind::Exchanged(_)) && one.nodes.contains(&node)) {
+            return Some("exchanged since it was last read");
+        }
+        let host = world.get::<PumpHost>(world.resource::<Nodes>().entity(node))?;
+        let told = host.false_version?;
+        (Some(told) != version_of(world, node)).then_some("it tells another version than it holds")
     }
 
     /// The CIOC's firmware ends: what it had still to ask of a failed try is forgotten.
