@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use common::{code, copy_data, files, folder, json, output, shipped, stderr, stdout, text};
 use cooltwin::checks::{END_IDS, IDS, REQUIREMENTS, Verification};
 use cooltwin::evidence::{links, named_tests};
-use reports::{Baseline, Scope, StatementKind, baseline, sha256};
+use reports::{Baseline, NamedTest, Scope, StatementKind, baseline, sha256};
 
 /// A scenario that takes no time, one with a fault and a retry, and one that is too long for a suite.
 fn place(name: &str) -> PathBuf {
@@ -496,18 +496,27 @@ fn nothing_is_said_to_be_shown_elsewhere_that_a_row_shows() {
     }
 }
 
-/// Rows of the update document all have something; rows of the safety unit join as their checks appear.
-#[test]
-fn every_update_requirement_in_scope_has_a_row_a_scenario_or_a_statement() {
+/// Who shows or explains a row of any list: a check or budget of runs, a scenario, a test that names it, a statement.
+fn shown_by(id: &str, tests: &[NamedTest]) -> Option<&'static str> {
     let budgets = common::loaded(&shipped("base.ron"), &[]).scenario.budgets.clone();
-    for row in baseline().requirements.iter().filter(|row| row.scope == Scope::In && row.id.starts_with("PFU")) {
-        let id = row.id.as_str();
-        let checked = IDS.iter().chain(END_IDS).any(|(_, ids)| ids.contains(&id));
-        let budget = budgets.iter().any(|budget| budget.requirements.iter().any(|own| own == id));
-        let linked = links().iter().any(|link| link.requirement == id);
-        let stated = baseline().statements_of(id).any(|statement| statement.kind != StatementKind::Part);
-        assert!(checked || budget || linked || stated, "{id} has nothing");
-    }
+    let safety = cooltwin::run::safety::CHECKS.iter().chain(cooltwin::run::safety::BUDGETS);
+    let by = [
+        ("check", IDS.iter().chain(END_IDS).chain(safety).any(|(_, ids)| ids.contains(&id))),
+        ("budget", budgets.iter().any(|budget| budget.requirements.iter().any(|own| own == id))),
+        ("scenario", links().iter().any(|link| link.requirement == id)),
+        ("test", tests.iter().any(|test| test.requirements.iter().any(|own| own == id))),
+        ("statement", baseline().statements_of(id).any(|statement| statement.kind != StatementKind::Part)),
+    ];
+    by.into_iter().find(|(_, holds)| *holds).map(|(word, _)| word)
+}
+
+#[test]
+fn every_requirement_in_scope_has_a_row_a_scenario_a_test_or_a_statement() {
+    let tests = named_tests();
+    let in_scope = baseline().requirements.iter().filter(|row| row.scope == Scope::In);
+    let bare: Vec<&str> = in_scope.map(|row| row.id.as_str()).filter(|id| shown_by(id, &tests).is_none()).collect();
+    assert_eq!(bare, [""; 0], "these have nothing");
+    assert_eq!(shown_by("SSR-999", &tests), None, "the control: what nobody names has nothing");
 }
 
 /// A measurement of one file of the firmware, all lines reached but line 4, beside the list of what was measured.

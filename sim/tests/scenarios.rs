@@ -21,7 +21,7 @@ use cooltwin::checks::{REQUIREMENTS, Truth, Verification};
 use cooltwin::hosts::safety::Units;
 use cooltwin::measure::Measures;
 use cooltwin::run::{self, Identity, Run};
-use cooltwin::scenario::{Expectation, FileSource, Loaded, Verdict as Said, load};
+use cooltwin::scenario::{End, Expectation, FileSource, Loaded, Verdict as Said, load};
 use cooltwin::twin;
 use reports::{Report, Verdict};
 
@@ -47,10 +47,14 @@ fn names(folder: &Path, ending: &str) -> BTreeSet<String> {
     files.filter_map(|file| file.strip_suffix(ending).map(str::to_owned)).collect()
 }
 
-/// All but those that take so long that they run as campaigns.
+/// All but those that take so long that no suite runs them.
 fn shipped() -> BTreeSet<String> {
-    let is_short = |name: &String| !loaded(name).scenario.tags.iter().any(|tag| tag == "long");
-    names(&root().join("scenarios"), ".ron").into_iter().filter(is_short).collect()
+    with_tag_long(false)
+}
+
+fn with_tag_long(has: bool) -> BTreeSet<String> {
+    let fits = |name: &String| loaded(name).scenario.tags.iter().any(|tag| tag == "long") == has;
+    names(&root().join("scenarios"), ".ron").into_iter().filter(fits).collect()
 }
 
 fn loaded(name: &str) -> Loaded {
@@ -136,8 +140,18 @@ fn judge(name: &str) -> Vec<String> {
     let unknown = || "unknown".to_owned();
     let identity = Identity { version: unknown(), commit: unknown(), rustc: unknown() };
     let report: Report = run::report(&loaded, &run, &identity);
+    let mut complaints = unlike_stated(name, stated(&loaded), &report);
+    complaints.extend(invalid(name, report.clone(), &run));
+    if name == "nominal-14" {
+        complaints.extend(outside_the_window(&report));
+    }
+    complaints.extend(compare(name, &log(&run)));
+    complaints
+}
+
+/// Complaints about another verdict than the file states, and about faults that never acted.
+fn unlike_stated(name: &str, wanted: Verdict, report: &Report) -> Vec<String> {
     let mut complaints = Vec::new();
-    let wanted = stated(&loaded);
     if report.verdict != wanted {
         let fails = |verdict: reports::RowVerdict| {
             use reports::RowVerdict::{ExpectedFail, Info, NotApplicable, Pass};
@@ -155,11 +169,6 @@ fn judge(name: &str) -> Vec<String> {
             complaints.push(format!("{name}: {} never acted", injection.id));
         }
     }
-    complaints.extend(invalid(name, report.clone(), &run));
-    if name == "nominal-14" {
-        complaints.extend(outside_the_window(&report));
-    }
-    complaints.extend(compare(name, &log(&run)));
     complaints
 }
 
@@ -236,6 +245,33 @@ fn every_shipped_scenario_gets_its_verdict_and_its_golden_log() {
     assert_eq!(complaints.len(), names.len());
     let all: Vec<String> = complaints.into_values().flatten().collect();
     assert!(all.is_empty(), "\n{}", all.join("\n"));
+}
+
+/// What no suite runs: the safety units for 24 hours, for a million ticks with a combined pin, and beside the update of 14 pumps.
+#[test]
+#[ignore = "long: 24 simulated hours"]
+fn every_long_scenario_gets_its_verdict() {
+    let names = with_tag_long(true);
+    assert!(names.len() >= 3, "{names:?}");
+    let complaints = names.iter().flat_map(|name| unlike_stated(name, stated(&loaded(name)), &report_with(name, &[])));
+    let all: Vec<String> = complaints.collect();
+    assert!(all.is_empty(), "\n{}", all.join("\n"));
+}
+
+/// SSR-039 asks for a million ticks: the file that claims them must be long enough, and its steps come to all phases of the reads.
+#[test]
+fn the_long_run_of_a_combined_pin_has_its_million_ticks() {
+    let long = loaded("safety-combined-reads").scenario;
+    let ms = 1_000_000;
+    // The unit is normal after 0.7 s.
+    let End::At(end) = long.end else { panic!("{:?}", long.end) };
+    assert!(end.as_nanos() >= 1_001_000 * ms, "{end:?}");
+    let repeat = long.faults[0].repeat.as_ref().expect("the steps repeat");
+    let period = repeat.period.expect("a rhythm of its own").as_nanos();
+    assert!(repeat.count >= 1_000 && period % ms != 0);
+    // Reads come each 3 ms: where in that time do the steps stand, in steps of 0.1 ms?
+    let phases = (0..u64::from(repeat.count)).map(|n| n * period % (3 * ms) / (ms / 10));
+    assert_eq!(phases.collect::<BTreeSet<u64>>().len(), 30);
 }
 
 #[test]

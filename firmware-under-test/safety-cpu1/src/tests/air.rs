@@ -227,7 +227,7 @@ fn random_packets_pass_the_crc_as_rarely_as_its_width_says() {
     assert!(passed <= 4, "{passed}");
 }
 
-/// SSR-071, SSR-078, SSR-079: one bit off in any seed item, and nothing is accepted.
+/// SSR-071, SSR-078, SSR-079, SSM-15: one bit off in any seed item, and nothing is accepted.
 #[test]
 fn a_different_seed_is_never_accepted() {
     let (radio, good) = trusting(&plan());

@@ -79,7 +79,7 @@ fn running_memory_faults_are_found_within_one_pass() {
     }
 }
 
-/// SSR-001: the RAM test's slice runs in every tick: the block that is touched moves on.
+/// SSR-001, SSM-11: the RAM test's slice runs in every tick: the block that is touched moves on.
 #[test]
 fn a_slice_of_both_memory_tests_runs_in_every_tick() {
     let mut bench = running();

@@ -74,7 +74,7 @@ fn flip(bytes: &mut [u8], bit: usize) {
     bytes[bit / 8] ^= 1 << (bit % 8);
 }
 
-/// SSR-018: all 576 single and all 165,600 double flips, through the decoder.
+/// SSR-018, SSM-04: all 576 single and all 165,600 double flips, through the decoder.
 #[test]
 fn every_flip_of_one_or_two_bits_is_rejected() {
     let mut bytes = heapless::Vec::from_slice(&good()).unwrap();

@@ -277,7 +277,7 @@ fn the_right_password_restarts_into_the_configuration_mode() {
     }
 }
 
-/// SSR-052: wrong passwords of every kind get neither answer nor effect.
+/// SSR-052, SSM-16: wrong passwords of every kind get neither answer nor effect.
 #[test]
 fn wrong_passwords_have_no_effect() {
     let mut wrong: Vec<Vec<u8>> = (0..PASSWORD.len() * 8)

@@ -56,7 +56,7 @@ fn own_packets_are_laid_out_as_the_format_says() {
     assert_eq!(bytes.to_vec(), sealed_packet(expected));
 }
 
-/// SSR-018: all 576 single and 165,600 double flips through the decoder.
+/// SSR-018, SSM-04: all 576 single and 165,600 double flips through the decoder.
 #[test]
 fn every_one_and_two_bit_flip_is_refused() {
     let good = peer().packet();
