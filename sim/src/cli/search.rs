@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::output::{OutputError, Place};
 use super::run::{exit_code, identity};
 use super::{Disk, Style, Terminal, exit, files};
-use crate::search::report::{SearchReport, table, worst_of};
+use crate::search::report::{BASE, SearchReport, table, worst_of};
 use crate::search::{Search, file, load_search, run};
 
 /// Arguments of `cooltwin search`.
@@ -58,7 +58,8 @@ pub(super) fn search(arguments: &SearchArgs) -> ExitCode {
 
 fn searched(arguments: &SearchArgs, search: &Search, terminal: Terminal) -> Result<(String, u8), OutputError> {
     let own = || Path::new("cooltwin-out").join(&search.raw.name).join(format!("search-{}", search.raw.seed));
-    let place = Place::check(&arguments.out.clone().unwrap_or_else(own))?;
+    let target = arguments.out.clone().unwrap_or_else(own);
+    let place = Place::check(&target)?;
     let jobs = super::jobs(arguments.jobs);
     let bar = bar(search, arguments.json);
     let ascents = run::search(search, jobs, &|| bar.inc(1));
@@ -69,18 +70,25 @@ fn searched(arguments: &SearchArgs, search: &Search, terminal: Terminal) -> Resu
     folder.write("search.txt", &report.text())?;
     folder.write("search.csv", &table(search, &ascents))?;
     folder.write("search.ron", &search.resolved_text())?;
+    folder.write(BASE, &search.base.scenario.resolved_text())?;
+    let configurations = files::configurations(&search.base);
+    for (name, bytes) in &configurations {
+        folder.write(name, bytes)?;
+    }
     if let Some(Ok(loaded)) = worst_of(search, &ascents).map(|(.., looked)| search.scenario(&looked.point)) {
         folder.write("worst.ron", &loaded.scenario.resolved_text())?;
-        for (name, bytes) in files::configurations(&loaded) {
+        let more = files::configurations(&loaded).into_iter().filter(|one| !configurations.contains(one));
+        for (name, bytes) in more {
             folder.write(&name, &bytes)?;
         }
     }
     folder.commit()?;
     if !arguments.json && report.worst.is_none() {
-        terminal.diagnostic("note: nothing was measured at any point\n");
+        terminal.diagnostic("note: no conclusive run measured anything\n");
     }
-    let (named, typed) = (search.base_name(), search.base_path.display());
-    let typed_here = || report.text().replace(&format!("cooltwin run {named} "), &format!("cooltwin run {typed} "));
+    let base = target.join(BASE);
+    let typed_here =
+        || report.text().replace(&format!("cooltwin run {BASE} "), &format!("cooltwin run {} ", base.display()));
     Ok((if arguments.json { report.json() } else { typed_here() }, exit_code(report.verdict)))
 }
 

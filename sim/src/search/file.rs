@@ -159,12 +159,6 @@ impl Search {
         self.values.iter().map(Values::len).collect()
     }
 
-    /// What results call the scenario: its way from the folder of the search file.
-    #[must_use]
-    pub fn base_name(&self) -> &str {
-        self.inputs.get(1).map_or(&self.raw.base, |base| &base.path)
-    }
-
     /// The overrides of a point.
     #[must_use]
     pub fn overrides(&self, point: &[u64]) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What a search found, as data and as text: the worst value, the bound beside it, and the command that repeats it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use reports::{Build, Fixed, Verdict};
@@ -46,14 +47,20 @@ pub struct SearchReport {
     pub bound: Fixed,
     /// Where the bound comes from.
     pub bound_source: String,
-    /// The worst value that was found; none where nothing was measured.
+    /// The worst value that was found in a conclusive run; none where there was none.
     pub worst: Option<Worst>,
-    /// The first and the worst value of each ascent.
+    /// The worst value of a run that is not conclusive, where it is worse than `worst`: it was not found, but measured.
+    pub worst_unproven: Option<Worst>,
+    /// The first and the worst value of each ascent, of conclusive runs alone.
     pub ascents: Vec<Ascent>,
     /// Points that were looked at.
     pub looked: u64,
     /// Runs in which nothing was measured, so that they say nothing.
     pub without_value: u64,
+    /// Runs that are inconclusive, those without a value among them: a stated fault never acted, or a row has no verdict.
+    pub inconclusive: u64,
+    /// What kept them from being conclusive, and how many of them; a run may have several reasons.
+    pub undecided: Vec<Undecided>,
     /// Points whose values made no scenario.
     pub refused: u64,
     /// Runs that failed, whatever their value.
@@ -85,8 +92,17 @@ pub struct Worst {
     pub step: usize,
     /// Fingerprint of the run.
     pub fingerprint: String,
-    /// Repeats it.
+    /// Repeats it in the folder of the result.
     pub command: String,
+}
+
+/// Why runs were inconclusive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Undecided {
+    /// The row, or the fault that never acted.
+    pub what: String,
+    /// How many runs.
+    pub runs: u64,
 }
 
 /// How one ascent went.
@@ -105,27 +121,48 @@ pub struct Ascent {
 pub struct Failure {
     /// Rows that failed.
     pub rows: Vec<String>,
-    /// Repeats it.
+    /// Repeats it in the folder of the result.
     pub command: String,
 }
 
-/// The command that repeats a point, in the folder of the search file.
+/// What results call the base: it lies beside them as it stands, so that their commands need no other file.
+pub const BASE: &str = "base.ron";
+
+/// The command that repeats a point, in the folder of the result.
 #[must_use]
 pub fn command(search: &Search, point: &[u64]) -> String {
     let sets = search.overrides(point).into_iter().map(|set| format!(" --set '{set}'"));
-    format!("cooltwin run {}{}", search.base_name(), sets.collect::<String>())
+    format!("cooltwin run {BASE}{}", sets.collect::<String>())
 }
 
-/// The point of the worst value: the first of several.
+/// A point that was looked at, with its ascent and step from 0.
+type Numbered<'a> = (usize, usize, &'a Looked<Found>);
+
+/// The point of the worst value that a conclusive run showed: the first of several.
 #[must_use]
-pub fn worst_of<'a>(search: &Search, ascents: &'a [Vec<Looked<Found>>]) -> Option<(usize, usize, &'a Looked<Found>)> {
+pub fn worst_of<'a>(search: &Search, ascents: &'a [Vec<Looked<Found>>]) -> Option<Numbered<'a>> {
+    worst_by(search, ascents, Found::proven_value)
+}
+
+/// The point of the worst of all values, if it is worse than all that conclusive runs showed.
+fn worst_unproven<'a>(search: &Search, ascents: &'a [Vec<Looked<Found>>]) -> Option<Numbered<'a>> {
+    let proven = worst_of(search, ascents).and_then(|(.., looked)| looked.found.proven_value());
+    let any = worst_by(search, ascents, |found| found.value)?;
+    (!is_no_better(&search.raw.seek, proven, any.2.found.value)).then_some(any)
+}
+
+fn worst_by<'a>(
+    search: &Search,
+    ascents: &'a [Vec<Looked<Found>>],
+    value: impl Fn(&Found) -> Option<Fixed>,
+) -> Option<Numbered<'a>> {
     let all = ascents
         .iter()
         .enumerate()
         .flat_map(|(ascent, points)| points.iter().enumerate().map(move |(step, looked)| (ascent, step, looked)));
-    let with_value = all.filter(|(.., looked)| looked.found.value.is_some());
+    let with_value = all.filter(|(.., looked)| value(&looked.found).is_some());
     with_value.reduce(|best, next| {
-        let worse = !is_no_better(&search.raw.seek, best.2.found.value, next.2.found.value);
+        let worse = !is_no_better(&search.raw.seek, value(&best.2.found), value(&next.2.found));
         if worse { next } else { best }
     })
 }
@@ -158,10 +195,13 @@ impl SearchReport {
             seed: raw.seed,
             bound: search.bound.0,
             bound_source: search.bound.1.clone(),
-            worst: worst(search, ascents),
+            worst: worst_of(search, ascents).and_then(|found| worst(search, found)),
+            worst_unproven: worst_unproven(search, ascents).and_then(|found| worst(search, found)),
             ascents: ascents.iter().map(|points| ascent(&raw.seek, points)).collect(),
             looked: all().count() as u64,
             without_value: count(&|found| found.verdict.is_some() && found.value.is_none()),
+            inconclusive: count(&|found| found.verdict == Some(Verdict::Inconclusive)),
+            undecided: undecided(ascents),
             refused: count(&|found| found.verdict.is_none()),
             failed: count(&has_failed),
             failures: failures
@@ -181,17 +221,25 @@ impl SearchReport {
 
     fn judge(&mut self) {
         let Self { budget, unit, bound, .. } = self;
-        let beyond = self.worst.as_ref().is_some_and(|worst| worst.to_bound < Fixed::default());
+        let is_beyond = |worst: &Worst| worst.to_bound < Fixed::default();
+        let beyond = self.worst.iter().chain(&self.worst_unproven).any(is_beyond);
         let found = self.worst.as_ref().map_or_else(|| "nothing".to_owned(), |worst| format!("{} {unit}", worst.value));
-        let looked = format!("{budget}: worst found {found}, bound {bound} {unit}, {} runs", self.looked);
-        (self.verdict, self.sentence) = match () {
-            () if beyond => (Verdict::Fail, format!("beyond the bound: {looked}")),
-            () if self.failed > 0 => (Verdict::Fail, format!("{} runs failed: {looked}", self.failed)),
-            () if self.worst.is_none() => (Verdict::Inconclusive, format!("nothing was measured: {looked}")),
-            () if self.without_value > 0 => {
+        let open = match self.inconclusive {
+            0 => String::new(),
+            count => format!(", {count} of them inconclusive"),
+        };
+        let looked = format!("{budget}: worst found {found}, bound {bound} {unit}, {} runs{open}", self.looked);
+        (self.verdict, self.sentence) = match (&self.worst, &self.worst_unproven) {
+            _ if beyond => (Verdict::Fail, format!("beyond the bound: {looked}")),
+            _ if self.failed > 0 => (Verdict::Fail, format!("{} runs failed: {looked}", self.failed)),
+            (_, Some(Worst { value, .. })) => {
+                (Verdict::Inconclusive, format!("an inconclusive run shows {value} {unit}, which is worse: {looked}"))
+            }
+            (None, None) => (Verdict::Inconclusive, format!("nothing was measured: {looked}")),
+            _ if self.without_value > 0 => {
                 (Verdict::Inconclusive, format!("{} runs measured nothing: {looked}", self.without_value))
             }
-            () => (Verdict::Pass, format!("within the bound: {looked}")),
+            _ => (Verdict::Pass, format!("within the bound: {looked}")),
         };
     }
 
@@ -216,9 +264,18 @@ impl SearchReport {
         }
         let _ = writeln!(
             out,
-            "Runs          {} in {} ascents, {} refused, {} without a value, {} failed",
-            self.looked, self.restarts, self.refused, self.without_value, self.failed
+            "Runs          {} in {} ascents, {} refused, {} without a value, {} inconclusive, {} failed",
+            self.looked, self.restarts, self.refused, self.without_value, self.inconclusive, self.failed
         );
+        if self.inconclusive > 0 {
+            let _ = writeln!(
+                out,
+                "  An inconclusive run counts as nothing found, and no ascent goes on from one but to leave it."
+            );
+        }
+        for Undecided { what, runs } in &self.undecided {
+            let _ = writeln!(out, "  {what} in {runs} runs");
+        }
         let shown = |value: Option<Fixed>| value.map_or_else(|| "none".to_owned(), |value| value.to_string());
         for (number, Ascent { first, worst, step }) in self.ascents.iter().enumerate() {
             let (first, worst) = (shown(*first), shown(*worst));
@@ -229,6 +286,10 @@ impl SearchReport {
             let _ = writeln!(out, "Worst found   {value} {unit} of {budget}, {to_bound} {unit} to the bound   {place}");
             let _ = writeln!(out, "  {command}");
         }
+        if let Some(Worst { value, place, command, .. }) = &self.worst_unproven {
+            let _ = writeln!(out, "Not proven    {value} {unit} of {budget} in a run that is not conclusive   {place}");
+            let _ = writeln!(out, "  {command}");
+        }
         for failure in &self.failures {
             let _ = writeln!(out, "Failed        {}\n  {}", failure.rows.join(", "), failure.command);
         }
@@ -237,18 +298,28 @@ impl SearchReport {
     }
 }
 
+/// The reasons of inconclusive runs in the order of their names.
+fn undecided(ascents: &[Vec<Looked<Found>>]) -> Vec<Undecided> {
+    let open = ascents.iter().flatten().filter(|looked| looked.found.verdict == Some(Verdict::Inconclusive));
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for what in open.flat_map(|looked| &looked.found.undecided) {
+        *counts.entry(what).or_default() += 1;
+    }
+    counts.into_iter().map(|(what, runs)| Undecided { what: what.to_owned(), runs }).collect()
+}
+
 fn ascent(seek: &Seek, points: &[Looked<Found>]) -> Ascent {
     let mut worst: (Option<Fixed>, usize) = (None, 0);
     for (step, looked) in points.iter().enumerate() {
-        if looked.found.value.is_some() && !is_no_better(seek, worst.0, looked.found.value) || worst.0.is_none() {
-            worst = (looked.found.value, step + 1);
+        let value = looked.found.proven_value();
+        if value.is_some() && !is_no_better(seek, worst.0, value) || worst.0.is_none() {
+            worst = (value, step + 1);
         }
     }
-    Ascent { first: points.first().and_then(|looked| looked.found.value), worst: worst.0, step: worst.1 }
+    Ascent { first: points.first().and_then(|looked| looked.found.proven_value()), worst: worst.0, step: worst.1 }
 }
 
-fn worst(search: &Search, ascents: &[Vec<Looked<Found>>]) -> Option<Worst> {
-    let (ascent, step, looked) = worst_of(search, ascents)?;
+fn worst(search: &Search, (ascent, step, looked): Numbered<'_>) -> Option<Worst> {
     let value = looked.found.value?;
     let beyond = match search.raw.seek {
         Seek::Greatest => search.bound.0.as_millionths() - value.as_millionths(),
@@ -270,7 +341,7 @@ fn worst(search: &Search, ascents: &[Vec<Looked<Found>>]) -> Option<Worst> {
 #[must_use]
 pub fn table(search: &Search, ascents: &[Vec<Looked<Found>>]) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    let mut out = String::from("ascent,step,value,verdict,fingerprint,failing");
+    let mut out = String::from("ascent,step,value,verdict,fingerprint,failing,undecided");
     for one in &search.raw.moves {
         out.push(',');
         out.push_str(&quoted(&one.set));
@@ -281,7 +352,9 @@ pub fn table(search: &Search, ascents: &[Vec<Looked<Found>>]) -> String {
             let value = found.value.map_or_else(String::new, |value| value.to_string());
             let verdict = found.verdict.map_or("refused", Verdict::word);
             let failing = quoted(&found.failing.join("; "));
-            let _ = write!(out, "{},{},{value},{verdict},{},{failing}", ascent + 1, step + 1, found.fingerprint);
+            let undecided = quoted(&found.undecided.join("; "));
+            let fingerprint = &found.fingerprint;
+            let _ = write!(out, "{},{},{value},{verdict},{fingerprint},{failing},{undecided}", ascent + 1, step + 1);
             for set in search.overrides(point) {
                 out.push(',');
                 out.push_str(&quoted(&set));

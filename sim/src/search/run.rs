@@ -19,13 +19,23 @@ pub struct Found {
     pub verdict: Option<Verdict>,
     /// Rows that failed, or why there was no run.
     pub failing: Vec<String>,
+    /// What keeps the run from being conclusive: rows without a verdict, faults that never acted.
+    pub undecided: Vec<String>,
     /// Fingerprint of the trace.
     pub fingerprint: String,
     /// The budget's unit.
     pub unit: String,
 }
 
-/// Climbs as the search says; the points of each ascent in the order in which they were looked at.
+impl Found {
+    /// The value, where the run is conclusive: a run whose stated faults did not all act says nothing of their worst case.
+    #[must_use]
+    pub fn proven_value(&self) -> Option<Fixed> {
+        self.value.filter(|_| matches!(self.verdict, Some(Verdict::Pass | Verdict::Fail)))
+    }
+}
+
+/// Climbs as the search says, by the values of conclusive runs alone; the points of each ascent in the order in which they were looked at.
 #[must_use]
 pub fn search(search: &Search, jobs: NonZero<usize>, looked: &(dyn Fn() + Sync)) -> Vec<Vec<Looked<Found>>> {
     let plan =
@@ -35,10 +45,11 @@ pub fn search(search: &Search, jobs: NonZero<usize>, looked: &(dyn Fn() + Sync))
         looked();
         found
     };
-    climb(&plan, jobs, &look, &|new, old| is_no_better(&search.raw.seek, new.value, old.value))
+    climb(&plan, jobs, &look, &|new, old| is_no_better(&search.raw.seek, new.proven_value(), old.proven_value()))
 }
 
-/// Whether a value is as bad as another, or worse. No value is what an ascent leaves as soon as it can.
+/// Whether a value is as bad as another, or worse. No value, as of an inconclusive run, is what an ascent leaves
+/// as soon as it can.
 pub(super) fn is_no_better(seek: &Seek, new: Option<Fixed>, old: Option<Fixed>) -> bool {
     match (new, old) {
         (_, None) => true,
@@ -61,12 +72,17 @@ pub fn look(search: &Search, point: &[u64]) -> Found {
     let report = run::report(&loaded, &run, &Identity::default());
     let failed = |verdict: RowVerdict| matches!(verdict, RowVerdict::Fail | RowVerdict::Error);
     let failing = report.rows_that(failed).map(|(kind, row)| format!("{kind} {row}")).collect();
+    let open = |verdict: RowVerdict| matches!(verdict, RowVerdict::Inconclusive | RowVerdict::NotRun);
+    let rows = report.rows_that(open).map(|(kind, row)| format!("{kind} {row}"));
+    let idle = report.injections.iter().filter(|injection| injection.proven() == 0);
+    let undecided = rows.chain(idle.map(|injection| format!("injection {} never acted", injection.id))).collect();
     let row = report.budgets.iter().find(|row| row.id == search.raw.budget);
     Found {
         value: row.and_then(|row| worst(&search.raw.seek, row)),
         place: row.and_then(|row| row.r#where.clone()).unwrap_or_default(),
         verdict: Some(report.verdict),
         failing,
+        undecided,
         fingerprint: report.fingerprint.all,
         unit: row.map(|row| row.unit.clone()).unwrap_or_default(),
     }
