@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use cooltwin::campaign::engine::run_trials;
 use cooltwin::campaign::trial::plain;
 use cooltwin::campaign::{Campaign, draw, load_campaign, summary};
-use cooltwin::run::Identity;
-use cooltwin::scenario::FileSource;
+use cooltwin::run::{self, Identity};
+use cooltwin::scenario::{self, FileSource};
 use reports::campaign::{
-    CampaignReport, campaign_figure_files, campaign_html, campaign_json, campaign_text, write_trials,
+    CampaignReport, campaign_figure_files, campaign_from_json, campaign_html, campaign_json, campaign_text,
+    read_trials, write_trials,
 };
 use reports::{Verdict, sha256};
 
@@ -65,6 +66,12 @@ fn the_sample_of_a_campaign_is_current() {
     files.insert("campaign.json".to_owned(), campaign_json(&report) + "\n");
     files.insert("campaign.txt".to_owned(), campaign_text(&report, false));
     files.insert("trials.csv".to_owned(), table);
+    // The scenarios that the report's commands name.
+    for (name, trial) in summary::scenarios_wanted(&campaign, &report) {
+        let scenario = draw::draw(&campaign, trial).scenario.unwrap_or_else(|why| panic!("{name}: {why}"));
+        files.insert(name, scenario.resolved_text());
+    }
+    assert!(files.contains_key("worst/pump-update.ron"));
     let folder = root().join("reports/gallery/campaign");
     for (name, text) in &files {
         let path = folder.join(name);
@@ -75,6 +82,55 @@ fn the_sample_of_a_campaign_is_current() {
         let committed = fs::read_to_string(&path).unwrap_or_default();
         assert!(committed == *text, "{name} is not what this program makes: renew with BLESS=1");
     }
+}
+
+/// The command that a report names for its longest update, as the twin answers it today.
+#[test]
+fn the_worst_updates_of_the_committed_campaigns_are_repeated() {
+    let gallery = root().join("reports/gallery");
+    // The longest of them takes an hour to run, so it may not be there.
+    for folder in ["campaign", "campaign-pump-update", "campaign-pump-update-46050"] {
+        let Ok(text) = fs::read_to_string(gallery.join(folder).join("campaign.json")) else {
+            assert!(folder.ends_with("46050"), "{folder} holds no campaign");
+            continue;
+        };
+        let report = campaign_from_json(&text).expect("a report of a campaign");
+        let values = report.times.iter().find(|values| values.budget == "pump-update").expect("its budget");
+        let replay = values.replay.as_ref().expect("its worst trial");
+        assert_eq!(replay.command, "cooltwin run worst/pump-update.ron", "{folder}");
+        let path = format!("reports/gallery/{folder}/worst/pump-update.ron");
+        let loaded = scenario::load(&Root, Path::new(&path), &[]).unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        assert_eq!(loaded.scenario.seed.to_string(), replay.seed, "{path} is not of trial {}", replay.trial);
+        let run = run::run(&loaded.scenario, loaded.image.as_deref(), |_| {});
+        let again = run::report(&loaded, &run, &Identity::default());
+        let row = again.budget("pump-update").expect("its budget");
+        assert_eq!(row.measured, values.worst, "{folder}: run the campaign again");
+    }
+}
+
+/// Pumps of one campaign are counted and are no trials; how many tries each needed is not told of a whole campaign.
+#[test]
+fn a_claim_about_whole_campaigns_counts_campaigns() {
+    let campaign = load("scenarios/campaigns/whole-campaign.ron");
+    assert_eq!((campaign.trials(), campaign.pump), (22, None));
+    let (report, table) = report(&campaign);
+    assert_eq!(report.verdict, Verdict::Pass, "{}", campaign_text(&report, false));
+    let trials = read_trials(&table).expect("a table").trials;
+    assert!(trials.iter().all(|trial| (trial.due, trial.updated) == (3, 3)));
+    assert!(trials.iter().any(|trial| trial.tries.len() > 3), "some pump needed another try");
+    assert_eq!((report.pumps.good, report.pumps.of, report.pumps.independent), (66, 66, false));
+    assert_eq!((report.campaigns.good, report.campaigns.of, report.campaigns.independent), (22, 22, true));
+    assert!(report.tries_needed.is_empty(), "{:?}", report.tries_needed);
+    // 1 - 0.1^(1/22), by hand: with 66 trials it would be 3.4 %.
+    assert_eq!(report.failure_upper.to_string(), "9.937198");
+    assert!(
+        report.sentence.contains("at least 90 % of update campaigns leave every pump updated"),
+        "{}",
+        report.sentence
+    );
+    let (text, page) = (campaign_text(&report, false), campaign_html(&report));
+    assert!(text.contains("pumps 66 of 66 within three tries   tries"), "{text}");
+    assert!(!text.contains("by try") && !page.contains("by try"), "{text}");
 }
 
 #[test]

@@ -199,7 +199,7 @@ pub struct CampaignReport {
     pub attempts: Ratio,
     /// Runs, and those in which every pump that was due was updated.
     pub campaigns: Ratio,
-    /// Trials by the try that updated the last pump, the first try first.
+    /// Trials by the try that updated the pump, the first try first; empty where a trial is a whole campaign.
     pub tries_needed: Vec<u64>,
     /// Trials by class.
     pub classes: Vec<ClassCount>,

@@ -164,7 +164,10 @@ impl Page<'_> {
             .zip(1..)
             .map(|(count, number)| format!("{} by try {number}", grouped(*count)))
             .collect();
-        html! { (table("Levels", &content)) p { "Pumps were updated: " (tries.join(", ")) "." } }
+        html! {
+            (table("Levels", &content))
+            @if !tries.is_empty() { p { "Pumps were updated: " (tries.join(", ")) "." } }
+        }
     }
 
     fn classes(&self) -> Markup {

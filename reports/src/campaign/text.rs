@@ -92,9 +92,9 @@ fn counts(report: &CampaignReport, out: &mut String) {
         .collect();
     let _ = writeln!(
         out,
-        "Updated       pumps {} within three tries ({})   tries {}   runs {}",
+        "Updated       pumps {} within three tries{}   tries {}   runs {}",
         ratio(&report.pumps),
-        tries.join(", "),
+        if tries.is_empty() { String::new() } else { format!(" ({})", tries.join(", ")) },
         ratio(&report.attempts),
         ratio(&report.campaigns)
     );

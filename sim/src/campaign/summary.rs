@@ -96,7 +96,10 @@ pub fn report(
             of: trials.len() as u64,
             independent: true,
         },
-        tries_needed: tries_needed(trials),
+        tries_needed: match campaign.raw.claim {
+            Claim::PumpUpdate => tries_needed(trials),
+            Claim::Campaign => Vec::new(),
+        },
         classes: classes(trials.iter()),
         faults,
         times: values(campaign, trials),
@@ -229,6 +232,7 @@ fn strata(campaign: &Campaign, trials: &[Trial]) -> Vec<Stratum> {
     campaign.parts.iter().zip(&counted).map(of).collect()
 }
 
+/// Trials of one pump by the try that updated it.
 fn tries_needed(trials: &[Trial]) -> Vec<u64> {
     let mut needed = vec![0; 3];
     for trial in trials.iter().filter(|trial| trial.due == 1 && trial.updated == 1) {
