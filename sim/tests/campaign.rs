@@ -84,6 +84,23 @@ fn threads_shards_and_interruptions_do_not_change_a_byte() {
     assert!(!place.join(".killed.partial").exists(), "what is finished leaves nothing half done");
 }
 
+/// As in a job's log: a line each tenth, the last one with all trials and nothing left to wait for.
+#[test]
+fn a_log_tells_rate_and_remaining_time() {
+    let place = place("campaign-log");
+    let run = output(&place, &["campaign", TINY, "--out", "out", "--jobs", "1"]);
+    let lines: Vec<&str> = stderr(&run).lines().filter(|line| line.contains(" of 78 trials")).collect();
+    assert!(lines.len() >= 2, "{lines:?}");
+    for line in &lines {
+        let (_, pace) = line.split_once(" trials, ").expect("a pace");
+        let (rate, left) = pace.split_once(" a second, ").expect("a rate");
+        assert!(rate.parse::<f64>().is_ok_and(|rate| rate > 0.0), "{line}");
+        assert!(left.strip_suffix(" s left").is_some_and(|left| left.parse::<u64>().is_ok()), "{line}");
+    }
+    let last = lines.last().expect("a line");
+    assert!(last.contains(": 78 of 78 trials") && last.ends_with(", 0 s left"), "{last}");
+}
+
 /// Starts the campaign and kills it when some rows are there and not all.
 fn kill_in_the_middle(place: &Path) {
     let mut child = cooltwin(place, &["campaign", TINY, "--out", "killed", "--jobs", "1"])

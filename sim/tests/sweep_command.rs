@@ -67,11 +67,33 @@ fn the_files_are_the_same_with_any_number_of_threads() {
     let scenario = scenario();
     for (jobs, out) in [("1", "one"), ("3", "three")] {
         let more = ["--sample", "40", "--twice", "2", "--jobs", jobs, "--out", out];
-        assert_eq!(code(&output(&place, &arguments("power-cut", &scenario, &more))), Some(0));
+        let run = output(&place, &arguments("power-cut", &scenario, &more));
+        assert_eq!(code(&run), Some(0));
+        told_in_order(stderr(&run));
     }
     for file in ["sweep.json", "sweep.csv", "sweep.txt"] {
         assert_eq!(text(&place.join("one").join(file)), text(&place.join("three").join(file)), "{file}");
     }
+}
+
+/// Lines of progress, `one cut: strikes 12 of 40 after 1 s, ...`: each stage counts upwards to its end.
+fn told_in_order(log: &str) {
+    let mut seen: Option<(&str, &str, u64)> = None;
+    let mut count = 0;
+    for line in log.lines() {
+        let words: Vec<&str> = line.split_once(": ").map_or(Vec::new(), |(_, told)| told.split(' ').collect());
+        let [stage, done, "of", all, "after", ..] = words[..] else { continue };
+        let done: u64 = done.parse().expect("a number");
+        match seen {
+            Some((before, _, least)) if before == stage => assert!(done >= least, "{log}"),
+            Some((before, whole, least)) if before != stage => assert_eq!(whole, least.to_string(), "{before}: {log}"),
+            _ => {}
+        }
+        assert!(line.contains(" a second, ") && line.ends_with(" s left"), "{line}");
+        seen = Some((stage, all, done));
+        count += 1;
+    }
+    assert!(count > 2, "{log}");
 }
 
 #[test]

@@ -368,11 +368,13 @@ fn kept_rows(path: &Path, head: &Head, campaign: &Campaign) -> Vec<Trial> {
     expected.take_while(|(trial, row)| row.number == trial + 1).map(|(_, row)| row).collect()
 }
 
-/// Tells how far a campaign is: a bar with rate and remaining time on a terminal, a line each tenth elsewhere.
+/// Tells how far a campaign is, with rate and remaining time: a bar on a terminal, a line each tenth elsewhere.
 struct Progress {
-    bar: Option<ProgressBar>,
+    bar: ProgressBar,
     plain: Option<Terminal>,
     name: String,
+    /// Trials that were done before.
+    before: usize,
     all: usize,
     told: std::cell::Cell<usize>,
 }
@@ -381,30 +383,28 @@ impl Progress {
     fn new(name: &str, done: usize, left: usize, terminal: Terminal, quiet: bool) -> Self {
         let on_terminal = std::io::stderr().is_terminal();
         let all = done + left;
-        let bar = (on_terminal && !quiet).then(|| {
-            let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} trials, {per_sec}, {eta} left");
-            let bar = ProgressBar::new(all as u64).with_position(done as u64).with_prefix(name.to_owned());
-            bar.reset_eta();
-            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
+        let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} trials, {per_sec}, {eta} left");
+        let bar = if on_terminal && !quiet { ProgressBar::new(all as u64) } else { ProgressBar::hidden() };
+        let bar = bar.with_position(done as u64).with_prefix(name.to_owned());
+        bar.reset_eta();
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let plain = (!on_terminal && !quiet).then_some(terminal);
-        Self { bar, plain, name: name.to_owned(), all, told: std::cell::Cell::new(done * 10 / all.max(1)) }
+        let told = std::cell::Cell::new(done * 10 / all.max(1));
+        Self { bar, plain, name: name.to_owned(), before: done, all, told }
     }
 
     fn tell(&self, done: usize) {
-        if let Some(bar) = &self.bar {
-            bar.set_position(done as u64);
-        }
+        self.bar.set_position(done as u64);
         let tenth = done * 10 / self.all.max(1);
         if let Some(terminal) = self.plain.filter(|_| tenth > self.told.get()) {
-            terminal.diagnostic(&format!("{}: {done} of {} trials\n", self.name, self.all));
+            let (ran, left) = (done - self.before, self.all - self.before);
+            let pace = super::pace(ran, left, self.bar.elapsed().as_secs_f64());
+            terminal.diagnostic(&format!("{}: {done} of {} trials{pace}\n", self.name, self.all));
             self.told.set(tenth);
         }
     }
 
     fn done(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.bar.finish_and_clear();
     }
 }

@@ -138,6 +138,16 @@ fn jobs(asked: Option<NonZero<usize>>) -> NonZero<usize> {
     asked.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
 }
 
+/// Rate and remaining time after `done` of `of` things in so many seconds; nothing before the first.
+fn pace(done: usize, of: usize, seconds: f64) -> String {
+    if done == 0 || seconds <= 0.0 {
+        return String::new();
+    }
+    let rate = done as f64 / seconds;
+    let left = of.saturating_sub(done) as f64 / rate;
+    format!(", {rate:.1} a second, {left:.0} s left")
+}
+
 /// How diagnostics are printed.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Style {

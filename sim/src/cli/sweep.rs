@@ -372,8 +372,18 @@ struct Progress {
     name: String,
     bar: ProgressBar,
     plain: Option<Terminal>,
-    /// Stage and tenth told last.
-    told: Mutex<(String, usize)>,
+    told: Mutex<Told>,
+}
+
+/// What was told last.
+#[derive(Default)]
+struct Told {
+    stage: String,
+    tenth: usize,
+    /// When the stage began, in seconds: when the one before it was told last.
+    began: f64,
+    /// When something was told last, in seconds.
+    last: f64,
 }
 
 impl Progress {
@@ -387,19 +397,21 @@ impl Progress {
 
     fn tell(&self, stage: &str, done: usize, of: usize) {
         let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if told.0 != stage {
+        let seconds = self.bar.elapsed().as_secs_f64();
+        if told.stage != stage {
             self.bar.set_message(stage.to_owned());
             self.bar.set_length(of as u64);
             self.bar.reset_eta();
-            *told = (stage.to_owned(), usize::MAX);
+            *told = Told { stage: stage.to_owned(), tenth: usize::MAX, began: told.last, last: seconds };
         }
+        told.last = seconds;
         self.bar.set_position(done as u64);
         let tenth = done * 10 / of.max(1);
-        if tenth != told.1 {
-            told.1 = tenth;
+        if tenth != told.tenth {
+            told.tenth = tenth;
             if let Some(terminal) = self.plain {
-                let seconds = self.bar.elapsed().as_secs();
-                terminal.diagnostic(&format!("{}: {stage} {done} of {of} after {seconds} s\n", self.name));
+                let pace = super::pace(done, of, seconds - told.began);
+                terminal.diagnostic(&format!("{}: {stage} {done} of {of} after {seconds:.0} s{pace}\n", self.name));
             }
         }
     }

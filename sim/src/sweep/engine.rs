@@ -288,7 +288,7 @@ fn run_chunks<T: Send>(
     let each = (strikes.len() / (options.jobs.get() * 8)).clamp(1, CHUNK_MOST);
     let chunks = save_chunks(space, strikes, each);
     let next = AtomicUsize::new(0);
-    let done = AtomicUsize::new(0);
+    let done = Mutex::new(0);
     let results: Vec<Mutex<Vec<T>>> = chunks.iter().map(|_| Mutex::new(Vec::new())).collect();
     std::thread::scope(|scope| {
         for _ in 0..options.jobs.get().min(chunks.len()) {
@@ -300,7 +300,10 @@ fn run_chunks<T: Send>(
                 } {
                     let ran = worker.chunk(chunk, &work);
                     *result.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = ran;
-                    progress(done.fetch_add(chunk.strikes.len(), Ordering::Relaxed), strikes.len());
+                    // Told under the lock, so that no thread tells less than was told before.
+                    let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    *done += chunk.strikes.len();
+                    progress(*done, strikes.len());
                 }
             });
         }
