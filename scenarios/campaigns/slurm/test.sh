@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Proves the job scripts on a real Slurm on the loopback address: test.sh PROGRAM CAMPAIGN.
+# Proves that shards make up a campaign, and the job scripts on a real Slurm on the loopback address:
+# test.sh PROGRAM CAMPAIGN.
+# - three shards by GNU parallel (by xargs where that is missing) and a merge have the bytes of the campaign that ran whole;
 # - a campaign in three shards and a dependent merge has the bytes of the campaign that ran whole;
 # - one shard dies at its first start, half way: it is run again, resumes, and nothing is missing;
 # - one node dies with the shard that runs on it: the other node runs that shard, and nothing is missing;
@@ -7,6 +9,26 @@
 set -euo pipefail
 program=$(readlink -f "$1") campaign=$(readlink -f "$2")
 here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$program" campaign "$campaign" --out "$work/whole"
+
+# One server without a scheduler: every shard is a command of its own.
+shard=("$program" campaign "$campaign" --jobs 1 --resume --shard {}/3 --out "$work/server/shard-{}")
+mkdir "$work/server"
+if command -v parallel >/dev/null && parallel --version 2>/dev/null | grep -q '^GNU parallel'; then
+    by='GNU parallel'
+    parallel --quote "${shard[@]}" ::: 1 2 3
+else
+    by='xargs -P'
+    printf '\n!! NOT CHECKED: GNU parallel is not installed here; xargs runs the same commands in its place.\n'
+    printf '!! Install it with: apt-get install --no-install-recommends parallel\n'
+    seq 3 | xargs -P 3 -I '{}' "${shard[@]}"
+fi
+"$program" merge "$work"/server/shard-{1,2,3} --out "$work/server/merged"
+diff -r "$work/whole" "$work/server/merged"
+echo "$by: three shards side by side merge to the bytes of the whole campaign"
+
 for tool in slurmctld slurmd munged sbatch; do
     if ! command -v "$tool" >/dev/null; then
         printf '\n!! NOT CHECKED: %s is not installed here, so the Slurm scripts were not run.\n' "$tool"
@@ -14,12 +36,9 @@ for tool in slurmctld slurmd munged sbatch; do
         exit 0
     fi
 done
-work=$(mktemp -d)
 export SLURM_CONF=$work/slurm/slurm.conf
 trap '"$here/loopback.sh" "$work/slurm" stop; rm -rf "$work"' EXIT
 "$here/loopback.sh" "$work/slurm" start
-
-"$program" campaign "$campaign" --out "$work/whole"
 
 # Waits for a job of that number to leave the queue.
 ended() { while [ -n "$(squeue -h -j "$1" 2>/dev/null)" ]; do sleep 0.5; done; }
