@@ -161,7 +161,7 @@ fn summaries_put_what_did_not_pass_first() {
 }
 
 /// A run that is inconclusive because its scenario states so.
-fn stated() -> reports::Report {
+fn stated() -> Report {
     let mut report = samples::pass();
     report.scenario.name = "stated".to_owned();
     let text = format!("{}inconclusive", reports::STATED_VERDICT);

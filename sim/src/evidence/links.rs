@@ -64,8 +64,11 @@ mod tests {
         let files = std::fs::read_dir(&folder).expect("the scenarios").map(|entry| entry.expect("an entry").path());
         let files = files.filter(|path| path.extension().is_some_and(|end| end == "ron"));
         let loaded = files.filter_map(|path| crate::scenario::load(&crate::cli::Disk, &path, &[]).ok());
-        let faults = loaded.flat_map(|loaded| loaded.scenario.faults);
-        let used: std::collections::BTreeSet<String> = faults.map(|fault| crate::run::kind_name(&fault.kind)).collect();
+        let named = loaded.flat_map(|loaded| {
+            let faults = loaded.scenario.faults.iter().map(|fault| crate::run::kind_name(&fault.kind));
+            faults.collect::<Vec<_>>()
+        });
+        let used: std::collections::BTreeSet<String> = named.collect();
         let kinds = fault_kinds();
         let unknown: Vec<&String> = used.iter().filter(|kind| !kinds.contains(kind)).collect();
         assert!(unknown.is_empty() && used.len() > 40, "{unknown:?} of {used:?}");
