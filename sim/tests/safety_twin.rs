@@ -18,6 +18,7 @@ use cooltwin::hosts::safety::tool::Told;
 use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::kernel::{SimTime, Span};
 use cooltwin::run::{self, Identity, Run};
+use cooltwin::safety::binary::Block;
 use cooltwin::scenario::{Expectation, FileSource, Loaded, load};
 use cooltwin::twin;
 use reports::{Report, RowVerdict, Verdict};
@@ -522,15 +523,79 @@ fn a_cpu_that_evaluates_too_often_or_too_seldom_is_seen() {
             for block in section.blocks.iter_mut().filter(|block| block.time_ms == 200) {
                 block.time_ms = block.time_ms.checked_add_signed(more.try_into().expect("small")).expect("positive");
             }
-            unit.watch.adopt(&section, Span::from_secs(60));
+            unit.watch.adopt(&section, &unit.common.clone());
         });
         let run = run::finish(twin, &loaded.scenario, |_| {});
         assert_eq!(check_of(&report(&loaded, &run), "logic_runs_once_each_tick"), wanted, "{more} ticks");
         if more == 0 {
             units_of(&run, |unit| {
-                let judged = unit.watch.cpus.iter().map(|cpu| cpu.witness.as_ref().map_or(0, |witness| witness.judged));
+                let judged = unit.watch.cpus.iter().map(|cpu| cpu.testimony().judged);
                 assert!(judged.min() > Some(3_000), "each tick of both CPUs was judged");
             });
+        }
+    }
+}
+
+/// Verifies SSR-012. Control: a CPU whose logic takes another memory, entry, error or failure than came to its ports, or sends another
+/// one, is seen; so is one evaluation too many. What is right is judged in every tick of all four CPUs.
+#[test]
+fn a_logic_that_takes_something_else_from_the_networks_is_seen() {
+    use safety_common::configuration::BlockKind as Kind;
+    type Other = fn(&mut Block);
+    let others: [(Kind, &[usize], Other); 6] = [
+        (Kind::MemoryReceive, &[0, 1], |block| block.number += 1),
+        (Kind::CanReceive, &[0, 1], |block| block.number += 2),
+        (Kind::InputError, &[0], |block| block.kind = Kind::Input),
+        (Kind::MemorySend, &[0, 1], |block| block.number += 1),
+        (Kind::CanSend, &[0], |block| block.number += 2),
+        (Kind::OnDelay, &[0], |block| block.time_ms = block.time_ms.wrapping_sub(u32::from(block.time_ms == 200))),
+    ];
+    let loaded = loaded("safety-two-units", &[]);
+    let judged = |one: usize, kind: Option<Kind>, other: Other| {
+        let mut twin = twin::build(&loaded.scenario, None);
+        units(&mut twin.world, |unit| {
+            let mut section = unit.section.clone();
+            let blocks = section.blocks.iter_mut().filter(|block| Some(block.kind) == kind);
+            blocks.filter(|_| usize::from(unit.index) == one).for_each(other);
+            unit.watch.adopt(&section, &unit.common.clone());
+        });
+        let run = run::finish(twin, &loaded.scenario, |_| {});
+        (check_of(&report(&loaded, &run), "logic_runs_once_each_tick"), run)
+    };
+    let (verdict, run) = judged(0, None, |_| {});
+    assert_eq!(verdict, RowVerdict::Pass);
+    units_of(&run, |unit| {
+        for cpu in &unit.watch.cpus {
+            let testimony = cpu.testimony();
+            assert_eq!((testimony.judged, testimony.doubt), (cpu.evaluated, None));
+            assert!(cpu.evaluated > 5_000);
+        }
+    });
+    for (kind, at, other) in others {
+        for one in at {
+            assert_eq!(judged(*one, Some(kind), other).0, RowVerdict::Fail, "{kind:?} of unit {one}");
+        }
+    }
+}
+
+/// Verifies SSR-012. What was wrong before a restart is not forgotten with it, and a CPU of which nothing was judged is no pass.
+#[test]
+fn a_wrong_evaluation_outlives_a_restart_and_none_is_no_pass() {
+    let loaded = loaded("safety-supply-lost", &[]);
+    for (more, wanted) in [(0, RowVerdict::Pass), (1, RowVerdict::Fail)] {
+        let mut twin = twin::build(&loaded.scenario, None);
+        units(&mut twin.world, |unit| {
+            let mut section = unit.section.clone();
+            let second = section.blocks.iter_mut().filter(|block| block.time_ms == 200);
+            second.for_each(|block| block.time_ms += more);
+            unit.watch.adopt(&section, &unit.common.clone());
+        });
+        let mut run = run::finish(twin, &loaded.scenario, |_| {});
+        let row = |run: &Run| check_of(&report(&loaded, run), "logic_runs_once_each_tick");
+        assert_eq!(row(&run), wanted, "{more} ticks");
+        if more == 0 {
+            units(&mut run.twin.world, |unit| unit.watch.cpus[1].claim_nothing());
+            assert_eq!(row(&run), RowVerdict::Inconclusive, "nothing was judged");
         }
     }
 }
@@ -642,6 +707,40 @@ fn a_bit_that_is_stored_wrongly_on_either_side_is_no_success() {
         assert_ne!(told, Told::Stored, "CPU{cpu} at {at}");
         assert!(told == wanted || told == Told::NotRunning || told == Told::Interrupted, "CPU{cpu} at {at}: {told:?}");
     }
+}
+
+/// Verifies SSR-058, SSR-068. The air takes the tool's requests, not its answers alone: a unit that hears none keeps working.
+#[test]
+fn requests_of_a_tool_are_lost_damaged_and_late_with_the_channel_of_its_unit() {
+    let of = |kind: &str, lasts: &str| {
+        let fault = format!(
+            "faults=[(kind: Safety({kind}), place: Node(\"hall\"), trigger: At(\"2400ms\"), duration: \"{lasts}\")]"
+        );
+        let loaded =
+            loaded("safety-download-radio", &[fault, "end=At(\"25s\")".to_owned(), "expectations=[]".to_owned()]);
+        let run = run::run(&loaded.scenario, None, |_| {});
+        let report = report(&loaded, &run);
+        assert_eq!(check_of(&report, "downloads_tell_what_is_stored"), RowVerdict::Pass, "{kind}");
+        assert!(report.injections[0].activations > 0, "{kind} acted");
+        let mut seen = None;
+        units_of(&run, |unit| {
+            if let Some(download) = unit.tool.downloads.first() {
+                let left = unit.watch.cpus[0].left_normal.is_some();
+                seen = Some((download.told.expect("told").1, left, download.took().expect("told")));
+            }
+        });
+        seen.expect("a unit with a tool")
+    };
+    for kind in ["RadioLost()", "RadioCorrupted()", "RadioForged()"] {
+        let (told, left, _) = of(kind, "20s");
+        assert_eq!((told, left), (Told::NotEntered, false), "{kind}: no request comes through");
+    }
+    let (told, left, as_usual) = of("RadioRepeated(\"50ms\")", "20s");
+    assert_eq!((told, left), (Told::Stored, true), "what comes twice is done once");
+    let (told, _, later) = of("RadioDelayed(\"20ms\")", "20s");
+    assert_eq!(told, Told::Stored);
+    // Each row is written and read back; of the answers alone each exchange would be late by 20 ms, with the requests by 40 ms.
+    assert!(later > as_usual, "{later} and {as_usual}");
 }
 
 /// Verifies SSR-055, SSR-058. Over each way the line is cut for good at any time: what is told is what both CPUs hold.

@@ -264,7 +264,7 @@ mod tests {
     }
 
     /// The first try fails for lack of supply, restarts of the CIOC cut off the second and third, the fourth is good.
-    const FOUR_TRIES: &str = "(pumps: (count: 1), package: (image: (length: \"48KiB\")), budgets: [], faults: [
+    const FOUR_TRIES: &str = "(pumps: (count: 1), package: (image: (length: \"48KiB\")), faults: [
         (kind: PowerCut, place: Pump(1), trigger: When(pump: 1, attempt: 1, phase: Transfer), duration: \"1s\"),
         (kind: Reset, place: Cioc, trigger: When(pump: 1, attempt: 2, phase: Transfer)),
         (kind: Reset, place: Cioc, trigger: When(pump: 1, attempt: 3, phase: Transfer)),

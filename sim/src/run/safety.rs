@@ -363,6 +363,8 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
     let mut n = 0;
     let mut broken = Vec::new();
     let mut wanted = false;
+    // What a row does not claim, and whether it claims nothing of a CPU at all.
+    let (mut unjudged, mut unseen) = (Vec::new(), false);
     for (name, unit) in units {
         let watch = &unit.watch;
         let cpus = watch.cpus.iter().enumerate();
@@ -408,16 +410,22 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                 }
             }),
             "logic_runs_once_each_tick" => cpus.for_each(|(cpu, one)| {
-                n += one.ticks;
+                let testimony = one.testimony();
+                n += testimony.judged;
+                wanted |= one.ticks > 0;
                 // The step that enters the safe state ends before its logic.
                 if one.ticks - one.evaluated > one.trips {
                     let what = format!("{} evaluations in {} ticks", one.evaluated, one.ticks);
                     broken.push(format!("{name}, CPU{}: {what}", cpu + 1));
                 }
-                if let Some((at, is, wanted)) = one.witness.as_ref().and_then(|witness| witness.wrong) {
-                    let words = |(outputs, relays): (u16, u8)| format!("outputs {outputs:#x}, relays {relays:#x}");
-                    let what = format!("at {at} ms its logic wants {}, and should {}", words(is), words(wanted));
-                    broken.push(format!("{name}, CPU{}: {what}", cpu + 1));
+                if let Some((at, what)) = testimony.wrong {
+                    broken.push(format!("{name}, CPU{}: at {at} ms its logic {what}", cpu + 1));
+                }
+                if testimony.judged < one.evaluated {
+                    let why = testimony.doubt.map_or(String::new(), |(at, why)| format!(", since {at} ms: {why}"));
+                    let what = format!("{} of {} evaluations judged", testimony.judged, one.evaluated);
+                    unjudged.push(format!("{name}, CPU{}: {what}{why}", cpu + 1));
+                    unseen |= testimony.judged == 0;
                 }
             }),
             "downloads_tell_what_is_stored" => {
@@ -464,7 +472,11 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
             _ => {}
         }
     }
-    super::report::judged_row(id, requirements, n, wanted, &broken)
+    let mut row = super::report::judged_row(id, requirements, if unseen { 0 } else { n }, wanted, &broken);
+    if broken.is_empty() {
+        row.detail = unjudged.join("; ");
+    }
+    row
 }
 
 /// When the lamp of the unit with this serial number was asked for, by a tool wherever it is.

@@ -47,17 +47,17 @@ choice! {
         MainTransistor { MainHit },
         /// The 3.3 V rail of a CPU has this voltage.
         Rail { RailHit },
-        /// Radio packets that the unit sends are lost.
+        /// Radio packets that the unit and a configuration tool beside it send are lost.
         RadioLost { AirHit },
-        /// Bits of radio packets that the unit sends are inverted.
+        /// Bits of radio packets that the unit and a configuration tool beside it send are inverted.
         RadioCorrupted { AirHit },
-        /// Radio packets that the unit sends name another sender, with a right CRC.
+        /// Radio packets that the unit and a configuration tool beside it send name another sender, with a right CRC.
         RadioForged { AirHit },
-        /// Radio packets that the unit sends come so much later.
+        /// Radio packets that the unit and a configuration tool beside it send come so much later.
         RadioDelayed(Span),
-        /// Radio packets that the unit sends come once more after this.
+        /// Radio packets that the unit and a configuration tool beside it send come once more after this.
         RadioRepeated(Span),
-        /// Two radio packets each change their places.
+        /// Two radio packets each of the unit, or of a configuration tool beside it, change their places.
         RadioSwapped,
         /// Frames that the unit sends on CAN are sent once more by another node.
         CanRepeated { CanRepeat },

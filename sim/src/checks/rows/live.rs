@@ -21,6 +21,9 @@ use crate::scenario::FaultKind;
 const STATUS_LAG: Span = Span::from_secs(1);
 /// A status comes every 100 ms; one that arrived within this is one heard lately (own number: three may be lost).
 const ARRIVES_EVERY: Span = Span::from_millis(400);
+/// A status that arrived longer ago than this has been read (own number: half its period); the CIOC's CPU needs its
+/// reaction latency for it.
+const READ_WITHIN: Span = Span::from_millis(50);
 /// The time left may be off by a tenth or by this (own number of PFU-031).
 const REMAINING_BAND_MS: u64 = 10_000;
 
@@ -116,6 +119,13 @@ impl Live {
     /// For how long no status of a pump has arrived; none before the first.
     pub(super) fn silence(&self, pump: usize, now: SimTime) -> Option<Span> {
         self.arrived[pump].0.map(|at| now.since(at))
+    }
+
+    /// The same without a status that has just arrived, which the CIOC may still have to read.
+    fn silence_read(&self, pump: usize, now: SimTime) -> Option<Span> {
+        let (last, before) = self.arrived[pump];
+        let read = last.filter(|at| now.since(*at) >= READ_WITHIN).or(before);
+        read.map(|at| now.since(at))
     }
 }
 
@@ -244,7 +254,7 @@ impl Checks {
             {
                 Some("runs its application, and no status of it arrives".to_owned())
             }
-            Some(silence) if silence <= ARRIVES_EVERY && !shown.fresh => {
+            _ if !shown.fresh && self.memory.live.silence_read(pump, now).is_some_and(|it| it <= ARRIVES_EVERY) => {
                 Some("is shown as silent though its status arrives".to_owned())
             }
             // A look comes every 100 ms, a status may be on its way for as long.
@@ -457,5 +467,23 @@ fn disturbs(injection: &Injection) -> Disturbs {
         Kind::Unplugged | Kind::ControllerSlow(_) | Kind::ControllerStopped => Disturbs::Nodes,
         // Frames that are hit, lost or overrun are noted one by one when it happens.
         _ => Disturbs::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pump is back after 3 s: its status arrives every 100 ms from 10 s on.
+    #[test]
+    fn a_status_counts_as_read_half_a_period_after_it_arrived() {
+        let at = |millis: u64| SimTime::ZERO + Span::from_millis(millis);
+        let mut live = Live::new(1);
+        live.arrived[0] = (Some(at(10_000)), Some(at(7_000)));
+        assert_eq!(live.silence(0, at(10_000)), Some(Span::ZERO));
+        assert_eq!(live.silence_read(0, at(10_001)), Some(Span::from_millis(3_001)));
+        assert_eq!(live.silence_read(0, at(10_050)), Some(Span::from_millis(50)));
+        live.arrived[0] = (Some(at(10_100)), Some(at(10_000)));
+        assert_eq!(live.silence_read(0, at(10_100)), Some(Span::from_millis(100)), "the one before is read");
     }
 }

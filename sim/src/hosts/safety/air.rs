@@ -1,4 +1,4 @@
-//! The radio channel of a unit: what becomes of the packets that it sends.
+//! The radio channel of a unit: what becomes of the packets that it and the tool beside it send.
 //!
 //! A black channel: it loses, delays, repeats, swaps and damages packets, and it holds forged ones. A *forged* packet names
 //! another sender and carries a right CRC-24, as one that comes from a unit of another network would.

@@ -14,6 +14,7 @@ use units::Instant;
 
 use super::clock::Clock;
 use super::memory::{Flash, FlashRuns, Ram};
+use super::networks::Came;
 use super::pins::{Seen, counts};
 use crate::kernel::{SimTime, Span};
 
@@ -170,6 +171,10 @@ pub struct Core {
     last_logic_ns: u64,
     /// The packets of the last step.
     pub packets_read: Vec<C2cReceived>,
+    /// What came over radio and CAN for the last step, to CPU1 itself and passed on by the other CPU.
+    radio_read: Vec<safety_common::io::Bytes>,
+    can_read: Vec<CanReceived>,
+    forward_read: Vec<Forward>,
 }
 
 /// Wraps the outputs of a CPU so that one of its diagnostics is without effect: a scenario that passes all the same
@@ -280,6 +285,9 @@ impl Core {
             operation: None,
             last_logic_ns: 0,
             packets_read: Vec::new(),
+            radio_read: Vec::new(),
+            can_read: Vec::new(),
+            forward_read: Vec::new(),
         }
     }
 
@@ -362,6 +370,7 @@ impl Core {
         };
         let touched = Touched { ram: (ram.lowest, ram.highest), flash: flash.read.get() };
         self.packets_read = packets;
+        (self.radio_read, self.can_read, self.forward_read) = (radio, can, forward);
         if let Some(muffle) = &mut self.muffle {
             *out = muffle.pass(std::mem::take(out));
         }
@@ -373,6 +382,12 @@ impl Core {
             self.served = now;
         }
         Some(touched)
+    }
+
+    /// What came over radio and CAN for the last step.
+    #[must_use]
+    pub fn came(&self) -> Came<'_> {
+        Came { radio: &self.radio_read, can: &self.can_read, forward: &self.forward_read }
     }
 
     /// The hardware timer: the logic's time is over.

@@ -14,6 +14,7 @@ pub mod core;
 mod devices;
 pub(crate) mod faults;
 pub mod memory;
+pub mod networks;
 pub mod pins;
 mod proof;
 mod record;
@@ -31,10 +32,10 @@ use safety_common::io::{Bytes, CanReceived, CanTransmit, ResetCause};
 use safety_common::simplecan::{TOOL_ANSWER_ID, TOOL_REQUEST_ID};
 use safety_common::tool::ANSWER;
 
-use self::air::AIR_TIME;
-use self::core::{Arriving, Core, CoreOptions};
+use self::core::{Core, CoreOptions};
 use self::devices::Devices;
 use self::memory::{Contents, Flash, Ram};
+use self::networks::Common;
 use self::tool::{Content, Identification, Plan, Tool, Way};
 use self::unit::{Outside, Parts, Unit};
 use self::watch::Watch;
@@ -222,6 +223,8 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
     power::attach(builder, node, Branch::Safety, NodeOptions::safety());
     let section = compiled.network.nodes[own].section.clone();
     let devices = Devices::new(setup, &compiled.names[own].inputs);
+    // Two CPUs of different releases never come to talk to anybody.
+    let release_hash = release_hash(setup.cpu1.release);
     let cores = [0, 1].map(|cpu| core_of(setup, compiled, own, cpu));
     builder.world.entity_mut(entity).insert(Unit::new(Parts {
         index,
@@ -231,8 +234,8 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
         devices,
         input_groups: compiled.names[own].inputs.clone().into(),
         relay_move: setup.relay_move,
-        radio_timeout: Span::from_millis(u64::from(compiled.network.radio_timeout_ms)),
-        tool: tool_of(scenario, setup, compiled, own),
+        common: common_of(compiled, own, release_hash),
+        tool: tool_of(scenario, setup, compiled, own, release_hash),
     }));
     if let Some(first) = setup.downloads.first() {
         builder.agenda.at(SimTime::ZERO + first.at, Event::Safety(SafetyEvent::Tool { unit: index }));
@@ -284,7 +287,7 @@ pub fn tool_filters(scenario: &Scenario, node: &NodeName) -> Vec<Filter> {
 }
 
 /// The configuration tool with what the scenario has it do; a unit's serial number decides which section it runs.
-fn tool_of(scenario: &Scenario, setup: &SafetyUnit, compiled: &Compiled, own: usize) -> Tool {
+fn tool_of(scenario: &Scenario, setup: &SafetyUnit, compiled: &Compiled, own: usize, release_hash: u32) -> Tool {
     use crate::scenario::Way as Word;
     let way = |word: &Word| match word {
         Word::Usb => Way::Usb,
@@ -294,11 +297,10 @@ fn tool_of(scenario: &Scenario, setup: &SafetyUnit, compiled: &Compiled, own: us
         }
     };
     let serial = setup.serial.unwrap_or(compiled.network.nodes[own].serial);
-    let content = |compiled: &Compiled| Content {
-        bytes: compiled.bytes.clone(),
-        hash: compiled.hash,
-        section: compiled.network.nodes.iter().find(|node| node.serial == serial).map(|node| node.section.clone()),
-        radio_timeout: Span::from_millis(u64::from(compiled.network.radio_timeout_ms)),
+    let content = |compiled: &Compiled| {
+        let own = compiled.network.nodes.iter().position(|node| node.serial == serial);
+        let runs = own.map(|own| common_of(compiled, own, release_hash));
+        Content { bytes: compiled.bytes.clone(), hash: compiled.hash, runs }
     };
     let plan = |one: &crate::scenario::Download| Plan {
         at: SimTime::ZERO + one.at,
@@ -331,19 +333,30 @@ fn core_of(setup: &SafetyUnit, compiled: &Compiled, own: usize, cpu: usize) -> C
     let SafetyCpu { clock_offset, clock_drift, logic_time, release } = if cpu == 0 { &setup.cpu1 } else { &setup.cpu2 };
     let options =
         CoreOptions { boot: setup.boot + *clock_offset, ppm: clock_drift.ppm(), logic_ns: logic_time.as_nanos() };
-    let codes = [code(*release), code(release + 0x1_0000)];
-    let both = [&codes[0][..], &codes[1][..]].concat();
-    let [release_hash, ..] = chaskey::tag([*release, 0, 0, 0], &both);
     let flash = Flash::new(&Contents {
         cpu: u8::try_from(cpu + 1).unwrap_or(0),
-        code: &codes[cpu],
-        release: (*release, release_hash),
+        code: &codes_of(*release)[cpu],
+        release: (*release, release_hash(*release)),
         serial: setup.serial.unwrap_or(compiled.network.nodes[own].serial),
         password: compiled.network.password,
         configuration: &compiled.bytes,
     });
     let words = if cpu == 0 { safety_cpu1::RAM_WORDS } else { safety_cpu2::RAM_WORDS };
     Core::new(cpu, options, Ram::new(words), flash)
+}
+
+fn common_of(compiled: &Compiled, own: usize, release_hash: u32) -> Arc<Common> {
+    Arc::new(Common { network: compiled.network.clone(), own, hash: compiled.hash, release_hash })
+}
+
+/// The code of both CPUs' images.
+fn codes_of(release: u32) -> [Vec<u8>; 2] {
+    [code(release), code(release + 0x1_0000)]
+}
+
+fn release_hash(release: u32) -> u32 {
+    let [hash, ..] = chaskey::tag([release, 0, 0, 0], &codes_of(release).concat());
+    hash
 }
 
 /// Bytes that stand for the code of a CPU's image; the same in every run, as a release is.
@@ -583,14 +596,7 @@ fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Byt
 /// A message of a tool goes on the air or to the bus.
 fn send_to_all(world: &mut World, context: &mut Context<'_>, tool: u8, sent: Option<(Way, Bytes)>) {
     match sent {
-        Some((Way::Radio, message)) => {
-            let at = context.now + AIR_TIME;
-            for entity in world.resource::<Units>().entities.clone() {
-                if let Some(mut unit) = world.get_mut::<Unit>(entity) {
-                    unit.hear(context.now, Arriving { at, what: message.clone() }, false);
-                }
-            }
-        }
+        Some((Way::Radio, message)) => request_by_radio(world, context, tool, &message),
         Some((Way::Can(node), message)) => {
             if let Some(mut unit) = unit_of(world, tool) {
                 unit.tool.put_on_bus(&message);
@@ -598,6 +604,22 @@ fn send_to_all(world: &mut World, context: &mut Context<'_>, tool: u8, sent: Opt
             send_requests(world, context, node);
         }
         Some((Way::Usb, _)) | None => {}
+    }
+}
+
+/// A tool sends beside its unit, on the same channel: what is wrong with that hits its requests as well. All units hear them.
+fn request_by_radio(world: &mut World, context: &mut Context<'_>, tool: u8, message: &Bytes) {
+    let Some(mut beside) = unit_of(world, tool) else { return };
+    let (arriving, acted) = beside.air.pass(context.now, message);
+    let node = beside.node;
+    for injection in acted {
+        context.record(SafetyRecord::Injected { node, injection }.into());
+    }
+    for entity in world.resource::<Units>().entities.clone() {
+        let Some(mut unit) = world.get_mut::<Unit>(entity) else { continue };
+        for one in &arriving {
+            unit.hear(context.now, one.clone(), false);
+        }
     }
 }
 

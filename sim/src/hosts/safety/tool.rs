@@ -20,9 +20,10 @@ use safety_common::tool::{ANSWER, CRC_LEN, Command, HEADER_LEN, PAYLOAD_MOST, RE
 use protocol::Frame;
 
 use super::core::{Arriving, Core};
+use super::networks::Common;
 use crate::kernel::{SimTime, Span};
 use crate::node::NodeId;
-use crate::safety::binary::{Section, crc32};
+use crate::safety::binary::crc32;
 
 /// One byte on the line (own number): a serial port over USB at 1 Mbit/s, start and stop bit included.
 pub const BYTE_TIME: Span = Span::from_micros(10);
@@ -152,10 +153,8 @@ pub struct Content {
     pub bytes: Vec<u8>,
     /// Its hash.
     pub hash: u32,
-    /// The unit's own section, if there is one.
-    pub section: Option<Section>,
-    /// Time-out of the radio.
-    pub radio_timeout: Span,
+    /// What the unit runs with it, if there is a section for it.
+    pub runs: Option<Arc<Common>>,
 }
 
 /// What is to be downloaded, and how.

@@ -20,6 +20,7 @@ use safety_common::{PINS, RELAYS, SLOTS};
 
 use super::air::Air;
 use super::core::{Around, Arriving, Core, Effects};
+use super::networks::Common;
 use super::pins::{Feed, Pins, Play, Plays, Seen, Window};
 use super::proof::Held;
 use super::record::SafetyRecord;
@@ -125,6 +126,8 @@ pub struct Unit {
     pub air: Air,
     /// What it runs, to look at.
     pub section: Section,
+    /// The network that it was made for.
+    pub common: Arc<Common>,
     /// Names of its input groups.
     pub input_groups: Arc<[String]>,
     /// The pins.
@@ -184,8 +187,8 @@ pub struct Parts {
     pub input_groups: Arc<[String]>,
     /// Time from the command of a relay to the move of its contact.
     pub relay_move: Span,
-    /// The configured time-out of the radio.
-    pub radio_timeout: Span,
+    /// The network that it is part of.
+    pub common: Arc<Common>,
     /// The configuration tool.
     pub tool: Tool,
 }
@@ -194,7 +197,7 @@ impl Unit {
     /// A unit without supply.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { index, node, cores, section, devices, input_groups, relay_move, radio_timeout, tool } = parts;
+        let Parts { index, node, cores, section, devices, input_groups, relay_move, common, tool } = parts;
         let pins = Pins {
             sources: devices.sources(&section),
             wiring: [super::pins::Wiring::Sound; PINS],
@@ -207,7 +210,8 @@ impl Unit {
             cores,
             lines: [Line::default(), Line::default()],
             air: Air::default(),
-            watch: Watch::new(&section, radio_timeout),
+            watch: Watch::new(&section, &common),
+            common,
             section,
             shown: devices.all(),
             input_groups,
@@ -280,8 +284,8 @@ impl Unit {
             return;
         }
         let held = self.tool.held_by(&self.cores[0]);
-        if let Some((section, timeout)) = held.and_then(|held| Some((held.section.clone()?, held.radio_timeout))) {
-            self.watch.adopt(&section, timeout);
+        if let Some(runs) = held.and_then(|held| held.runs.clone()) {
+            self.watch.adopt(runs.section(), &runs);
         }
     }
 
@@ -558,6 +562,7 @@ impl Unit {
             logic,
             touched,
             packets: &self.cores[cpu].packets_read,
+            came: self.cores[cpu].came(),
             disturbed: self.lines[cpu].count > 0,
             free: self.free_pins(&window),
         };

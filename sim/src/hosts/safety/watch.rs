@@ -13,7 +13,8 @@ use safety_common::io::{C2cReceived, Mode, ResetCause, TickOutputs};
 use safety_common::{PINS, c2c};
 
 use super::core::Touched;
-use super::witness::Witness;
+use super::networks::{Came, Common, Doubt};
+use super::witness::{Told, Witness};
 use crate::kernel::{SimTime, Span};
 use crate::safety::binary::Section;
 
@@ -132,10 +133,23 @@ pub struct Stepped<'a> {
     pub touched: Touched,
     /// What came from the other CPU.
     pub packets: &'a [C2cReceived],
+    /// What came over radio and CAN.
+    pub came: Came<'a>,
     /// Whether the line to this CPU was ever disturbed.
     pub disturbed: bool,
     /// Pins that CPU1 left alone in the slots in which combined ones are read, in the tick that the step samples.
     pub free: u16,
+}
+
+/// What the witnesses of a CPU's logic say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Testimony {
+    /// Evaluations that were judged.
+    pub judged: u64,
+    /// The first time from which on nothing is claimed until the next start, and why.
+    pub doubt: Option<(SimTime, Doubt)>,
+    /// The first evaluation that was wrong, and how.
+    pub wrong: Option<(SimTime, String)>,
 }
 
 /// What is measured at one CPU.
@@ -149,8 +163,10 @@ pub struct CpuWatch {
     pub ticks: u64,
     /// Steps of normal mode that ended with a packet in it and with the watchdog served, which a step without its logic does not.
     pub evaluated: u64,
-    /// Who knows what the logic must want.
-    pub witness: Option<Witness>,
+    /// Who knows what the logic must want, since the last start.
+    pub witness: Option<Box<Witness>>,
+    /// What the witnesses of earlier starts held against the CPU: evaluations, since when they claimed nothing, and the first wrong one.
+    earlier: Testimony,
     /// Packets sent.
     pub packets: u64,
     /// Steps in a mode that sends packets.
@@ -266,8 +282,9 @@ pub struct Watch {
     combined: u16,
     /// Input groups with a combined pin.
     combined_groups: u16,
-    /// What the CPUs run.
+    /// What the CPUs run, and the network that it is for.
     section: Arc<Section>,
+    common: Arc<Common>,
     /// The first internal fault since the unit was last off or started: who, what, when, last good packet, crossing.
     tripped: Option<Off>,
     driven: bool,
@@ -281,6 +298,7 @@ impl CpuWatch {
             ticks: 0,
             evaluated: 0,
             witness: None,
+            earlier: Testimony::default(),
             packets: 0,
             talking: 0,
             cause: None,
@@ -315,6 +333,23 @@ impl CpuWatch {
         }
     }
 
+    /// A control of evidence: nothing of the logic was judged.
+    pub fn claim_nothing(&mut self) {
+        (self.witness, self.earlier) = (None, Testimony::default());
+    }
+
+    /// What all witnesses say together, in the order of the starts.
+    #[must_use]
+    pub fn testimony(&self) -> Testimony {
+        let mut all = self.earlier.clone();
+        if let Some(last) = &self.witness {
+            all.judged += last.judged;
+            all.doubt = all.doubt.or(last.doubt);
+            all.wrong = all.wrong.or_else(|| last.wrong.clone());
+        }
+        all
+    }
+
     /// When the last good packet had come by `now`.
     #[must_use]
     pub fn last_good(&self, now: SimTime) -> SimTime {
@@ -339,12 +374,16 @@ impl CpuWatch {
     }
 
     /// What the CPU was told and tells by packets in a step.
-    fn hear(&mut self, now: SimTime, step: &Stepped<'_>, out: &TickOutputs) {
+    fn hear(&mut self, cpu: usize, now: SimTime, step: &Stepped<'_>, out: &TickOutputs) {
         if let Some(witness) = &mut self.witness {
             let packets = step.packets.iter().map(|packet| &packet.bytes[..]);
-            witness.hear(packets, step.disturbed, self.mode == Mode::Normal);
-            if let Some(packet) = out.c2c.as_ref().filter(|_| self.mode == Mode::Normal) {
-                witness.judge(now, packet);
+            let is_normal = self.mode == Mode::Normal;
+            witness.hear(packets, step.disturbed, is_normal);
+            if is_normal {
+                witness.hear_networks(now, &step.came);
+            }
+            if let Some(packet) = out.c2c.as_ref().filter(|_| is_normal) {
+                witness.judge(now, &Told { cpu, packet, forward: &out.forward, trace: &out.trace });
             }
         }
         let Some(packet) = &out.c2c else { return };
@@ -389,7 +428,7 @@ impl CpuWatch {
 impl Watch {
     /// Nothing was seen yet.
     #[must_use]
-    pub fn new(section: &Section, radio_timeout: Span) -> Self {
+    pub fn new(section: &Section, common: &Arc<Common>) -> Self {
         let combined = section.pins.iter().enumerate();
         let combined = combined.fold(0, |bits, (n, pin)| bits | u16::from(pin.role == Role::Combined) << n);
         let groups = section.inputs.iter().enumerate();
@@ -402,7 +441,7 @@ impl Watch {
             radio_good: None,
             radio_coming: VecDeque::new(),
             on_radio: section.blocks.iter().any(|block| block.kind == BlockKind::MemoryReceive),
-            radio_timeout,
+            radio_timeout: Span::from_millis(common.network.radio_timeout_ms.into()),
             stops: Vec::new(),
             outside: Vec::new(),
             switched_on: 0,
@@ -417,6 +456,7 @@ impl Watch {
             combined,
             combined_groups: groups,
             section: Arc::new(section.clone()),
+            common: common.clone(),
             tripped: None,
             driven: false,
         }
@@ -452,15 +492,15 @@ impl Watch {
     }
 
     /// The unit runs another configuration from now on.
-    pub fn adopt(&mut self, section: &Section, radio_timeout: Span) {
-        let of = Self::new(section, radio_timeout);
+    pub fn adopt(&mut self, section: &Section, common: &Arc<Common>) {
+        let of = Self::new(section, common);
         self.on_radio = of.on_radio;
         self.radio_timeout = of.radio_timeout;
         self.groups = of.groups;
         self.limits = of.limits;
         self.combined = of.combined;
         self.combined_groups = of.combined_groups;
-        self.section = of.section;
+        (self.section, self.common) = (of.section, of.common);
     }
 
     /// A CPU is reset or loses its supply.
@@ -488,7 +528,8 @@ impl Watch {
         watch.flash.restart();
         watch.flash_rows = Rows::new();
         watch.read = [None; PINS];
-        watch.witness = Witness::new(&self.section);
+        watch.earlier = watch.testimony();
+        watch.witness = Some(Box::new(Witness::new(&self.section, &self.common)));
         (watch.inputs_on, watch.unseen) = (0, Vec::new());
         self.tripped = None;
     }
@@ -513,7 +554,7 @@ impl Watch {
         let Stepped { logic, touched, .. } = *step;
         let watch = &mut self.cpus[cpu];
         let was_normal = watch.mode == Mode::Normal;
-        watch.hear(now, step, out);
+        watch.hear(cpu, now, step, out);
         if was_normal {
             // A step that a right `Enter` ends with a reset may end before its logic and its packet.
             watch.ticks += u64::from(out.reset.is_none() || out.c2c.is_some());

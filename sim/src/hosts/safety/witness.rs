@@ -2,43 +2,63 @@
 //!
 //! SSR-012. A CPU could tell that it evaluates its logic in every tick, and not do so. What it reads and what it wants stand in the
 //! packets that cross the link: the states of its own inputs and those of its peer, of which the logic takes what both have
-//! (`SAFETY.md`, section 6), and its demands. The witness evaluates the reference once for each of these packets. A CPU that leaves an
-//! evaluation out, or makes one twice, wants something at another tick than the witness as soon as a timer runs.
+//! (`SAFETY.md`, section 6), and its demands. Memories and entries of other units come to the port as packets and frames
+//! ([`Networks`]); what CPU2 wants sent leaves it as such. The witness evaluates the reference once for each packet of the link. A CPU
+//! that leaves an evaluation out, or makes one twice, wants something at another tick than the witness as soon as a timer runs.
 //!
-//! It can judge a diagram whose inputs are input groups alone: what comes over radio and CAN, and what errors a CPU holds, does not
-//! cross the link as such.
+//! Two things cross no port: errors of its own inputs (`InputError`), and of CPU1 the outputs that it holds off for an external failure
+//! (`OutputError`). For these the witness takes what the CPU traces of itself. After a [`Doubt`] it claims nothing more until the CPU
+//! starts again.
+
+use std::sync::Arc;
 
 use safety_common::c2c;
-use safety_common::configuration::BlockKind;
-use safety_common::io::Mode;
+use safety_common::io::{Channel, Forward, LogicTrace, Mode};
+use safety_common::{configuration::BlockKind, radio, simplecan};
 
+use super::networks::{Came, Common, Doubt, Networks};
 use crate::kernel::SimTime;
 use crate::safety::binary::Section;
-use crate::safety::reference::{Reference, Seen};
+use crate::safety::reference::{Reference, Seen, Wanted};
 
 /// A counter may be so far ahead of the last good one.
 const AHEAD_MOST: u32 = 1_000;
-
-/// What the logic wants: output groups and relays.
-type Demands = (u16, u8);
 
 /// A witness of one CPU, from a start on.
 #[derive(Clone, Debug)]
 pub struct Witness {
     reference: Reference,
+    networks: Option<Box<Networks>>,
     /// The longest time of a block: whatever changed so many ticks ago has had its effects.
     longest: u64,
     /// Ticks since something changed last.
     quiet: u64,
-    /// Inputs of the peer as heard last, and the counter of that packet.
+    /// Inputs of the peer as heard last, outputs that it holds off, and the counter of that packet.
     peer: u16,
+    failed: u16,
     counter: Option<u32>,
-    seen: Option<u16>,
-    wanted: Demands,
+    /// Inputs, errors of inputs and of outputs in the last evaluation.
+    seen: Option<[u16; 3]>,
+    wanted: Wanted,
     /// Evaluations that were held against the CPU's demands.
     pub judged: u64,
-    /// When the CPU first wanted something else, what it wanted, and what it should.
-    pub wrong: Option<(SimTime, Demands, Demands)>,
+    /// Since when nothing is claimed, and why.
+    pub doubt: Option<(SimTime, Doubt)>,
+    /// When the CPU first wanted something else, and what.
+    pub wrong: Option<(SimTime, String)>,
+}
+
+/// What a CPU tells of a step: its packet to the other one, what it passes on, and what it traces of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// 0 is CPU1, 1 is CPU2.
+    pub cpu: usize,
+    /// The packet.
+    pub packet: &'a [u8],
+    /// Messages to the other CPU.
+    pub forward: &'a [Forward],
+    /// Its trace.
+    pub trace: &'a LogicTrace,
 }
 
 /// A u16 of a packet.
@@ -59,34 +79,34 @@ fn is_sound(packet: &[u8]) -> bool {
 }
 
 impl Witness {
-    /// A witness for a CPU that starts with this section; `None` if it could not judge it.
+    /// A witness for a CPU that starts with this section in this network.
     #[must_use]
-    pub fn new(section: &Section) -> Option<Self> {
+    pub fn new(section: &Section, common: &Arc<Common>) -> Self {
         use BlockKind as Kind;
         let timed = |kind: BlockKind| matches!(kind, Kind::OnDelay | Kind::OffDelay | Kind::Pulse);
-        let hidden = |kind: BlockKind| {
-            matches!(kind, Kind::InputError | Kind::OutputError | Kind::MemoryReceive | Kind::CanReceive)
-        };
         let times = section.blocks.iter().filter(|block| timed(block.kind)).map(|block| u64::from(block.time_ms));
         let longest = times.max().unwrap_or(0) + 1;
-        let judges = !section.blocks.iter().any(|block| hidden(block.kind));
-        judges.then(|| Self {
+        Self {
             reference: Reference::new(section),
+            networks: Networks::new(common, section).map(Box::new),
             longest,
             quiet: 0,
             peer: 0,
+            failed: 0,
             counter: None,
             seen: None,
-            wanted: (0, 0),
+            wanted: Wanted::default(),
             judged: 0,
+            doubt: None,
             wrong: None,
-        })
+        }
     }
 
-    /// What the peer's packets of a step say of its inputs: a stop in one of several counts. Where the line was `disturbed`, packets
-    /// that are not whole say nothing; in normal mode neither does one whose counter is not ahead (`SAFETY.md`, section 4).
+    /// What the peer's packets of a step say of its inputs and outputs: a stop in one of several counts. Where the line was
+    /// `disturbed`, packets that are not whole say nothing; in normal mode neither does one whose counter is not ahead (`SAFETY.md`,
+    /// section 4).
     pub fn hear<'a>(&mut self, packets: impl Iterator<Item = &'a [u8]>, disturbed: bool, is_normal: bool) {
-        let mut inputs = None;
+        let mut told = None;
         for packet in packets.filter(|packet| !disturbed || is_sound(packet)) {
             let counter = u32_at(packet, c2c::at::COUNTER);
             let ahead = self.counter.map_or(1, |last| counter.wrapping_sub(last));
@@ -94,32 +114,76 @@ impl Witness {
                 continue;
             }
             self.counter = Some(counter);
-            let one = u16_at(packet, c2c::at::INPUTS_ON);
-            inputs = Some(inputs.map_or(one, |all: u16| all & one));
+            let (on, failed) = (u16_at(packet, c2c::at::INPUTS_ON), u16_at(packet, c2c::at::OUTPUTS_FAILED));
+            told = Some(told.map_or((on, failed), |(all, any): (u16, u16)| (all & on, any | failed)));
         }
-        self.peer = inputs.unwrap_or(self.peer);
+        (self.peer, self.failed) = told.unwrap_or((self.peer, self.failed));
     }
 
-    /// The packet of a step that the CPU began in normal mode.
-    pub fn judge(&mut self, now: SimTime, packet: &[u8]) {
-        if self.wrong.is_some() || packet.get(c2c::at::MODE) != Some(&(Mode::Normal as u8)) {
+    /// What came over radio and CAN in a step that the CPU began in normal mode.
+    pub fn hear_networks(&mut self, now: SimTime, came: &Came<'_>) {
+        if self.doubt.is_some() {
             return;
         }
-        let inputs = u16_at(packet, c2c::at::INPUTS_ON) & self.peer;
-        if self.seen == Some(inputs) && self.quiet > self.longest {
-            self.reference.skip();
-        } else {
-            let wanted = self.reference.tick(&Seen { inputs, ..Seen::default() });
-            let wanted = (wanted.outputs, wanted.relays);
-            let changes = self.seen != Some(inputs) || wanted != self.wanted;
-            self.quiet = if changes { 0 } else { self.quiet + 1 };
-            (self.seen, self.wanted) = (Some(inputs), wanted);
+        if let Some(Err(doubt)) = self.networks.as_mut().map(|networks| networks.step(came)) {
+            self.doubt = Some((now, doubt));
         }
+    }
+
+    /// What the CPU tells of a step that it began in normal mode.
+    pub fn judge(&mut self, now: SimTime, told: &Told<'_>) {
+        let is_over = self.wrong.is_some() || self.doubt.is_some();
+        if is_over || told.packet.get(c2c::at::MODE) != Some(&(Mode::Normal as u8)) {
+            return;
+        }
+        self.evaluate(told);
         self.judged += 1;
-        let relays = packet.get(c2c::at::RELAYS_ON).copied().unwrap_or(0);
-        let is = (u16_at(packet, c2c::at::OUTPUTS_ON), relays);
-        if is != self.wanted {
-            self.wrong = Some((now, is, self.wanted));
+        let is = (u16_at(told.packet, c2c::at::OUTPUTS_ON), told.packet.get(c2c::at::RELAYS_ON).copied().unwrap_or(0));
+        let should = (self.wanted.outputs, self.wanted.relays);
+        if is != should {
+            let words = |(outputs, relays): (u16, u8)| format!("outputs {outputs:#x}, relays {relays:#x}");
+            self.wrong = Some((now, format!("wants {}, and should {}", words(is), words(should))));
+        } else if told.cpu == 1
+            && let Some(what) = told.forward.iter().find_map(|message| self.is_wrongly_sent(message))
+        {
+            self.wrong = Some((now, what));
+        }
+    }
+
+    fn evaluate(&mut self, told: &Told<'_>) {
+        let inputs = u16_at(told.packet, c2c::at::INPUTS_ON) & self.peer;
+        let held = if told.cpu == 0 { told.trace.outputs_error } else { 0 };
+        let seen = [inputs, told.trace.inputs_error, held | self.failed];
+        let is_as_before = self.seen == Some(seen) && self.networks.as_ref().is_none_or(|one| !one.has_changed);
+        if is_as_before && self.quiet > self.longest {
+            self.reference.skip();
+            return;
+        }
+        let [inputs, input_errors, output_errors] = seen;
+        let heard = self.networks.as_ref().map_or_else(Seen::default, |networks| networks.seen);
+        let wanted = self.reference.tick(&Seen { inputs, input_errors, output_errors, ..heard });
+        self.quiet = if is_as_before && wanted == self.wanted { self.quiet + 1 } else { 0 };
+        (self.seen, self.wanted) = (Some(seen), wanted);
+    }
+
+    /// Memories and entries that CPU2 wants sent, if they are others than the diagram's.
+    fn is_wrongly_sent(&self, message: &Forward) -> Option<String> {
+        let bytes = &message.bytes;
+        match message.channel {
+            Channel::Radio if bytes.first() == Some(&radio::FORMAT) => {
+                let words = usize::from(bytes.get(radio::at::MEMORY_WORDS).copied().unwrap_or(0)).min(16);
+                let is = (0..words).map(|word| u16_at(bytes, radio::at::MEMORIES + 2 * word));
+                let word = is.enumerate().find(|(word, is)| self.wanted.memories[*word] != *is);
+                word.map(|(word, is)| {
+                    format!("sends memories {is:#x} as word {word}, and should {:#x}", self.wanted.memories[word])
+                })
+            }
+            Channel::Can => {
+                let entry = usize::from(u16_at(bytes, 0).checked_sub(simplecan::ENTRY_ID)?);
+                let (is, should) = (u16_at(bytes, 2 + simplecan::at::DATA), *self.wanted.can.get(entry)?);
+                (is != should).then(|| format!("sends {is:#x} as entry {entry}, and should {should:#x}"))
+            }
+            _ => None,
         }
     }
 }
@@ -142,15 +206,25 @@ mod tests {
         }
     }
 
-    fn section() -> Section {
+    fn common() -> Arc<Common> {
         let loaded = load(&Files, Path::new("one.ron"), &[]).unwrap_or_else(|_| panic!("it loads"));
         let unit = &loaded.scenario.safety_units[0];
         let compiled = unit.configuration.compiled.clone().expect("it compiles");
-        compiled.network.nodes[unit.index().expect("the node is there")].section.clone()
+        let own = unit.index().expect("the node is there");
+        Arc::new(Common { network: compiled.network.clone(), own, hash: compiled.hash, release_hash: 7 })
+    }
+
+    fn witness() -> Witness {
+        let common = common();
+        Witness::new(common.section(), &common)
+    }
+
+    fn judge(witness: &mut Witness, now: SimTime, packet: &[u8], trace: &LogicTrace) {
+        witness.judge(now, &Told { cpu: 0, packet, forward: &[], trace });
     }
 
     /// A packet in normal mode.
-    fn packet(counter: u32, inputs: u16, (outputs, relays): Demands) -> [u8; c2c::LEN] {
+    fn packet(counter: u32, inputs: u16, (outputs, relays): (u16, u8)) -> [u8; c2c::LEN] {
         let mut packet = [0; c2c::LEN];
         packet[c2c::at::COUNTER..][..4].copy_from_slice(&counter.to_le_bytes());
         packet[c2c::at::MODE] = Mode::Normal as u8;
@@ -162,8 +236,7 @@ mod tests {
 
     /// A CPU that evaluates `times` times in tick `odd`: a button makes the diagram run, and a second relay follows 200 ticks later.
     fn played(odd: u32, times: u32) -> Witness {
-        let section = section();
-        let (mut cpu, mut witness) = (Reference::new(&section), Witness::new(&section).expect("it can judge this"));
+        let (mut cpu, mut witness) = (Reference::new(common().section()), witness());
         let (safe, pressed) = (0b0010_1111, 0b0001_0000);
         let mut wanted = (0, 0);
         for tick in 0..2_000u32 {
@@ -174,7 +247,8 @@ mod tests {
             }
             let packet = packet(tick, inputs, wanted);
             witness.hear([&packet[..]].into_iter(), false, true);
-            witness.judge(SimTime::ZERO + Span::from_millis(u64::from(tick)), &packet);
+            let now = SimTime::ZERO + Span::from_millis(u64::from(tick));
+            judge(&mut witness, now, &packet, &LogicTrace::default());
         }
         assert_eq!(wanted.1, 0b11, "both relays are wanted at the end");
         witness
@@ -196,7 +270,7 @@ mod tests {
     /// A stop that one packet of several tells counts; what was damaged on the line does not.
     #[test]
     fn the_peer_is_heard_as_the_cpus_hear_it() {
-        let mut witness = Witness::new(&section()).expect("it can judge this");
+        let mut witness = witness();
         let (on, off) = (|counter| packet(counter, 0b11, (0, 0)), |counter| packet(counter, 0b01, (0, 0)));
         witness.hear([&on(7)[..], &off(8)[..], &on(9)[..]].into_iter(), false, true);
         assert_eq!(witness.peer, 0b01);
