@@ -42,7 +42,7 @@ pub use events::{Event, EventWriter};
 pub use evidence::{
     BUNDLE_FILE, BUNDLE_SCHEMA, Bundle, Control, Coverage, CrateSources, FileCoverage, Head, InputState, Link,
     MEASURED, MissedLine, NamedTest, NotRun, Origin, Planned, Program, RunRecord, Status, TestLog, Trace, bundle_files,
-    bundle_from_json, bundle_json, bundle_verdict,
+    bundle_from_json, bundle_json, bundle_summary, bundle_verdict,
 };
 pub use figures::diagram::{Diagram, Feed, FeedFrom, Panel, Shape, ShapeClass, diagram};
 pub use figures::{Figure, figures};

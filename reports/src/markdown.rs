@@ -17,7 +17,9 @@ const FINDINGS_MAX: usize = 20;
 #[must_use]
 pub fn markdown(reports: &[&Report]) -> String {
     let mut sorted: Vec<&Report> = reports.to_vec();
-    sorted.sort_by_key(|report| std::cmp::Reverse(report.verdict));
+    sorted.sort_by_key(|report| (report.is_inconclusive_as_stated(), std::cmp::Reverse(report.verdict)));
+    // Those that passed stay behind all others.
+    sorted.sort_by_key(|report| report.verdict == Verdict::Pass);
     let mut text = format!("## cooltwin: {}\n\n", headline(&sorted));
     text.push_str("| Scenario | Seed | Verdict | Slowest update | Margin | Tightest budget | Margin | Trace |\n");
     text.push_str("| --- | ---: | --- | ---: | ---: | --- | ---: | --- |\n");
@@ -30,14 +32,34 @@ pub fn markdown(reports: &[&Report]) -> String {
     text
 }
 
+/// The word is that of the gravest run that did not end as its scenario states; the rest is counted. Runs of which none passed
+/// are no pass.
 fn headline(sorted: &[&Report]) -> String {
-    let Some(worst) = sorted.first() else { return "nothing was run".to_owned() };
-    let passed = sorted.iter().filter(|report| report.verdict == Verdict::Pass).count();
-    let all = words::count(sorted.len() as u64, "run", "runs");
-    match worst.verdict {
-        Verdict::Pass => format!("PASS, {all}"),
-        other => format!("{}, {} of {all} did not pass", other.word().to_uppercase(), sorted.len() - passed),
+    if sorted.is_empty() {
+        return "nothing was run".to_owned();
     }
+    let all = words::count(sorted.len() as u64, "run", "runs");
+    let passed = sorted.iter().filter(|report| report.verdict == Verdict::Pass).count();
+    let stated = sorted.iter().filter(|report| report.is_inconclusive_as_stated()).count();
+    let worst = sorted.iter().filter(|report| !report.is_inconclusive_as_stated()).map(|report| report.verdict).max();
+    let worst = worst.unwrap_or(Verdict::Inconclusive).word().to_uppercase();
+    let broken = match sorted.len() - passed - stated {
+        0 => all,
+        broken => format!("{broken} of {all} did not pass"),
+    };
+    let stated = if stated == 0 { String::new() } else { format!(", {stated} {AS_STATED}") };
+    format!("{worst}, {broken}{stated}")
+}
+
+/// What is said of runs that are inconclusive because their scenarios want just that.
+const AS_STATED: &str = "inconclusive as stated";
+
+/// The verdict of a run in capitals, marked where the scenario states it.
+fn verdict_words(report: &Report) -> String {
+    if report.is_inconclusive_as_stated() {
+        return format!("{}, as stated", report.verdict.word().to_uppercase());
+    }
+    report.verdict.word().to_uppercase()
 }
 
 fn row(text: &mut String, report: &Report) {
@@ -57,7 +79,7 @@ fn row(text: &mut String, report: &Report) {
     let cells = [
         escaped(&report.scenario.name),
         report.seed.to_string(),
-        report.verdict.word().to_uppercase(),
+        verdict_words(report),
         time,
         margin,
         escaped(&name),
@@ -79,8 +101,9 @@ fn tightest(report: &Report) -> Option<&Budget> {
 
 fn details(text: &mut String, report: &Report) {
     let findings = findings(report);
-    let (name, verdict) = (escaped(&report.scenario.name), report.verdict.word().to_uppercase());
-    let _ = writeln!(text, "\n<details open><summary>{verdict} {name}</summary>\n");
+    let (name, verdict) = (escaped(&report.scenario.name), verdict_words(report));
+    let open = if report.is_inconclusive_as_stated() { "" } else { " open" };
+    let _ = writeln!(text, "\n<details{open}><summary>{verdict} {name}</summary>\n");
     for (verdict, finding) in findings.iter().take(FINDINGS_MAX) {
         let _ = writeln!(text, "- **{}** {}", verdict.word(), escaped(finding));
     }

@@ -206,7 +206,7 @@ pub struct Budget {
     /// Where the worst value was measured, such as `P08, try 1`.
     #[serde(deserialize_with = "present")]
     pub r#where: Option<String>,
-    /// The steps that make up the worst value, in order.
+    /// The steps that lead to the worst value, in order; see [`Budget::measured_steps`].
     pub decomposition: Vec<Step>,
     /// The values one by one in the order of measuring, for figures; at most [`SAMPLES_MAX`], and none where they are
     /// too many to be kept. `n` tells how many there were.
@@ -278,6 +278,12 @@ impl Budget {
         self.measured.is_none_or(|value| verdict::holds(value, self.relation, self.limit, self.limit_low))
     }
 
+    /// Whether it stands for a requirement of the safety unit (SSR, SSM).
+    #[must_use]
+    pub fn is_of_safety(&self) -> bool {
+        self.requirements.iter().any(|id| id.starts_with("SS"))
+    }
+
     /// How long each step of the decomposition lasts: until the next one begins, none for the last.
     pub fn step_durations(&self) -> impl Iterator<Item = Option<Millis>> {
         let next = self.decomposition.iter().skip(1).map(Some).chain([None]);
@@ -285,6 +291,18 @@ impl Budget {
             let lasts = next?.at_ms.as_nanos().saturating_sub(step.at_ms.as_nanos());
             Some(Millis::from_signed_nanos(lasts))
         })
+    }
+
+    /// The steps between which the worst value of a time lies, if they are not the first and the last one: a fault occurs
+    /// before it is detected, and a limit may hold from there on.
+    #[must_use]
+    pub fn measured_steps(&self) -> Option<(&str, &str)> {
+        let last = self.decomposition.last()?;
+        let measured = self.measured.filter(|_| self.unit == "ms")?;
+        let lasts = |step: &Step| last.at_ms.as_nanos().saturating_sub(step.at_ms.as_nanos());
+        let is_begin = |step: &&Step| Fixed::from(Millis::from_signed_nanos(lasts(step))) == measured;
+        let begin = self.decomposition.iter().skip(1).find(is_begin)?;
+        (self.decomposition.first().is_some_and(|first| !is_begin(&first))).then_some((&begin.step, &last.step))
     }
 
     /// Sets the verdict from what was measured.
@@ -603,6 +621,12 @@ pub struct Injection {
 }
 
 impl Injection {
+    /// `detected_ms`, `local_off_ms` and `all_off_ms`.
+    #[must_use]
+    pub const fn reaction(&self) -> [Option<Millis>; 3] {
+        [self.detected_ms, self.local_off_ms, self.all_off_ms]
+    }
+
     /// How often it acted; 0 also if a time that the scenario asked for is missing.
     #[must_use]
     pub fn proven(&self) -> u64 {

@@ -76,21 +76,48 @@ pub(crate) fn signed_seconds(time: Millis) -> String {
     if text.starts_with('-') { text } else { format!("+{text}") }
 }
 
-/// A margin in seconds with its unit. One of nothing that breaks a strict limit has the sign of a broken one.
+/// A margin in seconds with its unit, exactly in milliseconds where rounding would leave nothing of it. One of nothing that
+/// breaks a strict limit has the sign of a broken one.
 pub(crate) fn margin_seconds(margin: Millis, held: bool) -> String {
+    let text = signed_seconds(margin);
+    if !has_size(&text) && margin != Millis::ZERO {
+        return signed_amount(margin.into(), "ms");
+    }
+    rounded_margin(margin, held)
+}
+
+/// The same, rounded in any case.
+fn rounded_margin(margin: Millis, held: bool) -> String {
     let text = format!("{} s", signed_seconds(margin));
     if held { text } else { text.replace('+', "-") }
+}
+
+/// [`margin_seconds`] for a column of `width`: rounded where it would not fit.
+pub(crate) fn margin_in_column(margin: Millis, held: bool, width: usize) -> String {
+    let text = margin_seconds(margin, held);
+    if text.len() < width { text } else { rounded_margin(margin, held) }
 }
 
 /// A budget's value with its unit, rounded unless that would hide how it stands to a limit.
 pub(crate) fn value(budget: &Budget, value: Fixed) -> String {
     let limits = [Some(budget.limit), budget.limit_low];
-    let hidden = |limit: Fixed| limit != value && in_unit(budget, limit) == in_unit(budget, value);
-    if limits.into_iter().flatten().any(hidden) { format!("{value} {}", budget.unit) } else { in_unit(budget, value) }
+    let shown = as_rounded(value, &budget.unit);
+    let is_hidden = |limit: Fixed| shown.cmp(&limit) != value.cmp(&limit);
+    if limits.into_iter().flatten().any(is_hidden) {
+        format!("{value} {}", budget.unit)
+    } else {
+        with_unit(value, &budget.unit)
+    }
 }
 
-fn in_unit(budget: &Budget, value: Fixed) -> String {
-    with_unit(value, &budget.unit)
+/// The number that [`with_unit`] prints.
+fn as_rounded(value: Fixed, unit: &str) -> Fixed {
+    let size = value.as_millionths().unsigned_abs();
+    // A millionth of a millisecond is a nanosecond.
+    let is_long = unit == "ms" && (size + NANOS_PER_MILLI / 2) / NANOS_PER_MILLI >= 1000;
+    let grain = if is_long { NANOS_PER_MILLI } else { 1000 };
+    let rounded = i64::try_from((size + grain / 2) / grain * grain).unwrap_or(i64::MAX);
+    Fixed::from_millionths(if value.as_millionths() < 0 { -rounded } else { rounded })
 }
 
 fn with_unit(value: Fixed, unit: &str) -> String {
@@ -104,9 +131,13 @@ fn with_unit(value: Fixed, unit: &str) -> String {
 #[must_use]
 pub fn signed_amount(value: Fixed, unit: &str) -> String {
     let text = with_unit(value, unit);
-    let is_something = text.contains(|c: char| ('1'..='9').contains(&c)) || value == Fixed::ZERO;
-    let text = if is_something { text } else { format!("{value} {unit}") };
+    let text = if has_size(&text) || value == Fixed::ZERO { text } else { format!("{value} {unit}") };
     if text.starts_with('-') { text } else { format!("+{text}") }
+}
+
+/// Whether a number as text is more than zeros.
+fn has_size(number: &str) -> bool {
+    number.contains(|c: char| ('1'..='9').contains(&c))
 }
 
 /// A value with its unit, exact and without the digits that are zero.
@@ -252,6 +283,56 @@ mod tests {
         budget.measure(Fixed::from_millionths(70_000_000_001));
         assert_eq!(value(&budget, budget.measured.unwrap()), "70000.000001 ms");
         assert_eq!(margin(&budget), "-0.000001 ms");
+    }
+
+    #[test]
+    fn a_value_at_its_limit_is_not_shown_beyond_it() {
+        let mut budget = Budget::new("logic", Relation::AtMost, "0.8125".parse().unwrap(), None, "ms");
+        budget.measure("0.8125".parse().unwrap());
+        assert_eq!(value(&budget, budget.measured.unwrap()), "0.8125 ms");
+        assert_eq!(value(&budget, "0.8124".parse().unwrap()), "0.812 ms");
+        assert_eq!(margin_seconds(Millis::from_nanos(400_000), true), "+0.400 ms");
+        assert_eq!(margin_seconds(Millis::from_signed_nanos(-100), false), "-0.0001 ms");
+        assert_eq!(margin_seconds(Millis::ZERO, false), "-0.000 s");
+    }
+
+    /// What a text with its unit says, in millionths of `ms` or of its own unit.
+    fn read(text: &str) -> i64 {
+        let parse = |number: &str| number.replace(',', "").parse::<Fixed>().unwrap().as_millionths();
+        let (number, unit) = text.rsplit_once(' ').unwrap();
+        match (unit, number.split_once(" min ")) {
+            ("s", Some((minutes, rest))) => {
+                let rest = rest.strip_prefix('0').unwrap_or(rest);
+                let size = (parse(minutes).abs() * 60 + parse(rest)) * 1000;
+                if minutes.starts_with('-') { -size } else { size }
+            }
+            ("s", None) => parse(number) * 1000,
+            _ => parse(number),
+        }
+    }
+
+    proptest::proptest! {
+        /// Whoever compares what is printed with the limit comes to what the exact numbers say, and no margin vanishes.
+        #[test]
+        fn what_is_printed_stands_to_the_limit_as_what_was_measured(
+            limit in -2_000_000_i64..200_000_000_000, by in -2_000_000_i64..2_000_000, grain in 0_u32..7, low in 0_i64..3_000,
+            is_time in proptest::bool::ANY,
+        ) {
+            let by = by / 10_i64.pow(grain);
+            let (limit, exact) = (Fixed::from_millionths(limit), Fixed::from_millionths(limit + by));
+            let low = Fixed::from_millionths(limit.as_millionths() - low);
+            let unit = if is_time { "ms" } else { "%" };
+            let mut budget = Budget::new("any", Relation::Within, limit, Some(low), unit);
+            budget.measure(exact);
+            let shown = Fixed::from_millionths(read(&value(&budget, exact)));
+            for limit in [limit, low] {
+                proptest::prop_assert_eq!(shown.cmp(&limit), exact.cmp(&limit), "{} of {}", value(&budget, exact), limit);
+            }
+            let told = budget.margin.unwrap();
+            let margin = margin(&budget);
+            proptest::prop_assert_eq!(has_size(&margin), told != Fixed::ZERO, "{} of {}", margin, told);
+            proptest::prop_assert_eq!(margin.starts_with('-'), told < Fixed::ZERO, "{} of {}", margin, told);
+        }
     }
 
     #[test]

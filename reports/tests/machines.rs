@@ -160,6 +160,37 @@ fn summaries_put_what_did_not_pass_first() {
     }
 }
 
+/// A run that is inconclusive because its scenario states so.
+fn stated() -> Report {
+    let mut report = samples::pass();
+    report.scenario.name = "stated".to_owned();
+    let text = format!("{}inconclusive", reports::STATED_VERDICT);
+    let verdict = RowVerdict::Pass;
+    report.expectations = vec![reports::Expectation { text, verdict, detail: String::new() }];
+    report.checks[0].verdict = RowVerdict::Inconclusive;
+    assert_eq!(report.judge(), Verdict::Inconclusive);
+    report
+}
+
+#[test]
+fn a_run_that_ends_as_stated_spoils_no_headline_and_is_marked() {
+    let (pass, fail, stated) = (samples::pass(), samples::fail(), stated());
+    let text = markdown(&[&stated, &pass]);
+    assert_eq!(text.lines().next(), Some("## cooltwin: PASS, 2 runs, 1 inconclusive as stated"));
+    assert!(text.contains("| stated | 42 | INCONCLUSIVE, as stated |"), "{text}");
+    assert!(text.contains("<details><summary>INCONCLUSIVE, as stated stated"), "{text}");
+    let text = markdown(&[&stated, &fail, &pass]);
+    assert_eq!(text.lines().next(), Some("## cooltwin: FAIL, 1 of 3 runs did not pass, 1 inconclusive as stated"));
+    let order = ["| sag-3-retries |", "| stated |", "| nominal-14 |"].map(|row| text.find(row).unwrap());
+    assert!(order.is_sorted(), "{text}");
+    let alone = markdown(&[&stated]);
+    assert_eq!(alone.lines().next(), Some("## cooltwin: INCONCLUSIVE, 1 run, 1 inconclusive as stated"), "no pass");
+    let mut broken = stated.clone();
+    broken.expectations[0].verdict = RowVerdict::Fail;
+    broken.judge();
+    assert!(markdown(&[&broken, &pass]).starts_with("## cooltwin: FAIL, 1 of 2 runs did not pass\n"));
+}
+
 #[test]
 fn a_table_of_markdown_survives_any_name() {
     let mut report = samples::fail();

@@ -163,3 +163,16 @@ fn the_summary_is_appended_to_the_page_of_the_job() {
     assert_eq!(code(&done), PASS);
     assert!(text(&page).starts_with("before\n## cooltwin: PASS, 1 run\n"), "{}", text(&page));
 }
+
+#[test]
+fn a_run_is_on_the_page_of_the_job_once() {
+    let place = run("run-job", &[]);
+    let page = place.join("job.md");
+    let scenario = common::shipped("nominal-11.ron");
+    let scenario = scenario.to_str().expect("a path");
+    let mut command = cooltwin(&place, &["run", scenario, "--out", "once"]);
+    let done = command.env("GITHUB_STEP_SUMMARY", &page).output().expect("the program starts");
+    assert_eq!(code(&done), PASS);
+    assert!(text(&page).starts_with("## cooltwin: PASS, 1 run\n"), "{}", text(&page));
+    assert_eq!(text(&page).matches("## cooltwin").count(), 1);
+}

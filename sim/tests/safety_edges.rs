@@ -425,3 +425,66 @@ fn a_cpu_alone_is_shown_only_while_the_other_one_drives() {
     let slow = row("safety-dip-502ms.ron", &[late, "safety_units[0].cpu2.logic_time=\"800us\""]);
     assert_eq!(slow, (0, RowVerdict::NotApplicable));
 }
+
+fn run_shipped(name: &str) -> Report {
+    let loaded = common::loaded(&common::shipped(name), &[]);
+    report(&loaded, &run::run(&loaded.scenario, None, |_| {}))
+}
+
+/// The steps of a budget's worst value as `name at_ms`.
+fn steps_of(report: &Report, id: &str) -> Vec<String> {
+    let row = report.budget(id).expect("the budget");
+    row.decomposition.iter().map(|step| format!("{} {}", step.step, step.at_ms)).collect()
+}
+
+/// By hand: CPU2's clock is 50 ppm fast, so its ticks lie 1 ms / 1.00005 apart. From its first one in normal mode, at 653.104851
+/// ms, 2347 of them are 2999.987506 ms: there it has CPU1's packet of 2999 ms (0.3 ms of logic, 0.36 ms on the wire), the last
+/// before the loss from 3 s on. 20 ticks without one later, at 3019.986507 ms, it has found the silence; 0.3 ms of its own
+/// clock, 0.299985 ms, after that its step ends, which turns the main transistor off at once.
+#[test]
+fn a_reaction_is_taken_apart_as_a_hand_does_it() {
+    let report = run_shipped("safety-c2c-20-lost-from-cpu1.ron");
+    let reaction = ["occurred 3000", "detected 3019.986507", "commanded 3020.286492", "off 3020.286492"];
+    assert_eq!(steps_of(&report, "safety-fault-reaction"), reaction);
+    let silence = [&["last good packet 2999.66"], &reaction[..]].concat();
+    assert_eq!(steps_of(&report, "safety-c2c-silence"), silence);
+    let row = |id: &str| report.budget(id).expect("the budget");
+    let measured = |id: &str| (row(id).measured.map(|value| value.to_string()), row(id).measured_steps());
+    assert_eq!(measured("safety-fault-reaction"), (Some("0.299985".to_owned()), Some(("detected", "off"))));
+    assert_eq!(measured("safety-c2c-silence"), (Some("20.626492".to_owned()), None), "from the first step on");
+    let one = &report.injections[0];
+    let times = one.reaction().map(|time| time.map(|time| time.to_string()).unwrap_or_default());
+    assert_eq!(times, ["3019.986507", "3020.286492", "3020.286492"]);
+}
+
+/// The figure is there for a single value, with its steps; and the faults' table has the times of the reaction.
+#[test]
+fn a_single_reaction_has_its_figure_and_its_times_on_the_page() {
+    let report = run_shipped("safety-c2c-20-lost-from-cpu1.ron");
+    let figures = reports::figures(&report);
+    let figure = figures.iter().find(|figure| figure.name == "samples-budget-safety-fault-reaction").expect("a figure");
+    assert!(figure.description.contains("Each of 1 measured value") && figure.svg.contains("Steps of the worst"));
+    let page = reports::html(&report, None).expect("a page");
+    assert!(page.contains("measured is from detected to off"), "{page}");
+    let head = "<th class=\"number\" scope=\"col\">Detected</th><th class=\"number\" scope=\"col\">Local off</th>\
+                <th class=\"number\" scope=\"col\">All off</th>";
+    assert!(page.contains(head), "the columns are missing");
+    assert!(page.contains("after 19.987 ms") && page.contains("after 20.286 ms"), "the times are missing");
+    let other = run_shipped("nominal-11.ron");
+    assert!(!reports::html(&other, None).expect("a page").contains("Local off"), "a run without any reaction");
+}
+
+/// A supply that leaves its limits occurs when it does so, not when its fault begins; a group that is turned off for its wiring is told
+/// so by the step after the detection.
+#[test]
+fn steps_of_supply_and_wiring_are_in_order() {
+    let report = run_shipped("safety-dip-502ms.ron");
+    let steps = &report.budget("safety-supply-reaction").expect("the budget").decomposition;
+    let names: Vec<&str> = steps.iter().map(|step| step.step.as_str()).collect();
+    assert_eq!(names, ["occurred", "detected", "commanded", "off"]);
+    let row = report.budget("safety-supply-reaction").expect("the budget");
+    assert_eq!(row.measured_steps(), None, "measured from the first step on");
+    let lasts = steps[3].at_ms.as_nanos() - steps[0].at_ms.as_nanos();
+    assert_eq!(Some(reports::Fixed::from(reports::Millis::from_signed_nanos(lasts))), row.measured);
+    assert!(steps[1].at_ms < steps[2].at_ms && steps[2].at_ms <= steps[3].at_ms, "{steps:?}");
+}

@@ -475,7 +475,7 @@ fn budgets_of_units_can_fail() {
         ("safety-dip-502ms", "safety-supply-reaction", later),
         ("safety-c2c-cut", "safety-fault-reaction", later),
         ("safety-c2c-cut", "safety-c2c-silence", |unit| unit.watch.offs[0].last_good = unit.watch.offs[0].off),
-        ("safety-output-to-ground", "safety-outside-reaction", |unit| unit.watch.outside[0].3 = None),
+        ("safety-output-to-ground", "safety-outside-reaction", |unit| unit.watch.outside[0].off = None),
         ("safety-stop", "safety-response", |unit| unit.watch.stops[0].2 = None),
         ("safety-unit", "safety-logic-time", |unit| unit.watch.cpus[0].logic.most = 812_501),
         ("safety-unit", "safety-logic-interval", |unit| unit.watch.cpus[0].interval.least = 998_999),

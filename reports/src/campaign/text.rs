@@ -127,7 +127,7 @@ fn times(report: &CampaignReport, out: &mut String) {
         let shown = |number: Option<Fixed>| number.map_or_else(|| "none".to_owned(), |number| value(values, number));
         let _ = writeln!(
             out,
-            "{:<14}{} {}   n {} ({} without)   median {}   worst {}",
+            "{:<13} {} {}   n {} ({} without)   median {}   worst {}",
             values.budget,
             values.relation,
             value(values, values.limit),

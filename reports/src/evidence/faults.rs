@@ -1,6 +1,6 @@
 //! Injected faults with the proof that each acted, and the class of what became of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
@@ -8,7 +8,7 @@ use super::{Evidence, RunRecord};
 use crate::html::Column::{Number, Text, Wide};
 use crate::html::frame::section;
 use crate::html::{head, shape, table};
-use crate::report::Injection;
+use crate::report::{Expectation, Injection, Report};
 use crate::verdict::{RowVerdict, Verdict};
 use crate::words;
 
@@ -25,6 +25,25 @@ const CLASSES: &[(&str, bool, &str)] = &[
     ("no-reaction", false, "it acted, and none of this followed"),
 ];
 
+/// What became of the faults of a kind.
+#[derive(Default)]
+struct Found<'a> {
+    diagnostics: BTreeSet<&'a str>,
+    detected: usize,
+    missed: Vec<&'a RunRecord>,
+}
+
+fn has_units(report: &Report) -> bool {
+    report.checks.iter().any(|check| check.id == "safety_units_become_normal")
+}
+
+/// The diagnostic of an expectation that held: `safety unit hall detects c2c-silent first` tells of `c2c-silent`.
+fn diagnostic(row: &Expectation) -> Option<&str> {
+    let (_, words) = row.text.strip_prefix("safety unit ")?.split_once(" detects ")?;
+    let (diagnostic, _) = words.split_once(" first")?;
+    (row.verdict == RowVerdict::Pass).then_some(diagnostic)
+}
+
 impl Evidence<'_> {
     /// Every injection with its run.
     pub(super) fn injections(&self) -> impl Iterator<Item = (&RunRecord, &Injection)> {
@@ -40,6 +59,7 @@ impl Evidence<'_> {
             }
             (section("classes", "Classes", &self.classes()))
             (section("kinds", "Kinds of faults", &self.kinds()))
+            (section("diagnostics", "Faults by diagnostic", &self.diagnostics()))
             (section("injections", "Injections", &self.injection_table()))
         }
     }
@@ -97,13 +117,62 @@ impl Evidence<'_> {
         let used = |kind: &str| self.injections().filter(|(_, injection)| injection.kind == kind).count();
         let idle: Vec<&str> =
             self.bundle.fault_kinds.iter().map(String::as_str).filter(|kind| used(kind) == 0).collect();
+        let known = |kind: &str| self.bundle.fault_kinds.iter().any(|known| known == kind);
+        let unknown: BTreeSet<&str> =
+            self.injections().map(|(_, injection)| injection.kind.as_str()).filter(|kind| !known(kind)).collect();
         html! {
+            @if !unknown.is_empty() {
+                p { "Injected, and missing in the list of kinds: " (unknown.into_iter().collect::<Vec<_>>().join(", ")) "." }
+            }
             p {
                 "Of " (self.bundle.fault_kinds.len()) " kinds that a scenario can inject, "
                 (self.bundle.fault_kinds.len() - idle.len()) " are injected in this bundle. Not injected: "
                 @if idle.is_empty() { "none" } @else { (idle.join(", ")) } "."
             }
             p { "The kinds cover supply, bus, memory, clocks, processors, images, operators and times of answers. That they are enough for the product is for its hazard analysis to say." }
+        }
+    }
+
+    /// What was injected in runs with safety units, and what of it any of their diagnostics found.
+    fn diagnostics(&self) -> Markup {
+        let mut kinds: BTreeMap<&str, Found<'_>> = BTreeMap::new();
+        for (run, report) in self.runs().filter(|(_, report)| has_units(report)) {
+            let acted = report.injections.iter().filter(|one| one.activations > 0);
+            for one in acted {
+                let found = kinds.entry(&one.kind).or_default();
+                if one.detected_ms.is_some() {
+                    found.detected += 1
+                } else {
+                    found.missed.push(run)
+                }
+                // Of several faults in a run nobody knows which of them a diagnostic found.
+                if one.detected_ms.is_some() && report.injections.len() == 1 {
+                    found.diagnostics.extend(report.expectations.iter().filter_map(diagnostic));
+                }
+            }
+        }
+        let content = html! {
+            caption { "Faults that acted in runs with safety units; one counts as detected if a unit of the run detected something at or after it acted" }
+            (head(&[Text("Kind"), Text("Found by"), Number("Injected"), Number("Detected"), Number("Not detected"), Wide("Not detected in")]))
+            tbody {
+                @for (kind, found) in &kinds {
+                    tr {
+                        th scope="row" { (kind) }
+                        td { @if found.diagnostics.is_empty() { "-" } @else { (found.diagnostics.iter().copied().collect::<Vec<_>>().join(", ")) } }
+                        td.number { (found.detected + found.missed.len()) }
+                        td.number { (found.detected) }
+                        td.number { (found.missed.len()) }
+                        td { @for (at, run) in found.missed.iter().enumerate() {
+                            @if at > 0 { ", " } a href={ (run.folder) "/report.html#faults" } { (run.name) }
+                        } }
+                    }
+                }
+            }
+        };
+        html! {
+            p { "A fault that is not detected need not be dangerous: a unit tolerates some, and others lie within its limits. The class of "
+                "each stands with the injection. Shares of all faults of a kind are not claimed: the sample is the scenarios'." }
+            @if kinds.is_empty() { p { "No run of this bundle has faults and safety units." } } @else { (table("Faults by diagnostic", &content)) }
         }
     }
 

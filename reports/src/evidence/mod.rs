@@ -425,6 +425,15 @@ pub fn bundle_files(bundle: &Bundle, reports: &[Report], baseline: &Baseline) ->
     pages.chain(tables.map(|(name, text)| (name.to_owned(), text))).collect()
 }
 
+/// `summary.md` of a bundle alone, for the page of a CI job.
+///
+/// # Panics
+/// When there are not as many results as runs.
+#[must_use]
+pub fn bundle_summary(bundle: &Bundle, reports: &[Report], baseline: &Baseline) -> String {
+    Evidence::new(bundle, reports, baseline).markdown()
+}
+
 /// The record as its file holds it.
 ///
 /// # Panics

@@ -77,9 +77,11 @@ pub fn figures(report: &Report) -> Vec<Figure> {
     figures
 }
 
-/// Whether a budget's values are worth a figure: not the two ends of a curve, and the pumps have one of their own.
+/// Whether a budget's values are worth a figure: not the two ends of a curve, and the pumps have one of their own. A single
+/// reaction of a safety function is: its steps are to be seen.
 fn has_samples(budget: &Budget) -> bool {
-    budget.samples.len() > 2 && budget.id != BUDGET_PUMP_UPDATE
+    let least = if budget.is_of_safety() && budget.decomposition.len() > 1 { 1 } else { 3 };
+    budget.samples.len() >= least && budget.id != BUDGET_PUMP_UPDATE
 }
 
 /// The anchors of the budgets of a page, in their order, which also name their figures.

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::Column::{Number, Text, Wide};
 use super::log::Row;
 use super::rows::{margin, requirements, statement};
-use super::{Log, Page, Section, head, shape, table};
+use super::{Column, Log, Page, Section, head, shape, table};
 use crate::figures::{curve, marks, outcome, timeline};
 use crate::number::{Fixed, Millis};
 use crate::report::{BUDGET_PUMP_UPDATE, Budget, Bus, Extremes, Injection, Message, Pump, Series, Try, TryOutcome};
@@ -90,9 +90,8 @@ impl Page<'_> {
 
     /// The timing of the safety functions: the budgets that stand for its requirements.
     pub(super) fn safety(&self) -> Option<Section> {
-        let is_safety = |budget: &Budget| budget.requirements.iter().any(|id| id.starts_with("SS"));
-        let rows: Vec<(&Budget, String)> =
-            self.report.budgets.iter().zip(self.budget_anchors()).filter(|(budget, _)| is_safety(budget)).collect();
+        let all = self.report.budgets.iter().zip(self.budget_anchors());
+        let rows: Vec<(&Budget, String)> = all.filter(|(budget, _)| budget.is_of_safety()).collect();
         let content = html! {
             caption { "Timing of the safety functions" }
             (head(&[Text("Requirement"), Text("Function"), Number("Measured"), Number("Worst"), Number("Limit"), Number("Margin"), Text("Verdict")]))
@@ -166,10 +165,15 @@ impl Page<'_> {
 
     pub(super) fn injections(&self) -> Option<Section> {
         let injections = &self.report.injections;
+        let is_timed = injections.iter().any(|one| one.reaction().iter().any(Option::is_some));
+        let times: &[Column<'_>] =
+            if is_timed { &[Number("Detected"), Number("Local off"), Number("All off")] } else { &[] };
+        let before = [Text("Fault"), Text("Kind"), Text("Where"), Number("First acted")];
+        let columns = [&before, times, &[Text("Acted"), Wide("Read back"), Text("Class")]].concat();
         let content = html! {
             caption { "Every fault that was asked for, and what was read back as proof that it acted" }
-            (head(&[Text("Fault"), Text("Kind"), Text("Where"), Number("First acted"), Text("Acted"), Wide("Read back"), Text("Class")]))
-            tbody { @for injection in injections { (injection_row(injection)) } }
+            (head(&columns))
+            tbody { @for injection in injections { (injection_row(injection, is_timed)) } }
         };
         (!injections.is_empty()).then(|| Section::new("faults", "Injected faults", table("Injected faults", &content)))
     }
@@ -306,8 +310,9 @@ fn decomposition(budget: &Budget) -> Markup {
             (words::duration(step.at_ms), lasts, step.step.as_str())
         })
         .collect();
+    let measured = budget.measured_steps();
     let content = html! {
-        caption { "Steps of the worst case" }
+        caption { "Steps of the worst case" @if let Some((from, to)) = measured { "; measured is from " (from) " to " (to) } }
         (head(&[Text("Step"), Number("Begins at"), Number("Until the next step")]))
         tbody { @for (at, lasts, step) in &rows { tr { th scope="row" { (step) } td.number { (at) } td.number { (lasts) } } } }
     };
@@ -374,7 +379,13 @@ fn messages(messages: &[Message]) -> Markup {
     table("Response times", &content)
 }
 
-fn injection_row(injection: &Injection) -> Markup {
+/// A time of a reaction with what has passed since the fault acted.
+fn since(acted: Option<Millis>, time: Option<Millis>) -> Markup {
+    let Some(time) = time else { return html! { "-" } };
+    html! { (words::duration(time)) @if let Some(acted) = acted { br; "after " (words::duration(between(acted, time))) } }
+}
+
+fn injection_row(injection: &Injection, is_timed: bool) -> Markup {
     let idle = injection.proven() == 0;
     html! {
         tr {
@@ -382,6 +393,7 @@ fn injection_row(injection: &Injection) -> Markup {
             td { (injection.kind) }
             td { (injection.target) }
             td.number { (injection.at_ms.map_or_else(|| "-".to_owned(), words::duration)) }
+            @if is_timed { @for time in injection.reaction() { td.number { (since(injection.at_ms, time)) } } }
             td { @if injection.activations == 0 { (shape::word(true, "NEVER")) } @else if idle { (shape::word(true, "LESS OFTEN")) } @else { (words::times(injection.activations)) } }
             td { (if injection.effect.is_empty() { &injection.hint } else { &injection.effect }) }
             td { (injection.class) }

@@ -115,7 +115,7 @@ fn row(pump: &Pump, scale: &Scale, timed: bool) -> Line {
         line.right(Style::Plain, &time, 9);
         line.pad_to(BAR_COLUMN);
         bar(&mut line, pump.update_ms, scale, style, over);
-        let margin = margin.map_or_else(String::new, |(margin, held)| words::margin_seconds(margin, held));
+        let margin = margin.map_or_else(String::new, |(margin, held)| words::margin_in_column(margin, held, 11));
         line.right(if over { scale.over } else { Style::Plain }, &margin, 11);
         line.gap(2);
     }

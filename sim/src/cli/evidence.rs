@@ -111,6 +111,8 @@ fn made(arguments: &EvidenceArgs, terminal: Terminal) -> Result<(String, u8), u8
     }
     take_stored(&suite.long, arguments, &mut bundle, &mut reports, &writing).map_err(|error| refuse(&error))?;
     finish(&bundle, &reports, writing).map_err(|error| refuse(&error))?;
+    let page = reports::bundle_summary(&bundle, &reports, reports::baseline());
+    super::report::append_job_summary(&page).map_err(|error| refuse(&error))?;
     let verdict = reports::bundle_verdict(&bundle, &reports, reports::baseline());
     Ok((summary(&bundle, &reports, verdict, &arguments.out), exit_code(verdict)))
 }

@@ -58,6 +58,7 @@ fn shared(folders: &[PathBuf]) -> Option<&PathBuf> {
 fn run_all(arguments: &RunArgs, terminal: Terminal, loaded: &[Loaded], folders: &[PathBuf]) -> u8 {
     let mut code = exit::PASS;
     let mut heard = true;
+    let mut reports = Vec::new();
     for (scenario, folder) in loaded.iter().zip(folders) {
         match run_one(arguments, terminal, scenario, folder) {
             Ok(report) => {
@@ -68,12 +69,20 @@ fn run_all(arguments: &RunArgs, terminal: Terminal, loaded: &[Loaded], folders: 
                         Err(unheard) => (heard, code) = (false, worse(code, unheard)),
                     }
                 }
+                reports.push(report);
             }
             Err(failed) => {
                 terminal.diagnostic(&format!("error: {}: {failed}\n", scenario.scenario.name));
                 code = worse(code, exit::USAGE);
             }
         }
+    }
+    let summary = reports::markdown(&reports.iter().collect::<Vec<_>>());
+    if !reports.is_empty()
+        && let Err(failed) = super::report::append_job_summary(&summary)
+    {
+        terminal.diagnostic(&format!("error: {failed}\n"));
+        code = worse(code, exit::USAGE);
     }
     code
 }

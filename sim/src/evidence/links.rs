@@ -3,8 +3,8 @@
 use reports::Link;
 
 use crate::checks::{REQUIREMENTS, Verification};
-use crate::scenario::FaultKind;
-use crate::scenario::schema::{Shape, Value};
+use crate::scenario::schema::{Shape, Value, Variant};
+use crate::scenario::{FaultKind, SafetyFault};
 
 /// Requirements that scenarios show and no row of theirs does; where there are several, each shows a part. A scenario is named only if
 /// what it expects would not hold without the requirement: with no start-up test the relays of `safety-button-at-start` close, and with
@@ -39,11 +39,21 @@ pub fn links() -> Vec<Link> {
     REQUIREMENTS.iter().filter_map(link).chain(further).collect()
 }
 
-/// Kinds of faults that a scenario may inject, as results name them.
+/// Kinds of disturbances that a scenario may inject, as results name them: the faults of its list with each fault of a safety unit
+/// by its own kind, and what stands outside the list.
 #[must_use]
 pub fn fault_kinds() -> Vec<String> {
-    match FaultKind::shape() {
-        Shape::Choice(_, _, variants) => variants.iter().map(|variant| crate::run::kebab(variant.name)).collect(),
+    let outer = variants(FaultKind::shape()).into_iter().filter(|variant| variant.name != "Safety");
+    let all = outer.chain(variants(SafetyFault::shape())).map(|variant| crate::run::kebab(variant.name));
+    let mut all: Vec<String> = all.chain(crate::run::KINDS_OUTSIDE_THE_LIST.map(str::to_owned)).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn variants(shape: Shape) -> Vec<Variant> {
+    match shape {
+        Shape::Choice(_, _, variants) => variants.to_vec(),
         _ => Vec::new(),
     }
 }
@@ -55,10 +65,37 @@ mod tests {
     #[test]
     fn kinds_and_links_are_those_of_the_twin() {
         let kinds = fault_kinds();
-        assert!(kinds.len() > 20 && kinds.contains(&"power-cut".to_owned()), "{kinds:?}");
+        let has = |kind: &str| kinds.iter().any(|known| known == kind);
+        assert!(
+            kinds.len() > 50 && ["power-cut", "c2c-lost", "adc", "manual-search"].into_iter().all(has),
+            "{kinds:?}"
+        );
+        assert!(!has("safety"), "the kind that holds the kinds of a safety unit is none itself");
         assert!(links().iter().any(|link| link.requirement == "PFU-014" && link.scenario == "manual-search"));
         assert!(
             links().iter().any(|link| link.requirement == "SSR-079" && link.scenario == "safety-radio-other-firmware")
         );
+    }
+
+    /// Kinds that no shipped scenario injects; the bundle names them as such.
+    const IDLE: &[&str] = &[];
+
+    #[test]
+    fn every_kind_that_a_shipped_scenario_injects_is_in_the_list() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+        let files = std::fs::read_dir(&folder).expect("the scenarios").map(|entry| entry.expect("an entry").path());
+        let files = files.filter(|path| path.extension().is_some_and(|end| end == "ron"));
+        let loaded = files.filter_map(|path| crate::scenario::load(&crate::cli::Disk, &path, &[]).ok());
+        let named = loaded.flat_map(|loaded| {
+            let faults = loaded.scenario.faults.iter().map(|fault| crate::run::kind_name(&fault.kind));
+            faults.collect::<Vec<_>>()
+        });
+        let used: std::collections::BTreeSet<String> = named.collect();
+        let kinds = fault_kinds();
+        let unknown: Vec<&String> = used.iter().filter(|kind| !kinds.contains(kind)).collect();
+        assert!(unknown.is_empty() && used.len() > 40, "{unknown:?} of {used:?}");
+        let in_list = |kind: &&String| !crate::run::KINDS_OUTSIDE_THE_LIST.contains(&kind.as_str());
+        let idle: Vec<&String> = kinds.iter().filter(in_list).filter(|kind| !used.contains(*kind)).collect();
+        assert_eq!(idle, IDLE);
     }
 }

@@ -375,6 +375,9 @@ fn alarm_words(alarm: &Alarm) -> String {
     }
 }
 
+/// The kinds of disturbances that stand outside the list of faults.
+pub(crate) const KINDS_OUTSIDE_THE_LIST: [&str; 4] = ["image-defect", "consent", "manual-search", "cioc-update"];
+
 /// Image defects, unusual answers, searches by hand and the CIOC's own update are disturbances, too: each with its proof.
 pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>) -> Vec<Injection> {
     let mut list = Vec::new();

@@ -31,7 +31,10 @@ use crate::twin;
 
 pub use events::{event_log, event_log_of, event_of, event_of_entry};
 pub(crate) use events::{kebab, word_of};
+pub(crate) use expectations::KINDS_OUTSIDE_THE_LIST;
 use recording::Line;
+#[cfg(test)]
+pub(crate) use report::kind_name;
 pub use report::{Identity, report};
 pub(crate) use report::{limit_value, relation};
 

@@ -748,7 +748,7 @@ fn fault_id(number: usize, fault: &scenario::Fault) -> String {
     if fault.id.is_empty() { format!("{}-{}", kind_name(&fault.kind), number + 1) } else { fault.id.clone() }
 }
 
-fn kind_name(kind: &scenario::FaultKind) -> String {
+pub(crate) fn kind_name(kind: &scenario::FaultKind) -> String {
     if let scenario::FaultKind::Safety(own) = kind {
         return super::events::kebab(own.name());
     }

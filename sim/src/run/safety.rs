@@ -2,9 +2,19 @@
 //!
 //! The rows exist where the scenario has units. A budget without an occasion in the run is not applicable: nothing is claimed.
 //! All times are measured outside the firmware; *off* is when no output transistor of the unit conducts with its feed on, and no relay has
-//! both coils fed.
+//! both coils fed. The worst time of a reaction comes with its steps, as far as they were measured:
+//!
+//! | Step | When |
+//! |---|---|
+//! | `occurred` | the first fault at the unit since it was off last acted; for a supply, when it left its limits |
+//! | `last good packet` | the last one before the silence that is measured had come |
+//! | `detected` | the step of the firmware that detected it began |
+//! | `commanded` | that step, or a later one of the same CPU, ended with its outputs told to be off; `off` where none did |
+//! | `off` | see above; `outputs of NAME off` where another unit's were the last |
+//!
+//! A limit may hold for a part of the steps only, as [`reports::Budget::measured_steps`] tells.
 
-use reports::{Budget, Check, Fixed, Millis, Relation, RowVerdict, Standing};
+use reports::{Budget, Check, Fixed, Millis, Relation, RowVerdict, Standing, Step};
 use safety_common::fault::{Fault, Reaction};
 use safety_common::io::Mode;
 
@@ -13,7 +23,7 @@ use crate::faults::Faults;
 use crate::hosts::safety::Units;
 use crate::hosts::safety::tool::{Download, Told};
 use crate::hosts::safety::unit::Unit;
-use crate::hosts::safety::watch::{Off, Worst};
+use crate::hosts::safety::watch::{GroupOff, Off, Worst};
 use crate::kernel::{Scoped, SimTime, Span};
 use crate::scenario::{self, Expectation, SafetyDownload, SafetyTrip, Scenario};
 
@@ -92,11 +102,11 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
     ];
     for (name, unit) in &units {
         for row in &mut rows {
-            measure(row, name, unit, run.end);
+            measure(row, name, unit, run);
         }
     }
     if let Some(row) = rows.iter_mut().find(|row| row.id == "safety-fault-reaction") {
-        measure_remote(row, &units);
+        measure_remote(row, &units, run);
     }
     for row in &mut rows {
         row.judge(standing(scenario, row));
@@ -144,46 +154,99 @@ fn standing(scenario: &Scenario, row: &Budget) -> Standing {
     }
 }
 
-fn measure(row: &mut Budget, name: &str, unit: &Unit, end: SimTime) {
-    let (id, watch) = (row.id.clone(), &unit.watch);
+/// Steps in the order of their times; those of the same time stay as they are given.
+fn steps(times: &[(&str, Option<SimTime>)]) -> Vec<Step> {
+    let mut known: Vec<(&str, SimTime)> = times.iter().filter_map(|(name, time)| Some((*name, (*time)?))).collect();
+    known.sort_by_key(|(_, time)| *time);
+    let step =
+        |(name, time): (&str, SimTime)| Step { step: name.to_owned(), at_ms: Millis::from_nanos(time.as_nanos()) };
+    known.into_iter().map(step).collect()
+}
+
+/// When the first fault at a unit acted that is after its last time off before `detected`, and no later than that.
+fn occurred(run: &Run, unit: &Unit, detected: SimTime) -> Option<SimTime> {
+    let before = unit.watch.offs.iter().map(|off| off.off).filter(|off| *off < detected).max();
+    let list = run.twin.world.resource::<Scoped<Faults>>().list.iter();
+    let acted = list.filter(|one| one.is_at(unit.node)).flat_map(|one| one.first.into_iter().chain(one.later()));
+    acted.filter(|at| *at <= detected && before.is_none_or(|before| *at > before)).min()
+}
+
+/// The steps of a trip up to what it told; `off` comes behind them.
+fn trip_steps<'a>(run: &Run, unit: &Unit, off: &Off) -> Vec<(&'a str, Option<SimTime>)> {
+    let of_supply = off.crossing.filter(|_| matches!(off.fault, Fault::SupplyLow | Fault::SupplyHigh));
+    let occurred = of_supply.or_else(|| occurred(run, unit, off.detected));
+    let commanded = off.commanded.filter(|at| *at <= off.off).unwrap_or(off.off);
+    vec![("occurred", occurred), ("detected", Some(off.detected)), ("commanded", Some(commanded))]
+}
+
+fn group_steps(run: &Run, unit: &Unit, group: &GroupOff, last: (&str, SimTime)) -> Vec<Step> {
+    let commanded = group.commanded.filter(|at| *at <= last.1).unwrap_or(last.1);
+    let occurred = occurred(run, unit, group.detected);
+    let times = [("occurred", occurred), ("detected", Some(group.detected)), ("commanded", Some(commanded))];
+    steps(&[&times[..], &[(last.0, Some(last.1))]].concat())
+}
+
+/// What is last where nothing is off at the end of the run.
+const NEVER_OFF: &str = "not off at the end of the run";
+
+fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) {
+    let (id, watch, end) = (row.id.clone(), &unit.watch, run.end);
     // One that was never off is measured to the end of the run: it breaks every limit that it should.
     let open = watch.never_off().map(|off| Off { off: end, ..off.clone() });
-    let offs: Vec<&Off> = watch.offs.iter().chain(&open).collect();
-    let mut add = |place: String, span: Span| {
-        row.measure_at(&place, ms(span.as_nanos()));
+    let offs: Vec<(&str, &Off)> =
+        watch.offs.iter().map(|off| ("off", off)).chain(open.iter().map(|off| (NEVER_OFF, off))).collect();
+    let last = |off: Option<SimTime>| off.map_or((NEVER_OFF, end), |off| ("off", off));
+    let trip = |word: &'static str, off: &Off, more: &[(&'static str, Option<SimTime>)]| {
+        steps(&[more, &trip_steps(run, unit, off), &[(word, Some(off.off))]].concat())
+    };
+    let mut add = |place: String, span: Span, steps: Vec<Step>| {
+        if row.measure_at(&place, ms(span.as_nanos())) {
+            row.decomposition = steps;
+        }
     };
     match id.as_str() {
         "safety-supply-reaction" => {
-            for off in offs.iter().filter(|off| matches!(off.fault, Fault::SupplyLow | Fault::SupplyHigh)) {
+            for (word, off) in offs.iter().filter(|(_, off)| matches!(off.fault, Fault::SupplyLow | Fault::SupplyHigh))
+            {
                 if let Some(crossing) = off.crossing {
-                    add(format!("{name}, {:?} by CPU{}", off.fault, off.cpu), off.off.since(crossing));
+                    let place = format!("{name}, {:?} by CPU{}", off.fault, off.cpu);
+                    add(place, off.off.since(crossing), trip(word, off, &[]));
                 }
             }
         }
         "safety-fault-reaction" => {
-            for off in &offs {
-                add(format!("{name}, {:?} by CPU{}", off.fault, off.cpu), off.off.since(off.detected));
+            for (word, off) in &offs {
+                let place = format!("{name}, {:?} by CPU{}", off.fault, off.cpu);
+                add(place, off.off.since(off.detected), trip(word, off, &[]));
             }
         }
         "safety-outside-reaction" => {
-            for (at, fault, _, off) in &watch.outside {
-                add(format!("{name}, {fault:?}"), off.unwrap_or(end).since(*at));
+            for group in &watch.outside {
+                let last = last(group.off);
+                let place = format!("{name}, {:?}", group.fault);
+                add(place, last.1.since(group.detected), group_steps(run, unit, group, last));
             }
         }
         "safety-response" => {
             for (at, _, off) in &watch.stops {
-                add(format!("{name}, stop at {at} ms"), off.unwrap_or(end).since(*at));
+                let (word, off) = last(*off);
+                let steps = steps(&[("demanded", Some(*at)), (word, Some(off))]);
+                add(format!("{name}, stop at {at} ms"), off.since(*at), steps);
             }
         }
         "safety-radio-timeout" => {
-            let open = watch.radio_silence(end).map(|last| (last, end));
-            for (last, off) in watch.radio_offs.iter().copied().chain(open) {
-                add(format!("{name}, silent since {last} ms"), off.since(last));
+            let open = watch.radio_silence(end).map(|heard| (heard, None));
+            let offs = watch.radio_offs.iter().map(|(heard, off)| (*heard, Some(*off)));
+            for (heard, off) in offs.chain(open) {
+                let (word, off) = last(off);
+                let steps = steps(&[("last good packet", Some(heard)), (word, Some(off))]);
+                add(format!("{name}, silent since {heard} ms"), off.since(heard), steps);
             }
         }
         "safety-c2c-silence" => {
-            for off in offs.iter().filter(|off| off.fault == Fault::C2cSilent) {
-                add(format!("{name}, CPU{}", off.cpu), off.off.since(off.last_good));
+            for (word, off) in offs.iter().filter(|(_, off)| off.fault == Fault::C2cSilent) {
+                let steps = trip(word, off, &[("last good packet", Some(off.last_good))]);
+                add(format!("{name}, CPU{}", off.cpu), off.off.since(off.last_good), steps);
             }
         }
         _ => measure_cpus(row, name, unit, end),
@@ -191,7 +254,7 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, end: SimTime) {
 }
 
 /// A unit that trips falls silent: what rests on it in other units is off with their radio time-out.
-fn measure_remote(row: &mut Budget, units: &[(&str, &Unit)]) {
+fn measure_remote(row: &mut Budget, units: &[(&str, &Unit)], run: &Run) {
     for (name, unit) in units {
         for trip in &unit.watch.offs {
             let others = units.iter().filter(|(other, _)| other != name);
@@ -199,7 +262,12 @@ fn measure_remote(row: &mut Budget, units: &[(&str, &Unit)]) {
                 let silenced = |off: &&(SimTime, SimTime)| off.1 >= trip.detected;
                 if let Some((_, off)) = remote.watch.radio_offs.iter().find(silenced) {
                     let place = format!("{name}, {:?} by CPU{}, outputs of {other}", trip.fault, trip.cpu);
-                    row.measure_at(&place, ms(off.since(trip.detected).as_nanos()));
+                    if row.measure_at(&place, ms(off.since(trip.detected).as_nanos())) {
+                        let remote = format!("outputs of {other} off");
+                        let own = trip_steps(run, unit, trip);
+                        let offs = [("off", Some(trip.off)), (remote.as_str(), Some(*off))];
+                        row.decomposition = steps(&[&own[..], &offs].concat());
+                    }
                 }
             }
         }
@@ -729,7 +797,7 @@ pub(super) fn reaction(scenario: &Scenario, run: &Run, first: SimTime) -> [Optio
     let detected = detected.flat_map(|cpu| cpu.detections.iter().map(|(at, _)| *at)).filter(|at| *at >= first).min();
     let offs = units.iter().map(|(_, unit)| {
         let trips = unit.watch.offs.iter().filter(|off| off.detected >= first).map(|off| off.off);
-        let outside = unit.watch.outside.iter().filter(|(at, ..)| *at >= first).filter_map(|(_, _, _, off)| *off);
+        let outside = unit.watch.outside.iter().filter(|one| one.detected >= first).filter_map(|one| one.off);
         let silences = unit.watch.radio_offs.iter().filter(|(_, off)| *off >= first).map(|(_, off)| *off);
         trips.chain(outside).chain(silences).min()
     });

@@ -613,6 +613,7 @@ impl Unit {
     /// Carries out what a step asked for; it ends at `ends`.
     fn follow(&mut self, context: &mut Context<'_>, cpu: usize, out: &TickOutputs, ends: SimTime) -> Outside {
         self.record(context, cpu, out);
+        self.watch.tells(cpu, ends, out);
         if cpu == 0 {
             self.table = out.pins;
         } else {

@@ -231,6 +231,8 @@ pub struct Off {
     pub cpu: u8,
     /// When the step that detected it began.
     pub detected: SimTime,
+    /// When the step of that CPU that told all its outputs to be off ended, if one did.
+    pub commanded: Option<SimTime>,
     /// When nothing was driven any more.
     pub off: SimTime,
     /// When the last good packet had come to the CPU that detected it.
@@ -239,6 +241,21 @@ pub struct Off {
     pub crossing: Option<SimTime>,
     /// Whether the other CPU had no part in it: a fault held it, or it still drove its side when all was off.
     pub alone: bool,
+}
+
+/// A time from a detection of a fault outside the unit to the outputs affected off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupOff {
+    /// What was detected.
+    pub fault: Fault,
+    /// When the step that detected it began.
+    pub detected: SimTime,
+    /// The pins of the groups affected.
+    pub pins: u16,
+    /// When the step of CPU1 that told none of these pins any more ended, if one did.
+    pub commanded: Option<SimTime>,
+    /// When none of them was live any more.
+    pub off: Option<SimTime>,
 }
 
 /// What is measured at a unit.
@@ -260,8 +277,8 @@ pub struct Watch {
     radio_timeout: Span,
     /// Demands of the safety function: when, what was driven then (pins, coils), and when none of that was any more.
     pub stops: Vec<(SimTime, (u16, u8), Option<SimTime>)>,
-    /// Detections of faults outside the unit: when, the pins of the groups affected, and when none of them was live.
-    pub outside: Vec<(SimTime, Fault, u16, Option<SimTime>)>,
+    /// Detections of faults outside the unit that found a group on.
+    pub outside: Vec<GroupOff>,
     /// How often something came on, and when first without both CPUs in normal mode.
     pub switched_on: u64,
     /// See `switched_on`.
@@ -633,11 +650,25 @@ impl Watch {
                 fault: detection.fault,
                 cpu: cpu as u8 + 1,
                 detected: now,
+                commanded: None,
                 off: now,
                 last_good,
                 crossing: self.crossing,
                 alone: false,
             });
+        }
+    }
+
+    /// What a step that ends at `ends` tells the outputs; of trips that are open it is noted when they were told to be off.
+    pub fn tells(&mut self, cpu: usize, ends: SimTime, out: &TickOutputs) {
+        if let Some(trip) = self.tripped.as_mut().filter(|trip| out.all_off && usize::from(trip.cpu) == cpu + 1) {
+            trip.commanded.get_or_insert(ends);
+        }
+        if cpu == 0 {
+            let told = (0..).zip(&out.pins).fold(0u16, |bits, (pin, slots)| bits | u16::from(*slots != 0) << pin);
+            for one in self.outside.iter_mut().filter(|one| one.off.is_none() && one.pins & told == 0) {
+                one.commanded.get_or_insert(ends);
+            }
         }
     }
 
@@ -707,9 +738,9 @@ impl Watch {
     /// A fault of the wiring at a pin: its group is affected.
     fn outside(&mut self, now: SimTime, detection: &Detection) {
         let pins = self.groups.iter().copied().find(|pins| pins >> detection.detail.min(15) & 1 == 1).unwrap_or(0);
-        let off = (self.now_driven.0 & pins == 0).then_some(now);
-        if off.is_none() {
-            self.outside.push((now, detection.fault, pins, None));
+        if self.now_driven.0 & pins != 0 {
+            let fault = detection.fault;
+            self.outside.push(GroupOff { fault, detected: now, pins, commanded: None, off: None });
         }
     }
 
@@ -732,10 +763,8 @@ impl Watch {
                 *off = Some(now);
             }
         }
-        for (_, _, own, off) in &mut self.outside {
-            if off.is_none() && *own & pins == 0 {
-                *off = Some(now);
-            }
+        for one in self.outside.iter_mut().filter(|one| one.off.is_none() && one.pins & pins == 0) {
+            one.off = Some(now);
         }
         if self.driven && !driven {
             self.last_off = Some(now);
