@@ -3,6 +3,7 @@
 //! Three lists go into the program: the SHA-256 of every source file, the tests of the firmware that name requirements,
 //! and Cargo.lock itself, where the sources have one.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,11 +12,14 @@ use sha2::{Digest as _, Sha256};
 
 #[path = "src/evidence/scan.rs"]
 mod scan;
+#[path = "build/version.rs"]
+mod version;
 
 /// What belongs to the program; folders with all that is in them. The firmware comes first.
 const FIRMWARE: &str = "firmware-under-test";
-const TOOL: [&str; 9] = [
+const TOOL: [&str; 10] = [
     "sim/src",
+    "sim/build",
     "sim/build.rs",
     "sim/Cargo.toml",
     "reports/src",
@@ -28,16 +32,21 @@ const TOOL: [&str; 9] = [
 
 fn main() {
     let root = Path::new("..");
-    println!("cargo::rustc-env=COOLTWIN_COMMIT={}", commit().unwrap_or_else(|| "unknown".to_owned()));
+    let files = sources(root);
+    println!(
+        "cargo::rustc-env=COOLTWIN_COMMIT={}",
+        version::commit(root, &files).unwrap_or_else(|| "unknown".to_owned())
+    );
     println!("cargo::rustc-env=COOLTWIN_RUSTC={}", rustc().unwrap_or_else(|| "unknown".to_owned()));
     println!("cargo::rustc-env=COOLTWIN_TARGET={}", variable("TARGET"));
-    let profile = format!("{}, optimisation {}", variable("PROFILE"), variable("OPT_LEVEL"));
-    println!("cargo::rustc-env=COOLTWIN_PROFILE={profile}");
-    let files = sources(root);
+    println!("cargo::rustc-env=COOLTWIN_PROFILE={}", profile(root));
+    println!("cargo::rustc-env=COOLTWIN_FEATURES={}", features());
     let lines = files.iter().map(|file| format!("{}  {}\n", sha256(&root.join(file)), file.display()));
     write("sources.sha256", &lines.collect::<String>());
     write("named-tests.txt", &named_tests(root, &files));
     write("Cargo.lock", &fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default());
+    println!("cargo::rerun-if-env-changed=RUSTFLAGS");
+    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     let git = [git_path("HEAD"), git_path("index"), git_path("logs/HEAD")];
     for path in git.into_iter().flatten().chain([root.join(FIRMWARE)]).chain(TOOL.map(|each| root.join(each))) {
         if path.exists() {
@@ -100,25 +109,48 @@ fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| "unknown".to_owned())
 }
 
-/// The commit, marked when tracked files differ from it.
-fn commit() -> Option<String> {
-    let commit = output(Command::new("git").args(["rev-parse", "HEAD"]))?;
-    let changed = output(Command::new("git").args(["status", "--porcelain", "--untracked-files=no"]))?;
-    Some(if changed.is_empty() { commit } else { format!("{commit}-dirty") })
+/// The features that are on, in the order of their names. Cargo writes `-` and capital letters as it pleases the environment.
+fn features() -> String {
+    let names = std::env::vars_os().filter_map(|(name, _)| {
+        let name = name.into_string().ok()?.strip_prefix("CARGO_FEATURE_")?.to_lowercase().replace('_', "-");
+        (name != "default").then_some(name)
+    });
+    names.collect::<BTreeSet<String>>().into_iter().collect::<Vec<_>>().join(" ")
+}
+
+/// Name and optimisation of the profile, its settings in Cargo.toml, those that the environment sets over them, and the flags of the
+/// compiler: what changes the code that comes out.
+fn profile(root: &Path) -> String {
+    let name = variable("PROFILE");
+    let section = if name == "debug" { "[profile.dev]" } else { "[profile.release]" };
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
+    let inside = manifest.lines().skip_while(|line| line.trim() != section).skip(1);
+    let mut parts = vec![name, format!("optimisation {}", variable("OPT_LEVEL"))];
+    parts.extend(
+        inside
+            .take_while(|line| !line.starts_with('['))
+            .map(str::trim)
+            .filter(|line| line.contains('='))
+            .map(str::to_owned),
+    );
+    let mut set: Vec<String> = std::env::vars()
+        .filter(|(name, _)| name.starts_with("CARGO_PROFILE_"))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    set.sort();
+    parts.extend(set);
+    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default().replace('\x1f', " ");
+    parts.push(if flags.is_empty() { "no flags".to_owned() } else { format!("flags {flags}") });
+    parts.join(", ").replace('\n', " ")
 }
 
 /// Where git keeps a file of its own; a linked work tree has it elsewhere.
 fn git_path(file: &str) -> Option<PathBuf> {
-    output(Command::new("git").args(["rev-parse", "--git-path", file])).map(PathBuf::from)
+    version::output(Command::new("git").args(["rev-parse", "--git-path", file])).map(PathBuf::from)
 }
 
 fn rustc() -> Option<String> {
     let rustc = std::env::var_os("RUSTC")?;
-    let version = output(Command::new(rustc).arg("--version"))?;
+    let version = version::output(Command::new(rustc).arg("--version"))?;
     Some(version.strip_prefix("rustc ").unwrap_or(&version).to_owned())
-}
-
-fn output(command: &mut Command) -> Option<String> {
-    let output = command.output().ok().filter(|output| output.status.success())?;
-    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }

@@ -2,7 +2,7 @@
 //!
 //! Both CPUs of every unit step once a millisecond, as in the twin, on plain structs: ideal wires and contacts, packets that
 //! come in the next tick, no events, no clocks that differ, no faults, no measures. Inputs show what the scenario's devices show.
-//! Both CPUs of all units are in normal mode at the end and feed the relays that the twin's feed; `tests/safety_floor.rs` holds that they
+//! Both CPUs of all units are in normal mode at the end and feed the relays that the twin's feed; `benches/safety.rs` holds that they
 //! do from the same second on.
 
 use cooltwin::hosts::safety::memory::{Contents, Flash};

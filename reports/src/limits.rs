@@ -37,7 +37,7 @@ pub const LIMITS: &[Limit] = &[
     Limit {
         subject: "Memory faults",
         text: "Variables of the firmware lie in memory of the host. Faults of cells act only on memory that is read and \
-               written through a port, such as the flash model.",
+               written through a port, such as the flash of pumps and safety units and the RAM that a safety unit tests.",
         elsewhere: "a check of the linker map, and tests on the target",
     },
     Limit {
@@ -64,6 +64,31 @@ pub const LIMITS: &[Limit] = &[
         text: "A node's clock has an offset and a constant drift. Jitter, start-up and temperature of oscillators are \
                not modelled.",
         elsewhere: "data sheet of the oscillator, and measurement",
+    },
+    Limit {
+        subject: "Safety units: execution",
+        text: "The time that a CPU takes for its logic is a cost model: an amount for each block, or what a fault says. Steps \
+               of a CPU happen at one instant of its clock; interrupts, caches and pipelines are not modelled.",
+        elsewhere: "measurement of the worst execution time on the target",
+    },
+    Limit {
+        subject: "Safety units: link and radio",
+        text: "The link between the CPUs and the radio carry whole packets, each with a delay. Faults lose, damage, repeat, \
+               swap, delay or forge them; fading, interference, range and collisions on the air are not modelled.",
+        elsewhere: "measurement of the radio on the installation, and the residual error rate by calculation",
+    },
+    Limit {
+        subject: "Safety units: pins, transistors and relays",
+        text: "A pin has one voltage at an instant. Edges of test pulses, capacitance of cables, and the decay of a load are \
+               not modelled. Off is when no transistor conducts and no relay has both coils fed; a contact follows by a \
+               constant time, and welding is a fault that a scenario names.",
+        elsewhere: "measurement on the hardware, and data sheets of relays and transistors",
+    },
+    Limit {
+        subject: "Safety units: converters and rails",
+        text: "A converter reads the voltage of its model with gain, offset, noise or a stuck value where a fault says so. \
+               Accuracy, temperature and the decay of rails are not modelled.",
+        elsewhere: "measurement on the hardware",
     },
     Limit {
         subject: "Coolant loop",

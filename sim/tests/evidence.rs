@@ -1,13 +1,16 @@
 //! Evidence bundles: whole, the same each time, in reach of two clicks, and nothing in them can be changed unseen.
 
 mod common;
+#[path = "../build/version.rs"]
+mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
-use common::{code, copy_data, files, folder, json, output, shipped, stderr, stdout, text};
+use common::{code, cooltwin, copy_data, files, folder, json, output, shipped, stderr, stdout, text};
 use cooltwin::checks::{END_IDS, IDS, REQUIREMENTS, Verification};
 use cooltwin::evidence::{links, named_tests};
 use reports::{Baseline, NamedTest, Scope, StatementKind, baseline, sha256};
@@ -61,6 +64,24 @@ fn replace(file: &Path, from: &str, to: &str) {
     let before = text(file);
     assert!(before.contains(from), "{} has no {from}", file.display());
     fs::write(file, before.replacen(from, to, 1)).expect("a file");
+}
+
+/// git in a folder, with nothing of this machine's settings.
+fn git(place: &Path, arguments: &[&str]) -> String {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(place).args(["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]);
+    git.args(arguments).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    let output = git.output().expect("git starts");
+    assert!(output.status.success(), "git {arguments:?}: {}", stderr(&output));
+    stdout(&output).trim().to_owned()
+}
+
+/// A repository of its own in which everything is committed.
+fn repository(place: &Path) -> String {
+    git(place, &["init", "-q"]);
+    git(place, &["add", "."]);
+    git(place, &["commit", "-q", "-m", "all"]);
+    git(place, &["rev-parse", "HEAD"])
 }
 
 /// Exit code and output of `verify`.
@@ -137,6 +158,103 @@ fn the_same_bundle_comes_out_twice_and_with_any_number_of_threads() {
     assert!(stderr(&again).contains("note: other holds an earlier bundle; it is replaced"), "{}", stderr(&again));
     assert!(!stderr(&made).contains("earlier bundle"), "{}", stderr(&made));
     assert!(!other.join("runs/faulty").exists());
+}
+
+/// The program that runs the tests may itself be built from changed sources; then that is the only reason in a clean repository.
+#[test]
+fn files_that_were_changed_or_are_in_no_commit_are_refused_unless_told() {
+    let place = folder("evidence-dirty");
+    fs::create_dir(place.join("suite")).expect("a folder");
+    copy_data(&place.join("suite"), &["small.ron"]);
+    repository(&place);
+    let made = |options: &[&str]| output(&place, &[&["evidence", "--out", "bundle", "suite"], options].concat());
+    let clean = made(&[]);
+    let own = stderr(&clean).contains("this program was built from sources that were changed");
+    assert_eq!(code(&clean), Some(if own { 2 } else { 0 }), "{}", stderr(&clean));
+    assert!(!stderr(&clean).contains("files "), "{}", stderr(&clean));
+
+    fs::copy(place.join("suite/small.ron"), place.join("suite/new.ron")).expect("a copy");
+    let untracked = made(&[]);
+    assert_eq!(code(&untracked), Some(2), "{}", stdout(&untracked));
+    assert!(stderr(&untracked).contains("files are in no commit: ") && stderr(&untracked).contains("new.ron"));
+    assert!(!stderr(&untracked).contains("small.ron"), "{}", stderr(&untracked));
+
+    fs::write(place.join(".gitignore"), "new.ron\n").expect("a file");
+    assert!(stderr(&made(&[])).contains("files are in no commit: "), "nor does it help to ignore it");
+
+    let more = text(&place.join("suite/small.ron")) + "// more\n";
+    fs::write(place.join("suite/small.ron"), more).expect("a scenario");
+    let changed = made(&[]);
+    assert_eq!(code(&changed), Some(2), "{}", stdout(&changed));
+    assert!(
+        stderr(&changed).contains("files were changed since their commit: ") && stderr(&changed).contains("small.ron")
+    );
+
+    let told = made(&["--allow-dirty"]);
+    assert_eq!(code(&told), Some(0), "{}", stderr(&told));
+    assert!(stdout(&told).contains("DIRTY  "), "{}", stdout(&told));
+    let page = text(&place.join("bundle/tool.html"));
+    assert!(page.contains("0 as committed, 1 changed since, 1 in no commit"));
+}
+
+#[test]
+fn without_git_nothing_is_known_of_the_files_and_nothing_is_claimed() {
+    let place = folder("evidence-no-git");
+    fs::create_dir(place.join("suite")).expect("a folder");
+    copy_data(&place.join("suite"), &["small.ron"]);
+    let without = |how: &str, command: &mut Command| {
+        let made = command.output().expect("the program starts");
+        assert_eq!(code(&made), Some(0), "{how}: {}", stderr(&made));
+        let page = text(&place.join("bundle/tool.html"));
+        assert!(page.contains("version control could not be asked") && !page.contains(" as committed"), "{how}");
+    };
+    let arguments = ["evidence", "--allow-dirty", "--out", "bundle", "suite"];
+    without("no program", cooltwin(&place, &arguments).env("PATH", "/nowhere"));
+    // A file of that name cuts the folder off from the repository around it.
+    fs::write(place.join(".git"), "gitdir: nowhere\n").expect("a file");
+    without("no repository", &mut cooltwin(&place, &arguments));
+}
+
+/// What the build script records. A source that is ignored goes into the program like any other.
+#[test]
+fn the_commit_is_marked_for_changed_new_and_ignored_sources_and_unknown_without_a_repository() {
+    let place = folder("evidence-commit");
+    let sources = [PathBuf::from("src/lib.rs")];
+    let with = |file: &str| [&sources[..], &[PathBuf::from(file)]].concat();
+    fs::create_dir(place.join("src")).expect("a folder");
+    fs::write(place.join("src/lib.rs"), "// one\n").expect("a source");
+    fs::write(place.join(".gitignore"), "ignored.rs\n").expect("a file");
+    let head = repository(&place);
+    let dirty = Some(format!("{head}-dirty"));
+    assert_eq!(version::commit(&place, &sources), Some(head.clone()));
+
+    fs::write(place.join("note.txt"), "no source").expect("a file");
+    assert_eq!(version::commit(&place, &sources), Some(head), "what is no source does not enter");
+    for file in ["src/new.rs", "src/ignored.rs"] {
+        fs::write(place.join(file), "// two\n").expect("a source");
+        assert_eq!(version::commit(&place, &with(file)), dirty, "{file}");
+    }
+    fs::write(place.join("src/lib.rs"), "// changed\n").expect("a source");
+    assert_eq!(version::commit(&place, &sources), dirty);
+
+    fs::remove_dir_all(place.join(".git")).expect("a folder");
+    fs::write(place.join(".git"), "gitdir: nowhere\n").expect("a file");
+    assert_eq!(version::commit(&place, &sources), None, "the build script writes `unknown`");
+}
+
+/// A result that is said to be stored is not run again, which is for long scenarios alone.
+#[test]
+fn a_run_that_says_it_is_stored_and_is_not_long_is_named() {
+    let bundle = copy("evidence-not-long");
+    let path = bundle.join("bundle.json");
+    let mut record = json(&text(&path));
+    let runs = record["runs"].as_array_mut().expect("runs");
+    let run = runs.iter_mut().find(|run| run["name"] == "small").expect("a run");
+    run["origin"] = "stored".into();
+    fs::write(&path, reports::bundle_json(&reports::bundle_from_json(&record.to_string()).expect("a record")))
+        .expect("a record");
+    forge_manifest(&bundle);
+    assert_found(&bundle, 1, &["run small, seed 1: it is said to be stored, and its scenario has no tag long"]);
 }
 
 #[test]

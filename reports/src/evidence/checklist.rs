@@ -69,6 +69,8 @@ impl Evidence<'_> {
 
     fn points_of_identity(&self) -> Vec<Point> {
         use State::{Here, NotApplicable, Open, Partly};
+        let program = &self.bundle.program;
+        let features = if program.features.is_empty() { "none".to_owned() } else { program.features.join(", ") };
         let head = &self.bundle.head;
         let named = !head.id.is_empty() && !head.date.is_empty();
         let lock = !self.bundle.program.lock_sha256.is_empty();
@@ -77,16 +79,16 @@ impl Evidence<'_> {
                 "Identity, version, date and state of the report; documents with hashes",
                 if named { Here } else { State::ByPeople },
                 if named {
-                    "Given on the command line; every file is in manifest.sha256."
+                    "Number, date and author are as given on the command line; every file is in manifest.sha256. The state is that of the boxes to sign: a draft until they are."
                 } else {
-                    "Every file is in manifest.sha256. Number, date and author were not given (--id, --date, --author)."
+                    "Every file is in manifest.sha256. Number, date and author were not given (--id, --date, --author). The state is that of the boxes to sign: a draft until they are."
                 },
                 ("index.html", "Overview"),
             ),
             point(
                 "Item under test: crates, commit, clean tree, hashes of sources and executable",
                 Here,
-                "",
+                "Commit with its mark, the hash of each crate's sources, that of the executable; versions of all crates are in sources/Cargo.lock.",
                 ("tool.html#build", "Build"),
             ),
             point(
@@ -98,7 +100,10 @@ impl Evidence<'_> {
             point(
                 "Lock file, dependencies, compiler, flags, features",
                 if lock { Here } else { Open },
-                "The lock file is in the folder sources.",
+                format!(
+                    "The lock file with all crates and versions is in the folder sources. Profile and flags: {}. Features: {features}.",
+                    program.profile
+                ),
                 ("tool.html#build", "Build"),
             ),
             point("Simulator with version, hash and tool class", Here, "", ("tool.html#class", "Tool class")),
@@ -111,7 +116,7 @@ impl Evidence<'_> {
             point(
                 "Known problems and their effect",
                 Here,
-                "Deviations that are known; those of the runs show as rows that did not pass.",
+                "Deviations that are known; those of the runs show as rows that did not pass. Of the compiler no problem is known to us that acts on this code; its open defects were not searched through, and two measures would show a wrong translation: the tests compare results of debug and release builds, and oracles that are built apart judge the traces. The compiler of the target is for the owner of the safety firmware.",
                 ("tool.html#limits", "Limits and deviations"),
             ),
             point(
@@ -140,8 +145,8 @@ impl Evidence<'_> {
             ),
             point(
                 "Validation of the model against hardware or data sheets",
-                Open,
-                "No comparison with hardware has been made. Constants come from data sheets of a class of parts, or are our own.",
+                NotApplicable,
+                "Not applicable here: a host simulation has no hardware to compare with, and none has been made. Constants come from data sheets of a class of parts, or are our own, and each is listed. The comparison with hardware, and the data sheets of the parts that are chosen, are for the owner of the product; until then no figure stands for the hardware.",
                 ("assumptions.html", "Assumptions"),
             ),
             point(
@@ -213,13 +218,13 @@ impl Evidence<'_> {
             point(
                 "Statistics",
                 NotApplicable,
-                "This bundle claims no rate: its runs were chosen, not drawn. A planned campaign makes such a claim.",
-                NOWHERE,
+                "This bundle claims no rate: its runs were chosen, not drawn. A planned campaign makes such a claim: scenarios/campaigns/pump-update.ron and pump-update-46050.ron are plans, sweep-power-cut strikes every step of one pump, and reports/gallery holds the reports of those that were run (campaign-*, sweep-*), each with its own bound.",
+                ("requirements.html#elsewhere", "Not verified here"),
             ),
             point(
                 "Timing: observed, bound by quantile, bound by analysis, required",
                 Partly,
-                "Observed worst case, requirement and margin are here. A bound by quantile needs a campaign; the hand calculation of the update time is in the README.",
+                "Observed worst case, requirement and margin are here. A bound by quantile needs a campaign. Bounds by analysis are: the response path of a configuration, which cooltwin safety compile works out for each node and holds against its response time; the bound beside what a search found, in reports/gallery/search-safety-reaction and search-pump-update; the hand calculation of the update time in the README.",
                 ("index.html#requirements", "Requirements in scope"),
             ),
         ]
@@ -284,7 +289,7 @@ impl Evidence<'_> {
             point(
                 "Independence of authors, reviewers and assessors",
                 State::ByPeople,
-                "To be stated by the organisation.",
+                "To be stated by the organisation. For SIL 3 IEC 61508-1 (clause 8) asks for an assessment by an independent department or an independent organisation; the assessor confirms which.",
                 NOWHERE,
             ),
             point(
@@ -305,13 +310,10 @@ impl Evidence<'_> {
                 bundle.drift.as_ref().map_or_else(
                     || "No baseline of an earlier state was at hand.".to_owned(),
                     |drift| {
-                        format!(
-                            "Margins against the committed baseline: {}. All of it is on the overview.",
-                            drift.lines().next().unwrap_or_default()
-                        )
+                        format!("Margins against the committed baseline: {}.", drift.lines().next().unwrap_or_default())
                     },
                 ),
-                NOWHERE,
+                if bundle.drift.is_some() { ("index.html#drift", "Margins against the baseline") } else { NOWHERE },
             ),
         ]
     }

@@ -96,7 +96,7 @@ impl Evidence<'_> {
                 ul.plain { @for run in bad { li { a href={ (run.folder) "/report.html" } { (run.name) } ", seed " (run.seed) ": " (self.run_verdict(run)) } } }
             }
             @if let Some(drift) = &bundle.drift {
-                details { summary { "Margins against the committed baseline: " (drift.lines().next().unwrap_or_default()) } pre tabindex="0" { (drift) } }
+                details #drift { summary { "Margins against the committed baseline: " (drift.lines().next().unwrap_or_default()) } pre tabindex="0" { (drift) } }
             }
         }
     }

@@ -100,7 +100,7 @@ pub struct Program {
     pub rustc: String,
     /// Platform that it was built for.
     pub target: String,
-    /// Optimisation, and what else of the profile changes the code.
+    /// The profile: its name, optimisation and settings, what the environment sets over them, and flags of the compiler.
     pub profile: String,
     /// Features of the program that were on.
     pub features: Vec<String>,

@@ -120,9 +120,9 @@ impl Evidence<'_> {
                 dt { "Commit" } dd { code { (program.commit) } }
                 dt { "Compiler" } dd { (program.rustc) }
                 dt { "Platform" } dd { (program.target) }
-                dt { "Profile" } dd { (program.profile) }
+                dt { "Profile and flags" } dd { (program.profile) }
                 dt { "Features" } dd { @if program.features.is_empty() { "none" } @else { (program.features.join(", ")) } }
-                dt { "Cargo.lock" } dd { @if program.lock_sha256.is_empty() { "not known" } @else { code { (program.lock_sha256) } } }
+                dt { "Cargo.lock" } dd { @if program.lock_sha256.is_empty() { "not known" } @else { code { (program.lock_sha256) } "; versions of all crates stand in sources/Cargo.lock" } }
                 dt { "Executable" } dd { code { (program.binary_sha256) } }
                 dt { "Files read" } dd {
                     @if inputs.known { (inputs.committed) " as committed, " (inputs.changed.len()) " changed since, " (inputs.unversioned.len()) " in no commit" }

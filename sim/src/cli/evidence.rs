@@ -45,7 +45,7 @@ pub(super) struct EvidenceArgs {
     /// Which scenarios, and how many at a time.
     #[command(flatten)]
     suite: SuiteArgs,
-    /// Make the bundle also from sources or scenarios that were changed since their commit; it is marked so.
+    /// Make the bundle also from sources or scenarios that were changed since their commit, or are in none; it is marked so.
     #[arg(long)]
     allow_dirty: bool,
     /// Folder with results of scenarios that are tagged `long`, as `run` leaves them.
@@ -168,14 +168,24 @@ fn planned(scenario: &Scenario) -> Planned {
 
 /// Why the bundle would be made from something that is in no commit.
 fn dirty(bundle: &Bundle) -> Option<String> {
+    let InputState { changed, unversioned, .. } = &bundle.inputs;
+    let mut reasons = Vec::new();
     if bundle.program.commit.ends_with("-dirty") {
-        return Some("this program was built from sources that were changed since their commit".to_owned());
+        reasons.push(
+            "this program was built from sources that were changed since their commit, or are in none".to_owned(),
+        );
     }
-    let changed = &bundle.inputs.changed;
-    (!changed.is_empty()).then(|| format!("files were changed since their commit: {}", changed.join(", ")))
+    if !changed.is_empty() {
+        reasons.push(format!("files were changed since their commit: {}", changed.join(", ")));
+    }
+    if !unversioned.is_empty() {
+        reasons.push(format!("files are in no commit: {}", unversioned.join(", ")));
+    }
+    (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
-/// Asks version control about every file that was read.
+/// Asks version control about every file that was read. What lies outside of any repository is in no commit, if it answers for others;
+/// if it answers for none, nothing is known.
 fn input_state<'a>(loaded: impl Iterator<Item = &'a Loaded>) -> InputState {
     let mut by_folder: BTreeMap<&Path, BTreeMap<&str, &str>> = BTreeMap::new();
     for input in loaded.flat_map(|loaded| &loaded.inputs) {
@@ -183,10 +193,14 @@ fn input_state<'a>(loaded: impl Iterator<Item = &'a Loaded>) -> InputState {
         let folder = by_folder.entry(input.file.parent().unwrap_or(Path::new(""))).or_default();
         folder.entry(name).or_insert(&input.path);
     }
-    let mut state = InputState { known: true, ..InputState::default() };
+    let mut state = InputState::default();
     for (folder, files) in by_folder {
         let names: Vec<&str> = files.keys().copied().collect();
-        let Some(told) = git_status(folder, &names) else { return InputState::default() };
+        let Some(told) = git_status(folder, &names) else {
+            state.unversioned.extend(files.into_values().map(str::to_owned));
+            continue;
+        };
+        state.known = true;
         for (name, path) in files {
             match status_of(&told, name) {
                 None => state.committed += 1,
@@ -194,6 +208,9 @@ fn input_state<'a>(loaded: impl Iterator<Item = &'a Loaded>) -> InputState {
                 Some(_) => state.changed.push(path.to_owned()),
             }
         }
+    }
+    if !state.known {
+        return InputState::default();
     }
     state.unversioned.sort();
     state.changed.sort();

@@ -15,7 +15,7 @@ use crate::scenario::{Loaded, load};
 /// Where the scenarios are when nothing else is said.
 const DEFAULT_FOLDER: &str = "scenarios";
 /// The tag of scenarios that a suite leaves out.
-const LONG: &str = "long";
+pub(super) const LONG: &str = "long";
 
 /// The scenarios of a suite.
 pub(super) struct Suite {

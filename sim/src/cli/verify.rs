@@ -15,6 +15,7 @@ use reports::{BUNDLE_FILE, Baseline, Bundle, Origin, Report, RunRecord, sha256};
 use super::check::Progress;
 use super::evidence::{MANIFEST, own_program};
 use super::stored::scenario_inside;
+use super::suite::LONG;
 use super::{Style, Terminal, exit, run};
 use crate::evidence::compare::{Finding, Kind, builds};
 use crate::evidence::{self, compare};
@@ -73,6 +74,7 @@ fn verified(arguments: &VerifyArgs, terminal: Terminal) -> Result<(String, u8), 
         findings.extend(pages(folder, &bundle, &reports));
     }
     findings.extend(controls(&bundle));
+    findings.extend(stored_without_reason(folder, &reports, terminal));
     findings.extend(run_again(arguments, &reports, terminal)?);
     Ok(told(&findings, &bundle, reports.len(), folder))
 }
@@ -213,6 +215,21 @@ fn controls(bundle: &Bundle) -> Vec<Finding> {
         .collect();
     findings.push(Finding::new(Kind::Result, "the must-fail controls are not those of this program"));
     findings
+}
+
+/// Stored results are not run again, so that only a scenario which says that it is long may enter as one.
+fn stored_without_reason(folder: &Path, reports: &[(&RunRecord, Report)], terminal: Terminal) -> Vec<Finding> {
+    let stored = reports.iter().filter(|(record, _)| record.origin == Origin::Stored);
+    let is_long = |report: &Report, run: &RunRecord| {
+        let loaded = scenario_inside(report, &folder.join(&run.folder), terminal);
+        loaded.is_ok_and(|loaded| loaded.scenario.tags.iter().any(|tag| tag == LONG))
+    };
+    let told = |(run, _): &(&RunRecord, Report)| {
+        let text =
+            format!("run {}, seed {}: it is said to be stored, and its scenario has no tag {LONG}", run.name, run.seed);
+        Finding::new(Kind::Altered, text)
+    };
+    stored.filter(|(run, report)| !is_long(report, run)).map(told).collect()
 }
 
 /// Runs each run again, twice, and compares.

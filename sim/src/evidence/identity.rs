@@ -21,8 +21,7 @@ pub fn program(binary_sha256: &str) -> Program {
         rustc: env!("COOLTWIN_RUSTC").to_owned(),
         target: env!("COOLTWIN_TARGET").to_owned(),
         profile: env!("COOLTWIN_PROFILE").to_owned(),
-        // The crate has no features; one that is added enters here.
-        features: Vec::new(),
+        features: env!("COOLTWIN_FEATURES").split_whitespace().map(str::to_owned).collect(),
         lock_sha256: if CARGO_LOCK.is_empty() { String::new() } else { sha256(CARGO_LOCK.as_bytes()) },
         binary_sha256: binary_sha256.to_owned(),
         crates: crates(SOURCES),
@@ -84,6 +83,20 @@ mod tests {
         let tool: Vec<&str> = program.crates.iter().filter(|each| !each.item).map(|each| each.name.as_str()).collect();
         assert_eq!(tool, ["sim", "reports", "workspace"]);
         assert_eq!(program.crates.iter().map(|each| each.files).sum::<u64>(), SOURCES.lines().count() as u64);
+    }
+
+    /// Cargo tells the tests of the same features, settings and flags in its own way.
+    #[test]
+    fn features_settings_and_flags_of_the_build_are_in_the_identity() {
+        let program = program("");
+        assert_eq!(program.features, if cfg!(feature = "parquet") { vec!["parquet"] } else { vec![] });
+        assert!(
+            program.profile.contains("optimisation ") && program.profile.contains("overflow-checks = true"),
+            "{}",
+            program.profile
+        );
+        assert_eq!(program.profile.starts_with("debug"), cfg!(debug_assertions), "{}", program.profile);
+        assert!(program.profile.contains("flags"), "{}", program.profile);
     }
 
     #[test]

@@ -6,8 +6,27 @@ use crate::checks::{REQUIREMENTS, Verification};
 use crate::scenario::schema::{Shape, Value, Variant};
 use crate::scenario::{FaultKind, SafetyFault};
 
-/// Requirements of which several scenarios show a part each.
-const FURTHER: [(&str, &str); 2] = [("PFU-004", "model-aros-25"), ("PFU-004", "model-aros-40")];
+/// Requirements that scenarios show and no row of theirs does; where there are several, each shows a part. A scenario is named only if
+/// what it expects would not hold without the requirement: with no start-up test the relays of `safety-button-at-start` close, and with
+/// equal firmware those of `safety-radio-other-firmware` do. Two of the radio's threats are an exception: repeated and swapped packets
+/// show that no harm is done, and not that they are dropped (SSR-069 stays with firmware tests). What firmware tests alone show stays
+/// with them: that a CRC finds all bursts, say, is not seen in a run.
+const FURTHER: [(&str, &str); 14] = [
+    ("PFU-004", "model-aros-25"),
+    ("PFU-004", "model-aros-40"),
+    ("SSR-034", "safety-button-at-start"),
+    ("SSR-055", "safety-download"),
+    ("SSR-055", "safety-download-can"),
+    ("SSR-055", "safety-download-radio"),
+    ("SSR-068", "safety-radio-5-lost"),
+    ("SSR-068", "safety-radio-corrupted"),
+    ("SSR-068", "safety-radio-delayed"),
+    ("SSR-068", "safety-radio-forged"),
+    ("SSR-068", "safety-radio-repeated"),
+    ("SSR-068", "safety-radio-swapped"),
+    ("SSR-079", "safety-radio-other-firmware"),
+    ("SSM-16", "safety-download-wrong-password"),
+];
 
 /// Requirements that a shipped scenario as a whole stands for.
 #[must_use]
@@ -53,6 +72,9 @@ mod tests {
         );
         assert!(!has("safety"), "the kind that holds the kinds of a safety unit is none itself");
         assert!(links().iter().any(|link| link.requirement == "PFU-014" && link.scenario == "manual-search"));
+        assert!(
+            links().iter().any(|link| link.requirement == "SSR-079" && link.scenario == "safety-radio-other-firmware")
+        );
     }
 
     /// Kinds that no shipped scenario injects; the bundle names them as such.

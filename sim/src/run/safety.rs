@@ -367,9 +367,9 @@ pub const fn requirements_of(by: &scenario::Detected) -> &'static [&'static str]
     use scenario::Detected as By;
     match by {
         By::RamAtStart => &["SSR-003"],
-        By::RamRunning => &["SSR-001"],
+        By::RamRunning => &["SSR-001", "SSM-11"],
         By::Firmware => &["SSR-006", "SSR-061"],
-        By::FlashRunning => &["SSR-005"],
+        By::FlashRunning => &["SSR-005", "SSM-11"],
         By::FlashNotErased => &["SSR-006"],
         By::ProductionData => &["SSR-064"],
         By::SerialNumber => &["SSR-066"],
@@ -381,7 +381,7 @@ pub const fn requirements_of(by: &scenario::Detected) -> &'static [&'static str]
         By::ClockDrift => &["SSR-013"],
         By::PeerMode => &["SSR-065"],
         By::AnalogMismatch => &["SSR-033"],
-        By::LogicTime => &["SSR-014"],
+        By::LogicTime => &["SSR-014", "SSM-10"],
         By::TickCount => &["SSR-012"],
         By::ProgramFlow => &["SSM-03"],
         By::SupplyLow => &["SSR-009"],
