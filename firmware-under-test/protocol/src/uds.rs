@@ -632,8 +632,10 @@ mod tests {
 
     #[test]
     fn responses_that_are_none_are_refused() {
-        let table: [&[u8]; 14] = [
+        let table: [&[u8]; 16] = [
             &[],
+            &[0x62, 0xF1, 0xF1, 0, 0x00, 0x01],
+            &[0x62, 0xF1, 0xF1, 5, 0x00, 0x01],
             &[0x10, 0x01],
             &[0x7F],
             &[0x7F, 0x31],
