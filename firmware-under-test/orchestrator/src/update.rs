@@ -44,6 +44,9 @@ const SECURITY_REPEATS: u8 = 4;
 /// The wait for the lock-out of a pump that has seen wrong keys: its 10 s and a second more.
 const LOCK_OUT_WAIT: Duration = Duration::from_secs(11);
 
+/// A pump whose last status is younger was there (own number: three periods of the status).
+const PRESENT: Duration = Duration::from_millis(300);
+
 /// Bytes of a flash word.
 const WORD_LEN: u32 = 4;
 
@@ -154,6 +157,8 @@ pub(crate) struct Doubt {
     pub(crate) pump: PumpNumber,
     began: Instant,
     failed: Instant,
+    /// Whether it was heard just before it failed.
+    present: bool,
     /// When the pump was first heard after that.
     heard: Option<Instant>,
 }
@@ -166,12 +171,16 @@ impl Doubt {
         self.heard = self.heard.or_else(|| view.heard_after(self.failed).map(|_| view.heard_at));
     }
 
-    /// Whether a pump that tells of this start had lost its supply in the try. The age that it tells is up to 100 ms too
-    /// long: a pump is rather tried again than charged with a lack of supply.
-    fn is_lack_of_supply(&self, start: Start, now: Instant) -> bool {
+    /// Whether the try failed for lack of supply, by the pump's word of its last start; `None` if that tells nothing: a
+    /// loss after the pump was heard again has wiped out the word of the silence before it. The age that it tells is up to
+    /// 100 ms too long: a pump is rather tried again than charged with a lack of supply.
+    fn lacked_supply(&self, start: Start, now: Instant) -> Option<bool> {
         let age = start.age();
-        let within = age < now.since(self.began) && self.heard.is_none_or(|heard| age >= now.since(heard));
-        start.cause.is_lack_of_supply() && within
+        if !start.cause.is_lack_of_supply() || age >= now.since(self.began) {
+            return Some(false);
+        }
+        let in_try = self.heard.is_none_or(|heard| age >= now.since(heard));
+        if in_try { Some(true) } else { self.present.then_some(false) }
     }
 }
 
@@ -272,7 +281,13 @@ impl Try {
         }
         let cause = self.blame(cause, unit, ports);
         let Some(began) = self.began.filter(|_| is_excusable(cause)) else { return Step::Failed(cause) };
-        self.doubt = Some(Doubt { pump: self.pump, began, failed: ports.now, heard: None });
+        self.doubt = Some(Doubt {
+            pump: self.pump,
+            began,
+            failed: ports.now,
+            present: ports.now.since(unit.view(self.pump).heard_at) < PRESENT,
+            heard: None,
+        });
         self.since = ports.now;
         self.stage = Stage::AwaitWord { cause, until: ports.now.after(WORD_MOST) };
         Step::Running
@@ -290,9 +305,9 @@ impl Try {
 
     /// The pump has told of its last start: one for lack of supply within the try is what ended it.
     fn on_start(&mut self, start: Start, cause: Cause, ports: &Ports<'_>) -> Cause {
-        self.explained = true;
-        let lack = self.doubt.is_some_and(|doubt| doubt.is_lack_of_supply(start, ports.now));
-        if lack { Cause::LowSupply } else { cause }
+        let lacked = self.doubt.and_then(|doubt| doubt.lacked_supply(start, ports.now));
+        self.explained = lacked.is_some();
+        if lacked == Some(true) { Cause::LowSupply } else { cause }
     }
 
     /// A try that ended without a word of what is wrong while the supply was low failed for that (FW003). A failure of
@@ -395,7 +410,7 @@ impl Try {
                 }
             }
             (Stage::LastStart, Response::Start(start)) => {
-                self.had_supply = self.doubt.is_some_and(|doubt| !doubt.is_lack_of_supply(start, ports.now));
+                self.had_supply = self.doubt.and_then(|doubt| doubt.lacked_supply(start, ports.now)) == Some(false);
                 if !self.asks_version(unit) {
                     return self.end_look(Step::Ready);
                 }

@@ -73,7 +73,10 @@ impl Updates {
                 }
             }
             // It was not updated by any try that nobody has told of since.
-            Outcome::Dead => self.written.iter_mut().filter(|each| !each.told).for_each(|each| each.dead = true),
+            Outcome::Dead => {
+                let own = self.written.iter_mut().skip(self.exchanged.0);
+                own.filter(|each| !each.told).for_each(|each| each.dead = true);
+            }
             _ => {}
         }
     }
@@ -125,4 +128,21 @@ fn did_its_work(written: &Written, end: TryEnd) -> bool {
     let read = matches!(end, TryEnd::Failed(Cause::FlashFailure | Cause::CheckFailed | Cause::WrongVersion));
     let alone = written.ran.is_some() && !written.dead && !read;
     end != TryEnd::Updated && (written.told || alone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_pump_takes_nothing_back_of_the_unit_before_it() {
+        let at = |seconds: u64| SimTime::ZERO + Span::from_secs(seconds);
+        let mut updates = Updates::default();
+        updates.erased(0);
+        updates.starts_whole(at(30));
+        updates.exchanged(at(31));
+        updates.erased(1);
+        updates.told(Outcome::Dead, false);
+        assert_eq!(updates.written.iter().map(|each| each.dead).collect::<Vec<_>>(), [false, true]);
+    }
 }

@@ -643,6 +643,29 @@ fn a_pump_that_fails_by_itself_and_loses_its_supply_between_its_tries_is_dead() 
     assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
 }
 
+/// Its contact bounces: each loss in a try is followed by another one before the pump can be asked of the first.
+#[test]
+fn a_pump_whose_supply_comes_back_for_a_moment_is_never_dead() {
+    for (off, on) in [(9_000, 1_000), (9_000, 800), (9_500, 500), (3_000, 300)] {
+        let mut world = World::new(2, 12_800);
+        for _ in 0..3 {
+            let before = world.pumps[0].blocks;
+            while world.pumps[0].blocks < before + 4 && !world.is_at_rest() {
+                world.step();
+            }
+            for _ in 0..2 {
+                world.pumps[0].troubles.silent = true;
+                world.run(ms(off));
+                back(&mut world, 1);
+                world.run(ms(on));
+            }
+        }
+        world.run_to_rest();
+        assert_eq!(world.events(Event::PumpDead), [], "off for {off} ms, on for {on} ms");
+        assert!(world.is_updated(2));
+    }
+}
+
 /// Without supply for longer than it is waited for: its word comes too late for the log, and counts all the same.
 #[test]
 fn a_pump_without_supply_for_long_in_each_try_is_never_dead() {
