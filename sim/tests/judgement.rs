@@ -1131,6 +1131,23 @@ fn nothing_that_comes_later_takes_back_an_update_that_the_log_does_not_tell() {
     }
 }
 
+/// The CIOC loses all statuses of pump 2 from its status check on: for 9 s within the try, or for longer than it waits.
+#[test]
+fn a_longer_loss_of_the_status_makes_no_update_shorter() {
+    // The image runs 5.5 s after the try began; the statuses are lost from there on.
+    let cases = [("9s", 14_400, "P02, try 1"), ("10500ms", 15_900, "P02, try 1, until a status of its image came")];
+    for (lost, least, place) in cases {
+        let report = report(&format!(
+            "faults: [(kind: FrameLoss(rate: \"100%\", direction: Sent), place: Pump(2),
+              trigger: When(pump: 2, phase: Status), duration: \"{lost}\")]"
+        ));
+        let row = pump_update(&report);
+        assert_eq!(row.r#where.as_deref(), Some(place), "{row:?}");
+        let measured = row.measured.expect("a value").to_string().parse::<f64>().expect("a number");
+        assert!(measured > f64::from(least) && measured < f64::from(least + 700), "{lost}: {measured} ms");
+    }
+}
+
 #[test]
 fn a_unit_that_came_with_the_image_was_not_written_to_by_this_run() {
     let report = report(

@@ -156,6 +156,16 @@ impl BusView {
         }
     }
 
+    /// The CIOC lost the status that has just ended: nobody was told.
+    fn status_lost(&mut self, now: SimTime) {
+        if let Some(last) = self.tries.last_mut()
+            && last.runs.last() == Some(&now)
+        {
+            last.runs.pop();
+            self.inside = true;
+        }
+    }
+
     /// From the request of the try that began at `from`, before the `next`, to a status of an application that began to
     /// run: that which is nearest to `took`, since the old one may have run in between, and the new one again.
     fn until_it_ran(&self, from: SimTime, next: Option<SimTime>, took: Span) -> Option<Span> {
@@ -226,6 +236,13 @@ impl Measures {
             }
             BusRecord::State { node, state, tec, rec } => self.see_link(*node, *state, *tec, *rec),
             BusRecord::Counters { node, tec, rec } => self.see_counters(*node, *tec, *rec),
+            BusRecord::Lost { node: NodeId::CIOC, id, .. } => {
+                let embedded_can::Id::Standard(id) = id else { return };
+                let pump = protocol::ids::status_sender(*id).map(protocol::ids::PumpNumber::index);
+                if let Some(view) = pump.and_then(|pump| self.seen_on_bus.get_mut(pump)) {
+                    view.status_lost(now);
+                }
+            }
             BusRecord::Hit { .. }
             | BusRecord::Overrun { .. }
             | BusRecord::Lost { .. }

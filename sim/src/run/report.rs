@@ -303,12 +303,19 @@ fn update_samples((index, pump): (usize, &PumpHistory)) -> impl Iterator<Item = 
     })
 }
 
+/// An image that runs sends its first status within this (own number: five periods).
+const TOLD_WITHIN: Span = Span::from_millis(500);
+
 /// The samples of updates whose good end the log does not tell.
 fn unlogged_samples(measures: &Measures, index: usize) -> Vec<Sample> {
     let unlogged = measures.unlogged(index).into_iter();
     let sample = |update: crate::measure::updates::Unlogged| {
-        let place = format!("{}, try {}, until its image ran", pump_name(index), update.number);
-        update.took.map(|took| Sample::plain(millis(took).into(), &place))
+        let ran = update.took?;
+        // PFU-041 runs to the status: one that came much later than the image ran was kept from the CIOC.
+        let told = update.on_bus.filter(|told| *told > ran + TOLD_WITHIN);
+        let until = if told.is_some() { "until a status of its image came" } else { "until its image ran" };
+        let place = format!("{}, try {}, {until}", pump_name(index), update.number);
+        Some(Sample::plain(millis(told.unwrap_or(ran)).into(), &place))
     };
     unlogged.filter_map(sample).collect()
 }
