@@ -20,6 +20,8 @@ struct Written {
     told: bool,
     /// Whether the CIOC called the pump dead before that.
     dead: bool,
+    /// When another unit took the place of the one that it was written to.
+    gone: Option<SimTime>,
 }
 
 /// An update that did its work and whose good end the log does not tell.
@@ -49,7 +51,7 @@ impl Updates {
 
     /// The flash is erased in a try: what stood there is gone.
     pub(super) fn erased(&mut self, of_try: usize) {
-        let anew = Written { of_try, ran: None, told: false, dead: false };
+        let anew = Written { of_try, ran: None, told: false, dead: false, gone: None };
         match self.current() {
             // One sector after the other.
             Some(same) if same.of_try == of_try => *same = anew,
@@ -83,6 +85,7 @@ impl Updates {
 
     /// Another unit takes the pump's place: nothing was written to it yet.
     pub(super) fn exchanged(&mut self, now: SimTime) {
+        self.written.iter_mut().skip(self.exchanged.0).for_each(|each| each.gone = Some(now));
         self.exchanged = (self.written.len(), now);
     }
 
@@ -112,7 +115,7 @@ impl Updates {
         let each = self.written.iter().filter_map(|written| {
             let of_try = history.tries.get(written.of_try)?;
             let took = written.ran.map(|ran| ran.since(of_try.start));
-            did_its_work(written, of_try.outcome).then(|| Unlogged {
+            did_its_work(written, of_try.outcome, of_try.end).then(|| Unlogged {
                 number: of_try.number,
                 took,
                 on_bus: took.and_then(|took| on_bus(written.of_try, took)),
@@ -123,11 +126,12 @@ impl Updates {
 }
 
 /// Whether it is an update though its try did not end well by the log: the CIOC tells so after all, or its image ran and
-/// the CIOC was away or heard nothing. What the CIOC itself read of a pump goes before that.
-fn did_its_work(written: &Written, end: TryEnd) -> bool {
-    let read = matches!(end, TryEnd::Failed(Cause::FlashFailure | Cause::CheckFailed | Cause::WrongVersion));
+/// the CIOC was away or heard nothing. What the CIOC itself read of that unit goes before that.
+fn did_its_work(written: &Written, outcome: TryEnd, end: SimTime) -> bool {
+    let bad = matches!(outcome, TryEnd::Failed(Cause::FlashFailure | Cause::CheckFailed | Cause::WrongVersion));
+    let read = bad && written.gone.is_none_or(|gone| end <= gone);
     let alone = written.ran.is_some() && !written.dead && !read;
-    end != TryEnd::Updated && (written.told || alone)
+    outcome != TryEnd::Updated && (written.told || alone)
 }
 
 #[cfg(test)]
@@ -144,5 +148,16 @@ mod tests {
         updates.erased(1);
         updates.told(Outcome::Dead, false);
         assert_eq!(updates.written.iter().map(|each| each.dead).collect::<Vec<_>>(), [false, true]);
+    }
+
+    /// FW103 is what the unit told that is there now.
+    #[test]
+    fn what_is_read_of_another_unit_takes_nothing_back() {
+        let at = |seconds: u64| SimTime::ZERO + Span::from_secs(seconds);
+        let wrong = TryEnd::Failed(Cause::WrongVersion);
+        let ran = Written { of_try: 0, ran: Some(at(30)), told: false, dead: false, gone: None };
+        assert!(!did_its_work(&ran, wrong, at(40)), "it told so itself");
+        assert!(did_its_work(&Written { gone: Some(at(35)), ..ran.clone() }, wrong, at(40)));
+        assert!(!did_its_work(&Written { gone: Some(at(41)), ..ran }, wrong, at(40)), "exchanged after the reading");
     }
 }
