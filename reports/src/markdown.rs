@@ -72,7 +72,7 @@ fn row(text: &mut String, report: &Report) {
         )
     };
     let (time, margin) = cell(update);
-    let tightest = tightest(report);
+    let tightest = report.tightest();
     let name = tightest.map_or_else(|| "-".to_owned(), |budget| budget.id.clone());
     let (_, least) = cell(tightest);
     let trace: String = report.fingerprint.all.chars().take(12).collect();
@@ -87,16 +87,6 @@ fn row(text: &mut String, report: &Report) {
         format!("`{trace}`"),
     ];
     let _ = writeln!(text, "| {} |", cells.join(" | "));
-}
-
-/// The judged budget whose margin is the smallest share of its limit.
-fn tightest(report: &Report) -> Option<&Budget> {
-    let share = |budget: &&Budget| {
-        let margin = i128::from(budget.margin.unwrap_or_default().as_millionths());
-        margin * 1_000_000 / i128::from(budget.limit.as_millionths()).abs().max(1)
-    };
-    let judged = |budget: &&Budget| budget.measured.is_some() && budget.verdict.is_judged();
-    report.budgets.iter().filter(judged).min_by_key(share)
 }
 
 fn details(text: &mut String, report: &Report) {

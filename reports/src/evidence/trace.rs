@@ -129,11 +129,10 @@ impl<'a> Proof<'a> {
         !matches!(self.verdict, RowVerdict::NotApplicable | RowVerdict::NotRun)
     }
 
-    /// Distance to the limit in millionths of the limit; none for what has no limit.
-    fn margin_share(&self) -> Option<i128> {
+    /// How near it is to its limit, the nearest first; none for what has no limit.
+    fn margin_key(&self) -> Option<i128> {
         let ProofRow::Budget(budget) = self.row else { return None };
-        let limit = i128::from(budget.limit.as_millionths()).max(1);
-        Some(i128::from(budget.margin?.as_millionths()) * 1_000_000 / limit)
+        budget.margin.map(|_| budget.margin_key())
     }
 }
 
@@ -165,7 +164,7 @@ impl<'a> Traced<'a> {
         let key = |proof: &&Proof<'_>| {
             let stated = proof.run.stated && rank(proof.verdict) == 1;
             let verdict = if stated { 3 } else { rank(proof.verdict) };
-            (verdict, proof.margin_share().unwrap_or(i128::MAX), u64::MAX - proof.n())
+            (verdict, proof.margin_key().unwrap_or(i128::MAX), u64::MAX - proof.n())
         };
         self.proofs.iter().filter(|proof| proof.is_judged()).min_by_key(key)
     }

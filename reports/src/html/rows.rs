@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use super::Column::{Number, Text, Wide};
 use super::{Page, Section, head, shape, table};
-use crate::number::Fixed;
 use crate::report::{Budget, Check};
 use crate::requirements::{Requirement, baseline};
 use crate::terminal::{budget_words, check_words, expectation_words};
@@ -150,13 +149,12 @@ pub(crate) fn statement(id: &str) -> String {
     id.replace(['_', '-'], " ")
 }
 
-/// The margin with its share of the limit.
+/// The margin with its share of the limit, of a window its width.
 pub(crate) fn margin(budget: &Budget) -> String {
-    let words = words::margin(budget);
-    let (Some(margin), true) = (budget.margin, budget.limit > Fixed::ZERO) else { return words };
-    let share = i128::from(margin.as_millionths()) * 100_000_000 / i128::from(budget.limit.as_millionths());
-    let share = Fixed::from_millionths(i64::try_from(share).unwrap_or(i64::MAX));
-    format!("{words} ({} %)", words::rounded(share, 1))
+    match words::margin_share(budget) {
+        Some(share) => format!("{} ({share})", words::margin(budget)),
+        None => words::margin(budget),
+    }
 }
 
 fn proof_of_budget(budget: &Budget) -> String {

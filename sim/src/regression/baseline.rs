@@ -188,11 +188,9 @@ impl Baseline {
     }
 }
 
-/// A hundredth of the limit, or of the width of the window between two limits.
+/// A hundredth of what margins are shares of.
 fn a_hundredth(budget: &Budget) -> Fixed {
-    let low = budget.limit_low.map_or(0, Fixed::as_millionths);
-    let size = budget.limit.as_millionths().saturating_sub(low).unsigned_abs() / 100;
-    Fixed::from_millionths(i64::try_from(size).unwrap_or(i64::MAX))
+    Fixed::from_millionths(budget.scale().as_millionths() / 100)
 }
 
 /// What a run's trace and scenario are, by name.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use console::Style;
-use reports::{Budget, Fixed, Report, RowVerdict, Verdict, exact_amount, signed_amount};
+use reports::{Fixed, Report, Verdict, exact_amount, signed_amount};
 
 use super::baseline::Baseline;
 use super::compare::Comparison;
@@ -108,7 +108,7 @@ pub fn suite_table(scenarios: &[&Scenario], cases: &[Case], drift: Option<&Drift
     let mut rows = vec![head.into_iter().map(Cell::dim).collect::<Vec<_>>()];
     for (scenario, case) in scenarios.iter().zip(cases) {
         let report = case.result.as_ref().ok();
-        let tightest = report.and_then(tightest);
+        let tightest = report.and_then(Report::tightest);
         let trace: String = report.map_or("-", |report| report.fingerprint.all.as_str()).chars().take(12).collect();
         let mut row = vec![
             Cell::plain(&scenario.name),
@@ -164,21 +164,6 @@ fn group(scenario: &Scenario, case: &Case) -> &'static str {
             (other, _) => other.word(),
         },
     }
-}
-
-/// The judged budget whose margin is the smallest share of its limit.
-fn tightest(report: &Report) -> Option<&Budget> {
-    let judged = |budget: &&Budget| {
-        // One that is meant to break says nothing of how tight it is.
-        let aside = matches!(budget.verdict, RowVerdict::Info | RowVerdict::NotApplicable | RowVerdict::ExpectedFail);
-        budget.margin.is_some() && !aside
-    };
-    let share = |budget: &&Budget| {
-        let low = budget.limit_low.map_or(0, Fixed::as_millionths);
-        let size = (i128::from(budget.limit.as_millionths()) - i128::from(low)).abs().max(1);
-        i128::from(budget.margin.unwrap_or_default().as_millionths()) * 1_000_000 / size
-    };
-    report.budgets.iter().filter(judged).min_by_key(share)
 }
 
 /// The worst that befell the margins of a scenario.
