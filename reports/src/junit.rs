@@ -121,8 +121,11 @@ impl Cases<'_> {
     }
 
     fn check(&mut self, check: &Check) {
-        let message =
-            if check.detail.is_empty() { format!("looked at {}", words::times(check.n)) } else { check.detail.clone() };
+        let message = match (check.detail.as_str(), check.n) {
+            ("", 0) => "never looked at".to_owned(),
+            ("", n) => format!("looked at {}", words::times(n)),
+            (detail, _) => detail.to_owned(),
+        };
         let properties = [
             ("requirement", check.requirements.join(" ")),
             ("verdict", check.verdict.word().to_owned()),

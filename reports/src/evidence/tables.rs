@@ -47,10 +47,14 @@ impl Evidence<'_> {
             "tests",
             "revision",
             "sha256",
+            "expected_not_to_pass",
+            "worst_of_these",
         ];
         let rows = self.trace.rows.iter().map(|row| {
             let worst = row.worst();
             let [measured, limit, margin, unit] = exact(worst);
+            let expected = row.expected();
+            let [worst_expected, ..] = exact(expected.first().copied());
             vec![
                 row.requirement.id.clone(),
                 row.requirement.title.clone(),
@@ -65,6 +69,8 @@ impl Evidence<'_> {
                 row.tests.len().to_string(),
                 row.requirement.revision.to_string(),
                 row.requirement.sha256(),
+                expected.len().to_string(),
+                worst_expected,
             ]
         });
         written(&columns, rows)
@@ -155,9 +161,10 @@ impl Evidence<'_> {
         let verdict = self.verdict().word().to_uppercase();
         let of = |status: Status| self.trace.count(status);
         let headline = format!(
-            "{verdict}: evidence of {} runs; {} requirements held, {} failed, {} uncovered",
+            "{verdict}: evidence of {} runs; {} requirements held ({} of them but for rows that do not pass, as expected), {} failed, {} uncovered",
             self.bundle.runs.len(),
             of(Status::Verified),
+            self.trace.rows.iter().filter(|row| row.status == Status::Verified && !row.expected().is_empty()).count(),
             of(Status::Failed),
             of(Status::Uncovered)
         );

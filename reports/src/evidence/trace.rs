@@ -169,6 +169,22 @@ impl<'a> Traced<'a> {
         self.proofs.iter().filter(|proof| proof.is_judged()).min_by_key(key)
     }
 
+    /// Rows that did not pass, as their scenarios expect: broken ones, the worst first, then those that were not measured.
+    pub(crate) fn expected(&self) -> Vec<&Proof<'a>> {
+        let is_broken = |proof: &Proof<'_>| proof.verdict == RowVerdict::ExpectedFail;
+        let is_expected =
+            |proof: &&Proof<'_>| is_broken(proof) || (proof.verdict == RowVerdict::Inconclusive && proof.run.stated);
+        let mut expected: Vec<&Proof<'_>> = self.proofs.iter().filter(is_expected).collect();
+        expected.sort_by_key(|proof| (!is_broken(proof), proof.margin_key().unwrap_or(i128::MAX)));
+        expected
+    }
+
+    /// Runs in which a row was judged, by name and seed.
+    pub(crate) fn runs(&self) -> BTreeSet<(&'a str, &'a str)> {
+        let judged = self.proofs.iter().filter(|proof| proof.is_judged());
+        judged.map(|proof| (proof.run.name.as_str(), proof.run.seed.as_str())).collect()
+    }
+
     /// How many proofs have this verdict.
     pub(crate) fn count(&self, verdict: RowVerdict) -> u64 {
         self.proofs.iter().filter(|proof| proof.verdict == verdict).count() as u64

@@ -37,7 +37,7 @@ impl Page<'_> {
                     td { (shape::row(budget.verdict)) }
                     td.number { (budget.measured.map_or_else(|| "not measured".to_owned(), |value| words::value(budget, value))) }
                     td.number { (words::limit(budget)) }
-                    td.number { (margin(budget)) }
+                    td.number { (margin_cell(budget)) }
                     td { a href={ "#" (anchor) } { (proof_of_budget(budget)) } }
                 }
             }
@@ -157,6 +157,11 @@ pub(crate) fn margin(budget: &Budget) -> String {
     }
 }
 
+/// The same for a cell of a table: the share below the margin.
+pub(crate) fn margin_cell(budget: &Budget) -> Markup {
+    html! { (words::margin(budget)) @if let Some(share) = words::margin_share(budget) { br; span.dim { (share) } } }
+}
+
 fn proof_of_budget(budget: &Budget) -> String {
     match (&budget.r#where, budget.n) {
         (_, 0) => "why not".to_owned(),
@@ -167,7 +172,7 @@ fn proof_of_budget(budget: &Budget) -> String {
 }
 
 /// How often a check looked, and what it saw.
-fn seen(check: &Check) -> String {
+pub(crate) fn seen(check: &Check) -> String {
     let looked = match (check.n, check.verdict) {
         (_, RowVerdict::NotApplicable) => "has no meaning in this run".to_owned(),
         (0, _) => "never looked at".to_owned(),

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::Column::{Number, Text, Wide};
 use super::log::Row;
-use super::rows::{margin, requirements, statement};
+use super::rows::{margin, margin_cell, requirements, statement};
 use super::{Column, Log, Page, Section, head, shape, table};
 use crate::figures::{curve, marks, outcome, timeline};
 use crate::number::{Fixed, Millis};
@@ -103,7 +103,7 @@ impl Page<'_> {
                         td.number { (words::times(budget.n)) }
                         td.number { (budget.measured.map_or_else(|| "-".to_owned(), |value| words::value(budget, value))) }
                         td.number { (words::limit(budget)) }
-                        td.number { (margin(budget)) }
+                        td.number { (margin_cell(budget)) }
                         td { (shape::row(budget.verdict)) }
                     }
                 }
