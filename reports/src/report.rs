@@ -213,6 +213,9 @@ pub struct Budget {
     /// The lower limit, for [`Relation::Within`] only.
     #[serde(deserialize_with = "present")]
     pub limit_low: Option<Fixed>,
+    /// What the limit is made from, where no scenario states it; else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub limit_from: String,
     /// The unit of `measured`, `margin` and limits: `ms`, `%`, `mV`, ...
     pub unit: String,
     /// Distance to the nearer limit, negative when broken; none when `n` is 0.
@@ -256,6 +259,7 @@ impl Budget {
             relation,
             limit,
             limit_low,
+            limit_from: String::new(),
             unit: unit.to_owned(),
             margin: None,
             verdict: RowVerdict::Inconclusive,

@@ -184,6 +184,12 @@ pub(crate) fn limit(budget: &Budget) -> String {
     }
 }
 
+/// The limit, and what it is made from where that is told: `<= 550 ms (response time of the configuration, 50 ms + 500 ms)`.
+pub(crate) fn limit_with_origin(budget: &Budget) -> String {
+    let from = if budget.limit_from.is_empty() { String::new() } else { format!(" ({})", budget.limit_from) };
+    format!("{}{from}", limit(budget))
+}
+
 /// Whether [`duration`] shows a time without rounding.
 fn is_exact(time: Millis) -> bool {
     let nanos = time.as_nanos().unsigned_abs();
