@@ -4,6 +4,7 @@ use csv::Writer;
 
 use super::trace::{Proof, ProofRow};
 use super::{Evidence, Origin, Status};
+use crate::markdown::not_typed;
 use crate::suite::{SuiteRow, junit_of_suite, markdown_of_suite};
 use crate::verdict::RowVerdict;
 
@@ -154,7 +155,7 @@ impl Evidence<'_> {
     }
 
     pub(super) fn junit(&self) -> String {
-        junit_of_suite(&self.reports.iter().collect::<Vec<_>>(), &self.questions())
+        junit_of_suite(&not_typed(&self.reports.iter().collect::<Vec<_>>()), &self.questions())
     }
 
     pub(super) fn markdown(&self) -> String {
@@ -174,6 +175,6 @@ impl Evidence<'_> {
             .into_iter()
             .filter(|row| !matches!(row.verdict, RowVerdict::NotApplicable | RowVerdict::Info))
             .collect();
-        markdown_of_suite(&headline, &self.reports.iter().collect::<Vec<_>>(), &rows)
+        markdown_of_suite(&headline, &not_typed(&self.reports.iter().collect::<Vec<_>>()), &rows)
     }
 }
