@@ -10,6 +10,7 @@
 //!          verdict -+    (a new format is a new module that reads a Report and nothing else)
 //!
 //!   twin --many trials--> campaign     raw rows and what they show, in every format
+//!   twin --every strike--> sweep       what came of one fault at every place where it could strike
 //!   twin --one by one--> events        events.jsonl, one state transition per line
 //! ```
 //! The crate knows neither the twin nor the firmware. It holds no clock, no path and no host name, so the same
@@ -33,6 +34,7 @@ mod number;
 mod report;
 mod requirements;
 mod suite;
+pub mod sweep;
 mod terminal;
 mod verdict;
 mod words;
