@@ -319,6 +319,20 @@ fn injections_are_classed_by_what_followed_them() {
 }
 
 #[test]
+fn what_a_safety_unit_has_detected_did_not_break_a_budget_unseen() {
+    let class = |overrides: &[&str]| {
+        let loaded = common::loaded(&common::shipped("safety-cpu2-halts.ron"), overrides);
+        let run = run::run(&loaded.scenario, None, |_| {});
+        let report = run::report(&loaded, &run, &identity());
+        assert!(report.injections[0].detected_ms.is_some(), "{:?}", report.injections);
+        report.injections[0].class.clone()
+    };
+    assert_eq!(class(&[]), "detected-safe");
+    let broken = "budgets=[(id: \"cold\", measure: Coolant, relation: Below, limit: \"1degC\")]";
+    assert_eq!(class(&[broken]), "detected-late");
+}
+
+#[test]
 fn a_check_that_breaks_after_it_makes_an_injection_dangerous() {
     let breaks_at = |seconds: u64| {
         class_after(SHORT_SAG, |run| {

@@ -728,11 +728,9 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             effect: names.put_into(&injection.effect),
             missing: missing(injection),
             hint: names.put_into(&idle::hint(judge.run, judge.measures, injection)),
-            // What a unit detected did not go without a reaction.
-            class: match judge.class(injection.first, &classes::Hit::of(scenario, injection)) {
-                "no-reaction" if detected_ms.is_some() => "detected-safe".to_owned(),
-                class => class.to_owned(),
-            },
+            class: judge
+                .class(injection.first, &classes::Hit::of(scenario, injection), detected_ms.is_some())
+                .to_owned(),
         })
         .collect();
     list.extend(expectations::injections_outside_the_list(scenario, judge));
