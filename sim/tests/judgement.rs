@@ -1162,6 +1162,43 @@ fn a_longer_loss_of_the_status_makes_no_update_shorter() {
     }
 }
 
+/// From the status check of pump 2 on the CIOC gets no status of it, or none at all, while other nodes do.
+#[test]
+fn a_status_that_only_others_get_ends_no_update() {
+    let with = |fault: &str| {
+        let report = report(&format!(
+            "faults: [(kind: {fault}, trigger: When(pump: 2, phase: Status), duration: \"20s\")],
+             budgets: [(id: \"pump-update\", measure: PumpUpdate, relation: Below, limit: \"20s\")], end: At(\"4min\")"
+        ));
+        assert_eq!(pump_update(&report).verdict, RowVerdict::Fail, "{fault}: {:?}", pump_update(&report));
+    };
+    with("FrameLoss(id: 0x202, direction: Received), place: Cioc");
+    with("Unplugged, place: Cioc");
+    with("OpenBus, place: Between(a: \"CIOC\", b: \"P01\")");
+}
+
+/// The statuses of pump 2 never come to the CIOC again; its answers do, and a search by hand reads them.
+#[test]
+fn an_update_whose_end_nobody_sees_is_no_pass_and_breaks_a_limit_that_it_is_beyond() {
+    let with = |end: &str, searches: &str| {
+        let lost =
+            "(kind: FrameLoss(id: 0x202, direction: Received), place: Cioc, trigger: When(pump: 2, phase: Status))";
+        let report = report(&format!(
+            "user: (consent: Agree(after: \"5s\"), manual_searches: [{searches}]), faults: [{lost}], end: At(\"{end}\"),
+             budgets: [(id: \"pump-update\", measure: PumpUpdate, relation: Below, limit: \"70s\")]"
+        ));
+        pump_update(&report).clone()
+    };
+    let open = with("60s", "");
+    assert_eq!((open.verdict, open.n), (RowVerdict::Inconclusive, 1), "{open:?}");
+    let place = |row: &reports::Budget| row.r#where.clone().unwrap_or_default();
+    let late = with("3min", "");
+    assert_eq!((late.verdict, late.n), (RowVerdict::Fail, 2), "{late:?}");
+    assert_eq!(place(&late), "P02, try 1, at least: no status of its image came");
+    let told = with("4min", "\"2min\"");
+    assert_eq!((told.verdict, place(&told).as_str()), (RowVerdict::Fail, "P02, try 1, until the CIOC told of it"));
+}
+
 #[test]
 fn a_unit_that_came_with_the_image_was_not_written_to_by_this_run() {
     let report = report(

@@ -236,18 +236,21 @@ impl Measures {
             }
             BusRecord::State { node, state, tec, rec } => self.see_link(*node, *state, *tec, *rec),
             BusRecord::Counters { node, tec, rec } => self.see_counters(*node, *tec, *rec),
-            BusRecord::Lost { node: NodeId::CIOC, id, .. } => {
-                let embedded_can::Id::Standard(id) = id else { return };
-                let pump = protocol::ids::status_sender(*id).map(protocol::ids::PumpNumber::index);
-                if let Some(view) = pump.and_then(|pump| self.seen_on_bus.get_mut(pump)) {
-                    view.status_lost(now);
-                }
-            }
+            BusRecord::Lost { node: NodeId::CIOC, id, .. } => self.status_lost(now, *id),
             BusRecord::Hit { .. }
             | BusRecord::Overrun { .. }
             | BusRecord::Lost { .. }
             | BusRecord::Levels { .. }
             | BusRecord::Wiring { .. } => {}
+        }
+    }
+
+    /// The frame with this id that has just ended did not come to the CIOC: if it is a status, it told nobody anything.
+    fn status_lost(&mut self, now: SimTime, id: embedded_can::Id) {
+        let embedded_can::Id::Standard(id) = id else { return };
+        let pump = protocol::ids::status_sender(id).map(protocol::ids::PumpNumber::index);
+        if let Some(view) = pump.and_then(|pump| self.seen_on_bus.get_mut(pump)) {
+            view.status_lost(now);
         }
     }
 
@@ -284,10 +287,10 @@ impl Measures {
     }
 
     /// A pump's flash is erased: the last try does it.
-    fn see_erase(&mut self, node: NodeId) {
+    fn see_erase(&mut self, now: SimTime, node: NodeId) {
         let Some(pump) = node.pump().map(|pump| usize::from(pump) - 1) else { return };
         if let Some(of_try) = self.timeline.pumps[pump].tries.len().checked_sub(1) {
-            self.updates[pump].erased(of_try);
+            self.updates[pump].erased(now, of_try);
         }
     }
 
@@ -436,7 +439,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
         // Every second record is one of these, and the flash counts its operations itself.
         if let Record::Pump(PumpRecord::FlashBegun { node, operation }) = record {
             if let FlashCommand::Erase { .. } = operation.command {
-                world.resource_mut::<Measures>().see_erase(*node);
+                world.resource_mut::<Measures>().see_erase(time, *node);
             }
             return;
         }
@@ -445,10 +448,27 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
         }
         look_at_flashes(world, time, record);
         world.resource_mut::<Measures>().see(time, record);
+        if let Some(id) = kept_from_the_cioc(world, time, record) {
+            world.resource_mut::<Measures>().status_lost(time, id);
+        }
         if matches!(record, Record::Orchestrator(OrchestratorRecord::Started)) {
             take_a_lost_end(world, time);
         }
     });
+}
+
+/// The id of a frame on the bus that does not come to the CIOC though it is at work there: it is off the bus, or its queue
+/// is full. One that is away itself, or hangs, is no matter of the pump's: what was on the bus then counts.
+fn kept_from_the_cioc(world: &World, now: SimTime, record: &Record) -> Option<embedded_can::Id> {
+    let id = match record {
+        Record::Bus(BusRecord::Frame { frame, .. }) => {
+            let taken = world.resource::<crate::bus::Bus>().receivers() & NodeId::CIOC.bit() != 0;
+            (!taken).then(|| frame.id())?
+        }
+        Record::Bus(BusRecord::Overrun { node: NodeId::CIOC, id }) => *id,
+        _ => return None,
+    };
+    crate::checks::cioc_works(world, now).then_some(id)
 }
 
 /// Notes with what in its flash an application starts, and what the CIOC tells of a pump that holds it.
@@ -463,7 +483,7 @@ fn look_at_flashes(world: &mut World, now: SimTime, record: &Record) {
         Record::Orchestrator(OrchestratorRecord::Notice(Notice::Outcome { pump, outcome })) => {
             let whole = was_written_whole(world, pump.index());
             if let Some(updates) = world.resource_mut::<Measures>().updates.get_mut(pump.index()) {
-                updates.told(*outcome, whole);
+                updates.told(now, *outcome, whole);
             }
         }
         _ => {}

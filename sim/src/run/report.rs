@@ -16,6 +16,7 @@ use crate::hosts::traffic::TrafficList;
 use crate::kernel::{Scoped, SimTime, Span};
 use crate::measure::series::Curve;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
+use crate::measure::updates::{TOLD_WITHIN, Unlogged};
 use crate::measure::{Measures, START_UP};
 use crate::node::{NodeId, Nodes};
 use crate::scenario::{self, Loaded, Scenario};
@@ -132,7 +133,8 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     if row.n == 0 && row.verdict == RowVerdict::Inconclusive {
         row.r#where = image_refused(run);
     }
-    let unmeasured = |index: &usize| measures.unlogged(*index).iter().any(|update| update.took.is_none());
+    let unseen = |update: &Unlogged| !matches!(unlogged_end(update, run.end), Some(End::Seen(..)));
+    let unmeasured = |index: &usize| measures.unlogged(*index).iter().any(unseen);
     if spec.measure == scenario::Measure::PumpUpdate
         && row.verdict == RowVerdict::Pass
         && let Some(index) = (0..measures.timeline.pumps.len()).find(unmeasured)
@@ -236,7 +238,7 @@ fn samples(run: &Run, measures: &Measures, spec: &scenario::Budget, row: &Budget
     match &spec.measure {
         Measure::PumpUpdate => {
             let logged = timeline.pumps.iter().enumerate().flat_map(update_samples);
-            let unlogged = (0..timeline.pumps.len()).flat_map(|pump| unlogged_samples(measures, pump));
+            let unlogged = (0..timeline.pumps.len()).flat_map(|pump| unlogged_samples(measures, run.end, row, pump));
             logged.chain(unlogged).collect()
         }
         Measure::BackToAutomatic => {
@@ -303,21 +305,48 @@ fn update_samples((index, pump): (usize, &PumpHistory)) -> impl Iterator<Item = 
     })
 }
 
-/// An image that runs sends its first status within this (own number: five periods).
-const TOLD_WITHIN: Span = Span::from_millis(500);
+/// How an update ended whose good end the log does not tell.
+enum End {
+    /// After this time, and what was seen then.
+    Seen(Span, &'static str),
+    /// Nobody saw it; its image stood for so long.
+    Unseen(Span),
+}
 
-/// The samples of updates whose good end the log does not tell.
-fn unlogged_samples(measures: &Measures, index: usize) -> Vec<Sample> {
+/// PFU-041 runs to the good status: to the first that could come to the CIOC. One that came much later than the image ran
+/// was kept from it. Where none came, the CIOC may have read the pump all the same, and tells so.
+fn unlogged_end(update: &Unlogged, end: SimTime) -> Option<End> {
+    let ran = update.took?;
+    Some(match (update.on_bus, update.told) {
+        (Some(status), _) if status > ran + TOLD_WITHIN => End::Seen(status, "until a status of its image came"),
+        (Some(_), _) => End::Seen(ran, "until its image ran"),
+        (None, Some(told)) => End::Seen(told.max(ran), "until the CIOC told of it"),
+        (None, None) => {
+            let (begun, gone) = update.stood;
+            End::Unseen(gone.unwrap_or(end).since(begun))
+        }
+    })
+}
+
+/// The samples of updates whose good end the log does not tell: of one whose end nobody saw, that it took longer than a
+/// limit that it is beyond.
+fn unlogged_samples(measures: &Measures, end: SimTime, row: &Budget, index: usize) -> Vec<Sample> {
     let unlogged = measures.unlogged(index).into_iter();
-    let sample = |update: crate::measure::updates::Unlogged| {
-        let ran = update.took?;
-        // PFU-041 runs to the status: one that came much later than the image ran was kept from the CIOC.
-        let told = update.on_bus.filter(|told| *told > ran + TOLD_WITHIN);
-        let until = if told.is_some() { "until a status of its image came" } else { "until its image ran" };
+    let sample = |update: Unlogged| {
+        let (took, until) = match unlogged_end(&update, end)? {
+            End::Seen(took, until) => (took, until),
+            End::Unseen(least) if is_beyond(row, least) => (least, "at least: no status of its image came"),
+            End::Unseen(_) => return None,
+        };
         let place = format!("{}, try {}, {until}", pump_name(index), update.number);
-        Some(Sample::plain(millis(told.unwrap_or(ran)).into(), &place))
+        Some(Sample::plain(millis(took).into(), &place))
     };
     unlogged.filter_map(sample).collect()
+}
+
+/// Whether a time breaks the limit of a budget, so that a lower bound does.
+fn is_beyond(row: &Budget, span: Span) -> bool {
+    !reports::holds(millis(span).into(), row.relation, row.limit, row.limit_low)
 }
 
 fn phase_name(phase: orchestrator::Phase) -> &'static str {
