@@ -864,18 +864,23 @@ fn repetitions_that_never_come_leave_the_run_inconclusive() {
 
 #[test]
 fn the_last_campaign_too_must_return_to_automatic() {
-    let report_of = |unplugged: &str| {
+    let report_of = |unplugged: &str, end: &str| {
         report(&format!(
-            "user: (consent: Agree(after: \"5s\"), manual_searches: [\"100s\"]), end: At(\"4min\"),
+            "user: (consent: Agree(after: \"5s\"), manual_searches: [\"100s\"]), end: At(\"{end}\"),
              faults: [(kind: Exchanged(version: \"1.2.0\"), place: Pump(2), trigger: At(\"80s\"), duration: \"5s\")
              {unplugged}]"
         ))
     };
-    let row = |report: &Report| report.budgets.iter().find(|row| row.id == "back-to-automatic").expect("it").verdict;
-    assert_eq!(row(&report_of("")), RowVerdict::Pass);
-    let never = report_of(", (kind: Unplugged, place: Pump(1), trigger: At(\"109s\"))");
-    assert!(never.campaign.as_ref().is_some_and(|campaign| campaign.back_to_automatic_ms.is_none()));
-    assert_eq!(row(&never), RowVerdict::Inconclusive, "an earlier campaign's return says nothing for the last one");
+    assert_eq!(back(&report_of("", "4min")).verdict, RowVerdict::Pass);
+    let unplugged = ", (kind: Unplugged, place: Pump(1), trigger: At(\"109s\"))";
+    let open = report_of(unplugged, "150s");
+    assert!(open.campaign.as_ref().is_some_and(|campaign| campaign.back_to_automatic_ms.is_none()));
+    let why = "an earlier campaign's return says nothing for the last one";
+    assert_eq!(back(&open).verdict, RowVerdict::Inconclusive, "{why}");
+    // It was away for longer than the limit when the run ended: that it never came back makes it no better.
+    let late = report_of(unplugged, "4min");
+    assert_eq!(back(&late).verdict, RowVerdict::Fail, "{:?}", back(&late));
+    assert!(back(&late).r#where.as_deref().is_some_and(|place| place.contains("at least")), "{:?}", back(&late));
 }
 
 #[test]
@@ -1250,6 +1255,61 @@ fn a_bit_that_flips_later_takes_no_pump_out_of_the_return_to_automatic() {
     assert_eq!(back(&whole).verdict, RowVerdict::Fail, "{:?}", back(&whole));
     let flipped = with(", (kind: BitFlipAtRest(bits: 1), place: Pump(2), trigger: At(\"80s\"))");
     assert_eq!(back(&flipped).verdict, RowVerdict::Fail, "{:?}", back(&flipped));
+}
+
+/// Pump 2 is exchanged, and again, before the second campaign looks at it, for one that needs nothing.
+#[test]
+fn a_campaign_without_a_try_is_not_measured_from_the_one_before() {
+    let report = report(
+        "user: (consent: Agree(after: \"5s\"), manual_searches: [\"110s\"]), end: At(\"3min\"), faults: [
+          (kind: Exchanged(version: \"1.0.0\"), place: Pump(2), trigger: At(\"100s\"), duration: \"2s\"),
+          (kind: Exchanged(version: \"2.0.0\"), place: Pump(2), trigger: At(\"114s\"), duration: \"1s\")]",
+    );
+    assert_eq!(report.pumps[1].attempts, 1, "the second campaign leaves it alone");
+    assert_eq!((back(&report).verdict, back(&report).n), (RowVerdict::Pass, 2), "{:?}", back(&report));
+}
+
+/// The CIOC is away from the end of pump 2's update on; as it is back, its search misses pump 1.
+#[test]
+fn a_search_that_misses_a_pump_makes_no_campaign_end_later() {
+    let with = |away: &str| {
+        report(&format!(
+            "end: At(\"5min\"), faults: [
+              (kind: PowerCut, place: Cioc, trigger: When(pump: 2, phase: Status), duration: \"65s\") {away}]"
+        ))
+    };
+    assert_eq!(back(&with("")).verdict, RowVerdict::Fail, "nobody commands the pumps for 65 s");
+    let away = with(", (kind: Unplugged, place: Pump(1), trigger: When(pump: 2, phase: Status), duration: \"85s\")");
+    assert_eq!(back(&away).verdict, RowVerdict::Fail, "{:?}", back(&away));
+    let value = back(&away).measured.map(|value| value.to_string().parse::<f64>().expect("a number"));
+    assert!(value.is_some_and(|value| value > 65_000.0), "{:?}", back(&away));
+}
+
+/// All die, and a search by hand revives them: they were no good pumps of the campaign in which they died.
+#[test]
+fn a_pump_that_is_revived_owes_nothing_to_the_campaign_that_it_died_in() {
+    let with = |fails: &str| {
+        report(&format!(
+            "user: (consent: Agree(after: \"5s\"), manual_searches: [\"150s\"]), end: At(\"5min\"),
+             faults: [(kind: FlashProgramFailure(operations: 0), place: AllPumps, trigger: At(\"1s\") {fails})]"
+        ))
+    };
+    let dead = with("");
+    assert_eq!((back(&dead).verdict, back(&dead).n), (RowVerdict::Inconclusive, 0), "{:?}", back(&dead));
+    let revived = with(", duration: \"140s\"");
+    assert!(revived.pumps.iter().all(|pump| pump.outcome == reports::Outcome::Updated && pump.attempts == 4));
+    assert_eq!((back(&revived).verdict, back(&revived).n), (RowVerdict::Pass, 1), "{:?}", back(&revived));
+}
+
+/// Pump 3 needs nothing, and is gone when the campaign ends; a search by hand misses it.
+#[test]
+fn a_search_by_hand_that_misses_a_pump_takes_it_out_of_no_return() {
+    let report = report(
+        "pumps: (count: 3, overrides: [(pump: 3, version: Some(\"2.0.0\"))]), end: At(\"4min\"),
+         user: (consent: Agree(after: \"5s\"), manual_searches: [\"60s\"]),
+         faults: [(kind: Unplugged, place: Pump(3), trigger: When(pump: 2, phase: Status))]",
+    );
+    assert_eq!(back(&report).verdict, RowVerdict::Fail, "{:?}", back(&report));
 }
 
 /// The last pump is off the bus from its reset to the end of the campaign, and comes back whole.

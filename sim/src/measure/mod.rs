@@ -11,7 +11,7 @@ pub mod timeline;
 pub mod updates;
 
 use bevy_ecs::prelude::{Resource, World};
-use orchestrator::{Activity, Notice};
+use orchestrator::{Activity, Notice, Outcome};
 use protocol::cyclic::PumpState;
 use pump::FlashCommand;
 
@@ -47,6 +47,19 @@ pub struct LinkHistory {
     state: Option<LinkState>,
 }
 
+/// What a campaign that is over makes of a pump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owes {
+    /// It is good: it has to return to automatic mode, whatever a search tells of it later.
+    Return,
+    /// It is missing, and good from then on that it has run the whole image that this run wrote, or holds it.
+    IfWritten,
+    /// The end of the campaign was lost before this was told: what is told now counts.
+    AsTold,
+    /// It is dead.
+    Nothing,
+}
+
 /// Everything that is measured in one run.
 #[derive(Resource, Clone)]
 pub struct Measures {
@@ -79,11 +92,13 @@ pub struct Measures {
     pub flash_operations: Vec<u64>,
     /// Version of the whole application in each pump's flash before the run, none without one.
     pub versions_before: Vec<Option<protocol::header::Version>>,
-    /// When all good pumps were in automatic mode again after the last try; counts anew with each try.
+    /// When all good pumps were in automatic mode again after the last campaign; counts anew with each campaign.
     pub back_to_automatic: Option<SimTime>,
     /// The same of earlier campaigns.
     pub earlier_returns: Returns,
-    /// The good pumps of the campaign that is over.
+    /// Who of its pumps owes a return to the campaign that is over, by index; empty before the first is.
+    owes: Vec<Owes>,
+    /// The good pumps of the campaign that is over, if it has any.
     returning: Option<Returning>,
     /// What this run has written to each pump.
     pub updates: Vec<Updates>,
@@ -196,6 +211,7 @@ impl Measures {
             versions_before: vec![None; pumps],
             back_to_automatic: None,
             earlier_returns: Returns::default(),
+            owes: Vec::new(),
             returning: None,
             updates: vec![Updates::default(); pumps],
             seen_on_bus: vec![BusView::default(); pumps],
@@ -213,6 +229,13 @@ impl Measures {
             Record::Orchestrator(record) => {
                 self.timeline.see(now, record);
                 self.see_ends(record);
+                if let OrchestratorRecord::Notice(Notice::CampaignFinished { .. }) = record {
+                    self.campaign_is_over(|outcome| match outcome {
+                        Outcome::Dead => Owes::Nothing,
+                        Outcome::Missing => Owes::IfWritten,
+                        _ => Owes::Return,
+                    });
+                }
             }
             Record::Pump(record) => self.see_pump(now, record),
             Record::Power(_) | Record::Plant(_) | Record::Fault(_) | Record::Safety(_) => {}
@@ -262,6 +285,17 @@ impl Measures {
         self.earlier_returns.finish(end);
         self.bus.finish(end);
         self.flush_load();
+    }
+
+    /// Takes who is good from what was told of each pump until now: a search by hand tells something else later.
+    fn campaign_is_over(&mut self, owes: fn(Outcome) -> Owes) {
+        self.owes = self.timeline.pumps.iter().map(|history| owes(history.outcome)).collect();
+    }
+
+    /// From the last pump of the last campaign to the end of the run, if a good one was not back by then.
+    pub(crate) fn still_away(&self, end: SimTime) -> Option<Span> {
+        let returning = self.returning.as_ref().filter(|_| self.back_to_automatic.is_none())?;
+        Some(end.since(returning.last))
     }
 
     /// No campaign is over: what was measured of an earlier one's end is kept.
@@ -498,9 +532,16 @@ fn flash(world: &World, pump: usize) -> Option<&Flash> {
 /// A campaign whose end stands in the log, and of which no notice came, is over with the next start of the CIOC.
 fn take_a_lost_end(world: &mut World, now: SimTime) {
     let end = campaign_end_in_log(world);
-    let timeline = &mut world.resource_mut::<Measures>().timeline;
+    let mut measures = world.resource_mut::<Measures>();
+    let timeline = &mut measures.timeline;
     if timeline.started.is_some() && timeline.finished.is_none() {
         timeline.finished = end.map(|errors| (now, errors));
+        measures.campaign_is_over(|outcome| match outcome {
+            Outcome::Dead => Owes::Nothing,
+            Outcome::Missing => Owes::IfWritten,
+            Outcome::Updated | Outcome::UpToDate | Outcome::Rejected => Owes::Return,
+            Outcome::Unknown | Outcome::Pending | Outcome::Updating => Owes::AsTold,
+        });
     }
 }
 
@@ -517,33 +558,41 @@ fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
     }
 }
 
-/// Notes when all pumps that work are in automatic mode after the last try: every pump that is not dead, and not missing
-/// all the time. One that this run wrote to is a good pump, whatever the CIOC says of it, from then on that it has run the
-/// whole image, or holds it.
+/// Notes when all good pumps are in automatic mode after the last campaign: see [`Owes`]. One that this run wrote to is a
+/// good pump, whatever the CIOC says of it, from then on that it has run the whole image, or holds it.
 fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestrator::Status>) {
     let mut measures = world.resource_mut::<Measures>();
     let Measures { earlier_returns, states, .. } = &mut *measures;
     earlier_returns.look(now, states);
     let Some(status) = status else { return };
     // A campaign that still waits has no last pump yet.
-    let over = measures.timeline.finished.and(measures.timeline.last_try_end);
-    let Some(last) = over else {
+    let Some(last) = measures.timeline.last_pump_done() else {
         measures.campaign_goes_on(now);
         return;
     };
-    let pumps = status.pumps.iter().filter(|pump| match pump.outcome {
-        orchestrator::Outcome::Dead => false,
-        orchestrator::Outcome::Missing => is_written_to(world, pump.pump.index()),
-        _ => true,
-    });
-    let good: Vec<usize> = pumps.map(|pump| pump.pump.index()).collect();
+    for pump in status.pumps.iter().filter(|pump| pump.outcome == Outcome::Dead) {
+        measures.owes.iter_mut().skip(pump.pump.index()).take(1).for_each(|owes| *owes = Owes::Nothing);
+    }
+    let owes = measures.owes.clone();
+    let is_good = |pump: &usize| match owes[*pump] {
+        Owes::Return => true,
+        Owes::Nothing => false,
+        Owes::AsTold
+            if status.pumps.iter().any(|told| told.pump.index() == *pump && told.outcome != Outcome::Missing) =>
+        {
+            true
+        }
+        Owes::AsTold | Owes::IfWritten => is_written_to(world, *pump),
+    };
+    let good: Vec<usize> = (0..owes.len()).filter(is_good).collect();
     let mut measures = world.resource_mut::<Measures>();
     let state = |pump: &usize| measures.states[*pump];
     let away: Vec<usize> = good.iter().copied().filter(|pump| state(pump).0 != Some(PumpState::Automatic)).collect();
     // The instant of the last good pump's change, not that of this look. A good pump without supply is in no mode.
     let back = good.iter().map(|pump| state(pump).1).max().filter(|_| away.is_empty()).map(|at| at.min(now));
     measures.back_to_automatic = measures.back_to_automatic.or(back);
-    measures.returning = Some(Returning { last, away });
+    // Without a good pump nobody is waited for.
+    measures.returning = (!good.is_empty()).then_some(Returning { last, away });
 }
 
 /// Whether the unit in a pump's place has run the whole image that this run wrote, or holds it.

@@ -92,8 +92,9 @@ pub struct Timeline {
     pub consented: Option<SimTime>,
     /// When the campaign first began.
     pub started: Option<SimTime>,
-    /// When the last try ended, or the last pump was set aside in the campaign.
-    pub last_try_end: Option<SimTime>,
+    /// When the turn of the last pump ended in the last campaign: with the end of a try, or without a try of that
+    /// campaign, where the pump was left alone, rejected, found good or set aside.
+    pub last_turn_end: Option<SimTime>,
     /// When the campaign was said to be finished, and whether with errors.
     pub finished: Option<(SimTime, bool)>,
     /// Alarms raised, as text, with their times.
@@ -104,6 +105,16 @@ pub struct Timeline {
     pub percent: u8,
     /// Causes logged without a pump.
     pub causes: BTreeSet<Cause>,
+    /// Whether a campaign is at work: not while the CIOC is off, boots or searches.
+    at_work: bool,
+}
+
+/// Whether a campaign that tells this of a pump is done with it.
+const fn ends_turn(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Updated | Outcome::UpToDate | Outcome::Rejected | Outcome::Missing | Outcome::Dead => true,
+        Outcome::Unknown | Outcome::Pending | Outcome::Updating => false,
+    }
 }
 
 impl Timeline {
@@ -118,6 +129,7 @@ impl Timeline {
         match record {
             OrchestratorRecord::Off | OrchestratorRecord::UpdateBegun | OrchestratorRecord::Reset => {
                 self.end_open_tries(now);
+                self.at_work = false;
             }
             OrchestratorRecord::Notice(notice) => self.see_notice(now, notice),
             OrchestratorRecord::Started
@@ -136,22 +148,32 @@ impl Timeline {
                 if let Some(history) = self.pumps.get_mut(pump.index()) {
                     history.outcome = outcome;
                 }
-                // A pump that is set aside in the campaign is done with, too, though no try ended.
-                if outcome == Outcome::Missing && self.started.is_some() && self.finished.is_none() {
-                    self.last_try_end = self.last_try_end.max(Some(now));
+                // What a search tells ends no turn: it may come long after the pump was done with.
+                if self.at_work && ends_turn(outcome) {
+                    self.last_turn_end = self.last_turn_end.max(Some(now));
                 }
             }
             Notice::Progress { percent, .. } => self.percent = percent,
-            Notice::Searching { .. } => self.searches += 1,
+            Notice::Searching { .. } => {
+                self.searches += 1;
+                self.at_work = false;
+            }
             Notice::ConsentAsked(_) => self.question = Question::Open,
             Notice::ConsentAnswered(yes) => self.answered(now, yes),
             Notice::ConsentLapsed => self.question = Question::Lapsed,
             Notice::ConsentLate(_) => self.question = Question::Late,
-            Notice::CampaignStarted { .. } => {
+            Notice::CampaignStarted { resumed, .. } => {
                 self.started.get_or_insert(now);
                 self.finished = None;
+                self.at_work = true;
+                if !resumed {
+                    self.last_turn_end = None;
+                }
             }
-            Notice::CampaignFinished { errors } => self.finished = Some((now, errors)),
+            Notice::CampaignFinished { errors } => {
+                self.finished = Some((now, errors));
+                self.at_work = false;
+            }
             Notice::AlarmCleared(_) | Notice::Block { .. } | Notice::Pause => {}
         }
     }
@@ -208,7 +230,14 @@ impl Timeline {
             TryEnd::Interrupted => last.outcome = outcome,
             TryEnd::Updated | TryEnd::Failed(_) => {}
         }
-        self.last_try_end = Some(last.end);
+        self.last_turn_end = self.last_turn_end.max(Some(last.end));
+    }
+
+    /// When the last campaign was done with its last pump, if it is over: one that no pump had a turn in, as it ended.
+    #[must_use]
+    pub fn last_pump_done(&self) -> Option<SimTime> {
+        let (finished, _) = self.finished?;
+        Some(self.last_turn_end.unwrap_or(finished))
     }
 
     /// Ends what runs: the CIOC went off, or the run is over.

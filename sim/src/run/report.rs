@@ -145,7 +145,12 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     // What an earlier campaign did says nothing for the last one.
     if spec.measure == scenario::Measure::BackToAutomatic && row.verdict == RowVerdict::Pass && is_not_back(measures) {
         row.verdict = RowVerdict::Inconclusive;
-        row.r#where = Some("the last campaign: not every good pump was back in automatic mode at the end".to_owned());
+        let what = if measures.timeline.finished.is_none() {
+            "it was not over when the run ended"
+        } else {
+            "not every good pump was back in automatic mode at the end"
+        };
+        row.r#where = Some(format!("the last campaign: {what}"));
     }
     // Whether a return that nobody saw to its end would have kept the limit is not known.
     if spec.measure == scenario::Measure::BackToAutomatic
@@ -167,10 +172,9 @@ fn image_refused(run: &Run) -> Option<String> {
     Some(format!("no pump takes the image: {why}"))
 }
 
-/// The last campaign is over, and its pumps were not back in automatic mode when the run ended.
+/// There was a campaign, and the last one was not over when the run ended, or its pumps were not back in automatic mode.
 fn is_not_back(measures: &Measures) -> bool {
-    let timeline = &measures.timeline;
-    timeline.last_try_end.is_some() && timeline.finished.is_some() && measures.back_to_automatic.is_none()
+    measures.timeline.started.is_some() && back_to_automatic(measures).is_none()
 }
 
 /// How a budget of a scenario is told in a result.
@@ -244,12 +248,13 @@ fn samples(run: &Run, measures: &Measures, spec: &scenario::Budget, row: &Budget
         Measure::BackToAutomatic => {
             let returns = &measures.earlier_returns;
             let earlier = returns.measured.iter().map(|span| (*span, "last pump of an earlier campaign"));
-            let beyond = |span: &&Span| !reports::holds(millis(**span).into(), row.relation, row.limit, row.limit_low);
             // A lower bound keeps no limit, and breaks one that it is beyond.
-            let late = returns.lower_bounds.iter().filter(beyond);
+            let late = returns.lower_bounds.iter().filter(|span| is_beyond(row, **span));
             let late = late.map(|span| (*span, "last pump of an earlier campaign, at least"));
             let last = back_to_automatic(measures).map(|span| (span, "last pump"));
-            let all = earlier.chain(late).chain(last);
+            let cut_off = measures.still_away(run.end).filter(|span| is_beyond(row, *span));
+            let cut_off = cut_off.map(|span| (span, "last pump, at least: it was not back at the end"));
+            let all = earlier.chain(late).chain(last).chain(cut_off);
             all.map(|(span, place)| Sample::plain(millis(span).into(), place)).collect()
         }
         Measure::Campaign => {
@@ -366,17 +371,16 @@ fn phase_name(phase: orchestrator::Phase) -> &'static str {
     }
 }
 
-/// From the end of the last try to the last good pump in automatic mode.
+/// From the last pump done to the last good pump in automatic mode.
 fn back_to_automatic(measures: &Measures) -> Option<Span> {
-    let last = measures.timeline.last_try_end?;
+    let last = measures.timeline.last_pump_done()?;
     measures.back_to_automatic.map(|automatic| automatic.since(last))
 }
 
-/// From consent to the end of the last try.
+/// From consent to the last pump done.
 fn campaign_duration(measures: &Measures) -> Option<Span> {
     let timeline = &measures.timeline;
-    let (_, _) = timeline.finished?;
-    Some(timeline.last_try_end?.since(timeline.consented?))
+    Some(timeline.last_pump_done()?.since(timeline.consented?))
 }
 
 fn campaign_sample(measures: &Measures, span: Span) -> Sample {
@@ -387,7 +391,7 @@ fn campaign_sample(measures: &Measures, span: Span) -> Sample {
         step("consent", timeline.consented),
         step("campaign started", timeline.started),
         step("first try", first),
-        step("last try ended", timeline.last_try_end),
+        step("last try ended", timeline.last_pump_done()),
     ];
     let steps = steps.into_iter().flatten().collect();
     Sample { value: millis(span).into(), place: "campaign".to_owned(), steps, of: 1 }
