@@ -1153,11 +1153,17 @@ fn nothing_that_comes_later_takes_back_an_update_that_the_log_does_not_tell() {
 /// The CIOC loses all statuses of pump 2 from its status check on: for 9 s within the try, or for longer than it waits.
 #[test]
 fn a_longer_loss_of_the_status_makes_no_update_shorter() {
-    // The image runs 5.5 s after the try began; the statuses are lost from there on.
-    let cases = [("9s", 14_400, "P02, try 1"), ("10500ms", 15_900, "P02, try 1, until a status of its image came")];
-    for (lost, least, place) in cases {
+    // The image runs 5.5 s after the try began; all frames are lost from there on, or its answers. The CIOC gives the try
+    // up after 10 s, waits for 1 s, and looks at the pump.
+    let cases = [
+        ("", "9s", 14_400, "P02, try 1"),
+        ("", "10500ms", 17_800, "P02, try 1, until the CIOC told of it"),
+        ("id: 0x782,", "9s", 14_400, "P02, try 1"),
+        ("id: 0x782,", "10500ms", 16_500, "P02, try 1, until the CIOC told of it"),
+    ];
+    for (frames, lost, least, place) in cases {
         let report = report(&format!(
-            "faults: [(kind: FrameLoss(rate: \"100%\", direction: Sent), place: Pump(2),
+            "faults: [(kind: FrameLoss({frames} rate: \"100%\", direction: Sent), place: Pump(2),
               trigger: When(pump: 2, phase: Status), duration: \"{lost}\")]"
         ));
         let row = pump_update(&report);

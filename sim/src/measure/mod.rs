@@ -187,7 +187,7 @@ impl BusView {
         let of_try = |each: &&BusTry| each.asked >= from && next.is_none_or(|next| each.asked < next);
         let of_try = self.tries.iter().find(of_try)?;
         let spans = of_try.runs.iter().map(|ran| ran.since(of_try.asked));
-        spans.min_by_key(|span| span.as_nanos().abs_diff(took.as_nanos()))
+        spans.min_by_key(|span| (*span + updates::TOLD_WITHIN < took, span.as_nanos().abs_diff(took.as_nanos())))
     }
 }
 
@@ -492,10 +492,10 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
 }
 
 /// The id of a frame on the bus that does not come to the CIOC though it is at work there: it is off the bus, or its queue
-/// is full. One that is away itself, or hangs, is no matter of the pump's: what was on the bus then counts.
+/// is full. While it is away itself that is no matter of the pump's: what was on the bus then counts.
 fn kept_from_the_cioc(world: &World, now: SimTime, record: &Record) -> Option<embedded_can::Id> {
     let id = match record {
-        Record::Bus(BusRecord::Frame { frame, .. }) => {
+        Record::Bus(BusRecord::Frame { frame, sender, .. }) if *sender != NodeId::CIOC => {
             let taken = world.resource::<crate::bus::Bus>().receivers() & NodeId::CIOC.bit() != 0;
             (!taken).then(|| frame.id())?
         }

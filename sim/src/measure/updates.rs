@@ -41,6 +41,8 @@ pub struct Unlogged {
     pub on_bus: Option<Span>,
     /// From the begin of its try to the first word of the CIOC that the pump is updated or up to date.
     pub told: Option<Span>,
+    /// Whether the CIOC itself gave the try up, rather than that it was away.
+    pub given_up: bool,
     /// The begin of its try, and when the image was gone: erased, or away with its unit.
     pub stood: (SimTime, Option<SimTime>),
 }
@@ -131,6 +133,7 @@ impl Updates {
                 number: of_try.number,
                 took,
                 on_bus: took.and_then(|took| on_bus(written.of_try, took)),
+                given_up: matches!(of_try.outcome, TryEnd::Failed(cause) if cause != Cause::Interrupted),
                 told: written.told.map(|told| told.since(of_try.start)),
                 stood: (of_try.start, written.gone.into_iter().chain(written.erased).min()),
             })

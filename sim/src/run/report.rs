@@ -319,13 +319,16 @@ enum End {
 }
 
 /// PFU-041 runs to the good status: to the first that could come to the CIOC. One that came much later than the image ran
-/// was kept from it. Where none came, the CIOC may have read the pump all the same, and tells so.
+/// was kept from it. A CIOC that was at work and gave the try up found no good status, however many came: it was good when
+/// it told so, as in a try that it waited for. Where none came, it may have read the pump all the same.
 fn unlogged_end(update: &Unlogged, end: SimTime) -> Option<End> {
     let ran = update.took?;
     Some(match (update.on_bus, update.told) {
+        (status, Some(told)) if update.given_up || status.is_none() => {
+            End::Seen(told.max(ran).max(status.unwrap_or(ran)), "until the CIOC told of it")
+        }
         (Some(status), _) if status > ran + TOLD_WITHIN => End::Seen(status, "until a status of its image came"),
         (Some(_), _) => End::Seen(ran, "until its image ran"),
-        (None, Some(told)) => End::Seen(told.max(ran), "until the CIOC told of it"),
         (None, None) => {
             let (begun, gone) = update.stood;
             End::Unseen(gone.unwrap_or(end).since(begun))
