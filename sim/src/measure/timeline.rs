@@ -128,6 +128,10 @@ impl Timeline {
     pub fn see(&mut self, now: SimTime, record: &OrchestratorRecord) {
         match record {
             OrchestratorRecord::Off | OrchestratorRecord::UpdateBegun | OrchestratorRecord::Reset => {
+                // What ended it may never be told, where the power went with the notice.
+                if self.open_try().is_some() {
+                    self.last_turn_end = self.last_turn_end.max(Some(now));
+                }
                 self.end_open_tries(now);
                 self.at_work = false;
             }
@@ -254,5 +258,74 @@ impl Timeline {
     pub fn open_try(&self) -> Option<usize> {
         let open = |history: &PumpHistory| history.tries.last().is_some_and(|last| last.outcome == TryEnd::Open);
         self.pumps.iter().position(open)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orchestrator::LogEntry;
+    use protocol::ids::PumpNumber;
+
+    use super::*;
+
+    fn at(seconds: u64) -> SimTime {
+        SimTime::ZERO + Span::from_secs(seconds)
+    }
+
+    fn told(pump: u8, outcome: Outcome) -> Notice {
+        Notice::Outcome { pump: PumpNumber::new(pump).expect("a pump"), outcome }
+    }
+
+    /// A campaign whose last pump is updated at 10 s, and a second one that starts at 50 s.
+    fn second() -> Timeline {
+        let mut timeline = Timeline::new(2);
+        let mut see = |seconds, notice| timeline.see(at(seconds), &OrchestratorRecord::Notice(notice));
+        see(1, Notice::CampaignStarted { pumps: 1, resumed: false });
+        see(10, told(1, Outcome::Updated));
+        see(10, Notice::CampaignFinished { errors: false });
+        see(40, Notice::Searching { manual: true });
+        see(50, Notice::CampaignStarted { pumps: 1, resumed: false });
+        timeline
+    }
+
+    #[test]
+    fn a_campaign_counts_from_its_own_last_pump_and_from_its_end_without_any() {
+        let ended = |outcome: Option<Outcome>| {
+            let mut timeline = second();
+            assert_eq!(timeline.last_pump_done(), None, "it is not over");
+            for outcome in outcome {
+                timeline.see(at(55), &OrchestratorRecord::Notice(told(2, outcome)));
+            }
+            timeline.see(at(60), &OrchestratorRecord::Notice(Notice::CampaignFinished { errors: false }));
+            timeline.last_pump_done()
+        };
+        for outcome in [Outcome::Updated, Outcome::UpToDate, Outcome::Rejected, Outcome::Missing, Outcome::Dead] {
+            assert_eq!(ended(Some(outcome)), Some(at(55)), "{outcome:?}");
+        }
+        assert_eq!((ended(Some(Outcome::Pending)), ended(None)), (Some(at(60)), Some(at(60))));
+    }
+
+    /// The power goes with the notice of the try's end: the next life finds nothing to do.
+    #[test]
+    fn a_turn_whose_end_is_never_told_ends_as_the_cioc_goes_off_and_no_search_ends_one() {
+        let mut timeline = second();
+        let entry = LogEntry {
+            sequence: 1,
+            at_ms: 0,
+            event: LogEvent::UpdateStarted,
+            pump: PumpNumber::new(2),
+            attempt: 1,
+            cause: None,
+        };
+        timeline.see(at(52), &OrchestratorRecord::Notice(Notice::Log(entry)));
+        timeline.see(at(58), &OrchestratorRecord::Off);
+        timeline.see(at(120), &OrchestratorRecord::Started);
+        let mut see = |seconds, notice| timeline.see(at(seconds), &OrchestratorRecord::Notice(notice));
+        see(121, Notice::Searching { manual: false });
+        see(125, told(1, Outcome::Missing));
+        see(125, told(2, Outcome::UpToDate));
+        see(126, Notice::CampaignStarted { pumps: 0, resumed: true });
+        see(126, Notice::CampaignFinished { errors: false });
+        assert_eq!(timeline.last_pump_done(), Some(at(58)));
     }
 }
