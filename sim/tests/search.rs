@@ -170,13 +170,14 @@ fn a_run_that_leaves_the_searched_budget_open_is_no_pass() {
     change(&place, "tiny-base.ron", "(kind: ClockDrift", &format!("{exchanged}, {unplugged}, (kind: ClockDrift"));
     change(&place, "tiny-base.ron", "is: Updated)", "is: Updated), Outcome(pumps: Only([2]), is: UpToDate)");
     change(&place, TINY, "budget: \"pump-update\"", "budget: \"back-to-automatic\"");
+    change(&place, TINY, "restarts: 3,\n    steps: 25,", "restarts: 2,\n    steps: 6,");
     change(&place, TINY, "faults[0].kind=SlowErase(factor: {})", "faults[2].duration={}");
     change(&place, TINY, "low: \"1.1x\", high: \"3x\", step: \"0.1x\"", "low: \"1s\", high: \"101s\", step: \"100s\"");
     change(&place, TINY, "faults[1].place={}", "faults[3].place={}");
     let (report, code) = searched(&place, "out", &[]);
     assert_eq!((code, report["verdict"].as_str()), (Some(5), Some("inconclusive")), "{report}");
     let open = report["left_open"].as_u64().expect("a number");
-    assert!((1..75).contains(&open) && report["without_value"] == 0, "{report}");
+    assert!((1..12).contains(&open) && report["without_value"] == 0, "{report}");
     assert!(report["worst_unproven"].is_null(), "what it measured is no worse: {report}");
     assert!(text(&place.join("out/search.txt")).contains(&format!("In {open} runs the budget itself has no verdict")));
 }
