@@ -182,7 +182,8 @@ impl BusView {
     }
 
     /// From the request of the try that began at `from`, before the `next`, to a status of an application that began to
-    /// run: that which is nearest to `took`, since the old one may have run in between, and the new one again.
+    /// run: the first that the image can have sent, which began to run after `took`, and without any that which is
+    /// nearest. The old one may have run in between, and the new one again.
     fn until_it_ran(&self, from: SimTime, next: Option<SimTime>, took: Span) -> Option<Span> {
         let of_try = |each: &&BusTry| each.asked >= from && next.is_none_or(|next| each.asked < next);
         let of_try = self.tries.iter().find(of_try)?;
