@@ -293,7 +293,7 @@ mod tests {
         let ended = |outcome: Option<Outcome>| {
             let mut timeline = second();
             assert_eq!(timeline.last_pump_done(), None, "it is not over");
-            for outcome in outcome {
+            if let Some(outcome) = outcome {
                 timeline.see(at(55), &OrchestratorRecord::Notice(told(2, outcome)));
             }
             timeline.see(at(60), &OrchestratorRecord::Notice(Notice::CampaignFinished { errors: false }));

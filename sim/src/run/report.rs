@@ -323,12 +323,11 @@ enum End {
 /// it told so, as in a try that it waited for. Where none came, it may have read the pump all the same.
 fn unlogged_end(update: &Unlogged, end: SimTime) -> Option<End> {
     let ran = update.took?;
-    Some(match (update.on_bus, update.told) {
-        (status, Some(told)) if update.given_up || status.is_none() => {
-            End::Seen(told.max(ran).max(status.unwrap_or(ran)), "until the CIOC told of it")
-        }
-        (Some(status), _) if status > ran + TOLD_WITHIN => End::Seen(status, "until a status of its image came"),
-        (Some(_), _) => End::Seen(ran, "until its image ran"),
+    let told = update.told.filter(|_| update.given_up || update.on_bus.is_none());
+    Some(match (update.on_bus, told) {
+        (status, Some(told)) => End::Seen(told.max(ran).max(status.unwrap_or(ran)), "until the CIOC told of it"),
+        (Some(status), None) if status > ran + TOLD_WITHIN => End::Seen(status, "until a status of its image came"),
+        (Some(_), None) => End::Seen(ran, "until its image ran"),
         (None, None) => {
             let (begun, gone) = update.stood;
             End::Unseen(gone.unwrap_or(end).since(begun))
