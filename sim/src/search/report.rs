@@ -57,7 +57,10 @@ pub struct SearchReport {
     pub looked: u64,
     /// Runs in which nothing was measured, so that they say nothing.
     pub without_value: u64,
-    /// Runs that are inconclusive, those without a value among them: a stated fault never acted, or a row has no verdict.
+    /// Runs in which the budget itself has no verdict: what was measured is a part, and the rest may be worse.
+    pub left_open: u64,
+    /// Runs that are inconclusive, those without a value among them: a stated fault never acted, or a row has no
+    /// verdict.
     pub inconclusive: u64,
     /// What kept them from being conclusive, and how many of them; a run may have several reasons.
     pub undecided: Vec<Undecided>,
@@ -200,6 +203,7 @@ impl SearchReport {
             ascents: ascents.iter().map(|points| ascent(&raw.seek, points)).collect(),
             looked: all().count() as u64,
             without_value: count(&|found| found.verdict.is_some() && found.value.is_none()),
+            left_open: count(&|found| found.left_open),
             inconclusive: count(&|found| found.verdict == Some(Verdict::Inconclusive)),
             undecided: undecided(ascents),
             refused: count(&|found| found.verdict.is_none()),
@@ -239,6 +243,9 @@ impl SearchReport {
             _ if self.without_value > 0 => {
                 (Verdict::Inconclusive, format!("{} runs measured nothing: {looked}", self.without_value))
             }
+            _ if self.left_open > 0 => {
+                (Verdict::Inconclusive, format!("{} runs left the budget itself open: {looked}", self.left_open))
+            }
             _ => (Verdict::Pass, format!("within the bound: {looked}")),
         };
     }
@@ -271,6 +278,13 @@ impl SearchReport {
             let _ = writeln!(
                 out,
                 "  An inconclusive run counts as nothing found, and no ascent goes on from one but to leave it."
+            );
+        }
+        if self.left_open > 0 {
+            let _ = writeln!(
+                out,
+                "  In {} runs the budget itself has no verdict: no search passes with one.",
+                self.left_open
             );
         }
         for Undecided { what, runs } in &self.undecided {
