@@ -54,7 +54,7 @@ pub use html::{LogError, PageError, html};
 pub use json::{ParseError, SCHEMA_JSON, from_json, to_json_line};
 pub use junit::junit;
 pub use limits::{DEVIATIONS, LIMITS, Limit};
-pub use markdown::markdown;
+pub use markdown::{Typed, markdown, markdown_as_typed};
 pub use number::{Fixed, Millis, NumberError};
 pub use report::*;
 pub use requirements::{
