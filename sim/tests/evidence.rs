@@ -388,7 +388,10 @@ fn the_checklist_has_forty_answers_and_none_is_empty() {
 fn an_untouched_bundle_is_verified() {
     let (code, told) = verify(&copy("evidence-untouched"));
     assert_eq!(code, Some(0), "{told}");
-    assert!(told.starts_with("VERIFIED  bundle") && told.contains("2 of 3 runs held"), "{told}");
+    assert!(
+        told.starts_with("VERIFIED  bundle") && told.ends_with("(2 of 3 runs held; 1 not in the bundle)\n"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -436,7 +439,8 @@ fn a_tampered_record_is_named_even_with_a_manifest_that_fits() {
     // The forger also mends the record, so that only a second run tells.
     replace(&bundle.join("bundle.json"), &old, &hash(&result));
     forge_manifest(&bundle);
-    assert_found(&bundle, 6, &["TRACE        run small, seed 1: the trace differs in bus"]);
+    let counted = "(1 of 3 runs held; 1 not in the bundle)";
+    assert_found(&bundle, 6, &["TRACE        run small, seed 1: the trace differs in bus", counted]);
 }
 
 #[test]
@@ -445,7 +449,7 @@ fn a_missing_run_is_named_whether_or_not_the_record_still_has_it() {
     fs::remove_dir_all(bundle.join("runs/faulty")).expect("a run");
     assert_found(&bundle, 1, &["runs/faulty/1/result.json is missing", "run faulty, seed 1: its result is missing"]);
     forge_manifest(&bundle);
-    assert_found(&bundle, 1, &["run faulty, seed 1: its result is missing"]);
+    assert_found(&bundle, 1, &["run faulty, seed 1: its result is missing", "(1 of 3 runs held"]);
     let path = bundle.join("bundle.json");
     let mut record = json(&text(&path));
     record["runs"].as_array_mut().expect("runs").retain(|run| run["name"] != "faulty");
