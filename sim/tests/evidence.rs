@@ -541,6 +541,7 @@ fn a_log_of_tests_covers_what_they_name_and_a_failed_test_fails_the_bundle() {
             &["evidence", "--allow-dirty", "--test-log", "tests.log", "--out", "bundle", "suite/small.ron"],
         );
         assert_eq!(code(&made), Some(wanted), "{}{}", stdout(&made), stderr(&made));
+        assert!(!stdout(&made).contains("tests of the firmware name"), "{}", stdout(&made));
         let csv = text(&place.join("bundle/requirements.csv"));
         let line = csv.lines().find(|line| line.starts_with("SSR-021,")).expect("a row");
         line.split(',').nth(3).expect("a status").to_owned()
@@ -666,6 +667,9 @@ fn coverage_counts_what_has_no_reason_and_names_stale_ones() {
         printed.contains("3 of 4 lines and 0 of 0 outcomes of branches reached; without a reason: 1 line and"),
         "{printed}"
     );
+    let named = " of the uncovered requirements are such that tests of the firmware name";
+    let count = printed.lines().find_map(|line| line.trim().strip_suffix(named)?.parse::<usize>().ok());
+    assert!(count.is_some_and(|count| count > 20), "{printed}");
     let stale = "Stale reason  safety-cpu2/src/crc.rs: the file: was not measured";
     assert!(printed.contains(stale), "{printed}");
     let page = text(&place.join("out/tool.html"));
