@@ -243,9 +243,10 @@ impl<'a> Job<'a> {
             self.finish_shard(&folder, &partial.rows)?
         } else {
             let report = write_campaign(&folder, self.campaign, &partial.rows)?;
-            let text = match arguments.quiet {
-                true => last_line(&campaign_text(&report, terminal.result_color())),
-                false => told(&report, &self.target, arguments.json, terminal),
+            let text = if arguments.quiet {
+                last_line(&campaign_text(&report, terminal.result_color()))
+            } else {
+                told(&report, &self.target, arguments.json, terminal)
             };
             (text, exit_code(report.verdict))
         };
