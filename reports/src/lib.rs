@@ -61,6 +61,6 @@ pub use requirements::{
     Baseline, Requirement, Scope, Statement, StatementKind, baseline, baseline_files, parse_baseline,
 };
 pub use suite::{SuiteRow, junit_of_suite, markdown_of_suite};
-pub use terminal::{Options, Verbosity, reproduce_command, terminal};
+pub use terminal::{Options, Verbosity, reproduce_command, shell_word, terminal};
 pub use verdict::{RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict};
 pub use words::{bit_rate, cause_words, exact_amount, margin as margin_words, signed_amount};

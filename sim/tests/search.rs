@@ -57,6 +57,15 @@ fn the_slowest_erase_is_found_and_the_command_repeats_it() {
     let printed = output(&place, &["search", TINY, "--out", "printed"]);
     let printed = stdout(&printed);
     assert!(printed.contains("\n  cooltwin run printed/base.ron --set 'faults[0]"), "as it is typed here: {printed}");
+    let found = worst["value"].as_f64().expect("a number") / 1000.0;
+    assert!(printed.contains(&format!("\nWorst found   {found:.3} s of pump-update, ")), "{printed}");
+    let line = printed.lines().find(|line| line.contains("ascent 1 ")).expect("an ascent");
+    assert!(line.contains(" s -> ") && line.contains(" s at step "), "{line}");
+    assert!(printed.ends_with("\nresults in printed\n"), "{printed}");
+    // 20 factors and 2 places: ascents come to a point again.
+    let different = report["different"].as_u64().expect("a count");
+    assert!(different <= 40 && report["looked"] == 75, "{report}");
+    assert!(printed.contains(&format!("\nRuns          75 of {different} different points in 3 ascents")), "{printed}");
     let alone = json(stdout(&output(&place, &["run", "out/worst.ron", "--json", "--out", "alone"])));
     assert_eq!(alone["fingerprint"]["all"], worst["fingerprint"], "the scenario that was written is the same");
     assert_eq!(text(&place.join("out/search.csv")).lines().count(), 1 + 3 * 25, "every run is kept");

@@ -449,7 +449,10 @@ fn summary(bundle: &Bundle, reports: &[Report], verdict: Verdict, out: &Path) ->
         None => text += "Coverage      NOT MEASURED: lines and branches of the firmware enter with --coverage FILE\n",
     }
     if bundle.test_log.is_none() {
+        let only = trace.uncovered_with_tests();
         text += "Tests         NOT EXECUTED here: what `cargo test` printed enters with --test-log FILE\n";
+        text +=
+            &format!("              {only} of the uncovered requirements are such that tests of the firmware name\n");
     }
     if let Some(why) = dirty(bundle) {
         text += &format!("DIRTY         {why}\n");
