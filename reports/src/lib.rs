@@ -10,6 +10,7 @@
 //!          verdict -+    (a new format is a new module that reads a Report and nothing else)
 //!
 //!   twin --many trials--> campaign     raw rows and what they show, in every format
+//!   twin --every strike--> sweep       what came of one fault at every place where it could strike
 //!   twin --one by one--> events        events.jsonl, one state transition per line
 //! ```
 //! The crate knows neither the twin nor the firmware. It holds no clock, no path and no host name, so the same
@@ -33,6 +34,7 @@ mod number;
 mod report;
 mod requirements;
 mod suite;
+pub mod sweep;
 mod terminal;
 mod verdict;
 mod words;
@@ -59,6 +61,6 @@ pub use requirements::{
     Baseline, Requirement, Scope, Statement, StatementKind, baseline, baseline_files, parse_baseline,
 };
 pub use suite::{SuiteRow, junit_of_suite, markdown_of_suite};
-pub use terminal::{Options, Verbosity, reproduce_command, terminal};
+pub use terminal::{Options, Verbosity, reproduce_command, shell_word, terminal};
 pub use verdict::{RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict};
 pub use words::{bit_rate, cause_words, exact_amount, margin as margin_words, signed_amount};

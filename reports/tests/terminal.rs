@@ -2,7 +2,7 @@
 
 mod samples;
 
-use reports::{Options, Report, Verbosity, reproduce_command, terminal};
+use reports::{Millis, Options, Report, RowVerdict, Verbosity, reproduce_command, terminal};
 
 const VERBOSITIES: [Verbosity; 4] = [Verbosity::Quiet, Verbosity::Normal, Verbosity::Verbose, Verbosity::VeryVerbose];
 
@@ -15,6 +15,44 @@ fn every_ending_reads_well_in_a_hundred_columns() {
     for (name, report) in samples::all() {
         insta::assert_snapshot!(format!("normal_{name}"), text(&report, 100, Verbosity::Normal));
     }
+}
+
+#[test]
+fn how_a_unit_answered_stands_under_its_injection_and_nothing_where_none_did() {
+    let mut report = samples::reaction();
+    assert!(!text(&report, 100, Verbosity::Normal).contains("detected "));
+    let nanos = Millis::from_nanos;
+    // The sample's worst reaction: occurred at 14312.31 ms, detected at 14512.5 ms, commanded at 14513.5 ms.
+    report.injections[0].detected_ms = Some(nanos(14_512_500_000));
+    let told = |report: &Report| {
+        let text = text(report, 100, Verbosity::Normal);
+        let (_, after) = text.split_once("detected ").expect("a line");
+        let words = after.split_whitespace().take_while(|word| *word != "Assumptions");
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let open = "200.190 ms, commanded off 201.190 ms after it acted, and no output went off for it";
+    assert!(told(&report) == open, "{}", told(&report));
+    report.injections[0].local_off_ms = Some(nanos(14_514_000_000));
+    report.injections[0].all_off_ms = Some(nanos(14_724_310_125));
+    assert!(
+        told(&report).ends_with("off 201.190 ms, first unit off 201.690 ms, all off 412.000 ms after it acted"),
+        "{}",
+        told(&report)
+    );
+    report.injections[0].all_off_ms = report.injections[0].local_off_ms;
+    assert!(told(&report).ends_with("off 201.190 ms, off 201.690 ms after it acted"), "{}", told(&report));
+    // Another detection than that of the worst value: nothing tells when its outputs were commanded off.
+    report.injections[0].detected_ms = Some(nanos(14_512_600_000));
+    assert!(told(&report).ends_with("200.290 ms, off 201.690 ms after it acted"), "{}", told(&report));
+}
+
+#[test]
+fn counts_begin_with_what_was_judged() {
+    let mut report = samples::reaction();
+    let mut first = report.checks[0].clone();
+    first.verdict = RowVerdict::NotApplicable;
+    report.checks.insert(0, first);
+    assert!(text(&report, 100, Verbosity::Normal).contains("\nChecks        1 pass   1 not-applicable\n"));
 }
 
 #[test]

@@ -84,6 +84,35 @@ fn threads_shards_and_interruptions_do_not_change_a_byte() {
     assert!(!place.join(".killed.partial").exists(), "what is finished leaves nothing half done");
 }
 
+#[test]
+fn the_trials_of_another_campaign_are_replaced_only_where_that_is_asked_for() {
+    let place = place("campaign-replace");
+    let told = |more: &[&str]| {
+        let done = output(&place, &[&["campaign", TINY, "--out", "out"], more].concat());
+        (code(&done), stdout(&done).to_owned(), stderr(&done).to_owned())
+    };
+    let (ended, verdict, progress) = told(&["-q"]);
+    assert_eq!((ended, verdict.lines().count(), progress.as_str()), (Some(0), 1, ""), "{verdict}");
+    assert!(verdict.starts_with("PASS  tiny: "), "{verdict}");
+    assert_eq!(told(&["-q"]).0, Some(0), "the same trials again");
+    let kept = files(&place.join("out"));
+    change(&place, "seed: 11", "seed: 12");
+    let refused = |done: (Option<i32>, String, String), why: &str| {
+        assert_eq!((done.0, done.1.as_str()), (Some(2), ""), "{}", done.2);
+        assert!(done.2.contains(why) && done.2.contains("choose another folder with --out"), "{}", done.2);
+        assert_eq!(files(&place.join("out")), kept, "it is as it was");
+    };
+    refused(told(&[]), "out holds the result of another campaign, which stays");
+    refused(told(&["--resume"]), "another campaign");
+    refused(told(&["--shard", "1/2"]), "another campaign");
+    let run = output(&place, &["run", "tiny-base.ron", "--out", "out"]);
+    let run = (code(&run), stdout(&run).to_owned(), stderr(&run).to_owned());
+    refused(run, "out holds the trials of a campaign, which other results do not replace");
+    assert_eq!(told(&["--shard", "1/2", "--replace"]).0, Some(0));
+    let (ended, _, why) = told(&["--shard", "2/2"]);
+    assert!(ended == Some(2) && why.contains("out holds the result of another share of this campaign"), "{why}");
+}
+
 /// As in a job's log: a line each tenth, the last one with all trials and nothing left to wait for.
 #[test]
 fn a_log_tells_rate_and_remaining_time() {

@@ -145,6 +145,26 @@ fn a_folder_that_is_not_ours_is_spared() {
 }
 
 #[test]
+fn a_damaged_result_of_the_present_folder_is_told_as_such_and_a_good_one_by_the_name_of_the_folder() {
+    let place = run("report-bare", &[]);
+    let result = text(&place.join("out/result.json"));
+    let damages = [
+        ("bad.json", result.replacen("count: 3", "count: 2", 1), "its scenario does not have its SHA-256"),
+        ("half.json", result[..result.len() / 2].to_owned(), "half.json:1:"),
+        ("good.json", result.clone(), "error: . is not a folder of one result of cooltwin, so the files are not"),
+    ];
+    for (name, damaged, wanted) in damages {
+        fs::write(place.join(name), damaged).expect("a file");
+        let done = output(&place, &["report", name]);
+        assert_eq!((code(&done), stdout(&done)), (USAGE, ""));
+        assert!(stderr(&done).contains(wanted), "{}", stderr(&done));
+    }
+    fs::write(place.join("events.jsonl"), "another log\n").expect("a log");
+    let done = output(&place, &["report", "good.json"]);
+    assert!(stderr(&done).contains("events.jsonl: not the log of this result"), "{}", stderr(&done));
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let place = folder("report-nothing");
     fs::create_dir_all(place.join("empty")).expect("a folder");

@@ -388,7 +388,10 @@ fn the_checklist_has_forty_answers_and_none_is_empty() {
 fn an_untouched_bundle_is_verified() {
     let (code, told) = verify(&copy("evidence-untouched"));
     assert_eq!(code, Some(0), "{told}");
-    assert!(told.starts_with("VERIFIED  bundle") && told.contains("2 of 3 runs held"), "{told}");
+    assert!(
+        told.starts_with("VERIFIED  bundle") && told.ends_with("(2 of 3 runs held; 1 not in the bundle)\n"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -436,7 +439,8 @@ fn a_tampered_record_is_named_even_with_a_manifest_that_fits() {
     // The forger also mends the record, so that only a second run tells.
     replace(&bundle.join("bundle.json"), &old, &hash(&result));
     forge_manifest(&bundle);
-    assert_found(&bundle, 6, &["TRACE        run small, seed 1: the trace differs in bus"]);
+    let counted = "(1 of 3 runs held; 1 not in the bundle)";
+    assert_found(&bundle, 6, &["TRACE        run small, seed 1: the trace differs in bus", counted]);
 }
 
 #[test]
@@ -445,7 +449,7 @@ fn a_missing_run_is_named_whether_or_not_the_record_still_has_it() {
     fs::remove_dir_all(bundle.join("runs/faulty")).expect("a run");
     assert_found(&bundle, 1, &["runs/faulty/1/result.json is missing", "run faulty, seed 1: its result is missing"]);
     forge_manifest(&bundle);
-    assert_found(&bundle, 1, &["run faulty, seed 1: its result is missing"]);
+    assert_found(&bundle, 1, &["run faulty, seed 1: its result is missing", "(1 of 3 runs held"]);
     let path = bundle.join("bundle.json");
     let mut record = json(&text(&path));
     record["runs"].as_array_mut().expect("runs").retain(|run| run["name"] != "faulty");
@@ -537,6 +541,7 @@ fn a_log_of_tests_covers_what_they_name_and_a_failed_test_fails_the_bundle() {
             &["evidence", "--allow-dirty", "--test-log", "tests.log", "--out", "bundle", "suite/small.ron"],
         );
         assert_eq!(code(&made), Some(wanted), "{}{}", stdout(&made), stderr(&made));
+        assert!(!stdout(&made).contains("tests of the firmware name"), "{}", stdout(&made));
         let csv = text(&place.join("bundle/requirements.csv"));
         let line = csv.lines().find(|line| line.starts_with("SSR-021,")).expect("a row");
         line.split(',').nth(3).expect("a status").to_owned()
@@ -662,6 +667,9 @@ fn coverage_counts_what_has_no_reason_and_names_stale_ones() {
         printed.contains("3 of 4 lines and 0 of 0 outcomes of branches reached; without a reason: 1 line and"),
         "{printed}"
     );
+    let named = " of the uncovered requirements are such that tests of the firmware name";
+    let count = printed.lines().find_map(|line| line.trim().strip_suffix(named)?.parse::<usize>().ok());
+    assert!(count.is_some_and(|count| count > 20), "{printed}");
     let stale = "Stale reason  safety-cpu2/src/crc.rs: the file: was not measured";
     assert!(printed.contains(stale), "{printed}");
     let page = text(&place.join("out/tool.html"));

@@ -42,6 +42,16 @@ fn gated(place: &Path) -> Output {
 }
 
 #[test]
+fn quiet_prints_the_last_line_alone() {
+    let place = place("quiet");
+    let whole = output(&place, &["check"]);
+    let quiet = output(&place, &["check", "-q"]);
+    assert_eq!((code(&quiet), stderr(&quiet)), (code(&whole), ""));
+    assert_eq!(stdout(&quiet).lines().count(), 1);
+    assert!(stdout(&whole).ends_with(stdout(&quiet)) && stdout(&quiet).starts_with("PASS  2 scenarios"));
+}
+
+#[test]
 fn every_byte_is_the_same_on_any_number_of_threads() {
     let place = place("jobs");
     write(&place, "fails.ron", "(extends: \"small.ron\", expectations: [Outcome(is: Dead)])");

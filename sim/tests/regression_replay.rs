@@ -232,16 +232,58 @@ fn diff_shows_margins_side_by_side_and_the_first_event_that_differs() {
 }
 
 #[test]
+fn a_log_that_is_not_the_one_of_its_result_is_refused_on_either_side() {
+    let place = place("foreign-log", "small.ron", &[]);
+    ran(&place, "small.ron", "copy", &[]);
+    let file = place.join("copy/events.jsonl");
+    let whole = text(&file);
+    let (kept, node) = (whole.len(), "\"node\":\"P01\"");
+    fs::write(&file, whole.replacen(node, "\"node\":\"P02\"", 1)).expect("a log");
+    assert_eq!(text(&file).len(), kept);
+    for sides in [["out", "copy"], ["copy", "out"]] {
+        let ended = output(&place, &["diff", sides[0], sides[1]]);
+        assert_eq!((code(&ended), stdout(&ended)), (USAGE, ""));
+        assert!(stderr(&ended).starts_with("error: copy/events.jsonl: not the log of its result: SHA-256 "));
+    }
+}
+
+#[test]
+fn a_scenario_or_a_folder_above_a_result_is_told_what_to_name() {
+    let place = place("hint", "small.ron", &[]);
+    ran(&place, "small.ron", "deep/small/1", &[]);
+    for command in [&["replay"][..], &["diff", "out"]] {
+        let with = |last: &'static str| output(&place, &[command, &[last]].concat());
+        let ended = with("small.ron");
+        assert_eq!(code(&ended), USAGE);
+        let wanted = "error: small.ron is a scenario, not a result\nhelp: `cooltwin run small.ron` makes one";
+        assert!(stderr(&ended).starts_with(wanted), "{}", stderr(&ended));
+        let ended = with("deep");
+        assert_eq!(code(&ended), USAGE);
+        assert!(stderr(&ended).ends_with("help: results are below it: deep/small/1\n"), "{}", stderr(&ended));
+    }
+}
+
+#[test]
 fn a_log_that_ends_early_and_one_that_is_no_log_are_told_of() {
     let place = place("cut", "small.ron", &[]);
     ran(&place, "small.ron", "cut", &[]);
     let file = place.join("cut/events.jsonl");
     let whole = text(&file);
     let lines: Vec<&str> = whole.lines().collect();
-    fs::write(&file, lines[..5].join("\n") + "\n").expect("a log");
+    let result = place.join("cut/result.json");
+    let before = text(&result);
+    // The forger also gives the result the hash of the log, so that the results differ, and not the traces.
+    let write = |log: &str| {
+        fs::write(&file, log).expect("a log");
+        let own = |text: &str| format!("\"sha256\":\"{}\"", reports::sha256(text.as_bytes()));
+        assert!(before.contains(&own(&whole)), "the result names its log");
+        fs::write(&result, before.replace(&own(&whole), &own(log))).expect("a result");
+    };
+    write(&(lines[..5].join("\n") + "\n"));
     let ended = output(&place, &["diff", "out", "cut"]);
+    assert_eq!(code(&ended), FAIL, "{}", stderr(&ended));
     assert!(stdout(&ended).contains("number 6\n") && stdout(&ended).contains("  B  the log has ended\n"));
-    fs::write(&file, "no event\n").expect("a log");
+    write("no event\n");
     let ended = output(&place, &["diff", "out", "cut"]);
     assert_eq!(code(&ended), USAGE);
     assert!(stderr(&ended).contains("cut/events.jsonl: line 1 is no event"), "{}", stderr(&ended));

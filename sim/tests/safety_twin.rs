@@ -294,6 +294,21 @@ fn units_with_different_configurations_never_link() {
     assert_eq!(fed("changed"), 0);
 }
 
+/// Must-fail control of the scenarios that show SSR-078, SSR-079 and SSM-15: with equal units the relays close, which they
+/// expect not to happen.
+#[test]
+fn the_scenarios_of_unequal_units_fail_with_equal_ones() {
+    let same = |values: &[&str]| values.iter().map(|value| format!("safety_units[1].{value}")).collect::<Vec<_>>();
+    let configuration = same(&["configuration=safety/cooling-watch.ron"]);
+    let firmware = same(&["cpu1.release=1", "cpu2.release=1"]);
+    for (name, equal) in
+        [("safety-radio-other-configuration", configuration), ("safety-radio-other-firmware", firmware)]
+    {
+        assert_eq!(verdict(name, &[]), Verdict::Pass, "{name}");
+        assert_eq!(verdict(name, &equal), Verdict::Fail, "{name}: equal units");
+    }
+}
+
 /// Verifies SSR-001, SSR-002. Stuck-at and transition faults at words and bits spread over the RAM of both CPUs.
 #[test]
 fn defect_cells_anywhere_in_ram_are_found_within_a_pass() {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use common::{folder, stderr, stdout};
+use cooltwin::scenario::Code;
 
 /// Documented in `cli/exit.rs`; written out here, since scripts rely on the numbers.
 const UNREADABLE: i32 = 2;
@@ -189,9 +190,48 @@ fn explain_knows_ends_of_paths_and_codes_of_errors() {
     assert_eq!(page("s007"), page("S007"));
     let several = page("duration");
     assert!(several.contains("  cioc_update.duration\n") && several.contains("  faults.duration\n"), "{several}");
-    let wrong = output(&["scenario", "explain", "S099"]);
-    assert_eq!(wrong.status.code(), Some(UNREADABLE));
-    assert!(stderr(&wrong).starts_with("error: there is no `S099` in a scenario\n"), "{}", stderr(&wrong));
+    let all = page("codes");
+    assert_eq!(all.lines().count(), Code::ALL.len());
+    assert!(all.starts_with(&page("S001")) && all.contains(&page("S007")), "{all}");
+    let last = Code::ALL.last().expect("a code").id();
+    let help = "the code of an error, S001 to ";
+    let printed = output(&["scenario", "explain", "--help"]);
+    let printed = stdout(&printed).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(printed.contains(&format!("{help}{last}, or `codes` for all of them")), "{printed}");
+    for (wrong, near) in [("S099", ""), ("s7", "help: did you mean `S007`?\n")] {
+        let ended = output(&["scenario", "explain", wrong]);
+        assert_eq!(ended.status.code(), Some(UNREADABLE));
+        let list = format!("help: the codes are S001 to {last}; `cooltwin scenario explain codes` lists them\n");
+        assert_eq!(stderr(&ended), format!("error: there is no error `{wrong}`\n{near}{list}"));
+    }
+    // What only begins like a code is a path.
+    let path = output(&["scenario", "explain", "suply"]);
+    assert!(stderr(&path).starts_with("error: there is no `suply` in a scenario\n"), "{}", stderr(&path));
+}
+
+#[test]
+fn messages_tell_the_fix() {
+    let folder = folder("fixes");
+    let told = |arguments: &[&str], wanted: &str| {
+        let ended = common::output(&folder, arguments);
+        let all = format!("{}{}", stdout(&ended), stderr(&ended));
+        assert!(all.contains(wanted), "{arguments:?}: {wanted} is not in {all}");
+        all
+    };
+    told(&["scenario", "new", "x y"], "next: cooltwin scenario check 'x y.ron'\n");
+    told(&["scenario", "new", "a b/c"], "help: make the folder first: mkdir -p 'a b'\n");
+    let small = format!("{}/small.ron", scenarios());
+    told(&["scenario", "check", &small, "--set", "timing.reaction_latency=-5s"], "= help: from 0s to ");
+    let twice = told(&["scenario", "check", &small, "--set", "pumps.count=three"], "^^^^^ expected a whole number\n");
+    assert_eq!(twice.matches("without quotes and without a unit").count(), 1, "{twice}");
+    told(&["safety", "show", &small], "its `safety_units` name the files of their configurations");
+    told(&["campaign", &small], "campaign and search files name one as their `base`");
+    let unit = format!("{}/safety-c2c-corrupt.ron", scenarios());
+    let wrong = "expectations[0]=SafetyTrip(unit: \"halle\", by: C2cSilent)";
+    let said = told(&["scenario", "check", &unit, "--set", wrong], "there is no safety unit `halle`");
+    assert!(said.contains("did you mean `\"hall\"`?") && said.contains("safety units: hall"), "{said}");
+    fs::create_dir(folder.join("none")).expect("a folder");
+    told(&["merge", "none"], "none is no finished shard of a campaign: it has no shard.json\nhelp: `cooltwin campaign");
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{code, copy_data, folder, output, shipped, stderr, stdout};
+use common::{code, copy_data, folder, output, shipped, stderr, stdout, text};
 
 const FAIL: Option<i32> = Some(1);
 const USAGE: Option<i32> = Some(2);
@@ -34,4 +34,29 @@ fn what_is_left_of_a_failed_run_fails() {
         assert_eq!(code(&output(&place, &["run", "less.ron", "--out", "again"])), FAIL);
         fs::remove_dir_all(place.join("again")).expect("a folder");
     }
+}
+
+#[test]
+fn the_smaller_scenario_has_a_name_of_its_own_and_spares_the_result_that_it_came_from() {
+    let place = folder("shrink-name");
+    copy_data(&place, &["small.ron"]);
+    let scenario =
+        "(extends: \"small.ron\", name: \"fails\", title: \"All are dead\", expectations: [Outcome(is: Dead)])";
+    fs::write(place.join("fails.ron"), scenario).expect("a scenario");
+    assert_eq!(code(&output(&place, &["run", "fails.ron"])), FAIL);
+    let result = text(&place.join("cooltwin-out/fails/1/result.json"));
+    for (more, file, name) in [
+        (&[][..], "fails-shrunk.ron", "fails-shrunk"),
+        (&["--out", "less/fails.ron"], "less/fails.ron", "fails-shrunk"),
+        (&["--out", "less/least.ron"], "less/least.ron", "least"),
+    ] {
+        let shrunk = output(&place, &[&["shrink", "cooltwin-out/fails/1", "--runs", "12"], more].concat());
+        assert_eq!(code(&shrunk), Some(0), "{}", stderr(&shrunk));
+        let told = text(&place.join(file));
+        assert!(told.contains("title: \"What is left of: All are dead\""), "{told}");
+        assert!(told.contains("The smallest scenario found that fails as fails does: "), "{told}");
+        assert_eq!(code(&output(&place, &["run", file])), FAIL);
+        assert!(place.join("cooltwin-out").join(name).join("1/result.json").is_file(), "{file}");
+    }
+    assert_eq!(text(&place.join("cooltwin-out/fails/1/result.json")), result, "it was not replaced");
 }

@@ -258,6 +258,12 @@ impl<'a> Trace<'a> {
         self.rows.iter().filter(|row| row.status == status).count()
     }
 
+    /// Uncovered requirements that tests name: they are uncovered because no log, or no whole one, says that these passed.
+    #[must_use]
+    pub fn uncovered_with_tests(&self) -> usize {
+        self.rows.iter().filter(|row| row.status == Status::Uncovered && !row.tests.is_empty()).count()
+    }
+
     /// The status of a requirement.
     #[must_use]
     pub fn status(&self, id: &str) -> Option<Status> {

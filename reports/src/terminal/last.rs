@@ -150,16 +150,17 @@ pub(crate) fn command_as_typed(report: &Report, file: Option<&str>) -> String {
 }
 
 fn command(report: &Report, file: &str) -> String {
-    let mut command = format!("cooltwin run {} --seed {}", quoted(file), report.seed);
+    let mut command = format!("cooltwin run {} --seed {}", shell_word(file), report.seed);
     // The seed is told already, whatever set it.
     for change in report.scenario.overrides.iter().filter(|change| !change.trim_start().starts_with("seed=")) {
-        command.push_str(&format!(" --set {}", quoted(change)));
+        command.push_str(&format!(" --set {}", shell_word(change)));
     }
     command
 }
 
-/// A word as a shell takes it back.
-fn quoted(word: &str) -> String {
+/// A word as a POSIX shell takes it back.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -20,8 +20,8 @@ use page::{Line, Page, Style};
 
 use crate::report::{Build, Report};
 
-pub use last::reproduce_command;
 pub(crate) use last::{command_as_typed, findings, summary};
+pub use last::{reproduce_command, shell_word};
 pub(crate) use rows::{budget_words, check_words, expectation_words};
 
 /// The narrowest page; a narrower terminal breaks the lines itself.

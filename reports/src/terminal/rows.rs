@@ -9,7 +9,7 @@ use super::page::{Line, Page, Style, width_of};
 use super::words;
 use super::{Options, Verbosity};
 use crate::number::Millis;
-use crate::report::{Budget, Check, Expectation, Injection, Report};
+use crate::report::{Budget, Check, Expectation, Injection, Report, Step};
 use crate::verdict::RowVerdict;
 
 /// Where the words after a verdict begin.
@@ -32,10 +32,24 @@ pub(super) fn section(page: &mut Page, report: &Report, options: &Options) {
     for expectation in report.expectations.iter().filter(|_| verbose) {
         row(page, expectation.verdict, &expectation_words(expectation));
     }
-    injections(page, &report.injections);
+    injections(page, report);
     assumptions(page, report, options);
     if options.verbosity >= Verbosity::VeryVerbose {
         evidence(page, report);
+    }
+}
+
+/// What needs attention comes first, what was not judged last, whatever row stands first.
+const fn rank(verdict: RowVerdict) -> u8 {
+    match verdict {
+        RowVerdict::Fail => 0,
+        RowVerdict::Error => 1,
+        RowVerdict::Inconclusive => 2,
+        RowVerdict::Pass => 3,
+        RowVerdict::ExpectedFail => 4,
+        RowVerdict::NotRun => 5,
+        RowVerdict::Info => 6,
+        RowVerdict::NotApplicable => 7,
     }
 }
 
@@ -56,6 +70,7 @@ fn counts(rows: impl Iterator<Item = RowVerdict>) -> Vec<(Style, String)> {
         let (style, word) = words::row_word(verdict);
         (style, format!("{} {word}", counts.get(verdict.word()).copied().unwrap_or(0)))
     };
+    order.sort_by_key(|verdict| rank(*verdict));
     order.into_iter().map(piece).collect()
 }
 
@@ -118,8 +133,9 @@ fn decomposition(page: &mut Page, budget: &Budget) {
     }
 }
 
-/// Every injection with the proof that it acted.
-fn injections(page: &mut Page, injections: &[Injection]) {
+/// Every injection with the proof that it acted, and how a safety unit answered.
+fn injections(page: &mut Page, report: &Report) {
+    let injections = &report.injections;
     if injections.is_empty() {
         return fact(page, "Injections", [(Style::Dim, "none".to_owned())]);
     }
@@ -132,7 +148,40 @@ fn injections(page: &mut Page, injections: &[Injection]) {
         line.gap(2);
         let style = if injection.proven() == 0 { Style::Warn } else { Style::Plain };
         page.flow(line, style, &injection_words(injection));
+        if let Some(words) = reaction_words(report, injection) {
+            let mut line = Line::new();
+            line.gap(id_width + 4);
+            page.flow(line, Style::Plain, &words);
+        }
     }
+}
+
+/// When a safety unit detected an injection and its outputs were off, counted from the first time that it acted; none
+/// where no unit did. When they were commanded off is known of those that a budget's worst value is of.
+fn reaction_words(report: &Report, injection: &Injection) -> Option<String> {
+    let [detected, local, all] = injection.reaction();
+    let (acted, detected) = (injection.at_ms?, detected?);
+    let after = |at: Millis| words::duration(Millis::from_signed_nanos(at.as_nanos().saturating_sub(acted.as_nanos())));
+    let mut steps = vec![format!("detected {}", after(detected))];
+    steps.extend(commanded(report, detected).map(|at| format!("commanded off {}", after(at))));
+    steps.extend(match (local, all) {
+        (Some(local), Some(all)) if local != all => {
+            vec![format!("first unit off {}", after(local)), format!("all off {}", after(all))]
+        }
+        (local, all) => local.or(all).map(|at| format!("off {}", after(at))).into_iter().collect(),
+    });
+    let open = if local.or(all).is_none() { ", and no output went off for it" } else { "" };
+    Some(format!("{} after it acted{open}", steps.join(", ")))
+}
+
+/// When outputs were told to go off after what was detected then.
+fn commanded(report: &Report, detected: Millis) -> Option<Millis> {
+    let is = |step: &Step, name: &str| step.step == name;
+    let of = |budget: &Budget| {
+        let own = budget.decomposition.iter().any(|step| is(step, "detected") && step.at_ms == detected);
+        budget.decomposition.iter().find(|step| own && is(step, "commanded")).map(|step| step.at_ms)
+    };
+    report.budgets.iter().find_map(of)
 }
 
 /// What was injected, when it acted, and what it did.

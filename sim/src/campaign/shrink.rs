@@ -357,6 +357,22 @@ fn phase_of(phase: &TryPhase) -> Option<Phase> {
     })
 }
 
+/// Gives what is left of `before` a name of its own and says what it is: with the name of the scenario that it came from
+/// its result would take the place of the one it came from.
+pub fn rename(shrunk: &mut Shrunk, before: &Scenario, name: &str) {
+    let mut raw = RawScenario::clone(&shrunk.scenario);
+    name.clone_into(&mut raw.name);
+    let title = if before.title.is_empty() { &before.name } else { &before.title };
+    raw.title = format!("What is left of: {title}");
+    let fails = shrunk.failure.rows.join(", ");
+    let class = shrunk.failure.class.word();
+    raw.purpose = format!("The smallest scenario found that fails as {} does: {class} {fails}", before.name);
+    // None of these can make a scenario wrong but a name that is none; then it keeps the words it had.
+    if let Ok(scenario) = raw.check() {
+        shrunk.scenario = scenario;
+    }
+}
+
 /// A scenario as a person would write it: what differs from the defaults, and nothing else.
 #[must_use]
 pub fn readable(shrunk: &Shrunk) -> String {

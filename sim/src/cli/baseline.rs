@@ -109,7 +109,7 @@ fn show(asked: Option<&Path>, terminal: Terminal) -> Result<(String, u8), u8> {
 fn update(arguments: &SuiteArgs, path: &Path, terminal: Terminal) -> Result<(String, u8), u8> {
     let old = if path.exists() { read(path, terminal)? } else { Baseline::default() };
     let suite = load_suite(&arguments.paths, terminal)?;
-    let cases = check::run_all(&suite, arguments.jobs(), terminal);
+    let cases = check::run_all(&suite, arguments.jobs(), Some(terminal));
     let standing = check::standing(&suite, &cases, Wanted::default());
     if standing != Standing::Good {
         let why = check::complaints(&suite, &cases, terminal);

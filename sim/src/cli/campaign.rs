@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use reports::campaign::{
-    CampaignReport, Trial, campaign_figure_files, campaign_html, campaign_json, campaign_text, read_trials,
-    write_trials,
+    CampaignReport, Trial, campaign_figure_files, campaign_from_json, campaign_html, campaign_json, campaign_text,
+    read_trials, write_trials,
 };
 use reports::{Build, sha256};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,10 @@ pub(super) struct CampaignArgs {
     /// Go on with a campaign that was interrupted.
     #[arg(long)]
     resume: bool,
+    /// Replace the result of another campaign or shard that stands in the folder. One of the same campaign is replaced in
+    /// any case, since it has the same trials.
+    #[arg(long)]
+    replace: bool,
     /// Run the I-th of N shares of the trials only; `cooltwin merge` puts them together.
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<Shard>,
@@ -55,8 +59,11 @@ pub(super) struct CampaignArgs {
     #[arg(long)]
     json: bool,
     /// Print the scenario of this trial, from 1, and run nothing.
-    #[arg(long, value_name = "TRIAL", conflicts_with_all = ["resume", "shard", "json", "out"])]
+    #[arg(long, value_name = "TRIAL", conflicts_with_all = ["resume", "replace", "shard", "json", "out", "quiet"])]
     show_trial: Option<u64>,
+    /// Print the verdict only.
+    #[arg(short, long, conflicts_with = "json")]
+    quiet: bool,
     /// Print the fields of campaign files.
     #[arg(long)]
     explain: bool,
@@ -216,12 +223,15 @@ impl<'a> Job<'a> {
     }
 
     fn run(&self, arguments: &CampaignArgs, terminal: Terminal) -> Result<(String, u8), OutputError> {
-        let place = Place::check(&self.target)?;
+        let own =
+            Held { campaign: self.head.campaign.clone(), shard: self.shard.map(|shard| (shard.number, shard.of)) };
+        let place = campaign_place(&self.target, &own, arguments.replace)?;
         let mut partial = Partial::open(&self.target, &self.head, self.campaign, arguments.resume)?;
         let budgets = summary::columns(self.campaign);
         let done = partial.rows.len();
         let trials: Vec<u64> = self.shard.unwrap_or(Shard::WHOLE).trials(self.campaign).skip(done).collect();
-        let progress = Progress::new(&self.campaign.raw.name, done, trials.len(), terminal, arguments.json);
+        let progress =
+            Progress::new(&self.campaign.raw.name, done, trials.len(), terminal, arguments.json || arguments.quiet);
         run_trials(self.campaign, &trials, self.jobs, &trial::plain, |rows| {
             partial.keep(&budgets, rows)?;
             progress.tell(partial.rows.len());
@@ -233,7 +243,11 @@ impl<'a> Job<'a> {
             self.finish_shard(&folder, &partial.rows)?
         } else {
             let report = write_campaign(&folder, self.campaign, &partial.rows)?;
-            let text = told(&report, &self.target, arguments.json, terminal);
+            let text = if arguments.quiet {
+                last_line(&campaign_text(&report, terminal.result_color()))
+            } else {
+                told(&report, &self.target, arguments.json, terminal)
+            };
             (text, exit_code(report.verdict))
         };
         folder.commit()?;
@@ -257,6 +271,50 @@ impl<'a> Job<'a> {
             self.target.display()
         );
         Ok((text, exit::PASS))
+    }
+}
+
+/// The verdict of a report.
+fn last_line(text: &str) -> String {
+    text.lines().next_back().map_or(String::new(), |line| format!("{line}\n"))
+}
+
+/// Whose trials a folder holds: the campaign by its SHA-256, and which share of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) campaign: String,
+    pub(super) shard: Option<(u32, u32)>,
+}
+
+impl Held {
+    /// What stands there; an unreadable one is somebody's all the same.
+    fn at(folder: &Path) -> Option<Self> {
+        let read = |file: &str| fs::read_to_string(folder.join(file)).ok();
+        let unknown = || Self { campaign: String::new(), shard: None };
+        if let Some(text) = read(REPORT) {
+            let held = campaign_from_json(&text).map(|report| Self { campaign: report.sha256, shard: None });
+            return Some(held.unwrap_or_else(|_| unknown()));
+        }
+        let said: Result<Finished, _> = serde_json::from_str(&read(SHARD)?);
+        let held = said.map(|said| Self { campaign: said.head.campaign, shard: Some((said.head.shard, said.head.of)) });
+        Some(held.unwrap_or_else(|_| unknown()))
+    }
+}
+
+/// Looks whether a campaign may be written to `target`. The result of another one, in which there may be hours of trials,
+/// is replaced only where that was asked for.
+pub(super) fn campaign_place(target: &Path, own: &Held, replace: bool) -> Result<Place, OutputError> {
+    let place = Place::check_campaign(target)?;
+    match Held::at(target).filter(|held| held != own && !replace) {
+        None => Ok(place),
+        Some(held) => {
+            let other =
+                if held.campaign == own.campaign { "another share of this campaign" } else { "another campaign" };
+            let folder = target.display();
+            Err(OutputError::text(&format!(
+                "{folder} holds the result of {other}, which stays: choose another folder with --out, or give --replace"
+            )))
+        }
     }
 }
 

@@ -38,6 +38,9 @@ pub(super) struct CheckArgs {
     /// End with 8 when all passed, but a pump needed more than one try.
     #[arg(long)]
     fail_on_retry: bool,
+    /// Print the last line only.
+    #[arg(short, long)]
+    quiet: bool,
     /// How scenarios are read and problems printed.
     #[command(flatten)]
     style: Style,
@@ -73,9 +76,9 @@ pub(super) fn check(arguments: &CheckArgs) -> ExitCode {
 fn checked(arguments: &CheckArgs, terminal: Terminal) -> Result<(String, u8), u8> {
     let found = baseline::find(arguments.baseline.as_deref(), arguments.fail_on_regression, terminal)?;
     let suite = load_suite(&arguments.suite.paths, terminal)?;
-    let cases = run_all(&suite, arguments.suite.jobs(), terminal);
+    let cases = run_all(&suite, arguments.suite.jobs(), (!arguments.quiet).then_some(terminal));
     let ended = Ended::new(arguments, &suite, &cases, found.as_ref());
-    let text = ended.summary(terminal);
+    let text = if arguments.quiet { ended.last_line(terminal.result_color()) } else { ended.summary(terminal) };
     match ended.write_files(arguments) {
         Ok(()) => Ok((text, exit_code(ended.standing))),
         Err(error) => {
@@ -85,15 +88,19 @@ fn checked(arguments: &CheckArgs, terminal: Terminal) -> Result<(String, u8), u8
     }
 }
 
-/// Runs every scenario twice and tells of each when it is done.
-pub(super) fn run_all(suite: &Suite, jobs: NonZero<usize>, terminal: Terminal) -> Vec<Case> {
+/// Runs every scenario twice and tells of each when it is done, where there is a terminal to tell it on.
+pub(super) fn run_all(suite: &Suite, jobs: NonZero<usize>, terminal: Option<Terminal>) -> Vec<Case> {
     let identity = run::identity();
-    let progress = Progress::new(suite.scenarios.len(), terminal);
+    let progress = terminal.map(|terminal| Progress::new(suite.scenarios.len(), terminal));
     let once = |loaded: &Loaded| regression::once(loaded, &identity);
     let cases = regression::run_suite(&suite.scenarios, jobs, &once, |index, case| {
-        progress.tell(&suite.scenarios[index].scenario.name, &suite.words(index, case));
+        if let Some(progress) = &progress {
+            progress.tell(&suite.scenarios[index].scenario.name, &suite.words(index, case));
+        }
     });
-    progress.done();
+    if let Some(progress) = &progress {
+        progress.done();
+    }
     cases
 }
 

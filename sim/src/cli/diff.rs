@@ -1,4 +1,6 @@
 //! `cooltwin diff`: two results side by side and the first event that differs.
+//!
+//! A log of events that is not the one its result names is refused, as `report` refuses it: what it says is of another run.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,7 +26,8 @@ pub(super) struct DiffArgs {
     style: Style,
 }
 
-/// Compares what `arguments` name: 0 when equal, 6 when the traces differ, 1 when only the results do.
+/// Compares what `arguments` name: 0 when equal, whichever program made them, 6 when the traces differ, 1 when only the
+/// results or the logs do.
 pub(super) fn diff(arguments: &DiffArgs) -> ExitCode {
     let terminal = Terminal::new(&arguments.style);
     match compared(arguments, terminal) {
@@ -38,8 +41,9 @@ fn compared(arguments: &DiffArgs, terminal: Terminal) -> Result<(String, u8), u8
     let comparison = regression::compare(&a.report, &b.report);
     let named = format!("A  {}\nB  {}\n", title(&arguments.a, &a.report), title(&arguments.b, &b.report));
     let text = named + &regression::comparison_text(&comparison, terminal.result_color());
-    let events = events(&a, &b, &comparison, terminal)?;
-    Ok((text + &events, code(&comparison)))
+    let (events, part) = events(&a, &b, &comparison, terminal)?;
+    let least = if part { exit::FAIL } else { exit::PASS };
+    Ok((text + &events, code(&comparison).max(least)))
 }
 
 fn title(path: &Path, report: &Report) -> String {
@@ -47,23 +51,37 @@ fn title(path: &Path, report: &Report) -> String {
     format!("{}: {name}, seed {seed}, {verdict}", path.display())
 }
 
-/// Where the event logs part.
-fn events(a: &Stored, b: &Stored, comparison: &Comparison, terminal: Terminal) -> Result<String, u8> {
+/// Where the event logs part, and whether they do.
+fn events(a: &Stored, b: &Stored, comparison: &Comparison, terminal: Terminal) -> Result<(String, bool), u8> {
     let mut texts = Vec::new();
     for result in [a, b] {
-        let file = result.folder.join("events.jsonl");
-        match std::fs::read_to_string(&file) {
-            Ok(text) => texts.push(text),
-            Err(error) => return Ok(format!("the events are not compared: {}: {error}\n", file.display())),
+        let Some(log) = &result.report.events else {
+            let folder = result.folder.display();
+            return Ok((format!("the events are not compared: {folder}: its result names no log\n"), false));
+        };
+        let file = result.folder.join(&log.file);
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) => return Ok((format!("the events are not compared: {}: {error}\n", file.display()), false)),
+        };
+        let found = reports::sha256(text.as_bytes());
+        if found != log.sha256 {
+            let (file, wanted) = (file.display(), &log.sha256);
+            terminal.diagnostic(&format!(
+                "error: {file}: not the log of its result: SHA-256 {found}, the result names {wanted}\n"
+            ));
+            return Err(exit::USAGE);
         }
+        texts.push(text);
     }
+    let told = |text: &str| Ok((text.to_owned(), false));
     match regression::divergence_of_logs(&texts[0], &texts[1]) {
-        Ok(Some(divergence)) => Ok(regression::divergence_text(&divergence, ["A", "B"])),
-        Ok(None) if comparison.domains.is_empty() => Ok("the event logs are equal\n".to_owned()),
-        Ok(None) => Ok("the event logs are equal: what differs are single frames or flash operations\n".to_owned()),
+        Ok(Some(divergence)) => Ok((regression::divergence_text(&divergence, ["A", "B"]), true)),
+        Ok(None) if comparison.domains.is_empty() => told("the event logs are equal\n"),
+        Ok(None) => told("the event logs are equal: what differs are single frames or flash operations\n"),
         Err((log, error)) => {
-            let file = [a, b][log].folder.join("events.jsonl");
-            terminal.diagnostic(&format!("error: {}: {error}\n", file.display()));
+            let folder = [a, b][log].folder.display();
+            terminal.diagnostic(&format!("error: {folder}/events.jsonl: {error}\n"));
             Err(exit::USAGE)
         }
     }

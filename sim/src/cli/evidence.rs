@@ -184,8 +184,8 @@ fn dirty(bundle: &Bundle) -> Option<String> {
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
-/// Asks version control about every file that was read. What lies outside of any repository is in no commit, if it answers for others;
-/// if it answers for none, nothing is known.
+/// Asks version control about every file that was read. What lies outside of any repository is in no commit, if it
+/// answers for others; if it answers for none, nothing is known.
 fn input_state<'a>(loaded: impl Iterator<Item = &'a Loaded>) -> InputState {
     let mut by_folder: BTreeMap<&Path, BTreeMap<&str, &str>> = BTreeMap::new();
     for input in loaded.flat_map(|loaded| &loaded.inputs) {
@@ -449,7 +449,10 @@ fn summary(bundle: &Bundle, reports: &[Report], verdict: Verdict, out: &Path) ->
         None => text += "Coverage      NOT MEASURED: lines and branches of the firmware enter with --coverage FILE\n",
     }
     if bundle.test_log.is_none() {
+        let only = trace.uncovered_with_tests();
         text += "Tests         NOT EXECUTED here: what `cargo test` printed enters with --test-log FILE\n";
+        text +=
+            &format!("              {only} of the uncovered requirements are such that tests of the firmware name\n");
     }
     if let Some(why) = dirty(bundle) {
         text += &format!("DIRTY         {why}\n");

@@ -12,8 +12,9 @@ use clap::Args;
 use reports::campaign::{Trial, read_trials};
 use reports::sha256;
 
-use super::campaign::{Finished, HEAD_SCHEMA, Head, SHARD, TRIALS, refused, told, write_campaign};
-use super::output::Place;
+use super::campaign::{
+    Finished, HEAD_SCHEMA, Head, Held, SHARD, TRIALS, campaign_place, refused, told, write_campaign,
+};
 use super::run::exit_code;
 use super::{Style, Terminal, exit};
 use crate::campaign::engine::Shard;
@@ -29,6 +30,9 @@ pub(super) struct MergeArgs {
     /// Folder for results, instead of one named by campaign and seed below ./cooltwin-out/merged.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace the result of another campaign that stands there.
+    #[arg(long)]
+    replace: bool,
     /// Print campaign.json instead of the report.
     #[arg(long)]
     json: bool,
@@ -89,7 +93,8 @@ fn merged(arguments: &MergeArgs, terminal: Terminal) -> Result<(String, u8), Ref
         folder.join(campaign.raw.seed.to_string())
     };
     let target = arguments.out.clone().unwrap_or_else(own);
-    let place = Place::check(&target).map_err(|error| error.to_string())?;
+    let own = Held { campaign: head.campaign.clone(), shard: None };
+    let place = campaign_place(&target, &own, arguments.replace).map_err(|error| error.to_string())?;
     let folder = place.draft().map_err(|error| error.to_string())?;
     let report = write_campaign(&folder, &campaign, &rows).map_err(|error| error.to_string())?;
     folder.commit().map_err(|error| error.to_string())?;
@@ -101,6 +106,13 @@ fn share(folder: &Path) -> Result<Share, String> {
         let path = folder.join(file);
         fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
     };
+    if !folder.join(SHARD).is_file() {
+        return Err(format!(
+            "{} is no finished shard of a campaign: it has no {SHARD}\n\
+             help: `cooltwin campaign FILE --shard I/N --out DIR` makes one",
+            folder.display()
+        ));
+    }
     let wrong = |why: String| format!("{}: {why}", folder.display());
     let said: Finished =
         serde_json::from_str(&read(SHARD)?).map_err(|error| wrong(format!("{SHARD} is no finished shard: {error}")))?;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use reports::BUNDLE_FILE;
 
+use super::campaign::TRIALS;
+
 /// Marks a folder as ours.
 pub(super) const MARK: &str = ".cooltwin";
 const MARK_TEXT: &str = "Results of cooltwin; this folder is replaced by the next run.\n";
@@ -71,6 +73,7 @@ pub(super) fn replace_file(path: &Path, text: &str) -> Result<(), OutputError> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holds {
     Results,
+    Campaign,
     Bundle,
 }
 
@@ -86,9 +89,19 @@ impl Place {
         Self::look(target, Holds::Results)
     }
 
+    /// The same for the trials of a campaign, whose place no other result takes.
+    pub(super) fn check_campaign(target: &Path) -> Result<Self, OutputError> {
+        Self::look(target, Holds::Campaign)
+    }
+
     /// The same for an evidence bundle, which takes the place of another bundle alone.
     pub(super) fn check_bundle(target: &Path) -> Result<Self, OutputError> {
         Self::look(target, Holds::Bundle)
+    }
+
+    /// Whether trials of a campaign, or of a shard of one, stand there.
+    fn holds_trials(&self) -> bool {
+        self.target.join(TRIALS).is_file()
     }
 
     /// Whether a bundle stands there already.
@@ -110,7 +123,10 @@ impl Place {
         }
         let place = Self { target: target.to_owned(), holds };
         let why = match (holds, place.replaces_bundle()) {
-            (Holds::Results, true) => "holds an evidence bundle, which results do not replace",
+            (Holds::Results | Holds::Campaign, true) => "holds an evidence bundle, which results do not replace",
+            (Holds::Results, false) if place.holds_trials() => {
+                "holds the trials of a campaign, which other results do not replace"
+            }
             (Holds::Bundle, false) if ours => "holds results of cooltwin and no evidence bundle",
             _ => return Ok(place),
         };

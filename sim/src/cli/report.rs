@@ -12,6 +12,7 @@ use reports::{Format, Report};
 
 use super::output::{Folder, MARK, OutputError, Place, place_of, replace_file};
 use super::run::{exit_code, worse};
+use super::stored::own_scenario;
 use super::{Style, Terminal, exit};
 
 /// How deep below a folder results are looked for: a folder of ours is two deep.
@@ -125,7 +126,7 @@ fn formats(arguments: &ReportArgs) -> Vec<Format> {
 }
 
 /// The file itself, or every result.json in or below the folder, in the order of their paths.
-fn find(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), String> {
+pub(super) fn find(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), String> {
     if !path.is_dir() {
         files.push(path.to_owned());
         return Ok(());
@@ -157,6 +158,7 @@ fn read(file: &Path, results: &mut Vec<Read>) -> Result<(), String> {
             let column = error.place().map_or(1, |(_, column)| column);
             format!("{}:{}:{column}: {error}", file.display(), number + 1)
         })?;
+        own_scenario(&report).map_err(|why| format!("{}:{}:1: {why}", file.display(), number + 1))?;
         let events = read_events(&folder, &report)?;
         results.push(Read { folder: folder.clone(), text: line.to_owned(), report, events });
     }
@@ -219,18 +221,25 @@ fn write_result(folder: &Folder, name: &Path, result: &Read, formats: &[Format])
     Ok(())
 }
 
-/// Writes each result's files beside it, in a folder of ours only; each file is whole or as it was.
+/// Writes each result's files beside it, in a folder of ours only; each file is whole or as it was. All are rendered
+/// first, so that what is wrong with a result is told before what is wrong with its place.
 fn beside(results: &[Read], formats: &[Format]) -> Result<Vec<PathBuf>, OutputError> {
+    let files: Result<Vec<_>, _> = results.iter().map(|result| rendered(result, formats)).collect();
+    let files = files?;
     let folders: Vec<PathBuf> = results.iter().map(|result| result.folder.clone()).collect();
     for (at, folder) in folders.iter().enumerate() {
         if !folder.join(MARK).is_file() || folders[..at].contains(folder) {
-            let why = format!("{} is not a folder of one result of cooltwin: choose one with --out", folder.display());
+            let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+            let why = format!(
+                "{} is not a folder of one result of cooltwin, so the files are not written there: choose one with --out",
+                here.display()
+            );
             return Err(OutputError::text(&why));
         }
     }
-    for result in results {
-        for (file, text) in rendered(result, formats)? {
-            replace_file(&result.folder.join(file), &text)?;
+    for (folder, files) in folders.iter().zip(files) {
+        for (file, text) in files {
+            replace_file(&folder.join(file), &text)?;
         }
     }
     Ok(folders)

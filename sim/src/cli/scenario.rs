@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use reports::shell_word;
 
 use super::{Disk, Style, Terminal, exit, files, load_all};
-use crate::scenario::{ImageSource, Loaded, NoSuchPath, explain, image_file, load};
+use crate::scenario::{ImageSource, Loaded, NoSuchPath, explain, image_file, load, no_such_code};
 use crate::twin::model_names;
 
 /// Subcommands of `cooltwin scenario`.
@@ -39,8 +40,8 @@ pub(super) enum ScenarioCommand {
     },
     /// Explain the fields of scenario files, with type, unit, range, default and requirement, and the codes of errors.
     Explain {
-        /// Path of a field, for instance bus.bitrate or faults.kind.Sag, or its end (Sag), or the code of an error (S007);
-        /// everything at the top without one.
+        /// Path of a field, for instance bus.bitrate or faults.kind.Sag, or its end (Sag); or the code of an error, S001 to
+        /// S016, or `codes` for all of them; everything at the top without one.
         #[arg(value_name = "PATH", default_value = "")]
         path: String,
         #[command(flatten)]
@@ -104,6 +105,10 @@ fn image_lines(loaded: &Loaded) -> String {
 fn explain_path(path: &str, terminal: Terminal) -> ExitCode {
     match explain(path) {
         Ok(text) => terminal.finish(&text, exit::PASS),
+        Err(_) if let Some(why) = no_such_code(path) => {
+            terminal.diagnostic(&why);
+            exit::USAGE.into()
+        }
         Err(NoSuchPath { part, near, known }) => {
             let near = near.map_or(String::new(), |near| format!("help: did you mean `{near}`?\n"));
             let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
@@ -121,7 +126,8 @@ fn new(name: &Path, terminal: Terminal) -> ExitCode {
     let written = OpenOptions::new().write(true).create_new(true).open(&path);
     match written.and_then(|mut file| file.write_all(starter.as_bytes())) {
         Ok(()) => {
-            let text = format!("{}\nnext: cooltwin scenario check {0}\n", path.display());
+            let text =
+                format!("{}\nnext: cooltwin scenario check {}\n", path.display(), shell_word(&path.to_string_lossy()));
             terminal.finish(&text, exit::PASS)
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -130,7 +136,11 @@ fn new(name: &Path, terminal: Terminal) -> ExitCode {
             exit::USAGE.into()
         }
         Err(error) => {
-            terminal.diagnostic(&format!("error: cannot write {}: {error}\n", path.display()));
+            let folder = path.parent().filter(|_| error.kind() == ErrorKind::NotFound);
+            let help = folder.map_or(String::new(), |folder| {
+                format!("help: make the folder first: mkdir -p {}\n", shell_word(&folder.to_string_lossy()))
+            });
+            terminal.diagnostic(&format!("error: cannot write {}: {error}\n{help}", path.display()));
             exit::USAGE.into()
         }
     }

@@ -87,8 +87,11 @@ fn searched(arguments: &SearchArgs, search: &Search, terminal: Terminal) -> Resu
         terminal.diagnostic("note: no conclusive run measured anything\n");
     }
     let base = target.join(BASE);
-    let typed_here =
-        || report.text().replace(&format!("cooltwin run {BASE} "), &format!("cooltwin run {} ", base.display()));
+    let typed_here = || {
+        let text =
+            report.text().replace(&format!("cooltwin run {BASE} "), &format!("cooltwin run {} ", base.display()));
+        format!("{text}results in {}\n", target.display())
+    };
     Ok((if arguments.json { report.json() } else { typed_here() }, exit_code(report.verdict)))
 }
 

@@ -10,7 +10,7 @@ use reports::campaign::campaign_from_json;
 
 use super::output::replace_file;
 use super::{Disk, Style, Terminal, exit, files, stored};
-use crate::campaign::shrink::{RUNS_DEFAULT, Shrunk, readable, shrink as smallest};
+use crate::campaign::shrink::{RUNS_DEFAULT, Shrunk, readable, rename, shrink as smallest};
 use crate::campaign::trial::{self, judge_scenario};
 use crate::scenario::{Scenario, load};
 
@@ -42,16 +42,23 @@ pub(super) fn shrink(arguments: &ShrinkArgs) -> ExitCode {
         terminal.diagnostic(&format!("error: {why}\n"));
         return exit::USAGE.into();
     }
-    let Some(shrunk) = smallest(&scenario, arguments.runs, &trial::plain) else {
+    let Some(mut shrunk) = smallest(&scenario, arguments.runs, &trial::plain) else {
         terminal.diagnostic(&format!("error: {} does not fail: there is nothing to shrink\n", scenario.name));
         return exit::NOTHING.into();
     };
     let path = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-shrunk.ron", scenario.name)));
+    rename(&mut shrunk, &scenario, &own_name(&scenario, &path));
     if let Err(error) = replace_file(&path, &readable(&shrunk)) {
         terminal.diagnostic(&format!("error: {error}\n"));
         return exit::USAGE.into();
     }
     terminal.finish(&told(&scenario, &shrunk, &path), exit::PASS)
+}
+
+/// The name of the smaller scenario: that of its file, unless the one it came from has it.
+fn own_name(before: &Scenario, file: &Path) -> String {
+    let stem = file.file_stem().map_or(String::new(), |stem| stem.to_string_lossy().into_owned());
+    if stem.is_empty() || stem == before.name { format!("{}-shrunk", before.name) } else { stem }
 }
 
 /// Why a run is nothing to shrink: it passed. A trial may have passed and still have missed its campaign's claim.

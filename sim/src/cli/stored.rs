@@ -10,7 +10,9 @@ use std::path::{Component, Path, PathBuf};
 use reports::{Report, sha256};
 
 use super::output::OutputError;
+use super::report::find;
 use super::{Disk, Terminal, exit, files};
+use crate::regression::name_list;
 use crate::scenario::{FileSource, Loaded, load};
 
 /// Folder beside a result with the files that its scenario names.
@@ -35,16 +37,41 @@ pub(super) struct Stored {
 /// # Errors
 /// The exit code: it cannot be read, or is no result of this version.
 pub(super) fn stored(path: &Path, terminal: Terminal) -> Result<Stored, u8> {
+    let refuse = |why: String| {
+        terminal.diagnostic(&format!("error: {why}\n"));
+        exit::USAGE
+    };
+    if path.extension().is_some_and(|extension| extension == "ron") {
+        let file = path.display();
+        return Err(refuse(format!(
+            "{file} is a scenario, not a result\nhelp: `cooltwin run {file}` makes one and says where it is"
+        )));
+    }
     let file = if path.is_dir() { path.join("result.json") } else { path.to_owned() };
-    let text = std::fs::read_to_string(&file).map_err(|error| {
-        terminal.diagnostic(&format!("error: cannot read {}: {error}\n", file.display()));
-        exit::USAGE
-    })?;
-    let report = reports::from_json(&text).map_err(|error| {
-        terminal.diagnostic(&format!("error: {}: {error}\n", file.display()));
-        exit::USAGE
-    })?;
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| refuse(format!("cannot read {}: {error}{}", file.display(), below_it(path))))?;
+    let report = reports::from_json(&text).map_err(|error| refuse(format!("{}: {error}", file.display())))?;
+    own_scenario(&report).map_err(|why| refuse(format!("{}: {why}", file.display())))?;
     Ok(Stored { report, folder: file.parent().unwrap_or(Path::new("")).to_owned() })
+}
+
+/// Whether the scenario inside a result is the one whose hash it tells.
+pub(super) fn own_scenario(told: &Report) -> Result<(), String> {
+    let is_own = sha256(told.scenario.resolved.as_bytes()) == told.scenario.sha256;
+    is_own.then_some(()).ok_or_else(|| "the result is damaged: its scenario does not have its SHA-256".to_owned())
+}
+
+/// Names the results below a folder that is none itself, as someone may have named scenario or output folder.
+fn below_it(folder: &Path) -> String {
+    let mut files = Vec::new();
+    if !folder.is_dir() || find(folder, 0, &mut files).is_err() {
+        return String::new();
+    }
+    let folders = files.iter().filter_map(|file| file.parent()).map(|folder| folder.display().to_string());
+    match name_list(&folders.collect::<Vec<_>>()) {
+        none if none.is_empty() => String::new(),
+        some => format!("\nhelp: results are below it: {some}"),
+    }
 }
 
 /// The scenario inside a result that stands in `folder`, as it was resolved.
@@ -57,9 +84,10 @@ pub(super) fn scenario_inside(told: &Report, folder: &Path, terminal: Terminal) 
         terminal.diagnostic(&format!("error: the result is damaged: {why}\n"));
         exit::USAGE
     };
-    if sha256(told.scenario.resolved.as_bytes()) != told.scenario.sha256 {
-        return Err(refuse("its scenario does not have its SHA-256"));
-    }
+    own_scenario(told).map_err(|why| {
+        terminal.diagnostic(&format!("error: {why}\n"));
+        exit::USAGE
+    })?;
     let order = reading_order(told).ok_or_else(|| {
         terminal.diagnostic(UNORDERED);
         exit::USAGE

@@ -74,9 +74,12 @@ fn verified(arguments: &VerifyArgs, terminal: Terminal) -> Result<(String, u8), 
         findings.extend(pages(folder, &bundle, &reports));
     }
     findings.extend(controls(&bundle));
-    findings.extend(stored_without_reason(folder, &reports, terminal));
-    findings.extend(run_again(arguments, &reports, terminal)?);
-    Ok(told(&findings, &bundle, reports.len(), folder))
+    let unfounded = stored_without_reason(folder, &reports, terminal);
+    let again = run_again(arguments, &reports, terminal);
+    let held = reports.len() - unfounded.len() - again.len();
+    findings.extend(unfounded);
+    findings.extend(again);
+    Ok(told(&findings, &bundle, held, folder))
 }
 
 /// Holds every file against the manifest.
@@ -232,8 +235,8 @@ fn stored_without_reason(folder: &Path, reports: &[(&RunRecord, Report)], termin
     stored.filter(|(run, report)| !is_long(report, run)).map(told).collect()
 }
 
-/// Runs each run again, twice, and compares.
-fn run_again(arguments: &VerifyArgs, reports: &[(&RunRecord, Report)], terminal: Terminal) -> Result<Vec<Finding>, u8> {
+/// Runs each run again, twice, and compares: one finding for each that does not hold.
+fn run_again(arguments: &VerifyArgs, reports: &[(&RunRecord, Report)], terminal: Terminal) -> Vec<Finding> {
     let identity = run::identity();
     let (mut loaded, mut told, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for (record, report) in reports.iter().filter(|(record, _)| record.origin == Origin::Run) {
@@ -264,7 +267,7 @@ fn run_again(arguments: &VerifyArgs, reports: &[(&RunRecord, Report)], terminal:
     });
     progress.done();
     findings.extend(told.iter().zip(&cases).filter_map(|(told, case)| same(told, case)));
-    Ok(findings)
+    findings
 }
 
 /// How the second run of a result differs from it.
@@ -288,8 +291,20 @@ fn same(told: &Report, case: &Case) -> Option<Finding> {
     (!fields.is_empty()).then(|| Finding::new(Kind::Result, text))
 }
 
+/// How many of the planned runs held, and what is to be known of those that were not run again.
+fn counted(bundle: &Bundle, held: usize) -> String {
+    let of = |count: usize, what: &str| if count == 0 { String::new() } else { format!("; {count} {what}") };
+    let stored = bundle.runs.iter().filter(|run| run.origin == Origin::Stored).count();
+    format!(
+        "{held} of {} runs held{}{}",
+        bundle.planned.len(),
+        of(stored, "stored, not run again"),
+        of(bundle.skipped.len() + bundle.invalid.len(), "not in the bundle")
+    )
+}
+
 /// What is printed, and the exit code.
-fn told(findings: &[Finding], bundle: &Bundle, runs: usize, folder: &Path) -> (String, u8) {
+fn told(findings: &[Finding], bundle: &Bundle, held: usize, folder: &Path) -> (String, u8) {
     let mut text = String::new();
     for kind in [Kind::Trace, Kind::Result, Kind::Altered, Kind::OtherBuild] {
         let of: Vec<&Finding> = findings.iter().filter(|finding| finding.kind == kind).collect();
@@ -310,11 +325,11 @@ fn told(findings: &[Finding], bundle: &Bundle, runs: usize, folder: &Path) -> (S
     let what = match worst {
         None => "every file, requirement, page and run is as the bundle says".to_owned(),
         Some(Kind::OtherBuild) => {
-            "nothing was altered and every run gives the same again, but another build made it".to_owned()
+            "no alteration was found and every run gives the same again, but another build made it".to_owned()
         }
         Some(_) => format!("{} things are not as the bundle says", findings.len()),
     };
-    text += &format!("{verdict}  {}: {what} ({runs} of {} runs held)\n", folder.display(), bundle.planned.len());
+    text += &format!("{verdict}  {}: {what} ({})\n", folder.display(), counted(bundle, held));
     (text, code)
 }
 

@@ -517,8 +517,13 @@ impl Check<'_> {
 
     fn unit_exists(&mut self, path: &str, name: &str) {
         if self.scenario.safety_units.iter().all(|unit| unit.node != name) {
-            let message = format!("there is no safety unit `{name}`");
-            self.problem(Code::NoSuchThing, path, message, "no such unit").roots = vec!["safety_units"];
+            let units: Vec<String> = self.scenario.safety_units.iter().map(|unit| unit.node.clone()).collect();
+            let near = nearest(name, units.iter().map(String::as_str)).map(|near| format!("\"{near}\""));
+            let label = near.as_ref().map_or("no such unit".to_owned(), |near| format!("did you mean `{near}`?"));
+            let problem = self.problem(Code::NoSuchThing, path, format!("there is no safety unit `{name}`"), &label);
+            problem.help = (!units.is_empty()).then(|| format!("safety units: {}", units.join(", ")));
+            problem.replacement = near;
+            problem.roots = vec!["safety_units"];
         }
     }
 

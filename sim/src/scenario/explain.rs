@@ -24,10 +24,28 @@ pub struct NoSuchPath {
 /// When that leads nowhere.
 pub fn explain(path: &str) -> Result<String, NoSuchPath> {
     let path = path.trim();
+    let told = |code: Code| format!("{}: {}\n", code.id(), code.explanation());
+    if path == CODES {
+        return Ok(Code::ALL.into_iter().map(told).collect());
+    }
     if let Some(code) = Code::ALL.into_iter().find(|code| code.id().eq_ignore_ascii_case(path)) {
-        return Ok(format!("{}: {}\n", code.id(), code.explanation()));
+        return Ok(told(code));
     }
     explain_path(path).or_else(|wrong| explain_end(path).ok_or_else(|| NoSuchPath { near: near(path), ..wrong }))
+}
+
+/// What lists all codes.
+const CODES: &str = "codes";
+
+/// What to say of a text that is the code of an error by its form, and is none.
+#[must_use]
+pub fn no_such_code(text: &str) -> Option<String> {
+    let number = text.trim().strip_prefix(['S', 's']).filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let meant = number.parse::<usize>().ok()?.checked_sub(1).and_then(|at| Code::ALL.get(at));
+    let near = meant.map_or(String::new(), |code| format!("help: did you mean `{}`?\n", code.id()));
+    let (first, last) = (Code::ALL[0].id(), Code::ALL[Code::ALL.len() - 1].id());
+    let help = format!("help: the codes are {first} to {last}; `cooltwin scenario explain {CODES}` lists them\n");
+    Some(format!("error: there is no error `{}`\n{near}{help}", text.trim()))
 }
 
 /// The path whose end is nearest to `path`, the shortest of several.

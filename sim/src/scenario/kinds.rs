@@ -21,12 +21,15 @@ struct Kind {
 
 const SCENARIO: &str = "scenario";
 const SCENARIO_HELP: &str = "`cooltwin run` runs it; campaign and search files name one as their `base`";
+const CONFIGURATION: &str = "configuration of safety units";
+/// What to look at in a scenario where a configuration is wanted.
+const CONFIGURATION_HELP: &str = "`cooltwin run` runs it; its `safety_units` name the files of their configurations";
 
 const OTHERS: [Kind; 3] = [
     Kind { what: "campaign file", marks: ["base", "plan"], help: "`cooltwin campaign` runs it" },
     Kind { what: "search file", marks: ["base", "moves"], help: "`cooltwin search` runs it" },
     Kind {
-        what: "configuration of safety units",
+        what: CONFIGURATION,
         marks: ["network", "nodes"],
         help: "`cooltwin safety compile` reads it; a scenario names it in `safety_units`",
     },
@@ -42,6 +45,7 @@ pub(super) fn foreign(entries: &[Entry<'_>], own: &[Field]) -> Option<Diagnostic
         Some(kind) => (kind.what, kind.help),
         // One with a mark of its own kind is of that kind, with a mistake in it.
         None if own_kind?.marks.into_iter().any(has) => return None,
+        None if wanted == CONFIGURATION => (SCENARIO, CONFIGURATION_HELP),
         None => (SCENARIO, SCENARIO_HELP),
     };
     let is_of_scenarios = |name: &str| RawScenario::FIELDS.iter().chain(&LOADER_FIELDS).any(|field| field.name == name);

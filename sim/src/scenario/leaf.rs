@@ -124,7 +124,11 @@ fn quantity_problem<Q: Quantity>(node: &Node<'_>, text: &str, error: &QuantityEr
         QuantityError::TooFine => (Code::BadQuantity, format!("{} `{text}` is finer than {smallest}", Q::WHAT)),
         QuantityError::TooLarge => (Code::OutOfRange, format!("{} `{text}` is out of range", Q::WHAT)),
     };
-    let diagnostic = Diagnostic::new(code, node.place(), message).help(format!("units: {}", unit_names::<Q>()));
+    let help = match error {
+        QuantityError::TooLarge => quantity::range::<Q>(),
+        _ => format!("units: {}", unit_names::<Q>()),
+    };
+    let diagnostic = Diagnostic::new(code, node.place(), message).help(help);
     match error {
         QuantityError::NoUnit => diagnostic.label(format!("write \"{text}{first}\" for instance")),
         QuantityError::WrongUnit(unit) => {

@@ -34,12 +34,14 @@ mod tests;
 
 pub use check::{Problem, Scenario};
 pub use diagnostic::{Code, Diagnostic, Place as TextPlace, Source};
-pub use explain::{NoSuchPath, explain, paths};
+pub use explain::{NoSuchPath, explain, no_such_code, paths};
 pub use loader::{DEPTH_MOST, FileSource, Input, LoadError, Loaded, Report, Severity, load, near_file};
 pub use meaning::{FlashTimes, PumpSetup};
 pub use model::*;
 pub use names::GivenNames;
 pub use render::Format;
 pub use safety_faults::*;
+#[cfg(test)]
+pub(crate) use tests::loaded_text;
 pub use traffic_log::{LOG_NODE, Log as RecordedLog, TrafficLog, TrafficSource};
 pub use units::*;

@@ -89,6 +89,15 @@ pub fn smallest<Q: Quantity>() -> String {
     least.and_then(|(unit, size)| Some(format!("{} {unit}", exact(1, *size)?))).unwrap_or_default()
 }
 
+/// What the quantity may be at all, as its type holds it, such as `from 0V to 4294967.295V`.
+#[must_use]
+pub fn range<Q: Quantity>() -> String {
+    let least = [i128::from(i32::MIN), 0].into_iter().find_map(Q::from_base);
+    let most = [i128::from(u64::MAX), i128::from(u32::MAX), i128::from(i32::MAX)].into_iter().find_map(Q::from_base);
+    let shown = |end: Option<Q>| end.map(text).unwrap_or_default();
+    format!("from {} to {}", shown(least), shown(most))
+}
+
 /// `base / size` as an exact decimal, if it has one of at most 12 places.
 fn exact(base: i128, size: i64) -> Option<String> {
     let size = u128::try_from(size).ok()?;

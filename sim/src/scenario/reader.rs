@@ -285,7 +285,8 @@ impl Reader {
     pub(crate) fn wrong_type(&mut self, node: &Node<'_>, expected: &str, help: Option<String>) {
         let name = node.path.rsplit('.').next().unwrap_or(&node.path);
         let message = format!("`{name}` must be {expected}");
-        let diagnostic = Diagnostic::new(Code::WrongType, node.place(), message).label(format!("expected {expected}"));
+        let short = expected.split(',').next().unwrap_or(expected);
+        let diagnostic = Diagnostic::new(Code::WrongType, node.place(), message).label(format!("expected {short}"));
         self.report(help.into_iter().fold(diagnostic, Diagnostic::help));
     }
 }

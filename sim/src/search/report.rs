@@ -1,9 +1,9 @@
 //! What a search found, as data and as text: the worst value, the bound beside it, and the command that repeats it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use reports::{Build, Fixed, Verdict};
+use reports::{Build, Fixed, Verdict, signed_amount};
 use serde::Serialize;
 
 use super::climb::Looked;
@@ -53,11 +53,16 @@ pub struct SearchReport {
     pub worst_unproven: Option<Worst>,
     /// The first and the worst value of each ascent, of conclusive runs alone.
     pub ascents: Vec<Ascent>,
-    /// Points that were looked at.
+    /// Runs: an ascent may come to a point that it, or another one, had been at.
     pub looked: u64,
+    /// Points that were run.
+    pub different: u64,
     /// Runs in which nothing was measured, so that they say nothing.
     pub without_value: u64,
-    /// Runs that are inconclusive, those without a value among them: a stated fault never acted, or a row has no verdict.
+    /// Runs in which the budget itself has no verdict: what was measured is a part, and the rest may be worse.
+    pub left_open: u64,
+    /// Runs that are inconclusive, those without a value among them: a stated fault never acted, or a row has no
+    /// verdict.
     pub inconclusive: u64,
     /// What kept them from being conclusive, and how many of them; a run may have several reasons.
     pub undecided: Vec<Undecided>,
@@ -199,7 +204,9 @@ impl SearchReport {
             worst_unproven: worst_unproven(search, ascents).and_then(|found| worst(search, found)),
             ascents: ascents.iter().map(|points| ascent(&raw.seek, points)).collect(),
             looked: all().count() as u64,
+            different: all().map(|looked| &looked.point).collect::<BTreeSet<_>>().len() as u64,
             without_value: count(&|found| found.verdict.is_some() && found.value.is_none()),
+            left_open: count(&|found| found.left_open),
             inconclusive: count(&|found| found.verdict == Some(Verdict::Inconclusive)),
             undecided: undecided(ascents),
             refused: count(&|found| found.verdict.is_none()),
@@ -223,21 +230,26 @@ impl SearchReport {
         let Self { budget, unit, bound, .. } = self;
         let is_beyond = |worst: &Worst| worst.to_bound < Fixed::default();
         let beyond = self.worst.iter().chain(&self.worst_unproven).any(is_beyond);
-        let found = self.worst.as_ref().map_or_else(|| "nothing".to_owned(), |worst| format!("{} {unit}", worst.value));
+        let amount = |value: Fixed| amount(value, unit);
+        let found = self.worst.as_ref().map_or_else(|| "nothing".to_owned(), |worst| amount(worst.value));
         let open = match self.inconclusive {
             0 => String::new(),
             count => format!(", {count} of them inconclusive"),
         };
-        let looked = format!("{budget}: worst found {found}, bound {bound} {unit}, {} runs{open}", self.looked);
+        let looked = format!("{budget}: worst found {found}, bound {}, {} runs{open}", amount(*bound), self.looked);
         (self.verdict, self.sentence) = match (&self.worst, &self.worst_unproven) {
             _ if beyond => (Verdict::Fail, format!("beyond the bound: {looked}")),
             _ if self.failed > 0 => (Verdict::Fail, format!("{} runs failed: {looked}", self.failed)),
-            (_, Some(Worst { value, .. })) => {
-                (Verdict::Inconclusive, format!("an inconclusive run shows {value} {unit}, which is worse: {looked}"))
-            }
+            (_, Some(Worst { value, .. })) => (
+                Verdict::Inconclusive,
+                format!("an inconclusive run shows {}, which is worse: {looked}", amount(*value)),
+            ),
             (None, None) => (Verdict::Inconclusive, format!("nothing was measured: {looked}")),
             _ if self.without_value > 0 => {
                 (Verdict::Inconclusive, format!("{} runs measured nothing: {looked}", self.without_value))
+            }
+            _ if self.left_open > 0 => {
+                (Verdict::Inconclusive, format!("{} runs left the budget itself open: {looked}", self.left_open))
             }
             _ => (Verdict::Pass, format!("within the bound: {looked}")),
         };
@@ -264,8 +276,14 @@ impl SearchReport {
         }
         let _ = writeln!(
             out,
-            "Runs          {} in {} ascents, {} refused, {} without a value, {} inconclusive, {} failed",
-            self.looked, self.restarts, self.refused, self.without_value, self.inconclusive, self.failed
+            "Runs          {} of {} different points in {} ascents, {} refused, {} without a value, {} inconclusive, {} failed",
+            self.looked,
+            self.different,
+            self.restarts,
+            self.refused,
+            self.without_value,
+            self.inconclusive,
+            self.failed
         );
         if self.inconclusive > 0 {
             let _ = writeln!(
@@ -273,21 +291,31 @@ impl SearchReport {
                 "  An inconclusive run counts as nothing found, and no ascent goes on from one but to leave it."
             );
         }
+        if self.left_open > 0 {
+            let _ = writeln!(
+                out,
+                "  In {} runs the budget itself has no verdict: no search passes with one.",
+                self.left_open
+            );
+        }
         for Undecided { what, runs } in &self.undecided {
             let _ = writeln!(out, "  {what} in {runs} runs");
         }
-        let shown = |value: Option<Fixed>| value.map_or_else(|| "none".to_owned(), |value| value.to_string());
+        let amount = |value: &Fixed| amount(*value, unit);
+        let shown = |value: &Option<Fixed>| value.as_ref().map_or_else(|| "none".to_owned(), amount);
         for (number, Ascent { first, worst, step }) in self.ascents.iter().enumerate() {
-            let (first, worst) = (shown(*first), shown(*worst));
-            let _ = writeln!(out, "  ascent {:<3} {first} -> {worst} {unit} at step {step}", number + 1);
+            let (first, worst) = (shown(first), shown(worst));
+            let _ = writeln!(out, "  ascent {:<3} {first} -> {worst} at step {step}", number + 1);
         }
-        let _ = writeln!(out, "Bound         {} {unit}   {}", self.bound, self.bound_source);
+        let _ = writeln!(out, "Bound         {}   {}", amount(&self.bound), self.bound_source);
         if let Some(Worst { value, to_bound, place, command, .. }) = &self.worst {
-            let _ = writeln!(out, "Worst found   {value} {unit} of {budget}, {to_bound} {unit} to the bound   {place}");
+            let (value, to_bound) = (amount(value), amount(to_bound));
+            let _ = writeln!(out, "Worst found   {value} of {budget}, {to_bound} to the bound   {place}");
             let _ = writeln!(out, "  {command}");
         }
         if let Some(Worst { value, place, command, .. }) = &self.worst_unproven {
-            let _ = writeln!(out, "Not proven    {value} {unit} of {budget} in a run that is not conclusive   {place}");
+            let value = amount(value);
+            let _ = writeln!(out, "Not proven    {value} of {budget} in a run that is not conclusive   {place}");
             let _ = writeln!(out, "  {command}");
         }
         for failure in &self.failures {
@@ -296,6 +324,12 @@ impl SearchReport {
         let _ = writeln!(out, "\n{}  {name}: {}", self.verdict.word().to_uppercase(), self.sentence);
         out
     }
+}
+
+/// A value as everything else prints it: times as people read them.
+fn amount(value: Fixed, unit: &str) -> String {
+    let text = signed_amount(value, unit);
+    text.strip_prefix('+').unwrap_or(&text).to_owned()
 }
 
 /// The reasons of inconclusive runs in the order of their names.
