@@ -97,9 +97,10 @@ fn legend(canvas: &mut Canvas, pumps: bool, offs: bool) {
     if pumps {
         failure_shape(canvas, (x, y));
         canvas.text((x + 12, y), "try ends without success", words);
-        x += 180;
     }
     if offs {
+        // The first line is full where there are pumps.
+        let (x, y) = if pumps { (LEFT + 5, y + 20) } else { (x, y) };
         off_shape(canvas, (x, y));
         canvas.text((x + 12, y), "outputs of safety units off", words);
     }
