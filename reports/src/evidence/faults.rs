@@ -173,7 +173,7 @@ impl Evidence<'_> {
                 "a diagnostic to detect it, and that held. Where a unit detected something at or after a fault, and the run does not say "
                 "that it was that fault, nothing is credited."
             }
-            (head(&[Text("Kind"), Number("Injected"), Number("Found"), Text("Found by"), Wide("Something detected, not known what"), Wide("Nothing detected")]))
+            (head(&[Text("Kind"), Number("Injected"), Number("Found"), Text("Found by"), Wide("Detection after it, not known of which fault"), Wide("Nothing detected")]))
             tbody {
                 @for (kind, found) in &kinds {
                     tr {

@@ -36,7 +36,7 @@ td ul.plain { margin: 0; padding-left: 1rem; } td ul.plain li:has(a) { line-heig
 #requirements table { table-layout: fixed; width: 100%; min-width: 62rem; overflow-wrap: anywhere; }
 #requirements .number { white-space: normal; } #requirements .word { gap: .2rem; }
 article { border-top: 1px solid var(--line); margin-top: 1.25rem; }
-@media (max-width: 40rem) { caption { max-width: calc(100vw - 1.5rem); }
+@media (max-width: 40rem) {
   .scroll { background: linear-gradient(90deg, var(--paper) 30%, transparent) local left / 2rem 100% no-repeat,
     linear-gradient(270deg, var(--paper) 30%, transparent) local right / 2rem 100% no-repeat,
     linear-gradient(90deg, var(--line), transparent) scroll left / .75rem 100% no-repeat,

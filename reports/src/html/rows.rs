@@ -15,7 +15,8 @@ impl Page<'_> {
         let report = self.report;
         let content = html! {
             caption { "Worst case of each requirement in this run. A row without a measurement is never a pass." }
-            (head(&[Text("Verdict"), Text("Requirement"), Text("Criterion"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof")]))
+            colgroup { @for share in [16, 18, 21, 10, 12, 11, 12] { col style={ "width:" (share) "%" }; } }
+            (head(&[Text("Verdict"), Text("Criterion"), Text("Requirement"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof")]))
             @if !report.budgets.is_empty() { tbody { (group("Budgets")) (self.budget_rows()) } }
             @if !report.checks.is_empty() { tbody { (group("Checks")) (self.check_rows()) } }
             @if !report.expectations.is_empty() { tbody { (group("Expectations of the scenario")) (self.expectation_rows()) } }
@@ -33,8 +34,8 @@ impl Page<'_> {
             @for (budget, anchor) in self.report.budgets.iter().zip(self.budget_anchors()) {
                 tr {
                     td { (shape::row(budget.verdict)) }
+                    th scope="row" { (statement(&budget.id)) }
                     td { (requirements(&budget.requirements)) }
-                    th.criterion scope="row" { (statement(&budget.id)) }
                     td.number { (budget.measured.map_or_else(|| "not measured".to_owned(), |value| words::value(budget, value))) }
                     td.number { (words::limit(budget)) }
                     td.number { (margin_cell(budget)) }
@@ -49,8 +50,8 @@ impl Page<'_> {
             @for (check, anchor) in self.report.checks.iter().zip(self.check_anchors()) {
                 tr id=(anchor) {
                     td { (shape::row(check.verdict)) }
+                    th scope="row" { (statement(&check.id)) }
                     td { (requirements(&check.requirements)) }
-                    th.criterion scope="row" { (statement(&check.id)) }
                     td colspan="3" { (seen(check)) }
                     td { (self.proof_in_events()) }
                 }
@@ -120,7 +121,7 @@ impl Page<'_> {
             @for (expectation, n) in self.report.expectations.iter().zip(1..) {
                 tr id=(expectation_anchor(n)) {
                     td { (shape::row(expectation.verdict)) }
-                    th.criterion colspan="2" scope="row" { (expectation.text) }
+                    th colspan="2" scope="row" { (expectation.text) }
                     td colspan="3" { (expectation.detail) }
                     td { (self.proof_of_expectation(&expectation.text)) }
                 }
