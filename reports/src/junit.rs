@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
+use crate::markdown::{Typed, not_typed};
 use crate::number::Millis;
 use crate::report::{BUDGET_PUMP_UPDATE, Budget, Check, Expectation, Injection, Report, TryOutcome};
 use crate::terminal;
@@ -21,14 +22,15 @@ use crate::words;
 #[must_use]
 pub fn junit(reports: &[&Report]) -> String {
     let mut document = Document::new("cooltwin");
-    document.add_test_suites(reports.iter().map(|report| suite(report)));
+    document.add_test_suites(not_typed(reports).iter().map(suite));
     document.to_string().expect("a document is written to memory")
 }
 
 /// One run.
-pub(crate) fn suite(report: &Report) -> TestSuite {
+pub(crate) fn suite((report, file): &Typed<'_>) -> TestSuite {
     let mut suite = TestSuite::new(report.scenario.name.as_str());
     suite.set_time(duration(report.simulated_ms));
+    let reproduce_in = if file.is_none() { "the folder of the scenario file" } else { "the folder where this was run" };
     let properties = [
         ("verdict", report.verdict.word().to_owned()),
         ("seed", report.seed.to_string()),
@@ -37,7 +39,8 @@ pub(crate) fn suite(report: &Report) -> TestSuite {
         ("version", report.build.version.clone()),
         ("commit", report.build.commit.clone()),
         ("rustc", report.build.rustc.clone()),
-        ("reproduce", terminal::reproduce_command(report)),
+        ("reproduce", terminal::command_as_typed(report, file.as_deref())),
+        ("reproduce_in", reproduce_in.to_owned()),
     ];
     suite.add_properties(properties.iter().map(|(name, value)| (*name, value.as_str())));
     let mut cases = Cases { report, retries_told: false, cases: Vec::new() };
@@ -121,8 +124,11 @@ impl Cases<'_> {
     }
 
     fn check(&mut self, check: &Check) {
-        let message =
-            if check.detail.is_empty() { format!("looked at {}", words::times(check.n)) } else { check.detail.clone() };
+        let message = match (check.detail.as_str(), check.n) {
+            ("", 0) => "never looked at".to_owned(),
+            ("", n) => format!("looked at {}", words::times(n)),
+            (detail, _) => detail.to_owned(),
+        };
         let properties = [
             ("requirement", check.requirements.join(" ")),
             ("verdict", check.verdict.word().to_owned()),

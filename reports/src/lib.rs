@@ -10,6 +10,8 @@
 //!          verdict -+    (a new format is a new module that reads a Report and nothing else)
 //!
 //!   twin --many trials--> campaign     raw rows and what they show, in every format
+//!   twin --every strike--> sweep       what came of one fault at every place where it could strike
+//!   twin --climbing--> search          the worst value that was found, and the bound beside it
 //!   twin --one by one--> events        events.jsonl, one state transition per line
 //! ```
 //! The crate knows neither the twin nor the firmware. It holds no clock, no path and no host name, so the same
@@ -32,7 +34,9 @@ mod markdown;
 mod number;
 mod report;
 mod requirements;
+pub mod search;
 mod suite;
+pub mod sweep;
 mod terminal;
 mod verdict;
 mod words;
@@ -52,7 +56,7 @@ pub use html::{LogError, PageError, html};
 pub use json::{ParseError, SCHEMA_JSON, from_json, to_json_line};
 pub use junit::junit;
 pub use limits::{DEVIATIONS, LIMITS, Limit};
-pub use markdown::markdown;
+pub use markdown::{Typed, markdown, markdown_as_typed};
 pub use number::{Fixed, Millis, NumberError};
 pub use report::*;
 pub use requirements::{

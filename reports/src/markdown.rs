@@ -13,21 +13,37 @@ use crate::words;
 /// Findings that are listed for each run.
 const FINDINGS_MAX: usize = 20;
 
-/// Renders the summary of the runs.
+/// Renders the summary of the runs; its commands are for the folder of each scenario file.
 #[must_use]
 pub fn markdown(reports: &[&Report]) -> String {
-    let mut sorted: Vec<&Report> = reports.to_vec();
-    sorted.sort_by_key(|report| (report.is_inconclusive_as_stated(), std::cmp::Reverse(report.verdict)));
+    markdown_as_typed(&not_typed(reports))
+}
+
+/// A run, and the path of its scenario file as it is typed here, where that is known. A result does not know it: it is the
+/// same in any folder.
+pub type Typed<'a> = (&'a Report, Option<String>);
+
+/// Runs whose paths are not known.
+pub(crate) fn not_typed<'a>(reports: &[&'a Report]) -> Vec<Typed<'a>> {
+    reports.iter().map(|report| (*report, None)).collect()
+}
+
+/// [`markdown`] with commands for this folder.
+#[must_use]
+pub fn markdown_as_typed(runs: &[Typed<'_>]) -> String {
+    let mut runs: Vec<&Typed<'_>> = runs.iter().collect();
+    runs.sort_by_key(|(report, _)| (report.is_inconclusive_as_stated(), std::cmp::Reverse(report.verdict)));
     // Those that passed stay behind all others.
-    sorted.sort_by_key(|report| report.verdict == Verdict::Pass);
+    runs.sort_by_key(|(report, _)| report.verdict == Verdict::Pass);
+    let sorted: Vec<&Report> = runs.iter().map(|(report, _)| *report).collect();
     let mut text = format!("## cooltwin: {}\n\n", headline(&sorted));
     text.push_str("| Scenario | Seed | Verdict | Slowest update | Margin | Tightest budget | Margin | Trace |\n");
     text.push_str("| --- | ---: | --- | ---: | ---: | --- | ---: | --- |\n");
     for report in &sorted {
         row(&mut text, report);
     }
-    for report in sorted.iter().filter(|report| report.verdict != Verdict::Pass) {
-        details(&mut text, report);
+    for (report, file) in runs.iter().filter(|(report, _)| report.verdict != Verdict::Pass) {
+        details(&mut text, report, file.as_deref());
     }
     text
 }
@@ -72,7 +88,7 @@ fn row(text: &mut String, report: &Report) {
         )
     };
     let (time, margin) = cell(update);
-    let tightest = tightest(report);
+    let tightest = report.tightest();
     let name = tightest.map_or_else(|| "-".to_owned(), |budget| budget.id.clone());
     let (_, least) = cell(tightest);
     let trace: String = report.fingerprint.all.chars().take(12).collect();
@@ -89,17 +105,7 @@ fn row(text: &mut String, report: &Report) {
     let _ = writeln!(text, "| {} |", cells.join(" | "));
 }
 
-/// The judged budget whose margin is the smallest share of its limit.
-fn tightest(report: &Report) -> Option<&Budget> {
-    let share = |budget: &&Budget| {
-        let margin = i128::from(budget.margin.unwrap_or_default().as_millionths());
-        margin * 1_000_000 / i128::from(budget.limit.as_millionths()).abs().max(1)
-    };
-    let judged = |budget: &&Budget| budget.measured.is_some() && budget.verdict.is_judged();
-    report.budgets.iter().filter(judged).min_by_key(share)
-}
-
-fn details(text: &mut String, report: &Report) {
+fn details(text: &mut String, report: &Report, file: Option<&str>) {
     let findings = findings(report);
     let (name, verdict) = (escaped(&report.scenario.name), verdict_words(report));
     let open = if report.is_inconclusive_as_stated() { "" } else { " open" };
@@ -110,7 +116,9 @@ fn details(text: &mut String, report: &Report) {
     if findings.len() > FINDINGS_MAX {
         let _ = writeln!(text, "- and {} more", findings.len() - FINDINGS_MAX);
     }
-    let _ = writeln!(text, "\n```sh\n{}\n```\n\n</details>", terminal::reproduce_command(report));
+    let place = if file.is_none() { "\nIn the folder of the scenario file:\n" } else { "" };
+    let command = terminal::command_as_typed(report, file);
+    let _ = writeln!(text, "{place}\n```sh\n{command}\n```\n\n</details>");
 }
 
 /// Text that Markdown shows as it is.

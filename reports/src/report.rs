@@ -112,6 +112,23 @@ impl Report {
         verdict::run_verdict(rows, self.injections.iter().map(Injection::proven))
     }
 
+    /// The judged budget whose margin is the smallest share, as [`Budget::margin_share`] has it; the first of equals. One that
+    /// is meant to break says nothing of how tight it is.
+    #[must_use]
+    pub fn tightest(&self) -> Option<&Budget> {
+        let is_judged = |budget: &&Budget| {
+            budget.verdict.is_judged() && budget.verdict != RowVerdict::ExpectedFail && budget.measured.is_some()
+        };
+        self.budgets.iter().filter(is_judged).min_by_key(|budget| budget.margin_key())
+    }
+
+    /// The pumps that the run is about: none where there is no campaign and nothing was updated, because nothing was to be.
+    #[must_use]
+    pub fn updated_pumps(&self) -> &[Pump] {
+        let reached = self.pumps.iter().any(|pump| pump.outcome != Outcome::NotReached);
+        if self.campaign.is_some() || reached { &self.pumps } else { &[] }
+    }
+
     /// The budget of that id.
     #[must_use]
     pub fn budget(&self, id: &str) -> Option<&Budget> {
@@ -196,6 +213,9 @@ pub struct Budget {
     /// The lower limit, for [`Relation::Within`] only.
     #[serde(deserialize_with = "present")]
     pub limit_low: Option<Fixed>,
+    /// What the limit is made from, where no scenario states it; else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub limit_from: String,
     /// The unit of `measured`, `margin` and limits: `ms`, `%`, `mV`, ...
     pub unit: String,
     /// Distance to the nearer limit, negative when broken; none when `n` is 0.
@@ -239,6 +259,7 @@ impl Budget {
             relation,
             limit,
             limit_low,
+            limit_from: String::new(),
             unit: unit.to_owned(),
             margin: None,
             verdict: RowVerdict::Inconclusive,
@@ -276,6 +297,30 @@ impl Budget {
     #[must_use]
     pub fn holds(&self) -> bool {
         self.measured.is_none_or(|value| verdict::holds(value, self.relation, self.limit, self.limit_low))
+    }
+
+    /// What margins and tolerances are shares of: the limit, of a window between two limits its width. Never negative.
+    #[must_use]
+    pub fn scale(&self) -> Fixed {
+        let low = self.limit_low.map_or(0, Fixed::as_millionths);
+        let size = self.limit.as_millionths().saturating_sub(low).unsigned_abs();
+        Fixed::from_millionths(i64::try_from(size).unwrap_or(i64::MAX))
+    }
+
+    /// The margin in percent of [`Budget::scale`], rounded towards zero: 50 in the middle of a window, 0 at a limit. None
+    /// without a margin, or where the limit is 0.
+    #[must_use]
+    pub fn margin_share(&self) -> Option<Fixed> {
+        let (margin, scale) = (self.margin?, i128::from(self.scale().as_millionths()));
+        let percent = (i128::from(margin.as_millionths()) * 100_000_000).checked_div(scale)?;
+        let end = if percent < 0 { i64::MIN } else { i64::MAX };
+        Some(Fixed::from_millionths(i64::try_from(percent).unwrap_or(end)))
+    }
+
+    /// Orders budgets by how near they are to their limits; the nearest is the least.
+    pub(crate) fn margin_key(&self) -> i128 {
+        let scale = i128::from(self.scale().as_millionths()).max(1);
+        self.margin.map_or(i128::MAX, |margin| i128::from(margin.as_millionths()) * 1_000_000_000 / scale)
     }
 
     /// Whether it stands for a requirement of the safety unit (SSR, SSM).

@@ -8,8 +8,7 @@ use std::fmt::Write as _;
 use quick_junit::{Report as Document, TestCase, TestSuite};
 
 use crate::junit;
-use crate::markdown::{escaped, markdown};
-use crate::report::Report;
+use crate::markdown::{Typed, escaped, markdown_as_typed};
 use crate::verdict::RowVerdict;
 use crate::words;
 
@@ -31,9 +30,9 @@ pub struct SuiteRow {
 
 /// Renders the runs and then the suite's own rows as one JUnit document.
 #[must_use]
-pub fn junit_of_suite(reports: &[&Report], rows: &[SuiteRow]) -> String {
+pub fn junit_of_suite(runs: &[Typed<'_>], rows: &[SuiteRow]) -> String {
     let mut document = Document::new("cooltwin");
-    document.add_test_suites(reports.iter().map(|report| junit::suite(report)));
+    document.add_test_suites(runs.iter().map(junit::suite));
     let mut own = TestSuite::new("whole suite");
     own.add_test_cases(rows.iter().map(|row| {
         let mut case = TestCase::new(row.question.as_str(), junit::status(row.verdict, &row.detail));
@@ -47,7 +46,7 @@ pub fn junit_of_suite(reports: &[&Report], rows: &[SuiteRow]) -> String {
 
 /// Renders how the suite stands, its own rows that did not simply pass, and then the runs as Markdown.
 #[must_use]
-pub fn markdown_of_suite(headline: &str, reports: &[&Report], rows: &[SuiteRow]) -> String {
+pub fn markdown_of_suite(headline: &str, runs: &[Typed<'_>], rows: &[SuiteRow]) -> String {
     let mut text = format!("# {}\n\n", escaped(headline));
     let findings: Vec<&SuiteRow> = rows.iter().filter(|row| row.verdict != RowVerdict::Pass).collect();
     for row in findings.iter().take(ROWS_MAX) {
@@ -60,5 +59,5 @@ pub fn markdown_of_suite(headline: &str, reports: &[&Report], rows: &[SuiteRow])
     }
     let held = words::count((rows.len() - findings.len()) as u64, "question", "questions");
     let _ = writeln!(text, "\n{held} about the suite answered with pass\n");
-    text + &markdown(reports)
+    text + &markdown_as_typed(runs)
 }

@@ -21,8 +21,8 @@ pub(crate) fn rounded(value: Fixed, places: u32) -> String {
 }
 
 /// A whole number with a comma every three digits.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
+pub(crate) fn grouped(number: impl Into<u128>) -> String {
+    let digits = number.into().to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
@@ -98,33 +98,52 @@ pub(crate) fn margin_in_column(margin: Millis, held: bool, width: usize) -> Stri
     if text.len() < width { text } else { rounded_margin(margin, held) }
 }
 
-/// A budget's value with its unit, rounded unless that would hide how it stands to a limit.
+/// A budget's value with its unit: with the digits of the limit, and as many more as show how it stands to it.
 pub(crate) fn value(budget: &Budget, value: Fixed) -> String {
-    let limits = [Some(budget.limit), budget.limit_low];
-    let shown = as_rounded(value, &budget.unit);
-    let is_hidden = |limit: Fixed| shown.cmp(&limit) != value.cmp(&limit);
-    if limits.into_iter().flatten().any(is_hidden) {
-        format!("{value} {}", budget.unit)
-    } else {
-        with_unit(value, &budget.unit)
+    let (unit, least) = (budget.unit.as_str(), limit_places(budget));
+    let is_hidden = |shown: Fixed| limits(budget).any(|limit| shown.cmp(&limit) != value.cmp(&limit));
+    let places = (least..=6).find(|places| !is_hidden(to_places(value, *places))).unwrap_or(6);
+    if is_long(value, unit) {
+        let shown = to_places(value, 0);
+        return if is_hidden(shown) { format!("{} {unit}", rounded(value, places)) } else { duration(value.into()) };
     }
+    amount(value, unit, places)
 }
 
-/// The number that [`with_unit`] prints.
-fn as_rounded(value: Fixed, unit: &str) -> Fixed {
-    let size = value.as_millionths().unsigned_abs();
+fn limits(budget: &Budget) -> impl Iterator<Item = Fixed> {
+    [Some(budget.limit), budget.limit_low].into_iter().flatten()
+}
+
+/// Decimal places that the numbers of a budget have at least, in its unit: those of its limits, and three.
+fn limit_places(budget: &Budget) -> u32 {
+    let needed = |limit: Fixed| (0..6).find(|places| to_places(limit, *places) == limit).unwrap_or(6);
+    limits(budget).map(needed).max().unwrap_or(0).max(3)
+}
+
+/// Rounded half up, away from zero, to at most six places.
+fn to_places(value: Fixed, places: u32) -> Fixed {
+    let grain = 10_u64.pow(6 - places.min(6));
+    let size = (value.as_millionths().unsigned_abs().saturating_add(grain / 2)) / grain * grain;
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    Fixed::from_millionths(if value.as_millionths() < 0 { -size } else { size })
+}
+
+/// Whether [`duration`] shows a number of milliseconds in seconds.
+fn is_long(value: Fixed, unit: &str) -> bool {
     // A millionth of a millisecond is a nanosecond.
-    let is_long = unit == "ms" && (size + NANOS_PER_MILLI / 2) / NANOS_PER_MILLI >= 1000;
-    let grain = if is_long { NANOS_PER_MILLI } else { 1000 };
-    let rounded = i64::try_from((size + grain / 2) / grain * grain).unwrap_or(i64::MAX);
-    Fixed::from_millionths(if value.as_millionths() < 0 { -rounded } else { rounded })
+    unit == "ms" && (value.as_millionths().unsigned_abs() + NANOS_PER_MILLI / 2) / NANOS_PER_MILLI >= 1000
+}
+
+/// A number with its unit: milliseconds with all of these places, others without the digits that are zero.
+fn amount(value: Fixed, unit: &str, places: u32) -> String {
+    match unit {
+        "ms" => format!("{} ms", rounded(value, places)),
+        unit => format!("{} {unit}", trimmed(value, places)),
+    }
 }
 
 fn with_unit(value: Fixed, unit: &str) -> String {
-    match unit {
-        "ms" => duration(value.into()),
-        unit => format!("{} {unit}", trimmed(value, 3)),
-    }
+    if is_long(value, unit) { duration(value.into()) } else { amount(value, unit, 3) }
 }
 
 /// A value with its unit and its sign, rounded unless that would leave nothing of it.
@@ -165,18 +184,45 @@ pub(crate) fn limit(budget: &Budget) -> String {
     }
 }
 
+/// The limit, and what it is made from where that is told: `<= 550 ms (response time of the configuration, 50 ms + 500 ms)`.
+pub(crate) fn limit_with_origin(budget: &Budget) -> String {
+    let from = if budget.limit_from.is_empty() { String::new() } else { format!(" ({})", budget.limit_from) };
+    format!("{}{from}", limit(budget))
+}
+
 /// Whether [`duration`] shows a time without rounding.
 fn is_exact(time: Millis) -> bool {
     let nanos = time.as_nanos().unsigned_abs();
     nanos.is_multiple_of(if nanos < 1000 * NANOS_PER_MILLI { 1000 } else { NANOS_PER_MILLI })
 }
 
-/// A budget's margin with its sign.
+/// A budget's margin with its sign: with the digits of the limit, and as many more as leave something of it. One of nothing
+/// is told in words.
+#[must_use]
 pub fn margin(budget: &Budget) -> String {
-    match budget.margin {
-        None => "none".to_owned(),
-        Some(margin) => signed_amount(margin, &budget.unit),
-    }
+    let unit = budget.unit.as_str();
+    let text = match budget.margin {
+        None => return "none".to_owned(),
+        Some(Fixed::ZERO) => return format!("0 {unit}, at the limit"),
+        Some(margin) if is_long(margin, unit) => duration(margin.into()),
+        Some(margin) => {
+            let places = (limit_places(budget)..=6).find(|places| to_places(margin, *places) != Fixed::ZERO);
+            amount(margin, unit, places.unwrap_or(6))
+        }
+    };
+    if text.starts_with('-') { text } else { format!("+{text}") }
+}
+
+/// The share of a margin: `5.6 %` of the limit, `50.0 % of the window`; one that is not zero never reads as zero.
+pub(crate) fn margin_share(budget: &Budget) -> Option<String> {
+    let share = budget.margin_share()?;
+    let text = match (rounded(share, 1), budget.margin?.cmp(&Fixed::ZERO)) {
+        (text, _) if has_size(&text) => text,
+        (_, std::cmp::Ordering::Less) => "above -0.1".to_owned(),
+        (_, std::cmp::Ordering::Greater) => "below 0.1".to_owned(),
+        (_, std::cmp::Ordering::Equal) => "0".to_owned(),
+    };
+    Some(if budget.limit_low.is_some() { format!("{text} % of the window") } else { format!("{text} %") })
 }
 
 /// The word of an outcome for people: what needs attention is in capitals.
@@ -281,7 +327,7 @@ mod tests {
     fn rounding_never_hides_a_broken_limit() {
         let mut budget = Budget::new("pump-update", Relation::Below, Fixed::scaled(70_000, 0), None, "ms");
         budget.measure(Fixed::from_millionths(70_000_000_001));
-        assert_eq!(value(&budget, budget.measured.unwrap()), "70000.000001 ms");
+        assert_eq!(value(&budget, budget.measured.unwrap()), "70,000.000001 ms");
         assert_eq!(margin(&budget), "-0.000001 ms");
     }
 
@@ -290,10 +336,49 @@ mod tests {
         let mut budget = Budget::new("logic", Relation::AtMost, "0.8125".parse().unwrap(), None, "ms");
         budget.measure("0.8125".parse().unwrap());
         assert_eq!(value(&budget, budget.measured.unwrap()), "0.8125 ms");
-        assert_eq!(value(&budget, "0.8124".parse().unwrap()), "0.812 ms");
+        assert_eq!(value(&budget, "0.8124".parse().unwrap()), "0.8124 ms");
+        assert_eq!(margin(&budget), "0 ms, at the limit");
         assert_eq!(margin_seconds(Millis::from_nanos(400_000), true), "+0.400 ms");
         assert_eq!(margin_seconds(Millis::from_signed_nanos(-100), false), "-0.0001 ms");
         assert_eq!(margin_seconds(Millis::ZERO, false), "-0.000 s");
+    }
+
+    fn window(low: &str, high: &str, measured: &str) -> Budget {
+        let [low, high, measured] = [low, high, measured].map(|text| text.parse().unwrap());
+        let mut budget = Budget::new("interval", Relation::Within, high, Some(low), "ms");
+        budget.measure(measured);
+        budget
+    }
+
+    #[test]
+    fn a_value_and_its_margin_have_the_digits_of_the_limit() {
+        let mut budget = Budget::new("logic", Relation::AtMost, "0.8125".parse().unwrap(), None, "ms");
+        budget.measure("0.8126".parse().unwrap());
+        assert_eq!(
+            (value(&budget, budget.measured.unwrap()), margin(&budget)),
+            ("0.8126 ms".into(), "-0.0001 ms".into())
+        );
+        let budget = window("0.999", "1.001", "0.99901");
+        assert_eq!(
+            (value(&budget, budget.measured.unwrap()), margin(&budget)),
+            ("0.99901 ms".into(), "+0.00001 ms".into())
+        );
+    }
+
+    #[test]
+    fn the_middle_of_a_window_does_not_look_like_its_edge() {
+        let share = |low, high, measured| margin_share(&window(low, high, measured)).unwrap();
+        assert_eq!(share("0.999", "1.001", "1"), "50.0 % of the window");
+        assert_eq!(share("20.1", "22.1", "21.5"), "30.0 % of the window");
+        assert_eq!(share("0.999", "1.001", "0.999"), "0 % of the window");
+        assert_eq!(share("0", "1000000", "0.001"), "below 0.1 % of the window");
+        assert_eq!(share("0", "1000000", "-0.001"), "above -0.1 % of the window");
+        let mut budget = Budget::new("pump-update", Relation::Below, Fixed::scaled(70_000, 0), None, "ms");
+        budget.measure(Fixed::scaled(66_080, 0));
+        assert_eq!(margin_share(&budget).unwrap(), "5.6 %");
+        let mut budget = Budget::new("errors", Relation::AtMost, Fixed::ZERO, None, "%");
+        budget.measure(Fixed::ZERO);
+        assert_eq!(margin_share(&budget), None);
     }
 
     /// What a text with its unit says, in millionths of `ms` or of its own unit.

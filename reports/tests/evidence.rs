@@ -242,3 +242,75 @@ fn text_of_a_scenario_is_never_markup_in_a_bundle() {
         assert!(!name.ends_with(".html") || !text.contains("<script"), "{name}");
     }
 }
+
+fn file(bundle: &Bundle, reports: &[Report], name: &str) -> String {
+    let files = bundle_files(bundle, reports, baseline());
+    files.into_iter().find(|(path, _)| path == name).expect("a file of the bundle").1
+}
+
+/// The row of a requirement in the table of the first page.
+fn index_row(page: &str, id: &str) -> String {
+    let (_, row) = page.split_once(&format!("<tr id=\"of-{id}\">")).expect("a row");
+    row.split_once("</tr>").expect("its end").0.to_owned()
+}
+
+#[test]
+fn rows_that_fail_as_expected_stand_beside_those_that_passed_and_no_claim_covers_them() {
+    let broke = |name, measured| result(name, RowVerdict::Pass, Standing::ExpectedToFail, Some(measured));
+    let reports = [good("a"), broke("slow-erase", 71_000), broke("slow-flash", 75_000)];
+    let whole = bundle(&reports);
+    assert_eq!(status(&whole, &reports, "PFU-041"), Status::Verified);
+    let page = file(&whole, &reports, "index.html");
+    assert!(page.contains("held in every row of every run: 1;"), "PFU-019 alone");
+    assert!(page.contains("as their scenarios expect: 1 (<a href=\"#of-PFU-041\">PFU-041</a>)"));
+    assert!(!page.contains("over all runs"));
+    let row = index_row(&page, "PFU-041");
+    assert!(row.contains("65.000 s") && row.contains("2 rows fail as expected, the worst"), "{row}");
+    assert!(
+        row.contains("runs/slow-flash/42/report.html#budget-pump-update\">slow-flash, 75.000 s, margin -5.000 s"),
+        "{row}"
+    );
+    let table = file(&whole, &reports, "requirements.csv");
+    assert!(table.lines().any(|line| line.starts_with("PFU-041,") && line.ends_with(",2,75000")), "{table}");
+}
+
+#[test]
+fn the_word_runs_counts_runs_and_a_check_that_never_looked_did_not_hold() {
+    let mut both = good("a");
+    both.checks[0].requirements.push("PFU-041".to_owned());
+    let mut silent = good("b");
+    silent.checks[0].n = 0;
+    silent.checks[0].verdict = RowVerdict::Inconclusive;
+    let reports = [both, silent];
+    let mut whole = bundle(&reports);
+    whole.runs[1].stated = true;
+    let page = file(&whole, &reports, "index.html");
+    let row = index_row(&page, "PFU-041");
+    assert!(row.ends_with("<td>3 pass</td><td class=\"number\">2</td>"), "{row}");
+    let requirements = file(&whole, &reports, "requirements.html");
+    assert!(requirements.contains("never looked at") && !requirements.contains("looked at never"));
+}
+
+#[test]
+fn no_diagnostic_is_credited_with_what_it_is_not_known_to_have_found() {
+    let unit = |name: &str, kind: &str, expects: bool| {
+        let mut report = samples::reaction();
+        name.clone_into(&mut report.scenario.name);
+        report.build = good(name).build;
+        report.checks[0].id = "safety_units_become_normal".to_owned();
+        kind.clone_into(&mut report.injections[0].kind);
+        if !expects {
+            report.expectations.clear();
+        }
+        report
+    };
+    let mut silent = unit("silent", "input-off", false);
+    silent.injections[0].detected_ms = None;
+    let reports = [unit("known", "input-off", true), unit("open", "input-off", false), silent];
+    let page = file(&bundle(&reports), &reports, "faults.html");
+    let (_, row) = page.split_once("<th scope=\"row\">input-off</th>").expect("a row");
+    let row = row.split_once("</tr>").expect("its end").0;
+    let link = |name: &str| format!("<td>1: <a href=\"runs/{name}/42/report.html#faults\">{name}</a></td>");
+    let wanted = "<td class=\"number\">3</td><td class=\"number\">1</td><td>supply-low</td>";
+    assert_eq!(row, format!("{wanted}{}{}", link("open"), link("silent")));
+}

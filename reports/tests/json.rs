@@ -203,7 +203,7 @@ fn events_are_one_object_per_line() {
 const ADDED: &[(&str, &str, &str)] = &[
     ("/scenario", "title", ""),
     ("", "events", "file sha256 lines"),
-    ("/budgets/0", "samples", ""),
+    ("/budgets/0", "samples limit_from", ""),
     ("/budgets/0/samples/0", "place", ""),
     ("/series/1", "levels", ""),
     ("/series/1/levels/0", "name side value", ""),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use reports::{Report, RowVerdict, Verdict, csv, figures, junit, markdown};
+use reports::{Report, RowVerdict, Verdict, csv, figures, junit, markdown, markdown_as_typed};
 
 /// A test case as a reader of JUnit sees it.
 #[derive(Debug, Default)]
@@ -255,4 +255,17 @@ fn html_of_a_sample() {
     }
     text.push_str(&rest);
     insta::assert_snapshot!("html_reaction", text.replace("><", ">\n<"));
+}
+
+#[test]
+fn commands_have_the_path_as_it_was_typed_or_say_for_which_folder_they_are() {
+    let report = samples::fail();
+    let typed = [(&report, Some("suite/slow one.ron".to_owned()))];
+    let summary = markdown_as_typed(&typed);
+    assert!(summary.contains("```sh\ncooltwin run 'suite/slow one.ron' --seed 42"), "{summary}");
+    assert!(!summary.contains("In the folder of the scenario file"));
+    assert!(markdown(&[&report]).contains("In the folder of the scenario file:\n\n```sh\ncooltwin run "));
+    let cases = reports::junit_of_suite(&typed, &[]);
+    assert!(cases.contains("cooltwin run &apos;suite/slow one.ron&apos; --seed 42"), "{cases}");
+    assert!(junit(&[&report]).contains("name=\"reproduce_in\" value=\"the folder of the scenario file\""));
 }

@@ -73,6 +73,13 @@ fn between<'a>(page: &'a str, open: &str, close: &str) -> &'a str {
     &page[begin..begin + length]
 }
 
+/// The row of a table with these words.
+fn row<'a>(page: &'a str, words: &str) -> &'a str {
+    let at = page.find(words).unwrap_or_else(|| panic!("no {words}"));
+    let begin = page[..at].rfind("<tr").expect("a row");
+    &page[begin..at + page[at..].find("</tr>").expect("its end")]
+}
+
 #[test]
 fn ids_are_unique_and_every_link_leads_somewhere() {
     for (name, report) in samples::all() {
@@ -186,8 +193,10 @@ fn the_head_of_a_run_that_did_not_pass_never_says_pass() {
 #[test]
 fn worst_case_limit_margin_and_proof_stand_in_one_row() {
     let page = page(&samples::fail());
-    let row = between(&page, "pump update", "</tr>");
-    for wanted in ["FAIL", "71.304 s", "&lt; 70 s", "-1.304 s (-1.9 %)", "href=\"#budget-pump-update\"", "P08, try 1"] {
+    let row = row(&page, "pump update");
+    for wanted in
+        ["FAIL", "71.304 s", "&lt; 70 s", "-1.304 s<br>", "-1.9 %", "href=\"#budget-pump-update\"", "P08, try 1"]
+    {
         assert!(row.contains(wanted), "{wanted} is not in {row}");
     }
     let proof = between(&page, "<article id=\"budget-pump-update\"", "</article>");
@@ -220,7 +229,7 @@ fn text_of_a_scenario_is_never_markup() {
 #[test]
 fn an_expected_failure_reads_as_such() {
     let page = page(&samples::expected_fail());
-    assert!(between(&page, "pump update", "</tr>").contains("expected-fail"));
+    assert!(row(&page, "pump update").contains("expected-fail"));
 }
 
 #[test]
@@ -335,4 +344,40 @@ fn a_fault_that_acts_again_stands_in_the_timeline_at_each_time_and_many_times_ar
     let (two_ends, with_a_line, text) = drawn(600, &[900]);
     assert_eq!((two_ends, with_a_line), (once + 1, lines + 1));
     assert!(text.contains("acted 600 times, last at 15 min 00.000 s"), "{text}");
+}
+
+#[test]
+fn a_reaction_can_be_read_from_its_steps_its_marks_and_its_links() {
+    let page = page(&samples::reaction());
+    let steps = between(&page, "Table: Steps of the worst case of fault-reaction", "</table>");
+    assert!(words(steps).contains("14,513.500") && words(steps).contains("14,724.310"), "{}", words(steps));
+    let marks = words(between(&page, "Marks of the timeline", "</table>"));
+    assert!(marks.contains("14,724.310") && marks.contains("outputs are off"), "{marks}");
+    assert!(marks.contains("the first unit, after sag-1, detected at 14,512.500 ms"), "{marks}");
+    assert!(marks.contains("14,730.500") && marks.contains("all units that go off"), "{marks}");
+    let (_, row) = page.split_once("id=\"expectation-1\"").unwrap();
+    assert!(row.split_once("</tr>").unwrap().0.contains("<a href=\"#faults\">"), "no pumps show what a unit detects");
+    let words = words(&page);
+    assert!(
+        words.contains("Limit <= 500 ms (response time of the configuration, 0 ms + 500 ms)")
+            || words.contains("&lt;= 500 ms (response time")
+    );
+}
+
+#[test]
+fn a_run_without_a_campaign_says_nothing_of_pumps_that_no_one_updates() {
+    let mut report = samples::bus_alone();
+    report.pumps = vec![samples::not_reached(1, "2.0.0")];
+    let page = page(&report);
+    assert!(!page.contains("NOT-REACHED") && !page.contains("id=\"updates\"") && !page.contains("#updates"));
+    report.campaign = samples::pass().campaign;
+    assert!(html(&report, None).unwrap().contains("NOT-REACHED"), "in a campaign it needs attention");
+}
+
+#[test]
+fn a_few_of_many_values_are_no_figure() {
+    let mut report = samples::reaction();
+    assert!(page(&report).contains("figure-samples-budget-supply-outputs-off"));
+    report.budgets[1].n = 4_745;
+    assert!(!page(&report).contains("figure-samples-budget-supply-outputs-off"));
 }

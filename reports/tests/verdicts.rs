@@ -1,8 +1,13 @@
 //! The rules of verdicts as tables, and as properties.
 
+#[allow(dead_code, reason = "each test file uses a part of the samples")]
+mod samples;
+
 use proptest::prelude::*;
 use reports::RowVerdict::{Error, ExpectedFail, Fail, Inconclusive, Info, NotApplicable, NotRun, Pass};
-use reports::{Budget, Fixed, Relation, RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict};
+use reports::{
+    Budget, Fixed, Relation, Report, RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict,
+};
 
 const ROWS: [RowVerdict; 8] = [Pass, Fail, Inconclusive, Error, Info, ExpectedFail, NotApplicable, NotRun];
 
@@ -127,4 +132,31 @@ proptest! {
     fn an_idle_injection_is_never_a_pass(rows in prop::collection::vec(0..8_usize, 0..6)) {
         prop_assert_ne!(run_verdict(rows.into_iter().map(|at| ROWS[at]), [1, 0]), Verdict::Pass);
     }
+}
+
+/// A report with a budget in a window, one below a limit and one that is meant to break.
+fn three_budgets() -> Report {
+    let measured = |id: &str, relation, [limit, low]: [Option<i64>; 2], value, standing| {
+        let whole = |value: i64| Fixed::scaled(value, 0);
+        let mut budget = Budget::new(id, relation, whole(limit.unwrap_or(0)), low.map(whole), "ms");
+        budget.measure(whole(value));
+        budget.judge(standing);
+        budget
+    };
+    let mut report = samples::bus_alone();
+    report.budgets = vec![
+        measured("in-the-middle", Relation::Within, [Some(1001), Some(999)], 1000, Standing::Required),
+        measured("broken", Relation::Below, [Some(100), None], 150, Standing::ExpectedToFail),
+        measured("tight", Relation::Below, [Some(100), None], 90, Standing::Required),
+        measured("shown", Relation::Below, [Some(100), None], 99, Standing::Information),
+    ];
+    report
+}
+
+#[test]
+fn the_tightest_budget_is_the_same_one_everywhere() {
+    let report = three_budgets();
+    assert_eq!(report.tightest().map(|budget| budget.id.as_str()), Some("tight"));
+    let summary = reports::markdown(&[&report]);
+    assert!(summary.contains("| tight | +10.000 ms |"), "{summary}");
 }

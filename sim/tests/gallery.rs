@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use cooltwin::run::{Identity, event_log, report, run};
 use cooltwin::scenario::{FileSource, load};
+use reports::search::{SearchReport, search_html, search_text};
+use reports::sweep::{SweepReport, sweep_html, sweep_text};
 use reports::{
     BUNDLE_SCHEMA, Bundle, EventLog, Format, Head, Origin, Planned, Program, Report, RunRecord, Verdict, baseline,
     bundle_files,
@@ -175,5 +177,30 @@ fn hold(sample: &str, folder: &Path, files: &BTreeMap<String, String>) {
     assert_eq!(names(&committed), names(files), "{sample}: renew with BLESS=1");
     for (name, text) in files {
         assert!(committed[name] == *text, "{sample}/{name} is not what this program makes: renew with BLESS=1");
+    }
+}
+
+/// Text and page of a sweep or search are what this program makes of its data; the data took minutes or longer to find.
+#[test]
+fn texts_and_pages_of_sweeps_and_searches_follow_from_their_data() {
+    let gallery = root().join("reports/gallery");
+    for folder in ["sweep-power-cut", "search-pump-update", "search-safety-reaction"] {
+        let mut files = committed(&gallery.join(folder));
+        let mut take = |name: &str| files.remove(name).unwrap_or_else(|| panic!("{folder} has no {name}"));
+        let made = if folder.starts_with("sweep") {
+            let report = SweepReport::from_json(&take("sweep.json")).expect("a report of a sweep");
+            [("sweep.txt", sweep_text(&report)), ("report.html", sweep_html(&report)), ("sweep.csv", report.csv())]
+                .to_vec()
+        } else {
+            let report = SearchReport::from_json(&take("search.json")).expect("a report of a search");
+            [("search.txt", search_text(&report)), ("report.html", search_html(&report))].to_vec()
+        };
+        for (name, text) in made {
+            if std::env::var_os("BLESS").is_some() {
+                fs::write(gallery.join(folder).join(name), &text).expect("a written sample");
+                continue;
+            }
+            assert!(take(name) == text, "{folder}/{name} is not what this program makes: renew with BLESS=1");
+        }
     }
 }

@@ -319,6 +319,20 @@ fn injections_are_classed_by_what_followed_them() {
 }
 
 #[test]
+fn what_a_safety_unit_has_detected_did_not_break_a_budget_unseen() {
+    let class = |overrides: &[&str]| {
+        let loaded = common::loaded(&common::shipped("safety-cpu2-halts.ron"), overrides);
+        let run = run::run(&loaded.scenario, None, |_| {});
+        let report = run::report(&loaded, &run, &identity());
+        assert!(report.injections[0].detected_ms.is_some(), "{:?}", report.injections);
+        report.injections[0].class.clone()
+    };
+    assert_eq!(class(&[]), "detected-safe");
+    let broken = "budgets=[(id: \"cold\", measure: Coolant, relation: Below, limit: \"1degC\")]";
+    assert_eq!(class(&[broken]), "detected-late");
+}
+
+#[test]
 fn a_check_that_breaks_after_it_makes_an_injection_dangerous() {
     let breaks_at = |seconds: u64| {
         class_after(SHORT_SAG, |run| {
@@ -850,18 +864,23 @@ fn repetitions_that_never_come_leave_the_run_inconclusive() {
 
 #[test]
 fn the_last_campaign_too_must_return_to_automatic() {
-    let report_of = |unplugged: &str| {
+    let report_of = |unplugged: &str, end: &str| {
         report(&format!(
-            "user: (consent: Agree(after: \"5s\"), manual_searches: [\"100s\"]), end: At(\"4min\"),
+            "user: (consent: Agree(after: \"5s\"), manual_searches: [\"100s\"]), end: At(\"{end}\"),
              faults: [(kind: Exchanged(version: \"1.2.0\"), place: Pump(2), trigger: At(\"80s\"), duration: \"5s\")
              {unplugged}]"
         ))
     };
-    let row = |report: &Report| report.budgets.iter().find(|row| row.id == "back-to-automatic").expect("it").verdict;
-    assert_eq!(row(&report_of("")), RowVerdict::Pass);
-    let never = report_of(", (kind: Unplugged, place: Pump(1), trigger: At(\"109s\"))");
-    assert!(never.campaign.as_ref().is_some_and(|campaign| campaign.back_to_automatic_ms.is_none()));
-    assert_eq!(row(&never), RowVerdict::Inconclusive, "an earlier campaign's return says nothing for the last one");
+    assert_eq!(back(&report_of("", "4min")).verdict, RowVerdict::Pass);
+    let unplugged = ", (kind: Unplugged, place: Pump(1), trigger: At(\"109s\"))";
+    let open = report_of(unplugged, "150s");
+    assert!(open.campaign.as_ref().is_some_and(|campaign| campaign.back_to_automatic_ms.is_none()));
+    let why = "an earlier campaign's return says nothing for the last one";
+    assert_eq!(back(&open).verdict, RowVerdict::Inconclusive, "{why}");
+    // It was away for longer than the limit when the run ended: that it never came back makes it no better.
+    let late = report_of(unplugged, "4min");
+    assert_eq!(back(&late).verdict, RowVerdict::Fail, "{:?}", back(&late));
+    assert!(back(&late).r#where.as_deref().is_some_and(|place| place.contains("at least")), "{:?}", back(&late));
 }
 
 #[test]
@@ -1134,18 +1153,61 @@ fn nothing_that_comes_later_takes_back_an_update_that_the_log_does_not_tell() {
 /// The CIOC loses all statuses of pump 2 from its status check on: for 9 s within the try, or for longer than it waits.
 #[test]
 fn a_longer_loss_of_the_status_makes_no_update_shorter() {
-    // The image runs 5.5 s after the try began; the statuses are lost from there on.
-    let cases = [("9s", 14_400, "P02, try 1"), ("10500ms", 15_900, "P02, try 1, until a status of its image came")];
-    for (lost, least, place) in cases {
+    // The image runs 5.5 s after the try began; all frames are lost from there on, or its answers. The CIOC gives the try
+    // up after 10 s, waits for 1 s, and looks at the pump.
+    let cases = [
+        ("", "9s", 14_400, "P02, try 1"),
+        ("", "10500ms", 17_500, "P02, try 1, until the CIOC told of it"),
+        ("id: 0x782,", "9s", 14_400, "P02, try 1"),
+        ("id: 0x782,", "10500ms", 17_500, "P02, try 1, until the CIOC told of it"),
+    ];
+    for (frames, lost, least, place) in cases {
         let report = report(&format!(
-            "faults: [(kind: FrameLoss(rate: \"100%\", direction: Sent), place: Pump(2),
+            "faults: [(kind: FrameLoss({frames} rate: \"100%\", direction: Sent), place: Pump(2),
               trigger: When(pump: 2, phase: Status), duration: \"{lost}\")]"
         ));
         let row = pump_update(&report);
         assert_eq!(row.r#where.as_deref(), Some(place), "{row:?}");
         let measured = row.measured.expect("a value").to_string().parse::<f64>().expect("a number");
-        assert!(measured > f64::from(least) && measured < f64::from(least + 700), "{lost}: {measured} ms");
+        assert!(measured > f64::from(least) && measured < f64::from(least + 2_000), "{lost}: {measured} ms");
     }
+}
+
+/// From the status check of pump 2 on the CIOC gets no status of it, or none at all, while other nodes do.
+#[test]
+fn a_status_that_only_others_get_ends_no_update() {
+    let with = |fault: &str| {
+        let report = report(&format!(
+            "faults: [(kind: {fault}, trigger: When(pump: 2, phase: Status), duration: \"20s\")],
+             budgets: [(id: \"pump-update\", measure: PumpUpdate, relation: Below, limit: \"20s\")], end: At(\"4min\")"
+        ));
+        assert_eq!(pump_update(&report).verdict, RowVerdict::Fail, "{fault}: {:?}", pump_update(&report));
+    };
+    with("FrameLoss(id: 0x202, direction: Received), place: Cioc");
+    with("Unplugged, place: Cioc");
+    with("OpenBus, place: Between(a: \"CIOC\", b: \"P01\")");
+}
+
+/// The statuses of pump 2 never come to the CIOC again; its answers do, and a search by hand reads them.
+#[test]
+fn an_update_whose_end_nobody_sees_is_no_pass_and_breaks_a_limit_that_it_is_beyond() {
+    let with = |end: &str, searches: &str| {
+        let lost =
+            "(kind: FrameLoss(id: 0x202, direction: Received), place: Cioc, trigger: When(pump: 2, phase: Status))";
+        let report = report(&format!(
+            "user: (consent: Agree(after: \"5s\"), manual_searches: [{searches}]), faults: [{lost}], end: At(\"{end}\"),
+             budgets: [(id: \"pump-update\", measure: PumpUpdate, relation: Below, limit: \"70s\")]"
+        ));
+        pump_update(&report).clone()
+    };
+    let open = with("60s", "");
+    assert_eq!((open.verdict, open.n), (RowVerdict::Inconclusive, 1), "{open:?}");
+    let place = |row: &reports::Budget| row.r#where.clone().unwrap_or_default();
+    let late = with("3min", "");
+    assert_eq!((late.verdict, late.n), (RowVerdict::Fail, 2), "{late:?}");
+    assert_eq!(place(&late), "P02, try 1, at least: no status of its image came");
+    let told = with("4min", "\"2min\"");
+    assert_eq!((told.verdict, place(&told).as_str()), (RowVerdict::Fail, "P02, try 1, until the CIOC told of it"));
 }
 
 #[test]
@@ -1199,6 +1261,61 @@ fn a_bit_that_flips_later_takes_no_pump_out_of_the_return_to_automatic() {
     assert_eq!(back(&whole).verdict, RowVerdict::Fail, "{:?}", back(&whole));
     let flipped = with(", (kind: BitFlipAtRest(bits: 1), place: Pump(2), trigger: At(\"80s\"))");
     assert_eq!(back(&flipped).verdict, RowVerdict::Fail, "{:?}", back(&flipped));
+}
+
+/// Pump 2 is exchanged, and again, before the second campaign looks at it, for one that needs nothing.
+#[test]
+fn a_campaign_without_a_try_is_not_measured_from_the_one_before() {
+    let report = report(
+        "user: (consent: Agree(after: \"5s\"), manual_searches: [\"110s\"]), end: At(\"3min\"), faults: [
+          (kind: Exchanged(version: \"1.0.0\"), place: Pump(2), trigger: At(\"100s\"), duration: \"2s\"),
+          (kind: Exchanged(version: \"2.0.0\"), place: Pump(2), trigger: At(\"114s\"), duration: \"1s\")]",
+    );
+    assert_eq!(report.pumps[1].attempts, 1, "the second campaign leaves it alone");
+    assert_eq!((back(&report).verdict, back(&report).n), (RowVerdict::Pass, 2), "{:?}", back(&report));
+}
+
+/// The CIOC is away from the end of pump 2's update on; as it is back, its search misses pump 1.
+#[test]
+fn a_search_that_misses_a_pump_makes_no_campaign_end_later() {
+    let with = |away: &str| {
+        report(&format!(
+            "end: At(\"5min\"), faults: [
+              (kind: PowerCut, place: Cioc, trigger: When(pump: 2, phase: Status), duration: \"65s\") {away}]"
+        ))
+    };
+    assert_eq!(back(&with("")).verdict, RowVerdict::Fail, "nobody commands the pumps for 65 s");
+    let away = with(", (kind: Unplugged, place: Pump(1), trigger: When(pump: 2, phase: Status), duration: \"85s\")");
+    assert_eq!(back(&away).verdict, RowVerdict::Fail, "{:?}", back(&away));
+    let value = back(&away).measured.map(|value| value.to_string().parse::<f64>().expect("a number"));
+    assert!(value.is_some_and(|value| value > 65_000.0), "{:?}", back(&away));
+}
+
+/// All die, and a search by hand revives them: they were no good pumps of the campaign in which they died.
+#[test]
+fn a_pump_that_is_revived_owes_nothing_to_the_campaign_that_it_died_in() {
+    let with = |fails: &str| {
+        report(&format!(
+            "user: (consent: Agree(after: \"5s\"), manual_searches: [\"150s\"]), end: At(\"5min\"),
+             faults: [(kind: FlashProgramFailure(operations: 0), place: AllPumps, trigger: At(\"1s\") {fails})]"
+        ))
+    };
+    let dead = with("");
+    assert_eq!((back(&dead).verdict, back(&dead).n), (RowVerdict::Inconclusive, 0), "{:?}", back(&dead));
+    let revived = with(", duration: \"140s\"");
+    assert!(revived.pumps.iter().all(|pump| pump.outcome == reports::Outcome::Updated && pump.attempts == 4));
+    assert_eq!((back(&revived).verdict, back(&revived).n), (RowVerdict::Pass, 1), "{:?}", back(&revived));
+}
+
+/// Pump 3 needs nothing, and is gone when the campaign ends; a search by hand misses it.
+#[test]
+fn a_search_by_hand_that_misses_a_pump_takes_it_out_of_no_return() {
+    let report = report(
+        "pumps: (count: 3, overrides: [(pump: 3, version: Some(\"2.0.0\"))]), end: At(\"4min\"),
+         user: (consent: Agree(after: \"5s\"), manual_searches: [\"60s\"]),
+         faults: [(kind: Unplugged, place: Pump(3), trigger: When(pump: 2, phase: Status))]",
+    );
+    assert_eq!(back(&report).verdict, RowVerdict::Fail, "{:?}", back(&report));
 }
 
 /// The last pump is off the bus from its reset to the end of the campaign, and comes back whole.

@@ -199,3 +199,16 @@ fn the_committed_baseline_holds_every_shipped_story() {
         stories.iter().filter(|name| loaded(&common::shipped(&format!("{name}.ron")), &[]).scenario.campaign);
     assert!(updates * 2 > campaigns.count(), "{updates} margins of updates");
 }
+
+#[test]
+fn a_tolerance_of_a_name_or_unit_that_no_margin_has_is_named_with_the_nearest() {
+    let told = |tolerance| baseline_of(&report("4000"), &[tolerance]).misnamed_tolerance();
+    assert_eq!(told(("pump-update", "500", "ms")), None);
+    assert_eq!(told(("*", "500", "ms")), None);
+    let of = |tolerance: &str, why: &str| Some(format!("the tolerance `{tolerance}` is of no margin: {why}"));
+    let near = "no budget in it has that name; did you mean `pump-update`?";
+    assert_eq!(told(("pump-updte", "500", "ms")), of("pump-updte 500 ms", near));
+    assert_eq!(told(("elsewhere", "5", "ms")), of("elsewhere 5 ms", "no budget in it has that name"));
+    assert_eq!(told(("pump-update", "1", "s")), of("pump-update 1 s", "those of that name are in ms"));
+    assert_eq!(told(("*", "1", "mss")), of("* 1 mss", "none is in that unit"));
+}

@@ -77,7 +77,7 @@ fn the_number_of_threads_changes_no_byte() {
     for (jobs, out) in [("1", "one"), ("3", "three")] {
         assert_eq!(searched(&place, out, &["--jobs", jobs]).1, Some(0));
     }
-    for file in ["search.json", "search.txt", "search.csv", "search.ron", "base.ron", "worst.ron"] {
+    for file in ["report.html", "search.json", "search.txt", "search.csv", "search.ron", "base.ron", "worst.ron"] {
         assert_eq!(text(&place.join("one").join(file)), text(&place.join("three").join(file)), "{file}");
     }
 }
@@ -164,6 +164,31 @@ fn an_inconclusive_run_is_not_the_worst_that_was_found() {
     // What it measured is beyond a bound of 10 s all the same, and that is no matter of proof.
     change(&place, TINY, "\"40s\"", "\"10s\"");
     assert_eq!(searched(&place, "beyond", &[]).1, Some(1));
+}
+
+/// Pump 1 is exchanged and updated once more; pump 2 is unplugged meanwhile, and at some points it never comes back. What
+/// was measured there is the first campaign's return, and the second one's may be worse.
+#[test]
+fn a_run_that_leaves_the_searched_budget_open_is_no_pass() {
+    let place = place("search-open");
+    change(&place, "tiny-base.ron", "AfterCampaign(\"1s\")", "At(\"80s\")");
+    let user = "user: (consent: Agree(after: \"5s\"), manual_searches: [\"40s\"]),";
+    change(&place, "tiny-base.ron", "faults: [", &format!("{user} faults: ["));
+    let exchanged = "(kind: Exchanged(version: \"1.0.0\"), place: Pump(1), trigger: At(\"35s\"), duration: \"2s\")";
+    let unplugged = "(kind: Unplugged, place: Pump(2), trigger: At(\"48s\"), duration: \"1s\")";
+    change(&place, "tiny-base.ron", "(kind: ClockDrift", &format!("{exchanged}, {unplugged}, (kind: ClockDrift"));
+    change(&place, "tiny-base.ron", "is: Updated)", "is: Updated), Outcome(pumps: Only([2]), is: UpToDate)");
+    change(&place, TINY, "budget: \"pump-update\"", "budget: \"back-to-automatic\"");
+    change(&place, TINY, "restarts: 3,\n    steps: 25,", "restarts: 2,\n    steps: 6,");
+    change(&place, TINY, "faults[0].kind=SlowErase(factor: {})", "faults[2].duration={}");
+    change(&place, TINY, "low: \"1.1x\", high: \"3x\", step: \"0.1x\"", "low: \"1s\", high: \"101s\", step: \"100s\"");
+    change(&place, TINY, "faults[1].place={}", "faults[3].place={}");
+    let (report, code) = searched(&place, "out", &[]);
+    assert_eq!((code, report["verdict"].as_str()), (Some(5), Some("inconclusive")), "{report}");
+    let open = report["left_open"].as_u64().expect("a number");
+    assert!((1..12).contains(&open) && report["without_value"] == 0, "{report}");
+    assert!(report["worst_unproven"].is_null(), "what it measured is no worse: {report}");
+    assert!(text(&place.join("out/search.txt")).contains(&format!("In {open} runs the budget itself has no verdict")));
 }
 
 #[test]

@@ -14,12 +14,13 @@ use cooltwin::scenario::{Fault, Loaded, Moment, Trigger};
 use cooltwin::sweep::engine::{Options, Space, Swept, sweep};
 use cooltwin::sweep::judge::Class;
 use cooltwin::sweep::power_cut::{Outage, PowerCuts, TwoCuts};
-use cooltwin::sweep::report::{Head, Report};
+use cooltwin::sweep::report::{Head, report};
 use cooltwin::sweep::survey::Survey;
 use cooltwin::sweep::{Slot, Trunk};
 use protocol::header::ModelId;
 use pump::FlashCommand;
 use pump::flash_map::{MARKER, MARKER_ADDRESS, SECTORS};
+use reports::sweep::{SweepReport, SweepVerdict, sweep_html, sweep_text};
 
 const PUMP: u8 = 1;
 
@@ -157,12 +158,26 @@ fn a_strike_that_says_nothing_is_not_called_bad() {
     let first = swept.standings[0].strike;
     swept.standings[0].class = Class::Invalid;
     swept.outcomes.get_mut(&first).expect("an outcome").class = Class::Invalid;
-    let head = Head { sweep: "power-cut", options: String::new(), pump: Some(PUMP), seed: 1, trunk: String::new() };
-    let report = Report::new(&base, head, &Identity::default(), &[("one cut", &space, &swept)]);
-    let text = report.text();
-    assert_eq!(report.verdict, "inconclusive");
+    let head = Head {
+        sweep: "power-cut",
+        options: String::new(),
+        command: String::new(),
+        pump: Some(PUMP),
+        seed: 1,
+        trunk: String::new(),
+    };
+    let report = report(&base, head, &Identity::default(), &[("one cut", &space, &swept)]);
+    let text = sweep_text(&report);
+    assert_eq!(report.verdict, SweepVerdict::Inconclusive);
     assert!(text.contains(&format!("  SAYS NOTHING  strike {first}, ")) && !text.contains("BAD"), "{text}");
     assert!(text.ends_with("INCONCLUSIVE  1 of 20 strikes says nothing\n"), "{text}");
+    let page = sweep_html(&report);
+    assert!(
+        page.contains("<title>INCONCLUSIVE: power-cut of ") && page.contains("1 of 20 strikes says nothing."),
+        "{page}"
+    );
+    assert_eq!(page.matches("1 not</span>").count(), 1, "{page}");
+    assert_eq!(SweepReport::from_json(&report.json()).as_ref(), Ok(&report));
 }
 
 // Planted defects: the product's sources hold none of them.

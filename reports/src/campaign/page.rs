@@ -75,22 +75,22 @@ impl Page<'_> {
         let plan = &report.plan;
         let content = html! {
             caption { "Fixed before the first trial, and what came out" }
-            thead { tr { th scope="col" { "Subject" } th scope="col" { "Fixed" } th scope="col" { "Found" } } }
+            thead { tr { th scope="col" { "Subject" } th.number scope="col" { "Found" } th.number scope="col" { "Fixed" } } }
             tbody {
-                tr { th scope="row" { "Trials" } td.number { (grouped(plan.trials)) } td.number { (grouped(report.executed)) } }
+                tr { th scope="row" { "Trials" } td.number { (grouped(report.executed)) } td.number { (grouped(plan.trials)) } }
                 tr {
                     th scope="row" { "Failures, invalid trials among them" }
-                    td.number { "at most " (plan.failures_allowed) }
                     td.number { (report.failures) " (" (report.invalid) " invalid)" }
+                    td.number { "at most " (plan.failures_allowed) }
                 }
                 tr {
                     th scope="row" { "Share of successes at " (percent(plan.confidence)) " confidence" }
+                    td.number { "failure probability" br; "at most " (percent(report.failure_upper)) }
                     td.number { "at least " (percent(plan.success)) }
-                    td.number { "failure probability at most " (percent(report.failure_upper)) }
                 }
                 tr {
                     th scope="row" { "The base without faults" }
-                    td { "pass" } td { (report.control.verdict.word()) }
+                    td.number { (report.control.verdict.word()) } td.number { "pass" }
                 }
             }
         };

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{CampaignReport, Replay, Values};
 use crate::number::{Fixed, Millis};
 use crate::verdict::Verdict;
-use crate::words::{duration, grouped, rounded};
+use crate::words::{count, duration, grouped, rounded};
 
 /// Trials that were no success, listed at most.
 const FAILED_SHOWN: usize = 5;
@@ -48,9 +48,9 @@ fn head(report: &CampaignReport, out: &mut String) {
     );
     let _ = writeln!(
         out,
-        "Plan          {} trials, {} failures allowed: {} at {} confidence   fault mix {}",
-        grouped(plan.trials),
-        plan.failures_allowed,
+        "Plan          {}, {} allowed: {} at {} confidence   fault mix {}",
+        count(plan.trials, "trial", "trials"),
+        count(plan.failures_allowed, "failure", "failures"),
         percent(plan.success),
         percent(plan.confidence),
         &report.mix_sha256[..12.min(report.mix_sha256.len())]

@@ -21,16 +21,42 @@ const CLASSES: &[(&str, bool, &str)] = &[
     ("detected-late", true, "detected, and a budget broke"),
     ("budget-broken", true, "a budget broke without detection"),
     ("tolerated", false, "met as designed: the update succeeded, or the operation took its course"),
-    ("detected-safe", false, "named by a failed try or an alarm; nothing else broke"),
+    ("detected-safe", false, "named by a failed try or an alarm, or detected by a safety unit; nothing else broke"),
     ("no-reaction", false, "it acted, and none of this followed"),
 ];
 
 /// What became of the faults of a kind.
 #[derive(Default)]
 struct Found<'a> {
+    /// Diagnostics that found one of them.
     diagnostics: BTreeSet<&'a str>,
-    detected: usize,
+    /// How many a diagnostic is known to have found.
+    found: usize,
+    /// Runs in which something was detected after one acted, and nobody knows whether that was it.
+    open: Vec<&'a RunRecord>,
+    /// Runs in which nothing was detected after one acted.
     missed: Vec<&'a RunRecord>,
+}
+
+impl<'a> Found<'a> {
+    fn see(&mut self, run: &'a RunRecord, report: &'a Report, fault: &Injection) {
+        let diagnostics: Vec<&str> = report.expectations.iter().filter_map(diagnostic).collect();
+        // Of several faults in a run nobody knows which of them a diagnostic found.
+        let is_known = report.injections.len() == 1 && !diagnostics.is_empty();
+        match fault.detected_ms {
+            None => self.missed.push(run),
+            Some(_) if is_known => {
+                self.found += 1;
+                self.diagnostics.extend(diagnostics);
+            }
+            Some(_) => self.open.push(run),
+        }
+    }
+}
+
+/// Runs as links to their faults.
+fn links(runs: &[&RunRecord]) -> Markup {
+    html! { @for (at, run) in runs.iter().enumerate() { @if at > 0 { ", " } a href={ (run.folder) "/report.html#faults" } { (run.name) } } }
 }
 
 fn has_units(report: &Report) -> bool {
@@ -137,34 +163,26 @@ impl Evidence<'_> {
     fn diagnostics(&self) -> Markup {
         let mut kinds: BTreeMap<&str, Found<'_>> = BTreeMap::new();
         for (run, report) in self.runs().filter(|(_, report)| has_units(report)) {
-            let acted = report.injections.iter().filter(|one| one.activations > 0);
-            for one in acted {
-                let found = kinds.entry(&one.kind).or_default();
-                if one.detected_ms.is_some() {
-                    found.detected += 1
-                } else {
-                    found.missed.push(run)
-                }
-                // Of several faults in a run nobody knows which of them a diagnostic found.
-                if one.detected_ms.is_some() && report.injections.len() == 1 {
-                    found.diagnostics.extend(report.expectations.iter().filter_map(diagnostic));
-                }
+            for one in report.injections.iter().filter(|one| one.activations > 0) {
+                kinds.entry(&one.kind).or_default().see(run, report, one);
             }
         }
         let content = html! {
-            caption { "Faults that acted in runs with safety units; one counts as detected if a unit of the run detected something at or after it acted" }
-            (head(&[Text("Kind"), Text("Found by"), Number("Injected"), Number("Detected"), Number("Not detected"), Wide("Not detected in")]))
+            caption {
+                "Faults that acted in runs with safety units. One counts as found if it is the only fault of its run, the run expects "
+                "a diagnostic to detect it, and that held. Where a unit detected something at or after a fault, and the run does not say "
+                "that it was that fault, nothing is credited."
+            }
+            (head(&[Text("Kind"), Number("Injected"), Number("Found"), Text("Found by"), Wide("Detection after it, not known of which fault"), Wide("Nothing detected")]))
             tbody {
                 @for (kind, found) in &kinds {
                     tr {
                         th scope="row" { (kind) }
+                        td.number { (found.found + found.open.len() + found.missed.len()) }
+                        td.number { (found.found) }
                         td { @if found.diagnostics.is_empty() { "-" } @else { (found.diagnostics.iter().copied().collect::<Vec<_>>().join(", ")) } }
-                        td.number { (found.detected + found.missed.len()) }
-                        td.number { (found.detected) }
-                        td.number { (found.missed.len()) }
-                        td { @for (at, run) in found.missed.iter().enumerate() {
-                            @if at > 0 { ", " } a href={ (run.folder) "/report.html#faults" } { (run.name) }
-                        } }
+                        td { @if found.open.is_empty() { "-" } @else { (found.open.len()) ": " (links(&found.open)) } }
+                        td { @if found.missed.is_empty() { "-" } @else { (found.missed.len()) ": " (links(&found.missed)) } }
                     }
                 }
             }

@@ -8,10 +8,13 @@ use super::{Evidence, NotRun, Origin, RunRecord, Status};
 use crate::html::Column::{Number, Text, Wide};
 use crate::html::frame::section;
 use crate::html::{head, rows, shape, signatures, table};
-use crate::report::Report;
+use crate::report::{Check, Report};
 use crate::requirements::Scope;
 use crate::verdict::{RowVerdict, Verdict};
 use crate::words;
+
+/// Rows without a measurement that are named of a requirement.
+const SILENT_SHOWN: usize = 3;
 
 impl Evidence<'_> {
     pub(super) fn index(&self) -> Markup {
@@ -52,11 +55,15 @@ impl Evidence<'_> {
         let of = |status: Status| self.trace.count(status);
         let in_scope = self.trace.rows.iter().filter(|row| row.requirement.scope == Scope::In).count();
         let shown = of(Status::Verified) + of(Status::Information);
+        let verified = self.trace.rows.iter().filter(|row| row.status == Status::Verified);
+        let (whole, partly): (Vec<_>, Vec<_>) = verified.partition(|row| row.expected().is_empty());
         html! {
             p {
                 "In " (count(runs, "run", "runs")) " of the scenarios named below, with the seeds and assumptions named there, "
                 (shown) " of " (in_scope) " requirements in scope were judged by rows of executed runs; "
-                "held in every run that judged them: " (of(Status::Verified)) "; shown for information: " (of(Status::Information)) "; failed: "
+                "held in every row of every run: " (whole.len()) "; held but for rows that fail, or are not measured, as their scenarios expect: "
+                (partly.len()) @if !partly.is_empty() { " (" @for (at, row) in partly.iter().enumerate() { @if at > 0 { ", " } a href={ "#of-" (row.requirement.id) } { (row.requirement.id) } } ")" }
+                "; shown for information: " (of(Status::Information)) "; failed: "
                 (of(Status::Failed)) "; not measured where they should have been: " (of(Status::Inconclusive)) "."
             }
             p {
@@ -66,7 +73,7 @@ impl Evidence<'_> {
             }
             p {
                 "Not claimed: behaviour on the target hardware, execution times, rates of success, and anything that the "
-                a href="tool.html#limits" { "limits of the model" } " leave out. A worst case is the worst of these runs and no bound."
+                a href="tool.html#limits" { "limits of the model" } " leave out. A worst case is the worst of the rows that count here, and no bound."
             }
         }
     }
@@ -104,10 +111,12 @@ impl Evidence<'_> {
     fn verdict_table(&self) -> Markup {
         let content = html! {
             caption {
-                "Worst case of each requirement over all runs; its proof is one click away. What was never run is "
+                "The worst of the rows that passed stands for a requirement, or a row that did not pass; it leads to its proof. Rows that "
+                "fail, or are not measured, as their scenarios expect stand beside it. What was never run is "
                 a href="traceability.html#uncovered" { "uncovered" } ", and never a pass."
             }
-            (head(&[Text("Requirement"), Text("Verdict"), Text("Judged by"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof"), Text("Runs")]))
+            colgroup { @for share in [13, 15, 24, 10, 10, 11, 11, 6] { col style={ "width:" (share) "%" }; } }
+            (head(&[Text("Requirement"), Text("Verdict"), Wide("Row"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Rows"), Number("Runs")]))
             tbody { @for row in self.trace.rows.iter().filter(|row| row.requirement.scope == Scope::In) { (self.verdict_row(row)) } }
         };
         table("Requirements in scope", &content)
@@ -115,21 +124,18 @@ impl Evidence<'_> {
 
     fn verdict_row(&self, row: &Traced<'_>) -> Markup {
         html! {
-            tr {
+            tr id={ "of-" (row.requirement.id) } {
                 th.rows scope="row" { (requirement_link(&row.requirement.id)) " " (row.requirement.title) }
                 td { (status(row.status)) }
                 @match row.worst() {
                     Some(proof) => {
-                        td.rows { (rows::statement(proof.name().1)) }
+                        td { a href=(proof.href) { (rows::statement(proof.name().1)) } br; (place(proof)) (expected(row)) }
                         (numbers(proof))
-                        td { a href=(proof.href) { (place(proof)) } }
-                        td { (runs_of(row)) }
                     }
-                    None => {
-                        td colspan="5" { (self.instead(row)) }
-                        td { (runs_of(row)) }
-                    }
+                    None => td colspan="4" { (self.instead(row)) },
                 }
+                td { (rows_of(row)) }
+                td.number { (row.runs().len()) }
             }
         }
     }
@@ -227,14 +233,43 @@ pub(super) fn numbers(proof: &Proof<'_>) -> Markup {
         ProofRow::Budget(budget) => html! {
             td.number { (budget.measured.map_or_else(|| "not measured".to_owned(), |value| words::value(budget, value))) }
             td.number { (words::limit(budget)) }
-            td.number { (rows::margin(budget)) }
+            td.number { (rows::margin_cell(budget)) }
         },
         ProofRow::Check(check) => html! {
-            td colspan="3" {
-                @if check.detail.is_empty() { "held, looked at " (words::times(check.n)) } @else { (check.detail) "; looked at " (words::times(check.n)) }
-            }
+            td colspan="3" { (looked(check)) }
         },
         ProofRow::Scenario => html! { td colspan="3" { "all that the scenario expects" } },
+    }
+}
+
+/// How often a check looked, and what it saw. One that never looked did not hold.
+fn looked(check: &Check) -> String {
+    let held = if check.verdict == RowVerdict::Pass && check.detail.is_empty() { "held, " } else { "" };
+    format!("{held}{}", rows::seen(check))
+}
+
+/// The rows that did not pass, as their scenarios expect: how many, and the worst of them.
+fn expected(row: &Traced<'_>) -> Markup {
+    let (broken, silent): (Vec<&Proof<'_>>, Vec<&Proof<'_>>) =
+        row.expected().into_iter().partition(|proof| proof.verdict == RowVerdict::ExpectedFail);
+    let link = |proof: &Proof<'_>| {
+        let number = match proof.row {
+            ProofRow::Budget(budget) => {
+                budget.measured.map(|value| (words::value(budget, value), words::margin(budget)))
+            }
+            ProofRow::Check(_) | ProofRow::Scenario => None,
+        };
+        html! { a href=(proof.href) { (proof.run.name) @if let Some((value, margin)) = number { ", " (value) ", margin " (margin) } } }
+    };
+    html! {
+        @if let Some(worst) = broken.first() {
+            br; (count(broken.len(), "row fails", "rows fail")) " as expected" @if broken.len() > 1 { ", the worst" } ": " (link(worst))
+        }
+        @if !silent.is_empty() {
+            br; (count(silent.len(), "row is", "rows are")) " not measured, as stated: "
+            @for (at, proof) in silent.iter().take(SILENT_SHOWN).enumerate() { @if at > 0 { ", " } (link(proof)) }
+            @if silent.len() > SILENT_SHOWN { " and " (silent.len() - SILENT_SHOWN) " more" }
+        }
     }
 }
 
@@ -247,14 +282,14 @@ pub(super) fn place(proof: &Proof<'_>) -> String {
     place.map_or_else(|| proof.run.name.clone(), |place| format!("{}: {place}", proof.run.name))
 }
 
-/// How many runs judged a requirement, and how.
-fn runs_of(row: &Traced<'_>) -> String {
+/// How many rows judged a requirement, and how.
+fn rows_of(row: &Traced<'_>) -> String {
     let kinds = [
         RowVerdict::Error,
         RowVerdict::Fail,
-        RowVerdict::Inconclusive,
-        RowVerdict::ExpectedFail,
         RowVerdict::Pass,
+        RowVerdict::ExpectedFail,
+        RowVerdict::Inconclusive,
         RowVerdict::Info,
     ];
     let told = kinds.iter().map(|verdict| (row.count(*verdict), verdict.word())).filter(|(count, _)| *count > 0);

@@ -27,7 +27,7 @@ impl Evidence<'_> {
 
     fn forward(&self) -> Markup {
         let content = html! {
-            caption { "Requirements in scope, with the rows, runs and tests that stand for them" }
+            caption { "Requirements in scope, with the rows, runs and tests that stand for them; runs are those in which a row was judged" }
             (head(&[Text("Requirement"), Text("Status"), Wide("Checks and budgets"), Number("Runs"), Number("Tests"), Wide("What runs leave out")]))
             tbody { @for row in self.trace.rows.iter().filter(|row| row.requirement.scope == Scope::In) { (self.forward_row(row)) } }
         };
@@ -38,14 +38,6 @@ impl Evidence<'_> {
         let mut names: Vec<(&str, &str)> = row.proofs.iter().map(|proof| proof.name()).collect();
         names.sort_unstable();
         names.dedup();
-        let mut runs: Vec<(&str, &str)> = row
-            .proofs
-            .iter()
-            .filter(|proof| proof.is_judged())
-            .map(|proof| (proof.run.name.as_str(), proof.run.seed.as_str()))
-            .collect();
-        runs.sort_unstable();
-        runs.dedup();
         let statement = self.baseline.statements_of(&row.requirement.id).next();
         html! {
             tr {
@@ -60,7 +52,7 @@ impl Evidence<'_> {
                         }
                     }
                 }
-                td.number { (runs.len()) }
+                td.number { (row.runs().len()) }
                 td.number { (row.tests.len()) }
                 td { @if let Some(statement) = statement { (statement.text) } }
             }

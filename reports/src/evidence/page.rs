@@ -30,16 +30,18 @@ pub(super) const PAGES: [Page; 8] = [
 /// What the pages of a bundle need beside the style of a report.
 const STYLE: &str = "nav [aria-current] { color: var(--text); font-weight: 700; text-decoration: none; }
 .banners { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .8rem; max-width: none; }
-.rows { min-width: 10rem; } td ul.plain a, td.links a, td a.id { display: inline-block; min-width: 24px; line-height: 24px; vertical-align: top; } td.links a, td a.id { margin-right: .75rem; }
+.rows { min-width: 9rem; } td .word { white-space: normal; } td ul.plain a, td.links a, td a.id { display: inline-block; min-width: 24px; line-height: 24px; vertical-align: top; } td.links a, td a.id { margin-right: .75rem; }
 ul.plain { margin: .5rem 0; padding-left: 1.25rem; }
 td ul.plain { margin: 0; padding-left: 1rem; } td ul.plain li:has(a) { line-height: 24px; }
+#requirements table { table-layout: fixed; width: 100%; min-width: 62rem; overflow-wrap: anywhere; }
+#requirements .number { white-space: normal; } #requirements .word { gap: .2rem; }
 article { border-top: 1px solid var(--line); margin-top: 1.25rem; }
-@media (max-width: 40rem) { caption { max-width: calc(100vw - 1.5rem); }
+@media (max-width: 40rem) {
   .scroll { background: linear-gradient(90deg, var(--paper) 30%, transparent) local left / 2rem 100% no-repeat,
     linear-gradient(270deg, var(--paper) 30%, transparent) local right / 2rem 100% no-repeat,
     linear-gradient(90deg, var(--line), transparent) scroll left / .75rem 100% no-repeat,
     linear-gradient(270deg, var(--line), transparent) scroll right / .75rem 100% no-repeat; } }
-@media print { nav { display: block; } article { break-inside: avoid-page; } .banners { font-size: 9pt; } .banners .verdict { font-size: 13pt; padding: .2rem .6rem .2rem .4rem; }
+@media print { nav { display: block; } #requirements table { min-width: 0; } article { break-inside: avoid-page; } .banners { font-size: 9pt; } .banners .verdict { font-size: 13pt; padding: .2rem .6rem .2rem .4rem; }
   td ul.plain a, td.links a, td a.id, td ul.plain li:has(a) { line-height: inherit; min-width: 0; } }
 ";
 

@@ -4,6 +4,7 @@ use csv::Writer;
 
 use super::trace::{Proof, ProofRow};
 use super::{Evidence, Origin, Status};
+use crate::markdown::not_typed;
 use crate::suite::{SuiteRow, junit_of_suite, markdown_of_suite};
 use crate::verdict::RowVerdict;
 
@@ -47,10 +48,14 @@ impl Evidence<'_> {
             "tests",
             "revision",
             "sha256",
+            "expected_not_to_pass",
+            "worst_of_these",
         ];
         let rows = self.trace.rows.iter().map(|row| {
             let worst = row.worst();
             let [measured, limit, margin, unit] = exact(worst);
+            let expected = row.expected();
+            let [worst_expected, ..] = exact(expected.first().copied());
             vec![
                 row.requirement.id.clone(),
                 row.requirement.title.clone(),
@@ -65,6 +70,8 @@ impl Evidence<'_> {
                 row.tests.len().to_string(),
                 row.requirement.revision.to_string(),
                 row.requirement.sha256(),
+                expected.len().to_string(),
+                worst_expected,
             ]
         });
         written(&columns, rows)
@@ -148,16 +155,17 @@ impl Evidence<'_> {
     }
 
     pub(super) fn junit(&self) -> String {
-        junit_of_suite(&self.reports.iter().collect::<Vec<_>>(), &self.questions())
+        junit_of_suite(&not_typed(&self.reports.iter().collect::<Vec<_>>()), &self.questions())
     }
 
     pub(super) fn markdown(&self) -> String {
         let verdict = self.verdict().word().to_uppercase();
         let of = |status: Status| self.trace.count(status);
         let headline = format!(
-            "{verdict}: evidence of {} runs; {} requirements held, {} failed, {} uncovered",
+            "{verdict}: evidence of {} runs; {} requirements held ({} of them but for rows that do not pass, as expected), {} failed, {} uncovered",
             self.bundle.runs.len(),
             of(Status::Verified),
+            self.trace.rows.iter().filter(|row| row.status == Status::Verified && !row.expected().is_empty()).count(),
             of(Status::Failed),
             of(Status::Uncovered)
         );
@@ -167,6 +175,6 @@ impl Evidence<'_> {
             .into_iter()
             .filter(|row| !matches!(row.verdict, RowVerdict::NotApplicable | RowVerdict::Info))
             .collect();
-        markdown_of_suite(&headline, &self.reports.iter().collect::<Vec<_>>(), &rows)
+        markdown_of_suite(&headline, &not_typed(&self.reports.iter().collect::<Vec<_>>()), &rows)
     }
 }

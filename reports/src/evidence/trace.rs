@@ -129,11 +129,10 @@ impl<'a> Proof<'a> {
         !matches!(self.verdict, RowVerdict::NotApplicable | RowVerdict::NotRun)
     }
 
-    /// Distance to the limit in millionths of the limit; none for what has no limit.
-    fn margin_share(&self) -> Option<i128> {
+    /// How near it is to its limit, the nearest first; none for what has no limit.
+    fn margin_key(&self) -> Option<i128> {
         let ProofRow::Budget(budget) = self.row else { return None };
-        let limit = i128::from(budget.limit.as_millionths()).max(1);
-        Some(i128::from(budget.margin?.as_millionths()) * 1_000_000 / limit)
+        budget.margin.map(|_| budget.margin_key())
     }
 }
 
@@ -165,9 +164,25 @@ impl<'a> Traced<'a> {
         let key = |proof: &&Proof<'_>| {
             let stated = proof.run.stated && rank(proof.verdict) == 1;
             let verdict = if stated { 3 } else { rank(proof.verdict) };
-            (verdict, proof.margin_share().unwrap_or(i128::MAX), u64::MAX - proof.n())
+            (verdict, proof.margin_key().unwrap_or(i128::MAX), u64::MAX - proof.n())
         };
         self.proofs.iter().filter(|proof| proof.is_judged()).min_by_key(key)
+    }
+
+    /// Rows that did not pass, as their scenarios expect: broken ones, the worst first, then those that were not measured.
+    pub(crate) fn expected(&self) -> Vec<&Proof<'a>> {
+        let is_broken = |proof: &Proof<'_>| proof.verdict == RowVerdict::ExpectedFail;
+        let is_expected =
+            |proof: &&Proof<'_>| is_broken(proof) || (proof.verdict == RowVerdict::Inconclusive && proof.run.stated);
+        let mut expected: Vec<&Proof<'_>> = self.proofs.iter().filter(is_expected).collect();
+        expected.sort_by_key(|proof| (!is_broken(proof), proof.margin_key().unwrap_or(i128::MAX)));
+        expected
+    }
+
+    /// Runs in which a row was judged, by name and seed.
+    pub(crate) fn runs(&self) -> BTreeSet<(&'a str, &'a str)> {
+        let judged = self.proofs.iter().filter(|proof| proof.is_judged());
+        judged.map(|proof| (proof.run.name.as_str(), proof.run.seed.as_str())).collect()
     }
 
     /// How many proofs have this verdict.

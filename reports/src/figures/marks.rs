@@ -13,6 +13,8 @@ pub(crate) enum MarkKind {
     FailedTry,
     /// A try was cut off from outside.
     InterruptedTry,
+    /// Outputs of safety units were off after a fault.
+    Off,
 }
 
 impl Mark {
@@ -29,6 +31,7 @@ impl MarkKind {
             Self::Fault => "fault acts",
             Self::FailedTry => "try fails",
             Self::InterruptedTry => "try is interrupted",
+            Self::Off => "outputs are off",
         }
     }
 }
@@ -60,12 +63,31 @@ pub(crate) fn marks(report: &Report) -> Vec<Mark> {
         Some(Mark { again, is_span, ..first })
     });
     let tries = report.pumps.iter().flat_map(|pump| pump.tries.iter().filter_map(move |one| bad_try(pump, one)));
-    let mut marks: Vec<Mark> = faults.chain(tries).collect();
+    let mut marks: Vec<Mark> = faults.chain(tries).chain(offs(report)).collect();
     marks.sort_by_key(|mark| (mark.at, mark.kind));
     for (number, mark) in (1..).zip(&mut marks) {
         mark.number = number;
     }
     marks
+}
+
+/// When the first unit was off, and all units that went off, each time once for all faults that led to it.
+fn offs(report: &Report) -> Vec<Mark> {
+    let mut offs: Vec<Mark> = Vec::new();
+    for fault in &report.injections {
+        let [detected, local, all] = fault.reaction();
+        let named = [(local, "the first unit"), (all.filter(|all| Some(*all) != local), "all units that go off")];
+        for (at, who) in named.into_iter().filter_map(|(at, who)| Some((at?, who))) {
+            let detected =
+                detected.map_or_else(String::new, |at| format!(", detected at {} ms", words::rounded(at.into(), 3)));
+            let text = format!("{who}, after {}{detected}", fault.id);
+            match offs.iter_mut().find(|mark| mark.at == at) {
+                Some(mark) => mark.text = format!("{}; {text}", mark.text),
+                None => offs.push(mark(at, MarkKind::Off, "safety units", text)),
+            }
+        }
+    }
+    offs
 }
 
 fn mark(at: Millis, kind: MarkKind, place: &str, text: String) -> Mark {

@@ -22,7 +22,7 @@ pub(crate) mod timeline;
 mod update_time;
 mod voltage;
 
-use crate::report::{BUDGET_PUMP_UPDATE, Budget, Pump, Report, Series};
+use crate::report::{BUDGET_PUMP_UPDATE, Budget, Pump, Report, SAMPLES_MAX, Series};
 use crate::words;
 
 /// A figure.
@@ -60,7 +60,7 @@ fn escaped(text: &str) -> String {
 #[must_use]
 pub fn figures(report: &Report) -> Vec<Figure> {
     let mut figures = Vec::new();
-    if !report.series.is_empty() || !report.pumps.is_empty() {
+    if !report.series.is_empty() || !report.updated_pumps().is_empty() {
         figures.push(timeline_figure(report));
     }
     if report.pumps.iter().any(|pump| !pump.tries.is_empty()) {
@@ -81,7 +81,10 @@ pub fn figures(report: &Report) -> Vec<Figure> {
 /// reaction of a safety function is: its steps are to be seen.
 fn has_samples(budget: &Budget) -> bool {
     let least = if budget.is_of_safety() && budget.decomposition.len() > 1 { 1 } else { 3 };
-    budget.samples.len() >= least && budget.id != BUDGET_PUMP_UPDATE
+    let kept = budget.samples.len();
+    // A few of many values say nothing of how they lie.
+    let all = kept as u64 == budget.n || kept == SAMPLES_MAX;
+    all && kept >= least && budget.id != BUDGET_PUMP_UPDATE
 }
 
 /// The anchors of the budgets of a page, in their order, which also name their figures.
@@ -102,19 +105,20 @@ fn update_figure(report: &Report) -> Figure {
 }
 
 fn samples_figure(budget: &Budget, anchor: &str) -> Figure {
-    let spread = samples::spread(budget).map_or_else(String::new, |[least, median, greatest]| {
-        let [least, median, greatest] = [least, median, greatest].map(|value| words::value(budget, value));
-        format!(" Least {least}, median {median}, greatest {greatest}.")
-    });
+    let spread =
+        samples::spread(budget).filter(|_| budget.n > 1).map_or_else(String::new, |[least, median, greatest]| {
+            let [least, median, greatest] = [least, median, greatest].map(|value| words::value(budget, value));
+            format!(" Least {least}, median {median}, greatest {greatest}.")
+        });
     let kept = budget.samples.len() as u64;
-    let shown = if kept == budget.n {
-        format!("Each of {} as a dot", words::count(budget.n, "measured value", "measured values"))
-    } else {
-        format!("The first {} of {} measured values as dots", words::grouped(kept), words::grouped(budget.n))
+    let shown = match budget.n {
+        1 => "The one measured value as a dot".to_owned(),
+        n if n == kept => format!("Each of {} measured values as a dot", words::grouped(n)),
+        n => format!("The first {} of {} measured values as dots", words::grouped(kept), words::grouped(n)),
     };
     let description = format!(
         "{shown}, against the limit {}.{spread} The worst is ringed. The worst of n values is no proof of a bound.",
-        words::limit(budget)
+        words::limit_with_origin(budget)
     );
     let title = format!("Values of {}", budget.id.replace(['-', '_'], " "));
     Figure::new(&format!("samples-{anchor}"), title, description, samples::draw(budget))
@@ -136,7 +140,7 @@ fn timeline_figure(report: &Report) -> Figure {
     let is_span = marks.iter().any(|mark| mark.is_span);
     let span = if is_span { ", and a line from the first to the last time of a fault that acted often" } else { "" };
     let marks = words::count(marks.len() as u64, "numbered mark", "numbered marks");
-    let rows = match report.pumps.len() {
+    let rows = match report.updated_pumps().len() {
         0 => String::new(),
         pumps => format!(
             "{} with the parts of every try. ",

@@ -18,7 +18,9 @@ const TOP: i32 = 46;
 const DOT: u32 = 4;
 const STACK: i32 = 9;
 const STACK_MOST: i32 = 16;
-const STEPS: i32 = 96;
+const STEPS: i32 = 100;
+/// Between the middles of two numbers.
+const NUMBER: i32 = 18;
 
 /// Least, median and greatest of the samples; none unless all measured values are there.
 pub(crate) fn spread(budget: &Budget) -> Option<[Fixed; 3]> {
@@ -124,34 +126,59 @@ fn dots(canvas: &mut Canvas, budget: &Budget, axis: &Axis, stacks: &BTreeMap<i32
     canvas.text((center.0, center.1 - 18), text, words);
 }
 
-/// The steps of the worst value as parts of one bar, numbered; the table beside the figure has their names.
+/// The steps of the worst value as parts of one bar, numbered; the table beside the figure has their names. What lies before
+/// the measured time is hollow, so that no colour of what is measured stands for it.
 fn decomposition(canvas: &mut Canvas, budget: &Budget, top: i32) {
     let (Some(first), Some(last)) = (budget.decomposition.first(), budget.decomposition.last()) else { return };
     let times = Axis::new((first.at_ms.as_nanos(), last.at_ms.as_nanos()), (LEFT, RIGHT));
+    let before = budget
+        .measured_steps()
+        .map_or(0, |(begin, _)| budget.decomposition.iter().take_while(|step| step.step != begin).count());
     canvas.text((LEFT, top), "Steps of the worst", Lettering::new(Ink::Text, Anchor::Start).bold());
+    if before > 0 {
+        let words = Lettering::new(Ink::Muted, Anchor::Start).small();
+        canvas.text((LEFT + 140, top), "blue is measured, hollow is not", words);
+    }
     let (upper, lower) = (top + 14, top + 38);
     for (index, pair) in budget.decomposition.windows(2).enumerate() {
         let [from, to] = [pair[0].at_ms, pair[1].at_ms].map(|time| times.at(time.as_nanos()));
-        let ink = [Ink::Prepare, Ink::Transfer][index % 2];
-        canvas.fill((from, upper), (to, lower), ink);
-        canvas.frame((from, upper), (to, lower), Ink::Muted);
+        if index >= before {
+            canvas.fill((from, upper), (to, lower), Ink::Transfer);
+        }
+        canvas.frame((from, upper), (to, lower), Ink::Text);
         if to - from > 90 {
             let took = pair[1].at_ms.as_nanos().saturating_sub(pair[0].at_ms.as_nanos());
-            let took = words::duration(Millis::from_signed_nanos(took));
-            canvas.text((from.midpoint(to), upper + 12), took, Lettering::new(Ink::OnBar, Anchor::Middle).small());
+            let took = format!("{} ms", words::rounded(Millis::from_signed_nanos(took).into(), 3));
+            let ink = if index >= before { Ink::OnBar } else { Ink::Text };
+            canvas.text((from.midpoint(to), upper + 12), took, Lettering::new(ink, Anchor::Middle).small());
         }
     }
-    let mut free = i32::MIN;
-    for (number, step) in (1..).zip(&budget.decomposition) {
-        let x = times.at(step.at_ms.as_nanos()).max(free);
-        free = x + 20;
-        canvas.text((x, lower + 12), number.to_string(), Lettering::new(Ink::Text, Anchor::Middle).small().bold());
+    let at: Vec<i32> = budget.decomposition.iter().map(|step| times.at(step.at_ms.as_nanos())).collect();
+    for ((number, tick), label) in (1..).zip(&at).zip(side_by_side(&at)) {
+        canvas.line((*tick, lower), (label, lower + 8), Ink::Muted, 1);
+        canvas.text((label, lower + 16), number.to_string(), Lettering::new(Ink::Text, Anchor::Middle).small().bold());
     }
+}
+
+/// Places for numbers below ticks in rising order: at their ticks where there is room, else side by side, and none beyond the
+/// last tick.
+fn side_by_side(ticks: &[i32]) -> Vec<i32> {
+    let mut places = ticks.to_vec();
+    for index in (1..places.len()).rev() {
+        places[index - 1] = places[index - 1].min(places[index] - NUMBER);
+    }
+    places
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_steps_stay_below_the_bar() {
+        assert_eq!(side_by_side(&[60, 500, 1140]), [60, 500, 1140]);
+        assert_eq!(side_by_side(&[60, 1138, 1140, 1140]), [60, 1104, 1122, 1140]);
+    }
 
     #[test]
     fn the_spread_is_given_only_for_all_values() {

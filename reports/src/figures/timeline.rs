@@ -51,12 +51,12 @@ pub(super) fn strips(report: &Report) -> impl Iterator<Item = (&Series, Ink, boo
 /// Draws the timeline of a run.
 pub(super) fn draw(report: &Report) -> String {
     let strips: Vec<(&Series, Ink, bool)> = strips(report).collect();
-    let rows_end = HEAD + ROW * i32::try_from(report.pumps.len()).unwrap_or(0);
+    let rows_end = HEAD + ROW * i32::try_from(report.updated_pumps().len()).unwrap_or(0);
     let bottom = rows_end + i32::try_from(strips.len()).unwrap_or(0) * (STRIP + GAP);
     let mut canvas = Canvas::new(WIDTH, bottom + 44);
     let time = Axis::time(report.simulated_ms, (LEFT, RIGHT));
     let marks = marks(report);
-    legend(&mut canvas, !report.pumps.is_empty());
+    legend(&mut canvas, !report.updated_pumps().is_empty(), marks.iter().any(|mark| mark.kind == MarkKind::Off));
     time_grid(&mut canvas, &time, (HEAD, rows_end), strips.is_empty());
     rows(&mut canvas, report, &time, &marks);
     for (index, (series, ink, from_zero)) in strips.iter().enumerate() {
@@ -82,7 +82,7 @@ pub(super) fn draw(report: &Report) -> String {
     canvas.finish()
 }
 
-fn legend(canvas: &mut Canvas, pumps: bool) {
+fn legend(canvas: &mut Canvas, pumps: bool, offs: bool) {
     let words = Lettering::new(Ink::Text, Anchor::Start).small();
     let (mut x, y) = (LEFT, 14);
     if pumps {
@@ -93,9 +93,15 @@ fn legend(canvas: &mut Canvas, pumps: bool) {
     }
     fault_shape(canvas, (x, y));
     canvas.text((x + 12, y), "fault acts", words);
+    x += 96;
     if pumps {
-        failure_shape(canvas, (x + 96, y));
-        canvas.text((x + 108, y), "try ends without success", words);
+        failure_shape(canvas, (x, y));
+        canvas.text((x + 12, y), "try ends without success", words);
+        x += 180;
+    }
+    if offs {
+        off_shape(canvas, (x, y));
+        canvas.text((x + 12, y), "outputs of safety units off", words);
     }
 }
 
@@ -117,6 +123,11 @@ fn fault_shape(canvas: &mut Canvas, (x, y): (i32, i32)) {
     canvas.polygon(vec![(x - 6, y - 6), (x + 6, y - 6), (x, y + 5)], Ink::Alarm);
 }
 
+/// A square.
+fn off_shape(canvas: &mut Canvas, (x, y): (i32, i32)) {
+    canvas.fill((x - 5, y - 5), (x + 5, y + 5), Ink::Text);
+}
+
 /// A cross.
 fn failure_shape(canvas: &mut Canvas, (x, y): (i32, i32)) {
     canvas.line((x - 5, y - 5), (x + 5, y + 5), Ink::Alarm, 2);
@@ -125,16 +136,16 @@ fn failure_shape(canvas: &mut Canvas, (x, y): (i32, i32)) {
 
 fn rows(canvas: &mut Canvas, report: &Report, time: &Axis, marks: &[Mark]) {
     let heads = Lettering::new(Ink::Muted, Anchor::End).small();
-    if !report.pumps.is_empty() {
+    if !report.updated_pumps().is_empty() {
         for (x, word) in COLUMNS.into_iter().zip(["time", "margin", "tries"]) {
             canvas.text((x, HEAD - 12), word, heads);
         }
         canvas.text((COLUMNS[3], HEAD - 12), "outcome", Lettering { anchor: Anchor::Start, ..heads });
     }
-    let elsewhere = |mark: &&Mark| report.pumps.iter().all(|pump| pump.id != mark.place);
+    let elsewhere = |mark: &&Mark| report.updated_pumps().iter().all(|pump| pump.id != mark.place);
     draw_marks(canvas, marks.iter().filter(elsewhere), time, HEAD - 14, &[]);
     let budget = report.budget(BUDGET_PUMP_UPDATE);
-    for (index, pump) in (0..).zip(&report.pumps) {
+    for (index, pump) in (0..).zip(report.updated_pumps()) {
         let middle = HEAD + index * ROW + ROW / 2;
         canvas.line((LEFT, middle + ROW / 2), (RIGHT, middle + ROW / 2), Ink::Grid, 1);
         canvas.text((LEFT - 8, middle), pump.id.as_str(), Lettering::new(Ink::Text, Anchor::End));
@@ -181,6 +192,8 @@ fn draw_marks<'a>(
         match mark.kind {
             MarkKind::Fault => fault_shape(canvas, (x, y)),
             MarkKind::FailedTry | MarkKind::InterruptedTry => failure_shape(canvas, (x, y)),
+            // Above the others: a unit is off soon after the fault that it is off for.
+            MarkKind::Off => off_shape(canvas, (x, y - 13)),
         }
         let number = mark.number.to_string();
         match clusters.last_mut() {

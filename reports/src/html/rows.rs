@@ -4,8 +4,7 @@ use maud::{Markup, html};
 
 use super::Column::{Number, Text, Wide};
 use super::{Page, Section, head, shape, table};
-use crate::number::Fixed;
-use crate::report::{Budget, Check};
+use crate::report::{Budget, Check, STATED_VERDICT};
 use crate::requirements::{Requirement, baseline};
 use crate::terminal::{budget_words, check_words, expectation_words};
 use crate::verdict::RowVerdict;
@@ -16,7 +15,8 @@ impl Page<'_> {
         let report = self.report;
         let content = html! {
             caption { "Worst case of each requirement in this run. A row without a measurement is never a pass." }
-            (head(&[Text("Requirement"), Text("Criterion"), Text("Verdict"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof")]))
+            colgroup { @for share in [16, 18, 21, 10, 12, 11, 12] { col style={ "width:" (share) "%" }; } }
+            (head(&[Text("Verdict"), Text("Criterion"), Text("Requirement"), Number("Worst case"), Number("Limit"), Number("Margin"), Text("Proof")]))
             @if !report.budgets.is_empty() { tbody { (group("Budgets")) (self.budget_rows()) } }
             @if !report.checks.is_empty() { tbody { (group("Checks")) (self.check_rows()) } }
             @if !report.expectations.is_empty() { tbody { (group("Expectations of the scenario")) (self.expectation_rows()) } }
@@ -33,12 +33,12 @@ impl Page<'_> {
         html! {
             @for (budget, anchor) in self.report.budgets.iter().zip(self.budget_anchors()) {
                 tr {
-                    td { (requirements(&budget.requirements)) }
-                    th.wide scope="row" { (statement(&budget.id)) }
                     td { (shape::row(budget.verdict)) }
+                    th scope="row" { (statement(&budget.id)) }
+                    td { (requirements(&budget.requirements)) }
                     td.number { (budget.measured.map_or_else(|| "not measured".to_owned(), |value| words::value(budget, value))) }
                     td.number { (words::limit(budget)) }
-                    td.number { (margin(budget)) }
+                    td.number { (margin_cell(budget)) }
                     td { a href={ "#" (anchor) } { (proof_of_budget(budget)) } }
                 }
             }
@@ -49,11 +49,11 @@ impl Page<'_> {
         html! {
             @for (check, anchor) in self.report.checks.iter().zip(self.check_anchors()) {
                 tr id=(anchor) {
-                    td { (requirements(&check.requirements)) }
-                    th.wide scope="row" { (statement(&check.id)) }
                     td { (shape::row(check.verdict)) }
+                    th scope="row" { (statement(&check.id)) }
+                    td { (requirements(&check.requirements)) }
                     td colspan="3" { (seen(check)) }
-                    td { @if self.has_events() { a href="#events" { "events" } } @else { a href="#reproduce" { "recording" } } }
+                    td { (self.proof_in_events()) }
                 }
             }
         }
@@ -77,6 +77,41 @@ impl Page<'_> {
         html! { @if !rows.is_empty() { ul { @for (anchor, text) in &rows { li { a href={ "#" (anchor) } { (text) } } } } } }
     }
 
+    /// A link to what shows whether an expectation held: its row, the part of the page that is about it, or the events.
+    fn proof_of_expectation(&self, text: &str) -> Markup {
+        let broken = |kind: &str| text.strip_prefix(kind)?.strip_suffix(" is broken");
+        let budget = broken("budget ").and_then(|id| {
+            let mut rows = self.report.budgets.iter().zip(self.budget_anchors());
+            rows.find(|(row, _)| row.id == id)
+        });
+        let check = broken("check ").and_then(|id| {
+            let mut rows = self.report.checks.iter().zip(self.check_anchors());
+            rows.find(|(row, _)| row.id == id)
+        });
+        let of_bus = ["bus-off", "error-passive"].iter().any(|end| text.ends_with(end));
+        let of_events = ["safety unit ", "alarm ", "consent ", "cause "].iter().any(|begin| text.starts_with(begin));
+        match (budget, check) {
+            (Some((_, anchor)), _) => html! { a href={ "#" (anchor) } { "budget" } },
+            (_, Some((_, anchor))) => html! { a href={ "#" (anchor) } { "check" } },
+            _ if text.starts_with(STATED_VERDICT) => html! { a href="#verdicts" { "rows" } },
+            _ if text.contains(" detects ") && !self.report.injections.is_empty() => {
+                html! { a href="#faults" { "faults" } }
+            }
+            _ if of_bus => html! { a href="#bus" { "bus" } },
+            _ if of_events || self.report.updated_pumps().is_empty() => self.proof_in_events(),
+            _ => html! { a href="#updates" { "pumps" } },
+        }
+    }
+
+    /// A link to the events; to how they are made again, where there are none.
+    fn proof_in_events(&self) -> Markup {
+        if self.has_events() {
+            html! { a href="#events" { "events" } }
+        } else {
+            html! { a href="#reproduce" { "recording" } }
+        }
+    }
+
     fn check_anchors(&self) -> Vec<String> {
         words::anchors("check", self.report.checks.iter().map(|check| check.id.as_str()))
     }
@@ -85,14 +120,10 @@ impl Page<'_> {
         html! {
             @for (expectation, n) in self.report.expectations.iter().zip(1..) {
                 tr id=(expectation_anchor(n)) {
-                    td {}
-                    th.wide scope="row" { (expectation.text) }
                     td { (shape::row(expectation.verdict)) }
+                    th colspan="2" scope="row" { (expectation.text) }
                     td colspan="3" { (expectation.detail) }
-                    td {
-                        @if !self.report.pumps.is_empty() { a href="#updates" { "pumps" } }
-                        @else { a href="#reproduce" { "recording" } }
-                    }
+                    td { (self.proof_of_expectation(&expectation.text)) }
                 }
             }
         }
@@ -150,13 +181,17 @@ pub(crate) fn statement(id: &str) -> String {
     id.replace(['_', '-'], " ")
 }
 
-/// The margin with its share of the limit.
+/// The margin with its share of the limit, of a window its width.
 pub(crate) fn margin(budget: &Budget) -> String {
-    let words = words::margin(budget);
-    let (Some(margin), true) = (budget.margin, budget.limit > Fixed::ZERO) else { return words };
-    let share = i128::from(margin.as_millionths()) * 100_000_000 / i128::from(budget.limit.as_millionths());
-    let share = Fixed::from_millionths(i64::try_from(share).unwrap_or(i64::MAX));
-    format!("{words} ({} %)", words::rounded(share, 1))
+    match words::margin_share(budget) {
+        Some(share) => format!("{} ({share})", words::margin(budget)),
+        None => words::margin(budget),
+    }
+}
+
+/// The same for a cell of a table: the share below the margin.
+pub(crate) fn margin_cell(budget: &Budget) -> Markup {
+    html! { (words::margin(budget)) @if let Some(share) = words::margin_share(budget) { br; span.dim { (share) } } }
 }
 
 fn proof_of_budget(budget: &Budget) -> String {
@@ -169,7 +204,7 @@ fn proof_of_budget(budget: &Budget) -> String {
 }
 
 /// How often a check looked, and what it saw.
-fn seen(check: &Check) -> String {
+pub(crate) fn seen(check: &Check) -> String {
     let looked = match (check.n, check.verdict) {
         (_, RowVerdict::NotApplicable) => "has no meaning in this run".to_owned(),
         (0, _) => "never looked at".to_owned(),

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::Column::{Number, Text, Wide};
 use super::log::Row;
-use super::rows::{margin, requirements, statement};
+use super::rows::{margin, margin_cell, requirements, statement};
 use super::{Column, Log, Page, Section, head, shape, table};
 use crate::figures::{curve, marks, outcome, timeline};
 use crate::number::{Fixed, Millis};
@@ -17,12 +17,12 @@ impl Page<'_> {
         let marks = marks::marks(self.report);
         let content = html! {
             caption { "Marks of the timeline" }
-            (head(&[Number("No."), Number("Time"), Text("What"), Text("Where"), Wide("Details")]))
+            (head(&[Number("No."), Number("Time, ms"), Text("What"), Text("Where"), Wide("Details")]))
             tbody {
                 @for mark in &marks {
                     tr {
                         th.number scope="row" { (mark.number) }
-                        td.number { (words::duration(mark.at)) }
+                        td.number { (words::rounded(mark.at.into(), 3)) }
                         td { (mark.kind.word()) }
                         td { (mark.place) }
                         td { (mark.text) }
@@ -53,20 +53,21 @@ impl Page<'_> {
     }
 
     pub(super) fn updates(&self) -> Option<Section> {
-        if self.report.pumps.is_empty() {
+        let pumps = self.report.updated_pumps();
+        if pumps.is_empty() {
             return None;
         }
         let budget = self.report.budget(BUDGET_PUMP_UPDATE);
         let limit = budget.map_or_else(String::new, |budget| format!(", limit {}", words::limit(budget)));
         let content = html! {
             caption { "Time of each pump's successful try" (limit) }
-            (head(&[Text("Pump"), Text("Outcome"), Number("Time"), Number("Margin"), Number("Tries"), Number("All tries"), Text("Version"), Text("Causes")]))
-            tbody { @for pump in &self.report.pumps { (pump_row(pump, budget)) } }
+            (head(&[Text("Pump"), Text("Outcome"), Number("Time"), Number("Margin"), Number("Tries"), Number("First begin to last end"), Text("Version"), Text("Causes")]))
+            tbody { @for pump in pumps { (pump_row(pump, budget)) } }
         };
         let body = html! {
             (self.figure("update-time"))
             (table("Pumps", &content))
-            (tries(&self.report.pumps))
+            (tries(pumps))
         };
         Some(Section::new("updates", "Updates of the pumps", body))
     }
@@ -77,7 +78,7 @@ impl Page<'_> {
                 article id=(anchor) {
                     h3 { (statement(&budget.id)) }
                     p { (shape::row(budget.verdict)) " " (budget_words(budget)) }
-                    @if budget.id == BUDGET_PUMP_UPDATE && !self.report.pumps.is_empty() {
+                    @if budget.id == BUDGET_PUMP_UPDATE && !self.report.updated_pumps().is_empty() {
                         p { a href="#updates" { "Every pump in figure and table" } }
                     }
                     (self.figure(&format!("samples-{anchor}")))
@@ -94,7 +95,7 @@ impl Page<'_> {
         let rows: Vec<(&Budget, String)> = all.filter(|(budget, _)| budget.is_of_safety()).collect();
         let content = html! {
             caption { "Timing of the safety functions" }
-            (head(&[Text("Requirement"), Text("Function"), Number("Measured"), Number("Worst"), Number("Limit"), Number("Margin"), Text("Verdict")]))
+            (head(&[Text("Requirement"), Text("Function"), Number("Measured"), Number("Worst"), Number("Limit"), Number("Margin"), Text("Verdict"), Text("Limit from")]))
             tbody {
                 @for (budget, anchor) in &rows {
                     tr {
@@ -103,8 +104,9 @@ impl Page<'_> {
                         td.number { (words::times(budget.n)) }
                         td.number { (budget.measured.map_or_else(|| "-".to_owned(), |value| words::value(budget, value))) }
                         td.number { (words::limit(budget)) }
-                        td.number { (margin(budget)) }
+                        td.number { (margin_cell(budget)) }
                         td { (shape::row(budget.verdict)) }
+                        td { (budget.limit_from) }
                     }
                 }
             }
@@ -119,7 +121,7 @@ impl Page<'_> {
                 (self.figure(&format!("voltage-{}", words::slug(&series.name))))
                 (self.dips(series))
             }
-            p { (words::count(self.report.power.brownouts, "loss", "losses")) " of supply at nodes." }
+            p { (words::count(self.report.power.brownouts, "power loss", "power losses")) " of nodes, each time counted." }
         };
         (!voltages.is_empty()).then(|| Section::new("voltages", "Voltages", body))
     }
@@ -292,7 +294,7 @@ fn tries(pumps: &[Pump]) -> Markup {
 }
 
 fn budget_words(budget: &Budget) -> String {
-    let limit = words::limit(budget);
+    let limit = words::limit_with_origin(budget);
     let Some(measured) = budget.measured else { return format!("Nothing was measured. Limit {limit}.") };
     let place = budget.r#where.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
     let worst = words::value(budget, measured);
@@ -301,20 +303,23 @@ fn budget_words(budget: &Budget) -> String {
 }
 
 fn decomposition(budget: &Budget) -> Markup {
+    // As in the log of events, so that steps near to each other differ.
+    let ms = |time: Millis| words::rounded(time.into(), 3);
     let rows: Vec<(String, String, &str)> = budget
         .decomposition
         .iter()
         .zip(budget.step_durations())
-        .map(|(step, lasts)| {
-            let lasts = lasts.map_or_else(String::new, words::duration);
-            (words::duration(step.at_ms), lasts, step.step.as_str())
-        })
+        .map(|(step, lasts)| (ms(step.at_ms), lasts.map_or_else(String::new, ms), step.step.as_str()))
         .collect();
     let measured = budget.measured_steps();
     let content = html! {
         caption { "Steps of the worst case" @if let Some((from, to)) = measured { "; measured is from " (from) " to " (to) } }
-        (head(&[Text("Step"), Number("Begins at"), Number("Until the next step")]))
-        tbody { @for (at, lasts, step) in &rows { tr { th scope="row" { (step) } td.number { (at) } td.number { (lasts) } } } }
+        (head(&[Number("No."), Text("Step"), Number("Begins at, ms"), Number("Until the next step, ms")]))
+        tbody {
+            @for ((at, lasts, step), number) in rows.iter().zip(1..) {
+                tr { td.number { (number) } th scope="row" { (step) } td.number { (at) } td.number { (lasts) } }
+            }
+        }
     };
     if rows.is_empty() {
         html! {}

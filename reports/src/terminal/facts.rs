@@ -115,7 +115,7 @@ fn supply_pieces(report: &Report) -> Vec<(Style, String)> {
     let power = &report.power;
     let range = format!("{} V to {} V", volts(power.supply_mv_min), volts(power.supply_mv_max));
     let style = if power.brownouts > 0 { Style::Warn } else { Style::Plain };
-    vec![(Style::Plain, range), (style, words::count(power.brownouts, "brown-out", "brown-outs"))]
+    vec![(Style::Plain, range), (style, words::count(power.brownouts, "power loss", "power losses"))]
 }
 
 fn coolant_pieces(report: &Report) -> Vec<(Style, String)> {

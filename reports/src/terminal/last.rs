@@ -24,7 +24,7 @@ pub(super) fn section(page: &mut Page, report: &Report, file: Option<&str>) {
     page.flow(line, Style::Plain, &summary(report));
     // Not broken into lines: it is there to be copied.
     let mut line = Line::new();
-    line.put(Style::Cool, &file.map_or_else(|| reproduce_command(report), |file| command(report, file)));
+    line.put(Style::Cool, &command_as_typed(report, file));
     page.line(line);
 }
 
@@ -142,6 +142,11 @@ fn all_held(report: &Report) -> String {
 #[must_use]
 pub fn reproduce_command(report: &Report) -> String {
     command(report, report.inputs.first().map_or("FILE", |input| input.path.as_str()))
+}
+
+/// [`reproduce_command`] with the path of the scenario as it is typed here, where that is known.
+pub(crate) fn command_as_typed(report: &Report, file: Option<&str>) -> String {
+    file.map_or_else(|| reproduce_command(report), |file| command(report, file))
 }
 
 fn command(report: &Report, file: &str) -> String {

@@ -18,9 +18,9 @@ mod words;
 
 use page::{Line, Page, Style};
 
-use crate::report::{Build, Outcome, Report};
+use crate::report::{Build, Report};
 
-pub(crate) use last::{findings, summary};
+pub(crate) use last::{command_as_typed, findings, summary};
 pub use last::{reproduce_command, shell_word};
 pub(crate) use rows::{budget_words, check_words, expectation_words};
 
@@ -66,8 +66,7 @@ pub fn terminal(report: &Report, options: &Options) -> String {
     let mut page = Page::new(options.width.max(WIDTH_MIN), options.color);
     if options.verbosity > Verbosity::Quiet {
         head(&mut page, report);
-        let reached = report.pumps.iter().any(|pump| pump.outcome != Outcome::NotReached);
-        if !report.pumps.is_empty() && (report.campaign.is_some() || reached) {
+        if !report.updated_pumps().is_empty() {
             pumps::section(&mut page, report, options);
         }
         facts::section(&mut page, report, options);

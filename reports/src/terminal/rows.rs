@@ -86,7 +86,7 @@ pub(super) fn row(page: &mut Page, verdict: RowVerdict, text: &str) {
 /// A budget as a sentence: `pump_update 71.304 s, limit < 70 s, margin -1.304 s, worst of 14, at P08, try 1 [PFU-041]`.
 pub(crate) fn budget_words(budget: &Budget) -> String {
     let requirements = requirements(&budget.requirements);
-    let limit = words::limit(budget);
+    let limit = words::limit_with_origin(budget);
     let Some(measured) = budget.measured else {
         return format!("{}: nothing was measured, limit {limit}{requirements}", budget.id);
     };
@@ -118,15 +118,17 @@ fn requirements(ids: &[String]) -> String {
     if ids.is_empty() { String::new() } else { format!(" [{}]", ids.join(", ")) }
 }
 
-/// The steps of the worst value: when each begins, and how long it is until the next one.
+/// The steps of the worst value: when each begins, and how long it is until the next one. All in one unit, with the digits
+/// that tell steps near to each other apart.
 fn decomposition(page: &mut Page, budget: &Budget) {
+    let ms = |time: Millis| format!("{} ms", words::rounded(time.into(), 3));
     let next = budget.decomposition.iter().skip(1).map(Some).chain([None]);
     for ((step, lasts), next) in budget.decomposition.iter().zip(budget.step_durations()).zip(next) {
         let mut line = Line::new();
         line.gap(ROW_COLUMN);
-        line.right(Style::Dim, &words::duration(step.at_ms), 16);
+        line.right(Style::Dim, &ms(step.at_ms), 16);
         line.gap(2);
-        let until = lasts.zip(next).map(|(lasts, next)| format!(", {} until {}", words::duration(lasts), next.step));
+        let until = lasts.zip(next).map(|(lasts, next)| format!(", {} until {}", ms(lasts), next.step));
         page.flow(line, Style::Dim, &format!("{}{}", step.step, until.unwrap_or_default()));
     }
 }

@@ -5,7 +5,7 @@ use crate::report::Outcome;
 use crate::verdict::{RowVerdict, Verdict};
 
 pub(super) use crate::words::{
-    count, duration, grouped, limit, list, margin, margin_in_column, rounded, seconds, times, value,
+    count, duration, grouped, limit, limit_with_origin, list, margin, margin_in_column, rounded, seconds, times, value,
 };
 
 /// The verdict of a run in capitals, because it is looked for.

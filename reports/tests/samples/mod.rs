@@ -364,7 +364,7 @@ pub(crate) fn inconclusive() -> Report {
     report
 }
 
-fn not_reached(number: u8, patch: &str) -> Pump {
+pub(crate) fn not_reached(number: u8, patch: &str) -> Pump {
     Pump {
         id: format!("P{number:02}"),
         outcome: Outcome::NotReached,
@@ -442,6 +442,7 @@ pub(crate) fn reaction() -> Report {
         step("commanded", "14513.5"),
         step("outputs off", "14724.310125"),
     ];
+    budget.limit_from = "response time of the configuration, 0 ms + 500 ms".to_owned();
     budget.judge(Standing::Required);
     let mut off = Budget::new("supply-outputs-off", Relation::Within, fixed("503"), Some(fixed("499")), "ms");
     off.requirements = requirement(&["SSR-009", "SSR-011"]);
@@ -458,6 +459,10 @@ pub(crate) fn reaction() -> Report {
     report.checks = vec![check("no_spurious_trip", 59_998, RowVerdict::Pass, "", &["SSR-001"])];
     report.injections =
         vec![injection("sag-1", "sag", "supply", "14312.31", 11, "supply read back 8212 mV", "detected-safe")];
+    report.injections[0].detected_ms = Some(ms("14512.5"));
+    report.injections[0].local_off_ms = Some(ms("14724.310125"));
+    report.injections[0].all_off_ms = Some(ms("14730.5"));
+    report.expectations = vec![expectation("safety unit hall detects supply-low first", RowVerdict::Pass)];
     report.series = vec![
         supply_with_sags(),
         Series {

@@ -1,10 +1,11 @@
 //! One trial: runs its scenario, judges what came out, and keeps one row of it.
 //!
-//! A trial is a success when its run kept every budget, check and expectation, every pump that was due was updated within
-//! its three tries, and the run is a result at all. A try that failed for lack of supply (FW003) is none of the three, as
-//! for the firmware; that supply was short then is a check of the run's. Where some faults came and none acted the trial is invalid; one
-//! that found nothing to act on because another had the place already is told by name, and does not spoil the trial.
-//! A repetition that came less often than stated makes a run inconclusive, and so it makes a trial invalid.
+//! A trial is a success when its run kept every budget, check and expectation, every pump that was due was updated
+//! within its three tries, and the run is a result at all. A try that failed for lack of supply (FW003) is none of the
+//! three, as for the firmware; that supply was short then is a check of the run's. Where some faults came and none acted
+//! the trial is invalid; one that found nothing to act on because another had the place already is told by name, and does
+//! not spoil the trial. A repetition that came less often than stated makes a run inconclusive, and so it makes a trial
+//! invalid.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -250,18 +251,8 @@ fn failing(scenario: &Scenario, report: &Report, pump: Option<u8>) -> Vec<String
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::scenario::{FileSource, load};
-
-    struct Text(&'static str);
-
-    impl FileSource for Text {
-        fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
-            Ok(self.0.as_bytes().to_vec())
-        }
-    }
+    use crate::scenario::loaded_text;
 
     /// The first try fails for lack of supply, restarts of the CIOC cut off the second and third, the fourth is good.
     const FOUR_TRIES: &str = "(pumps: (count: 1), package: (image: (length: \"48KiB\")), faults: [
@@ -272,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_try_without_supply_is_none_of_the_three() {
-        let loaded = load(&Text(FOUR_TRIES), Path::new("four.ron"), &[]).unwrap_or_else(|_| panic!("it loads"));
+        let loaded = loaded_text(FOUR_TRIES);
         let judged = judge_scenario(&loaded.scenario, Some(1), &plain);
         let mut report = judged.report.expect("a report");
         let tries: Vec<String> = report.pumps[0].tries.iter().map(try_word).collect();

@@ -16,6 +16,7 @@ use crate::kernel::{Scoped, SimTime, Span};
 use crate::scenario::Scenario;
 
 pub use requirements::{REQUIREMENTS, Requirement, Verification};
+pub(crate) use rows::cioc_works;
 pub use rows::{Checks, IDS, Row};
 /// Ids and requirements of the checks that are judged once, from the report of a run.
 pub const END_IDS: &[(&str, &[&str])] = &[

@@ -16,6 +16,8 @@ use orchestrator::{Alarm, Cause, Event as LogEvent, Notice};
 use protocol::cyclic::PumpState;
 use pump::FlashCommand;
 
+pub(crate) use ending::cioc_works;
+
 use super::{CONSENT_WITHIN, Truth, Wanted};
 use crate::bus::{BusRecord, ErrorKind};
 use crate::faults::Faults;
@@ -433,7 +435,7 @@ impl Checks {
             OrchestratorRecord::User(orchestrator::UserAction::Search) => {
                 // It waits until the campaign has ended or waits; whoever dies meanwhile stays dead.
                 let dead = (0..self.memory.deaths.len()).map(|pump| self.is_dead(pump)).collect();
-                self.memory.to_revive = ending::cioc_works(world, now).then_some(dead);
+                self.memory.to_revive = cioc_works(world, now).then_some(dead);
             }
             OrchestratorRecord::Started => {
                 self.memory.live.cioc_starts(now);

@@ -72,7 +72,16 @@ pub(super) fn find(asked: Option<&Path>, needed: bool, terminal: Terminal) -> Re
     if asked.is_none() && !needed && !path.exists() {
         return Ok(None);
     }
-    read(path, terminal).map(|baseline| Some((path.to_owned(), baseline)))
+    let baseline = read(path, terminal)?;
+    named(&baseline, path, terminal)?;
+    Ok(Some((path.to_owned(), baseline)))
+}
+
+/// Refuses a baseline with a tolerance that nothing in it has.
+fn named(baseline: &Baseline, path: &Path, terminal: Terminal) -> Result<(), u8> {
+    let Some(why) = baseline.misnamed_tolerance() else { return Ok(()) };
+    terminal.diagnostic(&format!("error: {}: {why}\nhelp: mend it by hand under [tolerances]\n", path.display()));
+    Err(exit::INVALID)
 }
 
 fn read(path: &Path, terminal: Terminal) -> Result<Baseline, u8> {
@@ -92,6 +101,7 @@ fn read(path: &Path, terminal: Terminal) -> Result<Baseline, u8> {
 fn show(asked: Option<&Path>, terminal: Terminal) -> Result<(String, u8), u8> {
     let path = asked.unwrap_or(Path::new(DEFAULT_FILE));
     let baseline = read(path, terminal)?;
+    named(&baseline, path, terminal)?;
     Ok((regression::margins_text(&baseline, terminal.result_color()), exit::PASS))
 }
 
@@ -108,6 +118,7 @@ fn update(arguments: &SuiteArgs, path: &Path, terminal: Terminal) -> Result<(Str
     }
     let reports = check::reports(&cases);
     let new = renewed(&old, &suite, &reports);
+    named(&new, path, terminal)?;
     let changes = changes(&old, &new, &suite, &reports, terminal);
     replace_file(path, &new.text()).map_err(|error| {
         terminal.diagnostic(&format!("error: {error}\n"));

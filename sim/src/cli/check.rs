@@ -170,13 +170,15 @@ impl<'a> Ended<'a> {
     }
 
     fn write_files(&self, arguments: &CheckArgs) -> Result<(), OutputError> {
-        let reports = reports(self.cases);
+        let loaded = self.suite.scenarios.iter().zip(self.cases);
+        let runs: Vec<reports::Typed<'_>> =
+            loaded.filter_map(|(loaded, case)| Some((case.result.as_ref().ok()?, loaded.as_typed()))).collect();
         let drift = self.drift.as_ref().map(|(_, drift)| drift);
         let rows = regression::suite_rows(&self.scenarios(), self.cases, self.wanted, drift, self.gated);
         if let Some(path) = &arguments.junit {
-            replace_file(path, &reports::junit_of_suite(&reports, &rows))?;
+            replace_file(path, &reports::junit_of_suite(&runs, &rows))?;
         }
-        let summary = reports::markdown_of_suite(self.last_line(false).trim_end(), &reports, &rows);
+        let summary = reports::markdown_of_suite(self.last_line(false).trim_end(), &runs, &rows);
         if let Some(path) = arguments.summary.as_deref().filter(|path| !is_job_summary(path)) {
             replace_file(path, &summary)?;
         }

@@ -184,8 +184,8 @@ fn dirty(bundle: &Bundle) -> Option<String> {
     (!reasons.is_empty()).then(|| reasons.join("; "))
 }
 
-/// Asks version control about every file that was read. What lies outside of any repository is in no commit, if it answers for others;
-/// if it answers for none, nothing is known.
+/// Asks version control about every file that was read. What lies outside of any repository is in no commit, if it
+/// answers for others; if it answers for none, nothing is known.
 fn input_state<'a>(loaded: impl Iterator<Item = &'a Loaded>) -> InputState {
     let mut by_folder: BTreeMap<&Path, BTreeMap<&str, &str>> = BTreeMap::new();
     for input in loaded.flat_map(|loaded| &loaded.inputs) {

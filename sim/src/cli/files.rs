@@ -48,7 +48,8 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
             let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
             let mut inside = paths.map_err(wrong)?;
             inside.retain(|file| file.extension().is_some_and(|extension| extension == "ron"));
-            inside.sort();
+            // By names without `.ron`, so that `a.ron` stands before `a-b.ron`.
+            inside.sort_by_cached_key(|file| (file.file_stem().map(ToOwned::to_owned), file.clone()));
             found.extend(inside);
         } else {
             found.push(path.clone());

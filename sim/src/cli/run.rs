@@ -69,7 +69,7 @@ fn run_all(arguments: &RunArgs, terminal: Terminal, loaded: &[Loaded], folders: 
                         Err(unheard) => (heard, code) = (false, worse(code, unheard)),
                     }
                 }
-                reports.push(report);
+                reports.push((report, scenario.as_typed()));
             }
             Err(failed) => {
                 terminal.diagnostic(&format!("error: {}: {failed}\n", scenario.scenario.name));
@@ -77,7 +77,8 @@ fn run_all(arguments: &RunArgs, terminal: Terminal, loaded: &[Loaded], folders: 
             }
         }
     }
-    let summary = reports::markdown(&reports.iter().collect::<Vec<_>>());
+    let runs: Vec<reports::Typed<'_>> = reports.iter().map(|(report, file)| (report, file.clone())).collect();
+    let summary = reports::markdown_as_typed(&runs);
     if !reports.is_empty()
         && let Err(failed) = super::report::append_job_summary(&summary)
     {

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use reports::Verdict;
+use reports::sweep::{SweepReport, SweepVerdict, sweep_html, sweep_text};
 
 use super::output::{OutputError, Place, from_here};
 use super::run::identity;
@@ -22,7 +23,7 @@ use crate::sweep::frames::{Frames, Harm};
 use crate::sweep::moved::{Moved, without_faults};
 use crate::sweep::phase::{Dip, Phases};
 use crate::sweep::power_cut::{Outage, PowerCuts, TwoCuts};
-use crate::sweep::report::{Head, Report};
+use crate::sweep::report::{Head, report};
 use crate::sweep::survey::Survey;
 use crate::sweep::{Slot, Trunk};
 
@@ -152,15 +153,46 @@ impl SweepCommand {
     fn words(&self, base: &Loaded) -> String {
         match self {
             Self::PowerCut { outage, grid, .. } => {
-                format!("power away for {outage} ms or more, back at a multiple of {grid} ms")
+                let [outage, grid] = [*outage, *grid].map(quantity::text);
+                format!("power away for {outage} or more, back at a multiple of {grid}")
             }
             Self::FrameLoss { .. } => "each frame lost above the link layer".to_owned(),
             Self::BitError { .. } => "one bit of each frame inverted for every node".to_owned(),
             Self::Phase { over, step, .. } if self.moves(base) => {
-                format!("the scenario's own faults at each {step} ms of {} ms", over.unwrap_or(OWN_OVER))
+                let [over, step] = [over.unwrap_or(OWN_OVER), *step].map(quantity::text);
+                format!("the scenario's own faults at each {step} of {over}")
             }
-            Self::Phase { to, lasts, .. } => format!("supply at {} mV for {lasts} ms", to.millivolts()),
+            Self::Phase { to, lasts, .. } => {
+                format!("supply at {} for {}", quantity::text(*to), quantity::text(*lasts))
+            }
         }
+    }
+
+    /// What to type in the folder of the scenario file for the same sweep; what is not given is as it is by default.
+    fn typed(&self) -> String {
+        let Common { file, pump, sample, seed, no_merge, set, .. } = self.common();
+        let file = file.file_name().unwrap_or(file.as_os_str());
+        let mut typed = format!("cooltwin sweep {} {} --pump {pump} --seed {seed}", self.name(), file.display());
+        let mut add = |more: String| typed.push_str(&more);
+        match sample {
+            Some(sample) => add(format!(" --sample {sample}")),
+            None => add(" --all".to_owned()),
+        }
+        match *self {
+            Self::PowerCut { outage, grid, twice, .. } => {
+                let [outage, grid] = [outage, grid].map(quantity::text);
+                add(format!(" --outage {outage} --grid {grid} --twice {twice}"));
+            }
+            Self::FrameLoss { .. } | Self::BitError { .. } => {}
+            Self::Phase { to, lasts, over, step, .. } => {
+                let [lasts, step] = [lasts, step].map(quantity::text);
+                add(format!(" --to {} --lasts {lasts} --step {step}", quantity::text(to)));
+                over.into_iter().for_each(|over| add(format!(" --over {}", quantity::text(over))));
+            }
+        }
+        no_merge.then(|| add(" --no-merge".to_owned()));
+        set.iter().for_each(|set| add(format!(" --set '{set}'")));
+        typed
     }
 
     /// The spaces of the sweep, by name.
@@ -243,13 +275,14 @@ fn swept(command: &SweepCommand, terminal: Terminal) -> Result<(String, u8), u8>
     let head = Head {
         sweep: command.name(),
         options: command.words(&base),
+        command: command.typed(),
         pump: (!moves).then_some(common.pump),
         seed: common.seed,
         trunk,
     };
-    let mut report = Report::new(&base, head, &identity(), &parts);
+    let mut report = report(&base, head, &identity(), &parts);
     write_files(&place, &mut report, &spaces).map_err(usage)?;
-    let text = if common.json { report.json() } else { from_here(&report.text(), &target, &["bad"]) };
+    let text = if common.json { report.json() } else { from_here(&sweep_text(&report), &target, &["bad"]) };
     Ok((text, exit_code(report.verdict)))
 }
 
@@ -338,7 +371,7 @@ fn run_space(name: &str, space: &dyn Space, common: &Common, terminal: Terminal)
 }
 
 /// Writes the report and the scenarios of bad results.
-fn write_files(place: &Place, report: &mut Report, spaces: &[(&str, Box<dyn Space>)]) -> Result<(), OutputError> {
+fn write_files(place: &Place, report: &mut SweepReport, spaces: &[(&str, Box<dyn Space>)]) -> Result<(), OutputError> {
     let folder = place.draft()?;
     for (part, (_, space)) in report.parts.iter_mut().zip(spaces) {
         for bad in part.bad.iter_mut().take(FILES_MOST) {
@@ -354,16 +387,17 @@ fn write_files(place: &Place, report: &mut Report, spaces: &[(&str, Box<dyn Spac
     }
     folder.write("sweep.json", &report.json())?;
     folder.write("sweep.csv", &report.csv())?;
-    folder.write("sweep.txt", &report.text())?;
+    folder.write("sweep.txt", &sweep_text(report))?;
+    folder.write("report.html", &sweep_html(report))?;
     folder.commit()
 }
 
-fn exit_code(verdict: &str) -> u8 {
+const fn exit_code(verdict: SweepVerdict) -> u8 {
     match verdict {
-        "pass" => exit::PASS,
-        "inconclusive" => exit::INCONCLUSIVE,
-        "unsound" => exit::OWN_FAULT,
-        _ => exit::FAIL,
+        SweepVerdict::Pass => exit::PASS,
+        SweepVerdict::Inconclusive => exit::INCONCLUSIVE,
+        SweepVerdict::Unsound => exit::OWN_FAULT,
+        SweepVerdict::Fail => exit::FAIL,
     }
 }
 

@@ -239,23 +239,13 @@ fn drifted(world: &World, now: SimTime, injection: &Injection) -> Option<String>
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use embedded_can::StandardId;
 
     use super::*;
     use crate::bus::ErrorKind;
     use crate::faults::Faults;
     use crate::kernel::Scoped;
-    use crate::scenario::{FileSource, load};
-
-    struct Text(&'static str);
-
-    impl FileSource for Text {
-        fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
-            Ok(self.0.as_bytes().to_vec())
-        }
-    }
+    use crate::scenario::loaded_text;
 
     /// Line stuck since 3 s, when node 1 had counted 5 errors of sending and 9 of receiving.
     const STUCK: &str = "(pumps: (count: 2), campaign: false, budgets: [], end: At(\"9s\"),
@@ -263,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_stuck_line_is_proven_by_counters_that_rise_and_by_errors_after_it_was_stuck() {
-        let loaded = load(&Text(STUCK), Path::new("stuck.ron"), &[]).unwrap_or_else(|_| panic!("it loads"));
+        let loaded = loaded_text(STUCK);
         let mut twin = crate::twin::build(&loaded.scenario, None);
         twin.run_until(SimTime::ZERO + Span::from_millis(2_900));
         let mut injection = twin.world.resource::<Scoped<Faults>>().list[0].clone();

@@ -11,7 +11,7 @@ pub mod timeline;
 pub mod updates;
 
 use bevy_ecs::prelude::{Resource, World};
-use orchestrator::{Activity, Notice};
+use orchestrator::{Activity, Notice, Outcome};
 use protocol::cyclic::PumpState;
 use pump::FlashCommand;
 
@@ -47,6 +47,19 @@ pub struct LinkHistory {
     state: Option<LinkState>,
 }
 
+/// What a campaign that is over makes of a pump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owes {
+    /// It is good: it has to return to automatic mode, whatever a search tells of it later.
+    Return,
+    /// It is missing, and good from then on that it has run the whole image that this run wrote, or holds it.
+    IfWritten,
+    /// The end of the campaign was lost before this was told: what is told now counts.
+    AsTold,
+    /// It is dead.
+    Nothing,
+}
+
 /// Everything that is measured in one run.
 #[derive(Resource, Clone)]
 pub struct Measures {
@@ -79,11 +92,13 @@ pub struct Measures {
     pub flash_operations: Vec<u64>,
     /// Version of the whole application in each pump's flash before the run, none without one.
     pub versions_before: Vec<Option<protocol::header::Version>>,
-    /// When all good pumps were in automatic mode again after the last try; counts anew with each try.
+    /// When all good pumps were in automatic mode again after the last campaign; counts anew with each campaign.
     pub back_to_automatic: Option<SimTime>,
     /// The same of earlier campaigns.
     pub earlier_returns: Returns,
-    /// The good pumps of the campaign that is over.
+    /// Who of its pumps owes a return to the campaign that is over, by index; empty before the first is.
+    owes: Vec<Owes>,
+    /// The good pumps of the campaign that is over, if it has any.
     returning: Option<Returning>,
     /// What this run has written to each pump.
     pub updates: Vec<Updates>,
@@ -167,12 +182,13 @@ impl BusView {
     }
 
     /// From the request of the try that began at `from`, before the `next`, to a status of an application that began to
-    /// run: that which is nearest to `took`, since the old one may have run in between, and the new one again.
+    /// run: the first that the image can have sent, which began to run after `took`, and without any that which is
+    /// nearest. The old one may have run in between, and the new one again.
     fn until_it_ran(&self, from: SimTime, next: Option<SimTime>, took: Span) -> Option<Span> {
         let of_try = |each: &&BusTry| each.asked >= from && next.is_none_or(|next| each.asked < next);
         let of_try = self.tries.iter().find(of_try)?;
         let spans = of_try.runs.iter().map(|ran| ran.since(of_try.asked));
-        spans.min_by_key(|span| span.as_nanos().abs_diff(took.as_nanos()))
+        spans.min_by_key(|span| (*span + updates::TOLD_WITHIN < took, span.as_nanos().abs_diff(took.as_nanos())))
     }
 }
 
@@ -196,6 +212,7 @@ impl Measures {
             versions_before: vec![None; pumps],
             back_to_automatic: None,
             earlier_returns: Returns::default(),
+            owes: Vec::new(),
             returning: None,
             updates: vec![Updates::default(); pumps],
             seen_on_bus: vec![BusView::default(); pumps],
@@ -213,6 +230,13 @@ impl Measures {
             Record::Orchestrator(record) => {
                 self.timeline.see(now, record);
                 self.see_ends(record);
+                if let OrchestratorRecord::Notice(Notice::CampaignFinished { .. }) = record {
+                    self.campaign_is_over(|outcome| match outcome {
+                        Outcome::Dead => Owes::Nothing,
+                        Outcome::Missing => Owes::IfWritten,
+                        _ => Owes::Return,
+                    });
+                }
             }
             Record::Pump(record) => self.see_pump(now, record),
             Record::Power(_) | Record::Plant(_) | Record::Fault(_) | Record::Safety(_) => {}
@@ -236,18 +260,21 @@ impl Measures {
             }
             BusRecord::State { node, state, tec, rec } => self.see_link(*node, *state, *tec, *rec),
             BusRecord::Counters { node, tec, rec } => self.see_counters(*node, *tec, *rec),
-            BusRecord::Lost { node: NodeId::CIOC, id, .. } => {
-                let embedded_can::Id::Standard(id) = id else { return };
-                let pump = protocol::ids::status_sender(*id).map(protocol::ids::PumpNumber::index);
-                if let Some(view) = pump.and_then(|pump| self.seen_on_bus.get_mut(pump)) {
-                    view.status_lost(now);
-                }
-            }
+            BusRecord::Lost { node: NodeId::CIOC, id, .. } => self.status_lost(now, *id),
             BusRecord::Hit { .. }
             | BusRecord::Overrun { .. }
             | BusRecord::Lost { .. }
             | BusRecord::Levels { .. }
             | BusRecord::Wiring { .. } => {}
+        }
+    }
+
+    /// The frame with this id that has just ended did not come to the CIOC: if it is a status, it told nobody anything.
+    fn status_lost(&mut self, now: SimTime, id: embedded_can::Id) {
+        let embedded_can::Id::Standard(id) = id else { return };
+        let pump = protocol::ids::status_sender(id).map(protocol::ids::PumpNumber::index);
+        if let Some(view) = pump.and_then(|pump| self.seen_on_bus.get_mut(pump)) {
+            view.status_lost(now);
         }
     }
 
@@ -259,6 +286,17 @@ impl Measures {
         self.earlier_returns.finish(end);
         self.bus.finish(end);
         self.flush_load();
+    }
+
+    /// Takes who is good from what was told of each pump until now: a search by hand tells something else later.
+    fn campaign_is_over(&mut self, owes: fn(Outcome) -> Owes) {
+        self.owes = self.timeline.pumps.iter().map(|history| owes(history.outcome)).collect();
+    }
+
+    /// From the last pump of the last campaign to the end of the run, if a good one was not back by then.
+    pub(crate) fn still_away(&self, end: SimTime) -> Option<Span> {
+        let returning = self.returning.as_ref().filter(|_| self.back_to_automatic.is_none())?;
+        Some(end.since(returning.last))
     }
 
     /// No campaign is over: what was measured of an earlier one's end is kept.
@@ -284,10 +322,10 @@ impl Measures {
     }
 
     /// A pump's flash is erased: the last try does it.
-    fn see_erase(&mut self, node: NodeId) {
+    fn see_erase(&mut self, now: SimTime, node: NodeId) {
         let Some(pump) = node.pump().map(|pump| usize::from(pump) - 1) else { return };
         if let Some(of_try) = self.timeline.pumps[pump].tries.len().checked_sub(1) {
-            self.updates[pump].erased(of_try);
+            self.updates[pump].erased(now, of_try);
         }
     }
 
@@ -436,7 +474,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
         // Every second record is one of these, and the flash counts its operations itself.
         if let Record::Pump(PumpRecord::FlashBegun { node, operation }) = record {
             if let FlashCommand::Erase { .. } = operation.command {
-                world.resource_mut::<Measures>().see_erase(*node);
+                world.resource_mut::<Measures>().see_erase(time, *node);
             }
             return;
         }
@@ -445,10 +483,27 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
         }
         look_at_flashes(world, time, record);
         world.resource_mut::<Measures>().see(time, record);
+        if let Some(id) = kept_from_the_cioc(world, time, record) {
+            world.resource_mut::<Measures>().status_lost(time, id);
+        }
         if matches!(record, Record::Orchestrator(OrchestratorRecord::Started)) {
             take_a_lost_end(world, time);
         }
     });
+}
+
+/// The id of a frame on the bus that does not come to the CIOC though it is at work there: it is off the bus, or its queue
+/// is full. While it is away itself that is no matter of the pump's: what was on the bus then counts.
+fn kept_from_the_cioc(world: &World, now: SimTime, record: &Record) -> Option<embedded_can::Id> {
+    let id = match record {
+        Record::Bus(BusRecord::Frame { frame, sender, .. }) if *sender != NodeId::CIOC => {
+            let taken = world.resource::<crate::bus::Bus>().receivers() & NodeId::CIOC.bit() != 0;
+            (!taken).then(|| frame.id())?
+        }
+        Record::Bus(BusRecord::Overrun { node: NodeId::CIOC, id }) => *id,
+        _ => return None,
+    };
+    crate::checks::cioc_works(world, now).then_some(id)
 }
 
 /// Notes with what in its flash an application starts, and what the CIOC tells of a pump that holds it.
@@ -463,7 +518,7 @@ fn look_at_flashes(world: &mut World, now: SimTime, record: &Record) {
         Record::Orchestrator(OrchestratorRecord::Notice(Notice::Outcome { pump, outcome })) => {
             let whole = was_written_whole(world, pump.index());
             if let Some(updates) = world.resource_mut::<Measures>().updates.get_mut(pump.index()) {
-                updates.told(*outcome, whole);
+                updates.told(now, *outcome, whole);
             }
         }
         _ => {}
@@ -478,9 +533,16 @@ fn flash(world: &World, pump: usize) -> Option<&Flash> {
 /// A campaign whose end stands in the log, and of which no notice came, is over with the next start of the CIOC.
 fn take_a_lost_end(world: &mut World, now: SimTime) {
     let end = campaign_end_in_log(world);
-    let timeline = &mut world.resource_mut::<Measures>().timeline;
+    let mut measures = world.resource_mut::<Measures>();
+    let timeline = &mut measures.timeline;
     if timeline.started.is_some() && timeline.finished.is_none() {
         timeline.finished = end.map(|errors| (now, errors));
+        measures.campaign_is_over(|outcome| match outcome {
+            Outcome::Dead => Owes::Nothing,
+            Outcome::Missing => Owes::IfWritten,
+            Outcome::Updated | Outcome::UpToDate | Outcome::Rejected => Owes::Return,
+            Outcome::Unknown | Outcome::Pending | Outcome::Updating => Owes::AsTold,
+        });
     }
 }
 
@@ -497,33 +559,41 @@ fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
     }
 }
 
-/// Notes when all pumps that work are in automatic mode after the last try: every pump that is not dead, and not missing
-/// all the time. One that this run wrote to is a good pump, whatever the CIOC says of it, from then on that it has run the
-/// whole image, or holds it.
+/// Notes when all good pumps are in automatic mode after the last campaign: see [`Owes`]. One that this run wrote to is a
+/// good pump, whatever the CIOC says of it, from then on that it has run the whole image, or holds it.
 fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestrator::Status>) {
     let mut measures = world.resource_mut::<Measures>();
     let Measures { earlier_returns, states, .. } = &mut *measures;
     earlier_returns.look(now, states);
     let Some(status) = status else { return };
     // A campaign that still waits has no last pump yet.
-    let over = measures.timeline.finished.and(measures.timeline.last_try_end);
-    let Some(last) = over else {
+    let Some(last) = measures.timeline.last_pump_done() else {
         measures.campaign_goes_on(now);
         return;
     };
-    let pumps = status.pumps.iter().filter(|pump| match pump.outcome {
-        orchestrator::Outcome::Dead => false,
-        orchestrator::Outcome::Missing => is_written_to(world, pump.pump.index()),
-        _ => true,
-    });
-    let good: Vec<usize> = pumps.map(|pump| pump.pump.index()).collect();
+    for pump in status.pumps.iter().filter(|pump| pump.outcome == Outcome::Dead) {
+        measures.owes.iter_mut().skip(pump.pump.index()).take(1).for_each(|owes| *owes = Owes::Nothing);
+    }
+    let owes = measures.owes.clone();
+    let is_good = |pump: &usize| match owes[*pump] {
+        Owes::Return => true,
+        Owes::Nothing => false,
+        Owes::AsTold
+            if status.pumps.iter().any(|told| told.pump.index() == *pump && told.outcome != Outcome::Missing) =>
+        {
+            true
+        }
+        Owes::AsTold | Owes::IfWritten => is_written_to(world, *pump),
+    };
+    let good: Vec<usize> = (0..owes.len()).filter(is_good).collect();
     let mut measures = world.resource_mut::<Measures>();
     let state = |pump: &usize| measures.states[*pump];
     let away: Vec<usize> = good.iter().copied().filter(|pump| state(pump).0 != Some(PumpState::Automatic)).collect();
     // The instant of the last good pump's change, not that of this look. A good pump without supply is in no mode.
     let back = good.iter().map(|pump| state(pump).1).max().filter(|_| away.is_empty()).map(|at| at.min(now));
     measures.back_to_automatic = measures.back_to_automatic.or(back);
-    measures.returning = Some(Returning { last, away });
+    // Without a good pump nobody is waited for.
+    measures.returning = (!good.is_empty()).then_some(Returning { last, away });
 }
 
 /// Whether the unit in a pump's place has run the whole image that this run wrote, or holds it.

@@ -92,8 +92,9 @@ pub struct Timeline {
     pub consented: Option<SimTime>,
     /// When the campaign first began.
     pub started: Option<SimTime>,
-    /// When the last try ended, or the last pump was set aside in the campaign.
-    pub last_try_end: Option<SimTime>,
+    /// When the turn of the last pump ended in the last campaign: with the end of a try, or without a try of that
+    /// campaign, where the pump was left alone, rejected, found good or set aside.
+    pub last_turn_end: Option<SimTime>,
     /// When the campaign was said to be finished, and whether with errors.
     pub finished: Option<(SimTime, bool)>,
     /// Alarms raised, as text, with their times.
@@ -104,6 +105,16 @@ pub struct Timeline {
     pub percent: u8,
     /// Causes logged without a pump.
     pub causes: BTreeSet<Cause>,
+    /// Whether a campaign is at work: not while the CIOC is off, boots or searches.
+    at_work: bool,
+}
+
+/// Whether a campaign that tells this of a pump is done with it.
+const fn ends_turn(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Updated | Outcome::UpToDate | Outcome::Rejected | Outcome::Missing | Outcome::Dead => true,
+        Outcome::Unknown | Outcome::Pending | Outcome::Updating => false,
+    }
 }
 
 impl Timeline {
@@ -117,7 +128,12 @@ impl Timeline {
     pub fn see(&mut self, now: SimTime, record: &OrchestratorRecord) {
         match record {
             OrchestratorRecord::Off | OrchestratorRecord::UpdateBegun | OrchestratorRecord::Reset => {
+                // What ended it may never be told, where the power went with the notice.
+                if self.open_try().is_some() {
+                    self.last_turn_end = self.last_turn_end.max(Some(now));
+                }
                 self.end_open_tries(now);
+                self.at_work = false;
             }
             OrchestratorRecord::Notice(notice) => self.see_notice(now, notice),
             OrchestratorRecord::Started
@@ -136,22 +152,32 @@ impl Timeline {
                 if let Some(history) = self.pumps.get_mut(pump.index()) {
                     history.outcome = outcome;
                 }
-                // A pump that is set aside in the campaign is done with, too, though no try ended.
-                if outcome == Outcome::Missing && self.started.is_some() && self.finished.is_none() {
-                    self.last_try_end = self.last_try_end.max(Some(now));
+                // What a search tells ends no turn: it may come long after the pump was done with.
+                if self.at_work && ends_turn(outcome) {
+                    self.last_turn_end = self.last_turn_end.max(Some(now));
                 }
             }
             Notice::Progress { percent, .. } => self.percent = percent,
-            Notice::Searching { .. } => self.searches += 1,
+            Notice::Searching { .. } => {
+                self.searches += 1;
+                self.at_work = false;
+            }
             Notice::ConsentAsked(_) => self.question = Question::Open,
             Notice::ConsentAnswered(yes) => self.answered(now, yes),
             Notice::ConsentLapsed => self.question = Question::Lapsed,
             Notice::ConsentLate(_) => self.question = Question::Late,
-            Notice::CampaignStarted { .. } => {
+            Notice::CampaignStarted { resumed, .. } => {
                 self.started.get_or_insert(now);
                 self.finished = None;
+                self.at_work = true;
+                if !resumed {
+                    self.last_turn_end = None;
+                }
             }
-            Notice::CampaignFinished { errors } => self.finished = Some((now, errors)),
+            Notice::CampaignFinished { errors } => {
+                self.finished = Some((now, errors));
+                self.at_work = false;
+            }
             Notice::AlarmCleared(_) | Notice::Block { .. } | Notice::Pause => {}
         }
     }
@@ -208,7 +234,14 @@ impl Timeline {
             TryEnd::Interrupted => last.outcome = outcome,
             TryEnd::Updated | TryEnd::Failed(_) => {}
         }
-        self.last_try_end = Some(last.end);
+        self.last_turn_end = self.last_turn_end.max(Some(last.end));
+    }
+
+    /// When the last campaign was done with its last pump, if it is over: one that no pump had a turn in, as it ended.
+    #[must_use]
+    pub fn last_pump_done(&self) -> Option<SimTime> {
+        let (finished, _) = self.finished?;
+        Some(self.last_turn_end.unwrap_or(finished))
     }
 
     /// Ends what runs: the CIOC went off, or the run is over.
@@ -225,5 +258,74 @@ impl Timeline {
     pub fn open_try(&self) -> Option<usize> {
         let open = |history: &PumpHistory| history.tries.last().is_some_and(|last| last.outcome == TryEnd::Open);
         self.pumps.iter().position(open)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use orchestrator::LogEntry;
+    use protocol::ids::PumpNumber;
+
+    use super::*;
+
+    fn at(seconds: u64) -> SimTime {
+        SimTime::ZERO + Span::from_secs(seconds)
+    }
+
+    fn told(pump: u8, outcome: Outcome) -> Notice {
+        Notice::Outcome { pump: PumpNumber::new(pump).expect("a pump"), outcome }
+    }
+
+    /// A campaign whose last pump is updated at 10 s, and a second one that starts at 50 s.
+    fn second() -> Timeline {
+        let mut timeline = Timeline::new(2);
+        let mut see = |seconds, notice| timeline.see(at(seconds), &OrchestratorRecord::Notice(notice));
+        see(1, Notice::CampaignStarted { pumps: 1, resumed: false });
+        see(10, told(1, Outcome::Updated));
+        see(10, Notice::CampaignFinished { errors: false });
+        see(40, Notice::Searching { manual: true });
+        see(50, Notice::CampaignStarted { pumps: 1, resumed: false });
+        timeline
+    }
+
+    #[test]
+    fn a_campaign_counts_from_its_own_last_pump_and_from_its_end_without_any() {
+        let ended = |outcome: Option<Outcome>| {
+            let mut timeline = second();
+            assert_eq!(timeline.last_pump_done(), None, "it is not over");
+            if let Some(outcome) = outcome {
+                timeline.see(at(55), &OrchestratorRecord::Notice(told(2, outcome)));
+            }
+            timeline.see(at(60), &OrchestratorRecord::Notice(Notice::CampaignFinished { errors: false }));
+            timeline.last_pump_done()
+        };
+        for outcome in [Outcome::Updated, Outcome::UpToDate, Outcome::Rejected, Outcome::Missing, Outcome::Dead] {
+            assert_eq!(ended(Some(outcome)), Some(at(55)), "{outcome:?}");
+        }
+        assert_eq!((ended(Some(Outcome::Pending)), ended(None)), (Some(at(60)), Some(at(60))));
+    }
+
+    /// The power goes with the notice of the try's end: the next life finds nothing to do.
+    #[test]
+    fn a_turn_whose_end_is_never_told_ends_as_the_cioc_goes_off_and_no_search_ends_one() {
+        let mut timeline = second();
+        let entry = LogEntry {
+            sequence: 1,
+            at_ms: 0,
+            event: LogEvent::UpdateStarted,
+            pump: PumpNumber::new(2),
+            attempt: 1,
+            cause: None,
+        };
+        timeline.see(at(52), &OrchestratorRecord::Notice(Notice::Log(entry)));
+        timeline.see(at(58), &OrchestratorRecord::Off);
+        timeline.see(at(120), &OrchestratorRecord::Started);
+        let mut see = |seconds, notice| timeline.see(at(seconds), &OrchestratorRecord::Notice(notice));
+        see(121, Notice::Searching { manual: false });
+        see(125, told(1, Outcome::Missing));
+        see(125, told(2, Outcome::UpToDate));
+        see(126, Notice::CampaignStarted { pumps: 0, resumed: true });
+        see(126, Notice::CampaignFinished { errors: false });
+        assert_eq!(timeline.last_pump_done(), Some(at(58)));
     }
 }

@@ -9,6 +9,9 @@ use orchestrator::{Cause, Outcome};
 use super::timeline::{PumpHistory, TryEnd};
 use crate::kernel::{SimTime, Span};
 
+/// An image that runs sends its first status within this (own number: five periods); one that comes later was kept back.
+pub(crate) const TOLD_WITHIN: Span = Span::from_millis(500);
+
 /// What a try has written to a pump's flash.
 #[derive(Clone, Debug)]
 struct Written {
@@ -16,12 +19,14 @@ struct Written {
     of_try: usize,
     /// When the whole image of the package first ran.
     ran: Option<SimTime>,
-    /// Whether the CIOC told, while it stood there, that the pump is updated or up to date.
-    told: bool,
+    /// When the CIOC first told, while it stood there, that the pump is updated or up to date.
+    told: Option<SimTime>,
     /// Whether the CIOC called the pump dead before that.
     dead: bool,
     /// When another unit took the place of the one that it was written to.
     gone: Option<SimTime>,
+    /// When it was erased by a later try.
+    erased: Option<SimTime>,
 }
 
 /// An update that did its work and whose good end the log does not tell.
@@ -34,6 +39,12 @@ pub struct Unlogged {
     /// The same by the frames on the bus: from the request for the bootloader to the first status of the image; none
     /// where one of them was not seen.
     pub on_bus: Option<Span>,
+    /// From the begin of its try to the first word of the CIOC that the pump is updated or up to date.
+    pub told: Option<Span>,
+    /// Whether the CIOC itself gave the try up, rather than that it was away.
+    pub given_up: bool,
+    /// The begin of its try, and when the image was gone: erased, or away with its unit.
+    pub stood: (SimTime, Option<SimTime>),
 }
 
 /// What this run has written to one pump, unit after unit.
@@ -50,12 +61,15 @@ impl Updates {
     }
 
     /// The flash is erased in a try: what stood there is gone.
-    pub(super) fn erased(&mut self, of_try: usize) {
-        let anew = Written { of_try, ran: None, told: false, dead: false, gone: None };
+    pub(super) fn erased(&mut self, now: SimTime, of_try: usize) {
+        let anew = Written { of_try, ran: None, told: None, dead: false, gone: None, erased: None };
         match self.current() {
             // One sector after the other.
             Some(same) if same.of_try == of_try => *same = anew,
-            _ => self.written.push(anew),
+            before => {
+                before.into_iter().for_each(|before| before.erased = Some(now));
+                self.written.push(anew);
+            }
         }
     }
 
@@ -67,17 +81,17 @@ impl Updates {
     }
 
     /// The CIOC tells what has become of the pump; `whole` if its flash holds the whole image that this run wrote.
-    pub(super) fn told(&mut self, outcome: Outcome, whole: bool) {
+    pub(super) fn told(&mut self, now: SimTime, outcome: Outcome, whole: bool) {
         match outcome {
             Outcome::Updated | Outcome::UpToDate => {
-                if let Some(current) = self.current() {
-                    current.told |= whole || current.ran.is_some();
+                if let Some(current) = self.current().filter(|current| whole || current.ran.is_some()) {
+                    current.told.get_or_insert(now);
                 }
             }
             // It was not updated by any try that nobody has told of since.
             Outcome::Dead => {
                 let own = self.written.iter_mut().skip(self.exchanged.0);
-                own.filter(|each| !each.told).for_each(|each| each.dead = true);
+                own.filter(|each| each.told.is_none()).for_each(|each| each.dead = true);
             }
             _ => {}
         }
@@ -119,6 +133,9 @@ impl Updates {
                 number: of_try.number,
                 took,
                 on_bus: took.and_then(|took| on_bus(written.of_try, took)),
+                given_up: matches!(of_try.outcome, TryEnd::Failed(cause) if cause != Cause::Interrupted),
+                told: written.told.map(|told| told.since(of_try.start)),
+                stood: (of_try.start, written.gone.into_iter().chain(written.erased).min()),
             })
         });
         each.collect()
@@ -131,7 +148,7 @@ fn did_its_work(written: &Written, outcome: TryEnd, end: SimTime) -> bool {
     let bad = matches!(outcome, TryEnd::Failed(Cause::FlashFailure | Cause::CheckFailed | Cause::WrongVersion));
     let read = bad && written.gone.is_none_or(|gone| end <= gone);
     let alone = written.ran.is_some() && !written.dead && !read;
-    outcome != TryEnd::Updated && (written.told || alone)
+    outcome != TryEnd::Updated && (written.told.is_some() || alone)
 }
 
 #[cfg(test)]
@@ -142,11 +159,11 @@ mod tests {
     fn a_dead_pump_takes_nothing_back_of_the_unit_before_it() {
         let at = |seconds: u64| SimTime::ZERO + Span::from_secs(seconds);
         let mut updates = Updates::default();
-        updates.erased(0);
+        updates.erased(at(20), 0);
         updates.starts_whole(at(30));
         updates.exchanged(at(31));
-        updates.erased(1);
-        updates.told(Outcome::Dead, false);
+        updates.erased(at(40), 1);
+        updates.told(at(50), Outcome::Dead, false);
         assert_eq!(updates.written.iter().map(|each| each.dead).collect::<Vec<_>>(), [false, true]);
     }
 
@@ -155,7 +172,7 @@ mod tests {
     fn what_is_read_of_another_unit_takes_nothing_back() {
         let at = |seconds: u64| SimTime::ZERO + Span::from_secs(seconds);
         let wrong = TryEnd::Failed(Cause::WrongVersion);
-        let ran = Written { of_try: 0, ran: Some(at(30)), told: false, dead: false, gone: None };
+        let ran = Written { of_try: 0, ran: Some(at(30)), told: None, dead: false, gone: None, erased: None };
         assert!(!did_its_work(&ran, wrong, at(40)), "it told so itself");
         assert!(did_its_work(&Written { gone: Some(at(35)), ..ran.clone() }, wrong, at(40)));
         assert!(!did_its_work(&Written { gone: Some(at(41)), ..ran }, wrong, at(40)), "exchanged after the reading");

@@ -19,6 +19,8 @@ use std::fmt::{self, Write as _};
 
 use reports::{Budget, Fixed, Report};
 
+use crate::scenario::diagnostic::nearest;
+
 /// First line of each baseline.
 const HEAD: &str = "# cooltwin.baseline/1";
 const HELP: &str = "# Written by `cooltwin baseline update`, which keeps the tolerances; those are edited by hand.\n";
@@ -180,6 +182,30 @@ impl Baseline {
         self.margins.iter().filter(move |((of, _), _)| of == scenario).map(|((_, id), margin)| (id.as_str(), margin))
     }
 
+    /// What is wrong with the first tolerance that no margin of this baseline has: a name mistyped by hand would leave a budget
+    /// to the default without a word.
+    #[must_use]
+    pub fn misnamed_tolerance(&self) -> Option<String> {
+        self.tolerances.iter().find_map(|((budget, unit), value)| {
+            let of_name = || self.margins.iter().filter(|((_, id), _)| budget == "*" || id == budget);
+            if of_name().any(|(_, margin)| margin.unit == *unit) {
+                return None;
+            }
+            let told = format!("the tolerance `{budget} {value} {unit}` is of no margin");
+            let Some((_, margin)) = of_name().next() else {
+                let near = nearest(budget, self.margins.keys().map(|(_, id)| id.as_str()));
+                let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                return Some(format!("{told}: no budget in it has that name{near}"));
+            };
+            let unit = if budget == "*" {
+                "none is in that unit".to_owned()
+            } else {
+                format!("those of that name are in {}", margin.unit)
+            };
+            Some(format!("{told}: {unit}"))
+        })
+    }
+
     /// How much the margin of a budget may shrink.
     #[must_use]
     pub fn tolerance(&self, budget: &Budget) -> Fixed {
@@ -188,11 +214,9 @@ impl Baseline {
     }
 }
 
-/// A hundredth of the limit, or of the width of the window between two limits.
+/// A hundredth of what margins are shares of.
 fn a_hundredth(budget: &Budget) -> Fixed {
-    let low = budget.limit_low.map_or(0, Fixed::as_millionths);
-    let size = budget.limit.as_millionths().saturating_sub(low).unsigned_abs() / 100;
-    Fixed::from_millionths(i64::try_from(size).unwrap_or(i64::MAX))
+    Fixed::from_millionths(budget.scale().as_millionths() / 100)
 }
 
 /// What a run's trace and scenario are, by name.

@@ -67,6 +67,15 @@ pub fn as_stated(scenario: &Scenario, report: &Report) -> bool {
     stated && report.expectations.iter().all(|row| row.verdict == RowVerdict::Pass)
 }
 
+/// `no retries`, `1 retry`, `2 retries`.
+pub(super) fn retries_words(count: u64) -> String {
+    match count {
+        0 => "no retries".to_owned(),
+        1 => "1 retry".to_owned(),
+        many => format!("{many} retries"),
+    }
+}
+
 /// Tries of all pumps that followed one that did not update the pump.
 #[must_use]
 pub fn retries(report: &Report) -> u64 {

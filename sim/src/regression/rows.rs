@@ -3,7 +3,7 @@
 use reports::{Report, RowVerdict, SuiteRow, exact_amount, signed_amount};
 
 use super::drift::{Drift, Kind, MarginDrift};
-use super::gate::{Wanted, as_stated, retries};
+use super::gate::{Wanted, as_stated, retries, retries_words};
 use super::suite::Case;
 use super::text::difference_text;
 use crate::scenario::Scenario;
@@ -44,7 +44,7 @@ fn case_rows(scenario: &Scenario, case: &Case, wanted: Wanted) -> Vec<SuiteRow> 
 fn no_retries(name: &str, report: &Report) -> SuiteRow {
     let count = retries(report);
     let verdict = if count == 0 { RowVerdict::Pass } else { RowVerdict::Fail };
-    row(name, "no retries", verdict, format!("{count} retries"))
+    row(name, "no pump needed a retry", verdict, retries_words(count))
 }
 
 fn drift_rows(drift: &Drift, gated: bool) -> Vec<SuiteRow> {

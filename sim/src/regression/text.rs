@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use console::Style;
-use reports::{Budget, Fixed, Report, RowVerdict, Verdict, exact_amount, signed_amount};
+use reports::{Fixed, Report, Verdict, exact_amount, signed_amount};
 
 use super::baseline::Baseline;
 use super::compare::Comparison;
 use super::drift::{Drift, IdentityChange, Kind, MarginDrift};
 use super::events::Divergence;
-use super::gate::{Standing, Wanted, as_stated, retries, standing_of_case};
+use super::gate::{Standing, Wanted, as_stated, retries, retries_words, standing_of_case};
 use super::suite::{Case, Difference};
 use crate::scenario::Scenario;
 
@@ -88,8 +88,7 @@ fn case_cell(scenario: &Scenario, case: &Case) -> Cell {
     };
     match (report.verdict, retries(report)) {
         (Verdict::Pass, 0) => Cell("pass".to_owned(), Tone::Good),
-        (Verdict::Pass, 1) => Cell("pass, 1 retry".to_owned(), Tone::Warn),
-        (Verdict::Pass, many) => Cell(format!("pass, {many} retries"), Tone::Warn),
+        (Verdict::Pass, some) => Cell(format!("pass, {}", retries_words(some)), Tone::Warn),
         (other, _) => {
             let word = other.word().to_uppercase();
             let stated = as_stated(scenario, report);
@@ -108,7 +107,7 @@ pub fn suite_table(scenarios: &[&Scenario], cases: &[Case], drift: Option<&Drift
     let mut rows = vec![head.into_iter().map(Cell::dim).collect::<Vec<_>>()];
     for (scenario, case) in scenarios.iter().zip(cases) {
         let report = case.result.as_ref().ok();
-        let tightest = report.and_then(tightest);
+        let tightest = report.and_then(Report::tightest);
         let trace: String = report.map_or("-", |report| report.fingerprint.all.as_str()).chars().take(12).collect();
         let mut row = vec![
             Cell::plain(&scenario.name),
@@ -127,11 +126,11 @@ pub fn suite_table(scenarios: &[&Scenario], cases: &[Case], drift: Option<&Drift
 #[must_use]
 pub fn suite_line(scenarios: &[&Scenario], cases: &[Case], wanted: Wanted, standing: Standing, color: bool) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut bad = Vec::new();
+    let mut bad: Vec<String> = Vec::new();
     for (scenario, case) in scenarios.iter().zip(cases) {
         *counts.entry(group(scenario, case)).or_default() += 1;
         if standing_of_case(scenario, case, wanted) != Standing::Good {
-            bad.push(scenario.name.as_str());
+            bad.push(scenario.name.clone());
         }
     }
     let counts: Vec<String> = counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
@@ -145,7 +144,7 @@ pub fn suite_line(scenarios: &[&Scenario], cases: &[Case], wanted: Wanted, stand
         Standing::OwnFault => ("PANIC OF THE TWIN", Tone::Bad),
     };
     let word = Cell(word.to_owned(), tone).painted(color);
-    let bad = if bad.is_empty() { String::new() } else { format!("; see {}", bad.join(", ")) };
+    let bad = if bad.is_empty() { String::new() } else { format!("; see {}", name_list(&bad)) };
     let all = if cases.len() == 1 { "1 scenario".to_owned() } else { format!("{} scenarios", cases.len()) };
     format!("{word}  {all}, each run twice: {}{bad}\n", counts.join(", "))
 }
@@ -164,21 +163,6 @@ fn group(scenario: &Scenario, case: &Case) -> &'static str {
             (other, _) => other.word(),
         },
     }
-}
-
-/// The judged budget whose margin is the smallest share of its limit.
-fn tightest(report: &Report) -> Option<&Budget> {
-    let judged = |budget: &&Budget| {
-        // One that is meant to break says nothing of how tight it is.
-        let aside = matches!(budget.verdict, RowVerdict::Info | RowVerdict::NotApplicable | RowVerdict::ExpectedFail);
-        budget.margin.is_some() && !aside
-    };
-    let share = |budget: &&Budget| {
-        let low = budget.limit_low.map_or(0, Fixed::as_millionths);
-        let size = (i128::from(budget.limit.as_millionths()) - i128::from(low)).abs().max(1);
-        i128::from(budget.margin.unwrap_or_default().as_millionths()) * 1_000_000 / size
-    };
-    report.budgets.iter().filter(judged).min_by_key(share)
 }
 
 /// The worst that befell the margins of a scenario.
@@ -284,7 +268,8 @@ fn identities_text(changes: &[IdentityChange]) -> String {
             (true, domains) => format!("  scenario changed, trace differs in {domains}"),
             (false, domains) => format!("  trace differs in {domains}"),
         };
-        let _ = writeln!(text, "{what}: {}", names.join(", "));
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let _ = writeln!(text, "{what}: {}", name_list(&names));
     }
     text
 }

@@ -9,7 +9,7 @@
 //! | `detected-late` | detected as below, and a budget broke at a hit pump or for the whole system |
 //! | `budget-broken` | such a budget broke without any detection |
 //! | `tolerated` | it was met as designed: each hit pump whose try failed was updated by a later one; bit errors led to error frames and cost no try; the person's answer or search took its course; the pumps went into fail-safe mode |
-//! | `detected-safe` | a cause of a failed try, or an alarm, names a hit pump, the supply or the image |
+//! | `detected-safe` | a cause of a failed try, or an alarm, names a hit pump, the supply or the image; or a safety unit has detected it |
 //! | `no-reaction` | it acted, and none of this followed |
 //!
 //! The first that fits counts; pumps that only went into fail-safe mode count as tolerated behind `detected-safe`. *Hit*
@@ -159,10 +159,10 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// The class of an injection that first acted at `first`.
-    pub(super) fn class(&self, first: Option<SimTime>, hit: &Hit) -> &'static str {
+    /// The class of an injection that first acted at `first`; `by_unit` if a safety unit has detected it.
+    pub(super) fn class(&self, first: Option<SimTime>, hit: &Hit, by_unit: bool) -> &'static str {
         let Some(first) = first else { return "invalid" };
-        let detected = self.is_detected(first, hit);
+        let detected = by_unit || self.is_detected(first, hit);
         match self.run.ending {
             Ending::Defect(_) => return "panic",
             Ending::TimeLimit | Ending::Livelock => return "sim-timeout",

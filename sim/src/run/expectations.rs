@@ -394,7 +394,7 @@ pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>
             effect: seen.map(|(_, effect)| effect).unwrap_or_default(),
             missing: 0,
             hint: String::new(),
-            class: judge.class(first, &hit).to_owned(),
+            class: judge.class(first, &hit, false).to_owned(),
             detected_ms: None,
             local_off_ms: None,
             all_off_ms: None,

@@ -16,6 +16,7 @@ use crate::hosts::traffic::TrafficList;
 use crate::kernel::{Scoped, SimTime, Span};
 use crate::measure::series::Curve;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
+use crate::measure::updates::{TOLD_WITHIN, Unlogged};
 use crate::measure::{Measures, START_UP};
 use crate::node::{NodeId, Nodes};
 use crate::scenario::{self, Loaded, Scenario};
@@ -132,7 +133,8 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     if row.n == 0 && row.verdict == RowVerdict::Inconclusive {
         row.r#where = image_refused(run);
     }
-    let unmeasured = |index: &usize| measures.unlogged(*index).iter().any(|update| update.took.is_none());
+    let unseen = |update: &Unlogged| !matches!(unlogged_end(update, run.end), Some(End::Seen(..)));
+    let unmeasured = |index: &usize| measures.unlogged(*index).iter().any(unseen);
     if spec.measure == scenario::Measure::PumpUpdate
         && row.verdict == RowVerdict::Pass
         && let Some(index) = (0..measures.timeline.pumps.len()).find(unmeasured)
@@ -143,7 +145,12 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     // What an earlier campaign did says nothing for the last one.
     if spec.measure == scenario::Measure::BackToAutomatic && row.verdict == RowVerdict::Pass && is_not_back(measures) {
         row.verdict = RowVerdict::Inconclusive;
-        row.r#where = Some("the last campaign: not every good pump was back in automatic mode at the end".to_owned());
+        let what = if measures.timeline.finished.is_none() {
+            "it was not over when the run ended"
+        } else {
+            "not every good pump was back in automatic mode at the end"
+        };
+        row.r#where = Some(format!("the last campaign: {what}"));
     }
     // Whether a return that nobody saw to its end would have kept the limit is not known.
     if spec.measure == scenario::Measure::BackToAutomatic
@@ -165,10 +172,9 @@ fn image_refused(run: &Run) -> Option<String> {
     Some(format!("no pump takes the image: {why}"))
 }
 
-/// The last campaign is over, and its pumps were not back in automatic mode when the run ended.
+/// There was a campaign, and the last one was not over when the run ended, or its pumps were not back in automatic mode.
 fn is_not_back(measures: &Measures) -> bool {
-    let timeline = &measures.timeline;
-    timeline.last_try_end.is_some() && timeline.finished.is_some() && measures.back_to_automatic.is_none()
+    measures.timeline.started.is_some() && back_to_automatic(measures).is_none()
 }
 
 /// How a budget of a scenario is told in a result.
@@ -236,18 +242,19 @@ fn samples(run: &Run, measures: &Measures, spec: &scenario::Budget, row: &Budget
     match &spec.measure {
         Measure::PumpUpdate => {
             let logged = timeline.pumps.iter().enumerate().flat_map(update_samples);
-            let unlogged = (0..timeline.pumps.len()).flat_map(|pump| unlogged_samples(measures, pump));
+            let unlogged = (0..timeline.pumps.len()).flat_map(|pump| unlogged_samples(measures, run.end, row, pump));
             logged.chain(unlogged).collect()
         }
         Measure::BackToAutomatic => {
             let returns = &measures.earlier_returns;
             let earlier = returns.measured.iter().map(|span| (*span, "last pump of an earlier campaign"));
-            let beyond = |span: &&Span| !reports::holds(millis(**span).into(), row.relation, row.limit, row.limit_low);
             // A lower bound keeps no limit, and breaks one that it is beyond.
-            let late = returns.lower_bounds.iter().filter(beyond);
+            let late = returns.lower_bounds.iter().filter(|span| is_beyond(row, **span));
             let late = late.map(|span| (*span, "last pump of an earlier campaign, at least"));
             let last = back_to_automatic(measures).map(|span| (span, "last pump"));
-            let all = earlier.chain(late).chain(last);
+            let cut_off = measures.still_away(run.end).filter(|span| is_beyond(row, *span));
+            let cut_off = cut_off.map(|span| (span, "last pump, at least: it was not back at the end"));
+            let all = earlier.chain(late).chain(last).chain(cut_off);
             all.map(|(span, place)| Sample::plain(millis(span).into(), place)).collect()
         }
         Measure::Campaign => {
@@ -303,21 +310,50 @@ fn update_samples((index, pump): (usize, &PumpHistory)) -> impl Iterator<Item = 
     })
 }
 
-/// An image that runs sends its first status within this (own number: five periods).
-const TOLD_WITHIN: Span = Span::from_millis(500);
+/// How an update ended whose good end the log does not tell.
+enum End {
+    /// After this time, and what was seen then.
+    Seen(Span, &'static str),
+    /// Nobody saw it; its image stood for so long.
+    Unseen(Span),
+}
 
-/// The samples of updates whose good end the log does not tell.
-fn unlogged_samples(measures: &Measures, index: usize) -> Vec<Sample> {
+/// PFU-041 runs to the good status: to the first that could come to the CIOC. One that came much later than the image ran
+/// was kept from it. A CIOC that was at work and gave the try up found no good status, however many came: it was good when
+/// it told so, as in a try that it waited for. Where none came, it may have read the pump all the same.
+fn unlogged_end(update: &Unlogged, end: SimTime) -> Option<End> {
+    let ran = update.took?;
+    let told = update.told.filter(|_| update.given_up || update.on_bus.is_none());
+    Some(match (update.on_bus, told) {
+        (status, Some(told)) => End::Seen(told.max(ran).max(status.unwrap_or(ran)), "until the CIOC told of it"),
+        (Some(status), None) if status > ran + TOLD_WITHIN => End::Seen(status, "until a status of its image came"),
+        (Some(_), None) => End::Seen(ran, "until its image ran"),
+        (None, None) => {
+            let (begun, gone) = update.stood;
+            End::Unseen(gone.unwrap_or(end).since(begun))
+        }
+    })
+}
+
+/// The samples of updates whose good end the log does not tell: of one whose end nobody saw, that it took longer than a
+/// limit that it is beyond.
+fn unlogged_samples(measures: &Measures, end: SimTime, row: &Budget, index: usize) -> Vec<Sample> {
     let unlogged = measures.unlogged(index).into_iter();
-    let sample = |update: crate::measure::updates::Unlogged| {
-        let ran = update.took?;
-        // PFU-041 runs to the status: one that came much later than the image ran was kept from the CIOC.
-        let told = update.on_bus.filter(|told| *told > ran + TOLD_WITHIN);
-        let until = if told.is_some() { "until a status of its image came" } else { "until its image ran" };
+    let sample = |update: Unlogged| {
+        let (took, until) = match unlogged_end(&update, end)? {
+            End::Seen(took, until) => (took, until),
+            End::Unseen(least) if is_beyond(row, least) => (least, "at least: no status of its image came"),
+            End::Unseen(_) => return None,
+        };
         let place = format!("{}, try {}, {until}", pump_name(index), update.number);
-        Some(Sample::plain(millis(told.unwrap_or(ran)).into(), &place))
+        Some(Sample::plain(millis(took).into(), &place))
     };
     unlogged.filter_map(sample).collect()
+}
+
+/// Whether a time breaks the limit of a budget, so that a lower bound does.
+fn is_beyond(row: &Budget, span: Span) -> bool {
+    !reports::holds(millis(span).into(), row.relation, row.limit, row.limit_low)
 }
 
 fn phase_name(phase: orchestrator::Phase) -> &'static str {
@@ -337,17 +373,16 @@ fn phase_name(phase: orchestrator::Phase) -> &'static str {
     }
 }
 
-/// From the end of the last try to the last good pump in automatic mode.
+/// From the last pump done to the last good pump in automatic mode.
 fn back_to_automatic(measures: &Measures) -> Option<Span> {
-    let last = measures.timeline.last_try_end?;
+    let last = measures.timeline.last_pump_done()?;
     measures.back_to_automatic.map(|automatic| automatic.since(last))
 }
 
-/// From consent to the end of the last try.
+/// From consent to the last pump done.
 fn campaign_duration(measures: &Measures) -> Option<Span> {
     let timeline = &measures.timeline;
-    let (_, _) = timeline.finished?;
-    Some(timeline.last_try_end?.since(timeline.consented?))
+    Some(timeline.last_pump_done()?.since(timeline.consented?))
 }
 
 fn campaign_sample(measures: &Measures, span: Span) -> Sample {
@@ -358,7 +393,7 @@ fn campaign_sample(measures: &Measures, span: Span) -> Sample {
         step("consent", timeline.consented),
         step("campaign started", timeline.started),
         step("first try", first),
-        step("last try ended", timeline.last_try_end),
+        step("last try ended", timeline.last_pump_done()),
     ];
     let steps = steps.into_iter().flatten().collect();
     Sample { value: millis(span).into(), place: "campaign".to_owned(), steps, of: 1 }
@@ -728,11 +763,9 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             effect: names.put_into(&injection.effect),
             missing: missing(injection),
             hint: names.put_into(&idle::hint(judge.run, judge.measures, injection)),
-            // What a unit detected did not go without a reaction.
-            class: match judge.class(injection.first, &classes::Hit::of(scenario, injection)) {
-                "no-reaction" if detected_ms.is_some() => "detected-safe".to_owned(),
-                class => class.to_owned(),
-            },
+            class: judge
+                .class(injection.first, &classes::Hit::of(scenario, injection), detected_ms.is_some())
+                .to_owned(),
         })
         .collect();
     list.extend(expectations::injections_outside_the_list(scenario, judge));

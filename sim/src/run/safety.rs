@@ -133,14 +133,21 @@ fn configurations(scenario: &Scenario) -> impl Iterator<Item = &std::sync::Arc<c
 fn reaction_row(scenario: &Scenario, id: &str, more_ms: u64) -> Budget {
     let compiled = configurations(scenario);
     let response = compiled.map(|compiled| u64::from(compiled.network.response_ms)).min().unwrap_or(0);
-    row(id, Relation::AtMost, (response + more_ms) * 1_000_000, None)
+    let more = if more_ms == 0 { String::new() } else { format!(" + {more_ms} ms") };
+    Budget {
+        limit_from: format!("response time of the configuration, {response} ms{more}"),
+        ..row(id, Relation::AtMost, (response + more_ms) * 1_000_000, None)
+    }
 }
 
 /// Time-out, and a tick each to notice it, to evaluate the logic and to switch.
 fn radio_row(scenario: &Scenario) -> Budget {
     let compiled = configurations(scenario);
     let timeout = compiled.map(|compiled| u64::from(compiled.network.radio_timeout_ms)).min().unwrap_or(0);
-    row("safety-radio-timeout", Relation::AtMost, (timeout + 3) * 1_000_000, None)
+    Budget {
+        limit_from: format!("radio time-out of the configuration, {timeout} ms + 3 ticks of 1 ms"),
+        ..row("safety-radio-timeout", Relation::AtMost, (timeout + 3) * 1_000_000, None)
+    }
 }
 
 fn standing(scenario: &Scenario, row: &Budget) -> Standing {
@@ -209,21 +216,21 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) {
             for (word, off) in offs.iter().filter(|(_, off)| matches!(off.fault, Fault::SupplyLow | Fault::SupplyHigh))
             {
                 if let Some(crossing) = off.crossing {
-                    let place = format!("{name}, {:?} by CPU{}", off.fault, off.cpu);
+                    let place = format!("{name}, {} by CPU{}", fault_words(off.fault), off.cpu);
                     add(place, off.off.since(crossing), trip(word, off, &[]));
                 }
             }
         }
         "safety-fault-reaction" => {
             for (word, off) in &offs {
-                let place = format!("{name}, {:?} by CPU{}", off.fault, off.cpu);
+                let place = format!("{name}, {} by CPU{}", fault_words(off.fault), off.cpu);
                 add(place, off.off.since(off.detected), trip(word, off, &[]));
             }
         }
         "safety-outside-reaction" => {
             for group in &watch.outside {
                 let last = last(group.off);
-                let place = format!("{name}, {:?}", group.fault);
+                let place = format!("{name}, {}", fault_words(group.fault));
                 add(place, last.1.since(group.detected), group_steps(run, unit, group, last));
             }
         }
@@ -261,7 +268,7 @@ fn measure_remote(row: &mut Budget, units: &[(&str, &Unit)], run: &Run) {
             for (other, remote) in others {
                 let silenced = |off: &&(SimTime, SimTime)| off.1 >= trip.detected;
                 if let Some((_, off)) = remote.watch.radio_offs.iter().find(silenced) {
-                    let place = format!("{name}, {:?} by CPU{}, outputs of {other}", trip.fault, trip.cpu);
+                    let place = format!("{name}, {} by CPU{}, outputs of {other}", fault_words(trip.fault), trip.cpu);
                     if row.measure_at(&place, ms(off.since(trip.detected).as_nanos())) {
                         let remote = format!("outputs of {other} off");
                         let own = trip_steps(run, unit, trip);

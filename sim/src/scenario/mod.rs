@@ -41,5 +41,7 @@ pub use model::*;
 pub use names::GivenNames;
 pub use render::Format;
 pub use safety_faults::*;
+#[cfg(test)]
+pub(crate) use tests::loaded_text;
 pub use traffic_log::{LOG_NODE, Log as RecordedLog, TrafficLog, TrafficSource};
 pub use units::*;

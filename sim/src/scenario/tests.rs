@@ -1,11 +1,13 @@
 //! Properties of the scenario table as a whole: nothing unknown passes, everything written reads back.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 use rand::Rng;
 
 use super::diagnostic::{Code, Diagnostic};
 use super::explain::{explain, paths};
-use super::loader::LOADER_FIELDS;
+use super::loader::{FileSource, LOADER_FIELDS, Loaded, load};
 use super::model::RawScenario;
 use super::quantity::{self, Quantity, QuantityError};
 use super::quantity::{
@@ -14,6 +16,19 @@ use super::quantity::{
 use super::reader::{Node, Reader};
 use super::schema::{Content, Field, Section, Shape, Value};
 use crate::kernel::{Span, Stream, stream};
+
+/// A scenario that a test writes out, without any file.
+pub(crate) fn loaded_text(text: &str) -> Loaded {
+    struct Text<'a>(&'a str);
+
+    impl FileSource for Text<'_> {
+        fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
+            Ok(self.0.as_bytes().to_vec())
+        }
+    }
+
+    load(&Text(text), Path::new("text.ron"), &[]).unwrap_or_else(|_| panic!("{text} loads"))
+}
 
 fn read(text: &str) -> (Option<RawScenario>, Vec<Diagnostic>) {
     let mut reader = Reader::default();

@@ -25,17 +25,21 @@ pub struct Found {
     pub fingerprint: String,
     /// The budget's unit.
     pub unit: String,
+    /// Whether the budget itself has no verdict in this run: its value is that of a part, and the rest may be worse.
+    pub left_open: bool,
 }
 
 impl Found {
-    /// The value, where the run is conclusive: a run whose stated faults did not all act says nothing of their worst case.
+    /// The value, where the run is conclusive: a run whose stated faults did not all act says nothing of their worst
+    /// case.
     #[must_use]
     pub fn proven_value(&self) -> Option<Fixed> {
         self.value.filter(|_| matches!(self.verdict, Some(Verdict::Pass | Verdict::Fail)))
     }
 }
 
-/// Climbs as the search says, by the values of conclusive runs alone; the points of each ascent in the order in which they were looked at.
+/// Climbs as the search says, by the values of conclusive runs alone; the points of each ascent in the order in which
+/// they were looked at.
 #[must_use]
 pub fn search(search: &Search, jobs: NonZero<usize>, looked: &(dyn Fn() + Sync)) -> Vec<Vec<Looked<Found>>> {
     let plan =
@@ -85,6 +89,7 @@ pub fn look(search: &Search, point: &[u64]) -> Found {
         undecided,
         fingerprint: report.fingerprint.all,
         unit: row.map(|row| row.unit.clone()).unwrap_or_default(),
+        left_open: row.is_some_and(|row| open(row.verdict)),
     }
 }
 

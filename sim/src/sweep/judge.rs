@@ -3,6 +3,7 @@
 //! Nothing here rests on the word of a firmware but the number of tries, which the checks hold against the flash.
 
 use bevy_ecs::prelude::World;
+use reports::sweep::SAYS_NOTHING;
 use reports::{Fixed, RowVerdict, Verdict};
 
 use crate::checks::{Checks, Truth};
@@ -53,7 +54,7 @@ impl Class {
             Self::Unmeasured => "updated, not timed",
             Self::Broken => "updated, but broken",
             Self::Failed => "failed",
-            Self::Invalid => "invalid",
+            Self::Invalid => SAYS_NOTHING,
             Self::NotUpdated => "not updated",
             Self::Dangerous => "dangerous",
         }

@@ -9,8 +9,10 @@ use super::{
 };
 use crate::hosts::cpu::Cpu;
 use crate::measure::timeline::TryEnd;
+use crate::measure::updates::TOLD_WITHIN;
 
 /// The log's update times may differ from those on the bus by this: a status period and a look, with margin (own number).
+/// It bounds how far two clocks of one end lie apart; [`TOLD_WITHIN`] bounds what a pump does after that end.
 const BUS_TIME_BAND: Span = Span::from_millis(500);
 /// Why an update is neither confirmed nor denied.
 const UNCONFIRMED: &str = "updated without a logged end, and no status told in time that its image runs";
@@ -105,7 +107,7 @@ impl Checks {
     fn confirm_unlogged(&mut self, world: &World, now: SimTime, pump: usize) {
         for update in world.resource::<Measures>().unlogged(pump) {
             match update.took.zip(update.on_bus) {
-                Some((own, bus)) if bus <= own + BUS_TIME_BAND => {
+                Some((own, bus)) if bus <= own + TOLD_WITHIN => {
                     let agree = bus + BUS_TIME_BAND >= own;
                     self.bus_confirms_update_times.judge(now, agree, || {
                         let node = node_of(pump);
@@ -207,7 +209,7 @@ impl Checks {
 }
 
 /// Whether the CIOC's firmware runs: with supply, booted, neither hung nor being replaced.
-pub(super) fn cioc_works(world: &World, now: SimTime) -> bool {
+pub(crate) fn cioc_works(world: &World, now: SimTime) -> bool {
     let entity = world.resource::<Nodes>().entity(NodeId::CIOC);
     let cpu = world.get::<Cpu>(entity);
     let runs = world.get::<CiocHost>(entity).is_some_and(|host| host.firmware().is_some());

@@ -84,10 +84,11 @@ impl TrueTries {
         self.cut |= self.cut_since;
     }
 
-    /// A request of the CIOC was lost before it left, and nobody knows which.
+    /// A request of the CIOC was lost before it left, and nobody knows which: what one before it may still wait for stays.
     fn asks_in_vain(&mut self, now: SimTime) {
+        let later = |known: SimTime, new| if known == SimTime::NEVER { new } else { known.max(new) };
         if self.closed.is_none() {
-            self.goes_on(now + ANSWERS, now + ANSWERS_LATE);
+            self.goes_on(later(self.undecided, now + ANSWERS), later(self.decided, now + ANSWERS_LATE));
         }
     }
 
@@ -241,5 +242,36 @@ impl Checks {
         let counted = tries.counted;
         self.at_most_three_tries
             .judge(now, counted <= 3, || format!("the flash of {} is erased in try {counted}", node_of(pump)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> SimTime {
+        SimTime::ZERO + Span::from_millis(millis)
+    }
+
+    fn request(data: &[u8]) -> protocol::Frame {
+        let id = embedded_can::StandardId::new(0x701).expect("an id of 11 bits");
+        protocol::Frame::data_frame(id, data).expect("at most 8 bytes")
+    }
+
+    /// After the reset the CIOC waits for 10 s; whatever it asks in vain meanwhile, a loss at 5 s falls into the try.
+    #[test]
+    fn a_request_that_is_lost_shortens_no_wait_of_one_before_it() {
+        let mut tries = TrueTries::default();
+        tries.begins(at(0));
+        tries.is_asked(at(1_000), &request(&[0x02, 0x11, 0x01]));
+        tries.asks_in_vain(at(2_000));
+        tries.is_cut(at(6_000));
+        assert!(tries.cut && !tries.unclear, "{tries:?}");
+        // Nothing was asked before it: then its own wait counts.
+        let mut first = TrueTries::default();
+        first.begins(at(0));
+        first.asks_in_vain(at(1_000));
+        first.is_cut(at(1_200));
+        assert!(!first.cut && first.unclear, "{first:?}");
     }
 }
