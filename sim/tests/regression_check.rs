@@ -255,6 +255,9 @@ fn what_cannot_be_used_is_refused_before_anything_runs() {
     refused(&["--baseline", "no-such-file"], USAGE, "cannot read the baseline no-such-file");
     fs::write(place.join("bad.txt"), "# cooltwin.baseline/1\n[margins]\nsmall pump-update\n").expect("a file");
     refused(&["--baseline", "bad.txt"], INVALID, "bad.txt is no baseline: line 3: ");
+    let misspelt = "# cooltwin.baseline/1\n[tolerances]\npump-updte 500 ms\n[margins]\nsmall pump-update 1 ms\n";
+    fs::write(place.join("misspelt.txt"), misspelt).expect("a file");
+    refused(&["--baseline", "misspelt.txt"], INVALID, "no budget in it has that name; did you mean `pump-update`?");
     refused(&["--jobs", "0"], USAGE, "--jobs");
     fs::create_dir(place.join("more")).expect("a folder");
     copy_data(&place.join("more"), &["small.ron"]);
@@ -299,10 +302,10 @@ fn a_baseline_is_written_whole_and_keeps_what_was_edited_by_hand() {
     update(&place);
     let first = text(&file);
     assert_eq!(entries(&place.join("reports/baselines")), ["scenarios.txt"]);
-    fs::write(&file, first.replace("[tolerances]\n", "[tolerances]\n# why\npump-update 9.5 ms\n* 1 mV\n"))
+    fs::write(&file, first.replace("[tolerances]\n", "[tolerances]\n# why\npump-update 9.5 ms\n* 20000 ms\n"))
         .expect("a file");
     update(&place);
-    let kept = first.replace("[tolerances]\n", "[tolerances]\n* 1 mV\npump-update 9.5 ms\n");
+    let kept = first.replace("[tolerances]\n", "[tolerances]\n* 20000 ms\npump-update 9.5 ms\n");
     assert_eq!(text(&file), kept);
     // Picked by hand, one scenario is renewed and the other stays.
     write(
@@ -360,4 +363,17 @@ fn the_shipped_workflow_runs_and_writes_what_it_keeps() {
     let ended = output(&place, &arguments);
     assert_eq!(code(&ended), PASS, "{}{}", stdout(&ended), stderr(&ended));
     assert_eq!(entries(&place.join("check-out")), ["junit.xml", "summary.md"]);
+}
+
+#[test]
+fn scenarios_stand_in_the_order_of_their_names_and_commands_have_their_paths() {
+    let place = place("order");
+    for name in ["small-once.ron", "small.ron"] {
+        fs::copy(common::data("small.ron"), place.join("scenarios").join(name)).expect("a scenario");
+    }
+    fs::remove_file(place.join("scenarios/faulty.ron")).expect("a scenario");
+    let ended = output(&place, &["check", "scenarios", "--junit", "all.xml"]);
+    assert_eq!(stderr(&ended), "small: pass\nsmall-once: pass\n");
+    let cases = text(&place.join("all.xml"));
+    assert!(cases.contains("cooltwin run scenarios/small-once.ron --seed 1"), "{cases}");
 }
