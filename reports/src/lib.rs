@@ -11,6 +11,7 @@
 //!
 //!   twin --many trials--> campaign     raw rows and what they show, in every format
 //!   twin --every strike--> sweep       what came of one fault at every place where it could strike
+//!   twin --climbing--> search          the worst value that was found, and the bound beside it
 //!   twin --one by one--> events        events.jsonl, one state transition per line
 //! ```
 //! The crate knows neither the twin nor the firmware. It holds no clock, no path and no host name, so the same
@@ -33,6 +34,7 @@ mod markdown;
 mod number;
 mod report;
 mod requirements;
+pub mod search;
 mod suite;
 pub mod sweep;
 mod terminal;

@@ -431,8 +431,8 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_and_rounded_half_up() {
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_234_567_u64), "1,234,567");
+        assert_eq!(grouped(999_u64), "999");
         assert_eq!(rounded(Fixed::scaled(1249, 2), 1), "12.5");
         assert_eq!(rounded(Fixed::scaled(-1250, 3), 2), "-1.25");
         assert_eq!(rounded(Fixed::scaled(15, 1), 0), "2");

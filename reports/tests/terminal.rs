@@ -20,6 +20,8 @@ fn every_ending_reads_well_in_a_hundred_columns() {
 #[test]
 fn how_a_unit_answered_stands_under_its_injection_and_nothing_where_none_did() {
     let mut report = samples::reaction();
+    let injection = &mut report.injections[0];
+    (injection.detected_ms, injection.local_off_ms, injection.all_off_ms) = (None, None, None);
     assert!(!text(&report, 100, Verbosity::Normal).contains("detected "));
     let nanos = Millis::from_nanos;
     // The sample's worst reaction: occurred at 14312.31 ms, detected at 14512.5 ms, commanded at 14513.5 ms.

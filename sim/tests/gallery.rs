@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 use cooltwin::run::{Identity, event_log, report, run};
 use cooltwin::scenario::{FileSource, load};
+use reports::campaign::{campaign_figure_files, campaign_from_json, campaign_html, campaign_text};
+use reports::search::{SearchReport, search_html, search_text};
+use reports::sweep::{SweepReport, sweep_html, sweep_text};
 use reports::{
     BUNDLE_SCHEMA, Bundle, EventLog, Format, Head, Origin, Planned, Program, Report, RunRecord, Verdict, baseline,
     bundle_files,
@@ -175,5 +178,49 @@ fn hold(sample: &str, folder: &Path, files: &BTreeMap<String, String>) {
     assert_eq!(names(&committed), names(files), "{sample}: renew with BLESS=1");
     for (name, text) in files {
         assert!(committed[name] == *text, "{sample}/{name} is not what this program makes: renew with BLESS=1");
+    }
+}
+
+/// Texts and pages of campaigns, sweeps and searches are what this program makes of their data, which took minutes or longer
+/// to come by.
+#[test]
+fn texts_and_pages_of_long_samples_follow_from_their_data() {
+    let gallery = root().join("reports/gallery");
+    for folder in [
+        "campaign-pump-update",
+        "campaign-pump-update-46050",
+        "sweep-power-cut",
+        "search-pump-update",
+        "search-safety-reaction",
+    ] {
+        let mut files = committed(&gallery.join(folder));
+        let mut take = |name: &str| files.remove(name).unwrap_or_else(|| panic!("{folder} has no {name}"));
+        let mut made: Vec<(String, String)> = Vec::new();
+        let mut makes = |name: &str, text: String| made.push((name.to_owned(), text));
+        if folder.starts_with("campaign") {
+            let report = campaign_from_json(&take("campaign.json")).expect("a report of a campaign");
+            makes("campaign.txt", campaign_text(&report, false));
+            makes("report.html", campaign_html(&report));
+            campaign_figure_files(&report).into_iter().for_each(|(name, text)| makes(&name, text));
+        } else if folder.starts_with("sweep") {
+            let report = SweepReport::from_json(&take("sweep.json")).expect("a report of a sweep");
+            makes("sweep.txt", sweep_text(&report));
+            makes("report.html", sweep_html(&report));
+            makes("sweep.csv", report.csv());
+        } else {
+            let report = SearchReport::from_json(&take("search.json")).expect("a report of a search");
+            makes("search.txt", search_text(&report));
+            makes("report.html", search_html(&report));
+        }
+        for (name, text) in made {
+            if std::env::var_os("BLESS").is_some() {
+                fs::write(gallery.join(folder).join(&name), &text).expect("a written sample");
+                continue;
+            }
+            assert!(
+                files.remove(&name).is_some_and(|committed| committed == text),
+                "{folder}/{name} is not what this program makes: renew with BLESS=1"
+            );
+        }
     }
 }

@@ -1157,9 +1157,9 @@ fn a_longer_loss_of_the_status_makes_no_update_shorter() {
     // up after 10 s, waits for 1 s, and looks at the pump.
     let cases = [
         ("", "9s", 14_400, "P02, try 1"),
-        ("", "10500ms", 17_800, "P02, try 1, until the CIOC told of it"),
+        ("", "10500ms", 17_500, "P02, try 1, until the CIOC told of it"),
         ("id: 0x782,", "9s", 14_400, "P02, try 1"),
-        ("id: 0x782,", "10500ms", 16_500, "P02, try 1, until the CIOC told of it"),
+        ("id: 0x782,", "10500ms", 17_500, "P02, try 1, until the CIOC told of it"),
     ];
     for (frames, lost, least, place) in cases {
         let report = report(&format!(

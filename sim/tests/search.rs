@@ -77,7 +77,7 @@ fn the_number_of_threads_changes_no_byte() {
     for (jobs, out) in [("1", "one"), ("3", "three")] {
         assert_eq!(searched(&place, out, &["--jobs", jobs]).1, Some(0));
     }
-    for file in ["search.json", "search.txt", "search.csv", "search.ron", "base.ron", "worst.ron"] {
+    for file in ["report.html", "search.json", "search.txt", "search.csv", "search.ron", "base.ron", "worst.ron"] {
         assert_eq!(text(&place.join("one").join(file)), text(&place.join("three").join(file)), "{file}");
     }
 }

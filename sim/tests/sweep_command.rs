@@ -71,7 +71,7 @@ fn the_files_are_the_same_with_any_number_of_threads() {
         assert_eq!(code(&run), Some(0));
         told_in_order(stderr(&run));
     }
-    for file in ["sweep.json", "sweep.csv", "sweep.txt"] {
+    for file in ["report.html", "sweep.json", "sweep.csv", "sweep.txt"] {
         assert_eq!(text(&place.join("one").join(file)), text(&place.join("three").join(file)), "{file}");
     }
 }

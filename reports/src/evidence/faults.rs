@@ -21,7 +21,7 @@ const CLASSES: &[(&str, bool, &str)] = &[
     ("detected-late", true, "detected, and a budget broke"),
     ("budget-broken", true, "a budget broke without detection"),
     ("tolerated", false, "met as designed: the update succeeded, or the operation took its course"),
-    ("detected-safe", false, "named by a failed try or an alarm; nothing else broke"),
+    ("detected-safe", false, "named by a failed try or an alarm, or detected by a safety unit; nothing else broke"),
     ("no-reaction", false, "it acted, and none of this followed"),
 ];
 

@@ -8,10 +8,12 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use reports::search::{search_html, search_text};
+
 use super::output::{OutputError, Place};
 use super::run::{exit_code, identity};
 use super::{Disk, Style, Terminal, exit, files};
-use crate::search::report::{BASE, SearchReport, table, worst_of};
+use crate::search::report::{BASE, report, table, worst_of};
 use crate::search::{Search, file, load_search, run};
 
 /// Arguments of `cooltwin search`.
@@ -64,10 +66,11 @@ fn searched(arguments: &SearchArgs, search: &Search, terminal: Terminal) -> Resu
     let bar = bar(search, arguments.json);
     let ascents = run::search(search, jobs, &|| bar.inc(1));
     bar.finish_and_clear();
-    let report = SearchReport::new(search, &ascents, &identity());
+    let report = report(search, &ascents, &identity());
     let folder = place.draft()?;
     folder.write("search.json", &report.json())?;
-    folder.write("search.txt", &report.text())?;
+    folder.write("search.txt", &search_text(&report))?;
+    folder.write("report.html", &search_html(&report))?;
     folder.write("search.csv", &table(search, &ascents))?;
     folder.write("search.ron", &search.resolved_text())?;
     folder.write(BASE, &search.base.scenario.resolved_text())?;
@@ -88,8 +91,8 @@ fn searched(arguments: &SearchArgs, search: &Search, terminal: Terminal) -> Resu
     }
     let base = target.join(BASE);
     let typed_here = || {
-        let text =
-            report.text().replace(&format!("cooltwin run {BASE} "), &format!("cooltwin run {} ", base.display()));
+        let text = search_text(&report)
+            .replace(&format!("cooltwin run {BASE} "), &format!("cooltwin run {} ", base.display()));
         format!("{text}results in {}\n", target.display())
     };
     Ok((if arguments.json { report.json() } else { typed_here() }, exit_code(report.verdict)))
