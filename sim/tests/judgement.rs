@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::fs;
 use std::path::Path;
 
 use cooltwin::bus::{self, LinkState};
@@ -330,6 +331,22 @@ fn what_a_safety_unit_has_detected_did_not_break_a_budget_unseen() {
     assert_eq!(class(&[]), "detected-safe");
     let broken = "budgets=[(id: \"cold\", measure: Coolant, relation: Below, limit: \"1degC\")]";
     assert_eq!(class(&[broken]), "detected-late");
+}
+
+/// The unit found its own CPU halted, and nothing of the pump's clock, which drifts all the while.
+#[test]
+fn what_a_safety_unit_detects_is_not_credited_to_a_fault_of_a_pump() {
+    let halt = fs::read_to_string(common::shipped("safety-cpu2-halts.ron")).expect("a shipped scenario");
+    let (_, halt) = halt.split_once("faults: [").expect("its fault");
+    let (halt, _) = halt.split_once("\n    ],").expect("the end of its faults");
+    let drift = "(kind: ClockDrift(by: \"300ppm\"), place: Pump(1), trigger: At(\"1s\"))";
+    let loaded = common::loaded(&common::shipped("safety-cpu2-halts.ron"), &[&format!("faults=[{halt} {drift}]")]);
+    let run = run::run(&loaded.scenario, None, |_| {});
+    let report = run::report(&loaded, &run, &identity());
+    let class = |number: usize| (report.injections[number].kind.as_str(), report.injections[number].class.as_str());
+    assert_eq!(class(0).1, "detected-safe", "{:?}", report.injections);
+    assert_eq!(class(1).0, "clock-drift", "{:?}", report.injections);
+    assert_ne!(class(1).1, "detected-safe", "{:?}", report.injections);
 }
 
 #[test]
@@ -1145,7 +1162,7 @@ fn nothing_that_comes_later_takes_back_an_update_that_the_log_does_not_tell() {
         assert_eq!(report.pumps[1].tries.len(), tries, "{later}");
         assert_eq!((row.verdict, row.n), (RowVerdict::Fail, tries as u64 + 1), "{later}: {row:?}");
         let place = row.r#where.as_deref();
-        assert_eq!(place, Some("P02, try 1, until its image ran"), "{later}");
+        assert_eq!(place, Some("P02, try 1, until a status of its image came"), "{later}");
         assert_eq!(check(&report, "bus_confirms_update_times").verdict, RowVerdict::Pass, "{later}");
     }
 }
@@ -1205,9 +1222,71 @@ fn an_update_whose_end_nobody_sees_is_no_pass_and_breaks_a_limit_that_it_is_beyo
     let place = |row: &reports::Budget| row.r#where.clone().unwrap_or_default();
     let late = with("3min", "");
     assert_eq!((late.verdict, late.n), (RowVerdict::Fail, 2), "{late:?}");
-    assert_eq!(place(&late), "P02, try 1, at least: no status of its image came");
+    assert_eq!(place(&late), "P02, try 1, at least: nobody saw a good status");
     let told = with("4min", "\"2min\"");
     assert_eq!((told.verdict, place(&told).as_str()), (RowVerdict::Fail, "P02, try 1, until the CIOC told of it"));
+}
+
+/// From the begin of the try of pump 2 to its image running, in ms, and when that was; undisturbed.
+fn undisturbed() -> (f64, f64) {
+    let ms = |value: reports::Millis| value.to_string().parse::<f64>().expect("a number");
+    let report = report("");
+    let status = report.pumps[1].tries[0].phases.iter().find(|phase| phase.name == "status").expect("it");
+    (ms(status.start_ms) - ms(report.pumps[1].tries[0].start_ms), ms(status.start_ms))
+}
+
+/// The CIOC loses what pump 2 answers from its status check on, and its own supply 7 s later: it was at work all that time and
+/// found no good status.
+#[test]
+fn a_cioc_that_goes_off_before_it_gives_a_try_up_makes_no_update_shorter() {
+    let (begun, at) = undisturbed();
+    let report = report(&format!(
+        "end: At(\"4min\"), faults: [
+          (kind: FrameLoss(id: 0x782, rate: \"100%\", direction: Sent), place: Pump(2),
+           trigger: When(pump: 2, phase: Status), duration: \"20s\"),
+          (kind: PowerCut, place: Cioc, trigger: At(\"{}ms\"), duration: \"5s\")]",
+        at + 7_000.0
+    ));
+    let row = pump_update(&report);
+    assert_eq!(row.r#where.as_deref(), Some("P02, try 1, until the CIOC told of it"), "{row:?}");
+    let measured = row.measured.expect("a value").to_string().parse::<f64>().expect("a number");
+    assert!(measured > begun + 12_000.0, "{measured} ms");
+}
+
+/// Nobody ever finds pump 2 good: it answers nothing, and another unit takes its place before it does.
+#[test]
+fn a_try_that_was_given_up_and_never_told_good_is_no_update() {
+    let with = |limit: &str| {
+        let report = report(&format!(
+            "end: At(\"4min\"), budgets: [(id: \"pump-update\", measure: PumpUpdate, relation: Below, limit: \"{limit}\")],
+             faults: [
+              (kind: FrameLoss(id: 0x782, rate: \"100%\", direction: Sent), place: Pump(2),
+               trigger: When(pump: 2, phase: Status), duration: \"60s\"),
+              (kind: Exchanged(version: \"1.0.0\"), place: Pump(2), trigger: At(\"55s\"), duration: \"2s\")]"
+        ));
+        let row = pump_update(&report);
+        (row.verdict, row.n, row.r#where.clone().unwrap_or_default())
+    };
+    let (verdict, _, place) = with("20s");
+    assert_eq!((verdict, place.as_str()), (RowVerdict::Fail, "P02, try 1, at least: nobody saw a good status"));
+    assert_eq!(with("70s").0, RowVerdict::Inconclusive, "{:?}", with("70s"));
+}
+
+/// The CIOC loses the first statuses of the image, and its own supply before the first that it would have got.
+#[test]
+fn an_update_ends_with_its_status_however_early_its_image_ran() {
+    let (begun, at) = undisturbed();
+    let report = report(&format!(
+        "end: At(\"4min\"), budgets: [(id: \"pump-update\", measure: PumpUpdate, relation: Below, limit: \"6s\")], faults: [
+          (kind: FrameLoss(rate: \"100%\", direction: Sent), place: Pump(2),
+           trigger: When(pump: 2, phase: Status), duration: \"600ms\"),
+          (kind: PowerCut, place: Cioc, trigger: At(\"{}ms\"), duration: \"3s\")]",
+        at + 600.0
+    ));
+    let samples = &pump_update(&report).samples;
+    let late = samples.iter().find(|one| one.place == "P02, try 1, until a status of its image came");
+    let value = late.expect("its sample").value.to_string().parse::<f64>().expect("a number");
+    assert!(value > begun + 600.0 && value < begun + 800.0, "{value} ms, its status check began after {begun} ms");
 }
 
 #[test]

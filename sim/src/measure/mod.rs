@@ -182,13 +182,13 @@ impl BusView {
     }
 
     /// From the request of the try that began at `from`, before the `next`, to a status of an application that began to
-    /// run: the first that the image can have sent, which began to run after `took`, and without any that which is
-    /// nearest. The old one may have run in between, and the new one again.
-    fn until_it_ran(&self, from: SimTime, next: Option<SimTime>, took: Span) -> Option<Span> {
+    /// run, and when that was: the first that the image can have sent, which began to run after `took`, and without any that
+    /// which is nearest. The old one may have run in between, and the new one again.
+    fn until_it_ran(&self, from: SimTime, next: Option<SimTime>, took: Span) -> Option<(Span, SimTime)> {
         let of_try = |each: &&BusTry| each.asked >= from && next.is_none_or(|next| each.asked < next);
         let of_try = self.tries.iter().find(of_try)?;
-        let spans = of_try.runs.iter().map(|ran| ran.since(of_try.asked));
-        spans.min_by_key(|span| (*span + updates::TOLD_WITHIN < took, span.as_nanos().abs_diff(took.as_nanos())))
+        let spans = of_try.runs.iter().map(|ran| (ran.since(of_try.asked), *ran));
+        spans.min_by_key(|(span, _)| (*span + updates::TOLD_WITHIN < took, span.as_nanos().abs_diff(took.as_nanos())))
     }
 }
 

@@ -39,10 +39,15 @@ pub struct Unlogged {
     /// The same by the frames on the bus: from the request for the bootloader to the first status of the image; none
     /// where one of them was not seen.
     pub on_bus: Option<Span>,
+    /// From the begin of its try to that status, where one was seen.
+    pub status: Option<Span>,
     /// From the begin of its try to the first word of the CIOC that the pump is updated or up to date.
     pub told: Option<Span>,
-    /// Whether the CIOC itself gave the try up, rather than that it was away.
+    /// Whether the CIOC was at work all the time that a good status takes and found none, rather than that it was away: it
+    /// gave the try up, or went off later than that.
     pub given_up: bool,
+    /// Whether a later try erased the image before anybody told that the pump is good: then it was a failed try.
+    pub tried_again: bool,
     /// The begin of its try, and when the image was gone: erased, or away with its unit.
     pub stood: (SimTime, Option<SimTime>),
 }
@@ -124,16 +129,21 @@ impl Updates {
     pub(super) fn unlogged(
         &self,
         history: &PumpHistory,
-        on_bus: impl Fn(usize, Span) -> Option<Span>,
+        on_bus: impl Fn(usize, Span) -> Option<(Span, SimTime)>,
     ) -> Vec<Unlogged> {
         let each = self.written.iter().filter_map(|written| {
             let of_try = history.tries.get(written.of_try)?;
             let took = written.ran.map(|ran| ran.since(of_try.start));
+            let seen = took.and_then(|took| on_bus(written.of_try, took));
+            let has_failed = matches!(of_try.outcome, TryEnd::Failed(cause) if cause != Cause::Interrupted);
             did_its_work(written, of_try.outcome, of_try.end).then(|| Unlogged {
                 number: of_try.number,
                 took,
-                on_bus: took.and_then(|took| on_bus(written.of_try, took)),
-                given_up: matches!(of_try.outcome, TryEnd::Failed(cause) if cause != Cause::Interrupted),
+                on_bus: seen.map(|(span, _)| span),
+                status: seen.map(|(_, at)| at.since(of_try.start)),
+                // The end of a try that was cut off is when the CIOC went off.
+                given_up: has_failed || written.ran.is_some_and(|ran| of_try.end > ran + TOLD_WITHIN),
+                tried_again: written.told.is_none() && written.erased.is_some(),
                 told: written.told.map(|told| told.since(of_try.start)),
                 stood: (of_try.start, written.gone.into_iter().chain(written.erased).min()),
             })

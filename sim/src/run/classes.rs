@@ -151,6 +151,13 @@ impl Hit {
     }
 }
 
+/// Whether a fault is one that a safety unit may find: not one of a pump or of the CIOC alone.
+pub(super) fn may_reach_a_unit(injection: &Injection) -> bool {
+    let is_other = |node: &NodeId| node.pump().is_none() && *node != NodeId::CIOC;
+    let is_of_unit = matches!(Reach::of(&injection.fault.kind), Reach::Unit);
+    is_of_unit || injection.nodes.is_empty() || injection.nodes.iter().any(is_other)
+}
+
 /// What the injections of a run are judged by.
 pub(super) struct Judge<'a> {
     pub(super) run: &'a Run,

@@ -16,7 +16,7 @@ use crate::hosts::traffic::TrafficList;
 use crate::kernel::{Scoped, SimTime, Span};
 use crate::measure::series::Curve;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
-use crate::measure::updates::{TOLD_WITHIN, Unlogged};
+use crate::measure::updates::Unlogged;
 use crate::measure::{Measures, START_UP};
 use crate::node::{NodeId, Nodes};
 use crate::scenario::{self, Loaded, Scenario};
@@ -133,7 +133,7 @@ fn budget_row(scenario: &Scenario, run: &Run, measures: &Measures, spec: &scenar
     if row.n == 0 && row.verdict == RowVerdict::Inconclusive {
         row.r#where = image_refused(run);
     }
-    let unseen = |update: &Unlogged| !matches!(unlogged_end(update, run.end), Some(End::Seen(..)));
+    let unseen = |update: &Unlogged| !matches!(unlogged_end(update, run.end), Some(End::Seen(..) | End::Failed(_)));
     let unmeasured = |index: &usize| measures.unlogged(*index).iter().any(unseen);
     if spec.measure == scenario::Measure::PumpUpdate
         && row.verdict == RowVerdict::Pass
@@ -316,19 +316,22 @@ enum End {
     Seen(Span, &'static str),
     /// Nobody saw it; its image stood for so long.
     Unseen(Span),
+    /// The CIOC found no good status in time and tried again: no update, but it took at least so long.
+    Failed(Span),
 }
 
-/// PFU-041 runs to the good status: to the first that could come to the CIOC. One that came much later than the image ran
-/// was kept from it. A CIOC that was at work and gave the try up found no good status, however many came: it was good when
-/// it told so, as in a try that it waited for. Where none came, it may have read the pump all the same.
+/// PFU-041 runs to the good status: to the first that could come to the CIOC while that was away. A CIOC that was at work and
+/// logged no good end found no good status, however many came: it was good when it told so, as in a try that it waited for, and
+/// nobody knows of one that it never told of. Where no status came, it may have read the pump all the same.
 fn unlogged_end(update: &Unlogged, end: SimTime) -> Option<End> {
     let ran = update.took?;
-    let told = update.told.filter(|_| update.given_up || update.on_bus.is_none());
-    Some(match (update.on_bus, told) {
-        (status, Some(told)) => End::Seen(told.max(ran).max(status.unwrap_or(ran)), "until the CIOC told of it"),
-        (Some(status), None) if status > ran + TOLD_WITHIN => End::Seen(status, "until a status of its image came"),
-        (Some(_), None) => End::Seen(ran, "until its image ran"),
-        (None, None) => {
+    let seen = update.status.map_or(ran, |status| status.max(ran));
+    let is_open = update.given_up || update.status.is_none();
+    Some(match update.told {
+        Some(told) if is_open => End::Seen(told.max(seen), "until the CIOC told of it"),
+        _ if !is_open => End::Seen(seen, "until a status of its image came"),
+        _ if update.given_up && update.tried_again => End::Failed(seen),
+        _ => {
             let (begun, gone) = update.stood;
             End::Unseen(gone.unwrap_or(end).since(begun))
         }
@@ -342,8 +345,9 @@ fn unlogged_samples(measures: &Measures, end: SimTime, row: &Budget, index: usiz
     let sample = |update: Unlogged| {
         let (took, until) = match unlogged_end(&update, end)? {
             End::Seen(took, until) => (took, until),
-            End::Unseen(least) if is_beyond(row, least) => (least, "at least: no status of its image came"),
-            End::Unseen(_) => return None,
+            End::Unseen(least) if is_beyond(row, least) => (least, "at least: nobody saw a good status"),
+            End::Failed(least) if is_beyond(row, least) => (least, "at least: it was tried again"),
+            End::Unseen(_) | End::Failed(_) => return None,
         };
         let place = format!("{}, try {}, {until}", pump_name(index), update.number);
         Some(Sample::plain(millis(took).into(), &place))
@@ -351,9 +355,14 @@ fn unlogged_samples(measures: &Measures, end: SimTime, row: &Budget, index: usiz
     unlogged.filter_map(sample).collect()
 }
 
-/// Whether a time breaks the limit of a budget, so that a lower bound does.
+/// Whether a time that is a lower bound breaks the limit of a budget: only an upper one.
 fn is_beyond(row: &Budget, span: Span) -> bool {
-    !reports::holds(millis(span).into(), row.relation, row.limit, row.limit_low)
+    let span = Fixed::from(millis(span));
+    match row.relation {
+        Relation::Below | Relation::AtMost => !reports::holds(span, row.relation, row.limit, None),
+        Relation::Within => span > row.limit,
+        _ => false,
+    }
 }
 
 fn phase_name(phase: orchestrator::Phase) -> &'static str {
@@ -764,7 +773,12 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             missing: missing(injection),
             hint: names.put_into(&idle::hint(judge.run, judge.measures, injection)),
             class: judge
-                .class(injection.first, &classes::Hit::of(scenario, injection), detected_ms.is_some())
+                .class(
+                    injection.first,
+                    &classes::Hit::of(scenario, injection),
+                    // Of several faults nobody knows which of them a unit found; it finds none of a pump or of the CIOC.
+                    detected_ms.is_some() && (faults.list.len() == 1 || classes::may_reach_a_unit(injection)),
+                )
                 .to_owned(),
         })
         .collect();

@@ -14,7 +14,7 @@ use crate::kernel::{Scoped, SimTime};
 use crate::measure::Measures;
 use crate::node::{NodeId, Nodes};
 use crate::run::{Ending, Identity, Run, report};
-use crate::scenario::Loaded;
+use crate::scenario::{Loaded, Measure};
 
 /// What became of a strike, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +34,8 @@ pub enum Class {
     Broken,
     /// A row of the scenario's own result failed.
     Failed,
-    /// The run says nothing: its fault never acted, or it came to no end.
+    /// The run says nothing: its fault never acted, it came to no end, or a row has no verdict for another reason than
+    /// that no try could be timed.
     Invalid,
     /// The pump is not updated: it sits in its bootloader, and every try has failed.
     NotUpdated,
@@ -121,7 +122,8 @@ pub fn judge(forked: &Loaded, run: &mut Run, pump: u8) -> Outcome {
     let updated = is_updated(world, pump, &mut complaints);
     let partial = any_partial(world, &mut complaints);
     look_at_others(world, forked, pump, &mut complaints);
-    let verdict = look_at_report(forked, run, &mut complaints);
+    let mut open = Vec::new();
+    let verdict = look_at_report(forked, run, &mut complaints, &mut open);
     let idle = never_acted(world);
     complaints.extend(idle.iter().map(|id| format!("the fault {id} never acted")));
     let class = match &run.ending {
@@ -136,7 +138,13 @@ pub fn judge(forked: &Loaded, run: &mut Run, pump: u8) -> Outcome {
         }
         Ending::Regular if !updated => Class::NotUpdated,
         Ending::Regular if !idle.is_empty() => Class::Invalid,
-        Ending::Regular if verdict == Verdict::Inconclusive && complaints.is_empty() => Class::Unmeasured,
+        Ending::Regular if verdict == Verdict::Inconclusive && complaints.is_empty() => {
+            if open.is_empty() {
+                Class::Unmeasured
+            } else {
+                Class::Invalid
+            }
+        }
         Ending::Regular if verdict != Verdict::Pass || !complaints.is_empty() => Class::Broken,
         Ending::Regular => match tries {
             0 | 1 => Class::SameTry,
@@ -144,6 +152,7 @@ pub fn judge(forked: &Loaded, run: &mut Run, pump: u8) -> Outcome {
             _ => Class::LaterTry,
         },
     };
+    complaints.append(&mut open);
     Outcome { class, tries, end: run.end, digest, complaints, measured: Vec::new() }
 }
 
@@ -203,8 +212,9 @@ fn look_at_others(world: &World, forked: &Loaded, pump: u8, complaints: &mut Vec
     }
 }
 
-/// The verdict that `cooltwin run` would give, and the rows that it comes from.
-fn look_at_report(forked: &Loaded, run: &Run, complaints: &mut Vec<String>) -> Verdict {
+/// The verdict that `cooltwin run` would give, and the rows that it comes from: failed ones, and those left open by more than
+/// that no try could be timed.
+fn look_at_report(forked: &Loaded, run: &Run, complaints: &mut Vec<String>, open: &mut Vec<String>) -> Verdict {
     let report = report(forked, run, &Identity::default());
     let bad = |verdict: RowVerdict| verdict == RowVerdict::Fail;
     for check in report.checks.iter().filter(|check| bad(check.verdict)) {
@@ -220,12 +230,21 @@ fn look_at_report(forked: &Loaded, run: &Run, complaints: &mut Vec<String>) -> V
         complaints.push(format!("expectation {}", expectation.text));
     }
     // Where a run is not judged for want of a measured try alone, nothing is wrong with what it did.
-    let unjudged = report.checks.iter().filter(|check| check.verdict == RowVerdict::Inconclusive);
-    complaints.extend(
+    let is_open = |verdict: RowVerdict| matches!(verdict, RowVerdict::Inconclusive | RowVerdict::NotRun);
+    let unjudged = report.checks.iter().filter(|check| is_open(check.verdict));
+    open.extend(
         unjudged
             .filter(|check| !UNMEASURED.contains(&&*check.id))
             .map(|check| format!("check {} never looked", check.id)),
     );
+    let of_updates = |id: &str| {
+        let specs = forked.scenario.budgets.iter();
+        specs.filter(|spec| spec.measure == Measure::PumpUpdate).any(|spec| spec.id == id)
+    };
+    let unmeasured = report.budgets.iter().filter(|budget| is_open(budget.verdict) && !of_updates(&budget.id));
+    open.extend(unmeasured.map(|budget| format!("budget {} was not measured", budget.id)));
+    let untold = report.expectations.iter().filter(|row| is_open(row.verdict));
+    open.extend(untold.map(|row| format!("expectation {} was not judged", row.text)));
     if !matches!(report.verdict, Verdict::Pass | Verdict::Inconclusive) && complaints.is_empty() {
         complaints.push(format!("verdict {:?}", report.verdict));
     }
