@@ -12,7 +12,7 @@ use cooltwin::node::{NodeId, Nodes};
 use cooltwin::run::Identity;
 use cooltwin::scenario::{Fault, Loaded, Moment, Trigger};
 use cooltwin::sweep::engine::{Options, Space, Swept, sweep};
-use cooltwin::sweep::judge::Class;
+use cooltwin::sweep::judge::{Class, judge};
 use cooltwin::sweep::power_cut::{Outage, PowerCuts, TwoCuts};
 use cooltwin::sweep::report::{Head, report};
 use cooltwin::sweep::survey::Survey;
@@ -20,6 +20,7 @@ use cooltwin::sweep::{Slot, Trunk};
 use protocol::header::ModelId;
 use pump::FlashCommand;
 use pump::flash_map::{MARKER, MARKER_ADDRESS, SECTORS};
+use reports::RowVerdict;
 use reports::sweep::{SweepReport, SweepVerdict, sweep_html, sweep_text};
 
 const PUMP: u8 = 1;
@@ -148,6 +149,30 @@ fn a_second_cut_is_at_the_named_operation_of_the_next_try() {
         assert_eq!(run.operations[second - 1].command, seen[named - 1].command, "{}", strike.name);
     }
     assert!(joined > 5, "{joined} cuts after an operation find the next one begun");
+}
+
+/// The run ends when the pump is updated and not yet back in automatic mode: the time of the try is known, and another budget
+/// is open.
+#[test]
+fn a_row_left_open_is_not_taken_for_a_try_that_could_not_be_timed() {
+    let ends = |end: &str| {
+        let small = ["package.image.length=1KiB", "expectations=[Outcome(pumps: Only([1]), is: Updated)]"];
+        let end = format!("end=At(\"{end}\")");
+        let overrides = [&small[..], &[end.as_str()]].concat();
+        let loaded = common::loaded(&common::shipped("sweeps/small.ron"), &overrides);
+        let mut run = cooltwin::run::run(&loaded.scenario, None, |_| {});
+        let report = cooltwin::run::report(&loaded, &run, &Identity::default());
+        (report, judge(&loaded, &mut run, PUMP))
+    };
+    let (report, whole) = ends("30s");
+    assert_eq!(whole.class, Class::SameTry, "{whole:?}");
+    let updated = &report.pumps[0].tries[0];
+    let after_ms = (updated.start_ms.as_nanos() + updated.duration().as_nanos()) / 1_000_000 + 20;
+    let (report, cut_short) = ends(&format!("{after_ms}ms"));
+    assert_eq!(report.budget("pump-update").expect("it").verdict, RowVerdict::Pass);
+    assert_eq!(report.budget("back-to-automatic").expect("it").verdict, RowVerdict::Inconclusive);
+    assert_eq!(cut_short.class, Class::Invalid, "{cut_short:?}");
+    assert!(cut_short.complaints.contains(&"budget back-to-automatic was not measured".to_owned()), "{cut_short:?}");
 }
 
 #[test]
