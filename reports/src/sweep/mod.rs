@@ -214,6 +214,21 @@ impl SweepReport {
         format!("{} of {}{pump}", self.sweep, self.scenario)
     }
 
+    /// How many strata the samples left out, to stand behind a verdict; nothing where none was.
+    fn not_struck(&self) -> String {
+        match self.parts.iter().map(|part| part.left_out.len()).sum() {
+            0 => String::new(),
+            1 => ", 1 stratum not struck".to_owned(),
+            more => format!(", {more} strata not struck"),
+        }
+    }
+
+    /// The parts of which not all strikes were struck, in words for a headline.
+    fn samples(&self) -> String {
+        let parts: Vec<&str> = self.parts.iter().filter(|part| !part.is_whole()).map(|part| &*part.name).collect();
+        if parts.is_empty() { String::new() } else { format!(" Of {} a sample was struck.", parts.join(" and of ")) }
+    }
+
     /// What the verdict is about, in one line.
     fn claim(&self) -> String {
         let struck: usize = self.parts.iter().map(|part| part.struck).sum();

@@ -34,7 +34,7 @@ fn header(report: &SweepReport) -> Markup {
     html! {
         p { (verdict(report.verdict)) }
         h1 { (report.subject()) }
-        p.lead { (claim[..1].to_uppercase()) (claim[1..]) "." }
+        p.lead { (claim[..1].to_uppercase()) (claim[1..]) (report.not_struck()) "." (report.samples()) }
         dl.facts {
             dt { "Each strike" } dd { (options) }
             dt { "Scenario" } dd { code { (sha256) } " (SHA-256 with every default)" }

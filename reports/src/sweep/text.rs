@@ -21,12 +21,8 @@ pub fn sweep_text(report: &SweepReport) -> String {
     for part in &report.parts {
         write_part(&mut out, part);
     }
-    let not_struck = match report.parts.iter().map(|part| part.left_out.len()).sum() {
-        0 => String::new(),
-        1 => ", 1 stratum not struck".to_owned(),
-        more => format!(", {more} strata not struck"),
-    };
-    let _ = writeln!(out, "\n{}{not_struck}  {}", report.verdict.word().to_uppercase(), report.claim());
+    let verdict = report.verdict.word().to_uppercase();
+    let _ = writeln!(out, "\n{verdict}{}  {}", report.not_struck(), report.claim());
     out
 }
 

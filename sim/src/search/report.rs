@@ -116,11 +116,18 @@ fn judge(report: &mut SearchReport) {
     let beyond = report.worst.iter().chain(&report.worst_unproven).any(is_beyond);
     let amount = |value: Fixed| report.amount(value);
     let found = report.worst.as_ref().map_or_else(|| "nothing".to_owned(), |worst| amount(worst.value));
-    let open = match report.inconclusive {
+    let mut open = match report.inconclusive {
         0 => String::new(),
         count => format!(", {count} of them inconclusive"),
     };
-    let looked = format!("{budget}: worst found {found}, bound {}, {} runs{open}", amount(*bound), report.looked);
+    if report.refused > 0 {
+        open.push_str(&format!(", {} more points made no scenario", report.refused));
+    }
+    let looked = format!(
+        "{budget}: worst found {found}, bound {}, {} runs{open}",
+        amount(*bound),
+        report.looked - report.refused
+    );
     (report.verdict, report.sentence) = match (&report.worst, &report.worst_unproven) {
         _ if beyond => (Verdict::Fail, format!("beyond the bound: {looked}")),
         _ if report.failed > 0 => (Verdict::Fail, format!("{} runs failed: {looked}", report.failed)),
