@@ -429,7 +429,7 @@ fn the_printed_command_runs_the_same_again() {
     assert_eq!(result()["scenario"]["sha256"], expected["scenario"]["sha256"]);
 }
 
-/// Ctrl-C in the middle of a run: no result folder, and what a recording left behind goes with the next run.
+/// Stopped in the middle of a run: no result folder, and what a recording left behind goes with the next run.
 #[test]
 fn an_interrupted_run_leaves_no_half_written_folder() {
     let place = place("run-interrupted");
@@ -445,7 +445,8 @@ fn an_interrupted_run_leaves_no_half_written_folder() {
         let mut errors = BufReader::new(child.stderr.take().expect("a pipe"));
         errors.read_line(&mut line).expect("a line");
         assert!(line.contains("1 of 14 pumps"), "{line}");
-        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill is there");
+        // Not SIGINT: whoever is started in the background of a script has it ignored.
+        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill is there");
         assert!(sent.success());
         let ended = child.wait().expect("it ends");
         assert!(!ended.success());

@@ -294,7 +294,7 @@ fn units_with_different_configurations_never_link() {
     assert_eq!(fed("changed"), 0);
 }
 
-/// Must-fail control of the scenarios that show SSR-078, SSR-079 and SSM-15: with equal units the relays close, which they
+/// SSR-078, SSR-079, SSM-15: must-fail control of the scenarios that show them: with equal units the relays close, which they
 /// expect not to happen.
 #[test]
 fn the_scenarios_of_unequal_units_fail_with_equal_ones() {
