@@ -463,7 +463,9 @@ fn a_single_reaction_has_its_figure_and_its_times_on_the_page() {
     let report = run_shipped("safety-c2c-20-lost-from-cpu1.ron");
     let figures = reports::figures(&report);
     let figure = figures.iter().find(|figure| figure.name == "samples-budget-safety-fault-reaction").expect("a figure");
-    assert!(figure.description.contains("The one measured value as a dot") && figure.svg.contains("Steps of the worst"));
+    assert!(
+        figure.description.contains("The one measured value as a dot") && figure.svg.contains("Steps of the worst")
+    );
     let page = reports::html(&report, None).expect("a page");
     assert!(page.contains("measured is from detected to off"), "{page}");
     let head = "<th class=\"number\" scope=\"col\">Detected</th><th class=\"number\" scope=\"col\">Local off</th>\
