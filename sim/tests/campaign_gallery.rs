@@ -97,7 +97,7 @@ fn the_worst_updates_of_the_committed_campaigns_are_repeated() {
         let report = campaign_from_json(&text).expect("a report of a campaign");
         let campaign = load(&format!("scenarios/campaigns/{plan}.ron"));
         assert_eq!(report.sha256, campaign.sha256(), "{folder}: the plan has changed: run it again");
-        assert_eq!((report.verdict, report.executed), (Verdict::Pass, u64::from(campaign.trials())), "{folder}");
+        assert_eq!((report.verdict, report.executed), (Verdict::Pass, campaign.trials()), "{folder}");
         assert!(report.failures <= report.plan.failures_allowed, "{folder}");
         let values = report.times.iter().find(|values| values.budget == "pump-update").expect("its budget");
         let replay = values.replay.as_ref().expect("its worst trial");

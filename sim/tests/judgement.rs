@@ -821,7 +821,7 @@ fn nominal_within(kibibytes: u32) -> bool {
         .arg(&folder)
         .output()
         .expect("a shell");
-    let _ = std::fs::remove_dir_all(folder);
+    let _ = fs::remove_dir_all(folder);
     ended.status.success()
 }
 
@@ -907,13 +907,13 @@ fn a_single_hit_frame_excuses_no_silence_of_its_own_pump() {
         .map(|n| format!("({}.{:06}) can0 001#0000000000000000\n", 3 + n * 300 / 1_000_000, n * 300 % 1_000_000))
         .collect();
     let place = common::folder("judged-log");
-    std::fs::write(place.join("burst.log"), frames).expect("a log");
+    fs::write(place.join("burst.log"), frames).expect("a log");
     let text = |faults: &str| {
         let text = format!(
             "(pumps: (count: 2), package: (image: (length: \"8KiB\")), traffic: Log(\"burst.log\"), faults: [{faults}])"
         );
         let path = place.join("judged.ron");
-        std::fs::write(&path, text).expect("a scenario");
+        fs::write(&path, text).expect("a scenario");
         let loaded = common::loaded(&path, &[]);
         let run = run::run(&loaded.scenario, None, |_| {});
         let report = run::report(&loaded, &run, &identity());
@@ -1040,9 +1040,9 @@ fn a_fault_that_never_acted_has_a_hint() {
 #[test]
 fn an_image_file_that_no_pump_takes_is_told_with_its_reason() {
     let place = common::folder("judged-raw");
-    std::fs::write(place.join("raw.bin"), vec![0x5A; 9_000]).expect("a file");
+    fs::write(place.join("raw.bin"), vec![0x5A; 9_000]).expect("a file");
     let path = place.join("judged.ron");
-    std::fs::write(&path, "(pumps: (count: 2), package: (image: (source: File(\"raw.bin\"))))").expect("a scenario");
+    fs::write(&path, "(pumps: (count: 2), package: (image: (source: File(\"raw.bin\"))))").expect("a scenario");
     let loaded = common::loaded(&path, &[]);
     let run = run::run(&loaded.scenario, loaded.image.as_deref(), |_| {});
     let report = run::report(&loaded, &run, &identity());
