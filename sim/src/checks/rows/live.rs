@@ -394,6 +394,11 @@ impl Checks {
                 format!("the campaign ended at 100 %, and {} {}", node_of(*pump), flaw.what)
             });
         }
+        for pump in 0..self.memory.tried.len() {
+            if self.memory.tried[pump].is_unread_newcomer() && !self.holds_soundly(world, pump) {
+                self.progress_is_true.leave_out(node_of(pump), super::tried::NEWCOMER);
+            }
+        }
         self.progress_is_true.forbid(now, percent == 100 || abandoned || !flaws.is_empty(), || {
             format!("the campaign ended at {percent} % though every pump is updated and heard")
         });

@@ -30,8 +30,8 @@ const READ_WITHIN: Span = Span::from_secs(15);
 /// Tries that fail for lack of supply before a pump is set aside (own number of the firmware).
 const SHORT_MOST: u32 = 10;
 
-/// Why a version that was told is not held against the flash of a newcomer.
-const NEWCOMER: &str = "exchanged after it was truly told good, and not read since";
+/// Why neither percent nor a version that was told is held against the flash of a newcomer.
+pub(super) const NEWCOMER: &str = "exchanged after it was truly told good, and not read since";
 /// Why it is not known whether the CIOC tells truly of a newcomer.
 const UNTOLD: &str = "exchanged after it was truly told good, and read so late that nothing could be told of it";
 
