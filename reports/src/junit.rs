@@ -79,8 +79,7 @@ impl Cases<'_> {
 
     /// What a row or the run is to readers; what is inconclusive as stated is skipped.
     fn status(&self, verdict: RowVerdict, message: &str) -> TestCaseStatus {
-        let open = matches!(verdict, RowVerdict::Inconclusive | RowVerdict::NotRun);
-        if !open || !self.report.is_inconclusive_as_stated() {
+        if !verdict.is_open() || !self.report.is_inconclusive_as_stated() {
             return status(verdict, message);
         }
         let mut skipped = TestCaseStatus::skipped();

@@ -137,6 +137,12 @@ impl Verdict {
 }
 
 impl RowVerdict {
+    /// Whether nobody knows how the row stands.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Inconclusive | Self::NotRun)
+    }
+
     /// Whether the row counts towards the verdict of its run.
     #[must_use]
     pub fn is_judged(self) -> bool {

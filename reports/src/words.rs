@@ -146,11 +146,16 @@ fn with_unit(value: Fixed, unit: &str) -> String {
     if is_long(value, unit) { duration(value.into()) } else { amount(value, unit, 3) }
 }
 
-/// A value with its unit and its sign, rounded unless that would leave nothing of it.
+/// A value with its unit, rounded unless that would leave nothing of it.
+pub(crate) fn rounded_amount(value: Fixed, unit: &str) -> String {
+    let text = with_unit(value, unit);
+    if has_size(&text) || value == Fixed::ZERO { text } else { format!("{value} {unit}") }
+}
+
+/// [`rounded_amount`] with its sign.
 #[must_use]
 pub fn signed_amount(value: Fixed, unit: &str) -> String {
-    let text = with_unit(value, unit);
-    let text = if has_size(&text) || value == Fixed::ZERO { text } else { format!("{value} {unit}") };
+    let text = rounded_amount(value, unit);
     if text.starts_with('-') { text } else { format!("+{text}") }
 }
 
@@ -259,6 +264,12 @@ pub fn cause_words(code: &str) -> Option<&'static str> {
 #[must_use]
 pub fn bit_rate(bits: u32) -> String {
     if bits.is_multiple_of(1000) { format!("{} kbit/s", bits / 1000) } else { format!("{bits} bit/s") }
+}
+
+/// A sentence from words that begin small.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// `1 try`, `2 tries`.

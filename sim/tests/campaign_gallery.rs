@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use cooltwin::campaign::engine::run_trials;
 use cooltwin::campaign::trial::plain;
@@ -110,6 +111,52 @@ fn the_worst_updates_of_the_committed_campaigns_are_repeated() {
         let row = again.budget("pump-update").expect("its budget");
         assert_eq!(row.measured, values.worst, "{folder}: run the campaign again");
     }
+}
+
+/// A committed result names the commit whose program made it; what it read stood in that commit.
+#[test]
+fn the_committed_campaigns_read_what_their_commit_holds() {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").current_dir(root()).args(arguments).output().ok()?;
+        output.status.success().then_some(output.stdout)
+    };
+    for folder in ["campaign-pump-update", "campaign-pump-update-46050"] {
+        let text = fs::read_to_string(root().join("reports/gallery").join(folder).join("campaign.json"));
+        let report = campaign_from_json(&text.expect("a committed campaign")).expect("a report of a campaign");
+        let commit = &report.build.commit;
+        assert!(commit.len() == 40 && commit.chars().all(|digit| digit.is_ascii_hexdigit()), "{folder}: {commit}");
+        assert!(!report.inputs.is_empty(), "{folder}");
+        if git(&["cat-file", "-e", commit]).is_none() {
+            eprintln!("{folder}: the history here does not reach back to {commit}, so its inputs are not looked at");
+            continue;
+        }
+        for input in &report.inputs {
+            let path = input.path.trim_start_matches("./");
+            let held = git(&["show", &format!("{commit}:scenarios/campaigns/{path}")])
+                .or_else(|| git(&["show", &format!("{commit}:scenarios/{}", path.trim_start_matches("../"))]))
+                .unwrap_or_else(|| panic!("{folder}: {commit} has no {path}"));
+            assert_eq!(sha256(&held), input.sha256, "{folder}: {path} is another one in {commit}");
+        }
+    }
+}
+
+/// How often faults come, by hand: trials, odds, and four fifths for a swarm of 20 %.
+#[test]
+fn a_campaign_says_how_often_its_faults_are_expected() {
+    let text = fs::read_to_string(root().join("reports/gallery/campaign-pump-update-46050/campaign.json"));
+    let report = campaign_from_json(&text.expect("a committed campaign")).expect("a report of a campaign");
+    // 46,050 x 2 % x 0.8, and 46,050 x 2 x 0.8. Widths are five standard deviations: of a rare one the root of its number, of
+    // the frequent one the root of 46,050 x (2 x 0.8 + 4 x 0.8 x 0.2).
+    for (name, expected, width) in [("sag", "736.8", 136), ("frame-hit", "73680", 1_606)] {
+        let fault = report.faults.iter().find(|fault| fault.name == name).expect("a fault of the mix");
+        assert_eq!(fault.expected.to_string(), expected, "{name}");
+        let middle: u64 = expected.split('.').next().and_then(|whole| whole.parse().ok()).expect("a number");
+        assert!(fault.drawn.abs_diff(middle) <= width, "{name} came {} times", fault.drawn);
+    }
+    assert!(report.remarks.iter().any(|remark| remark.contains("were stopped with failures")));
+    let page = campaign_html(&report);
+    assert!(page.contains("736.8") && page.contains("switched off in 20 % of the trials"));
+    assert!(report.remarks.iter().all(|remark| page.contains(&remark[..40])));
 }
 
 /// Pumps of one campaign are counted and are no trials; how many tries each needed is not told of a whole campaign.

@@ -161,6 +161,8 @@ pub struct CampaignReport {
     pub title: String,
     /// What it shows and why it is worth running; may be empty.
     pub purpose: String,
+    /// What a reader has to know beside the numbers, a paragraph each, as the campaign's file has it.
+    pub remarks: Vec<String>,
     /// SHA-256 of `resolved`.
     pub sha256: String,
     /// Campaign and base in canonical form.
@@ -171,6 +173,8 @@ pub struct CampaignReport {
     pub inputs: Vec<Input>,
     /// Master seed, as decimal text.
     pub seed: String,
+    /// Share of the trials in which a kind of fault is switched off, in percent, each kind by itself.
+    pub swarm: Fixed,
     /// What one trial is, in words.
     pub trial: String,
     /// What was fixed beforehand.
@@ -291,8 +295,12 @@ pub struct MixedFault {
     pub name: String,
     /// Its kind.
     pub kind: String,
-    /// How often it comes in a trial, as written.
+    /// How often it comes in a trial, as written; the swarm leaves it out of its share of the trials.
     pub often: String,
+    /// The fault as written, with its places, times and strengths.
+    pub written: String,
+    /// Times it comes in all trials of the plan on average, the swarm's share taken off.
+    pub expected: Fixed,
     /// Times it came.
     pub drawn: u64,
     /// Times it came and acted.

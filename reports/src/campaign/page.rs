@@ -11,7 +11,7 @@ use crate::figures::Figure;
 use crate::figures::campaign::campaign_figures;
 use crate::html::frame::{Frame, Section};
 use crate::html::{evidence, inline, shape, table};
-use crate::words::grouped;
+use crate::words::{capital, grouped, rounded};
 
 /// Renders the page.
 #[must_use]
@@ -42,6 +42,7 @@ impl Page<'_> {
     fn sections(&self) -> Vec<Section> {
         vec![
             Section::new("claim", "Plan and claim", self.claim()),
+            Section::new("mix", "Fault mix", self.mix()),
             Section::new("classes", "What became of the faults", self.classes()),
             Section::new("values", "Budgets: values and bounds", self.values()),
             Section::new("failed", "Trials that failed", self.failed()),
@@ -98,6 +99,7 @@ impl Page<'_> {
             p { "One trial is " (report.trial) "." }
             (table("Plan", &content))
             @for note in &report.notes { p { (shape::word(true, note)) } }
+            @for remark in &report.remarks { p { (remark) } }
             (self.figure("failure-bounds"))
             p.note {
                 "Bounds are exact (Clopper-Pearson). Two-sided at the same confidence: "
@@ -170,6 +172,36 @@ impl Page<'_> {
         }
     }
 
+    fn mix(&self) -> Markup {
+        let report = self.report;
+        let content = html! {
+            caption { "Faults that may come in a trial, as the file has them" }
+            thead {
+                tr {
+                    th scope="col" { "Fault" } th scope="col" { "Kind" } th scope="col" { "How often" }
+                    th.wide scope="col" { "Fault, drawn anew each time" }
+                }
+            }
+            tbody {
+                @for fault in &report.faults {
+                    tr {
+                        th scope="row" { (fault.name) } td { (fault.kind) } td { (fault.often) }
+                        td { code { (fault.written) } }
+                    }
+                }
+            }
+        };
+        html! {
+            @if report.swarm > crate::number::Fixed::default() {
+                p {
+                    "Each kind of fault is switched off in " (percent(report.swarm)) " of the trials, so that the others come \
+                     without it; a fault comes that much less often than written here. The table below has what is expected."
+                }
+            }
+            (table("Fault mix", &content))
+        }
+    }
+
     fn classes(&self) -> Markup {
         let classes = html! {
             caption { "Trials by the gravest class of their faults" }
@@ -185,25 +217,25 @@ impl Page<'_> {
             }
         };
         let faults = html! {
-            caption { "Faults of the mix. One that never acted found another in its place, or the run over" }
+            caption { "Times a fault came; one that did not act found another in its place, or the run over" }
             thead {
                 tr {
-                    th scope="col" { "Fault" } th scope="col" { "Kind" } th scope="col" { "How often" }
-                    th.number scope="col" { "Came" } th.number scope="col" { "Acted" } th.wide scope="col" { "Trials with it" }
+                    th scope="col" { "Fault" } th.number scope="col" { "Expected" } th.number scope="col" { "Came" }
+                    th.number scope="col" { "Acted" } th.wide scope="col" { "Trials in which it came, by class" }
                 }
             }
             tbody {
                 @for fault in &self.report.faults {
                     tr {
                         th scope="row" { (fault.name) }
-                        td { (fault.kind) } td { (fault.often) }
+                        td.number { (rounded(fault.expected, 1)) }
                         td.number { (grouped(fault.drawn)) } td.number { (grouped(fault.acted)) }
                         td { (class_list(fault)) }
                     }
                 }
             }
         };
-        html! { (table("Classes", &classes)) (table("Faults of the mix", &faults)) }
+        html! { (table("Classes", &classes)) (table("Faults that came", &faults)) }
     }
 
     fn values(&self) -> Markup {
@@ -249,15 +281,10 @@ impl Page<'_> {
     fn reproduction(&self) -> Markup {
         let report = self.report;
         let path = report.inputs.first().map_or("campaign.ron", |input| &input.path);
-        let files = html! {
-            caption { "Files that were read" }
-            thead { tr { th scope="col" { "File" } th.wide scope="col" { "SHA-256" } } }
-            tbody { @for input in &report.inputs { tr { th scope="row" { (input.path) } td { code { (input.sha256) } } } } }
-        };
         html! {
             p { "The same program gives the same bytes from this command in the folder of the campaign file, on any host, with any number of threads or shards:" }
             pre tabindex="0" { "cooltwin campaign " (path) }
-            (table("Files", &files))
+            (evidence::files(&report.inputs))
             details {
                 summary { "Campaign and base with every default, as they are hashed" }
                 pre tabindex="0" { (report.resolved) }
@@ -274,11 +301,6 @@ impl Page<'_> {
             }
         }
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A class that should not occur stands out where it does.

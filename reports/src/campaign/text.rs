@@ -105,12 +105,20 @@ fn counts(report: &CampaignReport, out: &mut String) {
         .map(|class| format!("{} {}", grouped(class.trials), class.class.word()))
         .collect();
     let _ = writeln!(out, "Classes       {}", classes.join("   "));
+    if report.swarm > Fixed::default() {
+        let _ = writeln!(
+            out,
+            "Swarm         each kind of fault is switched off in {} of the trials",
+            percent(report.swarm)
+        );
+    }
     for fault in &report.faults {
         let _ = writeln!(
             out,
-            "  {:<20}{:<22}came {:>7}   acted {:>7}",
+            "  {:<20}{:<22}expected {:>9}   came {:>7}   acted {:>7}",
             fault.name,
             fault.often,
+            rounded(fault.expected, 1),
             grouped(fault.drawn),
             grouped(fault.acted)
         );

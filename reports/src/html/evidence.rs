@@ -5,16 +5,12 @@ use maud::{Markup, html};
 use super::Column::{Text, Wide};
 use super::{Page, head, table};
 use crate::limits::{DEVIATIONS, LIMITS, Limit};
+use crate::report::Input;
 use crate::terminal::reproduce_command;
 
 impl Page<'_> {
     pub(super) fn reproduction(&self) -> Markup {
         let report = self.report;
-        let files = html! {
-            caption { "Files that were read" }
-            (head(&[Text("File"), Wide("SHA-256")]))
-            tbody { @for input in &report.inputs { tr { th scope="row" { (input.path) } td { code { (input.sha256) } } } } }
-        };
         let prints = html! {
             caption { "Fingerprints of the trace; equal runs have equal ones" }
             (head(&[Text("Domain"), Wide("Fingerprint")]))
@@ -26,7 +22,7 @@ impl Page<'_> {
                 code { "cooltwin replay" } " with this result needs no other file:"
             }
             pre tabindex="0" { (reproduce_command(report)) }
-            (table("Files", &files))
+            (files(&report.inputs))
             (table("Fingerprints", &prints))
             details {
                 summary { "The whole scenario with every default, as it is hashed" }
@@ -51,6 +47,16 @@ impl Page<'_> {
             table("Assumptions", &content)
         }
     }
+}
+
+/// The table of the files that were read.
+pub(crate) fn files(inputs: &[Input]) -> Markup {
+    let content = html! {
+        caption { "Files that were read" }
+        (head(&[Text("File"), Wide("SHA-256")]))
+        tbody { @for input in inputs { tr { th scope="row" { (input.path) } td { code { (input.sha256) } } } } }
+    };
+    table("Files", &content)
 }
 
 /// The limits of the model and the known deviations, the same for every run.

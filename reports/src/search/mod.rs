@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::number::Fixed;
 use crate::report::{Build, Input};
 use crate::verdict::Verdict;
-use crate::words::signed_amount;
+use crate::words::rounded_amount;
 
 pub use page::search_html;
 pub use text::search_text;
@@ -160,7 +160,6 @@ impl SearchReport {
     /// A value of its budget as everything else prints it: times as people read them.
     #[must_use]
     pub fn amount(&self, value: Fixed) -> String {
-        let text = signed_amount(value, &self.unit);
-        text.strip_prefix('+').unwrap_or(&text).to_owned()
+        rounded_amount(value, &self.unit)
     }
 }

@@ -9,7 +9,7 @@ use super::{SearchReport, Worst};
 use crate::html::Column::{Number, Text, Wide};
 use crate::html::frame::{Frame, Section};
 use crate::html::{evidence, head, shape, table};
-use crate::words::grouped;
+use crate::words::{capital, grouped};
 
 /// Renders the page.
 #[must_use]
@@ -34,7 +34,7 @@ fn header(report: &SearchReport) -> Markup {
         p { (shape::run(report.verdict)) }
         h1 { "Search " (name) }
         @if !title.is_empty() { p.lead { (title) } }
-        p { (sentence[..1].to_uppercase()) (sentence[1..]) "." }
+        p { (capital(sentence)) "." }
         @if !purpose.is_empty() { p { (purpose) } }
         dl.facts {
             dt { "Search" } dd { code { (sha256) } " (SHA-256 of search and base in canonical form)" }
@@ -149,14 +149,9 @@ fn failed(report: &SearchReport) -> Markup {
 
 fn reproduction(report: &SearchReport) -> Markup {
     let path = report.inputs.first().map_or("search.ron", |input| &input.path);
-    let files = html! {
-        caption { "Files that were read" }
-        (head(&[Text("File"), Wide("SHA-256")]))
-        tbody { @for input in &report.inputs { tr { th scope="row" { (input.path) } td { code { (input.sha256) } } } } }
-    };
     html! {
         p { "The same program gives the same bytes from this command in the folder of the search file, on any host, with any number of threads:" }
         pre tabindex="0" { "cooltwin search " (path) }
-        (table("Files", &files))
+        (evidence::files(&report.inputs))
     }
 }

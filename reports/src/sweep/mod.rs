@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::number::Fixed;
 use crate::report::{Build, Input};
+use crate::words::{count, grouped};
 
 pub use page::sweep_html;
 pub use text::sweep_text;
@@ -216,10 +217,9 @@ impl SweepReport {
 
     /// How many strata the samples left out, to stand behind a verdict; nothing where none was.
     fn not_struck(&self) -> String {
-        match self.parts.iter().map(|part| part.left_out.len()).sum() {
+        match self.parts.iter().map(|part| part.left_out.len() as u64).sum() {
             0 => String::new(),
-            1 => ", 1 stratum not struck".to_owned(),
-            more => format!(", {more} strata not struck"),
+            left_out => format!(", {} not struck", count(left_out, "stratum", "strata")),
         }
     }
 
@@ -233,7 +233,7 @@ impl SweepReport {
     fn claim(&self) -> String {
         let struck: usize = self.parts.iter().map(|part| part.struck).sum();
         let bad: usize = self.parts.iter().flat_map(|part| &part.strata).map(|stratum| stratum.bad).sum();
-        let struck = count(struck);
+        let struck = digits(struck);
         match (self.verdict, self.pump) {
             (SweepVerdict::Pass, Some(pump)) => format!(
                 "after each of {struck} strikes P{pump:02} is updated within three tries and nobody else is harmed"
@@ -244,7 +244,7 @@ impl SweepReport {
             (SweepVerdict::Unsound, _) => {
                 "a control came out otherwise than its class: merging is not sound here".to_owned()
             }
-            (verdict, _) => format!("{} of {struck} strikes {}", count(bad), complaint(verdict, bad)),
+            (verdict, _) => format!("{} of {struck} strikes {}", digits(bad), complaint(verdict, bad)),
         }
     }
 }
@@ -259,6 +259,6 @@ const fn complaint(verdict: SweepVerdict, count: usize) -> &'static str {
 }
 
 /// Digits in groups of three.
-fn count(number: usize) -> String {
-    crate::words::grouped(number as u128)
+fn digits(number: usize) -> String {
+    grouped(number as u128)
 }

@@ -5,12 +5,12 @@
 
 use maud::{Markup, html};
 
-use super::{Bad, Part, SweepReport, SweepVerdict, count};
+use super::{Bad, Part, SweepReport, SweepVerdict, digits};
 use crate::html::Column::{Number, Text, Wide};
 use crate::html::frame::{Frame, Section};
 use crate::html::{evidence, head, shape, table};
 use crate::verdict::Verdict;
-use crate::words::grouped;
+use crate::words::{capital, grouped};
 
 /// Renders the page.
 #[must_use]
@@ -30,11 +30,10 @@ pub fn sweep_html(report: &SweepReport) -> String {
 
 fn header(report: &SweepReport) -> Markup {
     let SweepReport { seed, sha256, trunk, options, build, .. } = report;
-    let claim = report.claim();
     html! {
         p { (verdict(report.verdict)) }
         h1 { (report.subject()) }
-        p.lead { (claim[..1].to_uppercase()) (claim[1..]) (report.not_struck()) "." (report.samples()) }
+        p.lead { (capital(&report.claim())) (report.not_struck()) "." (report.samples()) }
         dl.facts {
             dt { "Each strike" } dd { (options) }
             dt { "Scenario" } dd { code { (sha256) } " (SHA-256 with every default)" }
@@ -63,9 +62,9 @@ fn space(report: &SweepReport) -> Markup {
             @for part in &report.parts {
                 tr {
                     th scope="row" { (part.name) }
-                    td.number { (grouped(part.size)) } td.number { (count(part.struck)) }
+                    td.number { (grouped(part.size)) } td.number { (digits(part.struck)) }
                     td { @if part.is_whole() { "all of them" } @else { "a sample" } }
-                    td.number { (count(part.run)) } td.number { (count(part.merged)) }
+                    td.number { (digits(part.run)) } td.number { (digits(part.merged)) }
                 }
             }
         }
@@ -100,11 +99,11 @@ fn part_results(part: &Part) -> Markup {
             @for stratum in part.strata.iter().filter(|stratum| stratum.struck > 0) {
                 tr {
                     th scope="row" { (stratum.name) }
-                    td.number { (count(stratum.struck)) }
-                    td { @if stratum.bad == 0 { (shape::word(false, "held")) } @else { (shape::word(true, &format!("{} not", count(stratum.bad)))) } }
+                    td.number { (digits(stratum.struck)) }
+                    td { @if stratum.bad == 0 { (shape::word(false, "held")) } @else { (shape::word(true, &format!("{} not", digits(stratum.bad)))) } }
                     @for class in &classes {
                         @let strikes = stratum.classes.iter().find(|(name, _)| name == class).map_or(0, |(_, strikes)| *strikes);
-                        td.number { @if strikes > 0 { (count(strikes)) } }
+                        td.number { @if strikes > 0 { (digits(strikes)) } }
                     }
                 }
             }
@@ -139,7 +138,7 @@ fn bad(report: &SweepReport) -> Markup {
     }
     parts(report, |part| {
         let content = html! {
-            caption { (count(part.bad.len())) " of " (count(part.bad_classes)) " classes, each by its leader" }
+            caption { (digits(part.bad.len())) " of " (digits(part.bad_classes)) " classes, each by its leader" }
             (head(&[Number("Strike"), Wide("What it is"), Text("Class"), Number("Stands for"), Wide("What is wrong"), Text("To see it again")]))
             tbody { @for bad in &part.bad { (bad_row(bad)) } }
         };
@@ -157,7 +156,7 @@ fn bad_row(bad: &Bad) -> Markup {
             th.number scope="row" { (bad.strike) }
             td { (bad.name) }
             td { (shape::word(true, &bad.class)) }
-            td.number { (count(bad.weight)) }
+            td.number { (digits(bad.weight)) }
             td { (bad.complaints.join("; ")) }
             td { @if bad.file.is_empty() { "no scenario was written" } @else { code { "cooltwin run " (bad.file) } } }
         }
@@ -172,8 +171,8 @@ fn merging(report: &SweepReport) -> Markup {
             @for part in &report.parts {
                 tr {
                     th scope="row" { (part.name) }
-                    td.number { (count(part.run)) } td.number { (count(part.weight_max)) } td.number { (count(part.controls)) }
-                    td { (shape::word(part.mismatches > 0, &count(part.mismatches))) }
+                    td.number { (digits(part.run)) } td.number { (digits(part.weight_max)) } td.number { (digits(part.controls)) }
+                    td { (shape::word(part.mismatches > 0, &digits(part.mismatches))) }
                 }
             }
         }
@@ -198,7 +197,7 @@ fn weights(part: &Part) -> Markup {
         caption { "How many classes stand for how many strikes" }
         (head(&[Number("Weight"), Number("Classes")]))
         tbody {
-            @for (weight, classes) in &part.weights { tr { td.number { (count(*weight)) } td.number { (count(*classes)) } } }
+            @for (weight, classes) in &part.weights { tr { td.number { (digits(*weight)) } td.number { (digits(*classes)) } } }
         }
     };
     html! {
@@ -207,14 +206,9 @@ fn weights(part: &Part) -> Markup {
 }
 
 fn reproduction(report: &SweepReport) -> Markup {
-    let files = html! {
-        caption { "Files that were read" }
-        (head(&[Text("File"), Wide("SHA-256")]))
-        tbody { @for input in &report.inputs { tr { th scope="row" { (input.path) } td { code { (input.sha256) } } } } }
-    };
     html! {
         p { "The same program gives the same bytes from this command in the folder of the scenario file, on any host, with any number of threads:" }
         pre tabindex="0" { (report.command) }
-        (table("Files", &files))
+        (evidence::files(&report.inputs))
     }
 }

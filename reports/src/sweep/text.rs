@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Bad, Extremes, Part, SweepReport, count};
+use super::{Bad, Extremes, Part, SweepReport, digits};
 use crate::words::grouped;
 
 /// Most bad classes and mismatches that the text shows; `sweep.json` holds more.
@@ -28,21 +28,21 @@ pub fn sweep_text(report: &SweepReport) -> String {
 
 fn write_part(out: &mut String, part: &Part) {
     let share = if part.is_whole() { "all of them" } else { "a sample of them" };
-    let _ = writeln!(out, "\n{}: {} strikes, {share} struck: {}", part.name, grouped(part.size), count(part.struck));
+    let _ = writeln!(out, "\n{}: {} strikes, {share} struck: {}", part.name, grouped(part.size), digits(part.struck));
     let _ = writeln!(
         out,
         "  run to the end {}   merged {}   greatest class {}   controls {}, {} of them differ",
-        count(part.run),
-        count(part.merged),
-        count(part.weight_max),
-        count(part.controls),
+        digits(part.run),
+        digits(part.merged),
+        digits(part.weight_max),
+        digits(part.controls),
         part.mismatches,
     );
     let width = part.strata.iter().map(|stratum| stratum.name.len()).max().unwrap_or(0);
     for stratum in part.strata.iter().filter(|stratum| stratum.struck > 0) {
         let classes: Vec<String> =
-            stratum.classes.iter().map(|(name, strikes)| format!("{name} {}", count(*strikes))).collect();
-        let _ = writeln!(out, "  {:width$}  {:>9}  {}", stratum.name, count(stratum.struck), classes.join("   "));
+            stratum.classes.iter().map(|(name, strikes)| format!("{name} {}", digits(*strikes))).collect();
+        let _ = writeln!(out, "  {:width$}  {:>9}  {}", stratum.name, digits(stratum.struck), classes.join("   "));
     }
     for name in &part.left_out {
         let _ = writeln!(out, "  {name:width$}  {:>9}", "NOT STRUCK");
@@ -68,7 +68,7 @@ fn write_part(out: &mut String, part: &Part) {
 
 fn write_bad(out: &mut String, bad: &Bad) {
     let Bad { strike, name, class, weight, complaints, file } = bad;
-    let _ = writeln!(out, "  {}  strike {strike}, {name}: {class}; it stands for {}", bad.word(), count(*weight));
+    let _ = writeln!(out, "  {}  strike {strike}, {name}: {class}; it stands for {}", bad.word(), digits(*weight));
     for complaint in complaints {
         let _ = writeln!(out, "         {complaint}");
     }

@@ -30,6 +30,9 @@ section! {
         title: String = "",
         /// What the campaign shows and why it is worth running.
         purpose: String = "",
+        /// What a reader of the result has to know beside the numbers, a paragraph each: how the mix was chosen, runs that
+        /// came before, what the claim leaves out.
+        remarks: Vec<String> = "[]",
         /// Scenario that every trial begins from, relative to this file.
         base: String,
         /// What one trial is, and so what the claim is about.

@@ -7,7 +7,7 @@ use reports::campaign::{
     CampaignReport, CampaignSchema, Class, ClassCount, Control, Histogram, MixedFault, Plan, QuantileBound, Ratio,
     Replay, Stratum, Trial, Values,
 };
-use reports::{Build, Fixed, Input, Relation, Verdict};
+use reports::{Fixed, Relation, Verdict};
 
 use super::file::{Campaign, Claim, Often};
 use super::statistics;
@@ -58,15 +58,13 @@ pub fn report(
         name: campaign.raw.name.clone(),
         title: campaign.raw.title.clone(),
         purpose: campaign.raw.purpose.clone(),
+        remarks: campaign.raw.remarks.clone(),
         sha256: campaign.sha256(),
         resolved: campaign.resolved_text(),
         mix_sha256: campaign.mix_sha256(),
-        inputs: campaign
-            .inputs
-            .iter()
-            .map(|input| Input { path: input.path.clone(), sha256: input.sha256.clone() })
-            .collect(),
+        inputs: campaign.inputs.iter().map(scenario::Input::told).collect(),
         seed: campaign.raw.seed.to_string(),
+        swarm: Fixed::scaled(i64::from(campaign.raw.swarm.permille()), 1),
         trial: trial_words(campaign),
         plan: plan(campaign),
         verdict: Verdict::Inconclusive,
@@ -111,11 +109,7 @@ pub fn report(
             .collect(),
         invalid: trials.iter().filter(|trial| trial.class == Class::Invalid).count() as u64,
         trials_sha256: trials_sha256.to_owned(),
-        build: Build {
-            version: identity.version.clone(),
-            commit: identity.commit.clone(),
-            rustc: identity.rustc.clone(),
-        },
+        build: identity.build(),
     };
     judge(campaign, &mut report);
     report
@@ -265,12 +259,27 @@ fn faults(campaign: &Campaign, trials: &[Trial]) -> Vec<MixedFault> {
             name: mixed.name.clone(),
             kind: kind.clone(),
             often: often(&mixed.often),
+            written: mixed.fault.words(),
+            expected: expected(campaign, mixed),
             drawn,
             acted: drawn.saturating_sub(idle + unrun),
             classes: classes(trials.iter().filter(|trial| trial.faults.contains(&mixed.name))),
         }
     };
     campaign.raw.mix.iter().zip(&campaign.kinds).map(of).collect()
+}
+
+/// Times a fault comes on average in all trials of the plan, its kind switched off as the swarm says.
+fn expected(campaign: &Campaign, mixed: &super::file::MixFault) -> Fixed {
+    let comes = |part: &&super::file::Part| part.faults.iter().any(|at| campaign.raw.mix[*at].name == mixed.name);
+    let trials: u64 = campaign.parts.iter().filter(comes).map(|part| part.trials).sum();
+    let thousandths = match mixed.often {
+        Often::Chance(share) => u64::from(share.permille()),
+        Often::Mean(mean) => u64::from(mean.thousandths()),
+        Often::Times(times) => u64::from(times) * 1_000,
+    };
+    let millionths = trials * thousandths * u64::from(1_000 - campaign.raw.swarm.permille());
+    Fixed::from_millionths(i64::try_from(millionths).unwrap_or(i64::MAX))
 }
 
 fn often(often: &Often) -> String {

@@ -123,6 +123,13 @@ impl FaultTemplate {
         self.fills().into_iter().filter_map(read).collect()
     }
 
+    /// As it was written, in one line and without the outer parentheses.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let text = in_one_line(&self.piece.text);
+        text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(&text).trim().to_owned()
+    }
+
     /// The kind of fault, by the word for it; where several may be drawn, that of the first.
     #[must_use]
     pub fn kind_word(&self) -> String {

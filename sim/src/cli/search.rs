@@ -69,7 +69,8 @@ fn searched(arguments: &SearchArgs, search: &Search, terminal: Terminal) -> Resu
     let report = report(search, &ascents, &identity());
     let folder = place.draft()?;
     folder.write("search.json", &report.json())?;
-    folder.write("search.txt", &search_text(&report))?;
+    let text = search_text(&report);
+    folder.write("search.txt", &text)?;
     folder.write("report.html", &search_html(&report))?;
     folder.write("search.csv", &table(search, &ascents))?;
     folder.write("search.ron", &search.resolved_text())?;
@@ -91,8 +92,7 @@ fn searched(arguments: &SearchArgs, search: &Search, terminal: Terminal) -> Resu
     }
     let base = target.join(BASE);
     let typed_here = || {
-        let text = search_text(&report)
-            .replace(&format!("cooltwin run {BASE} "), &format!("cooltwin run {} ", base.display()));
+        let text = text.replace(&format!("cooltwin run {BASE} "), &format!("cooltwin run {} ", base.display()));
         format!("{text}results in {}\n", target.display())
     };
     Ok((if arguments.json { report.json() } else { typed_here() }, exit_code(report.verdict)))

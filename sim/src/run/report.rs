@@ -1,9 +1,9 @@
 //! From a run that has ended to its [`Report`].
 
 use reports::{
-    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Extremes, Fingerprint, Fixed, Injection, Input,
-    Level, Message, Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Side,
-    Standing, Step, Try, TryOutcome, Verdict,
+    Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Extremes, Fingerprint, Fixed, Injection, Level,
+    Message, Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Side, Standing,
+    Step, Try, TryOutcome, Verdict,
 };
 
 use super::{Ending, Run, classes, expectations, idle, safety};
@@ -33,6 +33,14 @@ pub struct Identity {
     pub rustc: String,
 }
 
+impl Identity {
+    /// As reports name it.
+    #[must_use]
+    pub(crate) fn build(&self) -> Build {
+        Build { version: self.version.clone(), commit: self.commit.clone(), rustc: self.rustc.clone() }
+    }
+}
+
 pub(super) fn millis(span: Span) -> Millis {
     Millis::from_nanos(span.as_nanos())
 }
@@ -57,11 +65,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
             resolved: scenario.resolved_text(),
             overrides: loaded.overrides.clone(),
         },
-        inputs: loaded
-            .inputs
-            .iter()
-            .map(|input| Input { path: input.path.clone(), sha256: input.sha256.clone() })
-            .collect(),
+        inputs: loaded.inputs.iter().map(scenario::Input::told).collect(),
         seed: scenario.seed,
         seed_unused: scenario.draws_nothing(),
         simulated_ms: at(run.end),
@@ -79,11 +83,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         assumptions: assumptions(scenario, run),
         events: None,
         fingerprint: fingerprint(run),
-        build: Build {
-            version: identity.version.clone(),
-            commit: identity.commit.clone(),
-            rustc: identity.rustc.clone(),
-        },
+        build: identity.build(),
     };
     expectations::judge(scenario, run, &mut report);
     report

@@ -78,6 +78,12 @@ pub struct Input {
 }
 
 impl Input {
+    /// As reports name it: without the place where it was read.
+    #[must_use]
+    pub(crate) fn told(&self) -> reports::Input {
+        reports::Input { path: self.path.clone(), sha256: self.sha256.clone() }
+    }
+
     /// The same file as it is called from another file that names this input's scenario as `base`.
     #[must_use]
     pub(crate) fn seen_through(&self, base: &str) -> Self {

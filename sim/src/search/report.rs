@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use reports::search::{Ascent, Failure, SEARCH_SCHEMA, SearchReport, Undecided, Worst};
-use reports::{Build, Fixed, Input, Verdict};
+use reports::{Fixed, Verdict};
 
 use super::climb::Looked;
 use super::file::{Search, Seek};
 use super::run::{Found, is_no_better};
 use crate::run::Identity;
+use crate::scenario::Input;
 
 /// Runs that failed which a report spells out, at most.
 const FAILED_MOST: usize = 20;
@@ -99,12 +100,8 @@ pub fn report(search: &Search, ascents: &[Vec<Looked<Found>>], identity: &Identi
             .collect(),
         verdict: Verdict::Inconclusive,
         sentence: String::new(),
-        inputs: search.inputs.iter().map(|one| Input { path: one.path.clone(), sha256: one.sha256.clone() }).collect(),
-        build: Build {
-            version: identity.version.clone(),
-            commit: identity.commit.clone(),
-            rustc: identity.rustc.clone(),
-        },
+        inputs: search.inputs.iter().map(Input::told).collect(),
+        build: identity.build(),
     };
     judge(&mut report);
     report

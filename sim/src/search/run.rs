@@ -76,8 +76,7 @@ pub fn look(search: &Search, point: &[u64]) -> Found {
     let report = run::report(&loaded, &run, &Identity::default());
     let failed = |verdict: RowVerdict| matches!(verdict, RowVerdict::Fail | RowVerdict::Error);
     let failing = report.rows_that(failed).map(|(kind, row)| format!("{kind} {row}")).collect();
-    let open = |verdict: RowVerdict| matches!(verdict, RowVerdict::Inconclusive | RowVerdict::NotRun);
-    let rows = report.rows_that(open).map(|(kind, row)| format!("{kind} {row}"));
+    let rows = report.rows_that(RowVerdict::is_open).map(|(kind, row)| format!("{kind} {row}"));
     let idle = report.injections.iter().filter(|injection| injection.proven() == 0);
     let undecided = rows.chain(idle.map(|injection| format!("injection {} never acted", injection.id))).collect();
     let row = report.budgets.iter().find(|row| row.id == search.raw.budget);
@@ -89,7 +88,7 @@ pub fn look(search: &Search, point: &[u64]) -> Found {
         undecided,
         fingerprint: report.fingerprint.all,
         unit: row.map(|row| row.unit.clone()).unwrap_or_default(),
-        left_open: row.is_some_and(|row| open(row.verdict)),
+        left_open: row.is_some_and(|row| row.verdict.is_open()),
     }
 }
 

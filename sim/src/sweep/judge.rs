@@ -138,13 +138,10 @@ pub fn judge(forked: &Loaded, run: &mut Run, pump: u8) -> Outcome {
         }
         Ending::Regular if !updated => Class::NotUpdated,
         Ending::Regular if !idle.is_empty() => Class::Invalid,
-        Ending::Regular if verdict == Verdict::Inconclusive && complaints.is_empty() => {
-            if open.is_empty() {
-                Class::Unmeasured
-            } else {
-                Class::Invalid
-            }
+        Ending::Regular if verdict == Verdict::Inconclusive && complaints.is_empty() && open.is_empty() => {
+            Class::Unmeasured
         }
+        Ending::Regular if verdict == Verdict::Inconclusive && complaints.is_empty() => Class::Invalid,
         Ending::Regular if verdict != Verdict::Pass || !complaints.is_empty() => Class::Broken,
         Ending::Regular => match tries {
             0 | 1 => Class::SameTry,
@@ -230,8 +227,7 @@ fn look_at_report(forked: &Loaded, run: &Run, complaints: &mut Vec<String>, open
         complaints.push(format!("expectation {}", expectation.text));
     }
     // Where a run is not judged for want of a measured try alone, nothing is wrong with what it did.
-    let is_open = |verdict: RowVerdict| matches!(verdict, RowVerdict::Inconclusive | RowVerdict::NotRun);
-    let unjudged = report.checks.iter().filter(|check| is_open(check.verdict));
+    let unjudged = report.checks.iter().filter(|check| check.verdict.is_open());
     open.extend(
         unjudged
             .filter(|check| !UNMEASURED.contains(&&*check.id))
@@ -241,9 +237,9 @@ fn look_at_report(forked: &Loaded, run: &Run, complaints: &mut Vec<String>, open
         let specs = forked.scenario.budgets.iter();
         specs.filter(|spec| spec.measure == Measure::PumpUpdate).any(|spec| spec.id == id)
     };
-    let unmeasured = report.budgets.iter().filter(|budget| is_open(budget.verdict) && !of_updates(&budget.id));
+    let unmeasured = report.budgets.iter().filter(|budget| budget.verdict.is_open() && !of_updates(&budget.id));
     open.extend(unmeasured.map(|budget| format!("budget {} was not measured", budget.id)));
-    let untold = report.expectations.iter().filter(|row| is_open(row.verdict));
+    let untold = report.expectations.iter().filter(|row| row.verdict.is_open());
     open.extend(untold.map(|row| format!("expectation {} was not judged", row.text)));
     if !matches!(report.verdict, Verdict::Pass | Verdict::Inconclusive) && complaints.is_empty() {
         complaints.push(format!("verdict {:?}", report.verdict));

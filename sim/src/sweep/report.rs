@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use reports::sweep::{Bad, Extremes, Part, SWEEP_SCHEMA, Stratum, SweepReport, SweepVerdict};
-use reports::{Build, Input};
 
 use super::engine::{Mismatch, Space, Swept};
 use super::judge::{Class, Measured, Outcome};
 use crate::run::Identity;
-use crate::scenario::Loaded;
+use crate::scenario::{Input, Loaded};
 
 /// Most bad classes and mismatches that a report spells out; it counts all of them.
 pub const SPELLED_OUT_MOST: usize = 1_000;
@@ -43,20 +42,11 @@ pub fn report(base: &Loaded, head: Head, identity: &Identity, parts: &[(&str, &d
         seed: head.seed,
         options: head.options,
         command: head.command,
-        inputs: inputs(base),
-        build: Build {
-            version: identity.version.clone(),
-            commit: identity.commit.clone(),
-            rustc: identity.rustc.clone(),
-        },
+        inputs: base.inputs.iter().map(Input::told).collect(),
+        build: identity.build(),
         parts: parts.iter().map(|(name, space, swept)| part(name, *space, swept)).collect(),
         verdict: verdict(parts),
     }
-}
-
-/// The files that the scenario was read from.
-fn inputs(base: &Loaded) -> Vec<Input> {
-    base.inputs.iter().map(|input| Input { path: input.path.clone(), sha256: input.sha256.clone() }).collect()
 }
 
 fn part(name: &str, space: &dyn Space, swept: &Swept) -> Part {
