@@ -1635,6 +1635,8 @@ fn an_exchange_excuses_only_the_pump_that_was_good_before_it() {
     // In its try, from 8.0 s to 14.0 s.
     let within = exchanged("When(pump: 1, phase: Transfer)", "");
     assert_eq!(after_lies(&within, 13_500, &all_good(), ID), of_pump_1);
+    // The image runs from 13.926 s on, and nobody has told of it.
+    assert_eq!(after_lies(&exchanged("At(\"13950ms\")", ""), 13_980, &all_good(), ID), of_pump_1);
     // The other one is not done.
     let other = after_lies(&exchanged(LATER, ""), 20_200, &all_good(), ID);
     assert_eq!(other, of_pump_1.as_ref().map(|text| text.replace("P01", "P02")));

@@ -383,3 +383,20 @@ impl Checks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_working_cioc_has_15_seconds_to_tell_of_a_newcomer_that_it_has_read() {
+        let at = |millis: u64| SimTime::ZERO + Span::from_millis(millis);
+        let mut tried = Tried::default();
+        tried.is_replaced(true);
+        tried.is_identified(at(10_000));
+        let told_of_another = |now, works_since| tried.told_of_another(at(now), at(works_since));
+        assert_eq!(told_of_another(25_000, 0), Some((UNTOLD, true)));
+        assert_eq!(told_of_another(25_001, 0), None, "what it goes on to tell is not true");
+        assert_eq!(told_of_another(25_001, 20_000), Some((UNTOLD, true)), "it stood still meanwhile");
+    }
+}
