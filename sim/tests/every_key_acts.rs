@@ -402,10 +402,12 @@ const RUNS: &[Group] = &[
         &[
             "pump: 1, phase: EnterBootloader",
             "pump: 1, phase: Session",
+            "pump: 1, phase: Security",
             "pump: 1, phase: Erase",
             "pump: 1, phase: Download",
             "pump: 1, phase: Transfer",
-            "pump: 1, phase: Verify",
+            "pump: 1, phase: Exit",
+            "pump: 1, phase: Check",
             "pump: 1, phase: Reset",
             "pump: 1, phase: Status",
             "pump: 2, phase: Transfer",

@@ -178,14 +178,14 @@ impl Page<'_> {
             caption { "Faults that may come in a trial, as the file has them" }
             thead {
                 tr {
-                    th scope="col" { "Fault" } th scope="col" { "Kind" } th scope="col" { "How often" }
-                    th.wide scope="col" { "Fault, drawn anew each time" }
+                    th scope="col" { "Fault" } th scope="col" { "How often" }
+                    th.wide scope="col" { "In the words of scenario files; a range or list is drawn from each time" }
                 }
             }
             tbody {
                 @for fault in &report.faults {
                     tr {
-                        th scope="row" { (fault.name) } td { (fault.kind) } td { (fault.often) }
+                        th scope="row" { (fault.name) } td { (fault.often) }
                         td { code { (fault.written) } }
                     }
                 }
@@ -195,7 +195,8 @@ impl Page<'_> {
             @if report.swarm > crate::number::Fixed::default() {
                 p {
                     "Each kind of fault is switched off in " (percent(report.swarm)) " of the trials, so that the others come \
-                     without it; a fault comes that much less often than written here. The table below has what is expected."
+                     without it; a fault comes that much less often than written here. How often it is expected stands with what \
+                     became of it."
                 }
             }
             (table("Fault mix", &content))

@@ -346,11 +346,13 @@ fn fault_of(text: &str) -> Option<Fault> {
 fn phase_of(phase: &TryPhase) -> Option<Phase> {
     Some(match phase.name.as_str() {
         "enter-bootloader" => Phase::EnterBootloader,
-        "session" | "security" => Phase::Session,
+        "session" => Phase::Session,
+        "security" => Phase::Security,
         "erase" => Phase::Erase,
         "download" => Phase::Download,
         "transfer" => Phase::Transfer,
-        "exit" | "check" => Phase::Verify,
+        "exit" => Phase::Exit,
+        "check" => Phase::Check,
         "reset" => Phase::Reset,
         "status" => Phase::Status,
         _ => return None,

@@ -156,11 +156,13 @@ fn is_phase(phase: Phase, wanted: &ScenarioPhase) -> bool {
     matches!(
         (phase, wanted),
         (Phase::EnterBootloader, ScenarioPhase::EnterBootloader)
-            | (Phase::Session | Phase::Security, ScenarioPhase::Session)
+            | (Phase::Session, ScenarioPhase::Session)
+            | (Phase::Security, ScenarioPhase::Security)
             | (Phase::Erase, ScenarioPhase::Erase)
             | (Phase::Download, ScenarioPhase::Download)
             | (Phase::Transfer, ScenarioPhase::Transfer)
-            | (Phase::Exit | Phase::Check, ScenarioPhase::Verify)
+            | (Phase::Exit, ScenarioPhase::Exit)
+            | (Phase::Check, ScenarioPhase::Check)
             | (Phase::Reset, ScenarioPhase::Reset)
             | (Phase::StatusCheck, ScenarioPhase::Status)
     )

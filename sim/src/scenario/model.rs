@@ -456,20 +456,24 @@ section! {
 }
 
 choice! {
-    /// Phase of a try, in this order.
+    /// Phase of a try, in this order; results have the same words.
     Phase {
         /// The pump is asked to enter its bootloader.
         EnterBootloader,
-        /// The diagnostic session is opened and unlocked.
+        /// The diagnostic session is opened.
         Session,
+        /// Security access: the session is unlocked.
+        Security,
         /// Flash is erased.
         Erase,
         /// The download is requested.
         Download,
         /// The image is transferred.
         Transfer,
-        /// The transfer is closed and the image checked.
-        Verify,
+        /// The transfer is closed.
+        Exit,
+        /// The pump checks the image and makes it valid.
+        Check,
         /// The pump reboots.
         Reset,
         /// The CIOC waits for a good status of the new firmware.
