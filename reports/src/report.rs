@@ -410,7 +410,7 @@ pub enum Outcome {
     /// A write began, and the pump is neither updated nor dead: the CIOC gave it up, because it was silent or its tries were
     /// cut off, or it was told to be updated and does not start any more.
     SetAside,
-    /// No write began, or the run ended in the midst of its update: its tries tell which.
+    /// No write began to the unit in its place, or the run ended in the midst of its update: its tries tell which.
     NotReached,
 }
 

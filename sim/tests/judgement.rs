@@ -1291,6 +1291,185 @@ fn an_update_ends_with_its_status_however_early_its_image_ran() {
     assert!(value > begun + 600.0 && value < begun + 800.0, "{value} ms, its status check began after {begun} ms");
 }
 
+/// Where the budget of an update has its worst value, and that value in ms.
+fn worst_update(report: &Report) -> (RowVerdict, String, f64) {
+    let row = pump_update(report);
+    let value = row.measured.map_or(0.0, |value| value.to_string().parse().expect("a number"));
+    (row.verdict, row.r#where.clone().unwrap_or_default(), value)
+}
+
+/// Pump 2 boots late. The CIOC is reset as it does, and is at work again before the first status of the image comes; what the
+/// pump answers is lost, and a search by hand finds it.
+#[test]
+fn a_cioc_that_is_at_work_in_its_next_life_and_is_told_nothing_ends_no_update() {
+    let lost = ", (kind: FrameLoss(id: 0x782, rate: \"100%\", direction: Sent), place: Pump(2),
+        trigger: When(pump: 2, phase: Status), duration: \"85s\")";
+    let reset = ", (kind: Reset, place: Cioc, trigger: When(pump: 2, phase: Status))";
+    let with = |lost: &str, reset: &str| {
+        worst_update(&report(&format!(
+            "end: At(\"4min\"), user: (consent: Agree(after: \"5s\"), manual_searches: [\"2min\"]), faults: [
+              (kind: SlowBoot(by: \"5s\"), place: Pump(2), trigger: When(pump: 2, phase: Transfer)) {lost} {reset}]"
+        )))
+    };
+    for reset in ["", reset] {
+        let (verdict, place, took) = with(lost, reset);
+        assert_eq!((verdict, place.as_str()), (RowVerdict::Fail, "P02, try 1, until the CIOC told of it"), "{reset}");
+        assert!(took > 100_000.0, "{reset}: {took} ms");
+    }
+    let (verdict, place, took) = with("", reset);
+    assert!(verdict == RowVerdict::Pass && place.starts_with("P02, try 1"), "it hears the answers: {place}");
+    assert!(took < 15_000.0, "{took} ms");
+}
+
+/// The CIOC hangs from the status check of pump 2 on, and is reset before it goes on: like one without supply it was away.
+#[test]
+fn a_cioc_that_hangs_is_not_at_work() {
+    let (begun, at) = undisturbed();
+    let with = |first: &str, reset: f64| {
+        let report = report(&format!(
+            "end: At(\"4min\"), budgets: [(id: \"pump-update\", measure: PumpUpdate, relation: Below, limit: \"6s\")],
+             faults: [{first}, (kind: Reset, place: Cioc, trigger: At(\"{}ms\"))]",
+            at + reset
+        ));
+        let late = pump_update(&report).samples.iter().find(|one| one.place.starts_with("P02, try 1, ")).cloned();
+        let late = late.expect("its sample");
+        (late.place, late.value.to_string().parse::<f64>().expect("a number"))
+    };
+    let hang =
+        |span: &str| format!("(kind: Hang, place: Cioc, trigger: When(pump: 2, phase: Status), duration: \"{span}\")");
+    let (place, took) = with(&hang("6s"), 5_900.0);
+    assert_eq!(place, "P02, try 1, until a status of its image came");
+    assert!(took < begun + 1_000.0, "{took} ms, its status check began after {begun} ms");
+    // One that goes on in time, and is told nothing until its reset, was at work.
+    let lost = "(kind: FrameLoss(id: 0x782, rate: \"100%\", direction: Sent), place: Pump(2),
+        trigger: When(pump: 2, phase: Status), duration: \"12s\")";
+    let (place, took) = with(&format!("{}, {lost}", hang("2s")), 7_000.0);
+    assert_eq!(place, "P02, try 1, until the CIOC told of it");
+    assert!(took > begun + 9_000.0, "{took} ms");
+}
+
+/// The old application of pump 2 runs once more in the try, and its statuses are lost at the CIOC. No status of the image ever
+/// comes: the pump is unplugged for good.
+#[test]
+fn a_status_of_the_old_application_is_none_of_the_image() {
+    let with = |end: &str| {
+        report(&format!(
+            "end: At(\"{end}\"), expectations: [Outcome(pumps: Only([2]), is: SetAside)], faults: [
+              (kind: FrameLoss(id: 0x202, rate: \"100%\", direction: Received), place: Cioc,
+               trigger: When(pump: 2, phase: EnterBootloader), duration: \"1200ms\"),
+              (kind: Reset, place: Pump(2), trigger: At(\"16300ms\")),
+              (kind: Unplugged, place: Pump(2), trigger: When(pump: 2, phase: Status)),
+              (kind: Reset, place: Cioc, trigger: When(pump: 2, phase: Status))]"
+        ))
+    };
+    let (open, late) = (with("60s"), with("3min"));
+    let (verdict, place, _) = worst_update(&open);
+    assert_eq!((verdict, place.as_str()), (RowVerdict::Inconclusive, "P02: updated, and no end of it was seen"));
+    let (verdict, place, _) = worst_update(&late);
+    assert_eq!((verdict, place.as_str()), (RowVerdict::Fail, "P02, try 1, at least: nobody saw a good status"));
+    for report in [open, late] {
+        assert!(report.injections.iter().all(|one| one.activations > 0), "{:?}", report.injections);
+        assert_eq!(check(&report, "bus_confirms_update_times").verdict, RowVerdict::Inconclusive);
+    }
+}
+
+/// The CIOC or pump 2 stands still, or the bus is stuck, as the version is read back: between its two frames and after them.
+#[test]
+fn what_stands_still_as_the_version_is_read_back_makes_no_time_false() {
+    let whole = |fault: &str, at: u32, span: &str| {
+        let report = report(&format!("faults: [(kind: {fault}, trigger: At(\"{at}ms\"), duration: \"{span}\")]"));
+        let row = check(&report, "bus_confirms_update_times");
+        assert_eq!((row.verdict, row.n), (RowVerdict::Pass, 2), "{fault} at {at} ms: {}", row.detail);
+    };
+    for at in (21_625..=21_660).step_by(5) {
+        whole("Hang, place: Cioc", at, "700ms");
+    }
+    whole("Hang, place: Cioc", 21_640, "2s");
+    whole("Hang, place: Pump(2)", 21_640, "700ms");
+    whole("StuckDominant, place: Bus", 21_640, "600ms");
+    whole("OpenBus, place: Between(a: \"P01\", b: \"P02\")", 21_640, "600ms");
+}
+
+/// The pump tells another version in all its tries and is called dead for it; that ends, and a search by hand finds it good.
+#[test]
+fn a_pump_that_was_read_as_bad_and_mended_later_has_no_update_time() {
+    let report = report(
+        "pumps: (count: 1), user: (consent: Agree(after: \"5s\"), manual_searches: [\"124s\"]), end: At(\"6min\"),
+         faults: [(kind: WrongVersion(version: \"1.5.0\"), place: Pump(1), trigger: When(pump: 1, phase: Session),
+          duration: \"82737ms\")]",
+    );
+    assert_eq!((report.pumps[0].attempts, report.pumps[0].outcome), (3, reports::Outcome::Updated));
+    assert!(check(&report, "dead_pumps_stay_dead_and_are_named").n > 0, "it died");
+    assert_eq!((pump_update(&report).verdict, pump_update(&report).n), (RowVerdict::Inconclusive, 0));
+}
+
+/// The power of the CIOC goes as it stores the second consent: its next life goes on with a campaign of which nobody was told.
+#[test]
+fn a_new_campaign_whose_start_power_has_hidden_is_a_new_one() {
+    for bytes in [152, 160, 200] {
+        let report = report(&format!(
+            "end: At(\"5min\"), user: (consent: Agree(after: \"5s\"), manual_searches: [\"90s\"]), faults: [
+              (kind: Exchanged(version: \"1.0.0\"), place: Pump(2), trigger: At(\"80s\"), duration: \"2s\"),
+              (kind: FramTear(bytes: {bytes}), place: Cioc, trigger: At(\"95010ms\"), duration: \"3s\")]"
+        ));
+        assert_eq!(broken_checks(&report), [""; 0], "{bytes}");
+        assert_eq!((pump_update(&report).n, back(&report).n, report.verdict), (3, 2, Verdict::Pass), "{bytes}");
+        // From its own last pump, not from that of the first campaign.
+        assert!(report.campaign.as_ref().is_some_and(|campaign| campaign.back_to_automatic_ms.is_some()));
+        let longest = back(&report).measured.expect("a value").to_string().parse::<f64>().expect("a number");
+        assert!(longest < 30_000.0, "{bytes}: {longest} ms");
+    }
+}
+
+/// The same, and the unit is exchanged once more: the campaign has nothing to do and is over before anybody looks.
+#[test]
+fn a_campaign_that_is_over_between_two_looks_ends_the_one_before() {
+    let with = |fault: &str| {
+        let report = report(&format!(
+            "end: At(\"5min\"), user: (consent: Agree(after: \"5s\"), manual_searches: [\"90s\"]), faults: [
+              (kind: Exchanged(version: \"1.0.0\"), place: Pump(2), trigger: At(\"80s\"), duration: \"2s\"),
+              (kind: Exchanged(version: \"2.0.0\"), place: Pump(2), trigger: At(\"95500ms\"), duration: \"2s\"),
+              (kind: {fault}, place: Cioc, duration: \"3s\")]"
+        ));
+        (back(&report).n, back(&report).verdict)
+    };
+    assert_eq!(with("PowerCut, trigger: At(\"95020ms\")"), (2, RowVerdict::Pass));
+    assert_eq!(with("FramTear(bytes: 160), trigger: At(\"95010ms\")"), (2, RowVerdict::Pass));
+}
+
+/// Three tries of pump 2 are cut off by restarts in a campaign that ends, and a later one tries it once more.
+#[test]
+fn three_more_tries_need_a_new_yes_however_the_start_is_told() {
+    let of_pump_2 = |event, cause| {
+        let pump = PumpNumber::new(2);
+        Notice::Log(LogEntry { sequence: 1, at_ms: 0, event, pump, attempt: 1, cause })
+    };
+    let started = || of_pump_2(Event::UpdateStarted, None);
+    let cut_off = || of_pump_2(Event::UpdateError, Some(orchestrator::Cause::Interrupted));
+    let before = notices([
+        Notice::CampaignStarted { pumps: 1, resumed: false },
+        started(),
+        cut_off(),
+        started(),
+        cut_off(),
+        started(),
+        cut_off(),
+        Notice::CampaignFinished { errors: true },
+    ]);
+    let asked = notices([Notice::ConsentAsked(orchestrator::ImageHash::default())]);
+    let yes = [OrchestratorRecord::User(orchestrator::UserAction::Consent(true))];
+    let tried = |resumed| notices([Notice::CampaignStarted { pumps: 1, resumed }, started()]);
+    let broken = |lies: &[&[OrchestratorRecord]]| {
+        after_lies("end: At(\"3min\"), faults: []", 30_000, &lies.concat(), "at_most_three_tries")
+    };
+    for resumed in [false, true] {
+        assert_eq!(broken(&[&before, &asked, &yes, &tried(resumed)]), None, "{resumed}");
+        let why = Some("P02 is tried again after 3 failed tries".to_owned());
+        assert_eq!(broken(&[&before, &tried(resumed)]), why, "{resumed}: nobody agreed");
+        assert_eq!(broken(&[&before, &yes, &tried(resumed)]), why, "{resumed}: to no question");
+    }
+}
+
 #[test]
 fn a_unit_that_came_with_the_image_was_not_written_to_by_this_run() {
     let report = report(
@@ -1300,7 +1479,24 @@ fn a_unit_that_came_with_the_image_was_not_written_to_by_this_run() {
     assert!(report.pumps[1].tries.iter().all(|one| one.outcome != reports::TryOutcome::Updated), "it was cut off");
     assert_eq!(pump_update(&report).n, 1, "only pump 1 was updated: {:?}", pump_update(&report));
     assert_eq!(check(&report, "pump_restarts_before_success").n, 1);
-    assert_eq!(report.verdict, Verdict::Pass);
+    assert_eq!((report.pumps[1].outcome, report.verdict), (reports::Outcome::UpToDate, Verdict::Pass));
+}
+
+/// The CIOC is reset as the unit is exchanged, and its next life tells that the pump is updated.
+#[test]
+fn a_unit_that_nobody_has_updated_is_not_updated_whatever_was_told() {
+    let with = |outcome: &str| {
+        report(&format!(
+            "faults: [(kind: Reset, place: Cioc, trigger: When(pump: 2, phase: Transfer)),
+              (kind: Exchanged(version: \"2.0.0\"), place: Pump(2), trigger: When(pump: 2, phase: Transfer),
+               duration: \"1s\")],
+             expectations: [Outcome(pumps: Only([2]), is: {outcome}), VersionAfter(version: \"2.0.0\")]"
+        ))
+    };
+    let right = with("UpToDate");
+    assert_eq!((right.pumps[1].outcome, right.verdict), (reports::Outcome::UpToDate, Verdict::Pass));
+    assert_eq!(pump_update(&right).n, 1, "only pump 1 was updated");
+    assert_eq!(with("Updated").verdict, Verdict::Fail);
 }
 
 fn back(report: &Report) -> &reports::Budget {
@@ -1557,8 +1753,12 @@ fn broken_checks(report: &Report) -> Vec<&str> {
 
 #[test]
 fn a_unit_exchanged_after_its_good_update_owes_nothing_until_a_search_reads_it() {
-    let never_read = report(&exchanged(LATER, ""));
+    // Nobody has told of the unit that is there: that has to be stated.
+    let stated = "expectations: [Outcome(pumps: Only([1]), is: NotReached)],";
+    let never_read = report(&format!("{stated} {}", exchanged(LATER, "")));
     assert_eq!((broken_checks(&never_read), never_read.verdict), (vec![], Verdict::Pass));
+    assert_eq!(never_read.pumps[0].outcome, reports::Outcome::NotReached);
+    assert_eq!(broken_checks(&report(&exchanged(LATER, ""))), ["every_pump_ends_as_stated"]);
     let told = check(&never_read, "told_versions_are_true");
     let left_out = "P01 left out: exchanged after it was truly told good, and not read since";
     assert_eq!([&told.detail, &check(&never_read, "progress_is_true").detail], [left_out; 2]);

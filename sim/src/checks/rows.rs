@@ -506,16 +506,7 @@ impl Checks {
                 }
                 self.searched(now);
             }
-            Notice::CampaignStarted { resumed, .. } => {
-                self.memory.campaign = true;
-                if resumed {
-                    self.searched(now);
-                    self.cut_off_tries_count(now);
-                } else {
-                    self.progress_begins();
-                    self.tries_begin();
-                }
-            }
+            Notice::CampaignStarted { resumed, .. } => self.campaign_starts(now, resumed),
             Notice::CampaignFinished { errors } => self.finished(world, now, errors),
             Notice::AlarmRaised(Alarm::PumpMissing(_)) => self.memory.disturbed = true,
             Notice::AlarmRaised(Alarm::PumpDead(pump)) => self.dead_alarm(now, pump.index()),
@@ -526,6 +517,20 @@ impl Checks {
                 self.percent_shown(now, percent);
             }
             _ => {}
+        }
+    }
+
+    /// A campaign starts, or one that a restart has cut off goes on. The power may go as the consent is stored: then the next
+    /// start is told to be resumed, and where no campaign was open that one is new.
+    fn campaign_starts(&mut self, now: SimTime, resumed: bool) {
+        let open = std::mem::replace(&mut self.memory.campaign, true);
+        if resumed {
+            self.searched(now);
+            self.cut_off_tries_count(now);
+        }
+        if !resumed || (self.memory.fresh_yes && !open) {
+            self.progress_begins();
+            self.tries_begin();
         }
     }
 

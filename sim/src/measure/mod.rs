@@ -9,6 +9,7 @@ pub mod series;
 pub mod stats;
 pub mod timeline;
 pub mod updates;
+mod work;
 
 use bevy_ecs::prelude::{Resource, World};
 use orchestrator::{Activity, Notice, Outcome};
@@ -18,6 +19,7 @@ use pump::FlashCommand;
 use crate::bus::{BusRecord, LinkState};
 use crate::event::{Context, TwinBuilder};
 use crate::hosts::cioc::CiocHost;
+use crate::hosts::cpu::Cpu;
 use crate::hosts::flash::Flash;
 use crate::hosts::{OrchestratorRecord, PumpRecord};
 use crate::kernel::{SimTime, Span};
@@ -32,6 +34,7 @@ use series::Curve;
 use stats::BusStats;
 use timeline::{Timeline, TryEnd};
 use updates::{Unlogged, Updates};
+use work::Work;
 
 /// Error counters of one node over the run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -105,6 +108,8 @@ pub struct Measures {
     /// What the first successful frames on the bus say of each update: request of the bootloader, and first status of
     /// an application after it; independent of what the orchestrator reports.
     pub seen_on_bus: Vec<BusView>,
+    /// When the CIOC was at work.
+    pub(crate) work: Work,
     /// How long after the orchestrator came to rest the run ends, if it does by that.
     ends: Option<Span>,
     resting_since: Option<SimTime>,
@@ -115,11 +120,13 @@ pub struct Measures {
 pub struct BusView {
     /// When the first request for the programming session of the running try was queued.
     pub asked: Option<SimTime>,
-    /// When the version was last read back after a reset.
+    /// When the version was last read back after a reset: at the end of its last frame.
     pub answered: Option<SimTime>,
     /// From the first to the last of these, for each success that the log tells; none where a frame of it was not seen.
     pub updates: Vec<Option<Span>>,
     reset_asked: bool,
+    /// The first frame of that version was seen, its last one not yet.
+    answers: bool,
     tries: Vec<BusTry>,
     /// Whether the pump's last status since the last request told of a bootloader or an update.
     inside: bool,
@@ -141,7 +148,7 @@ impl BusView {
     fn try_ended(&mut self, well: bool) {
         let asked = self.asked.take();
         let seen = asked.zip(self.answered.take());
-        self.reset_asked = false;
+        (self.reset_asked, self.answers) = (false, false);
         if well {
             self.updates.push(seen.map(|(asked, answered)| answered.since(asked)));
             self.tries.iter_mut().last().into_iter().for_each(|last| last.logged = true);
@@ -160,6 +167,15 @@ impl BusView {
     /// Whether it matters what the statuses of the pump tell.
     fn follows(&self) -> bool {
         self.tries.last().is_some_and(|last| !last.logged)
+    }
+
+    /// A frame of an answer: the version takes two (62 F195 and its nine bytes).
+    fn answer(&mut self, data: &[u8], now: SimTime) {
+        match data {
+            [0x10, rest @ ..] => self.answers = self.reset_asked && matches!(rest, [0x09, 0x62, 0xF1, 0x95, ..]),
+            [0x21, ..] if std::mem::take(&mut self.answers) => self.answered = Some(now),
+            _ => {}
+        }
     }
 
     fn status(&mut self, state: PumpState, now: SimTime) {
@@ -183,11 +199,18 @@ impl BusView {
 
     /// From the request of the try that began at `from`, before the `next`, to a status of an application that began to
     /// run, and when that was: the first that the image can have sent, which began to run after `took`, and without any that
-    /// which is nearest. The old one may have run in between, and the new one again.
-    fn until_it_ran(&self, from: SimTime, next: Option<SimTime>, took: Span) -> Option<(Span, SimTime)> {
+    /// which is nearest. The new one may have run again; what ran before the flash was `erased` was the old one.
+    fn until_it_ran(
+        &self,
+        from: SimTime,
+        next: Option<SimTime>,
+        erased: SimTime,
+        took: Span,
+    ) -> Option<(Span, SimTime)> {
         let of_try = |each: &&BusTry| each.asked >= from && next.is_none_or(|next| each.asked < next);
         let of_try = self.tries.iter().find(of_try)?;
-        let spans = of_try.runs.iter().map(|ran| (ran.since(of_try.asked), *ran));
+        let runs = of_try.runs.iter().filter(|ran| **ran > erased);
+        let spans = runs.map(|ran| (ran.since(of_try.asked), *ran));
         spans.min_by_key(|(span, _)| (*span + updates::TOLD_WITHIN < took, span.as_nanos().abs_diff(took.as_nanos())))
     }
 }
@@ -216,6 +239,7 @@ impl Measures {
             returning: None,
             updates: vec![Updates::default(); pumps],
             seen_on_bus: vec![BusView::default(); pumps],
+            work: Work::default(),
             ends: match scenario.end {
                 End::AfterCampaign(span) => Some(span),
                 End::At(_) => None,
@@ -230,6 +254,10 @@ impl Measures {
             Record::Orchestrator(record) => {
                 self.timeline.see(now, record);
                 self.see_ends(record);
+                // It may be over before the next look.
+                if let OrchestratorRecord::Notice(Notice::CampaignStarted { .. }) = record {
+                    self.campaign_goes_on(now);
+                }
                 if let OrchestratorRecord::Notice(Notice::CampaignFinished { .. }) = record {
                     self.campaign_is_over(|outcome| match outcome {
                         Outcome::Dead => Owes::Nothing,
@@ -282,6 +310,7 @@ impl Measures {
     /// have counted their operations.
     pub(crate) fn finish(&mut self, end: SimTime, flash_operations: Vec<u64>) {
         self.flash_operations = flash_operations;
+        self.work.see(end, false, SimTime::ZERO);
         self.timeline.end_open_tries(end);
         self.earlier_returns.finish(end);
         self.bus.finish(end);
@@ -299,7 +328,7 @@ impl Measures {
         Some(end.since(returning.last))
     }
 
-    /// No campaign is over: what was measured of an earlier one's end is kept.
+    /// A campaign starts, or goes on: what was measured of an earlier one's end is kept.
     fn campaign_goes_on(&mut self, now: SimTime) {
         let back = self.back_to_automatic.take();
         if let Some(returning) = self.returning.take() {
@@ -311,7 +340,9 @@ impl Measures {
     pub(crate) fn unlogged(&self, pump: usize) -> Vec<Unlogged> {
         let (history, view) = (&self.timeline.pumps[pump], &self.seen_on_bus[pump]);
         let begin = |index: usize| history.tries.get(index).map(|one| one.start);
-        self.updates[pump].unlogged(history, |index, took| view.until_it_ran(begin(index)?, begin(index + 1), took))
+        self.updates[pump].unlogged(history, &self.work, |index, erased, took| {
+            view.until_it_ran(begin(index)?, begin(index + 1), erased, took)
+        })
     }
 
     /// Whether an update of the unit in a pump's place ended well by the log.
@@ -396,10 +427,8 @@ impl Measures {
             }
         } else if let Some(pump) = ids::uds_responder(id)
             && let Some(view) = self.seen_on_bus.get_mut(pump.index())
-            && matches!(frame.data(), [0x10, 0x09, 0x62, 0xF1, 0x95, ..])
-            && view.reset_asked
         {
-            view.answered = Some(now);
+            view.answer(frame.data(), now);
         }
     }
 
@@ -481,6 +510,9 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
         if matches!(record, Record::Power(_) | Record::Plant(_)) {
             draw_curves(world, time, record);
         }
+        if matches!(record, Record::Orchestrator(_) | Record::Fault(_)) {
+            look_for_work(world, time);
+        }
         look_at_flashes(world, time, record);
         world.resource_mut::<Measures>().see(time, record);
         if let Some(id) = kept_from_the_cioc(world, time, record) {
@@ -490,6 +522,14 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
             take_a_lost_end(world, time);
         }
     });
+}
+
+/// Notes whether the CIOC is at work.
+fn look_for_work(world: &mut World, now: SimTime) {
+    let works = crate::checks::cioc_works(world, now);
+    let cpu = world.get::<Cpu>(world.resource::<Nodes>().entity(NodeId::CIOC));
+    let hung_until = cpu.map_or(SimTime::ZERO, |cpu| cpu.hung_until);
+    world.resource_mut::<Measures>().work.see(now, works, hung_until);
 }
 
 /// The id of a frame on the bus that does not come to the CIOC though it is at work there: it is off the bus, or its queue
@@ -567,10 +607,7 @@ fn look_for_automatic(world: &mut World, now: SimTime, status: Option<&orchestra
     earlier_returns.look(now, states);
     let Some(status) = status else { return };
     // A campaign that still waits has no last pump yet.
-    let Some(last) = measures.timeline.last_pump_done() else {
-        measures.campaign_goes_on(now);
-        return;
-    };
+    let Some(last) = measures.timeline.last_pump_done() else { return };
     for pump in status.pumps.iter().filter(|pump| pump.outcome == Outcome::Dead) {
         measures.owes.iter_mut().skip(pump.pump.index()).take(1).for_each(|owes| *owes = Owes::Nothing);
     }
@@ -601,12 +638,20 @@ fn is_written_to(world: &World, pump: usize) -> bool {
     world.resource::<Measures>().updates[pump].ran_whole() || was_written_whole(world, pump)
 }
 
-/// Whether a pump ends updated by this run: the CIOC tells so, or it holds the image that this run wrote to it. One that
-/// the CIOC has lost has run it, too, and hears the CIOC again.
+/// Whether the unit that is in a pump's place at the end was updated by this run: the run wrote to it, and the CIOC tells so,
+/// or it holds the image. One that the CIOC has lost has run it, too, and hears the CIOC again. Whatever was told of a unit
+/// that another one has replaced says nothing of that one.
 pub(crate) fn ends_updated(world: &World, measures: &Measures, pump: usize) -> bool {
     use orchestrator::Outcome as Seen;
+    if !was_written(world, pump) {
+        return false;
+    }
     match measures.timeline.pumps[pump].outcome {
-        Seen::Updated => still_runs(world, measures, pump),
+        Seen::Updated => {
+            let did =
+                measures.logged_well(pump) || measures.updates[pump].ran_whole() || was_written_whole(world, pump);
+            did && still_runs(world, measures, pump)
+        }
         // A later search finds what an update of this run has left.
         Seen::UpToDate => measures.logged_well(pump) || was_written_whole(world, pump),
         Seen::Unknown | Seen::Missing => {
@@ -627,10 +672,18 @@ fn still_runs(world: &World, measures: &Measures, pump: usize) -> bool {
 
 /// Whether this run wrote to the unit in a pump's place, and it holds the whole image of the package.
 pub(crate) fn was_written_whole(world: &World, pump: usize) -> bool {
+    was_written(world, pump) && is_whole(world, pump)
+}
+
+/// Whether this run wrote to the unit in a pump's place.
+pub(crate) fn was_written(world: &World, pump: usize) -> bool {
+    flash(world, pump).is_some_and(Flash::was_written)
+}
+
+/// Whether the unit in a pump's place holds the whole image of the package.
+pub(crate) fn is_whole(world: &World, pump: usize) -> bool {
     let held = world.resource::<crate::checks::Truth>().held.as_ref();
-    flash(world, pump)
-        .zip(held)
-        .is_some_and(|(flash, held)| flash.was_written() && flash.valid_header().is_some() && flash.holds(held))
+    flash(world, pump).zip(held).is_some_and(|(flash, held)| flash.valid_header().is_some() && flash.holds(held))
 }
 
 /// Notes since when the request for the programming session waits in the CIOC's controller, where a bus that is stuck
@@ -660,6 +713,7 @@ pub(crate) fn look(world: &mut World, context: &mut Context<'_>) {
     let cioc = world.resource::<Nodes>().entity(NodeId::CIOC);
     let status = world.get::<CiocHost>(cioc).and_then(CiocHost::firmware).map(orchestrator::Orchestrator::status);
     look_for_requests(world);
+    look_for_work(world, now);
     let activity = status.as_ref().map(|status| status.activity);
     look_for_automatic(world, now, status.as_ref());
     let mut measures = world.resource_mut::<Measures>();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use orchestrator::{Cause, Event as LogEvent, Notice, Outcome, Phase};
+use orchestrator::{Cause, Event as LogEvent, Notice, Outcome, Phase, UserAction};
 
 use crate::hosts::OrchestratorRecord;
 use crate::kernel::{SimTime, Span};
@@ -107,6 +107,8 @@ pub struct Timeline {
     pub causes: BTreeSet<Cause>,
     /// Whether a campaign is at work: not while the CIOC is off, boots or searches.
     at_work: bool,
+    /// Whether a yes was given that no campaign has begun with yet.
+    agreed: bool,
 }
 
 /// Whether a campaign that tells this of a pump is done with it.
@@ -136,6 +138,8 @@ impl Timeline {
                 self.at_work = false;
             }
             OrchestratorRecord::Notice(notice) => self.see_notice(now, notice),
+            // Power may keep back what the CIOC tells of it, and the consent is in its memory all the same.
+            OrchestratorRecord::User(UserAction::Consent(yes)) if self.question == Question::Open => self.agreed = *yes,
             OrchestratorRecord::Started
             | OrchestratorRecord::User(_)
             | OrchestratorRecord::UpdateEnded
@@ -168,11 +172,13 @@ impl Timeline {
             Notice::ConsentLate(_) => self.question = Question::Late,
             Notice::CampaignStarted { resumed, .. } => {
                 self.started.get_or_insert(now);
-                self.finished = None;
-                self.at_work = true;
-                if !resumed {
+                // Where power took the notice of its start, a new campaign is told to be resumed.
+                let agreed = std::mem::take(&mut self.agreed);
+                if !resumed || (agreed && self.finished.is_some()) {
                     self.last_turn_end = None;
                 }
+                self.finished = None;
+                self.at_work = true;
             }
             Notice::CampaignFinished { errors } => {
                 self.finished = Some((now, errors));

@@ -47,14 +47,15 @@ pub(super) fn judge(scenario: &Scenario, run: &Run, report: &mut Report) {
     }
 }
 
-/// Pumps that are expected not to have been reached, and whose flash says otherwise.
+/// Pumps that are expected not to have been reached, and whose flash says otherwise: that of the unit in their place.
 fn written_all_the_same(scenario: &Scenario, run: &Run, expectation: &Expectation) -> Option<String> {
     let Expectation::Outcome(wanted) = expectation else { return None };
     if wanted.is != scenario::Outcome::NotReached {
         return None;
     }
     let operations = &run.twin.world.resource::<Measures>().flash_operations;
-    let pumps = scenario.selected(&wanted.pumps).into_iter();
+    let is_own = |pump: &u8| crate::measure::was_written(&run.twin.world, usize::from(*pump) - 1);
+    let pumps = scenario.selected(&wanted.pumps).into_iter().filter(is_own);
     let written = pumps.map(|pump| (pump, operations[usize::from(pump) - 1])).filter(|(_, count)| *count > 0);
     let words: Vec<String> =
         written.map(|(pump, count)| format!("P{pump:02} began {count} flash operations")).collect();

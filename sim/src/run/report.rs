@@ -320,11 +320,12 @@ enum End {
     Failed(Span),
 }
 
-/// PFU-041 runs to the good status: to the first that could come to the CIOC while that was away. A CIOC that was at work and
-/// logged no good end found no good status, however many came: it was good when it told so, as in a try that it waited for, and
-/// nobody knows of one that it never told of. Where no status came, it may have read the pump all the same.
+/// PFU-041 runs to the good status: to the first that could come to the CIOC while that was away. A CIOC that was at work,
+/// in the try or in a later life, and logged no good end found no good status, however many came: it was good when it told so,
+/// as in a try that it waited for, and nobody knows of one that it never told of. Where no status came, it may have read the
+/// pump all the same. What service has mended of a pump that was called dead is no time of its update, and leaves it open.
 fn unlogged_end(update: &Unlogged, end: SimTime) -> Option<End> {
-    let ran = update.took?;
+    let ran = update.took.filter(|_| !update.repaired)?;
     let seen = update.status.map_or(ran, |status| status.max(ran));
     let is_open = update.given_up || update.status.is_none();
     Some(match update.told {
@@ -630,8 +631,9 @@ fn causes_of_the_image(run: &Run, measures: &Measures, index: usize) -> impl Ite
     measures.timeline.causes.iter().copied().filter(move |cause| untried && of_the_image(cause))
 }
 
-/// What became of a pump. One that was never written to because the image is bad counts as rejected, and without an
-/// image there was nothing to reach it with.
+/// What became of a pump: of the unit that is in its place at the end. One that was never written to because the image is
+/// bad counts as rejected, and without an image there was nothing to reach it with. A unit that came later, to which nothing
+/// was written, had the right version already if it holds it, and was not reached if the CIOC has told nothing of it.
 fn outcome(run: &Run, measures: &Measures, index: usize) -> Outcome {
     use orchestrator::Outcome as Seen;
     let truth = run.twin.world.resource::<Truth>();
@@ -642,7 +644,16 @@ fn outcome(run: &Run, measures: &Measures, index: usize) -> Outcome {
     if crate::measure::ends_updated(&run.twin.world, measures, index) {
         return Outcome::Updated;
     }
+    let world = &run.twin.world;
     match measures.timeline.pumps[index].outcome {
+        Seen::Updated if !crate::measure::was_written(world, index) && crate::measure::is_whole(world, index) => {
+            Outcome::UpToDate
+        }
+        Seen::Updated | Seen::UpToDate
+            if measures.updates[index].is_unknown() && !crate::measure::is_whole(world, index) =>
+        {
+            Outcome::NotReached
+        }
         Seen::UpToDate => Outcome::UpToDate,
         Seen::Dead => Outcome::Dead,
         Seen::Rejected => Outcome::Rejected,

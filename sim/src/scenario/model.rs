@@ -977,7 +977,7 @@ choice! {
         Rejected,
         /// A write began, and the CIOC gave it up without calling it dead: it was silent, or its tries were cut off.
         SetAside,
-        /// No write began; expected of a pump, it fails where flash operations did.
+        /// No write began to the unit in its place; expected of a pump, it fails where flash operations of that unit did.
         NotReached,
     }
 }

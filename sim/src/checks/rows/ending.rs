@@ -8,11 +8,12 @@ use super::{
     version_of, words,
 };
 use crate::hosts::cpu::Cpu;
-use crate::measure::timeline::TryEnd;
+use crate::measure::timeline::{Try, TryEnd};
 use crate::measure::updates::TOLD_WITHIN;
 
 /// The log's update times may differ from those on the bus by this: a status period and a look, with margin (own number).
-/// It bounds how far two clocks of one end lie apart; [`TOLD_WITHIN`] bounds what a pump does after that end.
+/// It bounds how far two clocks of one end lie apart, beside the time in which the CIOC stands still between both;
+/// [`TOLD_WITHIN`] bounds what a pump does after that end.
 const BUS_TIME_BAND: Span = Span::from_millis(500);
 /// Why an update is neither confirmed nor denied.
 const UNCONFIRMED: &str = "updated without a logged end, and no status told in time that its image runs";
@@ -75,16 +76,15 @@ impl Checks {
     fn finish_times(&mut self, world: &World, now: SimTime) {
         let measures = world.resource::<Measures>();
         for (pump, (history, view)) in measures.timeline.pumps.iter().zip(&measures.seen_on_bus).enumerate() {
-            let said: Vec<Span> = history
-                .tries
-                .iter()
-                .filter(|each| each.outcome == TryEnd::Updated)
-                .map(crate::measure::timeline::Try::duration)
-                .collect();
-            let agree = said.len() == view.updates.len()
-                && said.iter().zip(&view.updates).all(|(said, seen)| {
-                    seen.is_some_and(|seen| said.as_nanos().abs_diff(seen.as_nanos()) <= BUS_TIME_BAND.as_nanos())
-                });
+            let good: Vec<&Try> = history.tries.iter().filter(|each| each.outcome == TryEnd::Updated).collect();
+            let said: Vec<Span> = good.iter().map(|each| each.duration()).collect();
+            // A CIOC that stands still after the last frame logs it when it goes on.
+            let confirms = |each: &Try, seen: Span| {
+                let still = measures.work.away(each.start + seen, each.end);
+                each.duration() <= seen + BUS_TIME_BAND + still && seen <= each.duration() + BUS_TIME_BAND
+            };
+            let agree = good.len() == view.updates.len()
+                && good.iter().zip(&view.updates).all(|(each, seen)| seen.is_some_and(|seen| confirms(each, seen)));
             if !said.is_empty() || !view.updates.is_empty() {
                 self.bus_confirms_update_times.judge(now, agree, || {
                     let spans = |list: &mut dyn Iterator<Item = Option<Span>>| {
