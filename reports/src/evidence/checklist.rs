@@ -158,7 +158,7 @@ impl Evidence<'_> {
             point(
                 "Fault model, and why it is enough",
                 Partly,
-                "Kind, place, time and number of each fault are here; how long it lasts stands in its run's scenario. That the list is enough is for the hazard analysis to say.",
+                "Kind, place, time, duration and number of each fault are here. That the list is enough is for the hazard analysis to say.",
                 ("faults.html", "Faults"),
             ),
             point(
