@@ -1376,18 +1376,21 @@ fn a_status_of_the_old_application_is_none_of_the_image() {
 /// The CIOC or pump 2 stands still, or the bus is stuck, as the version is read back: between its two frames and after them.
 #[test]
 fn what_stands_still_as_the_version_is_read_back_makes_no_time_false() {
-    let whole = |fault: &str, at: u32, span: &str| {
-        let report = report(&format!("faults: [(kind: {fault}, trigger: At(\"{at}ms\"), duration: \"{span}\")]"));
+    let stood = |fault: &str, trigger: &str, span: &str| {
+        let report = report(&format!("faults: [(kind: {fault}, trigger: {trigger}, duration: \"{span}\")]"));
         let row = check(&report, "bus_confirms_update_times");
-        assert_eq!((row.verdict, row.n), (RowVerdict::Pass, 2), "{fault} at {at} ms: {}", row.detail);
+        assert_eq!((row.verdict, row.n), (RowVerdict::Pass, 2), "{fault}, {trigger}: {}", row.detail);
+        assert_eq!(report.injections[0].activations, 1, "{fault}, {trigger}");
     };
-    for at in (21_625..=21_660).step_by(5) {
-        whole("Hang, place: Cioc", at, "700ms");
+    // The 182nd frame of an answer is the first one with the version, the 183rd the last.
+    for nth in 182..=183 {
+        stood("Hang, place: Cioc", &format!("Frame(id: 0x782, nth: {nth})"), "700ms");
     }
-    whole("Hang, place: Cioc", 21_640, "2s");
-    whole("Hang, place: Pump(2)", 21_640, "700ms");
-    whole("StuckDominant, place: Bus", 21_640, "600ms");
-    whole("OpenBus, place: Between(a: \"P01\", b: \"P02\")", 21_640, "600ms");
+    let between = "At(\"21640ms\")";
+    stood("Hang, place: Cioc", between, "2s");
+    stood("Hang, place: Pump(2)", between, "700ms");
+    stood("StuckDominant, place: Bus", between, "600ms");
+    stood("OpenBus, place: Between(a: \"P01\", b: \"P02\")", between, "600ms");
 }
 
 /// The pump tells another version in all its tries and is called dead for it; that ends, and a search by hand finds it good.

@@ -50,8 +50,8 @@ pub struct Unlogged {
     /// gave the try up, or was at work for longer than that in the try, or in any of its lives before such a status came and
     /// after it without a break. A CIOC that stands still is away.
     pub given_up: bool,
-    /// Whether the CIOC itself read the unit to be bad, called it dead for that, and tells it to be good only now: service has
-    /// mended it meanwhile, and nobody can say how long the update took.
+    /// Whether the CIOC itself read the unit to be bad, called it dead for that, and tells it to be good only now: service
+    /// has mended it meanwhile, and nobody can say how long the update took.
     pub repaired: bool,
     /// Whether a later try erased the image before anybody told that the pump is good: then it was a failed try.
     pub tried_again: bool,

@@ -321,9 +321,9 @@ enum End {
 }
 
 /// PFU-041 runs to the good status: to the first that could come to the CIOC while that was away. A CIOC that was at work,
-/// in the try or in a later life, and logged no good end found no good status, however many came: it was good when it told so,
-/// as in a try that it waited for, and nobody knows of one that it never told of. Where no status came, it may have read the
-/// pump all the same. What service has mended of a pump that was called dead is no time of its update, and leaves it open.
+/// in the try or in a later life, and logged no good end found no good status, however many came: it was good when it told
+/// so, as in a try that it waited for, and nobody knows of one that it never told of. Where no status came, it may have read
+/// the pump all the same. What service has mended of a pump that was called dead is no time of its update: it is left open.
 fn unlogged_end(update: &Unlogged, end: SimTime) -> Option<End> {
     let ran = update.took.filter(|_| !update.repaired)?;
     let seen = update.status.map_or(ran, |status| status.max(ran));

@@ -730,7 +730,7 @@ fn dead_pumps() -> bool {
     let mut revived = Bench::at(BEFORE);
     dead(&mut revived);
     revived.notice(alarm).notice(outcome(orchestrator::Outcome::Dead));
-    revived.see(OrchestratorRecord::User(orchestrator::UserAction::Search));
+    revived.see(OrchestratorRecord::User(UserAction::Search));
     revived.notice(Notice::Searching { manual: true }).notice(outcome(orchestrator::Outcome::Unknown));
     assert!(!revived.broken(ID), "a search by hand revives it: {:?}", revived.row(ID).broken);
     // An alarm that comes too late is none.
