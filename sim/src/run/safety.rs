@@ -14,7 +14,7 @@
 //!
 //! A limit may hold for a part of the steps only, as [`reports::Budget::measured_steps`] tells.
 
-use reports::{Budget, Check, Fixed, Millis, Relation, RowVerdict, Standing, Step};
+use reports::{Budget, Check, Fixed, Millis, Relation, RowVerdict, SAMPLES_MAX, Sample, Standing, Step};
 use safety_common::fault::{Fault, Reaction};
 use safety_common::io::Mode;
 
@@ -23,7 +23,8 @@ use crate::faults::Faults;
 use crate::hosts::safety::Units;
 use crate::hosts::safety::tool::{Download, Told};
 use crate::hosts::safety::unit::Unit;
-use crate::hosts::safety::watch::{GroupOff, Off, Worst};
+use crate::hosts::safety::supply::Missed;
+use crate::hosts::safety::watch::{GroupOff, Off, Watch, Worst};
 use crate::kernel::{Scoped, SimTime, Span};
 use crate::scenario::{self, Expectation, SafetyDownload, SafetyTrip, Scenario};
 
@@ -87,7 +88,7 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
         return Vec::new();
     }
     let mut rows = vec![
-        row("safety-supply-reaction", Relation::Within, 503_000_000, Some(499_000_000)),
+        row("safety-supply-reaction", Relation::Within, SUPPLY.0.as_nanos(), Some(SUPPLY.1.as_nanos())),
         reaction_row(scenario, "safety-fault-reaction", 500),
         reaction_row(scenario, "safety-outside-reaction", 500),
         reaction_row(scenario, "safety-response", 0),
@@ -193,6 +194,45 @@ fn group_steps(run: &Run, unit: &Unit, group: &GroupOff, last: (&str, SimTime)) 
     steps(&[&times[..], &[(last.0, Some(last.1))]].concat())
 }
 
+/// The upper limit of a measurement, and the lower one.
+type Limits = (Fixed, Option<Fixed>);
+
+/// [`Budget::measure_at`] against limits of its own: the row shows those of the worst.
+fn measure_within(row: &mut Budget, (limit, limit_low): Limits, place: &str, value: Fixed) -> bool {
+    let mut one = Budget::new(&row.id, row.relation, limit, limit_low, &row.unit);
+    one.measure(value);
+    let worse = row.margin.is_none_or(|worst| one.margin < Some(worst));
+    if worse {
+        (row.measured, row.margin, row.r#where) = (one.measured, one.margin, Some(place.to_owned()));
+        (row.limit, row.limit_low) = (limit, limit_low);
+    }
+    row.n += 1;
+    if row.samples.len() < SAMPLES_MAX {
+        row.samples.push(Sample { place: place.to_owned(), value });
+    }
+    worse
+}
+
+/// What comes of a supply beyond its limits: off by then, and no trip before that.
+const SUPPLY: (Span, Span) = (Span::from_millis(503), Span::from_millis(499));
+
+/// The limits of a trip for the supply: a converter may rightly have counted from before the limit was crossed, and one that is wrong
+/// may count what it likes.
+fn supply_limits(off: &Off, crossing: SimTime) -> Limits {
+    let (most, least) = SUPPLY;
+    let low = off.earliest.map_or(0, |from| least.as_nanos().saturating_sub(crossing.since(from).as_nanos()));
+    (ms(most.as_nanos()), Some(ms(low)))
+}
+
+/// Excursions of the supply that should have led to a trip, and did not.
+fn not_tripped(watch: &Watch) -> impl Iterator<Item = &Missed> {
+    let tripped = |one: &&Missed| {
+        let fault = if one.is_low { Fault::SupplyLow } else { Fault::SupplyHigh };
+        watch.offs.iter().chain(watch.never_off()).any(|off| off.fault == fault && off.crossing == Some(one.since))
+    };
+    watch.supply.missed.iter().filter(move |one| !tripped(one))
+}
+
 /// What is last where nothing is off at the end of the run.
 const NEVER_OFF: &str = "not off at the end of the run";
 
@@ -206,19 +246,28 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) {
     let trip = |word: &'static str, off: &Off, more: &[(&'static str, Option<SimTime>)]| {
         steps(&[more, &trip_steps(run, unit, off), &[(word, Some(off.off))]].concat())
     };
-    let mut add = |place: String, span: Span, steps: Vec<Step>| {
-        if row.measure_at(&place, ms(span.as_nanos())) {
+    let usual = (row.limit, row.limit_low);
+    let mut add_within = |limits: Limits, place: String, span: Span, steps: Vec<Step>| {
+        if measure_within(row, limits, &place, ms(span.as_nanos())) {
             row.decomposition = steps;
         }
     };
+    let mut add = |place, span, steps| add_within(usual, place, span, steps);
     match id.as_str() {
         "safety-supply-reaction" => {
             for (word, off) in offs.iter().filter(|(_, off)| matches!(off.fault, Fault::SupplyLow | Fault::SupplyHigh))
             {
                 if let Some(crossing) = off.crossing {
                     let place = format!("{name}, {} by CPU{}", fault_words(off.fault), off.cpu);
-                    add(place, off.off.since(crossing), trip(word, off, &[]));
+                    add_within(supply_limits(off, crossing), place, off.off.since(crossing), trip(word, off, &[]));
                 }
+            }
+            for missed in not_tripped(watch) {
+                let (word, off) = last(missed.off);
+                let side = if missed.is_low { "below" } else { "above" };
+                let place = format!("{name}, supply {side} its limit since {} ms without a trip in time", missed.since);
+                let steps = steps(&[("occurred", Some(missed.since)), (word, Some(off))]);
+                add_within(usual, place, off.since(missed.since), steps);
             }
         }
         "safety-fault-reaction" => {

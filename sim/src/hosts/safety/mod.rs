@@ -18,6 +18,7 @@ pub mod networks;
 pub mod pins;
 mod proof;
 mod record;
+pub mod supply;
 pub mod tool;
 pub mod unit;
 pub mod watch;
@@ -38,7 +39,6 @@ use self::memory::{Contents, Flash, Ram};
 use self::networks::Common;
 use self::tool::{Content, Identification, Plan, Tool, Way};
 use self::unit::{Outside, Parts, Unit};
-use self::watch::Watch;
 use super::{Defect, FirmwareDefect};
 use crate::bus::{self, ControllerOptions, Filter, Recovery};
 use crate::event::{Context, Event, TwinBuilder};
@@ -449,12 +449,11 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     let follows = cpu == 0 && one.cores[0].clock.tick() % PLANT_TICKS == 0 && one.devices.follow_plant();
     let supply = world.resource::<Supply>();
     let supply_mv = supply.node_mv(node, now);
-    let crossed = crossing(&one.watch, now, supply_mv, |at| supply.node_mv(node, at));
+    let mut watch = one.watch.supply.clone();
+    watch.look(now, |at| supply.node_mv(node, at));
     let Some(mut one) = world.get_mut::<Unit>(entity) else { return Ok(()) };
-    one.watch.looked = now;
-    if let Some((at, beyond)) = crossed {
-        one.watch.crossed(at, beyond);
-    }
+    one.watch.supply = watch;
+    one.watch.judge_supply(now);
     let outside = Defect::guard(node, || one.tick(context, cpu, supply_mv))?;
     carry_out(world, context, unit, outside);
     if follows {
@@ -463,34 +462,13 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     Ok(())
 }
 
-/// When the supply of a unit left its limits or came back since it was looked at last, solved to the nanosecond within the
-/// present line of its profile; and whether it is beyond them now.
-fn crossing(watch: &Watch, now: SimTime, present_mv: u32, at: impl Fn(SimTime) -> u32) -> Option<(SimTime, bool)> {
-    let beyond = watch.is_beyond(present_mv);
-    if beyond == watch.crossing.is_some() {
-        return None;
-    }
-    let (mut low, mut high) = (watch.looked.as_nanos(), now.as_nanos());
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        if watch.is_beyond(at(SimTime::from_nanos(middle))) == beyond {
-            high = middle;
-        } else {
-            low = middle;
-        }
-    }
-    Some((SimTime::from_nanos(high), beyond))
-}
-
 /// A step of the supply: who was within its limits before may be beyond them from this instant on.
 fn power_changed(world: &mut World, now: SimTime) {
     for entity in world.resource::<Units>().entities.clone() {
         let Some(node) = world.get::<Unit>(entity).map(|unit| unit.node) else { continue };
         let present = world.resource::<Supply>().node_mv(node, now);
         if let Some(mut unit) = world.get_mut::<Unit>(entity) {
-            let beyond = unit.watch.is_beyond(present);
-            unit.watch.looked = now;
-            unit.watch.crossed(now, beyond);
+            unit.watch.supply.stepped(now, present);
         }
     }
 }

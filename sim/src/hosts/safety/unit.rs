@@ -19,7 +19,7 @@ use safety_common::simplecan::TOOL_ANSWER_ID;
 use safety_common::{PINS, RELAYS, SLOTS};
 
 use super::air::Air;
-use super::core::{Around, Arriving, Core, Effects};
+use super::core::{AdcChannel, Around, Arriving, Core, Effects};
 use super::networks::Common;
 use super::pins::{Feed, Pins, Play, Plays, Seen, Window};
 use super::proof::Held;
@@ -540,6 +540,9 @@ impl Unit {
         }
         if cpu == 1 {
             self.test_dip(supply_mv);
+        }
+        if self.cores[cpu].adc.iter().any(|(_, channel, _)| *channel == AdcChannel::Supply) {
+            self.watch.supply.misreads(cpu, now);
         }
         self.prove_time(cpu, &window);
         let logic = self.cores[cpu].logic_ns();

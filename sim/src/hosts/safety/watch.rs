@@ -14,6 +14,7 @@ use safety_common::{PINS, c2c};
 
 use super::core::Touched;
 use super::networks::{Came, Common, Doubt};
+use super::supply::SupplyWatch;
 use super::witness::{Told, Witness};
 use crate::kernel::{SimTime, Span};
 use crate::safety::binary::Section;
@@ -239,6 +240,8 @@ pub struct Off {
     pub last_good: SimTime,
     /// When the supply had left its limits.
     pub crossing: Option<SimTime>,
+    /// The earliest instant from which the firmware may have counted that; none if its converter was wrong.
+    pub earliest: Option<SimTime>,
     /// Whether the other CPU had no part in it: a fault held it, or it still drove its side when all was off.
     pub alone: bool,
 }
@@ -288,14 +291,8 @@ pub struct Watch {
     /// What is driven: pins, coils.
     now_driven: (u16, u8),
     groups: Vec<u16>,
-    /// Supply limits in mV.
-    limits: (u32, u32),
-    /// Since when the supply is out of its limits.
-    pub crossing: Option<SimTime>,
-    /// Excursions of the supply so far, with how long they lasted.
-    pub excursions: Vec<(SimTime, Span)>,
-    /// The last instant at which the supply was looked at.
-    pub looked: SimTime,
+    /// The supply.
+    pub supply: SupplyWatch,
     combined: u16,
     /// Input groups with a combined pin.
     combined_groups: u16,
@@ -466,34 +463,13 @@ impl Watch {
             lamps: Vec::new(),
             now_driven: (0, 0),
             groups: section.outputs.iter().map(|group| group.pins).collect(),
-            limits: (section.supply_min.into(), section.supply_max.into()),
-            crossing: None,
-            excursions: Vec::new(),
-            looked: SimTime::ZERO,
+            supply: SupplyWatch::new((section.supply_min.into(), section.supply_max.into())),
             combined,
             combined_groups: groups,
             section: Arc::new(section.clone()),
             common: common.clone(),
             tripped: None,
             driven: false,
-        }
-    }
-
-    /// Whether a supply is out of the configured limits.
-    #[must_use]
-    pub fn is_beyond(&self, supply_mv: u32) -> bool {
-        supply_mv < self.limits.0 || supply_mv > self.limits.1
-    }
-
-    /// The supply left its limits or came back at this instant.
-    pub fn crossed(&mut self, at: SimTime, beyond: bool) {
-        match (beyond, self.crossing) {
-            (true, None) => self.crossing = Some(at),
-            (false, Some(since)) => {
-                self.excursions.push((since, at.since(since)));
-                self.crossing = None;
-            }
-            _ => {}
         }
     }
 
@@ -514,7 +490,7 @@ impl Watch {
         self.on_radio = of.on_radio;
         self.radio_timeout = of.radio_timeout;
         self.groups = of.groups;
-        self.limits = of.limits;
+        self.supply.adopt(&of.supply);
         self.combined = of.combined;
         self.combined_groups = of.combined_groups;
         (self.section, self.common) = (of.section, of.common);
@@ -653,7 +629,8 @@ impl Watch {
                 commanded: None,
                 off: now,
                 last_good,
-                crossing: self.crossing,
+                crossing: self.supply.crossing(detection.fault),
+                earliest: self.supply.earliest(detection.fault, cpu, now),
                 alone: false,
             });
         }
@@ -728,6 +705,11 @@ impl Watch {
         self.last_heard(now).filter(|last| self.driven && now.since(*last) >= self.radio_timeout)
     }
 
+    /// A tick begins: what should have been off by now.
+    pub fn judge_supply(&mut self, now: SimTime) {
+        self.supply.judge(now, self.driven);
+    }
+
     /// Somebody demands the safety function.
     pub fn stop(&mut self, now: SimTime) {
         if self.driven {
@@ -768,6 +750,7 @@ impl Watch {
         }
         if self.driven && !driven {
             self.last_off = Some(now);
+            self.supply.off(now);
         }
         if !driven && let Some(last) = self.radio_silence(now) {
             self.radio_offs.push((last, now));
