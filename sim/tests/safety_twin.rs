@@ -406,8 +406,8 @@ fn a_stop_at_any_phase_is_carried_out_within_the_response_time_whatever_is_lost(
             let report = report(&loaded, &run);
             assert_eq!(report.verdict, Verdict::Pass, "CPU{cpu}, phase {n}");
             units_of(&run, |unit| {
-                let (asked, _, off) = unit.watch.stops[0];
-                worst = Span::from_nanos(worst.as_nanos().max(off.expect("off").since(asked).as_nanos()));
+                let stop = unit.watch.demands[0];
+                worst = Span::from_nanos(worst.as_nanos().max(stop.off.expect("off").since(stop.at).as_nanos()));
             });
         }
     }
@@ -491,12 +491,12 @@ fn budgets_of_units_can_fail() {
         ("safety-c2c-cut", "safety-fault-reaction", later),
         ("safety-c2c-cut", "safety-c2c-silence", |unit| unit.watch.offs[0].last_good = unit.watch.offs[0].off),
         ("safety-output-to-ground", "safety-outside-reaction", |unit| unit.watch.outside[0].off = None),
-        ("safety-stop", "safety-response", |unit| unit.watch.stops[0].2 = None),
+        ("safety-stop", "safety-response", |unit| unit.watch.demands[0].off = None),
         ("safety-unit", "safety-logic-time", |unit| unit.watch.cpus[0].logic.most = 812_501),
         ("safety-unit", "safety-logic-interval", |unit| unit.watch.cpus[0].interval.least = 998_999),
         ("safety-unit", "safety-combined-io", |unit| unit.watch.cpus[0].combined.most = 4_000_001),
         ("safety-radio-5-lost", "safety-radio-timeout", |unit| {
-            unit.watch.radio_offs.iter_mut().for_each(|(_, off)| *off += Span::from_millis(3));
+            unit.watch.demands.iter_mut().for_each(|one| one.off = one.off.map(|off| off + Span::from_millis(3)));
         }),
     ];
     for (name, id, change) in cases {

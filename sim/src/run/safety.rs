@@ -21,9 +21,10 @@ use safety_common::io::Mode;
 use super::Run;
 use crate::faults::Faults;
 use crate::hosts::safety::Units;
+use crate::hosts::safety::demands::{Demand, FAULT_MORE, TICKS, Why};
+use crate::hosts::safety::supply::Missed;
 use crate::hosts::safety::tool::{Download, Told};
 use crate::hosts::safety::unit::Unit;
-use crate::hosts::safety::supply::Missed;
 use crate::hosts::safety::watch::{GroupOff, Off, Watch, Worst};
 use crate::kernel::{Scoped, SimTime, Span};
 use crate::scenario::{self, Expectation, SafetyDownload, SafetyTrip, Scenario};
@@ -89,9 +90,9 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
     }
     let mut rows = vec![
         row("safety-supply-reaction", Relation::Within, SUPPLY.0.as_nanos(), Some(SUPPLY.1.as_nanos())),
-        reaction_row(scenario, "safety-fault-reaction", 500),
-        reaction_row(scenario, "safety-outside-reaction", 500),
-        reaction_row(scenario, "safety-response", 0),
+        reaction_row(scenario, "safety-fault-reaction", FAULT_MORE),
+        reaction_row(scenario, "safety-outside-reaction", FAULT_MORE),
+        reaction_row(scenario, "safety-response", Span::ZERO),
         row("safety-c2c-silence", Relation::Within, 22_100_000, Some(20_000_000)),
         row("safety-logic-time", Relation::AtMost, 812_500, None),
         row("safety-logic-interval", Relation::Within, 1_001_000, Some(999_000)),
@@ -106,10 +107,9 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
             measure(row, name, unit, run);
         }
     }
-    if let Some(row) = rows.iter_mut().find(|row| row.id == "safety-fault-reaction") {
-        measure_remote(row, &units, run);
-    }
     for row in &mut rows {
+        measure_demands(row, &units, run);
+        row.limit_from = limit_words(row);
         row.judge(standing(scenario, row));
     }
     rows
@@ -122,7 +122,7 @@ fn row(id: &str, relation: Relation, limit_ns: u64, low_ns: Option<u64>) -> Budg
     row
 }
 
-/// Every configuration that a unit may run; the strictest of them gives the limits.
+/// Every configuration that a unit may run; the strictest of them gives the limits that a row shows without a measurement.
 fn configurations(scenario: &Scenario) -> impl Iterator<Item = &std::sync::Arc<crate::safety::Compiled>> {
     scenario.safety_units.iter().flat_map(|unit| {
         let downloaded = unit.downloads.iter().map(|one| &one.configuration);
@@ -130,24 +130,39 @@ fn configurations(scenario: &Scenario) -> impl Iterator<Item = &std::sync::Arc<c
     })
 }
 
-/// A row whose limit is the shortest configured response time and a little.
-fn reaction_row(scenario: &Scenario, id: &str, more_ms: u64) -> Budget {
+/// A row whose limit is the response time and a little: of each measurement that of what the unit ran then, and while there is none the
+/// shortest.
+fn reaction_row(scenario: &Scenario, id: &str, more: Span) -> Budget {
     let compiled = configurations(scenario);
     let response = compiled.map(|compiled| u64::from(compiled.network.response_ms)).min().unwrap_or(0);
-    let more = if more_ms == 0 { String::new() } else { format!(" + {more_ms} ms") };
-    Budget {
-        limit_from: format!("response time of the configuration, {response} ms{more}"),
-        ..row(id, Relation::AtMost, (response + more_ms) * 1_000_000, None)
-    }
+    row(id, Relation::AtMost, (Span::from_millis(response) + more).as_nanos(), None)
 }
 
-/// Time-out, and a tick each to notice it, to evaluate the logic and to switch.
+/// Time-out, and a tick each to notice it, to evaluate the logic and to switch; of each measurement that of the unit that hears.
 fn radio_row(scenario: &Scenario) -> Budget {
     let compiled = configurations(scenario);
     let timeout = compiled.map(|compiled| u64::from(compiled.network.radio_timeout_ms)).min().unwrap_or(0);
-    Budget {
-        limit_from: format!("radio time-out of the configuration, {timeout} ms + 3 ticks of 1 ms"),
-        ..row("safety-radio-timeout", Relation::AtMost, (timeout + 3) * 1_000_000, None)
+    row("safety-radio-timeout", Relation::AtMost, (Span::from_millis(timeout) + TICKS).as_nanos(), None)
+}
+
+/// The limit of a reaction to a fault that was detected then.
+fn fault_limits(watch: &Watch, detected: SimTime) -> Limits {
+    let limit = Span::from_millis(watch.response_ms(detected)) + FAULT_MORE;
+    (ms(limit.as_nanos()), None)
+}
+
+/// What the limit of a row is made from.
+fn limit_words(row: &Budget) -> String {
+    let less = |span: Span| Fixed::from_millionths(row.limit.as_millionths() - ms(span.as_nanos()).as_millionths());
+    match row.id.as_str() {
+        "safety-response" => format!("response time of the configuration, {} ms", row.limit),
+        "safety-fault-reaction" | "safety-outside-reaction" => {
+            format!("response time of the configuration, {} ms + {FAULT_MORE} ms", less(FAULT_MORE))
+        }
+        "safety-radio-timeout" => {
+            format!("radio time-out of the configuration, {} ms + 3 ticks of 1 ms", less(TICKS))
+        }
+        _ => row.limit_from.clone(),
     }
 }
 
@@ -273,30 +288,16 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) {
         "safety-fault-reaction" => {
             for (word, off) in &offs {
                 let place = format!("{name}, {} by CPU{}", fault_words(off.fault), off.cpu);
-                add(place, off.off.since(off.detected), trip(word, off, &[]));
+                let limits = fault_limits(watch, off.detected);
+                add_within(limits, place, off.off.since(off.detected), trip(word, off, &[]));
             }
         }
         "safety-outside-reaction" => {
             for group in &watch.outside {
                 let last = last(group.off);
                 let place = format!("{name}, {}", fault_words(group.fault));
-                add(place, last.1.since(group.detected), group_steps(run, unit, group, last));
-            }
-        }
-        "safety-response" => {
-            for (at, _, off) in &watch.stops {
-                let (word, off) = last(*off);
-                let steps = steps(&[("demanded", Some(*at)), (word, Some(off))]);
-                add(format!("{name}, stop at {at} ms"), off.since(*at), steps);
-            }
-        }
-        "safety-radio-timeout" => {
-            let open = watch.radio_silence(end).map(|heard| (heard, None));
-            let offs = watch.radio_offs.iter().map(|(heard, off)| (*heard, Some(*off)));
-            for (heard, off) in offs.chain(open) {
-                let (word, off) = last(off);
-                let steps = steps(&[("last good packet", Some(heard)), (word, Some(off))]);
-                add(format!("{name}, silent since {heard} ms"), off.since(heard), steps);
+                let limits = fault_limits(watch, group.detected);
+                add_within(limits, place, last.1.since(group.detected), group_steps(run, unit, group, last));
             }
         }
         "safety-c2c-silence" => {
@@ -309,23 +310,65 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) {
     }
 }
 
-/// A unit that trips falls silent: what rests on it in other units is off with their radio time-out.
-fn measure_remote(row: &mut Budget, units: &[(&str, &Unit)], run: &Run) {
+/// Of each unit what had to go off, and when it was: stops, silent senders, and units on which it rests that tripped. What was still
+/// within its limit when the run ended shows nothing.
+fn measure_demands(row: &mut Budget, units: &[(&str, &Unit)], run: &Run) {
     for (name, unit) in units {
-        for trip in &unit.watch.offs {
-            let others = units.iter().filter(|(other, _)| other != name);
-            for (other, remote) in others {
-                let silenced = |off: &&(SimTime, SimTime)| off.1 >= trip.detected;
-                if let Some((_, off)) = remote.watch.radio_offs.iter().find(silenced) {
-                    let place = format!("{name}, {} by CPU{}, outputs of {other}", fault_words(trip.fault), trip.cpu);
-                    if row.measure_at(&place, ms(off.since(trip.detected).as_nanos())) {
-                        let remote = format!("outputs of {other} off");
-                        let own = trip_steps(run, unit, trip);
-                        let offs = [("off", Some(trip.off)), (remote.as_str(), Some(*off))];
-                        row.decomposition = steps(&[&own[..], &offs].concat());
-                    }
+        for demand in &unit.watch.demands {
+            let is_over = demand.off.is_some() || run.end > demand.at + demand.within;
+            let lasts = demand.off.unwrap_or(run.end).since(demand.at);
+            // Off before the time-out: for something else.
+            let is_early = matches!(demand.why, Why::Silence { .. }) && lasts + TICKS < demand.within;
+            if is_over && !is_early && row.id == row_of(&demand.why) {
+                let (place, steps) = demand_words(units, name, unit, demand, run);
+                if measure_within(row, (ms(demand.within.as_nanos()), None), &place, ms(lasts.as_nanos())) {
+                    row.decomposition = steps;
                 }
             }
+        }
+    }
+}
+
+/// The row to which a demand belongs.
+const fn row_of(why: &Why) -> &'static str {
+    match why {
+        Why::Stop { .. } => "safety-response",
+        Why::Trip { .. } => "safety-fault-reaction",
+        Why::Silence { .. } => "safety-radio-timeout",
+    }
+}
+
+/// Where a demand was measured, and its steps.
+fn demand_words(units: &[(&str, &Unit)], name: &str, unit: &Unit, demand: &Demand, run: &Run) -> (String, Vec<Step>) {
+    let (word, off) = demand.off.map_or((NEVER_OFF, run.end), |off| ("off", off));
+    let (at, off) = (demand.at, (word, Some(off)));
+    let other = |index: u8| units.get(usize::from(index)).map_or("", |(name, _)| *name);
+    match demand.why {
+        Why::Stop { unit: own, .. } if own == unit.index => {
+            (format!("{name}, stop at {at} ms"), steps(&[("demanded", Some(at)), off]))
+        }
+        Why::Stop { unit: from, .. } => {
+            let place = format!("{}, stop at {at} ms, outputs of {name}", other(from));
+            (place, steps(&[("demanded", Some(at)), off]))
+        }
+        Why::Silence { node } => {
+            let sends = |own: &Unit| usize::from(node) == own.watch.common().own && own.index != unit.index;
+            let sender = units.iter().find(|(_, own)| sends(own)).map_or("", |(name, _)| *name);
+            let place = format!("{name}, {sender} silent since {at} ms");
+            (place, steps(&[("last good packet", Some(at)), off]))
+        }
+        Why::Trip { unit: from, fault, cpu } => {
+            let place = format!("{}, {} by CPU{cpu}, outputs of {name}", other(from), fault_words(fault));
+            let remote = if demand.off.is_some() { format!("outputs of {name} off") } else { NEVER_OFF.to_owned() };
+            let mut times = Vec::new();
+            if let Some((_, from)) = units.get(usize::from(from)) {
+                let trip = from.watch.offs.iter().find(|off| (off.detected, off.cpu) == (at, cpu));
+                let occurred = || vec![("occurred", occurred(run, from, at)), ("detected", Some(at))];
+                times = trip.map_or_else(occurred, |trip| trip_steps(run, from, trip));
+                times.extend(trip.map(|trip| ("off", Some(trip.off))));
+            }
+            times.push((remote.as_str(), off.1));
+            (place, steps(&times))
         }
     }
 }
@@ -854,7 +897,8 @@ pub(super) fn reaction(scenario: &Scenario, run: &Run, first: SimTime) -> [Optio
     let offs = units.iter().map(|(_, unit)| {
         let trips = unit.watch.offs.iter().filter(|off| off.detected >= first).map(|off| off.off);
         let outside = unit.watch.outside.iter().filter(|one| one.detected >= first).filter_map(|one| one.off);
-        let silences = unit.watch.radio_offs.iter().filter(|(_, off)| *off >= first).map(|(_, off)| *off);
+        let rests = unit.watch.demands.iter().filter(|one| !matches!(one.why, Why::Stop { .. }));
+        let silences = rests.filter_map(|one| one.off).filter(|off| *off >= first);
         trips.chain(outside).chain(silences).min()
     });
     let offs: Vec<SimTime> = offs.flatten().collect();

@@ -11,6 +11,7 @@
 pub mod air;
 pub mod clock;
 pub mod core;
+pub mod demands;
 mod devices;
 pub(crate) mod faults;
 pub mod memory;
@@ -384,6 +385,8 @@ fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> R
             let Some(mut one) = unit_of(world, unit).filter(|one| one.cores[cpu].life == life) else { return Ok(()) };
             let node = one.node;
             let outside = Defect::guard(node, || one.deadline(context, cpu))?;
+            demands::tell_trip(world, unit);
+            let Some(mut one) = unit_of(world, unit) else { return Ok(()) };
             let given_up = one.effects(context, cpu);
             carry_out(world, context, unit, outside);
             give_up(world, context, unit, given_up);
@@ -454,7 +457,9 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     let Some(mut one) = world.get_mut::<Unit>(entity) else { return Ok(()) };
     one.watch.supply = watch;
     one.watch.judge_supply(now);
+    one.watch.judge_silence(now);
     let outside = Defect::guard(node, || one.tick(context, cpu, supply_mv))?;
+    demands::tell_trip(world, unit);
     carry_out(world, context, unit, outside);
     if follows {
         see_plant(world, context, unit);
@@ -479,6 +484,7 @@ fn see_plant(world: &mut World, context: &mut Context<'_>, unit: u8) {
     let Some(mut one) = unit_of(world, unit) else { return };
     one.devices.see_plant(coolant, flow);
     show_devices(&mut one, context);
+    demands::devices_changed(world, context.now, unit);
 }
 
 /// Puts what the devices show on the pins and records what changed.
@@ -487,6 +493,8 @@ pub(crate) fn show_devices(unit: &mut Unit, context: &mut Context<'_>) {
     let is_sound = unit.is_sound();
     let Unit { devices, section, pins, shown, watch, .. } = unit;
     let changed = devices.show(context.now, section, pins, shown);
+    watch.gone_off |= changed & !*shown;
+    watch.gone_on |= changed & *shown;
     for group in (0..16u8).filter(|group| changed >> group & 1 == 1) {
         let on = *shown >> group & 1 == 1;
         if is_sound {
@@ -503,6 +511,7 @@ fn operate(world: &mut World, context: &mut Context<'_>, unit: u8, number: usize
     let Some(mut one) = unit_of(world, unit) else { return };
     one.devices.operate(group, on != ends);
     show_devices(&mut one, context);
+    demands::devices_changed(world, context.now, unit);
 }
 
 fn move_contacts(world: &mut World, context: &mut Context<'_>, unit: u8) {
@@ -552,7 +561,7 @@ fn carry_out(world: &mut World, context: &mut Context<'_>, unit: u8, outside: Ou
 fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Bytes) {
     let Some(mut sender) = unit_of(world, from) else { return };
     let (arriving, acted) = sender.air.pass(context.now, packet);
-    let node = sender.node;
+    let (node, runs) = (sender.node, sender.watch.common().clone());
     for injection in acted {
         context.record(SafetyRecord::Injected { node, injection }.into());
     }
@@ -565,7 +574,8 @@ fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Byt
                 unit.answer_comes(context, one.what.clone(), one.at);
             }
             if unit.index != from {
-                unit.hear(context.now, one.clone(), !is_answer && one.what == *packet);
+                let sound = !is_answer && one.what == *packet;
+                unit.hear(one.clone(), sound.then_some(&runs));
             }
         }
     }
@@ -596,7 +606,7 @@ fn request_by_radio(world: &mut World, context: &mut Context<'_>, tool: u8, mess
     for entity in world.resource::<Units>().entities.clone() {
         let Some(mut unit) = world.get_mut::<Unit>(entity) else { continue };
         for one in &arriving {
-            unit.hear(context.now, one.clone(), false);
+            unit.hear(one.clone(), None);
         }
     }
 }

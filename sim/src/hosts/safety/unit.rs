@@ -729,13 +729,14 @@ impl Unit {
         }
     }
 
-    /// A radio packet comes to it; `sound` if it is as it was sent. Late ones stand behind those that come before them.
-    pub fn hear(&mut self, now: SimTime, packet: Arriving<Bytes>, sound: bool) {
+    /// A radio packet comes to it; if it is as a unit sent it, `of` is what that unit runs. Late ones stand behind those that come before
+    /// them.
+    pub fn hear(&mut self, packet: Arriving<Bytes>, of: Option<&Common>) {
         if self.cores[0].firmware.is_none() {
             return;
         }
-        if sound {
-            self.watch.will_hear(now, packet.at);
+        if let Some(of) = of {
+            self.watch.will_hear(packet.at, &packet.what, of);
         }
         let queue = &mut self.cores[0].radio;
         let place = queue.partition_point(|one| one.at <= packet.at);

@@ -6,13 +6,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use safety_common::configuration::{BlockKind, Role};
+use safety_common::configuration::Role;
 use safety_common::fault::{Detection, Fault, Reaction};
 use safety_common::flash_map;
 use safety_common::io::{C2cReceived, Mode, ResetCause, TickOutputs};
-use safety_common::{PINS, c2c};
+use safety_common::{NODES_MOST, PINS, c2c};
 
 use super::core::Touched;
+use super::demands::{Demand, Sender};
 use super::networks::{Came, Common, Doubt};
 use super::supply::SupplyWatch;
 use super::witness::{Told, Witness};
@@ -270,16 +271,16 @@ pub struct Watch {
     pub offs: Vec<Off>,
     /// When nothing was driven any more, last.
     pub last_off: Option<SimTime>,
-    /// Silences of the radio that turned this unit off: the last good packet, and off.
-    pub radio_offs: Vec<(SimTime, SimTime)>,
-    /// When the last good packet of another unit came; none before, or where nothing of this unit rests on radio.
-    pub radio_good: Option<SimTime>,
-    /// When good packets will come that are on their way.
-    radio_coming: VecDeque<SimTime>,
-    on_radio: bool,
-    radio_timeout: Span,
-    /// Demands of the safety function: when, what was driven then (pins, coils), and when none of that was any more.
-    pub stops: Vec<(SimTime, (u16, u8), Option<SimTime>)>,
+    /// Why outputs had to go off, other than for what the unit found itself.
+    pub demands: Vec<Demand>,
+    /// The other nodes of the network, as they are heard.
+    pub(super) senders: [Sender; NODES_MOST],
+    /// Input groups whose devices went OFF, or ON, and that nobody asked about yet.
+    pub(super) gone_off: u16,
+    /// See `gone_off`.
+    pub(super) gone_on: u16,
+    /// An internal fault that other units were not asked about yet: when, what, by which CPU.
+    pub(super) tripped_now: Option<(SimTime, Fault, u8)>,
     /// Detections of faults outside the unit that found a group on.
     pub outside: Vec<GroupOff>,
     /// How often something came on, and when first without both CPUs in normal mode.
@@ -299,6 +300,8 @@ pub struct Watch {
     /// What the CPUs run, and the network that it is for.
     section: Arc<Section>,
     common: Arc<Common>,
+    /// The network that it was for at each time: since when.
+    networks: Vec<(SimTime, Arc<Common>)>,
     /// The first internal fault since the unit was last off or started: who, what, when, last good packet, crossing.
     tripped: Option<Off>,
     driven: bool,
@@ -451,12 +454,11 @@ impl Watch {
             cpus: [CpuWatch::new(), CpuWatch::new()],
             offs: Vec::new(),
             last_off: None,
-            radio_offs: Vec::new(),
-            radio_good: None,
-            radio_coming: VecDeque::new(),
-            on_radio: section.blocks.iter().any(|block| block.kind == BlockKind::MemoryReceive),
-            radio_timeout: Span::from_millis(common.network.radio_timeout_ms.into()),
-            stops: Vec::new(),
+            demands: Vec::new(),
+            senders: std::array::from_fn(|_| Sender::default()),
+            gone_off: 0,
+            gone_on: 0,
+            tripped_now: None,
             outside: Vec::new(),
             switched_on: 0,
             driven_outside: None,
@@ -468,6 +470,7 @@ impl Watch {
             combined_groups: groups,
             section: Arc::new(section.clone()),
             common: common.clone(),
+            networks: vec![(SimTime::ZERO, common.clone())],
             tripped: None,
             driven: false,
         }
@@ -487,8 +490,6 @@ impl Watch {
     /// The unit runs another configuration from now on.
     pub fn adopt(&mut self, section: &Section, common: &Arc<Common>) {
         let of = Self::new(section, common);
-        self.on_radio = of.on_radio;
-        self.radio_timeout = of.radio_timeout;
         self.groups = of.groups;
         self.supply.adopt(&of.supply);
         self.combined = of.combined;
@@ -525,6 +526,38 @@ impl Watch {
         watch.witness = Some(Box::new(Witness::new(&self.section, &self.common)));
         (watch.inputs_on, watch.unseen) = (0, Vec::new());
         self.tripped = None;
+        if self.networks.last().is_none_or(|(_, last)| !Arc::ptr_eq(last, &self.common)) {
+            self.networks.push((now, self.common.clone()));
+        }
+    }
+
+    /// What the CPUs run now.
+    #[must_use]
+    pub fn section(&self) -> &Section {
+        &self.section
+    }
+
+    /// The network that it is for.
+    #[must_use]
+    pub const fn common(&self) -> &Arc<Common> {
+        &self.common
+    }
+
+    /// The response time of what the unit ran then, in ms.
+    #[must_use]
+    pub fn response_ms(&self, then: SimTime) -> u64 {
+        let ran = self.networks.iter().rev().find(|(since, _)| *since <= then);
+        ran.map_or(self.common.network.response_ms, |(_, common)| common.network.response_ms).into()
+    }
+
+    /// What is driven: pins, relays.
+    pub(super) const fn now_driven(&self) -> (u16, u8) {
+        self.now_driven
+    }
+
+    /// Whether anything is driven.
+    pub(super) const fn is_driven(&self) -> bool {
+        self.driven
     }
 
     /// The device at an input group shows something else.
@@ -620,6 +653,7 @@ impl Watch {
         if watch.cause.is_none() {
             watch.cause = Some((now, *detection));
         }
+        self.tripped_now.get_or_insert((now, detection.fault, cpu as u8 + 1));
         let last_good = watch.last_good(now);
         if self.tripped.is_none() && self.driven {
             self.tripped = Some(Off {
@@ -685,36 +719,9 @@ impl Watch {
         }
     }
 
-    /// A good radio packet is on its way and will come.
-    pub fn will_hear(&mut self, now: SimTime, at: SimTime) {
-        if self.on_radio {
-            self.radio_good = self.last_heard(now);
-            self.radio_coming.retain(|coming| *coming > now);
-            self.radio_coming.push_back(at);
-        }
-    }
-
-    /// When the last good packet had come by `now`: one that is still on its way ends no silence.
-    fn last_heard(&self, now: SimTime) -> Option<SimTime> {
-        self.radio_coming.iter().copied().filter(|at| *at <= now).max().max(self.radio_good)
-    }
-
-    /// Whether the radio has been silent for its time-out by `now` while something is driven: since when.
-    #[must_use]
-    pub fn radio_silence(&self, now: SimTime) -> Option<SimTime> {
-        self.last_heard(now).filter(|last| self.driven && now.since(*last) >= self.radio_timeout)
-    }
-
     /// A tick begins: what should have been off by now.
     pub fn judge_supply(&mut self, now: SimTime) {
         self.supply.judge(now, self.driven);
-    }
-
-    /// Somebody demands the safety function.
-    pub fn stop(&mut self, now: SimTime) {
-        if self.driven {
-            self.stops.push((now, self.now_driven, None));
-        }
     }
 
     /// A fault of the wiring at a pin: its group is affected.
@@ -740,20 +747,13 @@ impl Watch {
             }
         }
         self.now_driven = (pins, held);
-        for (_, (own_pins, own_relays), off) in &mut self.stops {
-            if off.is_none() && *own_pins & pins == 0 && *own_relays & held == 0 {
-                *off = Some(now);
-            }
-        }
+        self.meet_demands(now, pins, held);
         for one in self.outside.iter_mut().filter(|one| one.off.is_none() && one.pins & pins == 0) {
             one.off = Some(now);
         }
         if self.driven && !driven {
             self.last_off = Some(now);
             self.supply.off(now);
-        }
-        if !driven && let Some(last) = self.radio_silence(now) {
-            self.radio_offs.push((last, now));
         }
         if self.driven
             && !driven
