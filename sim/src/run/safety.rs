@@ -157,7 +157,7 @@ fn limit_words(row: &Budget) -> String {
     match row.id.as_str() {
         "safety-response" => format!("response time of the configuration, {} ms", row.limit),
         "safety-fault-reaction" | "safety-outside-reaction" => {
-            format!("response time of the configuration, {} ms + {FAULT_MORE} ms", less(FAULT_MORE))
+            format!("response time of the configuration, {} ms + {} ms", less(FAULT_MORE), ms(FAULT_MORE.as_nanos()))
         }
         "safety-radio-timeout" => {
             format!("radio time-out of the configuration, {} ms + 3 ticks of 1 ms", less(TICKS))

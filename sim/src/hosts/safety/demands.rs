@@ -163,6 +163,33 @@ impl Effect {
         }
     }
 
+    /// The part of it that follows what is known up or down: a button that is let go starts what it starts, and stops nothing.
+    fn followed(self, section: &Section, known: &Known) -> Self {
+        let mut moves: Vec<Moves> = Vec::with_capacity(section.blocks.len());
+        for block in &section.blocks {
+            let own = known.of(block).map(|value| if value { Moves::UP } else { Moves::DOWN });
+            moves.push(own.unwrap_or_else(|| Moves::of(block, &moves)));
+        }
+        let of = |kind: BlockKind, index: u8, number: u16| {
+            let is = |block: &Block| (block.kind, block.index, block.number) == (kind, index, number);
+            let sinks = section.blocks.iter().zip(&moves).filter(|(block, _)| is(block));
+            sinks.fold(Moves::default(), |all, (_, one)| all.or(*one))
+        };
+        let falls = |kind: BlockKind, index: u8| {
+            section.blocks.iter().zip(&moves).any(|(block, one)| (block.kind, block.index) == (kind, index) && one.down)
+        };
+        let bits = |kind: BlockKind, bits: u16| {
+            (0..16u8).filter(|bit| bits >> bit & 1 == 1 && falls(kind, *bit)).fold(0u16, |all, bit| all | 1 << bit)
+        };
+        let told = |moves: Moves, value: bool| if value { moves.up } else { moves.down };
+        let mut effect = self;
+        effect.outputs = bits(BlockKind::Output, effect.outputs);
+        effect.relays = bits(BlockKind::Relay, effect.relays.into()) as u8;
+        effect.memories.retain(|(number, value)| told(of(BlockKind::MemorySend, 0, *number), *value));
+        effect.can.retain(|(entry, bit, value)| told(of(BlockKind::CanSend, *entry, *bit), *value));
+        effect
+    }
+
     fn add(&mut self, other: Self) {
         self.outputs |= other.outputs;
         self.relays |= other.relays;
@@ -175,6 +202,38 @@ impl Effect {
             if !self.can.contains(&one) {
                 self.can.push(one);
             }
+        }
+    }
+}
+
+/// Where a signal may go at once for what is known.
+#[derive(Clone, Copy, Debug, Default)]
+struct Moves {
+    up: bool,
+    down: bool,
+}
+
+impl Moves {
+    const UP: Self = Self { up: true, down: false };
+    const DOWN: Self = Self { up: false, down: true };
+
+    const fn or(self, other: Self) -> Self {
+        Self { up: self.up || other.up, down: self.down || other.down }
+    }
+
+    fn of(block: &Block, moves: &[Self]) -> Self {
+        let of = |input: usize| moves.get(usize::from(block.inputs[input])).copied().unwrap_or_default();
+        let all = (0..block.inputs.len()).map(of).fold(Self::default(), Self::or);
+        match block.kind {
+            BlockKind::And | BlockKind::Or => all,
+            BlockKind::Xor | BlockKind::Mode if all.up || all.down => Self { up: true, down: true },
+            BlockKind::Not => Self { up: of(0).down, down: of(0).up },
+            BlockKind::Latch => Self { up: of(0).up, down: of(1).up },
+            BlockKind::OnDelay => Self { up: of(0).up && block.time_ms == 0, down: of(0).down },
+            BlockKind::OffDelay => Self { up: of(0).up, down: of(0).down && block.time_ms == 0 },
+            BlockKind::Reset => Self { up: false, down: of(0).down },
+            BlockKind::Output | BlockKind::Relay | BlockKind::MemorySend | BlockKind::CanSend => of(0),
+            _ => Self::default(),
         }
     }
 }
@@ -252,7 +311,7 @@ impl Watch {
         let mut effect = Effect::forced(self.section(), known);
         for cpu in &self.cpus {
             if let Some(own) = cpu.witness.as_ref().and_then(|witness| witness.effect(known)) {
-                effect.add(own);
+                effect.add(own.followed(self.section(), known));
             }
         }
         effect
