@@ -811,3 +811,219 @@ fn no_password_but_the_right_one_enters() {
         assert_eq!((told, check, runs), (Told::NotEntered, RowVerdict::Pass, true), "{password:?}");
     }
 }
+
+/// What a unit with these faults at `hall` gives, from the scenario without any.
+fn with_faults(faults: &[&str], more: &[&str]) -> (Report, Run) {
+    let fault = |text: &&str| {
+        let (kind, at) = text.split_once(" at ").expect("kind and time");
+        format!("(kind: Safety({kind}), place: Node(\"hall\"), trigger: At(\"{at}\"))")
+    };
+    let faults: Vec<String> = faults.iter().map(fault).collect();
+    let mut overrides = vec![format!("faults=[{}]", faults.join(", "))];
+    overrides.extend(more.iter().map(|one| (*one).to_owned()));
+    let loaded = loaded("safety-unit", &overrides);
+    let run = run::run(&loaded.scenario, None, |_| {});
+    (report(&loaded, &run), run)
+}
+
+fn budget<'a>(report: &'a Report, id: &str) -> &'a reports::Budget {
+    report.budgets.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no budget {id}"))
+}
+
+/// Pin 8 and the main transistor conduct whatever they are told.
+const STUCK: [&str; 2] = ["Transistor(pin: 8, conducts: true) at 3s", "MainTransistor(conducts: true) at 3s"];
+
+/// Verifies SSR-042, SSR-044, SSR-065. A reset of a CPU ends no trip while something is on, and what simply stays on is seen.
+#[test]
+fn what_stays_on_is_seen_and_a_reset_does_not_end_its_trip() {
+    let expects = ["expectations=[SafetyTrip(unit: \"hall\", by: OutputDriver)]"];
+    for reset in [None, Some("CpuReset(cpu: 1) at 4950ms"), Some("CpuReset(cpu: 1) at 4990ms")] {
+        let faults: Vec<&str> = STUCK.into_iter().chain(reset).collect();
+        let (report, _) = with_faults(&faults, &expects);
+        let row = budget(&report, "safety-fault-reaction");
+        assert_eq!((row.n, row.verdict), (1, RowVerdict::Fail), "{reset:?}");
+        assert!(row.measured.is_some_and(|ms| ms.as_millionths() > 1_800_000_000), "{reset:?}: {:?}", row.measured);
+        for id in ["nothing_is_driven_outside_normal_mode", "safe_state_is_silent_and_off"] {
+            assert_eq!(check_of(&report, id), RowVerdict::Fail, "{reset:?}: {id}");
+        }
+    }
+    // One fault alone: the other CPU turns all off in time.
+    let (report, _) = with_faults(&STUCK[..1], &expects);
+    for id in ["nothing_is_driven_outside_normal_mode", "safe_state_is_silent_and_off"] {
+        assert_eq!(check_of(&report, id), RowVerdict::Pass, "{id}");
+    }
+}
+
+/// Verifies SSR-037. A CPU has turned all off alone only if the other one had told nothing, and only within a tick of its command.
+#[test]
+fn a_cpu_that_needs_the_other_has_not_turned_all_off_alone() {
+    let id = "either_cpu_alone_turns_all_off";
+    for (by, fault) in [("C2cSilent", "C2cLost(from: 1) at 3s"), ("Rail", "Rail(cpu: 1, to: \"3600mV\") at 3s")] {
+        let expects = format!("expectations=[SafetyTrip(unit: \"hall\", by: {by}, cpu: 2)]");
+        let (alone, _) = with_faults(&[fault], &[&expects]);
+        assert_eq!(check_of(&alone, id), RowVerdict::Pass, "{by}: CPU2 alone");
+        let (helped, _) = with_faults(&[fault, STUCK[1]], &[&expects]);
+        assert_eq!(check_of(&helped, id), RowVerdict::NotApplicable, "{by}: CPU1 did it");
+    }
+    let late: Tamper = |unit| unit.watch.offs.iter_mut().for_each(|off| off.off += Span::from_millis(2));
+    assert_eq!(check_of(&tampered("safety-c2c-cut", &[], late), id), RowVerdict::Fail);
+}
+
+/// Verifies SSR-016, SSR-044. A relay is off when its contact says so; a contact that obeys late or never is no time to a coil.
+#[test]
+fn a_relay_that_never_opens_is_not_off() {
+    let welded = ["Contact(relay: 0, cpu: 1, closed: true) at 3s", "Contact(relay: 0, cpu: 2, closed: true) at 3s"];
+    let cases = [
+        ("safety-response", "InputOff(\"stop\") at 3500ms", &[][..]),
+        ("safety-fault-reaction", "C2cLost(from: 1) at 3500ms", &["either_cpu_alone_turns_all_off"]),
+    ];
+    for (id, event, checks) in cases {
+        let (sound, _) = with_faults(&[event], &[]);
+        let row = budget(&sound, id);
+        assert_eq!(row.verdict, RowVerdict::Pass, "{id}");
+        assert!(
+            row.r#where.as_ref().is_some_and(|place| place.contains(", contacts open after ")),
+            "{:?}",
+            row.r#where
+        );
+        let (held, _) = with_faults(&[welded[0], welded[1], event], &[]);
+        assert_eq!(budget(&held, id).verdict, RowVerdict::Fail, "{id}");
+        let checks = checks.iter().chain(&["nothing_is_driven_outside_normal_mode", "safe_state_is_silent_and_off"]);
+        checks.for_each(|check| assert_eq!(check_of(&held, check), RowVerdict::Fail, "{id}: {check}"));
+    }
+    // One contact alone, of the CPU that trips: the other CPU opens the relay 20 ms later, and that is the time.
+    let (one, _) = with_faults(&[welded[1], "C2cLost(from: 1) at 3500ms"], &[]);
+    let row = budget(&one, "safety-fault-reaction");
+    let ms = row.measured.expect("a trip").as_millionths() / 1_000_000;
+    assert!(row.verdict == RowVerdict::Pass && (19..23).contains(&ms), "{ms} ms");
+}
+
+/// Verifies SSR-002, SSR-005. A CPU that tests nothing of a memory breaks the limit of a pass, and before the limit is over it is named.
+#[test]
+fn a_cpu_without_a_pass_is_not_covered_by_the_other() {
+    let named = |end: &str| {
+        let (report, _) = with_faults(&[], &[end]);
+        let row = budget(&report, "safety-ram-pass");
+        (row.verdict, row.r#where.clone().unwrap_or_default())
+    };
+    let (verdict, place) = named("end=At(\"9s\")");
+    assert!(verdict == RowVerdict::Pass && place.ends_with("; no pass was complete yet of hall, CPU2"), "{place}");
+    let loaded = loaded("safety-unit", &["end=At(\"63s\")".to_owned()]);
+    let skips: [(&str, Tamper); 4] = [
+        ("safety-ram-pass", |unit| unit.cores[0].ram.skip(0, 16)),
+        ("safety-ram-pass", |unit| unit.cores[1].ram.skip(0, 16_384)),
+        ("safety-flash-pass", |unit| unit.cores[0].flash.skip(0, safety_common::flash_map::LEN)),
+        ("safety-flash-pass", |unit| unit.cores[1].flash.skip(0, safety_common::flash_map::LEN)),
+    ];
+    for (number, (id, skip)) in skips.into_iter().enumerate() {
+        let mut twin = twin::build(&loaded.scenario, None);
+        units(&mut twin.world, skip);
+        let report = report(&loaded, &run::finish(twin, &loaded.scenario, |_| {}));
+        let verdicts = ["safety-ram-pass", "safety-flash-pass"].map(|own| (own == id, budget_of(&report, own)));
+        let wanted = |is_own| if is_own { RowVerdict::Fail } else { RowVerdict::Pass };
+        assert!(verdicts.iter().all(|(is_own, got)| *got == wanted(*is_own)), "{number}: {verdicts:?}");
+    }
+}
+
+/// Verifies SSR-046. A trip that the scenario names excuses what follows from it, and not what the unit does after a restart.
+#[test]
+fn a_named_trip_excuses_no_other_one_after_a_restart() {
+    let restart = ["C2cLost(from: 1, packets: 100) at 3s", "CpuReset(cpu: 1) at 4s", "CpuReset(cpu: 2) at 4s"];
+    let more = ["expectations=[SafetyTrip(unit: \"hall\", by: C2cSilent)]", "end=At(\"9s\")"];
+    let (named, _) = with_faults(&restart, &more);
+    assert_eq!(check_of(&named, "healthy_units_do_not_trip"), RowVerdict::NotApplicable);
+    let slip = "TickSlip(cpu: 1, by: 5) at 7s";
+    let (unasked, run) = with_faults(&[&restart[..], &[slip]].concat(), &more);
+    assert_eq!(check_of(&unasked, "healthy_units_do_not_trip"), RowVerdict::Fail);
+    units_of(&run, |unit| assert_eq!(unit.watch.cpus[0].causes.len(), 2, "{:?}", unit.watch.cpus[0].causes));
+}
+
+/// A second trip is told from its own fault, not from an older one that a restart lies behind.
+#[test]
+fn a_trip_after_a_restart_is_told_from_a_fault_after_it() {
+    let button = "safety_units[0].operations=[(at: \"1500ms\", input: \"button\", to: On, duration: \"300ms\"),
+        (at: \"6s\", input: \"button\", to: On, duration: \"300ms\")]";
+    let faults = [
+        "C2cLost(from: 1, packets: 100) at 3s",
+        "CpuReset(cpu: 1) at 4s",
+        "CpuReset(cpu: 2) at 4s",
+        "TickSlip(cpu: 1, by: 5) at 7s",
+    ];
+    let (_, run) = with_faults(&faults[3..], &[button, "end=At(\"9s\")"]);
+    units_of(&run, |unit| assert_eq!(unit.watch.offs[0].fault, Fault::TickCount));
+    // Longer than the first trip takes, so that it is the worst one.
+    let (report, _) = with_faults(
+        &[&faults[..], &[STUCK[0], "MainTransistor(conducts: true) at 6900ms"]].concat(),
+        &[button, "end=At(\"9s\")"],
+    );
+    let row = budget(&report, "safety-fault-reaction");
+    let steps: Vec<(&str, u64)> =
+        row.decomposition.iter().map(|step| (step.step.as_str(), step.at_ms.as_nanos() as u64 / 1_000_000)).collect();
+    assert!(row.n >= 2 && steps[0].0 == "occurred" && steps[0].1 >= 6_900, "{steps:?}");
+}
+
+/// What a budget measured decides about the requirements that it names in the run.
+#[test]
+fn a_budget_names_the_requirements_of_the_causes_that_it_measured() {
+    let named = |name: &str, id: &str| {
+        let loaded = loaded(name, &[]);
+        let run = run::run(&loaded.scenario, None, |_| {});
+        budget(&report(&loaded, &run), id).requirements.clone()
+    };
+    for (name, id, wanted) in [
+        ("safety-dip-502ms", "safety-supply-reaction", &["SSR-009"][..]),
+        ("safety-over-voltage-502ms", "safety-supply-reaction", &["SSR-011"]),
+        ("safety-unit", "safety-supply-reaction", &[]),
+        ("safety-c2c-cut", "safety-fault-reaction", &["SSR-044"]),
+        ("safety-main-stuck-on", "safety-fault-reaction", &["SSR-035", "SSR-044"]),
+        ("safety-output-to-ground", "safety-outside-reaction", &["SSR-036"]),
+        ("safety-radio-5-lost", "safety-radio-timeout", &["SSR-076"]),
+    ] {
+        assert_eq!(named(name, id), wanted, "{name}");
+    }
+}
+
+/// Verifies SSR-082, SSR-083. Each rail is found by the other CPU, and stands for its own requirement.
+#[test]
+fn the_rail_of_a_cpu_stands_for_its_own_requirement() {
+    for (scenario, wanted) in [("safety-rail-high-cpu1", "SSR-082"), ("safety-rail-high-cpu2", "SSR-083")] {
+        let report = tampered(scenario, &[], |_| {});
+        let row = report.checks.iter().find(|row| row.id == "diagnostics_find_what_is_injected").expect("the row");
+        assert_eq!((row.verdict, &row.requirements[..]), (RowVerdict::Pass, &[wanted.to_owned()][..]), "{scenario}");
+    }
+}
+
+/// A unit that trips, restarts and is silent for another reason later has not turned the other one off so late.
+#[test]
+fn a_silence_after_a_restart_is_none_of_the_trip_before() {
+    let fault = |kind: &str, at: &str| {
+        format!("(kind: Safety({kind}), place: Node(\"roof\"), trigger: At(\"{at}\"), duration: \"1s\")")
+    };
+    let cut = fault("C2cLost(from: 1, packets: 100)", "4s");
+    let again = [("CpuReset(cpu: 1)", "5s"), ("CpuReset(cpu: 2)", "5s"), ("RadioLost()", "9s")]
+        .map(|(kind, at)| fault(kind, at));
+    let (before, between) = (fault("RadioLost()", "3s"), again.join(", "));
+    let press = "operations: [(at: \"2s\", input: \"button\", to: On, duration: \"300ms\"),
+        (at: \"8s\", input: \"button\", to: On, duration: \"300ms\")]";
+    let text = |faults: &str| {
+        format!(
+            "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"12s\"), safety_units: [
+            (configuration: \"safety/cooling-watch.ron\", node: \"hall\", cpu2: (clock_offset: \"137us\"),
+                inputs: [(input: \"button\", device: Off)], {press}),
+            (configuration: \"safety/cooling-watch.ron\", node: \"roof\", cpu1: (clock_offset: \"31ms\"),
+                cpu2: (clock_offset: \"31211us\"))], faults: [{faults}],
+            expectations: [SafetyTrip(unit: \"roof\", by: C2cSilent)])"
+        )
+    };
+    let row = |faults: &str| {
+        let (loaded, run) = own(&text(faults), &[]);
+        let mut silences = 0;
+        units_of(&run, |unit| silences += unit.watch.radio_offs.len());
+        (budget(&report(&loaded, &run), "safety-fault-reaction").clone(), silences)
+    };
+    let remote = |row: &reports::Budget| row.samples.iter().any(|one| one.place.contains("outputs of hall"));
+    let (own_silence, silences) = row(&cut);
+    assert!(remote(&own_silence) && own_silence.verdict == RowVerdict::Pass && silences == 1, "{own_silence:?}");
+    let (later, silences) = row(&[before, cut, between].join(", "));
+    assert!(!remote(&later) && later.verdict == RowVerdict::Pass && silences == 2, "{later:?}, {silences}");
+}

@@ -11,9 +11,11 @@ use crate::scenario::{FaultKind, SafetyFault};
 /// equal firmware or configurations those of `safety-radio-other-firmware` and `-configuration` do. Two of the radio's threats are an exception: repeated and swapped packets
 /// show that no harm is done, and not that they are dropped (SSR-069 stays with firmware tests). What firmware tests alone show stays
 /// with them: that a CRC finds all bursts, say, is not seen in a run.
-const FURTHER: [(&str, &str); 17] = [
+const FURTHER: [(&str, &str); 19] = [
     ("PFU-004", "model-aros-25"),
     ("PFU-004", "model-aros-40"),
+    ("SSR-007", "safety-peer-unit-without-power"),
+    ("SSR-007", "safety-supply-lost"),
     ("SSR-034", "safety-button-at-start"),
     ("SSR-055", "safety-download"),
     ("SSR-055", "safety-download-can"),

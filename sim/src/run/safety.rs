@@ -25,7 +25,7 @@ use crate::hosts::safety::demands::{Demand, FAULT_MORE, TICKS, Why};
 use crate::hosts::safety::supply::Missed;
 use crate::hosts::safety::tool::{Download, Told};
 use crate::hosts::safety::unit::Unit;
-use crate::hosts::safety::watch::{GroupOff, Off, Watch, Worst};
+use crate::hosts::safety::watch::{CpuWatch, GroupOff, Off, PASS_MOST, Watch, Worst};
 use crate::kernel::{Scoped, SimTime, Span};
 use crate::scenario::{self, Expectation, SafetyDownload, SafetyTrip, Scenario};
 
@@ -42,8 +42,13 @@ pub const BUDGETS: &[(&str, &[&str])] = &[
     ("safety-flash-pass", &["SSR-005"]),
     ("safety-combined-io", &["SSR-039"]),
     ("safety-combined-step", &["SSR-039"]),
-    ("safety-radio-timeout", &["SSR-007", "SSR-076"]),
+    ("safety-radio-timeout", &["SSR-076"]),
 ];
+
+/// Budgets that name a requirement only where something that was measured in the run stands for it, and the requirement that every
+/// measurement of such a row stands for.
+const BY_CAUSE: [(&str, &str); 3] =
+    [("safety-supply-reaction", ""), ("safety-fault-reaction", "SSR-044"), ("safety-outside-reaction", "")];
 
 /// Ids of the checks with their requirements.
 pub const CHECKS: &[(&str, &[&str])] = &[
@@ -102,13 +107,16 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
         row("safety-combined-step", Relation::AtMost, 5_000_000, None),
         radio_row(scenario),
     ];
-    for (name, unit) in &units {
-        for row in &mut rows {
-            measure(row, name, unit, run);
+    for row in &mut rows {
+        let mut shown = Vec::new();
+        units.iter().for_each(|(name, unit)| shown.extend(measure(row, name, unit, run)));
+        shown.extend(measure_demands(row, &units, run));
+        if let Some((_, always)) = BY_CAUSE.iter().find(|(id, _)| *id == row.id) {
+            row.requirements.retain(|id| id == always || shown.contains(&id.as_str()));
         }
+        name_open_passes(row, &units, run.end);
     }
     for row in &mut rows {
-        measure_demands(row, &units, run);
         row.limit_from = limit_words(row);
         row.judge(standing(scenario, row));
     }
@@ -186,12 +194,16 @@ fn steps(times: &[(&str, Option<SimTime>)]) -> Vec<Step> {
     known.into_iter().map(step).collect()
 }
 
-/// When the first fault at a unit acted that is after its last time off before `detected`, and no later than that.
+/// When the first fault at a unit acted that is after its last time off before `detected`, and no later than that; if one has acted
+/// since both CPUs have started anew, the first of those.
 fn occurred(run: &Run, unit: &Unit, detected: SimTime) -> Option<SimTime> {
-    let before = unit.watch.offs.iter().map(|off| off.off).filter(|off| *off < detected).max();
+    let off = unit.watch.offs.iter().map(|off| off.off).filter(|off| *off < detected).max();
+    let booted = unit.watch.cpus.iter().map(|cpu| cpu.boots.iter().copied().filter(|at| *at <= detected).max()).min();
     let list = run.twin.world.resource::<Scoped<Faults>>().list.iter();
     let acted = list.filter(|one| one.is_at(unit.node)).flat_map(|one| one.first.into_iter().chain(one.later()));
-    acted.filter(|at| *at <= detected && before.is_none_or(|before| *at > before)).min()
+    let acted: Vec<SimTime> = acted.filter(|at| *at <= detected).collect();
+    let since = |before: Option<SimTime>| acted.iter().copied().filter(|at| before.is_none_or(|own| *at > own)).min();
+    since(off.max(booted.flatten())).or_else(|| since(off))
 }
 
 /// The steps of a trip up to what it told; `off` comes behind them.
@@ -240,10 +252,10 @@ fn supply_limits(off: &Off, crossing: SimTime) -> Limits {
 }
 
 /// Excursions of the supply that should have led to a trip, and did not.
-fn not_tripped(watch: &Watch) -> impl Iterator<Item = &Missed> {
-    let tripped = |one: &&Missed| {
+fn not_tripped(watch: &Watch, end: SimTime) -> impl Iterator<Item = &Missed> {
+    let tripped = move |one: &&Missed| {
         let fault = if one.is_low { Fault::SupplyLow } else { Fault::SupplyHigh };
-        watch.offs.iter().chain(watch.never_off()).any(|off| off.fault == fault && off.crossing == Some(one.since))
+        watch.trips(end).iter().any(|(off, _)| off.fault == fault && off.crossing == Some(one.since))
     };
     watch.supply.missed.iter().filter(move |one| !tripped(one))
 }
@@ -251,12 +263,26 @@ fn not_tripped(watch: &Watch) -> impl Iterator<Item = &Missed> {
 /// What is last where nothing is off at the end of the run.
 const NEVER_OFF: &str = "not off at the end of the run";
 
-fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) {
+/// The trips of a unit as they are measured. One that was never off is so to the end of the run: it breaks every limit that it should.
+fn measured_trips(unit: &Unit, end: SimTime) -> Vec<(&'static str, Off)> {
+    let trips = unit.watch.trips(end).into_iter();
+    let measured = |(trip, off): (&Off, Option<SimTime>)| {
+        (off.map_or(NEVER_OFF, |_| "off"), Off { off: off.unwrap_or(end), ..trip.clone() })
+    };
+    trips.map(measured).collect()
+}
+
+/// The time with the contacts of relays, where any took part.
+fn contact_words(unit: &Unit, since: SimTime, off: SimTime, relays: u8) -> String {
+    let opened = unit.watch.contacts.opened(since, off, relays);
+    opened.map_or(String::new(), |at| format!(", contacts open after {} ms", at.since(since)))
+}
+
+/// Measures a row at a unit; gives the requirements that what was measured stands for, where they depend on its cause.
+fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) -> Vec<&'static str> {
     let (id, watch, end) = (row.id.clone(), &unit.watch, run.end);
-    // One that was never off is measured to the end of the run: it breaks every limit that it should.
-    let open = watch.never_off().map(|off| Off { off: end, ..off.clone() });
-    let offs: Vec<(&str, &Off)> =
-        watch.offs.iter().map(|off| ("off", off)).chain(open.iter().map(|off| (NEVER_OFF, off))).collect();
+    let offs = measured_trips(unit, end);
+    let mut shown = Vec::new();
     let last = |off: Option<SimTime>| off.map_or((NEVER_OFF, end), |off| ("off", off));
     let trip = |word: &'static str, off: &Off, more: &[(&'static str, Option<SimTime>)]| {
         steps(&[more, &trip_steps(run, unit, off), &[(word, Some(off.off))]].concat())
@@ -273,11 +299,13 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) {
             for (word, off) in offs.iter().filter(|(_, off)| matches!(off.fault, Fault::SupplyLow | Fault::SupplyHigh))
             {
                 if let Some(crossing) = off.crossing {
+                    shown.extend(requirements_of(off.fault, off.cpu));
                     let place = format!("{name}, {} by CPU{}", fault_words(off.fault), off.cpu);
                     add_within(supply_limits(off, crossing), place, off.off.since(crossing), trip(word, off, &[]));
                 }
             }
-            for missed in not_tripped(watch) {
+            for missed in not_tripped(watch, end) {
+                shown.extend(requirements_of(if missed.is_low { Fault::SupplyLow } else { Fault::SupplyHigh }, 0));
                 let (word, off) = last(missed.off);
                 let side = if missed.is_low { "below" } else { "above" };
                 let place = format!("{name}, supply {side} its limit since {} ms without a trip in time", missed.since);
@@ -287,7 +315,9 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) {
         }
         "safety-fault-reaction" => {
             for (word, off) in &offs {
-                let place = format!("{name}, {} by CPU{}", fault_words(off.fault), off.cpu);
+                shown.extend(requirements_of(off.fault, off.cpu));
+                let contacts = contact_words(unit, off.detected, off.off, u8::MAX);
+                let place = format!("{name}, {} by CPU{}{contacts}", fault_words(off.fault), off.cpu);
                 let limits = fault_limits(watch, off.detected);
                 add_within(limits, place, off.off.since(off.detected), trip(word, off, &[]));
             }
@@ -295,6 +325,7 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) {
         "safety-outside-reaction" => {
             for group in &watch.outside {
                 let last = last(group.off);
+                shown.extend(requirements_of(group.fault, 1));
                 let place = format!("{name}, {}", fault_words(group.fault));
                 let limits = fault_limits(watch, group.detected);
                 add_within(limits, place, last.1.since(group.detected), group_steps(run, unit, group, last));
@@ -308,25 +339,35 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) {
         }
         _ => measure_cpus(row, name, unit, end),
     }
+    shown
 }
 
 /// Of each unit what had to go off, and when it was: stops, silent senders, and units on which it rests that tripped. What was still
 /// within its limit when the run ended shows nothing.
-fn measure_demands(row: &mut Budget, units: &[(&str, &Unit)], run: &Run) {
+fn measure_demands(row: &mut Budget, units: &[(&str, &Unit)], run: &Run) -> Vec<&'static str> {
+    let (mut shown, id) = (Vec::new(), row.id.clone());
     for (name, unit) in units {
-        for demand in &unit.watch.demands {
-            let is_over = demand.off.is_some() || run.end > demand.at + demand.within;
-            let lasts = demand.off.unwrap_or(run.end).since(demand.at);
+        for demand in unit.watch.demands.iter().filter(|demand| id == row_of(&demand.why)) {
+            let contacts = &unit.watch.contacts;
+            let off = demand.off.and_then(|off| contacts.off(demand.at, off, demand.what.1, run.end));
+            let is_over = off.is_some() || run.end > demand.at + demand.within;
+            let lasts = off.unwrap_or(run.end).since(demand.at);
             // Off before the time-out: for something else.
             let is_early = matches!(demand.why, Why::Silence { .. }) && lasts + TICKS < demand.within;
-            if is_over && !is_early && row.id == row_of(&demand.why) {
-                let (place, steps) = demand_words(units, name, unit, demand, run);
-                if measure_within(row, (ms(demand.within.as_nanos()), None), &place, ms(lasts.as_nanos())) {
-                    row.decomposition = steps;
-                }
+            if !is_over || is_early {
+                continue;
+            }
+            let (mut place, steps) = demand_words(units, name, unit, demand, (off, run));
+            place += &contact_words(unit, demand.at, off.unwrap_or(run.end), demand.what.1);
+            if measure_within(row, (ms(demand.within.as_nanos()), None), &place, ms(lasts.as_nanos())) {
+                row.decomposition = steps;
+            }
+            if let Why::Trip { fault, cpu, .. } = demand.why {
+                shown.extend(requirements_of(fault, cpu));
             }
         }
     }
+    shown
 }
 
 /// The row to which a demand belongs.
@@ -339,8 +380,14 @@ const fn row_of(why: &Why) -> &'static str {
 }
 
 /// Where a demand was measured, and its steps.
-fn demand_words(units: &[(&str, &Unit)], name: &str, unit: &Unit, demand: &Demand, run: &Run) -> (String, Vec<Step>) {
-    let (word, off) = demand.off.map_or((NEVER_OFF, run.end), |off| ("off", off));
+fn demand_words(
+    units: &[(&str, &Unit)],
+    name: &str,
+    unit: &Unit,
+    demand: &Demand,
+    (gone, run): (Option<SimTime>, &Run),
+) -> (String, Vec<Step>) {
+    let (word, off) = gone.map_or((NEVER_OFF, run.end), |off| ("off", off));
     let (at, off) = (demand.at, (word, Some(off)));
     let other = |index: u8| units.get(usize::from(index)).map_or("", |(name, _)| *name);
     match demand.why {
@@ -359,7 +406,7 @@ fn demand_words(units: &[(&str, &Unit)], name: &str, unit: &Unit, demand: &Deman
         }
         Why::Trip { unit: from, fault, cpu } => {
             let place = format!("{}, {} by CPU{cpu}, outputs of {name}", other(from), fault_words(fault));
-            let remote = if demand.off.is_some() { format!("outputs of {name} off") } else { NEVER_OFF.to_owned() };
+            let remote = if gone.is_some() { format!("outputs of {name} off") } else { NEVER_OFF.to_owned() };
             let mut times = Vec::new();
             if let Some((_, from)) = units.get(usize::from(from)) {
                 let trip = from.watch.offs.iter().find(|off| (off.detected, off.cpu) == (at, cpu));
@@ -391,13 +438,15 @@ fn measure_cpus(row: &mut Budget, name: &str, unit: &Unit, end: SimTime) {
         match id.as_str() {
             "safety-logic-time" => both("", watch.logic, false),
             "safety-logic-interval" => both("", watch.interval, true),
-            // A gap is claimed only where a pass was complete.
-            "safety-ram-pass" if watch.ram_pass.n > 0 => {
-                both(", pass with all backgrounds", watch.ram_pass, false);
-                both(", gap between two tests of a block", watch.ram_gap(end), false);
+            // A gap is claimed where a pass was complete, or should have been.
+            "safety-ram-pass" => {
+                both(", pass with all backgrounds", passed(watch.ram_pass, watch, end), false);
+                if watch.ram_pass.n > 0 || is_overdue(watch.ram_gap(end)) {
+                    both(", gap between two tests of a block", at_least_one(watch.ram_gap(end)), false);
+                }
             }
-            "safety-flash-pass" if watch.flash_gap(end).n > 0 => {
-                both(", gap between two reads of a row", watch.flash_gap(end), false);
+            "safety-flash-pass" if watch.flash_gap(end).n > 0 || is_overdue(watch.flash_gap(end)) => {
+                both(", gap between two reads of a row", at_least_one(watch.flash_gap(end)), false);
             }
             "safety-combined-io" => both("", watch.combined, false),
             "safety-combined-step" => {
@@ -411,6 +460,39 @@ fn measure_cpus(row: &mut Budget, name: &str, unit: &Unit, end: SimTime) {
     }
 }
 
+/// A gap that is not closed in time breaks the limit, though nothing was measured between two tests.
+fn is_overdue(gap: Worst) -> bool {
+    gap.most >= PASS_MOST.as_nanos()
+}
+
+fn at_least_one(worst: Worst) -> Worst {
+    Worst { n: worst.n.max(1), ..worst }
+}
+
+/// The passes of a CPU, or, where none was complete though there was the time for it, that time.
+fn passed(passes: Worst, watch: &CpuWatch, end: SimTime) -> Worst {
+    let lasts = watch.tested_for(end);
+    if passes.n == 0 && lasts >= PASS_MOST {
+        return Worst { n: 1, least: lasts.as_nanos(), most: lasts.as_nanos(), at: end };
+    }
+    passes
+}
+
+/// A row that one CPU's passes fill tells of which CPU no pass was complete.
+fn name_open_passes(row: &mut Budget, units: &[(&str, &Unit)], end: SimTime) {
+    let is_open = |watch: &CpuWatch| match row.id.as_str() {
+        "safety-ram-pass" => passed(watch.ram_pass, watch, end).n == 0,
+        "safety-flash-pass" => watch.flash_gap(end).n == 0 && !is_overdue(watch.flash_gap(end)),
+        _ => false,
+    };
+    let cpus = units.iter().flat_map(|(name, unit)| unit.watch.cpus.iter().zip([1, 2]).map(move |cpu| (name, cpu)));
+    let open = cpus.filter(|(_, (watch, _))| watch.ticks > 0 && is_open(watch));
+    let open: Vec<String> = open.map(|(name, (_, number))| format!("{name}, CPU{number}")).collect();
+    if let Some(place) = row.r#where.as_mut().filter(|_| !open.is_empty()) {
+        *place += &format!("; no pass was complete yet of {}", open.join(" and "));
+    }
+}
+
 /// The checks of the units.
 pub(super) fn checks(scenario: &Scenario, run: &Run) -> Vec<Check> {
     let units = units(scenario, run);
@@ -418,7 +500,7 @@ pub(super) fn checks(scenario: &Scenario, run: &Run) -> Vec<Check> {
         return Vec::new();
     }
     let mut rows: Vec<Check> =
-        CHECKS.iter().map(|(id, requirements)| check(scenario, &units, id, requirements)).collect();
+        CHECKS.iter().map(|(id, requirements)| check(scenario, &units, run.end, id, requirements)).collect();
     if let Some(row) = rows.iter_mut().find(|row| row.id == "diagnostics_find_what_is_injected") {
         judge_diagnostics(scenario, run, row);
     }
@@ -435,7 +517,10 @@ fn judge_diagnostics(scenario: &Scenario, run: &Run, row: &mut Check) {
             continue;
         }
         row.n += 1;
-        let own = requirements_of(&trip.by).iter().map(|id| (*id).to_owned());
+        let fault = fault_of(&trip.by);
+        let found = unit(scenario, run, &trip.unit).map(detections).unwrap_or_default();
+        let found = found.into_iter().find(|(_, _, own)| *own == fault).map(|(_, cpu, _)| cpu);
+        let own = requirements_of(fault, found.or(trip.cpu).unwrap_or(0)).iter().map(|id| (*id).to_owned());
         row.requirements.extend(own.filter(|id| !row.requirements.contains(id)).collect::<Vec<_>>());
         if !trips(scenario, run, trip) {
             broken.extend(text(expectation));
@@ -460,11 +545,11 @@ fn is_occasion(scenario: &Scenario, run: &Run, trip: &SafetyTrip) -> bool {
         || unit(scenario, run, &trip.unit).is_some_and(|unit| first_acted(run, unit, Some(&trip.by)).is_some())
 }
 
-/// The requirements that a diagnostic stands for.
+/// The requirements that a diagnostic stands for when this CPU finds something with it; 0 is either.
 #[must_use]
-pub const fn requirements_of(by: &scenario::Detected) -> &'static [&'static str] {
-    use scenario::Detected as By;
-    match by {
+pub const fn requirements_of(fault: Fault, cpu: u8) -> &'static [&'static str] {
+    use Fault as By;
+    match fault {
         By::RamAtStart => &["SSR-003"],
         By::RamRunning => &["SSR-001", "SSM-11"],
         By::Firmware => &["SSR-006", "SSR-061"],
@@ -485,7 +570,11 @@ pub const fn requirements_of(by: &scenario::Detected) -> &'static [&'static str]
         By::ProgramFlow => &["SSM-03"],
         By::SupplyLow => &["SSR-009"],
         By::SupplyHigh => &["SSR-011"],
-        By::Rail => &["SSR-082", "SSR-083"],
+        By::Rail => match cpu {
+            1 => &["SSR-083"],
+            2 => &["SSR-082"],
+            _ => &["SSR-082", "SSR-083"],
+        },
         By::SioPower => &["SSR-084"],
         By::OutputDriver | By::MainTransistor | By::InputStage => &["SSR-035"],
         By::Relay => &["SSR-041"],
@@ -500,6 +589,23 @@ pub const fn requirements_of(by: &scenario::Detected) -> &'static [&'static str]
     }
 }
 
+/// What the firmware calls that which a scenario expects.
+const fn fault_of(by: &scenario::Detected) -> Fault {
+    macro_rules! of_the_same_name {
+        ($($name:ident)*) => {
+            match by {
+                $(scenario::Detected::$name => Fault::$name,)*
+            }
+        };
+    }
+    of_the_same_name!(
+        RamAtStart RamRunning Firmware FlashRunning FlashNotErased ProductionData SerialNumber Configuration PeerMissing
+        ReleaseDiffers PeerDataDiffers C2cSilent C2cErrorRate ClockDrift PeerMode AnalogMismatch LogicTime TickCount ProgramFlow
+        SupplyLow SupplyHigh Rail SioPower OutputDriver MainTransistor Relay Disagreement NotObeyed CanMasquerade Variable
+        InputStage OutputWiring OssdShort InputDiscrepancy InputSignal
+    )
+}
+
 /// Whether the scenario expects an internal fault of this unit.
 fn is_to_trip(scenario: &Scenario, name: &str) -> bool {
     use scenario::Detected::{InputDiscrepancy, InputSignal, OssdShort, OutputWiring};
@@ -509,6 +615,32 @@ fn is_to_trip(scenario: &Scenario, name: &str) -> bool {
         }
         _ => false,
     })
+}
+
+/// Internal faults that a unit found though the scenario names them not. What is named excuses what follows from it, until both CPUs
+/// have started anew.
+fn unasked_trips(scenario: &Scenario, name: &str, unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
+    let cpus = unit.watch.cpus.iter().zip([1, 2]);
+    let causes = cpus.flat_map(|(watch, cpu)| watch.causes.iter().map(move |(at, fault)| (*at, cpu, *fault)));
+    let mut causes: Vec<(SimTime, u8, Fault)> = causes.collect();
+    causes.sort_by_key(|(at, cpu, _)| (*at, *cpu));
+    let is_named = |cpu: u8, fault: Fault| {
+        scenario.expectations.iter().any(|one| match one {
+            Expectation::SafetyTrip(trip) => {
+                trip.unit == name && fault_of(&trip.by) == fault && trip.cpu.is_none_or(|own| own == cpu)
+            }
+            _ => false,
+        })
+    };
+    let restarted = |since: SimTime, at: SimTime| {
+        unit.watch.cpus.iter().all(|cpu| cpu.boots.iter().any(|boot| *boot > since && *boot <= at))
+    };
+    let mut excused: Option<SimTime> = None;
+    causes.retain(|(at, cpu, fault)| {
+        excused = excused.filter(|since| !restarted(*since, *at)).or(is_named(*cpu, *fault).then_some(*at));
+        excused.is_none()
+    });
+    causes
 }
 
 /// Why a unit that came to normal mode did not stay there, unless the scenario says that it restarts. One that has no supply
@@ -526,7 +658,7 @@ fn not_for_good(scenario: &Scenario, name: &str, unit: &Unit) -> Option<String> 
     (!held && unit.powered && !detected).then(|| format!("{name}: {}", not_normal(unit)))
 }
 
-fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &[&str]) -> Check {
+fn check(scenario: &Scenario, units: &[(&str, &Unit)], end: SimTime, id: &str, requirements: &[&str]) -> Check {
     let mut n = 0;
     let mut broken = Vec::new();
     let mut wanted = false;
@@ -550,23 +682,36 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
             "nothing_is_driven_outside_normal_mode" => {
                 n += watch.switched_on;
                 broken.extend(watch.driven_outside.map(|at| format!("{name} at {at} ms")));
+                let stayed = watch.stayed_outside(end);
+                broken.extend(stayed.map(|at| format!("{name}: at {at} ms something is still on")));
             }
-            "safe_state_is_silent_and_off" => cpus.for_each(|(cpu, one)| {
-                n += one.safe_steps;
-                if one.spoke_in_safe > 0 {
-                    broken.push(format!("{name}, CPU{}: {} steps sent or drove something", cpu + 1, one.spoke_in_safe));
-                }
-            }),
+            "safe_state_is_silent_and_off" => {
+                cpus.for_each(|(cpu, one)| {
+                    n += one.safe_steps;
+                    if one.spoke_in_safe > 0 {
+                        let what = format!("{} steps sent or drove something", one.spoke_in_safe);
+                        broken.push(format!("{name}, CPU{}: {what}", cpu + 1));
+                    }
+                });
+                let stayed = watch.stayed_in_safe(end);
+                broken.extend(stayed.map(|at| format!("{name}: at {at} ms something is still on")));
+            }
             "safe_state_is_never_left" => cpus.for_each(|(cpu, one)| {
                 n += one.safe_steps;
                 broken.extend(one.left_safe.map(|at| format!("{name}, CPU{} at {at} ms", cpu + 1)));
             }),
             "either_cpu_alone_turns_all_off" => {
-                // A trip of both shows nothing of either.
-                n += watch.offs.iter().filter(|off| off.alone).count() as u64 + u64::from(watch.never_off().is_some());
-                if let Some(off) = watch.never_off() {
-                    let what = fault_words(off.fault);
-                    broken.push(format!("{name}: {what} by CPU{}, and something stays on", off.cpu));
+                for (trip, off) in watch.trips(end) {
+                    let wrong = match off {
+                        None => "something stays on",
+                        _ if trip.is_late() => "what was told turns not all off",
+                        _ => "",
+                    };
+                    // A trip of both shows nothing of either, and neither does one whose relays the other had to open.
+                    n += u64::from(!wrong.is_empty() || trip.alone && off == Some(trip.off));
+                    if !wrong.is_empty() {
+                        broken.push(format!("{name}: {} by CPU{}, and {wrong}", fault_words(trip.fault), trip.cpu));
+                    }
                 }
             }
             "one_packet_each_tick_and_direction" => cpus.for_each(|(cpu, one)| {
@@ -626,15 +771,15 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], id: &str, requirements: &
                 broken.extend(uncalled.map(|(at, _)| format!("{name}: its lamp, lit at {at} ms")));
             }
             "healthy_units_do_not_trip" => {
-                let expected = is_to_trip(scenario, name);
-                if !expected {
+                let unasked = unasked_trips(scenario, name, unit);
+                if !is_to_trip(scenario, name) {
                     wanted = true;
                     n += watch.cpus.iter().map(|cpu| cpu.ticks).sum::<u64>();
-                    let causes = cpus.filter_map(|(cpu, one)| one.cause.map(|(at, cause)| (cpu, at, cause)));
-                    broken.extend(causes.map(|(cpu, at, cause)| {
-                        format!("{name}, CPU{} at {at} ms: {}", cpu + 1, fault_words(cause.fault))
-                    }));
+                } else {
+                    n += unasked.len() as u64;
                 }
+                let words = |(at, cpu, fault)| format!("{name}, CPU{cpu} at {at} ms: {}", fault_words(fault));
+                broken.extend(unasked.into_iter().map(words));
             }
             _ => {}
         }
@@ -895,7 +1040,8 @@ pub(super) fn reaction(scenario: &Scenario, run: &Run, first: SimTime) -> [Optio
     let detected = units.iter().flat_map(|(_, unit)| unit.watch.cpus.iter());
     let detected = detected.flat_map(|cpu| cpu.detections.iter().map(|(at, _)| *at)).filter(|at| *at >= first).min();
     let offs = units.iter().map(|(_, unit)| {
-        let trips = unit.watch.offs.iter().filter(|off| off.detected >= first).map(|off| off.off);
+        let trips = unit.watch.trips(run.end).into_iter().filter(|(trip, _)| trip.detected >= first);
+        let trips = trips.filter_map(|(_, off)| off);
         let outside = unit.watch.outside.iter().filter(|one| one.detected >= first).filter_map(|one| one.off);
         let rests = unit.watch.demands.iter().filter(|one| !matches!(one.why, Why::Stop { .. }));
         let silences = rests.filter_map(|one| one.off).filter(|off| *off >= first);

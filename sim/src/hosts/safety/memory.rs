@@ -46,6 +46,8 @@ pub struct Ram {
     faults: Vec<(u16, CellFault)>,
     /// Who put the faults in that made a difference since the last look.
     acted: Vec<u16>,
+    /// A control of tests and evidence: words of which no write is seen.
+    skipped: (u32, u32),
 }
 
 impl Ram {
@@ -53,7 +55,8 @@ impl Ram {
     #[must_use]
     pub fn new(words: u32) -> Self {
         let noise = |word: u32| word.wrapping_mul(0x9E37_79B9) ^ word.rotate_left(7);
-        Self { words: Arc::new((0..words).map(noise).collect()), faults: Vec::new(), acted: Vec::new() }
+        let words = Arc::new((0..words).map(noise).collect());
+        Self { words, faults: Vec::new(), acted: Vec::new(), skipped: (0, 0) }
     }
 
     /// What the firmware gets for a step.
@@ -62,9 +65,15 @@ impl Ram {
             words: Arc::make_mut(&mut self.words).as_mut_slice(),
             faults: &self.faults,
             acted: &mut self.acted,
+            skipped: self.skipped,
             lowest: u32::MAX,
             highest: 0,
         }
+    }
+
+    /// From now on no test comes to these words, as far as can be seen from outside. No scenario can ask for it.
+    pub fn skip(&mut self, from: u32, to: u32) {
+        self.skipped = (from, to);
     }
 
     /// Puts a fault in; `owner` takes it out again.
@@ -96,6 +105,8 @@ pub struct RamView<'a> {
     words: &'a mut [u32],
     faults: &'a [(u16, CellFault)],
     acted: &'a mut Vec<u16>,
+    /// See [`Ram::skip`].
+    skipped: (u32, u32),
     /// The lowest word of the first run of neighbours written in this step: what a test covers as a whole. A word far
     /// away, such as the partner of a test of address lines, belongs to no run.
     pub lowest: u32,
@@ -198,7 +209,9 @@ impl RamPort for RamView<'_> {
 
     #[inline]
     fn write(&mut self, word: u32, value: u32) {
-        if self.lowest > self.highest {
+        if self.skipped.0 <= word && word < self.skipped.1 {
+            // Not seen.
+        } else if self.lowest > self.highest {
             (self.lowest, self.highest) = (word, word);
         } else if word.saturating_add(1) == self.lowest {
             self.lowest = word;

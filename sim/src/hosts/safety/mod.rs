@@ -16,6 +16,7 @@ mod devices;
 pub(crate) mod faults;
 pub mod memory;
 pub mod networks;
+pub mod off;
 pub mod pins;
 mod proof;
 mod record;

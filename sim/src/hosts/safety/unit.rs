@@ -21,6 +21,7 @@ use safety_common::{PINS, RELAYS, SLOTS};
 use super::air::Air;
 use super::core::{AdcChannel, Around, Arriving, Core, Effects};
 use super::networks::Common;
+use super::off::{Contacts, Relays};
 use super::pins::{Feed, Pins, Play, Plays, Seen, Window};
 use super::proof::Held;
 use super::record::SafetyRecord;
@@ -210,7 +211,7 @@ impl Unit {
             cores,
             lines: [Line::default(), Line::default()],
             air: Air::default(),
-            watch: Watch::new(&section, &common),
+            watch: Watch::new(&section, &common).with(Contacts::new(relay_move)),
             common,
             section,
             shown: devices.all(),
@@ -333,6 +334,7 @@ impl Unit {
         if cpu == 0 {
             self.can_waiting.clear();
         }
+        self.watch.falls(cpu, context.now);
         self.all_off(context, cpu);
         self.set_coils(context, cpu, 0);
         if was {
@@ -448,6 +450,19 @@ impl Unit {
             }
         }
         self.refresh(context);
+        self.watch.relays(context.now, self.relays());
+    }
+
+    /// What each relay does at this instant.
+    fn relays(&self) -> Relays {
+        let mut relays = Relays::default();
+        for (relay, [one, two]) in self.contacts.as_chunks().0.iter().enumerate() {
+            let bit = |is: bool| u8::from(is) << relay;
+            relays.held |= bit(one.coil && two.coil);
+            relays.conduct |= bit(one.closed && two.closed);
+            relays.move_now |= bit([one, two].into_iter().any(|contact| contact.moves != SimTime::NEVER));
+        }
+        relays
     }
 
     /// Contacts move to where their coils want them; whether any did.
@@ -464,6 +479,7 @@ impl Unit {
         for (place, coil) in held {
             self.prove_contact(place, coil);
         }
+        self.watch.relays(context.now, self.relays());
         let closed = self.closed();
         if closed != before {
             context.record(SafetyRecord::Contacts { node: self.node, closed }.into());

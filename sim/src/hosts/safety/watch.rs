@@ -15,6 +15,7 @@ use safety_common::{NODES_MOST, PINS, c2c};
 use super::core::Touched;
 use super::demands::{Demand, Sender};
 use super::networks::{Came, Common, Doubt};
+use super::off::{Contacts, Overstay, Relays};
 use super::supply::SupplyWatch;
 use super::witness::{Told, Witness};
 use crate::kernel::{SimTime, Span};
@@ -23,6 +24,15 @@ use crate::safety::binary::Section;
 /// Words of a block of which the tests are counted: the shortest that either CPU tests at a time.
 const BLOCK: u32 = 8;
 const RAM_WORDS: u32 = 16_384;
+/// Outputs are off so long after a CPU has left the normal mode (SSR-065).
+const ALONE_MOST: Span = Span::from_micros(22_100);
+/// A tick of the slowest clock: so long after both CPUs have decided on the safe state all is off (SSR-042), and so long after a
+/// CPU that is to turn all off by itself has told so.
+const TICK: Span = Span::from_micros(1_001);
+/// A pass of a memory takes less than this (SSR-002, SSR-005).
+pub const PASS_MOST: Span = Span::from_secs(60);
+/// A CPU that has made no step for so long stands still: what it does not test is not its tests' fault.
+const STANDS_STILL: Span = Span::from_millis(100);
 /// Both RAM tests come to every word with six backgrounds in turn.
 const BACKGROUNDS: usize = 6;
 
@@ -90,7 +100,12 @@ impl Rounds {
         Worst { n: self.n, least: 0, most, at: if open > self.worst_ms { end } else { self.at } }
     }
 
-    fn restart(&mut self) {
+    /// The tests end, and begin anew. A gap that is open then is shorter than the real one: it counts only where it breaks the limit.
+    fn restart(&mut self, began: SimTime, ended: SimTime) {
+        let open = self.worst(began, ended);
+        if open.most >= PASS_MOST.as_nanos() && open.at == ended {
+            (self.worst_ms, self.at) = (u32::try_from(open.most / 1_000_000).unwrap_or(u32::MAX), ended);
+        }
         Arc::make_mut(&mut self.last).iter_mut().for_each(|last| *last = 0);
     }
 }
@@ -191,6 +206,12 @@ pub struct CpuWatch {
     pub left_safe: Option<SimTime>,
     /// Steps in normal mode that ended in the safe state.
     pub trips: u64,
+    /// The first internal fault that it detected after each start.
+    pub causes: Vec<(SimTime, Fault)>,
+    /// When it booted.
+    pub boots: Vec<SimTime>,
+    /// Whether it has detected an internal fault since.
+    has_cause: bool,
     /// Steps in configuration mode.
     pub configuring: u64,
     /// When it was first in configuration mode without a software reset before, or out of it without any.
@@ -243,8 +264,19 @@ pub struct Off {
     pub crossing: Option<SimTime>,
     /// The earliest instant from which the firmware may have counted that; none if its converter was wrong.
     pub earliest: Option<SimTime>,
-    /// Whether the other CPU had no part in it: a fault held it, or it still drove its side when all was off.
+    /// When the other CPU had told all its outputs to be off, or had lost them in a reset, if that was by `off`.
+    pub other: Option<SimTime>,
+    /// Whether the other CPU had no part in it: a fault held it, or it still drove its side when all was off, and it had told nothing.
     pub alone: bool,
+}
+
+impl Off {
+    /// Whether something was driven for longer than a tick after all that was told.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        let told = self.commanded.into_iter().chain(self.other).max();
+        told.is_some_and(|told| self.off.since(told) > TICK)
+    }
 }
 
 /// A time from a detection of a fault outside the unit to the outputs affected off.
@@ -291,6 +323,14 @@ pub struct Watch {
     pub lamps: Vec<(SimTime, Option<SimTime>)>,
     /// What is driven: pins, coils.
     now_driven: (u16, u8),
+    /// What the relays' contacts do.
+    pub contacts: Contacts,
+    /// By CPU: since when it is not in normal mode; none while it is.
+    left: [Option<SimTime>; 2],
+    /// By CPU: since when it tells all its outputs to be off, or has lost them in a reset.
+    told: [Option<SimTime>; 2],
+    /// Something is on while a CPU is not in normal mode, while one is in the safe state, and while both are.
+    stays: [Overstay; 3],
     groups: Vec<u16>,
     /// The supply.
     pub supply: SupplyWatch,
@@ -327,6 +367,9 @@ impl CpuWatch {
             safe_steps: 0,
             left_safe: None,
             trips: 0,
+            causes: Vec::new(),
+            boots: Vec::new(),
+            has_cause: false,
             configuring: 0,
             configuring_wrongly: None,
             flash_changes: 0,
@@ -338,7 +381,7 @@ impl CpuWatch {
             unseen: Vec::new(),
             ram_pass: Worst::default(),
             tests_began: SimTime::ZERO,
-            tests_ended: None,
+            tests_ended: Some(SimTime::ZERO),
             mode: Mode::Starting,
             last_step: None,
             good: [SimTime::ZERO; 2],
@@ -376,13 +419,24 @@ impl CpuWatch {
     /// The greatest gap between two tests of the same block of RAM.
     #[must_use]
     pub fn ram_gap(&self, end: SimTime) -> Worst {
-        self.ram.worst(self.tests_began, self.tests_ended.unwrap_or(end))
+        self.ram.worst(self.tests_began, self.tested_until(end))
     }
 
     /// The greatest gap between two reads of the same row of flash by the running test.
     #[must_use]
     pub fn flash_gap(&self, end: SimTime) -> Worst {
-        self.flash.worst(self.tests_began, self.tests_ended.unwrap_or(end))
+        self.flash.worst(self.tests_began, self.tested_until(end))
+    }
+
+    /// How long the running tests have been under way since the last start.
+    #[must_use]
+    pub fn tested_for(&self, end: SimTime) -> Span {
+        self.tested_until(end).since(self.tests_began)
+    }
+
+    fn tested_until(&self, end: SimTime) -> SimTime {
+        let still = self.last_step.filter(|last| end.since(*last) > STANDS_STILL);
+        self.tests_ended.or(still).unwrap_or(end)
     }
 
     /// A control of evidence: a row of flash that was not read for so many milliseconds.
@@ -464,6 +518,10 @@ impl Watch {
             driven_outside: None,
             lamps: Vec::new(),
             now_driven: (0, 0),
+            contacts: Contacts::default(),
+            left: [Some(SimTime::ZERO); 2],
+            told: [None; 2],
+            stays: [ALONE_MOST, ALONE_MOST, TICK].map(Overstay::new),
             groups: section.outputs.iter().map(|group| group.pins).collect(),
             supply: SupplyWatch::new((section.supply_min.into(), section.supply_max.into())),
             combined,
@@ -474,6 +532,12 @@ impl Watch {
             tripped: None,
             driven: false,
         }
+    }
+
+    /// The same with these relays.
+    #[must_use]
+    pub fn with(self, contacts: Contacts) -> Self {
+        Self { contacts, ..self }
     }
 
     /// The lamp shows which unit this is, or does not; whether that is new.
@@ -501,31 +565,41 @@ impl Watch {
     pub fn stopped(&mut self, cpu: usize, now: SimTime) {
         let watch = &mut self.cpus[cpu];
         watch.unseen.clear();
+        watch.tests_ended.get_or_insert(now);
         if watch.mode == Mode::Normal {
             watch.left_normal.get_or_insert(now);
         }
+        self.left[cpu].get_or_insert(now);
+        self.see_stays(now);
     }
 
     /// A CPU boots.
     pub fn booted(&mut self, cpu: usize, now: SimTime, cause: ResetCause) {
         let watch = &mut self.cpus[cpu];
         watch.by_software = cause == ResetCause::Software;
-        watch.last_step = None;
         watch.mode = Mode::Starting;
         watch.safe_since = None;
         watch.normal_since = None;
         watch.good = [now; 2];
+        let (began, ended) = (watch.tests_began, watch.tested_until(now));
+        watch.ram.restart(began, ended);
+        watch.flash.restart(began, ended);
         watch.tests_began = now;
         watch.tests_ended = Some(now);
+        watch.last_step = None;
         watch.visits.clear();
-        watch.ram.restart();
-        watch.flash.restart();
         watch.flash_rows = Rows::new();
         watch.read = [None; PINS];
         watch.earlier = watch.testimony();
         watch.witness = Some(Box::new(Witness::new(&self.section, &self.common)));
         (watch.inputs_on, watch.unseen) = (0, Vec::new());
-        self.tripped = None;
+        watch.boots.push(now);
+        watch.has_cause = false;
+        // A trip is over when all is off; a reset that leaves something on ends nothing.
+        if !self.driven {
+            self.tripped = None;
+        }
+        self.see_stays(now);
         if self.networks.last().is_none_or(|(_, last)| !Arc::ptr_eq(last, &self.common)) {
             self.networks.push((now, self.common.clone()));
         }
@@ -654,24 +728,36 @@ impl Watch {
             watch.cause = Some((now, *detection));
         }
         self.tripped_now.get_or_insert((now, detection.fault, cpu as u8 + 1));
+        if !std::mem::replace(&mut watch.has_cause, true) {
+            watch.causes.push((now, detection.fault));
+        }
         let last_good = watch.last_good(now);
-        if self.tripped.is_none() && self.driven {
-            self.tripped = Some(Off {
-                fault: detection.fault,
-                cpu: cpu as u8 + 1,
-                detected: now,
-                commanded: None,
-                off: now,
-                last_good,
-                crossing: self.supply.crossing(detection.fault),
-                earliest: self.supply.earliest(detection.fault, cpu, now),
-                alone: false,
-            });
+        if self.tripped.is_some() {
+            return;
+        }
+        let trip = Off {
+            fault: detection.fault,
+            cpu: cpu as u8 + 1,
+            detected: now,
+            commanded: None,
+            off: now,
+            last_good,
+            crossing: self.supply.crossing(detection.fault),
+            earliest: self.supply.earliest(detection.fault, cpu, now),
+            other: None,
+            alone: false,
+        };
+        if self.driven {
+            self.tripped = Some(trip);
+        } else if self.contacts.stay() != 0 {
+            // No coil is fed, but a relay conducts: its contacts tell when this is off.
+            self.offs.push(trip);
         }
     }
 
     /// What a step that ends at `ends` tells the outputs; of trips that are open it is noted when they were told to be off.
     pub fn tells(&mut self, cpu: usize, ends: SimTime, out: &TickOutputs) {
+        self.told[cpu] = out.all_off.then(|| self.told[cpu].unwrap_or(ends));
         if let Some(trip) = self.tripped.as_mut().filter(|trip| out.all_off && usize::from(trip.cpu) == cpu + 1) {
             trip.commanded.get_or_insert(ends);
         }
@@ -683,8 +769,19 @@ impl Watch {
         }
     }
 
+    /// A CPU loses all its outputs in a reset.
+    pub fn falls(&mut self, cpu: usize, now: SimTime) {
+        self.told[cpu].get_or_insert(now);
+    }
+
     /// A CPU is in another mode from now on.
     pub fn mode(&mut self, now: SimTime, cpu: usize, mode: Mode) {
+        self.left[cpu] = (mode != Mode::Normal).then(|| self.left[cpu].unwrap_or(now));
+        self.change_mode(now, cpu, mode);
+        self.see_stays(now);
+    }
+
+    fn change_mode(&mut self, now: SimTime, cpu: usize, mode: Mode) {
         let watch = &mut self.cpus[cpu];
         if watch.mode == Mode::Safe && mode != Mode::Safe {
             watch.left_safe.get_or_insert(now);
@@ -759,16 +856,47 @@ impl Watch {
             && !driven
             && let Some(off) = self.tripped.take()
         {
-            let alone = idle[usize::from(off.cpu == 1)];
-            self.offs.push(Off { off: now, alone, ..off });
+            let other = usize::from(off.cpu == 1);
+            let told = self.told[other].filter(|told| *told <= now);
+            self.offs.push(Off { off: now, other: told, alone: idle[other] && told.is_none(), ..off });
         }
         self.driven = driven;
+        self.see_stays(now);
     }
 
-    /// A trip after which something was still driven at the end of the run.
+    /// Coils or contacts of relays are so from now on.
+    pub fn relays(&mut self, now: SimTime, relays: Relays) {
+        self.contacts.see(now, relays);
+        self.see_stays(now);
+    }
+
+    fn see_stays(&mut self, now: SimTime) {
+        let is_on = self.driven || self.contacts.stay() != 0;
+        let is_safe = self.cpus.each_ref().map(|cpu| cpu.mode == Mode::Safe);
+        let whiles = [self.left != [None; 2], is_safe != [false; 2], is_safe == [true; 2]];
+        for (stay, applies) in self.stays.iter_mut().zip(whiles) {
+            stay.see(now, is_on && applies);
+        }
+    }
+
+    /// When something was first on for longer than 22.1 ms while a CPU was not in normal mode.
     #[must_use]
-    pub fn never_off(&self) -> Option<&Off> {
-        self.tripped.as_ref()
+    pub fn stayed_outside(&self, end: SimTime) -> Option<SimTime> {
+        self.stays[0].at(end)
+    }
+
+    /// When something was first on in the safe state: a tick after both CPUs had entered it, or 22.1 ms after one had.
+    #[must_use]
+    pub fn stayed_in_safe(&self, end: SimTime) -> Option<SimTime> {
+        self.stays[1].at(end).into_iter().chain(self.stays[2].at(end)).min()
+    }
+
+    /// The trips that found something on, each with the time at which all was off by the contacts of the relays as well; none where
+    /// something was on at `end`.
+    #[must_use]
+    pub fn trips(&self, end: SimTime) -> Vec<(&Off, Option<SimTime>)> {
+        let over = self.offs.iter().map(|off| (off, self.contacts.off(off.detected, off.off, u8::MAX, end)));
+        over.chain(self.tripped.iter().map(|off| (off, None))).collect()
     }
 }
 

@@ -1,0 +1,185 @@
+//! What stays on: relays by their contacts, and outputs that outlive the mode in which they may be driven.
+//!
+//! A relay is *released* when the first of its coils is without feed, and *open* when a contact of it has moved. One that opens later
+//! than a contact takes was not turned off by that coil: it was held by a welded contact, and counts as off only as long before its
+//! opening as a contact takes. An *overstay* is something that lasts longer than it may.
+
+use safety_common::RELAYS;
+
+use crate::kernel::{SimTime, Span};
+
+/// A relay that conducted as one of its coils lost its feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Which one, from 0.
+    pub relay: u8,
+    /// When the coil lost it.
+    pub at: SimTime,
+    /// When it conducted no longer, or was fed again.
+    pub over: Option<SimTime>,
+}
+
+/// What the relays of a unit do at this instant, a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Relays {
+    /// Both coils are fed.
+    pub held: u8,
+    /// Both contacts are closed.
+    pub conduct: u8,
+    /// A contact is on its way.
+    pub move_now: u8,
+}
+
+/// Releases of a unit's relays.
+#[derive(Clone, Debug, Default)]
+pub struct Contacts {
+    /// How long a contact takes.
+    takes: Span,
+    releases: Vec<Release>,
+    /// By relay: which of the releases is not over.
+    open: [Option<usize>; RELAYS],
+    stay: u8,
+}
+
+impl Contacts {
+    /// Contacts that move so long after their coil.
+    #[must_use]
+    pub fn new(takes: Span) -> Self {
+        Self { takes, ..Self::default() }
+    }
+
+    /// Coils or contacts are so from now on.
+    pub fn see(&mut self, now: SimTime, relays: Relays) {
+        let released = relays.conduct & !relays.held;
+        self.stay = released & !relays.move_now;
+        for (relay, open) in (0u8..).zip(&mut self.open) {
+            match (*open, released >> relay & 1 == 1) {
+                (None, true) => {
+                    *open = Some(self.releases.len());
+                    self.releases.push(Release { relay, at: now, over: None });
+                }
+                (Some(place), false) => {
+                    *open = None;
+                    if let Some(release) = self.releases.get_mut(place) {
+                        release.over = Some(now);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Relays that conduct with a coil off while no contact of theirs moves: a weld holds them.
+    #[must_use]
+    pub const fn stay(&self) -> u8 {
+        self.stay
+    }
+
+    fn of(&self, since: SimTime, off: SimTime, relays: u8) -> impl Iterator<Item = &Release> {
+        let own = move |one: &&Release| relays >> one.relay & 1 == 1 && one.at <= off;
+        self.releases.iter().filter(own).filter(move |one| one.over.is_none_or(|over| over > since))
+    }
+
+    /// When a turn-off that began at `since` and was over for transistors and coils at `off` was over for the contacts of these
+    /// relays, too, less what a contact takes; none where one still conducts at `end` though its time to move is over.
+    #[must_use]
+    pub fn off(&self, since: SimTime, off: SimTime, relays: u8, end: SimTime) -> Option<SimTime> {
+        self.of(since, off, relays).try_fold(off, |latest, one| {
+            let least = one.at + self.takes;
+            let over = one.over.or((least >= end).then_some(least))?;
+            Some(latest.max(one.at + over.since(least)))
+        })
+    }
+
+    /// When the last contact of such a turn-off had opened, if a relay took part in it.
+    #[must_use]
+    pub fn opened(&self, since: SimTime, off: SimTime, relays: u8) -> Option<SimTime> {
+        self.of(since, off, relays).filter_map(|one| one.over).max()
+    }
+}
+
+/// Something that may last for a time, and the first time that it lasted longer.
+#[derive(Clone, Copy, Debug)]
+pub struct Overstay {
+    most: Span,
+    since: Option<SimTime>,
+    first: Option<SimTime>,
+}
+
+impl Overstay {
+    /// It may last so long.
+    #[must_use]
+    pub const fn new(most: Span) -> Self {
+        Self { most, since: None, first: None }
+    }
+
+    /// It is there from now on, or not.
+    pub fn see(&mut self, now: SimTime, is_there: bool) {
+        if !is_there {
+            self.first = self.at(now);
+        }
+        self.since = is_there.then(|| self.since.unwrap_or(now));
+    }
+
+    /// When it first had lasted too long by `end`.
+    #[must_use]
+    pub fn at(&self, end: SimTime) -> Option<SimTime> {
+        let lasts = self.since.filter(|since| end.since(*since) > self.most);
+        self.first.or(lasts.map(|since| since + self.most))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAKES: Span = Span::from_millis(5);
+
+    fn at(ms: u64) -> SimTime {
+        SimTime::from_nanos(ms * 1_000_000)
+    }
+
+    fn relays(held: u8, conduct: u8, move_now: u8) -> Relays {
+        Relays { held, conduct, move_now }
+    }
+
+    /// Released at 10 ms; it opens as it should, at the other coil's time, and never.
+    #[test]
+    fn a_relay_is_off_when_its_contact_says_so() {
+        let mut contacts = Contacts::new(TAKES);
+        contacts.see(at(0), relays(1, 1, 0));
+        contacts.see(at(10), relays(0, 1, 1));
+        assert_eq!(contacts.off(at(9), at(10), 1, at(14)), Some(at(10)), "its time to move is not over");
+        assert_eq!(contacts.off(at(9), at(10), 1, at(16)), None);
+        assert_eq!(contacts.off(at(9), at(10), 2, at(16)), Some(at(10)), "another relay");
+        let welded = {
+            let mut contacts = contacts.clone();
+            contacts.see(at(15), relays(0, 1, 0));
+            assert_eq!(contacts.stay(), 1);
+            contacts.see(at(30), relays(0, 1, 1));
+            assert_eq!(contacts.stay(), 0, "the other contact moves");
+            contacts.see(at(35), relays(0, 0, 0));
+            contacts
+        };
+        assert_eq!(welded.off(at(9), at(10), 1, at(99)), Some(at(30)));
+        assert_eq!(welded.opened(at(9), at(10), 1), Some(at(35)));
+        contacts.see(at(15), relays(0, 0, 0));
+        assert_eq!(contacts.off(at(9), at(10), 1, at(99)), Some(at(10)));
+        assert_eq!(contacts.opened(at(9), at(10), 1), Some(at(15)));
+        assert_eq!(contacts.off(at(40), at(41), 1, at(99)), Some(at(41)), "a later turn-off has nothing of it");
+    }
+
+    #[test]
+    fn an_overstay_begins_behind_what_is_allowed_and_is_not_forgotten() {
+        let mut stay = Overstay::new(TAKES);
+        stay.see(at(10), true);
+        stay.see(at(12), true);
+        assert_eq!((stay.at(at(15)), stay.at(at(16))), (None, Some(at(15))));
+        stay.see(at(15), false);
+        assert_eq!(stay.at(at(99)), None, "it lasted as long as it may");
+        stay.see(at(20), true);
+        stay.see(at(26), false);
+        stay.see(at(30), true);
+        assert_eq!(stay.at(at(99)), Some(at(25)));
+    }
+}
