@@ -10,16 +10,18 @@ use std::path::Path;
 use cooltwin::bus::{self, LinkState};
 use cooltwin::checks::Checks;
 use cooltwin::event::Twin;
-use cooltwin::hosts::FirmwareDefect;
 use cooltwin::hosts::cpu::Cpu;
 use cooltwin::hosts::flash::Flash;
 use cooltwin::hosts::pump::PumpHost;
+use cooltwin::hosts::{FirmwareDefect, OrchestratorRecord};
 use cooltwin::kernel::{Scoped, SimTime, Span};
 use cooltwin::node::{NodeId, Nodes};
 use cooltwin::power::{self, Branch};
 use cooltwin::run::{self, Identity, Run};
 use cooltwin::scenario::{FileSource, Loaded, load};
 use cooltwin::twin::build;
+use orchestrator::{Event, LogEntry, Notice, Outcome};
+use protocol::ids::PumpNumber;
 use reports::{Report, RowVerdict, Verdict};
 
 fn identity() -> Identity {
@@ -1536,4 +1538,144 @@ fn the_time_left_may_rise_while_what_cost_time_is_waited_for() {
     let run = run::run(&loaded.scenario, None, |_| {});
     let row = check(&run::report(&loaded, &run, &identity()), "progress_is_true").clone();
     assert_eq!((row.verdict, row.detail.as_str()), (RowVerdict::Pass, ""));
+}
+
+// Units that are exchanged after their good update.
+
+/// Pump 1 is exchanged, by default while pump 2 is in its transfer: it was updated before that.
+fn exchanged(trigger: &str, more: &str) -> String {
+    let fault = format!("(kind: Exchanged(version: \"1.0.0\"), place: Pump(1), trigger: {trigger}, duration: \"1s\")");
+    format!("end: At(\"3min\"), faults: [{fault}, {more}]")
+}
+
+const LATER: &str = "When(pump: 2, phase: Transfer)";
+
+fn broken_checks(report: &Report) -> Vec<&str> {
+    let broken = report.checks.iter().filter(|row| row.verdict == RowVerdict::Fail);
+    broken.map(|row| row.id.as_str()).collect()
+}
+
+#[test]
+fn a_unit_exchanged_after_its_good_update_owes_nothing_until_a_search_reads_it() {
+    let never_read = report(&exchanged(LATER, ""));
+    assert_eq!((broken_checks(&never_read), never_read.verdict), (vec![], Verdict::Pass));
+    let told = check(&never_read, "told_versions_are_true");
+    let left_out = "P01 left out: exchanged after it was truly told good, and not read since";
+    assert_eq!([&told.detail, &check(&never_read, "progress_is_true").detail], [left_out; 2]);
+    assert_eq!(told.n, 3, "both as they were told, and pump 2 at the end");
+
+    let by_hand = "user: (consent: Agree(after: \"5s\"), manual_searches: [\"60s\"]),";
+    let read = report(&format!("{by_hand} {}", exchanged(LATER, "")));
+    assert_eq!((broken_checks(&read), read.verdict), (vec![], Verdict::Pass));
+    assert_eq!(check(&read, "told_versions_are_true").detail, "", "it was updated, too");
+    let reset = "(kind: Reset, place: Cioc, trigger: When(pump: 2, phase: Status))";
+    let resumed = report(&exchanged(LATER, reset));
+    assert_eq!((broken_checks(&resumed), resumed.verdict), (vec![], Verdict::Pass));
+    assert_eq!(check(&resumed, "told_versions_are_true").detail, "", "the search after the restart came upon it");
+}
+
+/// The CIOC is reset at 21.3 s, searches from 23.3 s on, and tells what it has read at 23.439 s; it stops shortly before.
+#[test]
+fn a_new_unit_that_was_read_and_could_not_be_told_of_leaves_what_was_told_open() {
+    let stopped = |at: &str, end: &str| {
+        let more = format!(
+            "(kind: Reset, place: Cioc, trigger: When(pump: 2, phase: Status)),
+             (kind: Hang, place: Cioc, trigger: At(\"{at}\"), duration: \"60s\")"
+        );
+        let report = report(&exchanged(LATER, &more).replace("3min", end));
+        let told = check(&report, "told_versions_are_true");
+        (told.verdict, told.detail.contains("P01 left out: exchanged"))
+    };
+    assert_eq!(stopped("23200ms", "60s"), (RowVerdict::Pass, true), "not read");
+    for end in ["23438ms", "30s", "70s"] {
+        let verdict = stopped("23437ms", end);
+        assert_eq!(verdict, (RowVerdict::Inconclusive, true), "{end}: read, and nothing could be told");
+    }
+    assert_eq!(stopped("23437ms", "3min"), (RowVerdict::Pass, false), "it goes on");
+}
+
+/// What the checks say of a run after which the CIOC tells more, at some time in ms: how a check was broken.
+fn after_lies(scenario: &str, ms: u64, lies: &[OrchestratorRecord], id: &str) -> Option<String> {
+    let mut twin = build(&loaded(scenario).scenario, None);
+    let now = SimTime::ZERO + Span::from_millis(ms);
+    twin.run_until(now);
+    let mut checks = twin.world.remove_resource::<Scoped<Checks>>().expect("the checks");
+    assert!(checks.rows().all(|row| row.broken.is_none()), "nothing is wrong before the lie");
+    for lie in lies {
+        checks.see(&mut twin.world, now, &lie.clone().into());
+    }
+    checks.finish(&mut twin.world, now);
+    let row = checks.rows().find(|row| row.id == id).expect("the check");
+    row.broken.clone().map(|(_, why)| why)
+}
+
+fn notices<const N: usize>(notices: [Notice; N]) -> [OrchestratorRecord; N] {
+    notices.map(OrchestratorRecord::Notice)
+}
+
+fn entry(event: Event, pump: Option<u8>) -> Notice {
+    let pump = pump.and_then(PumpNumber::new);
+    Notice::Log(LogEntry { sequence: 1, at_ms: 0, event, pump, attempt: 1, cause: None })
+}
+
+/// The campaign ends, and tells of 100 %.
+fn all_good() -> [OrchestratorRecord; 3] {
+    notices([
+        entry(Event::CampaignFinished, None),
+        Notice::Progress { percent: 100, remaining: None, cause: None },
+        Notice::CampaignFinished { errors: false },
+    ])
+}
+
+/// Pump 2 is in its transfer at 20.1 s, when pump 1 is exchanged, and is done at 21.6 s.
+#[test]
+fn an_exchange_excuses_only_the_pump_that_was_good_before_it() {
+    const ID: &str = "progress_is_true";
+    let of_pump_1 = Some("the campaign ended at 100 %, and P01 was tried and does not hold the image".to_owned());
+    // In its try, from 8.0 s to 14.0 s.
+    let within = exchanged("When(pump: 1, phase: Transfer)", "");
+    assert_eq!(after_lies(&within, 13_500, &all_good(), ID), of_pump_1);
+    // The image runs from 13.926 s on, and nobody has told of it.
+    assert_eq!(after_lies(&exchanged("At(\"13950ms\")", ""), 13_980, &all_good(), ID), of_pump_1);
+    // The other one is not done.
+    let other = after_lies(&exchanged(LATER, ""), 20_200, &all_good(), ID);
+    assert_eq!(other, of_pump_1.as_ref().map(|text| text.replace("P01", "P02")));
+    // A restart owes a search before the campaign goes on, whether it reads the unit or not.
+    let restarted =
+        [OrchestratorRecord::Started, notices([Notice::CampaignStarted { pumps: 1, resumed: true }])[0].clone()];
+    let unread = [&restarted[..], &all_good()].concat();
+    let hung = exchanged(LATER, "(kind: Hang, place: Cioc, trigger: At(\"21700ms\"))");
+    assert_eq!(after_lies(&hung, 22_000, &unread, ID), of_pump_1);
+    assert_eq!(after_lies(&hung, 22_000, &all_good(), ID), None, "without a restart nothing had to be read");
+    // Read: the campaign that the restart cut off goes on at 23.4 s.
+    let reset = exchanged(LATER, "(kind: Reset, place: Cioc, trigger: When(pump: 2, phase: Status))");
+    assert_eq!(after_lies(&reset, 24_000, &all_good(), ID), of_pump_1);
+}
+
+#[test]
+fn what_is_told_after_an_exchange_is_told_of_the_new_unit() {
+    const ID: &str = "told_versions_are_true";
+    let pump = PumpNumber::new(1).expect("a pump number");
+    let outcome = |outcome| notices([Notice::Outcome { pump, outcome }]);
+    let lie = |told: &str| {
+        Some(format!("the CIOC tells that P01 is {told}, its flash holds 1.0.0 and not the image of the package"))
+    };
+    let later = exchanged(LATER, "");
+    assert_eq!(after_lies(&later, 30_000, &[], ID), None, "nothing was told since");
+    assert_eq!(after_lies(&later, 30_000, &outcome(Outcome::Updated), ID), lie("updated"));
+    assert_eq!(after_lies(&later, 30_000, &outcome(Outcome::UpToDate), ID), lie("up to date"));
+    let finished = notices([entry(Event::UpdateFinished, Some(1))]);
+    assert_eq!(after_lies(&later, 30_000, &finished, ID), lie("updated"));
+    // A search by hand reads all pumps: what stands after it goes for the unit that is there.
+    let searched = notices([Notice::Searching { manual: true }]);
+    assert_eq!(after_lies(&later, 30_000, &searched, ID), lie("updated"));
+    // Read after the restart, at 23.4 s, and told of once more as if nothing had been read.
+    let reset = exchanged(LATER, "(kind: Reset, place: Cioc, trigger: When(pump: 2, phase: Status))");
+    assert_eq!(after_lies(&reset, 24_000, &outcome(Outcome::Updated), ID), lie("updated"));
+    // Exchanged before its try, which is told to be good without a write.
+    let before = exchanged("At(\"5s\")", "");
+    assert_eq!(after_lies(&before, 7_500, &finished, ID), lie("updated"));
+    // Exchanged within its try.
+    let within = exchanged("When(pump: 1, phase: Transfer)", "");
+    assert_eq!(after_lies(&within, 13_500, &finished, ID), lie("updated"));
 }

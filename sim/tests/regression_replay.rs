@@ -11,6 +11,7 @@ use common::{code, copy_data, folder, output, stderr, stdout, text};
 const PASS: Option<i32> = Some(0);
 const FAIL: Option<i32> = Some(1);
 const USAGE: Option<i32> = Some(2);
+const INCONCLUSIVE: Option<i32> = Some(5);
 const FINGERPRINT: Option<i32> = Some(6);
 
 /// A folder with the result of `file` in `out`.
@@ -287,7 +288,42 @@ fn a_log_that_ends_early_and_one_that_is_no_log_are_told_of() {
     let ended = output(&place, &["diff", "out", "cut"]);
     assert_eq!(code(&ended), USAGE);
     assert!(stderr(&ended).contains("cut/events.jsonl: line 1 is no event"), "{}", stderr(&ended));
+}
+
+#[test]
+fn a_log_that_only_one_side_has_is_named_and_leaves_it_open_whether_both_tell_the_same() {
+    let place = place("one-log", "small.ron", &[]);
+    ran(&place, "small.ron", "copy", &[]);
+    ran(&place, "small.ron", "slow", &["--set", "flash.slow_factor=2x"]);
+    let diff = |a: &str, b: &str| output(&place, &["diff", a, b]);
+    assert_eq!(code(&diff("out", "copy")), PASS);
+    fs::remove_file(place.join("copy/events.jsonl")).expect("a log");
+    for [a, b] in [["out", "copy"], ["copy", "out"]] {
+        let ended = diff(a, b);
+        let last = "\nthe events are not compared: copy/events.jsonl is missing, and nothing tells what out/events.jsonl parts from\n";
+        assert!(stdout(&ended).ends_with(last), "{}", stdout(&ended));
+        assert_eq!(code(&ended), INCONCLUSIVE);
+    }
+    // A difference that is known is told as such.
+    assert_eq!(code(&diff("copy", "slow")), FINGERPRINT);
+    let result = place.join("copy/result.json");
+    let whole = text(&result);
+    fs::write(&result, whole.replacen("\"brownouts\":", "\"brownouts\":1", 1)).expect("a result");
+    assert_eq!(code(&diff("out", "copy")), FAIL, "{}", stdout(&diff("out", "copy")));
+    fs::write(&result, &whole).expect("a result");
+    // One that is there and not the one of its result is refused, whatever the other side lacks.
+    let file = place.join("out/events.jsonl");
+    let log = text(&file);
+    fs::write(&file, log.replacen("P01", "P02", 1)).expect("a log");
+    assert_eq!(code(&diff("out", "copy")), USAGE);
+    // One that cannot be read is not missing.
     fs::remove_file(&file).expect("a log");
-    let ended = output(&place, &["diff", "out", "cut"]);
-    assert!(stdout(&ended).contains("the events are not compared: cut/events.jsonl"), "{}", stdout(&ended));
+    fs::create_dir(&file).expect("a folder");
+    assert_eq!((code(&diff("out", "copy")), code(&diff("copy", "out"))), (USAGE, USAGE));
+    fs::remove_dir(&file).expect("a folder");
+    let ended = diff("out", "copy");
+    assert_eq!(code(&ended), PASS, "{}", stdout(&ended));
+    let last = "\nthe events are not compared: out/events.jsonl is missing, and copy/events.jsonl is missing: the results alone decide\n";
+    assert!(stdout(&ended).ends_with(last), "{}", stdout(&ended));
+    assert_eq!(code(&diff("copy", "slow")), FINGERPRINT);
 }

@@ -891,11 +891,11 @@ fn a_relay_that_never_opens_is_not_off() {
         let checks = checks.iter().chain(&["nothing_is_driven_outside_normal_mode", "safe_state_is_silent_and_off"]);
         checks.for_each(|check| assert_eq!(check_of(&held, check), RowVerdict::Fail, "{id}: {check}"));
     }
-    // One contact alone, of the CPU that trips: the other CPU opens the relay 20 ms later, and that is the time.
+    // One contact alone, of the CPU that trips: the relay is off as the other CPU opens it, and not with the coil.
     let (one, _) = with_faults(&[welded[1], "C2cLost(from: 1) at 3500ms"], &[]);
     let row = budget(&one, "safety-fault-reaction");
     let ms = row.measured.expect("a trip").as_millionths() / 1_000_000;
-    assert!(row.verdict == RowVerdict::Pass && (19..23).contains(&ms), "{ms} ms");
+    assert!(row.verdict == RowVerdict::Pass && (5..23).contains(&ms), "{ms} ms");
 }
 
 /// Verifies SSR-002, SSR-005. A CPU that tests nothing of a memory breaks the limit of a pass, and before the limit is over it is named.
@@ -943,19 +943,16 @@ fn a_named_trip_excuses_no_other_one_after_a_restart() {
 fn a_trip_after_a_restart_is_told_from_a_fault_after_it() {
     let button = "safety_units[0].operations=[(at: \"1500ms\", input: \"button\", to: On, duration: \"300ms\"),
         (at: \"6s\", input: \"button\", to: On, duration: \"300ms\")]";
+    // The second is never off, so that it is the worst one.
     let faults = [
         "C2cLost(from: 1, packets: 100) at 3s",
         "CpuReset(cpu: 1) at 4s",
         "CpuReset(cpu: 2) at 4s",
+        "Transistor(pin: 8, conducts: true) at 6900ms",
+        "MainTransistor(conducts: true) at 6900ms",
         "TickSlip(cpu: 1, by: 5) at 7s",
     ];
-    let (_, run) = with_faults(&faults[3..], &[button, "end=At(\"9s\")"]);
-    units_of(&run, |unit| assert_eq!(unit.watch.offs[0].fault, Fault::TickCount));
-    // Longer than the first trip takes, so that it is the worst one.
-    let (report, _) = with_faults(
-        &[&faults[..], &[STUCK[0], "MainTransistor(conducts: true) at 6900ms"]].concat(),
-        &[button, "end=At(\"9s\")"],
-    );
+    let (report, _) = with_faults(&faults, &[button, "end=At(\"9s\")"]);
     let row = budget(&report, "safety-fault-reaction");
     let steps: Vec<(&str, u64)> =
         row.decomposition.iter().map(|step| (step.step.as_str(), step.at_ms.as_nanos() as u64 / 1_000_000)).collect();
@@ -997,7 +994,8 @@ fn the_rail_of_a_cpu_stands_for_its_own_requirement() {
 #[test]
 fn a_silence_after_a_restart_is_none_of_the_trip_before() {
     let fault = |kind: &str, at: &str| {
-        format!("(kind: Safety({kind}), place: Node(\"roof\"), trigger: At(\"{at}\"), duration: \"1s\")")
+        let lasts = if kind == "RadioLost()" { ", duration: \"1s\"" } else { "" };
+        format!("(kind: Safety({kind}), place: Node(\"roof\"), trigger: At(\"{at}\"){lasts})")
     };
     let cut = fault("C2cLost(from: 1, packets: 100)", "4s");
     let again = [("CpuReset(cpu: 1)", "5s"), ("CpuReset(cpu: 2)", "5s"), ("RadioLost()", "9s")]

@@ -397,7 +397,12 @@ impl Checks {
     }
 
     /// Another unit takes a pump's place: what was written to the one before says nothing of it.
-    pub(crate) fn exchanged(&mut self, pump: usize) {
+    /// The flash still is that of the one before.
+    pub(crate) fn exchanged(&mut self, world: &World, pump: usize) {
+        use orchestrator::Outcome;
+        let told = matches!(self.memory.told[pump], Outcome::Updated | Outcome::UpToDate);
+        let good = told && !self.memory.try_open[pump] && self.holds_soundly(world, pump);
+        self.memory.tried[pump].is_replaced(good);
         (self.memory.failed[pump], self.memory.restarted[pump]) = (false, false);
     }
 
@@ -439,6 +444,7 @@ impl Checks {
             }
             OrchestratorRecord::Started => {
                 self.memory.live.cioc_starts(now);
+                self.memory.tried.iter_mut().for_each(tried::Tried::is_to_be_searched);
                 // It tells of the pause anew. What a pump did meanwhile it was asked to in the life before.
                 self.memory.paused = false;
                 self.memory.boot_waits_since = Some(now);
@@ -495,6 +501,8 @@ impl Checks {
                 if manual {
                     self.memory.may_rise = true;
                     self.memory.revive();
+                    // It reads every pump.
+                    self.memory.tried.iter_mut().for_each(tried::Tried::is_told_of);
                 }
                 self.searched(now);
             }
@@ -526,6 +534,7 @@ impl Checks {
         use orchestrator::Outcome;
         let Some(told) = self.memory.told.get_mut(pump) else { return };
         *told = outcome;
+        self.memory.tried[pump].is_told_of();
         // A pump that was given up is to be updated after all.
         self.memory.may_rise |= outcome == Outcome::Pending && self.memory.tried[pump].was_set_aside();
         match outcome {
@@ -569,7 +578,12 @@ impl Checks {
     fn judge_told(&mut self, world: &World, now: SimTime, pump: usize, words: &str) {
         let node = node_of(pump);
         let as_it_is = holds_the_image(world, node);
-        let same = as_it_is || held_the_image(world, node, self.memory.sound_until[pump]);
+        let same = self.holds_soundly(world, pump);
+        let works_since = self.memory.live.works_since();
+        if let Some((why, open)) = self.memory.tried[pump].told_of_another(now, works_since).filter(|_| !same) {
+            self.told_versions_are_true.undecided |= open;
+            return self.told_versions_are_true.leave_out(node, why);
+        }
         if as_it_is {
             self.memory.sound_until[pump] = flips_of(world, node);
         } else if same {
@@ -579,6 +593,12 @@ impl Checks {
             let found = version_of(world, node).map_or("no valid image".to_owned(), |version| format!("{version}"));
             format!("the CIOC tells that {node} {words}, its flash holds {found} and not the image of the package")
         });
+    }
+
+    /// Whether a pump holds the image, or did before faults inverted bits of what it runs.
+    fn holds_soundly(&self, world: &World, pump: usize) -> bool {
+        let node = node_of(pump);
+        holds_the_image(world, node) || held_the_image(world, node, self.memory.sound_until[pump])
     }
 
     fn searched(&mut self, now: SimTime) {
@@ -609,6 +629,7 @@ impl Checks {
             return;
         }
         let node = node_of(pump);
+        self.memory.tried[pump].is_told_of();
         match entry.event {
             LogEvent::UpdateStarted => {
                 let open = std::mem::replace(&mut self.memory.try_open[pump], true);

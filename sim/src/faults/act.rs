@@ -146,16 +146,16 @@ fn exchange(world: &mut World, context: &mut Context<'_>, number: usize, injecti
     let mut effect = None;
     for node in injection.nodes.iter() {
         power::cut_at_once(world, context, *node);
+        let pump = usize::from(node.pump()?) - 1;
+        Scoped::scope(world, |world, checks: &mut Checks| checks.exchanged(world, pump));
         let mut flash = component::<Flash>(world, *node)?;
         flash.exchange(&image);
         let version = flash.valid_header()?.version;
-        let pump = usize::from(node.pump()?) - 1;
         // The checks know images as files: this pump came with another one.
         if let Some(installed) = world.resource_mut::<Truth>().installed.get_mut(pump) {
             *installed = image.clone();
         }
         world.resource_mut::<Measures>().exchanged(context.now, pump);
-        world.resource_mut::<Scoped<Checks>>().exchanged(pump);
         effect = effect.or(Some(format!("the flash of {node} holds version {version}")));
     }
     effect

@@ -2,11 +2,11 @@
 //!
 //! The rows exist where the scenario has units. A budget without an occasion in the run is not applicable: nothing is claimed.
 //! All times are measured outside the firmware; *off* is when no output transistor of the unit conducts with its feed on, and no relay has
-//! both coils fed. The worst time of a reaction comes with its steps, as far as they were measured:
+//! both coils fed; a relay whose contact opens later than its coil makes it, or never, is off that much later, or never. The worst time of a reaction comes with its steps, as far as they were measured:
 //!
 //! | Step | When |
 //! |---|---|
-//! | `occurred` | the first fault at the unit since it was off last acted; for a supply, when it left its limits |
+//! | `occurred` | the first fault at the unit since it was off last, or since both CPUs started anew, acted; for a supply, when it left its limits |
 //! | `last good packet` | the last one before the silence that is measured had come |
 //! | `detected` | the step of the firmware that detected it began |
 //! | `commanded` | that step, or a later one of the same CPU, ended with its outputs told to be off; `off` where none did |

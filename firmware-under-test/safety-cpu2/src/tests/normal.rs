@@ -208,6 +208,51 @@ fn floods_change_no_output() {
     }
 }
 
+/// SSR-038: 10^6 messages, no more in a tick than this CPU looks at: 8 of the radio, 16 of CAN, 4 of tools, by all commands.
+#[test]
+fn a_million_messages_change_no_output() {
+    const A_TICK: [(Channel, usize); 5] = [
+        (Channel::Radio, 8),
+        (Channel::Can, 16),
+        (Channel::ToolUsb, 2),
+        (Channel::ToolRadio, 1),
+        (Channel::ToolCan, 1),
+    ];
+    const COMMANDS: [Command; 8] = {
+        use Command::{Begin, Data, Enter, Finish, Identify, Read, Restart, Who};
+        [Who, Identify, Enter, Begin, Data, Finish, Read, Restart]
+    };
+    let mut calm = Bench::normal_with(&network());
+    let mut flooded = calm.clone();
+    let (mut seed, mut said) = (38, 0);
+    for tick in 0.. {
+        for channel in A_TICK.into_iter().flat_map(|(channel, count)| std::iter::repeat_n(channel, count)) {
+            let noise = crate::packet::tests::random(&mut seed).to_le_bytes();
+            let bytes = match channel {
+                // Ids of no slot: one of a slot is a masquerade, which stops the unit as it must.
+                Channel::Can => [&[0x41, 0], &noise[..]].concat(),
+                Channel::Radio => [&noise[..], &noise[..4]].concat(),
+                _ => {
+                    let command = COMMANDS[usize::from(noise[1]) % COMMANDS.len()];
+                    request(command, noise[0], SERIAL, &noise[..usize::from(noise[2] % 8)])
+                }
+            };
+            flooded.forward.push(forward(channel, &bytes));
+            said += 1;
+        }
+        if tick % 7 == 0 {
+            calm.set(0, tick % 2 == 0);
+            flooded.set(0, tick % 2 == 0);
+        }
+        calm.step();
+        flooded.step();
+        assert_eq!(calm.outputs, flooded.outputs, "after {said} messages");
+        if said >= 1_000_000 {
+            break;
+        }
+    }
+}
+
 /// SSR-074: memories of nodes that are not heard are zero, whoever is configured.
 #[test]
 fn unheard_memories_are_zero() {

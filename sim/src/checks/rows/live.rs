@@ -10,8 +10,8 @@ use orchestrator::{Activity, Cause, PumpStatus, Status};
 use protocol::cyclic::PumpState;
 
 use super::{
-    BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, Scoped, SimTime, Span, ending, held_the_image,
-    holds_the_image, node_of, power, version_of, words,
+    BusRecord, Checks, CiocHost, Faults, LogEvent, NodeId, Nodes, Scoped, SimTime, Span, ending, node_of, power,
+    version_of, words,
 };
 use crate::bus::{Bus, LinkState};
 use crate::faults::Injection;
@@ -73,6 +73,11 @@ impl Live {
     pub(super) fn cioc_starts(&mut self, now: SimTime) {
         self.works_since = now;
         self.restarted = true;
+    }
+
+    /// Since when the CIOC's firmware works without a break.
+    pub(super) fn works_since(&self) -> SimTime {
+        self.works_since
     }
 
     /// A node does not get or send its frames; that of the CIOC concerns all.
@@ -389,6 +394,11 @@ impl Checks {
                 format!("the campaign ended at 100 %, and {} {}", node_of(*pump), flaw.what)
             });
         }
+        for pump in 0..self.memory.tried.len() {
+            if self.memory.tried[pump].is_unread_newcomer() && !self.holds_soundly(world, pump) {
+                self.progress_is_true.leave_out(node_of(pump), super::tried::NEWCOMER);
+            }
+        }
         self.progress_is_true.forbid(now, percent == 100 || abandoned || !flaws.is_empty(), || {
             format!("the campaign ended at {percent} % though every pump is updated and heard")
         });
@@ -406,7 +416,9 @@ impl Checks {
     fn flaw_of(&self, world: &World, now: SimTime, pump: usize) -> Option<Flaw> {
         let node = node_of(pump);
         let tried = self.memory.tried[pump].is_tried();
-        let holds = holds_the_image(world, node) || held_the_image(world, node, self.memory.sound_until[pump]);
+        // It was good when the campaign was done with it, and nobody has read the unit that is there now.
+        let newcomer = self.memory.tried[pump].is_unread_newcomer();
+        let holds = newcomer || self.holds_soundly(world, pump);
         let silent = self.memory.live.silence(pump, now).is_none_or(|silence| silence > STATUS_LAG);
         let flaw = |forbids_success, what| Some(Flaw { forbids_success, what });
         if self.is_dead(pump) {
@@ -419,6 +431,8 @@ impl Checks {
             flaw(false, "does not hold the image")
         } else if silent || self.memory.tried[pump].was_set_aside() {
             flaw(false, "is silent, or was set aside")
+        } else if newcomer {
+            flaw(false, "was exchanged after it was told good")
         } else if self.memory.told[pump] == orchestrator::Outcome::Missing && !self.memory.tried[pump].is_read() {
             flaw(false, "is heard again and was not read")
         } else {

@@ -5,6 +5,8 @@
 //! A try was *cut off* if the pump's CPU lost its supply in it, by the twin's own word. After one that was not, the pump
 //! may be called dead; it must be only if it was heard as the try failed: a CIOC that hears nothing cannot tell both apart.
 //! It is *steadily heard* if its statuses have arrived at the CIOC for a while without a gap, by the bus.
+//! A *newcomer* is a unit that took the place of one that was truly told good. The CIOC cannot know of it before it reads
+//! it: what was told goes for the unit before, until the CIOC tells of the pump again or a search has read the newcomer.
 
 use bevy_ecs::prelude::World;
 use orchestrator::{Cause, LogEntry, Outcome};
@@ -28,12 +30,32 @@ const READ_WITHIN: Span = Span::from_secs(15);
 /// Tries that fail for lack of supply before a pump is set aside (own number of the firmware).
 const SHORT_MOST: u32 = 10;
 
+/// Why neither percent nor a version that was told is held against the flash of a newcomer.
+pub(super) const NEWCOMER: &str = "exchanged after it was truly told good, and not read since";
+/// Why it is not known whether the CIOC tells truly of a newcomer.
+const UNTOLD: &str = "exchanged after it was truly told good, and read so late that nothing could be told of it";
+
 /// Why a run is no pass though every pump is updated.
 const BACK_UNREAD: &str = "back with the new image, and no search has read it";
+
+/// Whether the unit in a pump's place is a newcomer, and what the CIOC had to learn of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Newcomer {
+    /// It is none, or the CIOC has told of it.
+    #[default]
+    Not,
+    /// Nothing had to be read since it came.
+    Unread,
+    /// The CIOC has started since, so that a search is to read it before a campaign goes on.
+    Due,
+    /// The CIOC has read it and not told of it.
+    Read(SimTime),
+}
 
 /// What is remembered of one pump's tries.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tried {
+    newcomer: Newcomer,
     /// Why the last try failed; none after a good end.
     cause: Option<Cause>,
     /// Whether a counted try failed by itself.
@@ -79,6 +101,48 @@ impl Tried {
     /// A request of the CIOC to it left.
     pub(super) fn is_asked(&mut self) {
         self.asked = true;
+    }
+
+    /// The unit that was truly told good is exchanged, or a newcomer is.
+    pub(super) fn is_replaced(&mut self, good: bool) {
+        if good && self.newcomer == Newcomer::Not {
+            self.newcomer = Newcomer::Unread;
+        }
+    }
+
+    /// The CIOC starts: every boot searches.
+    pub(super) fn is_to_be_searched(&mut self) {
+        if self.newcomer == Newcomer::Unread {
+            self.newcomer = Newcomer::Due;
+        }
+    }
+
+    /// The CIOC tells of the pump, or begins to search it: from now on that goes for the unit that is there.
+    pub(super) fn is_told_of(&mut self) {
+        self.newcomer = Newcomer::Not;
+    }
+
+    /// Whether no campaign that goes on owes anything to the unit that is there.
+    pub(super) fn is_unread_newcomer(&self) -> bool {
+        self.newcomer == Newcomer::Unread
+    }
+
+    /// Why what was told last is not held against the unit that is there, and whether that leaves it open; the CIOC works
+    /// without a break since `works_since`.
+    pub(super) fn told_of_another(&self, now: SimTime, works_since: SimTime) -> Option<(&'static str, bool)> {
+        match self.newcomer {
+            Newcomer::Unread | Newcomer::Due => Some((NEWCOMER, false)),
+            // What a search has read it tells at its end.
+            Newcomer::Read(at) if now.since(at.max(works_since)) <= READ_WITHIN => Some((UNTOLD, true)),
+            Newcomer::Read(_) | Newcomer::Not => None,
+        }
+    }
+
+    fn is_identified(&mut self, now: SimTime) {
+        self.read = Some(now);
+        if matches!(self.newcomer, Newcomer::Unread | Newcomer::Due) {
+            self.newcomer = Newcomer::Read(now);
+        }
     }
 
     /// A try begins.
@@ -227,7 +291,7 @@ impl Checks {
         match answer {
             Answer::Start => tried.explained = true,
             Answer::Refusal => tried.refused = true,
-            Answer::Identity => tried.read = Some(now),
+            Answer::Identity => tried.is_identified(now),
         }
     }
 
@@ -317,5 +381,22 @@ impl Checks {
             self.every_boot_searches
                 .forbid(now, !wronged, || format!("{} is heard and no search has read it", node_of(pump)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_working_cioc_has_15_seconds_to_tell_of_a_newcomer_that_it_has_read() {
+        let at = |millis: u64| SimTime::ZERO + Span::from_millis(millis);
+        let mut tried = Tried::default();
+        tried.is_replaced(true);
+        tried.is_identified(at(10_000));
+        let told_of_another = |now, works_since| tried.told_of_another(at(now), at(works_since));
+        assert_eq!(told_of_another(25_000, 0), Some((UNTOLD, true)));
+        assert_eq!(told_of_another(25_001, 0), None, "what it goes on to tell is not true");
+        assert_eq!(told_of_another(25_001, 20_000), Some((UNTOLD, true)), "it stood still meanwhile");
     }
 }

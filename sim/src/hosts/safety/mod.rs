@@ -768,7 +768,11 @@ pub const ASSUMPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("radio packet on the air", "2 ms", "own number"),
     ("execution time of the safety CPUs", "a cost model, not measured", "host simulation"),
-    ("times to off", "to transistor and coil; a contact follows by `relay_move`", "own model"),
+    (
+        "times to off",
+        "to transistor and coil; a contact follows by `relay_move`, and one that opens later counts by its own time less that",
+        "own model",
+    ),
 ];
 
 const _: () = assert!(CODE_LEN + flash_map::image::LEN <= flash_map::IMAGE_LEN_MOST as usize);

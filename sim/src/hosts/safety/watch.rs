@@ -439,11 +439,6 @@ impl CpuWatch {
         self.tests_ended.or(still).unwrap_or(end)
     }
 
-    /// A control of evidence: a row of flash that was not read for so many milliseconds.
-    pub(crate) const fn lengthen_flash_gap(&mut self, ms: u32) {
-        self.flash.worst_ms = ms;
-    }
-
     /// What the CPU was told and tells by packets in a step.
     fn hear(&mut self, cpu: usize, now: SimTime, step: &Stepped<'_>, out: &TickOutputs) {
         if let Some(witness) = &mut self.witness {
