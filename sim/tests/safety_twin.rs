@@ -14,6 +14,7 @@ use bevy_ecs::prelude::World;
 use common::units::own;
 use cooltwin::hosts::safety::Units;
 use cooltwin::hosts::safety::core::Muffle;
+use cooltwin::hosts::safety::demands::{Demand, Why};
 use cooltwin::hosts::safety::tool::Told;
 use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::kernel::{SimTime, Span};
@@ -1016,7 +1017,8 @@ fn a_silence_after_a_restart_is_none_of_the_trip_before() {
     let row = |faults: &str| {
         let (loaded, run) = own(&text(faults), &[]);
         let mut silences = 0;
-        units_of(&run, |unit| silences += unit.watch.radio_offs.len());
+        let is_silence = |one: &&Demand| matches!(one.why, Why::Silence { .. }) && one.off.is_some();
+        units_of(&run, |unit| silences += unit.watch.demands.iter().filter(is_silence).count());
         (budget(&report(&loaded, &run), "safety-fault-reaction").clone(), silences)
     };
     let remote = |row: &reports::Budget| row.samples.iter().any(|one| one.place.contains("outputs of hall"));
