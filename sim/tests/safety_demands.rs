@@ -59,10 +59,11 @@ fn row<'a>(report: &'a Report, id: &str) -> &'a Budget {
     report.budgets.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no row {id}"))
 }
 
-/// A row's count, verdict and the place of its worst.
+/// A row's count, verdict and the place of its worst, without the time of contacts.
 fn seen(report: &Report, id: &str) -> (u64, RowVerdict, String) {
     let row = row(report, id);
-    (row.n, row.verdict, row.r#where.clone().unwrap_or_default())
+    let place = row.r#where.as_deref().unwrap_or_default();
+    (row.n, row.verdict, place.split(", contacts").next().unwrap_or_default().to_owned())
 }
 
 fn ms(row: &Budget) -> f64 {
