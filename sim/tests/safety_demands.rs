@@ -201,6 +201,11 @@ fn a_stop_by_an_operation_is_measured() {
         assert_eq!((n, verdict, place.as_str()), (1, RowVerdict::Pass, "hall, stop at 3000.000000 ms"));
         assert!(ms(row(&report, RESPONSE)) < 5.0);
     }
+    // A flow switch, and the pump of its loop loses its power.
+    let flow = alone("", "(kind: PowerCut, place: Pump(1), trigger: At(\"3s\"))", "9s");
+    let flow = flow.replace("device: Off)", "device: Off), (input: \"fence\", device: FlowSwitch(\"5L/min\"))");
+    let (report, _) = ran(&flow, &[]);
+    assert_eq!((seen(&report, RESPONSE).0, seen(&report, RESPONSE).1), (1, RowVerdict::Pass));
     let hidden = at_hall("Safety(Wire(pin: 5, is: ToSupply))", "2900ms");
     for faults in [hidden.as_str(), STUCK] {
         let (report, _) = ran(&alone(", (at: \"3s\", input: \"fence\", to: Off)", faults, "5s"), &[]);
@@ -314,6 +319,13 @@ fn each_sender_has_its_own_silence() {
     for faults in [at("wall", "RadioLost(packets: 3)"), at("hall", "RadioLost()")] {
         assert_eq!(seen(&of_three(&faults, "").0, RADIO).1, RowVerdict::NotApplicable, "{faults}");
     }
+    // The second one finds the witnesses of the logic in doubt: what is forced by the diagram tells.
+    let again = [("3s", "500ms"), ("4s", "500ms")].map(|(at, lasts)| {
+        format!("(kind: Safety(RadioLost()), place: Node(\"wall\"), trigger: At(\"{at}\"), duration: \"{lasts}\")")
+    });
+    let (report, run) = of_three(&again.join(", "), "");
+    assert_eq!((seen(&report, RADIO).0, seen(&report, RADIO).1), (2, RowVerdict::Pass));
+    assert!(units_in(&run.twin.world)[0].watch.cpus.iter().all(|cpu| cpu.testimony().doubt.is_some()));
     // Repeated packets of a sender that is silent are no life of it.
     let replayed =
         "(kind: Safety(RadioRepeated(\"1s\")), place: Node(\"wall\"), trigger: At(\"2500ms\"), duration: \"400ms\")";
