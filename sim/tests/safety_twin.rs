@@ -929,7 +929,7 @@ fn a_cpu_without_a_pass_is_not_covered_by_the_other() {
 /// Verifies SSR-046. A trip that the scenario names excuses what follows from it, and not what the unit does after a restart.
 #[test]
 fn a_named_trip_excuses_no_other_one_after_a_restart() {
-    let restart = ["C2cLost(from: 1, packets: 100) at 3s", "CpuReset(cpu: 1) at 4s", "CpuReset(cpu: 2) at 4s"];
+    let restart = ["C2cLost(from: 1, packets: 25) at 3s", "CpuReset(cpu: 1) at 4s", "CpuReset(cpu: 2) at 4s"];
     let more = ["expectations=[SafetyTrip(unit: \"hall\", by: C2cSilent)]", "end=At(\"9s\")"];
     let (named, _) = with_faults(&restart, &more);
     assert_eq!(check_of(&named, "healthy_units_do_not_trip"), RowVerdict::NotApplicable);
@@ -946,7 +946,7 @@ fn a_trip_after_a_restart_is_told_from_a_fault_after_it() {
         (at: \"6s\", input: \"button\", to: On, duration: \"300ms\")]";
     // The second is never off, so that it is the worst one.
     let faults = [
-        "C2cLost(from: 1, packets: 100) at 3s",
+        "C2cLost(from: 1, packets: 25) at 3s",
         "CpuReset(cpu: 1) at 4s",
         "CpuReset(cpu: 2) at 4s",
         "Transistor(pin: 8, conducts: true) at 6900ms",
@@ -998,7 +998,7 @@ fn a_silence_after_a_restart_is_none_of_the_trip_before() {
         let lasts = if kind == "RadioLost()" { ", duration: \"1s\"" } else { "" };
         format!("(kind: Safety({kind}), place: Node(\"roof\"), trigger: At(\"{at}\"){lasts})")
     };
-    let cut = fault("C2cLost(from: 1, packets: 100)", "4s");
+    let cut = fault("C2cLost(from: 1, packets: 25)", "4s");
     let again = [("CpuReset(cpu: 1)", "5s"), ("CpuReset(cpu: 2)", "5s"), ("RadioLost()", "9s")]
         .map(|(kind, at)| fault(kind, at));
     let (before, between) = (fault("RadioLost()", "3s"), again.join(", "));
