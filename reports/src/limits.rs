@@ -81,7 +81,8 @@ pub const LIMITS: &[Limit] = &[
         subject: "Safety units: pins, transistors and relays",
         text: "A pin has one voltage at an instant. Edges of test pulses, capacitance of cables, and the decay of a load are \
                not modelled. Off is when no transistor conducts and no relay has both coils fed; a contact follows by a \
-               constant time, and welding is a fault that a scenario names.",
+               constant time, and one that opens later, or never, is off that much later, or never. Welding is a fault that \
+               a scenario names.",
         elsewhere: "measurement on the hardware, and data sheets of relays and transistors",
     },
     Limit {
