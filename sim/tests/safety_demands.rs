@@ -315,6 +315,20 @@ fn each_sender_has_its_own_silence() {
     let (report, _) = of_three(&format!("{silent}, {STUCK}"), "");
     assert_eq!(seen(&report, RADIO).1, RowVerdict::Fail, "its outputs are never off");
     assert!(ms(row(&report, RADIO)) > 1_900.0);
+    // One side of an `Or` is OFF: the output rests on the other one by the state of the diagram alone.
+    let (name, text) = three();
+    let either = [(name, text.replace("kind: And([\"r\", \"w\"])", "kind: Or([\"r\", \"w\"])"))];
+    let roof = "(configuration: \"three.ron\", node: \"roof\", inputs: [(input: \"i\", device: Off)])";
+    for (roof, wanted) in
+        [(roof, RowVerdict::Pass), ("(configuration: \"three.ron\", node: \"roof\")", RowVerdict::NotApplicable)]
+    {
+        let text = format!(
+            "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"5s\"), safety_units: [
+            (configuration: \"three.ron\", node: \"hall\"), {roof},
+            (configuration: \"three.ron\", node: \"wall\", cpu1: (clock_offset: \"31ms\"))], faults: [{silent}])"
+        );
+        assert_eq!(seen(&ran(&text, &either).0, RADIO).1, wanted, "{roof}");
+    }
     // A short silence, and the silence of one that nobody hears, turn nothing off.
     for faults in [at("wall", "RadioLost(packets: 3)"), at("hall", "RadioLost()")] {
         assert_eq!(seen(&of_three(&faults, "").0, RADIO).1, RowVerdict::NotApplicable, "{faults}");

@@ -24,8 +24,8 @@ use crate::kernel::{SimTime, Span};
 use crate::safety::binary::{Block, Section};
 use crate::safety::reference::Wanted;
 
-/// So long before its time-out ends a silence is looked at: no packet of a sender that lives is so late without a fault.
-const BEFORE: Span = Span::from_millis(5);
+/// So long before its time-out ends a silence is looked at: the witnesses are in doubt for the last 3 ms and a sixteenth of the lateness.
+const BEFORE: Span = Span::from_millis(8);
 /// A silent sender is noticed, its memories are evaluated and the outputs are switched in a tick each.
 pub const TICKS: Span = Span::from_millis(3);
 /// What a detected fault may take beyond the response time (SSR-044).
@@ -362,9 +362,10 @@ impl Watch {
                 self.demands.retain(|one| !is_over(one));
             }
             let Some((since, _)) = self.senders[node].good else { continue };
-            // The witness is in doubt once the time-out is over; what rests on the sender is looked at up to then.
+            // What rests on the sender is looked at up to the time-out.
             let is_known = self.demands.iter().any(|one| one.at == since && is_silence_of(one, node));
-            let is_near = now + BEFORE >= since + timeout && (now < since + timeout || !is_known);
+            let half = Span::from_nanos(timeout.as_nanos() / 2);
+            let is_near = now + BEFORE.min(half) >= since + timeout && (now < since + timeout || !is_known);
             if is_near && self.is_driven() {
                 self.rests_on(since, node, timeout);
             }
@@ -376,6 +377,12 @@ impl Watch {
         let number = u8::try_from(node).unwrap_or(u8::MAX);
         let known = Known::nothing_of(self.section(), number, 0);
         if known.memories.is_empty() {
+            return;
+        }
+        let is_known = self.demands.iter().any(|one| one.at == since && is_silence_of(one, node));
+        let is_followed =
+            self.cpus.iter().any(|cpu| cpu.witness.as_ref().is_some_and(|own| own.effect(&known).is_some()));
+        if is_known && !is_followed {
             return;
         }
         let what = self.driven_of(&self.effect(&known));
