@@ -639,6 +639,9 @@ pub struct Injection {
     /// When it first acted; none if it never did.
     #[serde(deserialize_with = "present")]
     pub at_ms: Option<Millis>,
+    /// How long it lasts each time by the scenario; none of one that is over at once or stays to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<Millis>,
     /// When it acted after that: every time, or the last alone of many.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub again_ms: Vec<Millis>,

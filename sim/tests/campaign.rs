@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{code, cooltwin, folder, json, output, stderr, stdout, text};
+use common::{code, cooltwin, folder, json, output, shipped, stderr, stdout, text};
+use cooltwin::campaign::trial::{judge_scenario, plain};
 use reports::campaign::{Class, campaign_from_json, read_trials};
 use reports::{Verdict, sha256};
 
@@ -251,6 +252,101 @@ fn more_failures_than_allowed_fail_the_campaign_and_the_worst_are_listed() {
     assert!(first.what.contains("claim:updated"), "{first:?}");
     let scenario = first.command.strip_prefix("cooltwin run ").expect("a command");
     assert_eq!(code(&output(&place, &["run", &format!("out/{scenario}"), "--out", "again"])), Some(1));
+}
+
+/// A folder with the campaign whose base has a safety unit.
+fn place_with_unit(name: &str) -> PathBuf {
+    let place = folder(name);
+    for (from, to) in [
+        (common::data("campaigns/unit.ron"), "campaigns/tiny.ron"),
+        (common::data("campaigns/unit-base.ron"), "campaigns/unit-base.ron"),
+        (shipped("safety/pump-feed.ron"), "safety/pump-feed.ron"),
+    ] {
+        let to = place.join(to);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        fs::copy(from, to).expect("a file can be copied");
+    }
+    place
+}
+
+/// The base names its configuration by a way up, which leads nowhere from where trials are written.
+#[test]
+fn trials_of_a_safety_unit_find_its_configuration_where_they_are_written() {
+    let place = place_with_unit("campaign-unit-files");
+    let inside = place.join("campaigns");
+    assert_eq!(run(&inside, "../whole", &[]), Some(1));
+    for shard in ["1", "2"] {
+        assert_eq!(run(&inside, &format!("../s{shard}"), &["--shard", &format!("{shard}/2")]), Some(0), "{shard}");
+    }
+    for named in ["campaigns", "safety"] {
+        fs::remove_dir_all(place.join(named)).expect("a folder");
+    }
+    let merged = output(&place, &["merge", "s1", "s2", "--out", "merged"]);
+    assert_eq!(code(&merged), Some(1), "{}", stderr(&merged));
+    assert_eq!(files(&place.join("whole")), files(&place.join("merged")));
+
+    let report = campaign_from_json(&text(&place.join("whole/campaign.json"))).expect("a report");
+    let table = read_trials(&text(&place.join("whole/trials.csv"))).expect("a table");
+    let failed = &report.failed[0];
+    let update = report.times[0].replay.as_ref().expect("the worst trial");
+    for (replay, ends) in [(failed, Some(1)), (update, Some(0))] {
+        let file = replay.command.strip_prefix("cooltwin run ").expect("a command");
+        let ran = output(&place, &["run", &format!("merged/{file}"), "--json", "--out", "again"]);
+        assert_eq!(code(&ran), ends, "{file}: {}", stderr(&ran));
+        let result = json(stdout(&ran));
+        let row = table.trials.iter().find(|row| row.number == replay.trial).expect("its row");
+        assert_eq!(result["fingerprint"]["all"], row.fingerprint.as_str());
+        assert_eq!(result["scenario"]["sha256"], row.scenario.as_str());
+    }
+    let shrunk = output(&place, &["shrink", "merged", "--runs", "3", "--out", "less.ron"]);
+    assert_eq!(code(&shrunk), Some(0), "{}", stderr(&shrunk));
+    assert_eq!(code(&output(&place, &["run", "less.ron", "--out", "again"])), Some(1));
+}
+
+/// What a fault reached and what then tripped did what it is for; the update that it ended is lost all the same.
+#[test]
+fn a_trial_whose_unit_rightly_trips_is_detected_safe_and_a_failure() {
+    let place = place_with_unit("campaign-unit-classes");
+    assert_eq!(run(&place.join("campaigns"), "../out", &[]), Some(1));
+    let table = read_trials(&text(&place.join("out/trials.csv"))).expect("a table");
+    let hit = |trial: &&reports::campaign::Trial| trial.faults.iter().any(|fault| fault == "link");
+    assert!((3..8).contains(&table.trials.iter().filter(hit).count()), "some trips, and some trials without");
+    for trial in table.trials.iter().filter(hit) {
+        assert_eq!((trial.class, trial.success, trial.updated), (Class::DetectedSafe, false, 0), "{trial:?}");
+        assert_eq!(trial.note, "the time limit came after hall had tripped");
+        assert!(trial.failing.iter().any(|row| row == "check:healthy_units_do_not_trip"), "{trial:?}");
+    }
+    let report = campaign_from_json(&text(&place.join("out/campaign.json"))).expect("a report");
+    assert_eq!((report.invalid, report.verdict), (0, Verdict::Fail));
+}
+
+#[test]
+fn the_class_of_a_trip_follows_from_what_reached_the_unit_before() {
+    let class = |scenario: &str, overrides: &[&str]| {
+        let overrides = [overrides, &["expectations=[]"]].concat();
+        let loaded = common::loaded(&shipped(scenario), &overrides);
+        let judged = judge_scenario(&loaded.scenario, None, &plain);
+        assert!(!judged.failing.is_empty(), "{scenario} {overrides:?}");
+        judged.class
+    };
+    assert_eq!(class("safety-c2c-cut.ron", &[]), Class::DetectedSafe);
+    // The serial number is wrong, which is no fault of the list: this unit trips whatever comes.
+    let wrong = "safety-serial-of-another-unit.ron";
+    let of_cioc = "faults=[(kind: Reset, place: Cioc, trigger: At(\"1s\"))]";
+    assert_eq!(class(wrong, &[of_cioc]), Class::SpuriousTrip);
+    let too_late =
+        "faults=[(kind: Safety(C2cLost(from: 1)), place: Node(\"hall\"), trigger: At(\"4s\"), duration: \"1s\")]";
+    assert_ne!(class(wrong, &[too_late]), Class::DetectedSafe);
+    // A fault of one unit is none of the other.
+    let at_hall =
+        "faults=[(kind: Safety(C2cLost(from: 1)), place: Node(\"hall\"), trigger: At(\"2s\"), duration: \"1s\")]";
+    assert_eq!(class("safety-two-units.ron", &[at_hall]), Class::DetectedSafe);
+    assert_eq!(class("safety-two-units.ron", &[at_hall, "safety_units[1].serial=7"]), Class::SpuriousTrip);
+    // A time limit that no trip led to is no result.
+    assert_eq!(
+        class("safety-unit.ron", &["campaign=true", "end=AfterCampaign(\"1s\")", "time_limit=3s"]),
+        Class::Invalid
+    );
 }
 
 #[test]

@@ -535,6 +535,7 @@ fn a_log_of_tests_covers_what_they_name_and_a_failed_test_fails_the_bundle() {
         });
         fs::write(place.join("tests.log"), lines.collect::<String>()).expect("a log");
     };
+    fs::write(place.join("tests.sha256"), cooltwin::evidence::SOURCES).expect("written");
     let status = |wanted: i32| {
         let made = output(
             &place,
@@ -552,6 +553,32 @@ fn a_log_of_tests_covers_what_they_name_and_a_failed_test_fails_the_bundle() {
     assert_eq!(status(0), "uncovered", "a test that was left out shows nothing");
     log("FAILED");
     assert_eq!(status(1), "fail");
+}
+
+/// A log of an older state would credit requirements with tests of code that is there no more.
+#[test]
+fn a_log_of_tests_of_other_sources_or_of_none_in_particular_is_refused() {
+    let place = place("evidence-tests-of-others");
+    let test = &named_tests()[0];
+    let log = format!("     Running x (target/debug/deps/{}-0a)\ntest {} ... ok\n", test.target, test.name);
+    fs::write(place.join("tests.log"), log).expect("a log");
+    let arguments = ["evidence", "--allow-dirty", "--test-log", "tests.log", "--out", "out", "suite/small.ron"];
+    let refused = |why: &str| {
+        let made = output(&place, &arguments);
+        assert_eq!(code(&made), Some(2), "{}{}", stdout(&made), stderr(&made));
+        assert!(stderr(&made).contains(why), "{}", stderr(&made));
+        assert!(!place.join("out").exists());
+    };
+    refused("cannot read tests.sha256");
+    let sources = cooltwin::evidence::SOURCES;
+    let (first, _) =
+        sources.lines().find(|line| line.ends_with(".rs")).expect("a source").split_once("  ").expect("a hash");
+    fs::write(place.join("tests.sha256"), sources.replace(first, &"0".repeat(64))).expect("written");
+    refused("its tests ran on other sources than this program's: firmware-under-test/");
+    let fewer: String =
+        sources.lines().filter(|line| !line.contains("/pump/")).map(|line| format!("{line}\n")).collect();
+    fs::write(place.join("tests.sha256"), fewer).expect("written");
+    refused("its tests ran on other sources than this program's: firmware-under-test/pump/");
 }
 
 #[test]

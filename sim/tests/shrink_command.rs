@@ -37,6 +37,36 @@ fn what_is_left_of_a_failed_run_fails() {
 }
 
 #[test]
+fn what_is_left_of_a_safety_unit_finds_its_configuration_wherever_it_is_written() {
+    let place = folder("shrink-safety");
+    fs::create_dir_all(place.join("plant/safety")).expect("a folder");
+    for file in ["safety-unit.ron", "safety/pump-feed.ron"] {
+        fs::copy(shipped(file), place.join("plant").join(file)).expect("a shipped file can be copied");
+    }
+    let text = "(extends: \"safety-unit.ron\", faults: [(
+        kind: Safety(C2cLost(from: 1)), place: Node(\"hall\"), trigger: At(\"3123ms\"),
+    )])";
+    fs::write(place.join("plant/fails.ron"), text).expect("a scenario");
+    assert_eq!(code(&output(&place, &["run", "plant/fails.ron", "--out", "result"])), FAIL);
+    fs::create_dir_all(place.join("desk")).expect("a folder");
+    for (named, file) in [("result", "less.ron"), ("plant/fails.ron", "desk/least.ron")] {
+        let shrunk = output(&place, &["shrink", named, "--runs", "12", "--out", file]);
+        assert_eq!(code(&shrunk), Some(0), "{}", stderr(&shrunk));
+        let told = format!("\ncooltwin run {file}\n");
+        assert!(stdout(&shrunk).contains(&told), "{}", stdout(&shrunk));
+    }
+    // Nothing of what they were made from is needed any more.
+    fs::remove_dir_all(place.join("plant")).expect("a folder");
+    fs::remove_dir_all(place.join("result")).expect("a folder");
+    for file in ["less.ron", "desk/least.ron"] {
+        let run = output(&place, &["run", file, "--out", "again"]);
+        assert_eq!(code(&run), FAIL, "{file}: {}", stderr(&run));
+        assert!(stdout(&run).contains("healthy_units_do_not_trip"), "{file}: {}", stdout(&run));
+        fs::remove_dir_all(place.join("again")).expect("a folder");
+    }
+}
+
+#[test]
 fn the_smaller_scenario_has_a_name_of_its_own_and_spares_the_result_that_it_came_from() {
     let place = folder("shrink-name");
     copy_data(&place, &["small.ron"]);

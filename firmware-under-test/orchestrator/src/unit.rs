@@ -217,9 +217,11 @@ impl Unit {
         self.pumps().any(|pump| self.view(pump).fresh(now).is_some())
     }
 
-    /// Pumps that the last search missed because they were silent, and that are heard now.
+    /// Pumps that the last search missed because they were silent, that are missing still, and that are heard now. A campaign
+    /// since then may have updated such a pump, and it may have died: that one only a search by hand revives (PFU-026).
     pub(crate) fn heard_again(&self, now: Instant) -> impl Iterator<Item = PumpNumber> + '_ {
-        self.pumps().filter(move |pump| self.silent.contains(*pump) && self.view(*pump).fresh(now).is_some())
+        let is_missing = |pump| self.silent.contains(pump) && self.view(pump).outcome == Outcome::Missing;
+        self.pumps().filter(move |pump| is_missing(*pump) && self.view(*pump).fresh(now).is_some())
     }
 
     /// Since when no pump was heard though all have supply; `None` without supply. Counts from the boot at the earliest.

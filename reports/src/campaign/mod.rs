@@ -47,11 +47,11 @@ pub enum Class {
     Masked,
     /// It changed the course, and what failed was made good by a later try.
     Tolerated,
-    /// It was named by a cause or an alarm, and no check and no budget broke.
+    /// It was named by a cause or an alarm, or the safety unit that it reached tripped; else no check and no budget broke.
     DetectedSafe,
     /// A budget broke, whether anything was detected or not.
     DetectedLate,
-    /// An alarm or a failed try of something that no fault touches.
+    /// An alarm or a failed try of something that no fault touches, or the trip of such a safety unit.
     SpuriousTrip,
     /// A check broke.
     UndetectedDangerous,
@@ -104,9 +104,13 @@ impl Class {
             Self::Undisturbed => "no fault came, and nothing went wrong",
             Self::Masked => "acted; CIOC, pumps and bus went as without it",
             Self::Tolerated => "changed the course; what failed was made good by a later try",
-            Self::DetectedSafe => "named by a cause or an alarm; no check and no budget broke",
+            Self::DetectedSafe => {
+                "named by a cause or an alarm, or a safety unit that it reached tripped; else no check and no budget broke"
+            }
             Self::DetectedLate => "a budget broke",
-            Self::SpuriousTrip => "an alarm or a failed try of something that no fault touches",
+            Self::SpuriousTrip => {
+                "an alarm or a failed try of something that no fault touches, or the trip of such a safety unit"
+            }
             Self::UndetectedDangerous => "a check broke",
             Self::Panic => "a firmware panicked or broke its interface",
             Self::Invalid => "no result; listed, never dropped, never a success",

@@ -40,7 +40,9 @@ impl Page<'_> {
     }
 
     fn sections(&self) -> Vec<Section> {
-        vec![
+        let remarks = html! { @for remark in &self.report.remarks { p { (remark) } } };
+        let remarks = Section::new("remarks", "What to know about the claim", remarks);
+        let mut sections = vec![
             Section::new("claim", "Plan and claim", self.claim()),
             Section::new("mix", "Fault mix", self.mix()),
             Section::new("classes", "What became of the faults", self.classes()),
@@ -48,7 +50,11 @@ impl Page<'_> {
             Section::new("failed", "Trials that failed", self.failed()),
             Section::new("reproduce", "Reproduction", self.reproduction()),
             Section::new("limits", "Limits of the model and known deviations", evidence::limits()),
-        ]
+        ];
+        if !self.report.remarks.is_empty() {
+            sections.insert(1, remarks);
+        }
+        sections
     }
 
     fn head(&self) -> Markup {
@@ -99,7 +105,6 @@ impl Page<'_> {
             p { "One trial is " (report.trial) "." }
             (table("Plan", &content))
             @for note in &report.notes { p { (shape::word(true, note)) } }
-            @for remark in &report.remarks { p { (remark) } }
             (self.figure("failure-bounds"))
             p.note {
                 "Bounds are exact (Clopper-Pearson). Two-sided at the same confidence: "

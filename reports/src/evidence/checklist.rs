@@ -158,7 +158,7 @@ impl Evidence<'_> {
             point(
                 "Fault model, and why it is enough",
                 Partly,
-                "Kind, place, time and number of each fault are here. That the list is enough is for the hazard analysis to say.",
+                "Kind, place, time, duration and number of each fault are here. That the list is enough is for the hazard analysis to say.",
                 ("faults.html", "Faults"),
             ),
             point(
@@ -224,7 +224,7 @@ impl Evidence<'_> {
             point(
                 "Timing: observed, bound by quantile, bound by analysis, required",
                 Partly,
-                "Observed worst case, requirement and margin are here. A bound by quantile needs a campaign. Bounds by analysis are: the response path of a configuration, which cooltwin safety compile works out for each node and holds against its response time; the bound beside what a search found, in reports/gallery/search-safety-reaction and search-pump-update; the hand calculation of the update time in the README.",
+                "Observed worst case, requirement and margin are here. A bound by quantile needs a campaign: reports/gallery/campaign-pump-update and campaign-pump-update-46050 have those of their times. Bounds by analysis are: the response path of a configuration, which cooltwin safety compile works out for each node and holds against its response time; the bound beside what a search found, in reports/gallery/search-safety-reaction and search-pump-update; the hand calculation of the update time in the README.",
                 ("index.html#requirements", "Requirements in scope"),
             ),
         ]
@@ -263,8 +263,8 @@ impl Evidence<'_> {
             point(
                 "Coverage of faults by each diagnostic",
                 Partly,
-                "Classes of all injections are here. Shares by diagnostic, weighted, belong to the tests of memory and link in the safety crates and to campaigns.",
-                ("faults.html#classes", "Classes"),
+                "What each diagnostic found, and after which faults nothing was detected, is counted by kind of fault. The counts are not weighted: the faults were chosen for the scenarios, not drawn by how often they come, so that a share of them would be no diagnostic coverage. The shares of memory and link that the safety crates' own tests find stand with those tests.",
+                ("faults.html#diagnostics", "Faults by diagnostic"),
             ),
             point(
                 "Determinism",
@@ -305,12 +305,12 @@ impl Evidence<'_> {
                 ("requirements.html#elsewhere", "Not verified here"),
             ),
             point(
-                "Difference to the last report",
-                if bundle.drift.is_some() { Here } else { Open },
+                "Difference to the last report, with an impact analysis of changes",
+                if bundle.drift.is_some() { Partly } else { Open },
                 bundle.drift.as_ref().map_or_else(
                     || "No baseline of an earlier state was at hand.".to_owned(),
                     |drift| {
-                        format!("Margins against the committed baseline: {}.", drift.lines().next().unwrap_or_default())
+                        format!("Margins against the committed baseline: {}. What changed is told by the hashes of each crate's sources; the impact analysis of a change is for people.", drift.lines().next().unwrap_or_default())
                     },
                 ),
                 if bundle.drift.is_some() { ("index.html#drift", "Margins against the baseline") } else { NOWHERE },

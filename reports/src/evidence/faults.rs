@@ -196,8 +196,8 @@ impl Evidence<'_> {
 
     fn injection_table(&self) -> Markup {
         let content = html! {
-            caption { "In the order of the runs" }
-            (head(&[Text("Run"), Text("Fault"), Text("Target"), Number("First acted"), Number("Times"), Wide("Read back"), Text("Class")]))
+            caption { "In the order of the runs; one that has no duration is over at once or stays to the end" }
+            (head(&[Text("Run"), Text("Fault"), Text("Target"), Number("First acted"), Number("Duration"), Number("Times"), Wide("Read back"), Text("Class")]))
             tbody {
                 @for (run, injection) in self.injections() {
                     tr {
@@ -205,6 +205,7 @@ impl Evidence<'_> {
                         td { (injection.kind) }
                         td { (injection.target) }
                         td.number { (injection.at_ms.map_or_else(|| "never".to_owned(), words::duration)) }
+                        td.number { (injection.duration_ms.map_or_else(|| "-".to_owned(), words::duration)) }
                         td.number { (words::grouped(injection.activations)) }
                         td { (injection.effect) }
                         td { (self.class(run, &injection.class)) }

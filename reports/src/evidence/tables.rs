@@ -106,7 +106,8 @@ impl Evidence<'_> {
     }
 
     pub(super) fn faults_csv(&self) -> String {
-        let columns = ["scenario", "seed", "fault", "kind", "target", "first_ms", "times", "read_back", "class"];
+        let columns =
+            ["scenario", "seed", "fault", "kind", "target", "first_ms", "duration_ms", "times", "read_back", "class"];
         let rows = self.injections().map(|(run, injection)| {
             vec![
                 run.name.clone(),
@@ -115,6 +116,7 @@ impl Evidence<'_> {
                 injection.kind.clone(),
                 injection.target.clone(),
                 injection.at_ms.map_or_else(String::new, |at| at.to_string()),
+                injection.duration_ms.map_or_else(String::new, |lasts| lasts.to_string()),
                 injection.activations.to_string(),
                 injection.effect.clone(),
                 injection.class.clone(),

@@ -307,6 +307,7 @@ fn injection(id: &str, kind: &str, target: &str, at: &str, activations: u64, eff
         kind: kind.to_owned(),
         target: target.to_owned(),
         at_ms: Some(ms(at)),
+        duration_ms: None,
         again_ms: Vec::new(),
         activations,
         effect: effect.to_owned(),

@@ -14,6 +14,7 @@ use super::statistics;
 use super::template::FaultTemplate;
 use crate::scenario::diagnostic::{Code, nearest};
 use crate::scenario::doc::Doc;
+use crate::scenario::elsewhere::with_names_below;
 use crate::scenario::loader::{beside, load_alone};
 use crate::scenario::quantity::{Factor, Quantity as _, Rate, Share};
 use crate::scenario::schema::{Value as _, choice, section};
@@ -223,7 +224,11 @@ pub fn load_campaign(files: &dyn FileSource, path: &Path) -> Result<Campaign, Lo
     let mut base_error = None;
     let loaded = load_alone(files, path, |raw: &RawCampaign| {
         let base = match load(files, &beside(path, &raw.base), &[]) {
-            Ok(base) => base,
+            // Trials are written to folders of their own.
+            Ok(mut base) => {
+                base.scenario = with_names_below(&base.scenario);
+                base
+            }
             Err(LoadError::Unreadable(name, why)) => {
                 let message = format!("cannot read the base `{name}`: {why}");
                 return Err(vec![Problem::new(Code::NoSuchThing, "base", message, "this file")]);

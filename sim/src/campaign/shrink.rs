@@ -15,6 +15,7 @@ use reports::{Phase as TryPhase, Report, Verdict};
 use super::template::rounder_numbers;
 use super::trial::{Judged, Runner, judge_scenario};
 use crate::scenario::doc::Doc;
+use crate::scenario::elsewhere::{Configurations, move_configurations};
 use crate::scenario::quantity::{Share, Size};
 use crate::scenario::reader::{Node, Reader};
 use crate::scenario::schema::{Section as _, Value as _};
@@ -373,6 +374,17 @@ pub fn rename(shrunk: &mut Shrunk, before: &Scenario, name: &str) {
     if let Ok(scenario) = raw.check() {
         shrunk.scenario = scenario;
     }
+}
+
+/// Has what is left name its configurations in `folder` beside it; what has to lie there, by name from the scenario.
+pub fn move_inputs(shrunk: &mut Shrunk, folder: &str) -> Configurations {
+    let mut raw = RawScenario::clone(&shrunk.scenario);
+    let moved = move_configurations(&mut raw, folder);
+    // Names alone are different, and no rule asks for them.
+    if let Ok(scenario) = raw.check() {
+        shrunk.scenario = scenario;
+    }
+    moved
 }
 
 /// A scenario as a person would write it: what differs from the defaults, and nothing else.

@@ -6,19 +6,27 @@
 //! the trial is invalid; one that found nothing to act on because another had the place already is told by name, and does
 //! not spoil the trial. A repetition that came less often than stated makes a run inconclusive, and so it makes a trial
 //! invalid.
+//!
+//! A safety unit that trips has detected the fault that reached it; one that no fault reached trips spuriously. Where
+//! it takes the feed of pumps, and so their updates come to no end, the trial is a failure and no invalid one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use bevy_ecs::prelude::Entity;
 use orchestrator::Alarm;
 use reports::campaign::{Class, Trial};
-use reports::{Fingerprint, Outcome, Report, RowVerdict, TryOutcome};
+use reports::{Check, Fingerprint, Outcome, Report, RowVerdict, TryOutcome};
 
 use super::draw::{Drawn, draw, undisturbed};
 use super::file::Campaign;
+use crate::faults::{Faults, Injection};
+use crate::hosts::safety::Units;
+use crate::hosts::safety::unit::Unit;
+use crate::kernel::Scoped;
 use crate::measure::Measures;
 use crate::run::{self, Ending, Identity, Run};
 use crate::scenario::words::NodeName;
-use crate::scenario::{Loaded, Place, Scenario};
+use crate::scenario::{Loaded, Place, SafetyUnit, Scenario};
 
 /// Runs a scenario to its end; a test may put firmware with a planted defect in.
 pub type Runner = dyn Fn(&Scenario) -> Run + Sync;
@@ -163,13 +171,19 @@ fn ended(scenario: &Scenario, pump: Option<u8>, runner: &Runner) -> Judged {
     let idle: Vec<usize> = (0..scenario.faults.len()).filter(|index| !acted(index)).collect();
     let failing = failing(scenario, &report, pump);
     let none_acted = !scenario.faults.is_empty() && idle.len() == scenario.faults.len();
+    let trips = trips(scenario, &run, &report);
     let (class, note) = match &run.ending {
         Ending::Defect(what) => (Class::Panic, what.clone()),
+        // Pumps without their feed are not updated any more: that is the trip's doing, and no defect of the run.
+        Ending::TimeLimit if let Some(trip) = trips.iter().find(|trip| trip.feeds) => {
+            let note = format!("the time limit came after {} had tripped", trip.unit);
+            (class(scenario, &run, &report, &trips, runner), note)
+        }
         Ending::TimeLimit => (Class::Invalid, "the time limit came before the end".to_owned()),
         Ending::Livelock => (Class::Invalid, "a million events at one instant".to_owned()),
         Ending::Regular if none_acted => (Class::Invalid, "no fault acted".to_owned()),
         Ending::Regular if let Some(short) = fell_short(&report) => (Class::Invalid, short),
-        Ending::Regular => (class(scenario, &run, &report, runner), String::new()),
+        Ending::Regular => (class(scenario, &run, &report, &trips, runner), String::new()),
     };
     Judged { class, failing, idle, note, report: Some(Box::new(report)) }
 }
@@ -181,14 +195,55 @@ fn fell_short(report: &Report) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-fn class(scenario: &Scenario, run: &Run, report: &Report, runner: &Runner) -> Class {
+/// A safety unit that went to its safe state although the scenario does not say so.
+struct Trip<'a> {
+    unit: &'a str,
+    /// Whether its relays feed pumps.
+    feeds: bool,
+    /// Whether a fault had reached it by then.
+    touched: bool,
+}
+
+/// The row of the report that names such units.
+const TRIPPED_ROW: &str = "healthy_units_do_not_trip";
+
+fn trips<'a>(scenario: &'a Scenario, run: &Run, report: &Report) -> Vec<Trip<'a>> {
+    let Some(row) = report.checks.iter().find(|row| row.id == TRIPPED_ROW) else { return Vec::new() };
+    let world = &run.twin.world;
+    let faults = &world.resource::<Scoped<Faults>>().list;
+    let trip = |(setup, entity): (&'a SafetyUnit, &Entity)| {
+        let unit = world.get::<Unit>(*entity)?;
+        let at = unit.watch.cpus.iter().filter_map(|cpu| cpu.cause).map(|(at, _)| at).min()?;
+        let had_acted = |fault: &Injection| fault.first.is_some_and(|first| first <= at);
+        let touched = faults.iter().any(|fault| had_acted(fault) && run::reaches_unit(fault, unit.node));
+        let is_named = row.detail.split("; ").any(|one| one.starts_with(&format!("{}, CPU", setup.node)));
+        is_named.then_some(Trip { unit: &setup.node, feeds: !setup.feeds.is_empty(), touched })
+    };
+    scenario.safety_units.iter().zip(world.resource::<Units>().entities()).filter_map(trip).collect()
+}
+
+/// Whether a check broke for nothing but trips, which have classes of their own.
+fn is_of_trips(check: &Check, trips: &[Trip<'_>], ending: &Ending) -> bool {
+    match check.id.as_str() {
+        TRIPPED_ROW => !trips.is_empty(),
+        "safety_units_become_normal" => {
+            let of_a_trip =
+                |one: &str| trips.iter().any(|trip| one == format!("{} never came to normal mode", trip.unit));
+            check.detail.split("; ").all(of_a_trip)
+        }
+        "run_ends_regularly" => *ending == Ending::TimeLimit && trips.iter().any(|trip| trip.feeds),
+        _ => false,
+    }
+}
+
+fn class(scenario: &Scenario, run: &Run, report: &Report, trips: &[Trip<'_>], runner: &Runner) -> Class {
     let broken = |verdict: RowVerdict| matches!(verdict, RowVerdict::Fail | RowVerdict::Error);
     // What the scenario stated of its end is judged as success or not; it is no check of the twin's truth.
-    let check = |check: &&reports::Check| broken(check.verdict) && check.id != "every_pump_ends_as_stated";
-    if report.checks.iter().any(|row| check(&row)) {
+    let excused = |check: &Check| check.id == "every_pump_ends_as_stated" || is_of_trips(check, trips, &run.ending);
+    if report.checks.iter().any(|check| broken(check.verdict) && !excused(check)) {
         return Class::UndetectedDangerous;
     }
-    if is_spurious(scenario, run, report) {
+    if trips.iter().any(|trip| !trip.touched) || is_spurious(scenario, run, report) {
         return Class::SpuriousTrip;
     }
     if report.budgets.iter().any(|budget| broken(budget.verdict)) {
@@ -197,7 +252,7 @@ fn class(scenario: &Scenario, run: &Run, report: &Report, runner: &Runner) -> Cl
     let has = |word: &str| report.injections.iter().any(|injection| injection.class == word);
     match () {
         () if scenario.faults.is_empty() => Class::Undisturbed,
-        () if has("detected-safe") => Class::DetectedSafe,
+        () if !trips.is_empty() || has("detected-safe") => Class::DetectedSafe,
         () if has("tolerated") => Class::Tolerated,
         () if goes_as_undisturbed(scenario, &report.fingerprint, runner) => Class::Masked,
         () => Class::Tolerated,

@@ -533,7 +533,8 @@ impl Checks {
     fn see_outcome(&mut self, world: &World, now: SimTime, pump: usize, outcome: orchestrator::Outcome) {
         use orchestrator::Outcome;
         let Some(told) = self.memory.told.get_mut(pump) else { return };
-        *told = outcome;
+        let before = std::mem::replace(told, outcome);
+        self.stays_dead(now, pump, before, outcome);
         self.memory.tried[pump].is_told_of();
         // A pump that was given up is to be updated after all.
         self.memory.may_rise |= outcome == Outcome::Pending && self.memory.tried[pump].was_set_aside();

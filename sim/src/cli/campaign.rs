@@ -25,6 +25,8 @@ use super::run::{exit_code, identity};
 use super::{Disk, Style, Terminal, exit, files};
 use crate::campaign::engine::{Shard, run_trials};
 use crate::campaign::{Campaign, draw, file, load_campaign, summary, trial};
+use crate::scenario::elsewhere::configurations;
+use crate::scenario::loader::beside;
 use crate::scenario::{FileSource, LoadError};
 
 /// Raw data of the trials.
@@ -345,12 +347,25 @@ pub(super) fn write_campaign(
         folder.write(&file, &text)?;
     }
     folder.write("campaign.ron", &campaign.resolved_text())?;
-    for (file, trial) in summary::scenarios_wanted(campaign, &report) {
-        if let Ok(scenario) = draw::draw(campaign, trial).scenario {
-            folder.write(&file, &scenario.resolved_text())?;
+    write_scenarios(folder, campaign, summary::scenarios_wanted(campaign, &report))?;
+    Ok(report)
+}
+
+/// Writes the scenarios of trials, and beside them the configurations that they name.
+fn write_scenarios(folder: &Folder, campaign: &Campaign, wanted: Vec<(String, u64)>) -> Result<(), OutputError> {
+    for (file, trial) in &wanted {
+        let Ok(scenario) = draw::draw(campaign, *trial).scenario else { continue };
+        folder.write(file, &scenario.resolved_text())?;
+        for (name, bytes) in configurations(&scenario) {
+            let copy = beside(Path::new(file), &name).display().to_string();
+            if wanted.iter().any(|(file, _)| *file == copy) {
+                let why = format!("{copy} would be a configuration and a trial: give the configuration another name");
+                return Err(OutputError::text(&why));
+            }
+            folder.write(&copy, &bytes)?;
         }
     }
-    Ok(report)
+    Ok(())
 }
 
 #[cfg(feature = "parquet")]

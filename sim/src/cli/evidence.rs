@@ -51,7 +51,7 @@ pub(super) struct EvidenceArgs {
     /// Folder with results of scenarios that are tagged `long`, as `run` leaves them.
     #[arg(long, value_name = "DIR", default_value = "cooltwin-out")]
     stored: PathBuf,
-    /// What `cargo test` printed, standard error included.
+    /// What `cargo test` printed, standard error included; beside it, under its name with .sha256, the sources that were tested.
     #[arg(long, value_name = "FILE")]
     test_log: Option<PathBuf>,
     /// What `firmware-under-test/coverage.sh` wrote: coverage.json, with coverage.sha256 beside it.
@@ -133,7 +133,11 @@ fn begin(arguments: &EvidenceArgs, program: Program, suite: &Suite) -> Result<Bu
     let wrong = |path: &Path, why: String| OutputError::text(&format!("{}: {why}", path.display()));
     let tests = evidence::named_tests();
     let test_log = match &arguments.test_log {
-        Some(path) => Some(evidence::test_log(&read(path)?, &tests).map_err(|why| wrong(path, why))?),
+        Some(path) => {
+            let tested = read(&path.with_extension("sha256"))?;
+            evidence::tested_these(&tested, evidence::SOURCES).map_err(|why| wrong(path, why))?;
+            Some(evidence::test_log(&read(path)?, &tests).map_err(|why| wrong(path, why))?)
+        }
         None => None,
     };
     let coverage = match &arguments.coverage {

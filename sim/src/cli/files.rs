@@ -21,20 +21,6 @@ impl FileSource for Disk {
     }
 }
 
-/// The configurations of a scenario's safety units, by the names that the scenario has for them: a scenario that is
-/// written to another folder needs them beside it. One named by a way up stays where it is.
-pub(super) fn configurations(loaded: &Loaded) -> Vec<(String, Vec<u8>)> {
-    let mut found: Vec<(String, Vec<u8>)> = Vec::new();
-    for name in loaded.scenario.safety_units.iter().map(|unit| &unit.configuration.file) {
-        let input = loaded.named().iter().find(|input| Path::new(&input.path).ends_with(name));
-        let bytes = input.and_then(|input| Disk.read(&input.file).ok());
-        if let Some(bytes) = bytes.filter(|_| !name.contains("..") && !found.iter().any(|(known, _)| known == name)) {
-            found.push((name.clone(), bytes));
-        }
-    }
-    found
-}
-
 /// The files, and for a folder the `.ron` files in it in the order of their names.
 ///
 /// # Errors

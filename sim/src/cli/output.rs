@@ -56,13 +56,13 @@ impl fmt::Display for OutputError {
 }
 
 /// Writes a file whole or not at all: beside its place first, then renamed.
-pub(super) fn replace_file(path: &Path, text: &str) -> Result<(), OutputError> {
+pub(super) fn replace_file(path: &Path, content: &(impl AsRef<[u8]> + ?Sized)) -> Result<(), OutputError> {
     let name = path.file_name().ok_or_else(|| OutputError(format!("{} is no name of a file", path.display())))?;
     let folder = path.parent().map_or(Path::new("."), or_here);
     let draft = folder.join(format!(".{}.draft-{}", name.to_string_lossy(), std::process::id()));
     let wrong = |error: std::io::Error| OutputError::new(path, &error);
     std::fs::create_dir_all(folder).map_err(wrong)?;
-    let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
+    let written = std::fs::write(&draft, content).and_then(|()| std::fs::rename(&draft, path));
     written.map_err(|error| {
         let _ = std::fs::remove_file(&draft);
         wrong(error)

@@ -13,6 +13,7 @@ use reports::search::{search_html, search_text};
 use super::output::{OutputError, Place};
 use super::run::{exit_code, identity};
 use super::{Disk, Style, Terminal, exit, files};
+use crate::scenario::elsewhere::{configurations, with_names_below};
 use crate::search::report::{BASE, report, table, worst_of};
 use crate::search::{Search, file, load_search, run};
 
@@ -74,15 +75,12 @@ fn searched(arguments: &SearchArgs, search: &Search, terminal: Terminal) -> Resu
     folder.write("report.html", &search_html(&report))?;
     folder.write("search.csv", &table(search, &ascents))?;
     folder.write("search.ron", &search.resolved_text())?;
-    folder.write(BASE, &search.base.scenario.resolved_text())?;
-    let configurations = files::configurations(&search.base);
-    for (name, bytes) in &configurations {
-        folder.write(name, bytes)?;
-    }
-    if let Some(Ok(loaded)) = worst_of(search, &ascents).map(|(.., looked)| search.scenario(&looked.point)) {
-        folder.write("worst.ron", &loaded.scenario.resolved_text())?;
-        let more = files::configurations(&loaded).into_iter().filter(|one| !configurations.contains(one));
-        for (name, bytes) in more {
+    let worst = worst_of(search, &ascents).and_then(|(.., looked)| search.scenario(&looked.point).ok());
+    let written = [(BASE, Some(&search.base.scenario)), ("worst.ron", worst.as_ref().map(|loaded| &loaded.scenario))];
+    for (file, scenario) in written {
+        let Some(scenario) = scenario.map(with_names_below) else { continue };
+        folder.write(file, &scenario.resolved_text())?;
+        for (name, bytes) in configurations(&scenario) {
             folder.write(&name, &bytes)?;
         }
     }

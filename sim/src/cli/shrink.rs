@@ -8,10 +8,11 @@ use clap::Args;
 use reports::Verdict;
 use reports::campaign::campaign_from_json;
 
-use super::output::replace_file;
+use super::output::{OutputError, replace_file};
 use super::{Disk, Style, Terminal, exit, files, stored};
-use crate::campaign::shrink::{RUNS_DEFAULT, Shrunk, readable, rename, shrink as smallest};
+use crate::campaign::shrink::{RUNS_DEFAULT, Shrunk, move_inputs, readable, rename, shrink as smallest};
 use crate::campaign::trial::{self, judge_scenario};
+use crate::scenario::loader::beside;
 use crate::scenario::{Scenario, load};
 
 /// Arguments of `cooltwin shrink`.
@@ -20,7 +21,7 @@ pub(super) struct ShrinkArgs {
     /// A result (its folder or result.json), a scenario file, or the folder of a campaign: then its first failed trial.
     #[arg(value_name = "RESULT")]
     result: PathBuf,
-    /// File to write, instead of NAME-shrunk.ron here.
+    /// File to write, instead of NAME-shrunk.ron here; configurations that it needs go to a folder beside it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Runs to spend at most.
@@ -48,11 +49,20 @@ pub(super) fn shrink(arguments: &ShrinkArgs) -> ExitCode {
     };
     let path = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("{}-shrunk.ron", scenario.name)));
     rename(&mut shrunk, &scenario, &own_name(&scenario, &path));
-    if let Err(error) = replace_file(&path, &readable(&shrunk)) {
+    if let Err(error) = write(&mut shrunk, &path) {
         terminal.diagnostic(&format!("error: {error}\n"));
         return exit::USAGE.into();
     }
     terminal.finish(&told(&scenario, &shrunk, &path), exit::PASS)
+}
+
+/// Writes what is left, and in a folder beside it named after it the configurations that it needs.
+fn write(shrunk: &mut Shrunk, path: &Path) -> Result<(), OutputError> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    for (name, bytes) in move_inputs(shrunk, &format!("{stem}-inputs")) {
+        replace_file(&beside(path, &name), &bytes)?;
+    }
+    replace_file(path, &readable(shrunk))
 }
 
 /// The name of the smaller scenario: that of its file, unless the one it came from has it.

@@ -16,6 +16,7 @@ use super::run::identity;
 use super::{Disk, Style, Terminal, exit, files};
 use crate::kernel::Span;
 use crate::run;
+use crate::scenario::elsewhere::{configurations, with_names_below};
 use crate::scenario::quantity::{self, Quantity};
 use crate::scenario::{Loaded, Problem, load};
 use crate::sweep::engine::{Options, Space, Swept, sweep as run_sweep};
@@ -245,7 +246,9 @@ pub(super) fn sweep(command: &SweepCommand) -> ExitCode {
 
 fn swept(command: &SweepCommand, terminal: Terminal) -> Result<(String, u8), u8> {
     let common = command.common();
-    let base = load(&Disk, &common.file, &common.set).map_err(|error| files::print(&error, terminal))?;
+    let mut base = load(&Disk, &common.file, &common.set).map_err(|error| files::print(&error, terminal))?;
+    // The scenarios of bad results are written to a folder of their own.
+    base.scenario = with_names_below(&base.scenario);
     let moves = command.moves(&base);
     if let SweepCommand::Phase { step, .. } = command
         && step.as_nanos() == 0
@@ -378,7 +381,7 @@ fn write_files(place: &Place, report: &mut SweepReport, spaces: &[(&str, Box<dyn
             if let Ok((name, text)) = scenario_of(&**space, bad.strike) {
                 let file = format!("bad/{}-{name}.ron", part.name.replace(' ', "-"));
                 folder.write(&file, &text)?;
-                for (name, bytes) in files::configurations(space.trunk().base()) {
+                for (name, bytes) in configurations(&space.trunk().base().scenario) {
                     folder.write(&format!("bad/{name}"), &bytes)?;
                 }
                 bad.file = file;

@@ -90,7 +90,8 @@ pub fn coverage(
         return Err(format!("{} is not llvm.coverage.json.export", document.r#type));
     }
     let reasons: Vec<Reason> = ron::from_str(reasons).map_err(|error| format!("coverage.ron: {error}"))?;
-    same_sources(measured, sources)?;
+    same_sources(measured, sources)
+        .map_err(|path| format!("it was measured on other sources than this program's: {path}"))?;
     let mut files = BTreeMap::new();
     for file in document.data.into_iter().flat_map(|data| data.files) {
         let Some(name) = item_file(&file.filename).map(str::to_owned) else { continue };
@@ -113,7 +114,8 @@ fn item_file(path: &str) -> Option<&str> {
     (!name.contains("/tests") && !name.ends_with("/testing.rs")).then_some(name)
 }
 
-fn same_sources(measured: &str, sources: &str) -> Result<(), String> {
+/// Whether both lists of hashes have the same code of the firmware; if not, the first file that differs.
+pub(super) fn same_sources(measured: &str, sources: &str) -> Result<(), String> {
     let code = |list: &str| -> BTreeMap<String, String> {
         let lines = list.lines().filter_map(|line| line.split_once("  "));
         let code = lines.filter(|(_, path)| path.starts_with(ITEM) && path.ends_with(".rs"));
@@ -122,7 +124,7 @@ fn same_sources(measured: &str, sources: &str) -> Result<(), String> {
     let (measured, own) = (code(measured), code(sources));
     let differs = measured.iter().find(|(path, hash)| own.get(*path) != Some(hash));
     match differs.or_else(|| own.iter().find(|(path, _)| !measured.contains_key(*path))) {
-        Some((path, _)) => Err(format!("it was measured on other sources than this program's: {path}")),
+        Some((path, _)) => Err(path.clone()),
         None => Ok(()),
     }
 }

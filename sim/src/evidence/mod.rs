@@ -22,4 +22,4 @@ pub use controls::tried as controls_tried;
 pub use coverage::{Measurement, REASONS, coverage};
 pub use identity::{CARGO_LOCK, SOURCES, named_tests, program};
 pub use links::{fault_kinds, links};
-pub use test_log::test_log;
+pub use test_log::{test_log, tested_these};

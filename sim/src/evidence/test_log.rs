@@ -1,9 +1,21 @@
 //! What the output of `cargo test` says about the tests that name requirements.
 //!
-//! The output does not tell which sources were tested, so it enters a bundle as the word of whoever made it. Kept are the
-//! lines about tests alone: times and paths in it differ from run to run.
+//! The output does not tell which sources were tested; a list of their hashes beside it does, and only a log of this
+//! program's firmware is taken. That list and log were made together is the word of whoever made them. Kept are the lines
+//! about tests alone: times and paths in it differ from run to run.
 
 use reports::{NamedTest, TestLog, sha256};
+
+use super::coverage::same_sources;
+
+/// Whether tests ran on the firmware of this program: `tested` has SHA-256 and name of every source file that was tested, as
+/// `sha256sum` writes them, `sources` the same of the firmware that this program holds.
+///
+/// # Errors
+/// With the first file that differs.
+pub fn tested_these(tested: &str, sources: &str) -> Result<(), String> {
+    same_sources(tested, sources).map_err(|path| format!("its tests ran on other sources than this program's: {path}"))
+}
 
 /// Reads the output of `cargo test`, standard error included.
 ///

@@ -389,6 +389,7 @@ pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>
             kind: kind.to_owned(),
             target: target.to_owned(),
             at_ms: first.map(|time| Millis::from_nanos(time.as_nanos())),
+            duration_ms: None,
             again_ms: Vec::new(),
             activations: if seen.is_some() { activations.max(1) } else { 0 },
             effect: seen.map(|(_, effect)| effect).unwrap_or_default(),

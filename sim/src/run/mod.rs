@@ -29,6 +29,7 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin;
 
+pub(crate) use classes::reaches_unit;
 pub use events::{event_log, event_log_of, event_of, event_of_entry};
 pub(crate) use events::{kebab, word_of};
 pub(crate) use expectations::KINDS_OUTSIDE_THE_LIST;

@@ -767,6 +767,7 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             kind: kind_name(&injection.fault.kind),
             target: target_name(&injection.fault.place),
             at_ms: injection.first.map(at),
+            duration_ms: injection.fault.duration.map(|lasts| Millis::from_nanos(lasts.as_nanos())),
             again_ms: injection.later().into_iter().map(at).collect(),
             activations: injection.activations,
             effect: names.put_into(&injection.effect),

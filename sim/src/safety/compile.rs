@@ -28,6 +28,8 @@ pub struct Compiled {
     pub diagram: Configuration,
     /// The file.
     pub file: Input,
+    /// Its bytes, for a scenario that is written elsewhere.
+    pub source: Vec<u8>,
     /// Its name.
     pub name: String,
     /// The same in numbers.
@@ -62,13 +64,23 @@ pub struct NodeNames {
 /// # Errors
 /// The file cannot be read, or the configuration is wrong; then with all that is wrong.
 pub fn load(files: &dyn FileSource, path: &Path) -> Result<Compiled, LoadError> {
-    let (diagram, (network, names), file) = load_alone(files, path, compile)?;
+    let source = files.read_shared(path).map_err(|why| LoadError::Unreadable(path.display().to_string(), why))?;
+    let (diagram, (network, names), file) = load_alone(&AsRead(&source), path, compile)?;
     let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = if diagram.name.is_empty() { stem() } else { diagram.name.clone() };
     let bytes = binary::encode(&network);
     let word = |at: usize| bytes.get(at..at + 4).map_or(0, |w| u32::from_le_bytes([w[0], w[1], w[2], w[3]]));
     let (hash, crc) = (word(header::HASH), word(bytes.len() - 4));
-    Ok(Compiled { diagram, file, name, network, names, bytes, hash, crc })
+    Ok(Compiled { diagram, file, source, name, network, names, bytes, hash, crc })
+}
+
+/// A file whose bytes were read before.
+struct AsRead<'a>(&'a [u8]);
+
+impl FileSource for AsRead<'_> {
+    fn read(&self, _: &Path) -> Result<Vec<u8>, String> {
+        Ok(self.0.to_vec())
+    }
 }
 
 /// Names to numbers.

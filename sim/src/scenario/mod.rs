@@ -10,6 +10,7 @@
 mod check;
 pub(crate) mod diagnostic;
 pub(crate) mod doc;
+pub mod elsewhere;
 mod explain;
 pub mod image_file;
 mod kinds;

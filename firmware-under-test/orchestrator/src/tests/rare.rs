@@ -315,6 +315,37 @@ fn a_pump_that_is_gone_again_in_the_search_made_for_it_is_not_searched_a_third_t
     assert!(world.is_updated(2), "a search by hand finds it");
 }
 
+/// PFU-026: a pump that was silent in the search may die in the campaign that the search resumed. It is heard as the campaign
+/// ends, and that is no reason to search it again, to call it pending or to ask for it: only a search by hand revives it.
+#[test]
+fn a_pump_that_was_silent_in_the_search_and_died_since_is_not_searched_again() {
+    let mut world = World::new(2, 320);
+    while world.pumps[0].blocks < 4 {
+        world.step();
+    }
+    world.pumps[0].troubles.silent = true;
+    world.reboot();
+    while world.events(Event::Search).len() < 2 || !world.pumps[1].is_updating() {
+        world.step();
+    }
+    assert_eq!(world.cioc.status().pumps[0].outcome, Outcome::Missing);
+    world.pumps[0].troubles.silent = false;
+    world.pumps[0].troubles.check_fails = 3;
+    world.run_to_rest();
+    assert_eq!(world.causes(1), [Cause::Interrupted, Cause::CheckFailed, Cause::CheckFailed]);
+    world.notices.clear();
+    world.run(ms(60_000));
+    assert!(world.cioc.status().pumps[0].fresh, "it is heard");
+    assert_eq!((world.asked, world.events(Event::Search).len()), (1, 2));
+    assert_eq!(world.cioc.status().pumps[0].outcome, Outcome::Dead);
+    assert_eq!(world.alarms(), [Alarm::PumpDead(pump(1))]);
+    assert!(!world.notices.iter().any(|notice| matches!(notice, crate::Notice::Outcome { .. })), "{:?}", world.notices);
+    world.act(UserAction::Search);
+    world.run(ms(100));
+    world.run_to_rest();
+    assert!(world.is_updated(1), "a search by hand revives it");
+}
+
 #[test]
 fn a_pump_that_is_heard_and_answers_nothing_is_missing_and_no_reason_for_another_search() {
     let mut world = World::new(2, 320);

@@ -81,6 +81,21 @@ impl Checks {
         }
     }
 
+    /// What was called dead is called nothing else before a search by hand revives it.
+    pub(super) fn stays_dead(
+        &mut self,
+        now: SimTime,
+        pump: usize,
+        before: orchestrator::Outcome,
+        told: orchestrator::Outcome,
+    ) {
+        if before == orchestrator::Outcome::Dead && self.is_dead(pump) {
+            self.dead_pumps_stay_dead_and_are_named.judge(now, told == orchestrator::Outcome::Dead, || {
+                format!("dead {} is called {told:?}", node_of(pump))
+            });
+        }
+    }
+
     /// A restarted CIOC searches: it tells of each dead pump.
     pub(super) fn alarms_are_due(&mut self, now: SimTime) {
         for death in self.memory.deaths.iter_mut().filter(|death| death.since.is_some()) {

@@ -306,7 +306,7 @@ const CONTROLS: &[(&str, &str, Control)] = &[
     ),
     (
         "dead_pumps_stay_dead_and_are_named",
-        "a dead pump too early, some dead for lack of supply alone, told as such or not, an alarm too many, one missing, and dead pumps that run or are tried again",
+        "a dead pump too early, some dead for lack of supply alone, told as such or not, an alarm too many, one missing, one called pending afterwards, and dead pumps that run or are tried again",
         dead_pumps,
     ),
     (
@@ -721,6 +721,18 @@ fn dead_pumps() -> bool {
     let mut again = Bench::at(BEFORE);
     again.notice(Notice::Outcome { pump: number(1), outcome: orchestrator::Outcome::Dead });
     again.log(Event::UpdateStarted, 1, None);
+    let outcome = |outcome| Notice::Outcome { pump: number(1), outcome };
+    let mut pending = Bench::at(BEFORE);
+    dead(&mut pending);
+    pending.notice(alarm).notice(outcome(orchestrator::Outcome::Dead));
+    assert!(!pending.broken(ID), "dead after three tries, and named");
+    pending.notice(outcome(orchestrator::Outcome::Pending));
+    let mut revived = Bench::at(BEFORE);
+    dead(&mut revived);
+    revived.notice(alarm).notice(outcome(orchestrator::Outcome::Dead));
+    revived.see(OrchestratorRecord::User(orchestrator::UserAction::Search));
+    revived.notice(Notice::Searching { manual: true }).notice(outcome(orchestrator::Outcome::Unknown));
+    assert!(!revived.broken(ID), "a search by hand revives it: {:?}", revived.row(ID).broken);
     // An alarm that comes too late is none.
     let mut late = Bench::at(BEFORE);
     dead(&mut late);
@@ -764,7 +776,7 @@ fn dead_pumps() -> bool {
     };
     assert!(!dead_late(true).broken(ID), "it failed by itself: {:?}", dead_late(true).row(ID).broken);
     let unnamed_late = dead_late(false);
-    let wrong = [early, unasked, unnamed, twice, again, late, unsupplied, untold, unnamed_late];
+    let wrong = [early, unasked, unnamed, twice, again, pending, late, unsupplied, untold, unnamed_late];
     let broken = wrong.iter().all(|bench| bench.broken(ID));
     broken && dead_pumps_over_restarts() && dead_pumps_run()
 }
