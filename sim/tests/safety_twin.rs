@@ -14,6 +14,7 @@ use bevy_ecs::prelude::World;
 use common::units::own;
 use cooltwin::hosts::safety::Units;
 use cooltwin::hosts::safety::core::Muffle;
+use cooltwin::hosts::safety::demands::{Demand, Why};
 use cooltwin::hosts::safety::tool::Told;
 use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::kernel::{SimTime, Span};
@@ -406,8 +407,8 @@ fn a_stop_at_any_phase_is_carried_out_within_the_response_time_whatever_is_lost(
             let report = report(&loaded, &run);
             assert_eq!(report.verdict, Verdict::Pass, "CPU{cpu}, phase {n}");
             units_of(&run, |unit| {
-                let (asked, _, off) = unit.watch.stops[0];
-                worst = Span::from_nanos(worst.as_nanos().max(off.expect("off").since(asked).as_nanos()));
+                let stop = unit.watch.demands[0];
+                worst = Span::from_nanos(worst.as_nanos().max(stop.off.expect("off").since(stop.at).as_nanos()));
             });
         }
     }
@@ -491,12 +492,12 @@ fn budgets_of_units_can_fail() {
         ("safety-c2c-cut", "safety-fault-reaction", later),
         ("safety-c2c-cut", "safety-c2c-silence", |unit| unit.watch.offs[0].last_good = unit.watch.offs[0].off),
         ("safety-output-to-ground", "safety-outside-reaction", |unit| unit.watch.outside[0].off = None),
-        ("safety-stop", "safety-response", |unit| unit.watch.stops[0].2 = None),
+        ("safety-stop", "safety-response", |unit| unit.watch.demands[0].off = None),
         ("safety-unit", "safety-logic-time", |unit| unit.watch.cpus[0].logic.most = 812_501),
         ("safety-unit", "safety-logic-interval", |unit| unit.watch.cpus[0].interval.least = 998_999),
         ("safety-unit", "safety-combined-io", |unit| unit.watch.cpus[0].combined.most = 4_000_001),
         ("safety-radio-5-lost", "safety-radio-timeout", |unit| {
-            unit.watch.radio_offs.iter_mut().for_each(|(_, off)| *off += Span::from_millis(3));
+            unit.watch.demands.iter_mut().for_each(|one| one.off = one.off.map(|off| off + Span::from_millis(3)));
         }),
     ];
     for (name, id, change) in cases {
@@ -1016,7 +1017,8 @@ fn a_silence_after_a_restart_is_none_of_the_trip_before() {
     let row = |faults: &str| {
         let (loaded, run) = own(&text(faults), &[]);
         let mut silences = 0;
-        units_of(&run, |unit| silences += unit.watch.radio_offs.len());
+        let is_silence = |one: &&Demand| matches!(one.why, Why::Silence { .. }) && one.off.is_some();
+        units_of(&run, |unit| silences += unit.watch.demands.iter().filter(is_silence).count());
         (budget(&report(&loaded, &run), "safety-fault-reaction").clone(), silences)
     };
     let remote = |row: &reports::Budget| row.samples.iter().any(|one| one.place.contains("outputs of hall"));

@@ -14,16 +14,18 @@
 //!
 //! A limit may hold for a part of the steps only, as [`reports::Budget::measured_steps`] tells.
 
-use reports::{Budget, Check, Fixed, Millis, Relation, RowVerdict, Standing, Step};
+use reports::{Budget, Check, Fixed, Millis, Relation, RowVerdict, SAMPLES_MAX, Sample, Standing, Step};
 use safety_common::fault::{Fault, Reaction};
 use safety_common::io::Mode;
 
 use super::Run;
 use crate::faults::Faults;
 use crate::hosts::safety::Units;
+use crate::hosts::safety::demands::{Demand, FAULT_MORE, TICKS, Why};
+use crate::hosts::safety::supply::Missed;
 use crate::hosts::safety::tool::{Download, Told};
 use crate::hosts::safety::unit::Unit;
-use crate::hosts::safety::watch::{CpuWatch, GroupOff, Off, PASS_MOST, Worst};
+use crate::hosts::safety::watch::{CpuWatch, GroupOff, Off, PASS_MOST, Watch, Worst};
 use crate::kernel::{Scoped, SimTime, Span};
 use crate::scenario::{self, Expectation, SafetyDownload, SafetyTrip, Scenario};
 
@@ -92,10 +94,10 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
         return Vec::new();
     }
     let mut rows = vec![
-        row("safety-supply-reaction", Relation::Within, 503_000_000, Some(499_000_000)),
-        reaction_row(scenario, "safety-fault-reaction", 500),
-        reaction_row(scenario, "safety-outside-reaction", 500),
-        reaction_row(scenario, "safety-response", 0),
+        row("safety-supply-reaction", Relation::Within, SUPPLY.0.as_nanos(), Some(SUPPLY.1.as_nanos())),
+        reaction_row(scenario, "safety-fault-reaction", FAULT_MORE),
+        reaction_row(scenario, "safety-outside-reaction", FAULT_MORE),
+        reaction_row(scenario, "safety-response", Span::ZERO),
         row("safety-c2c-silence", Relation::Within, 22_100_000, Some(20_000_000)),
         row("safety-logic-time", Relation::AtMost, 812_500, None),
         row("safety-logic-interval", Relation::Within, 1_001_000, Some(999_000)),
@@ -108,15 +110,14 @@ pub(super) fn budgets(scenario: &Scenario, run: &Run) -> Vec<Budget> {
     for row in &mut rows {
         let mut shown = Vec::new();
         units.iter().for_each(|(name, unit)| shown.extend(measure(row, name, unit, run)));
+        shown.extend(measure_demands(row, &units, run));
         if let Some((_, always)) = BY_CAUSE.iter().find(|(id, _)| *id == row.id) {
             row.requirements.retain(|id| id == always || shown.contains(&id.as_str()));
         }
         name_open_passes(row, &units, run.end);
     }
-    if let Some(row) = rows.iter_mut().find(|row| row.id == "safety-fault-reaction") {
-        measure_remote(row, &units, run);
-    }
     for row in &mut rows {
+        row.limit_from = limit_words(row);
         row.judge(standing(scenario, row));
     }
     rows
@@ -129,7 +130,7 @@ fn row(id: &str, relation: Relation, limit_ns: u64, low_ns: Option<u64>) -> Budg
     row
 }
 
-/// Every configuration that a unit may run; the strictest of them gives the limits.
+/// Every configuration that a unit may run; the strictest of them gives the limits that a row shows without a measurement.
 fn configurations(scenario: &Scenario) -> impl Iterator<Item = &std::sync::Arc<crate::safety::Compiled>> {
     scenario.safety_units.iter().flat_map(|unit| {
         let downloaded = unit.downloads.iter().map(|one| &one.configuration);
@@ -137,24 +138,39 @@ fn configurations(scenario: &Scenario) -> impl Iterator<Item = &std::sync::Arc<c
     })
 }
 
-/// A row whose limit is the shortest configured response time and a little.
-fn reaction_row(scenario: &Scenario, id: &str, more_ms: u64) -> Budget {
+/// A row whose limit is the response time and a little: of each measurement that of what the unit ran then, and while there is none the
+/// shortest.
+fn reaction_row(scenario: &Scenario, id: &str, more: Span) -> Budget {
     let compiled = configurations(scenario);
     let response = compiled.map(|compiled| u64::from(compiled.network.response_ms)).min().unwrap_or(0);
-    let more = if more_ms == 0 { String::new() } else { format!(" + {more_ms} ms") };
-    Budget {
-        limit_from: format!("response time of the configuration, {response} ms{more}"),
-        ..row(id, Relation::AtMost, (response + more_ms) * 1_000_000, None)
-    }
+    row(id, Relation::AtMost, (Span::from_millis(response) + more).as_nanos(), None)
 }
 
-/// Time-out, and a tick each to notice it, to evaluate the logic and to switch.
+/// Time-out, and a tick each to notice it, to evaluate the logic and to switch; of each measurement that of the unit that hears.
 fn radio_row(scenario: &Scenario) -> Budget {
     let compiled = configurations(scenario);
     let timeout = compiled.map(|compiled| u64::from(compiled.network.radio_timeout_ms)).min().unwrap_or(0);
-    Budget {
-        limit_from: format!("radio time-out of the configuration, {timeout} ms + 3 ticks of 1 ms"),
-        ..row("safety-radio-timeout", Relation::AtMost, (timeout + 3) * 1_000_000, None)
+    row("safety-radio-timeout", Relation::AtMost, (Span::from_millis(timeout) + TICKS).as_nanos(), None)
+}
+
+/// The limit of a reaction to a fault that was detected then.
+fn fault_limits(watch: &Watch, detected: SimTime) -> Limits {
+    let limit = Span::from_millis(watch.response_ms(detected)) + FAULT_MORE;
+    (ms(limit.as_nanos()), None)
+}
+
+/// What the limit of a row is made from.
+fn limit_words(row: &Budget) -> String {
+    let less = |span: Span| Fixed::from_millionths(row.limit.as_millionths() - ms(span.as_nanos()).as_millionths());
+    match row.id.as_str() {
+        "safety-response" => format!("response time of the configuration, {} ms", row.limit),
+        "safety-fault-reaction" | "safety-outside-reaction" => {
+            format!("response time of the configuration, {} ms + {} ms", less(FAULT_MORE), ms(FAULT_MORE.as_nanos()))
+        }
+        "safety-radio-timeout" => {
+            format!("radio time-out of the configuration, {} ms + 3 ticks of 1 ms", less(TICKS))
+        }
+        _ => row.limit_from.clone(),
     }
 }
 
@@ -205,6 +221,45 @@ fn group_steps(run: &Run, unit: &Unit, group: &GroupOff, last: (&str, SimTime)) 
     steps(&[&times[..], &[(last.0, Some(last.1))]].concat())
 }
 
+/// The upper limit of a measurement, and the lower one.
+type Limits = (Fixed, Option<Fixed>);
+
+/// [`Budget::measure_at`] against limits of its own: the row shows those of the worst.
+fn measure_within(row: &mut Budget, (limit, limit_low): Limits, place: &str, value: Fixed) -> bool {
+    let mut one = Budget::new(&row.id, row.relation, limit, limit_low, &row.unit);
+    one.measure(value);
+    let worse = row.margin.is_none_or(|worst| one.margin < Some(worst));
+    if worse {
+        (row.measured, row.margin, row.r#where) = (one.measured, one.margin, Some(place.to_owned()));
+        (row.limit, row.limit_low) = (limit, limit_low);
+    }
+    row.n += 1;
+    if row.samples.len() < SAMPLES_MAX {
+        row.samples.push(Sample { place: place.to_owned(), value });
+    }
+    worse
+}
+
+/// What comes of a supply beyond its limits: off by then, and no trip before that.
+const SUPPLY: (Span, Span) = (Span::from_millis(503), Span::from_millis(499));
+
+/// The limits of a trip for the supply: a converter may rightly have counted from before the limit was crossed, and one that is wrong
+/// may count what it likes.
+fn supply_limits(off: &Off, crossing: SimTime) -> Limits {
+    let (most, least) = SUPPLY;
+    let low = off.earliest.map_or(0, |from| least.as_nanos().saturating_sub(crossing.since(from).as_nanos()));
+    (ms(most.as_nanos()), Some(ms(low)))
+}
+
+/// Excursions of the supply that should have led to a trip, and did not.
+fn not_tripped(watch: &Watch, end: SimTime) -> impl Iterator<Item = &Missed> {
+    let tripped = move |one: &&Missed| {
+        let fault = if one.is_low { Fault::SupplyLow } else { Fault::SupplyHigh };
+        watch.trips(end).iter().any(|(off, _)| off.fault == fault && off.crossing == Some(one.since))
+    };
+    watch.supply.missed.iter().filter(move |one| !tripped(one))
+}
+
 /// What is last where nothing is off at the end of the run.
 const NEVER_OFF: &str = "not off at the end of the run";
 
@@ -232,11 +287,13 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) -> Vec<&'static
     let trip = |word: &'static str, off: &Off, more: &[(&'static str, Option<SimTime>)]| {
         steps(&[more, &trip_steps(run, unit, off), &[(word, Some(off.off))]].concat())
     };
-    let mut add = |place: String, span: Span, steps: Vec<Step>| {
-        if row.measure_at(&place, ms(span.as_nanos())) {
+    let usual = (row.limit, row.limit_low);
+    let mut add_within = |limits: Limits, place: String, span: Span, steps: Vec<Step>| {
+        if measure_within(row, limits, &place, ms(span.as_nanos())) {
             row.decomposition = steps;
         }
     };
+    let mut add = |place, span, steps| add_within(usual, place, span, steps);
     match id.as_str() {
         "safety-supply-reaction" => {
             for (word, off) in offs.iter().filter(|(_, off)| matches!(off.fault, Fault::SupplyLow | Fault::SupplyHigh))
@@ -244,8 +301,16 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) -> Vec<&'static
                 if let Some(crossing) = off.crossing {
                     shown.extend(requirements_of(off.fault, off.cpu));
                     let place = format!("{name}, {} by CPU{}", fault_words(off.fault), off.cpu);
-                    add(place, off.off.since(crossing), trip(word, off, &[]));
+                    add_within(supply_limits(off, crossing), place, off.off.since(crossing), trip(word, off, &[]));
                 }
+            }
+            for missed in not_tripped(watch, end) {
+                shown.extend(requirements_of(if missed.is_low { Fault::SupplyLow } else { Fault::SupplyHigh }, 0));
+                let (word, off) = last(missed.off);
+                let side = if missed.is_low { "below" } else { "above" };
+                let place = format!("{name}, supply {side} its limit since {} ms without a trip in time", missed.since);
+                let steps = steps(&[("occurred", Some(missed.since)), (word, Some(off))]);
+                add_within(usual, place, off.since(missed.since), steps);
             }
         }
         "safety-fault-reaction" => {
@@ -253,7 +318,8 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) -> Vec<&'static
                 shown.extend(requirements_of(off.fault, off.cpu));
                 let contacts = contact_words(unit, off.detected, off.off, u8::MAX);
                 let place = format!("{name}, {} by CPU{}{contacts}", fault_words(off.fault), off.cpu);
-                add(place, off.off.since(off.detected), trip(word, off, &[]));
+                let limits = fault_limits(watch, off.detected);
+                add_within(limits, place, off.off.since(off.detected), trip(word, off, &[]));
             }
         }
         "safety-outside-reaction" => {
@@ -261,25 +327,8 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) -> Vec<&'static
                 let last = last(group.off);
                 shown.extend(requirements_of(group.fault, 1));
                 let place = format!("{name}, {}", fault_words(group.fault));
-                add(place, last.1.since(group.detected), group_steps(run, unit, group, last));
-            }
-        }
-        "safety-response" => {
-            for (at, (_, relays), off) in &watch.stops {
-                let (word, off) = last(off.and_then(|off| watch.contacts.off(*at, off, *relays, end)));
-                let steps = steps(&[("demanded", Some(*at)), (word, Some(off))]);
-                let contacts = contact_words(unit, *at, off, *relays);
-                add(format!("{name}, stop at {at} ms{contacts}"), off.since(*at), steps);
-            }
-        }
-        "safety-radio-timeout" => {
-            let open = watch.radio_silence(end).map(|heard| (heard, None));
-            let by_contacts = |since: SimTime, off: SimTime| watch.contacts.off(since, off, u8::MAX, end);
-            let offs = watch.radio_offs.iter().map(|(heard, off)| (*heard, by_contacts(*heard, *off)));
-            for (heard, off) in offs.chain(open) {
-                let (word, off) = last(off);
-                let steps = steps(&[("last good packet", Some(heard)), (word, Some(off))]);
-                add(format!("{name}, silent since {heard} ms"), off.since(heard), steps);
+                let limits = fault_limits(watch, group.detected);
+                add_within(limits, place, last.1.since(group.detected), group_steps(run, unit, group, last));
             }
         }
         "safety-c2c-silence" => {
@@ -293,33 +342,80 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) -> Vec<&'static
     shown
 }
 
-/// The first boot of either CPU after an instant.
-fn next_boot(unit: &Unit, after: SimTime) -> SimTime {
-    let boots = unit.watch.cpus.iter().flat_map(|cpu| cpu.boots.iter().copied());
-    boots.filter(|at| *at > after).min().unwrap_or(SimTime::NEVER)
+/// Of each unit what had to go off, and when it was: stops, silent senders, and units on which it rests that tripped. What was still
+/// within its limit when the run ended shows nothing.
+fn measure_demands(row: &mut Budget, units: &[(&str, &Unit)], run: &Run) -> Vec<&'static str> {
+    let (mut shown, id) = (Vec::new(), row.id.clone());
+    for (name, unit) in units {
+        for demand in unit.watch.demands.iter().filter(|demand| id == row_of(&demand.why)) {
+            let contacts = &unit.watch.contacts;
+            let off = demand.off.and_then(|off| contacts.off(demand.at, off, demand.what.1, run.end));
+            let is_over = off.is_some() || run.end > demand.at + demand.within;
+            let lasts = off.unwrap_or(run.end).since(demand.at);
+            // Off before the time-out: for something else.
+            let is_early = matches!(demand.why, Why::Silence { .. }) && lasts + TICKS < demand.within;
+            if !is_over || is_early {
+                continue;
+            }
+            let (mut place, steps) = demand_words(units, name, unit, demand, (off, run));
+            place += &contact_words(unit, demand.at, off.unwrap_or(run.end), demand.what.1);
+            if measure_within(row, (ms(demand.within.as_nanos()), None), &place, ms(lasts.as_nanos())) {
+                row.decomposition = steps;
+            }
+            if let Why::Trip { fault, cpu, .. } = demand.why {
+                shown.extend(requirements_of(fault, cpu));
+            }
+        }
+    }
+    shown
 }
 
-/// A unit that trips falls silent: what rests on it in other units is off with their radio time-out.
-fn measure_remote(row: &mut Budget, units: &[(&str, &Unit)], run: &Run) {
-    for (name, unit) in units {
-        for trip in &unit.watch.offs {
-            let others = units.iter().filter(|(other, _)| other != name);
-            for (other, remote) in others {
-                // A silence that begins after the unit has booted again is another one, and what was off at the trip rested on nothing.
-                let booted = next_boot(unit, trip.detected);
-                let came_on = |off: SimTime| remote.watch.ons.iter().any(|on| *on > trip.detected && *on <= off);
-                let silenced =
-                    |(heard, off): &&(SimTime, SimTime)| *off >= trip.detected && *heard < booted && !came_on(*off);
-                if let Some((_, off)) = remote.watch.radio_offs.iter().find(silenced) {
-                    let place = format!("{name}, {} by CPU{}, outputs of {other}", fault_words(trip.fault), trip.cpu);
-                    if row.measure_at(&place, ms(off.since(trip.detected).as_nanos())) {
-                        let remote = format!("outputs of {other} off");
-                        let own = trip_steps(run, unit, trip);
-                        let offs = [("off", Some(trip.off)), (remote.as_str(), Some(*off))];
-                        row.decomposition = steps(&[&own[..], &offs].concat());
-                    }
-                }
+/// The row to which a demand belongs.
+const fn row_of(why: &Why) -> &'static str {
+    match why {
+        Why::Stop { .. } => "safety-response",
+        Why::Trip { .. } => "safety-fault-reaction",
+        Why::Silence { .. } => "safety-radio-timeout",
+    }
+}
+
+/// Where a demand was measured, and its steps.
+fn demand_words(
+    units: &[(&str, &Unit)],
+    name: &str,
+    unit: &Unit,
+    demand: &Demand,
+    (gone, run): (Option<SimTime>, &Run),
+) -> (String, Vec<Step>) {
+    let (word, off) = gone.map_or((NEVER_OFF, run.end), |off| ("off", off));
+    let (at, off) = (demand.at, (word, Some(off)));
+    let other = |index: u8| units.get(usize::from(index)).map_or("", |(name, _)| *name);
+    match demand.why {
+        Why::Stop { unit: own, .. } if own == unit.index => {
+            (format!("{name}, stop at {at} ms"), steps(&[("demanded", Some(at)), off]))
+        }
+        Why::Stop { unit: from, .. } => {
+            let place = format!("{}, stop at {at} ms, outputs of {name}", other(from));
+            (place, steps(&[("demanded", Some(at)), off]))
+        }
+        Why::Silence { node } => {
+            let sends = |own: &Unit| usize::from(node) == own.watch.common().own && own.index != unit.index;
+            let sender = units.iter().find(|(_, own)| sends(own)).map_or("", |(name, _)| *name);
+            let place = format!("{name}, {sender} silent since {at} ms");
+            (place, steps(&[("last good packet", Some(at)), off]))
+        }
+        Why::Trip { unit: from, fault, cpu } => {
+            let place = format!("{}, {} by CPU{cpu}, outputs of {name}", other(from), fault_words(fault));
+            let remote = if gone.is_some() { format!("outputs of {name} off") } else { NEVER_OFF.to_owned() };
+            let mut times = Vec::new();
+            if let Some((_, from)) = units.get(usize::from(from)) {
+                let trip = from.watch.offs.iter().find(|off| (off.detected, off.cpu) == (at, cpu));
+                let occurred = || vec![("occurred", occurred(run, from, at)), ("detected", Some(at))];
+                times = trip.map_or_else(occurred, |trip| trip_steps(run, from, trip));
+                times.extend(trip.map(|trip| ("off", Some(trip.off))));
             }
+            times.push((remote.as_str(), off.1));
+            (place, steps(&times))
         }
     }
 }
@@ -947,7 +1043,8 @@ pub(super) fn reaction(scenario: &Scenario, run: &Run, first: SimTime) -> [Optio
         let trips = unit.watch.trips(run.end).into_iter().filter(|(trip, _)| trip.detected >= first);
         let trips = trips.filter_map(|(_, off)| off);
         let outside = unit.watch.outside.iter().filter(|one| one.detected >= first).filter_map(|one| one.off);
-        let silences = unit.watch.radio_offs.iter().filter(|(_, off)| *off >= first).map(|(_, off)| *off);
+        let rests = unit.watch.demands.iter().filter(|one| !matches!(one.why, Why::Stop { .. }));
+        let silences = rests.filter_map(|one| one.off).filter(|off| *off >= first);
         trips.chain(outside).chain(silences).min()
     });
     let offs: Vec<SimTime> = offs.flatten().collect();

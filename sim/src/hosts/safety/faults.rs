@@ -60,6 +60,7 @@ pub(crate) fn begin(
         return None;
     }
     let effect = begin_at(&mut unit, context, number, kind, how);
+    super::demands::devices_changed(world, context.now, index);
     move_and_feed(world, context, index, kind);
     effect.or_else(|| unit_of(world, index)?.take_proof(number))
 }
@@ -71,6 +72,7 @@ pub(crate) fn end(world: &mut World, context: &mut Context<'_>, number: u16, nod
         unit.release(number);
         end_at(&mut unit, context, number, kind);
     }
+    super::demands::devices_changed(world, context.now, index);
     move_and_feed(world, context, index, kind);
 }
 
@@ -141,7 +143,6 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
         SafetyFault::InputOff(input) => {
             let group = unit.input_groups.iter().position(|name| name == input)?;
             unit.devices.force(group, true);
-            unit.watch.stop(context.now);
             show_devices(unit, context);
         }
         SafetyFault::Contact(hit) => begin_contact(unit, context, hit),

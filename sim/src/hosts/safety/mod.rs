@@ -11,6 +11,7 @@
 pub mod air;
 pub mod clock;
 pub mod core;
+pub mod demands;
 mod devices;
 pub(crate) mod faults;
 pub mod memory;
@@ -19,6 +20,7 @@ pub mod off;
 pub mod pins;
 mod proof;
 mod record;
+pub mod supply;
 pub mod tool;
 pub mod unit;
 pub mod watch;
@@ -39,7 +41,6 @@ use self::memory::{Contents, Flash, Ram};
 use self::networks::Common;
 use self::tool::{Content, Identification, Plan, Tool, Way};
 use self::unit::{Outside, Parts, Unit};
-use self::watch::Watch;
 use super::{Defect, FirmwareDefect};
 use crate::bus::{self, ControllerOptions, Filter, Recovery};
 use crate::event::{Context, Event, TwinBuilder};
@@ -385,6 +386,8 @@ fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> R
             let Some(mut one) = unit_of(world, unit).filter(|one| one.cores[cpu].life == life) else { return Ok(()) };
             let node = one.node;
             let outside = Defect::guard(node, || one.deadline(context, cpu))?;
+            demands::tell_trip(world, unit);
+            let Some(mut one) = unit_of(world, unit) else { return Ok(()) };
             let given_up = one.effects(context, cpu);
             carry_out(world, context, unit, outside);
             give_up(world, context, unit, given_up);
@@ -450,37 +453,19 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     let follows = cpu == 0 && one.cores[0].clock.tick() % PLANT_TICKS == 0 && one.devices.follow_plant();
     let supply = world.resource::<Supply>();
     let supply_mv = supply.node_mv(node, now);
-    let crossed = crossing(&one.watch, now, supply_mv, |at| supply.node_mv(node, at));
+    let mut watch = one.watch.supply.clone();
+    watch.look(now, |at| supply.node_mv(node, at));
     let Some(mut one) = world.get_mut::<Unit>(entity) else { return Ok(()) };
-    one.watch.looked = now;
-    if let Some((at, beyond)) = crossed {
-        one.watch.crossed(at, beyond);
-    }
+    one.watch.supply = watch;
+    one.watch.judge_supply(now);
+    one.watch.judge_silence(now);
     let outside = Defect::guard(node, || one.tick(context, cpu, supply_mv))?;
+    demands::tell_trip(world, unit);
     carry_out(world, context, unit, outside);
     if follows {
         see_plant(world, context, unit);
     }
     Ok(())
-}
-
-/// When the supply of a unit left its limits or came back since it was looked at last, solved to the nanosecond within the
-/// present line of its profile; and whether it is beyond them now.
-fn crossing(watch: &Watch, now: SimTime, present_mv: u32, at: impl Fn(SimTime) -> u32) -> Option<(SimTime, bool)> {
-    let beyond = watch.is_beyond(present_mv);
-    if beyond == watch.crossing.is_some() {
-        return None;
-    }
-    let (mut low, mut high) = (watch.looked.as_nanos(), now.as_nanos());
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        if watch.is_beyond(at(SimTime::from_nanos(middle))) == beyond {
-            high = middle;
-        } else {
-            low = middle;
-        }
-    }
-    Some((SimTime::from_nanos(high), beyond))
 }
 
 /// A step of the supply: who was within its limits before may be beyond them from this instant on.
@@ -489,9 +474,7 @@ fn power_changed(world: &mut World, now: SimTime) {
         let Some(node) = world.get::<Unit>(entity).map(|unit| unit.node) else { continue };
         let present = world.resource::<Supply>().node_mv(node, now);
         if let Some(mut unit) = world.get_mut::<Unit>(entity) {
-            let beyond = unit.watch.is_beyond(present);
-            unit.watch.looked = now;
-            unit.watch.crossed(now, beyond);
+            unit.watch.supply.stepped(now, present);
         }
     }
 }
@@ -502,6 +485,7 @@ fn see_plant(world: &mut World, context: &mut Context<'_>, unit: u8) {
     let Some(mut one) = unit_of(world, unit) else { return };
     one.devices.see_plant(coolant, flow);
     show_devices(&mut one, context);
+    demands::devices_changed(world, context.now, unit);
 }
 
 /// Puts what the devices show on the pins and records what changed.
@@ -510,6 +494,8 @@ pub(crate) fn show_devices(unit: &mut Unit, context: &mut Context<'_>) {
     let is_sound = unit.is_sound();
     let Unit { devices, section, pins, shown, watch, .. } = unit;
     let changed = devices.show(context.now, section, pins, shown);
+    watch.gone_off |= changed & !*shown;
+    watch.gone_on |= changed & *shown;
     for group in (0..16u8).filter(|group| changed >> group & 1 == 1) {
         let on = *shown >> group & 1 == 1;
         if is_sound {
@@ -526,6 +512,7 @@ fn operate(world: &mut World, context: &mut Context<'_>, unit: u8, number: usize
     let Some(mut one) = unit_of(world, unit) else { return };
     one.devices.operate(group, on != ends);
     show_devices(&mut one, context);
+    demands::devices_changed(world, context.now, unit);
 }
 
 fn move_contacts(world: &mut World, context: &mut Context<'_>, unit: u8) {
@@ -575,7 +562,7 @@ fn carry_out(world: &mut World, context: &mut Context<'_>, unit: u8, outside: Ou
 fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Bytes) {
     let Some(mut sender) = unit_of(world, from) else { return };
     let (arriving, acted) = sender.air.pass(context.now, packet);
-    let node = sender.node;
+    let (node, runs) = (sender.node, sender.watch.common().clone());
     for injection in acted {
         context.record(SafetyRecord::Injected { node, injection }.into());
     }
@@ -588,7 +575,8 @@ fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Byt
                 unit.answer_comes(context, one.what.clone(), one.at);
             }
             if unit.index != from {
-                unit.hear(context.now, one.clone(), !is_answer && one.what == *packet);
+                let sound = !is_answer && one.what == *packet;
+                unit.hear(one.clone(), sound.then_some(&runs));
             }
         }
     }
@@ -619,7 +607,7 @@ fn request_by_radio(world: &mut World, context: &mut Context<'_>, tool: u8, mess
     for entity in world.resource::<Units>().entities.clone() {
         let Some(mut unit) = world.get_mut::<Unit>(entity) else { continue };
         for one in &arriving {
-            unit.hear(context.now, one.clone(), false);
+            unit.hear(one.clone(), None);
         }
     }
 }

@@ -19,7 +19,7 @@ use safety_common::simplecan::TOOL_ANSWER_ID;
 use safety_common::{PINS, RELAYS, SLOTS};
 
 use super::air::Air;
-use super::core::{Around, Arriving, Core, Effects};
+use super::core::{AdcChannel, Around, Arriving, Core, Effects};
 use super::networks::Common;
 use super::off::{Contacts, Relays};
 use super::pins::{Feed, Pins, Play, Plays, Seen, Window};
@@ -557,6 +557,9 @@ impl Unit {
         if cpu == 1 {
             self.test_dip(supply_mv);
         }
+        if self.cores[cpu].adc.iter().any(|(_, channel, _)| *channel == AdcChannel::Supply) {
+            self.watch.supply.misreads(cpu, now);
+        }
         self.prove_time(cpu, &window);
         let logic = self.cores[cpu].logic_ns();
         if logic > u64::from(safety_common::LOGIC_TIME_NS_MOST) && !self.cores[cpu].no_deadline {
@@ -742,13 +745,14 @@ impl Unit {
         }
     }
 
-    /// A radio packet comes to it; `sound` if it is as it was sent. Late ones stand behind those that come before them.
-    pub fn hear(&mut self, now: SimTime, packet: Arriving<Bytes>, sound: bool) {
+    /// A radio packet comes to it; if it is as a unit sent it, `of` is what that unit runs. Late ones stand behind those that come before
+    /// them.
+    pub fn hear(&mut self, packet: Arriving<Bytes>, of: Option<&Common>) {
         if self.cores[0].firmware.is_none() {
             return;
         }
-        if sound {
-            self.watch.will_hear(now, packet.at);
+        if let Some(of) = of {
+            self.watch.will_hear(packet.at, &packet.what, of);
         }
         let queue = &mut self.cores[0].radio;
         let place = queue.partition_point(|one| one.at <= packet.at);

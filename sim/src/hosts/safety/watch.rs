@@ -6,15 +6,17 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use safety_common::configuration::{BlockKind, Role};
+use safety_common::configuration::Role;
 use safety_common::fault::{Detection, Fault, Reaction};
 use safety_common::flash_map;
 use safety_common::io::{C2cReceived, Mode, ResetCause, TickOutputs};
-use safety_common::{PINS, c2c};
+use safety_common::{NODES_MOST, PINS, c2c};
 
 use super::core::Touched;
+use super::demands::{Demand, Sender};
 use super::networks::{Came, Common, Doubt};
 use super::off::{Contacts, Overstay, Relays};
+use super::supply::SupplyWatch;
 use super::witness::{Told, Witness};
 use crate::kernel::{SimTime, Span};
 use crate::safety::binary::Section;
@@ -260,6 +262,8 @@ pub struct Off {
     pub last_good: SimTime,
     /// When the supply had left its limits.
     pub crossing: Option<SimTime>,
+    /// The earliest instant from which the firmware may have counted that; none if its converter was wrong.
+    pub earliest: Option<SimTime>,
     /// When the other CPU had told all its outputs to be off, or had lost them in a reset, if that was by `off`.
     pub other: Option<SimTime>,
     /// Whether the other CPU had no part in it: a fault held it, or it still drove its side when all was off, and it had told nothing.
@@ -299,16 +303,16 @@ pub struct Watch {
     pub offs: Vec<Off>,
     /// When nothing was driven any more, last.
     pub last_off: Option<SimTime>,
-    /// Silences of the radio that turned this unit off: the last good packet, and off.
-    pub radio_offs: Vec<(SimTime, SimTime)>,
-    /// When the last good packet of another unit came; none before, or where nothing of this unit rests on radio.
-    pub radio_good: Option<SimTime>,
-    /// When good packets will come that are on their way.
-    radio_coming: VecDeque<SimTime>,
-    on_radio: bool,
-    radio_timeout: Span,
-    /// Demands of the safety function: when, what was driven then (pins, coils), and when none of that was any more.
-    pub stops: Vec<(SimTime, (u16, u8), Option<SimTime>)>,
+    /// Why outputs had to go off, other than for what the unit found itself.
+    pub demands: Vec<Demand>,
+    /// The other nodes of the network, as they are heard.
+    pub(super) senders: [Sender; NODES_MOST],
+    /// Input groups whose devices went OFF, or ON, and that nobody asked about yet.
+    pub(super) gone_off: u16,
+    /// See `gone_off`.
+    pub(super) gone_on: u16,
+    /// An internal fault that other units were not asked about yet: when, what, by which CPU.
+    pub(super) tripped_now: Option<(SimTime, Fault, u8)>,
     /// Detections of faults outside the unit that found a group on.
     pub outside: Vec<GroupOff>,
     /// How often something came on, and when first without both CPUs in normal mode.
@@ -317,8 +321,6 @@ pub struct Watch {
     pub driven_outside: Option<SimTime>,
     /// When the lamp began and ended to show which unit this is.
     pub lamps: Vec<(SimTime, Option<SimTime>)>,
-    /// When something came on that nothing was driven before, each time.
-    pub ons: Vec<SimTime>,
     /// What is driven: pins, coils.
     now_driven: (u16, u8),
     /// What the relays' contacts do.
@@ -330,20 +332,16 @@ pub struct Watch {
     /// Something is on while a CPU is not in normal mode, while one is in the safe state, and while both are.
     stays: [Overstay; 3],
     groups: Vec<u16>,
-    /// Supply limits in mV.
-    limits: (u32, u32),
-    /// Since when the supply is out of its limits.
-    pub crossing: Option<SimTime>,
-    /// Excursions of the supply so far, with how long they lasted.
-    pub excursions: Vec<(SimTime, Span)>,
-    /// The last instant at which the supply was looked at.
-    pub looked: SimTime,
+    /// The supply.
+    pub supply: SupplyWatch,
     combined: u16,
     /// Input groups with a combined pin.
     combined_groups: u16,
     /// What the CPUs run, and the network that it is for.
     section: Arc<Section>,
     common: Arc<Common>,
+    /// The network that it was for at each time: since when.
+    networks: Vec<(SimTime, Arc<Common>)>,
     /// The first internal fault since the unit was last off or started: who, what, when, last good packet, crossing.
     tripped: Option<Off>,
     driven: bool,
@@ -505,31 +503,27 @@ impl Watch {
             cpus: [CpuWatch::new(), CpuWatch::new()],
             offs: Vec::new(),
             last_off: None,
-            radio_offs: Vec::new(),
-            radio_good: None,
-            radio_coming: VecDeque::new(),
-            on_radio: section.blocks.iter().any(|block| block.kind == BlockKind::MemoryReceive),
-            radio_timeout: Span::from_millis(common.network.radio_timeout_ms.into()),
-            stops: Vec::new(),
+            demands: Vec::new(),
+            senders: std::array::from_fn(|_| Sender::default()),
+            gone_off: 0,
+            gone_on: 0,
+            tripped_now: None,
             outside: Vec::new(),
             switched_on: 0,
             driven_outside: None,
             lamps: Vec::new(),
-            ons: Vec::new(),
             now_driven: (0, 0),
             contacts: Contacts::default(),
             left: [Some(SimTime::ZERO); 2],
             told: [None; 2],
             stays: [ALONE_MOST, ALONE_MOST, TICK].map(Overstay::new),
             groups: section.outputs.iter().map(|group| group.pins).collect(),
-            limits: (section.supply_min.into(), section.supply_max.into()),
-            crossing: None,
-            excursions: Vec::new(),
-            looked: SimTime::ZERO,
+            supply: SupplyWatch::new((section.supply_min.into(), section.supply_max.into())),
             combined,
             combined_groups: groups,
             section: Arc::new(section.clone()),
             common: common.clone(),
+            networks: vec![(SimTime::ZERO, common.clone())],
             tripped: None,
             driven: false,
         }
@@ -539,24 +533,6 @@ impl Watch {
     #[must_use]
     pub fn with(self, contacts: Contacts) -> Self {
         Self { contacts, ..self }
-    }
-
-    /// Whether a supply is out of the configured limits.
-    #[must_use]
-    pub fn is_beyond(&self, supply_mv: u32) -> bool {
-        supply_mv < self.limits.0 || supply_mv > self.limits.1
-    }
-
-    /// The supply left its limits or came back at this instant.
-    pub fn crossed(&mut self, at: SimTime, beyond: bool) {
-        match (beyond, self.crossing) {
-            (true, None) => self.crossing = Some(at),
-            (false, Some(since)) => {
-                self.excursions.push((since, at.since(since)));
-                self.crossing = None;
-            }
-            _ => {}
-        }
     }
 
     /// The lamp shows which unit this is, or does not; whether that is new.
@@ -573,10 +549,8 @@ impl Watch {
     /// The unit runs another configuration from now on.
     pub fn adopt(&mut self, section: &Section, common: &Arc<Common>) {
         let of = Self::new(section, common);
-        self.on_radio = of.on_radio;
-        self.radio_timeout = of.radio_timeout;
         self.groups = of.groups;
-        self.limits = of.limits;
+        self.supply.adopt(&of.supply);
         self.combined = of.combined;
         self.combined_groups = of.combined_groups;
         (self.section, self.common) = (of.section, of.common);
@@ -621,6 +595,38 @@ impl Watch {
             self.tripped = None;
         }
         self.see_stays(now);
+        if self.networks.last().is_none_or(|(_, last)| !Arc::ptr_eq(last, &self.common)) {
+            self.networks.push((now, self.common.clone()));
+        }
+    }
+
+    /// What the CPUs run now.
+    #[must_use]
+    pub fn section(&self) -> &Section {
+        &self.section
+    }
+
+    /// The network that it is for.
+    #[must_use]
+    pub const fn common(&self) -> &Arc<Common> {
+        &self.common
+    }
+
+    /// The response time of what the unit ran then, in ms.
+    #[must_use]
+    pub fn response_ms(&self, then: SimTime) -> u64 {
+        let ran = self.networks.iter().rev().find(|(since, _)| *since <= then);
+        ran.map_or(self.common.network.response_ms, |(_, common)| common.network.response_ms).into()
+    }
+
+    /// What is driven: pins, relays.
+    pub(super) const fn now_driven(&self) -> (u16, u8) {
+        self.now_driven
+    }
+
+    /// Whether anything is driven.
+    pub(super) const fn is_driven(&self) -> bool {
+        self.driven
     }
 
     /// The device at an input group shows something else.
@@ -716,6 +722,7 @@ impl Watch {
         if watch.cause.is_none() {
             watch.cause = Some((now, *detection));
         }
+        self.tripped_now.get_or_insert((now, detection.fault, cpu as u8 + 1));
         if !std::mem::replace(&mut watch.has_cause, true) {
             watch.causes.push((now, detection.fault));
         }
@@ -730,7 +737,8 @@ impl Watch {
             commanded: None,
             off: now,
             last_good,
-            crossing: self.crossing,
+            crossing: self.supply.crossing(detection.fault),
+            earliest: self.supply.earliest(detection.fault, cpu, now),
             other: None,
             alone: false,
         };
@@ -803,31 +811,9 @@ impl Watch {
         }
     }
 
-    /// A good radio packet is on its way and will come.
-    pub fn will_hear(&mut self, now: SimTime, at: SimTime) {
-        if self.on_radio {
-            self.radio_good = self.last_heard(now);
-            self.radio_coming.retain(|coming| *coming > now);
-            self.radio_coming.push_back(at);
-        }
-    }
-
-    /// When the last good packet had come by `now`: one that is still on its way ends no silence.
-    fn last_heard(&self, now: SimTime) -> Option<SimTime> {
-        self.radio_coming.iter().copied().filter(|at| *at <= now).max().max(self.radio_good)
-    }
-
-    /// Whether the radio has been silent for its time-out by `now` while something is driven: since when.
-    #[must_use]
-    pub fn radio_silence(&self, now: SimTime) -> Option<SimTime> {
-        self.last_heard(now).filter(|last| self.driven && now.since(*last) >= self.radio_timeout)
-    }
-
-    /// Somebody demands the safety function.
-    pub fn stop(&mut self, now: SimTime) {
-        if self.driven {
-            self.stops.push((now, self.now_driven, None));
-        }
+    /// A tick begins: what should have been off by now.
+    pub fn judge_supply(&mut self, now: SimTime) {
+        self.supply.judge(now, self.driven);
     }
 
     /// A fault of the wiring at a pin: its group is affected.
@@ -853,21 +839,13 @@ impl Watch {
             }
         }
         self.now_driven = (pins, held);
-        for (_, (own_pins, own_relays), off) in &mut self.stops {
-            if off.is_none() && *own_pins & pins == 0 && *own_relays & held == 0 {
-                *off = Some(now);
-            }
-        }
+        self.meet_demands(now, pins, held);
         for one in self.outside.iter_mut().filter(|one| one.off.is_none() && one.pins & pins == 0) {
             one.off = Some(now);
         }
         if self.driven && !driven {
             self.last_off = Some(now);
-        } else if driven && !self.driven {
-            self.ons.push(now);
-        }
-        if !driven && let Some(last) = self.radio_silence(now) {
-            self.radio_offs.push((last, now));
+            self.supply.off(now);
         }
         if self.driven
             && !driven

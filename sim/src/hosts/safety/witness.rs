@@ -16,6 +16,7 @@ use safety_common::c2c;
 use safety_common::io::{Channel, Forward, LogicTrace, Mode};
 use safety_common::{configuration::BlockKind, radio, simplecan};
 
+use super::demands::{Effect, Known};
 use super::networks::{Came, Common, Doubt, Networks};
 use crate::kernel::SimTime;
 use crate::safety::binary::Section;
@@ -164,6 +165,32 @@ impl Witness {
         let wanted = self.reference.tick(&Seen { inputs, input_errors, output_errors, ..heard });
         self.quiet = if is_as_before && wanted == self.wanted { self.quiet + 1 } else { 0 };
         (self.seen, self.wanted) = (Some(seen), wanted);
+    }
+
+    /// What the next evaluation would make of this beside what the CPU saw last; nothing is known of that in doubt.
+    #[must_use]
+    pub fn effect(&self, known: &Known) -> Option<Effect> {
+        if self.doubt.is_some() || self.wrong.is_some() {
+            return None;
+        }
+        let [inputs, input_errors, output_errors] = self.seen?;
+        let heard = self.networks.as_ref().map_or_else(Seen::default, |networks| networks.seen);
+        let usual = Seen { inputs, input_errors, output_errors, ..heard };
+        let mut other = Seen { inputs: inputs & !known.inputs_off, ..usual };
+        let put = |word: &mut u16, bit: u16, on: bool| *word = *word & !(1 << bit) | u16::from(on) << bit;
+        for (node, number, on) in &known.memories {
+            let words = other.memories.get_mut(usize::from(*node));
+            if let Some(word) = words.and_then(|words| words.get_mut(usize::from(number / 16))) {
+                put(word, number % 16, *on);
+            }
+        }
+        for (entry, bit, on) in &known.can {
+            if let Some(word) = other.can.get_mut(usize::from(*entry)) {
+                put(word, bit % 16, *on);
+            }
+        }
+        let (is, would) = (self.reference.clone().tick(&usual), self.reference.clone().tick(&other));
+        Some(Effect::between(&is, &would))
     }
 
     /// Memories and entries that CPU2 wants sent, if they are others than the diagram's.

@@ -1,0 +1,224 @@
+//! The supply of a unit against its configured limits, as a meter outside would see it.
+//!
+//! An *excursion* is the time that the true supply is beyond a limit; too low and too high are told apart, as the firmware counts them
+//! apart. The converters round: a supply within one step of a limit may be read as beyond it, and then the firmware rightly counts from
+//! there on. That instant is the *earliest* from which its count may run. An excursion that lasts so long that a trip must have come,
+//! and after which the unit still drives something, is *missed*.
+
+use safety_common::fault::Fault;
+
+use crate::kernel::{SimTime, Span};
+
+/// The coarser step of the two converters at the supply's divider, rounded up: 3.3 V / 4096 / 0.031 is 26.0 mV (`SAFETY.md`, section 5).
+const STEP_MV: u32 = 27;
+/// An excursion this long trips always (SSR-009, SSR-011).
+const TRIPS_ALWAYS: Span = Span::from_millis(502);
+/// So long after the limit was crossed nothing may be driven any more.
+const OFF_MOST: Span = Span::from_millis(503);
+
+/// A side of the limits, and since when the supply is beyond it.
+#[derive(Clone, Copy, Debug)]
+struct Bound {
+    is_low: bool,
+    mv: u32,
+    since: Option<SimTime>,
+}
+
+/// An excursion that a unit did not answer in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// Whether the supply was too low; else it was too high.
+    pub is_low: bool,
+    /// When it left its limit.
+    pub since: SimTime,
+    /// When nothing was driven any more.
+    pub off: Option<SimTime>,
+}
+
+/// What is known of the supply of a unit.
+#[derive(Clone, Debug)]
+pub struct SupplyWatch {
+    /// Of each side the limit, and one step of the converter before it.
+    bounds: [Bound; 4],
+    /// Excursions of which is not decided yet whether they were missed: side and begin.
+    due: Vec<(bool, SimTime)>,
+    /// The last instant at which the supply was looked at.
+    looked: SimTime,
+    /// When the converter of each CPU last showed a wrong supply.
+    misread: [Option<SimTime>; 2],
+    /// Excursions that were missed.
+    pub missed: Vec<Missed>,
+}
+
+impl Bound {
+    const fn is_beyond(&self, mv: u32) -> bool {
+        if self.is_low { mv < self.mv } else { mv > self.mv }
+    }
+}
+
+impl SupplyWatch {
+    /// For these limits in mV.
+    #[must_use]
+    pub fn new((min, max): (u32, u32)) -> Self {
+        let bound = |is_low, mv| Bound { is_low, mv, since: None };
+        Self {
+            bounds: [
+                bound(true, min),
+                bound(false, max),
+                bound(true, min.saturating_add(STEP_MV)),
+                bound(false, max.saturating_sub(STEP_MV)),
+            ],
+            due: Vec::new(),
+            looked: SimTime::ZERO,
+            misread: [None; 2],
+            missed: Vec::new(),
+        }
+    }
+
+    /// Other limits from now on.
+    pub fn adopt(&mut self, of: &Self) {
+        for (own, other) in self.bounds.iter_mut().zip(&of.bounds) {
+            if own.mv != other.mv {
+                *own = *other;
+            }
+        }
+    }
+
+    /// The supply is looked at, once in each tick; `at` tells what it was since the last time. When it crossed a bound is solved to
+    /// the nanosecond within the present line of its profile.
+    pub fn look(&mut self, now: SimTime, at: impl Fn(SimTime) -> u32) {
+        let (from, present) = (self.looked, at(now));
+        for number in 0..self.bounds.len() {
+            let bound = self.bounds[number];
+            if bound.is_beyond(present) != bound.since.is_some() {
+                self.cross(number, crossing(&bound, from, now, &at));
+            }
+        }
+        self.looked = now;
+    }
+
+    /// A step of the supply: what was within a bound before may be beyond it from this instant on.
+    pub fn stepped(&mut self, now: SimTime, mv: u32) {
+        for number in 0..self.bounds.len() {
+            let bound = self.bounds[number];
+            if bound.is_beyond(mv) != bound.since.is_some() {
+                self.cross(number, now);
+            }
+        }
+        self.looked = now;
+    }
+
+    fn cross(&mut self, number: usize, at: SimTime) {
+        let bound = &mut self.bounds[number];
+        let Some(since) = bound.since.take() else {
+            bound.since = Some(at);
+            return;
+        };
+        if number < 2 && at.since(since) >= TRIPS_ALWAYS {
+            self.due.push((bound.is_low, since));
+        }
+    }
+
+    /// Whether anything is driven in this tick: an excursion that should have tripped by now is missed then.
+    pub fn judge(&mut self, now: SimTime, driven: bool) {
+        let open = self.bounds[..2].iter().filter_map(|bound| Some((bound.is_low, bound.since?)));
+        let is_over = |since: SimTime| now > since + OFF_MOST;
+        let over: Vec<(bool, SimTime)> = open.chain(self.due.iter().copied()).filter(|(_, at)| is_over(*at)).collect();
+        self.due.retain(|(_, since)| !is_over(*since));
+        for (is_low, since) in over {
+            let is_known = self.missed.iter().any(|one| (one.is_low, one.since) == (is_low, since));
+            if driven && !is_known {
+                self.missed.push(Missed { is_low, since, off: None });
+            }
+        }
+    }
+
+    /// Nothing is driven any more.
+    pub fn off(&mut self, now: SimTime) {
+        self.missed.iter_mut().for_each(|one| one.off = one.off.or(Some(now)));
+    }
+
+    /// The converter of a CPU shows a wrong supply in this tick.
+    pub const fn misreads(&mut self, cpu: usize, now: SimTime) {
+        self.misread[cpu % 2] = Some(now);
+    }
+
+    /// When the supply crossed the limit that this fault is about.
+    #[must_use]
+    pub fn crossing(&self, fault: Fault) -> Option<SimTime> {
+        self.bounds[..2].iter().find(|bound| bound.is_low == (fault == Fault::SupplyLow))?.since
+    }
+
+    /// The earliest instant from which a CPU may have counted what it detects now; none if its converter was wrong in between.
+    #[must_use]
+    pub fn earliest(&self, fault: Fault, cpu: usize, now: SimTime) -> Option<SimTime> {
+        if self.misread[cpu % 2].is_some_and(|last| now.since(last) <= OFF_MOST) {
+            return None;
+        }
+        self.bounds[2..].iter().find(|bound| bound.is_low == (fault == Fault::SupplyLow))?.since
+    }
+}
+
+/// When a bound was crossed within a line.
+fn crossing(bound: &Bound, from: SimTime, to: SimTime, at: impl Fn(SimTime) -> u32) -> SimTime {
+    let beyond = bound.since.is_none();
+    let (mut low, mut high) = (from.as_nanos(), to.as_nanos());
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if bound.is_beyond(at(SimTime::from_nanos(middle))) == beyond {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    SimTime::from_nanos(high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> SimTime {
+        SimTime::ZERO + Span::from_millis(ms)
+    }
+
+    /// 17 V from 1 s on for so many ms, ticks of 1 ms, and something driven until then; what was missed.
+    fn dip(lasts: u64, driven_until: u64) -> Vec<Missed> {
+        let mut watch = SupplyWatch::new((18_000, 30_000));
+        for tick in 0..4_000 {
+            let mv = |at: SimTime| if (ms(1_000)..ms(1_000 + lasts)).contains(&at) { 17_000 } else { 24_000 };
+            watch.look(ms(tick), mv);
+            watch.judge(ms(tick), tick < driven_until);
+            if tick == driven_until {
+                watch.off(ms(tick));
+            }
+        }
+        watch.missed
+    }
+
+    #[test]
+    fn an_excursion_of_502_ms_is_missed_where_something_is_driven_503_ms_after_it_began() {
+        let missed = |off| Missed { is_low: true, since: ms(1_000), off };
+        assert_eq!(dip(501, 4_000), [], "either is right");
+        assert_eq!(dip(502, 4_000), [missed(None)]);
+        assert_eq!(dip(2_000, 4_000), [missed(None)]);
+        assert_eq!(dip(2_000, 1_503), [], "off in time");
+        assert_eq!(dip(2_000, 1_505), [missed(Some(ms(1_505)))]);
+        assert_eq!(dip(502, 1_505), [missed(Some(ms(1_505)))], "over by then");
+    }
+
+    /// From 24 V down by 1 mV each ms: 18 V is crossed at 6 s, 18.027 V 27 ms before.
+    #[test]
+    fn a_slow_fall_may_be_counted_from_one_step_of_the_converter_before_the_limit() {
+        let mut watch = SupplyWatch::new((18_000, 30_000));
+        for tick in 0..6_500u64 {
+            watch.look(ms(tick), |at| 24_000 - u32::try_from(at.as_nanos() / 1_000_000).expect("small"));
+        }
+        assert_eq!(watch.crossing(Fault::SupplyLow), Some(ms(6_001)));
+        assert_eq!(watch.earliest(Fault::SupplyLow, 0, ms(6_500)), Some(ms(5_974)));
+        assert_eq!((watch.crossing(Fault::SupplyHigh), watch.earliest(Fault::SupplyHigh, 0, ms(6_500))), (None, None));
+        watch.misreads(1, ms(6_000));
+        assert_eq!(watch.earliest(Fault::SupplyLow, 1, ms(6_500)), None, "a wrong converter counts what it likes");
+        assert!(watch.earliest(Fault::SupplyLow, 0, ms(6_500)).is_some());
+    }
+}
