@@ -389,6 +389,18 @@ impl Floor {
         self.contest(now);
     }
 
+    /// A command that has not left when the next is due is stale: its mailbox is emptied, unless its frame is on the line.
+    fn abort(&mut self, now: u64, node: usize, id: StandardId) {
+        let on_line =
+            self.attempt.filter(|attempt| attempt.node == node && attempt.start < now).map(|attempt| attempt.slot);
+        for (slot, mailbox) in self.nodes[node].mailboxes.iter_mut().enumerate() {
+            if on_line != Some(slot) && mailbox.is_some_and(|offer| offer.frame.id() == Id::Standard(id)) {
+                *mailbox = None;
+            }
+        }
+        self.contest(now);
+    }
+
     fn run_cioc(&mut self, now: u64) {
         let mut user = None;
         if self.cioc.answers_at <= now {
@@ -419,7 +431,9 @@ impl Floor {
             node.busy = now + reader.read.get() * READ_COST;
             node.sleep(now, outputs.wake_at, self.times.tick);
             let busy = node.busy > now;
-            assert!(outputs.abort.is_none(), "nothing is given up on a bus without errors");
+            if let Some(id) = outputs.abort {
+                self.abort(now, 0, id);
+            }
             for frame in &outputs.frames {
                 self.request(now, 0, *frame);
             }
@@ -477,7 +491,9 @@ impl Floor {
             own.sleep(now, outputs.wake_at, self.times.tick);
             board.motor = u64::from(outputs.motor.get());
             let busy = own.busy > now;
-            assert!(outputs.abort.is_none(), "nothing is given up on a bus without errors");
+            if let Some(id) = outputs.abort {
+                self.abort(now, node, id);
+            }
             for frame in &outputs.frames {
                 self.request(now, node, *frame);
             }

@@ -273,7 +273,7 @@ impl Page<'_> {
             thead {
                 tr {
                     th.number scope="col" { "Trial" } th.number scope="col" { "Seed" } th scope="col" { "Class" }
-                    th.wide scope="col" { "What did not hold" } th scope="col" { "To see it again" }
+                    th.wide scope="col" { "What did not hold or was not judged" } th scope="col" { "To see it again" }
                 }
             }
             tbody { @for replay in &report.failed { (failed_row(replay)) } }

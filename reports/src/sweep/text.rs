@@ -17,7 +17,7 @@ pub fn sweep_text(report: &SweepReport) -> String {
     let _ = writeln!(out, "{options}");
     let commit = build.commit.get(..12).unwrap_or(&build.commit);
     let _ = writeln!(out, "cooltwin {}, commit {commit}, rustc {}", build.version, build.rustc);
-    let _ = writeln!(out, "{command}");
+    let _ = writeln!(out, "{command}   (in the folder of the scenario file)");
     for part in &report.parts {
         write_part(&mut out, part);
     }

@@ -294,10 +294,9 @@ fn touched(scenario: &Scenario) -> Option<Vec<usize>> {
 
 /// Rows that did not hold or were not judged, and what the claim misses.
 fn failing(scenario: &Scenario, report: &Report, pump: Option<u8>) -> Vec<String> {
-    let bad = |verdict: RowVerdict| {
-        matches!(verdict, RowVerdict::Fail | RowVerdict::Error | RowVerdict::Inconclusive | RowVerdict::NotRun)
-    };
-    let rows = report.rows_that(bad).map(|(kind, row)| format!("{kind}:{row}"));
+    let broken = |verdict: RowVerdict| matches!(verdict, RowVerdict::Fail | RowVerdict::Error);
+    let open = report.rows_that(RowVerdict::is_open).map(|(kind, row)| format!("{kind}:{row} not judged"));
+    let rows = report.rows_that(broken).map(|(kind, row)| format!("{kind}:{row}")).chain(open);
     let due = pump.map_or_else(|| due_in(scenario), |pump| vec![usize::from(pump) - 1]);
     let all = due.iter().all(|index| report.pumps.get(*index).is_some() && is_updated(report, *index));
     let claim = (!all).then(|| "claim:updated".to_owned());

@@ -285,7 +285,11 @@ fn swept(command: &SweepCommand, terminal: Terminal) -> Result<(String, u8), u8>
     };
     let mut report = report(&base, head, &identity(), &parts);
     write_files(&place, &mut report, &spaces).map_err(usage)?;
-    let text = if common.json { report.json() } else { from_here(&sweep_text(&report), &target, &["bad"]) };
+    let text = if common.json {
+        report.json()
+    } else {
+        format!("{}results in {}\n", from_here(&sweep_text(&report), &target, &["bad"]), target.display())
+    };
     Ok((text, exit_code(report.verdict)))
 }
 

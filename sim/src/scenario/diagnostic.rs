@@ -138,7 +138,7 @@ impl Code {
                  explain faults.kind` says what acts where."
             }
             Self::WrongFile => {
-                "There are four kinds of files: scenarios, campaign files, search files and configurations of safety units. Each                  has commands of its own; this command reads another kind."
+                "There are four kinds of files: scenarios, campaign files, search files and configurations of safety units. Each has commands of its own; this command reads another kind."
             }
         }
     }
