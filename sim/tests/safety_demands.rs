@@ -215,6 +215,32 @@ fn a_stop_by_an_operation_is_measured() {
     }
 }
 
+/// SSR-016. Either of two inputs is enough to run, and both are OFF: whether one after the other or at once, and whether the CPUs see
+/// it or not, the second is the stop.
+#[test]
+fn a_stop_beside_another_input_that_is_off_is_a_stop() {
+    let safe = r#"(name: "safe", kind: And(["no_stop", "dry", "cool", "closed"])),"#;
+    let either =
+        r#"(name: "either", kind: Or(["dry", "closed"])), (name: "safe", kind: And(["no_stop", "cool", "either"])),"#;
+    let own = [("own/either.ron", changed("safety/pump-feed.ron", &[(safe, either)]))];
+    let hidden = at_hall("Safety(Wire(pin: 5, is: ToSupply))", "2500ms");
+    for (leak, faults, verdict) in [
+        ("3500ms", "", RowVerdict::Pass),
+        ("3500ms", hidden.as_str(), RowVerdict::Fail),
+        ("3s", "", RowVerdict::Pass),
+        ("3s", &hidden, RowVerdict::Fail),
+    ] {
+        let both = format!(", (at: \"3s\", input: \"fence\", to: Off), (at: \"{leak}\", input: \"leak\", to: Off)");
+        let text = alone(&both, faults, "5s").replace("safety/pump-feed.ron", "own/either.ron");
+        let (n, found, place) = seen(&ran(&text, &own).0, RESPONSE);
+        assert!(n > 0 && found == verdict, "leak at {leak}, {faults:?}: {n}, {found:?}, {place}");
+    }
+    // One alone stops nothing.
+    let one =
+        alone(", (at: \"3s\", input: \"fence\", to: Off)", "", "5s").replace("safety/pump-feed.ron", "own/either.ron");
+    assert_eq!(seen(&ran(&one, &own).0, RESPONSE).1, RowVerdict::NotApplicable);
+}
+
 /// SSR-016. What turns nothing off is no stop: a feedback, a button that was OFF before, an input that the diagram gives ten seconds.
 #[test]
 fn an_input_that_stops_nothing_is_no_stop() {

@@ -430,9 +430,10 @@ fn end_stop(world: &mut World, now: SimTime, unit: u8, group: u8) {
 fn carried(world: &World, unit: u8, group: u8) -> Vec<(u8, (u16, u8), Span)> {
     let entities = world.resource::<Units>().entities();
     let units: Vec<&Unit> = entities.iter().filter_map(|entity| world.get::<Unit>(*entity)).collect();
-    let mut known = vec![Known::default(); units.len()];
+    // What a device shows is true whatever the wires make of it: a stop beside another one that nobody saw is a stop.
+    let mut known: Vec<Known> = units.iter().map(|one| Known { inputs_off: !one.shown, ..Known::default() }).collect();
     let Some(first) = known.get_mut(usize::from(unit)) else { return Vec::new() };
-    first.inputs_off = 1 << group.min(15);
+    first.inputs_off |= 1 << group.min(15);
     let (mut list, mut reached) = (Vec::new(), vec![(usize::from(unit), Span::ZERO)]);
     let mut next = 0;
     while let Some(&(number, before)) = reached.get(next) {
