@@ -40,20 +40,20 @@ impl Page<'_> {
     }
 
     fn sections(&self) -> Vec<Section> {
-        let remarks = html! { @for remark in &self.report.remarks { p { (remark) } } };
-        let remarks = Section::new("remarks", "What to know about the claim", remarks);
-        let mut sections = vec![
-            Section::new("claim", "Plan and claim", self.claim()),
+        let mut sections = vec![Section::new("claim", "Plan and claim", self.claim())];
+        let remarks = &self.report.remarks;
+        if !remarks.is_empty() {
+            let remarks = html! { @for remark in remarks { p { (remark) } } };
+            sections.push(Section::new("remarks", "What to know about the claim", remarks));
+        }
+        sections.extend([
             Section::new("mix", "Fault mix", self.mix()),
             Section::new("classes", "What became of the faults", self.classes()),
             Section::new("values", "Budgets: values and bounds", self.values()),
             Section::new("failed", "Trials that failed", self.failed()),
             Section::new("reproduce", "Reproduction", self.reproduction()),
             Section::new("limits", "Limits of the model and known deviations", evidence::limits()),
-        ];
-        if !self.report.remarks.is_empty() {
-            sections.insert(1, remarks);
-        }
+        ]);
         sections
     }
 

@@ -249,7 +249,7 @@ fn classes<'a>(trials: impl Iterator<Item = &'a Trial>) -> Vec<ClassCount> {
 
 fn faults(campaign: &Campaign, trials: &[Trial]) -> Vec<MixedFault> {
     let count = |list: &[String], name: &str| list.iter().filter(|each| *each == name).count() as u64;
-    let of = |(mixed, kind): (&super::file::MixFault, &String)| {
+    let of = |(index, (mixed, kind)): (usize, (&super::file::MixFault, &String))| {
         let drawn: u64 = trials.iter().map(|trial| count(&trial.faults, &mixed.name)).sum();
         let idle: u64 = trials.iter().map(|trial| count(&trial.idle, &mixed.name)).sum();
         // Without a run nothing acted.
@@ -260,20 +260,20 @@ fn faults(campaign: &Campaign, trials: &[Trial]) -> Vec<MixedFault> {
             kind: kind.clone(),
             often: often(&mixed.often),
             written: mixed.fault.words(),
-            expected: expected(campaign, mixed),
+            expected: expected(campaign, index),
             drawn,
             acted: drawn.saturating_sub(idle + unrun),
             classes: classes(trials.iter().filter(|trial| trial.faults.contains(&mixed.name))),
         }
     };
-    campaign.raw.mix.iter().zip(&campaign.kinds).map(of).collect()
+    campaign.raw.mix.iter().zip(&campaign.kinds).enumerate().map(of).collect()
 }
 
-/// Times a fault comes on average in all trials of the plan, its kind switched off as the swarm says.
-fn expected(campaign: &Campaign, mixed: &super::file::MixFault) -> Fixed {
-    let comes = |part: &&super::file::Part| part.faults.iter().any(|at| campaign.raw.mix[*at].name == mixed.name);
-    let trials: u64 = campaign.parts.iter().filter(comes).map(|part| part.trials).sum();
-    let thousandths = match mixed.often {
+/// Times a fault of the mix comes on average in all trials of the plan, its kind switched off as the swarm says.
+fn expected(campaign: &Campaign, index: usize) -> Fixed {
+    let parts = campaign.parts.iter().filter(|part| part.faults.contains(&index));
+    let trials: u64 = parts.map(|part| part.trials).sum();
+    let thousandths = match campaign.raw.mix[index].often {
         Often::Chance(share) => u64::from(share.permille()),
         Often::Mean(mean) => u64::from(mean.thousandths()),
         Often::Times(times) => u64::from(times) * 1_000,

@@ -341,8 +341,7 @@ impl Watch {
 
     /// A radio packet of another unit will come as it was sent; `of` is what that unit runs. Units of other networks say nothing.
     pub fn will_hear(&mut self, at: SimTime, packet: &[u8], of: &Common) {
-        let own = self.common();
-        let is_peer = (own.hash, own.release_hash) == (of.hash, of.release_hash);
+        let is_peer = run_alike(self.common(), of);
         if let Some((number, counter)) = of_packet(packet).filter(|_| is_peer)
             && let Some(sender) = self.senders.get_mut(usize::from(number))
         {
@@ -356,14 +355,13 @@ impl Watch {
         for node in 0..NODES_MOST {
             for (since, ended) in self.senders[node].take(now) {
                 // A silence that ended before all had to be off demands nothing.
-                let is_over = |one: &Demand| {
-                    one.at == since && is_silence_of(one, node) && one.off.is_none() && ended <= since + one.within
-                };
+                let is_over =
+                    |one: &Demand| is_silence(one, since, node) && one.off.is_none() && ended <= since + one.within;
                 self.demands.retain(|one| !is_over(one));
             }
             let Some((since, _)) = self.senders[node].good else { continue };
             // What rests on the sender is looked at up to the time-out.
-            let is_known = self.demands.iter().any(|one| one.at == since && is_silence_of(one, node));
+            let is_known = self.demands.iter().any(|one| is_silence(one, since, node));
             let half = Span::from_nanos(timeout.as_nanos() / 2);
             let is_near = now + BEFORE.min(half) >= since + timeout && (now < since + timeout || !is_known);
             if is_near && self.is_driven() {
@@ -379,25 +377,31 @@ impl Watch {
         if known.memories.is_empty() {
             return;
         }
-        let is_known = self.demands.iter().any(|one| one.at == since && is_silence_of(one, node));
+        let is_known = self.demands.iter().any(|one| is_silence(one, since, node));
         let is_followed =
             self.cpus.iter().any(|cpu| cpu.witness.as_ref().is_some_and(|own| own.effect(&known).is_some()));
         if is_known && !is_followed {
             return;
         }
         let what = self.driven_of(&self.effect(&known));
-        self.demands.retain(|one| !(one.at == since && is_silence_of(one, node) && one.off.is_none()));
+        self.demands.retain(|one| !(is_silence(one, since, node) && one.off.is_none()));
         self.demand(since, Why::Silence { node: number }, what, timeout + TICKS);
     }
 }
 
-fn is_silence_of(one: &Demand, node: usize) -> bool {
-    matches!(one.why, Why::Silence { node: own } if usize::from(own) == node)
+/// Whether a demand is that of a node's silence since then.
+fn is_silence(one: &Demand, since: SimTime, node: usize) -> bool {
+    one.at == since && matches!(one.why, Why::Silence { node: own } if usize::from(own) == node)
+}
+
+/// Whether two units have the same configuration and release.
+fn run_alike(one: &Common, other: &Common) -> bool {
+    (one.hash, one.release_hash) == (other.hash, other.release_hash)
 }
 
 /// Whether two units can hear each other.
 fn are_peers(one: &Common, other: &Common) -> bool {
-    (one.hash, one.release_hash) == (other.hash, other.release_hash) && one.own != other.own
+    run_alike(one, other) && one.own != other.own
 }
 
 /// Devices of a unit have changed: stops that begin, here and in the units that this one tells of it, and some that end.
