@@ -336,9 +336,9 @@ impl Core {
     /// One step of the firmware into `out`; `None` without one.
     pub fn step(&mut self, now: SimTime, around: &Around, out: &mut TickOutputs) -> Option<Touched> {
         let packets = self.received(now);
-        let forward = taken(&mut self.forwards, now);
-        let radio = taken(&mut self.radio, now);
-        let usb = taken(&mut self.usb, now);
+        let forward = taken(&mut self.forwards, now, std::mem::take(&mut self.forward_read));
+        let radio = taken(&mut self.radio, now, std::mem::take(&mut self.radio_read));
+        let usb = taken(&mut self.usb, now, Vec::new());
         let can = std::mem::take(&mut self.can);
         let can_sent = std::mem::take(&mut self.can_sent);
         let flash_result = self.flash_result(now);
@@ -490,11 +490,11 @@ impl Core {
     }
 }
 
-/// Takes what is there by now.
-fn taken<T>(queue: &mut VecDeque<Arriving<T>>, now: SimTime) -> Vec<T> {
-    let mut list = Vec::new();
-    while queue.front().is_some_and(|one| one.at <= now) {
-        list.extend(queue.pop_front().map(|one| one.what));
+/// Takes what is there by now into a list of which nothing but its memory is used.
+fn taken<T>(queue: &mut VecDeque<Arriving<T>>, now: SimTime, mut list: Vec<T>) -> Vec<T> {
+    list.clear();
+    while let Some(one) = queue.pop_front_if(|one| one.at <= now) {
+        list.push(one.what);
     }
     list
 }

@@ -277,6 +277,11 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// Nothing has come from it, and nothing is on its way.
+    const fn was_never_heard(&self) -> bool {
+        self.good.is_none() && self.coming.is_empty()
+    }
+
     /// A packet will come at `at`.
     fn will_come(&mut self, at: SimTime, counter: u64) {
         let place = self.coming.partition_point(|(other, _)| *other <= at);
@@ -353,6 +358,9 @@ impl Watch {
     pub fn judge_silence(&mut self, now: SimTime) {
         let timeout = Span::from_millis(self.common().network.radio_timeout_ms.into());
         for node in 0..NODES_MOST {
+            if self.senders[node].was_never_heard() {
+                continue;
+            }
             for (since, ended) in self.senders[node].take(now) {
                 // A silence that ended before all had to be off demands nothing.
                 let is_over =

@@ -61,8 +61,11 @@ impl Ram {
 
     /// What the firmware gets for a step.
     pub fn port(&mut self) -> RamView<'_> {
+        let words = Cell::from_mut(Arc::make_mut(&mut self.words).as_mut_slice()).as_slice_of_cells();
         RamView {
-            words: Arc::make_mut(&mut self.words).as_mut_slice(),
+            words,
+            healthy: if self.faults.is_empty() { words } else { &[] },
+            run: &[],
             faults: &self.faults,
             acted: &mut self.acted,
             skipped: self.skipped,
@@ -102,7 +105,11 @@ impl Ram {
 
 /// The RAM during a step.
 pub struct RamView<'a> {
-    words: &'a mut [u32],
+    words: &'a [Cell<u32>],
+    /// All words, if no cell of them has a fault; else none.
+    healthy: &'a [Cell<u32>],
+    /// The healthy words from the lowest to the highest: they can be written without another look.
+    run: &'a [Cell<u32>],
     faults: &'a [(u16, CellFault)],
     acted: &'a mut Vec<u16>,
     /// See [`Ram::skip`].
@@ -147,10 +154,35 @@ impl RamView<'_> {
         }
     }
 
+    fn value(&self, word: u32) -> Option<u32> {
+        self.words.get(word as usize).map(Cell::get)
+    }
+
+    /// A write to a word that was not in the run before. A march writes each of its words several times.
+    #[inline(never)]
+    fn write_anew(&mut self, word: u32, value: u32) {
+        if self.skipped.0 <= word && word < self.skipped.1 {
+            // Not seen.
+        } else if self.lowest > self.highest {
+            (self.lowest, self.highest) = (word, word);
+        } else if word.saturating_add(1) == self.lowest {
+            self.lowest = word;
+        } else if word == self.highest.saturating_add(1) {
+            self.highest = word;
+        }
+        if !self.faults.is_empty() {
+            return self.faulty_write(word, value);
+        }
+        self.run = self.words.get(self.lowest as usize..=self.highest as usize).unwrap_or_default();
+        if let Some(cell) = self.words.get(word as usize) {
+            cell.set(value);
+        }
+    }
+
     #[cold]
     fn faulty_read(&mut self, word: u32) -> u32 {
         let (place, alias) = self.place(word);
-        let stored = self.words.get(place as usize).copied().unwrap_or(0);
+        let stored = self.value(place).unwrap_or(0);
         let read = shown(place, stored, self.different());
         // One of which the word would show the same has not acted.
         let needed = |owner: &u16| shown(place, stored, self.different().filter(|(own, _)| own != owner)) != read;
@@ -162,7 +194,7 @@ impl RamView<'_> {
     #[cold]
     fn faulty_write(&mut self, word: u32, value: u32) {
         let (place, alias) = self.place(word);
-        let Some(old) = self.words.get(place as usize).copied() else { return };
+        let Some(old) = self.value(place) else { return };
         let mut new = value;
         let mut acted: Vec<u16> = alias.into_iter().collect();
         let mut victims = Vec::new();
@@ -185,12 +217,12 @@ impl RamView<'_> {
                 victims.push((*owner, *victim));
             }
         }
-        if let Some(cell) = self.words.get_mut(place as usize) {
-            *cell = new;
+        if let Some(cell) = self.words.get(place as usize) {
+            cell.set(new);
         }
         for (owner, victim) in victims {
-            if let Some(cell) = self.words.get_mut(victim.word as usize) {
-                *cell ^= victim.mask();
+            if let Some(cell) = self.words.get(victim.word as usize) {
+                cell.set(cell.get() ^ victim.mask());
                 acted.push(owner);
             }
         }
@@ -201,28 +233,17 @@ impl RamView<'_> {
 impl RamPort for RamView<'_> {
     #[inline]
     fn read(&mut self, word: u32) -> u32 {
-        if self.faults.is_empty() {
-            return self.words.get(word as usize).copied().unwrap_or(0);
+        match self.healthy.get(word as usize) {
+            Some(cell) => cell.get(),
+            None => self.faulty_read(word),
         }
-        self.faulty_read(word)
     }
 
     #[inline]
     fn write(&mut self, word: u32, value: u32) {
-        if self.skipped.0 <= word && word < self.skipped.1 {
-            // Not seen.
-        } else if self.lowest > self.highest {
-            (self.lowest, self.highest) = (word, word);
-        } else if word.saturating_add(1) == self.lowest {
-            self.lowest = word;
-        } else if word == self.highest.saturating_add(1) {
-            self.highest = word;
-        }
-        if !self.faults.is_empty() {
-            return self.faulty_write(word, value);
-        }
-        if let Some(cell) = self.words.get_mut(word as usize) {
-            *cell = value;
+        match self.run.get(word.wrapping_sub(self.lowest) as usize) {
+            Some(cell) => cell.set(value),
+            None => self.write_anew(word, value),
         }
     }
 }

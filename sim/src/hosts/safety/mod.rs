@@ -460,7 +460,9 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     one.watch.judge_supply(now);
     one.watch.judge_silence(now);
     let outside = Defect::guard(node, || one.tick(context, cpu, supply_mv))?;
-    demands::tell_trip(world, unit);
+    if one.watch.tripped_now.is_some() {
+        demands::tell_trip(world, unit);
+    }
     carry_out(world, context, unit, outside);
     if follows {
         see_plant(world, context, unit);

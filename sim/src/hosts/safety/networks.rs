@@ -28,6 +28,8 @@ const FORWARDS_MOST: usize = 32;
 const MARGIN_US: u64 = 3_000;
 /// Clocks of two units drift by 0.2 %.
 const DRIFT: u64 = 500;
+/// The sum over a radio packet, with its table.
+const PACKET_CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_24_FLEXRAY_A);
 
 /// What a unit and its peers in the network have in common, and which of them it is.
 #[derive(Clone, Debug)]
@@ -218,7 +220,7 @@ impl Networks {
         let (body, sums) = bytes.split_at_checked(bytes.len().checked_sub(7)?)?;
         let (hash, crc) = sums.split_first_chunk()?;
         let covered = &bytes[..bytes.len() - 3];
-        let sum = crc::Crc::<u32>::new(&crc::CRC_24_FLEXRAY_A).checksum(covered).to_be_bytes();
+        let sum = PACKET_CRC.checksum(covered).to_be_bytes();
         let (&[format, number, words], rest) = body.split_first_chunk()?;
         let (counter, memories) = rest.split_first_chunk()?;
         let node = self.common.network.nodes.get(usize::from(number))?;
@@ -242,7 +244,11 @@ impl Networks {
     /// Memories of nodes that have been silent for the time-out are 0.
     fn grow_old(&mut self) -> Result<(), Doubt> {
         let timeout = self.timeout_us();
-        for (sender, memories) in self.senders.iter_mut().zip(&self.seen.memories).filter(|(one, _)| one.trust > 0) {
+        for node in places(self.nodes) {
+            let (sender, memories) = (&mut self.senders[node], &self.seen.memories[node]);
+            if sender.trust == 0 {
+                continue;
+            }
             let age = sender.age_us(self.tick);
             let is_near = is_near(age, timeout, sender.late);
             if is_near && *memories != [0; 16] {
@@ -293,7 +299,8 @@ impl Networks {
     /// Entries past the maximum age are 0.
     fn age(&mut self) {
         let age = u64::from(self.common.network.can_age_ms);
-        for (entry, value) in self.heard.iter_mut().zip(&mut self.seen.can) {
+        for number in places(self.entries) {
+            let (entry, value) = (&mut self.heard[number], &mut self.seen.can[number]);
             let silence = self.tick - entry.heard;
             if silence > age {
                 entry.is_live = false;
@@ -311,6 +318,14 @@ impl Sender {
     const fn age_us(&self, tick: u64) -> u64 {
         (tick - self.heard) * 1_000 + self.late
     }
+}
+
+/// The places of the bits that are set.
+fn places(bits: u16) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(bits).filter(|bits| *bits != 0), |bits| {
+        Some(bits & (bits - 1)).filter(|left| *left != 0)
+    })
+    .map(|bits| bits.trailing_zeros() as usize)
 }
 
 /// Whether two rules may differ about `age_us` being beyond `limit_us`.

@@ -81,12 +81,12 @@ impl Source {
     fn mask(&self, signal: Signal, window: &Window) -> u16 {
         let pulsed = |kind: usize| {
             let gap = u64::from(GAP_TICKS[kind % GAP_TICKS.len()]) * MS;
-            self.pulses(window, u64::from(FRAME_TICKS) * MS, &[0, gap])
+            self.pulses::<{ FRAME_TICKS as u64 * MS }>(window, &[0, gap])
         };
         match signal {
             Signal::Low => 0,
             Signal::High => u16::MAX,
-            Signal::Ossd => !self.pulses(window, u64::from(OSSD_PERIOD_TICKS) * MS, &[0]),
+            Signal::Ossd => !self.pulses::<{ OSSD_PERIOD_TICKS as u64 * MS }>(window, &[0]),
             Signal::A => !pulsed(0),
             Signal::B => !pulsed(1),
             Signal::C => !pulsed(2),
@@ -98,11 +98,11 @@ impl Source {
         }
     }
 
-    /// The samples in pulses that begin at `starts` of each period.
-    fn pulses(&self, window: &Window, period: u64, starts: &[u64]) -> u16 {
-        let at = (window.from.as_nanos() + period - self.phase % period) % period;
+    /// The samples in pulses that begin at `starts` of each period, which is a constant: nearly every tick divides by it.
+    fn pulses<const PERIOD: u64>(&self, window: &Window, starts: &[u64]) -> u16 {
+        let at = (window.from.as_nanos() + PERIOD - self.phase % PERIOD) % PERIOD;
         let mut mask = 0;
-        for start in starts.iter().flat_map(|start| [*start, *start + period]) {
+        for start in starts.iter().flat_map(|start| [*start, *start + PERIOD]) {
             let end = start + PULSE_NS;
             if end > at && start < at + window.length {
                 let begin = window.from + Span::from_nanos(start.saturating_sub(at));
@@ -254,7 +254,9 @@ impl Pins {
             high[pin] |= outside;
             up[pin] |= outside;
         }
-        self.shorten(&mut high, &mut up);
+        if self.wiring != [Wiring::Sound; PINS] {
+            self.shorten(&mut high, &mut up);
+        }
         let feed_mv = feed.millivolts(supply_mv, window.scan());
         let voltage = |pin: usize| match (high[pin] >> 15 & 1, up[pin] >> 15 & 1) {
             (1, _) => supply_mv,

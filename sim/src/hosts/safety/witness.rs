@@ -62,6 +62,9 @@ pub struct Told<'a> {
     pub trace: &'a LogicTrace,
 }
 
+/// The sum over a packet of the peer, with its table.
+const C2C_CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_AUTOSAR);
+
 /// A u16 of a packet.
 fn u16_at(packet: &[u8], at: usize) -> u16 {
     packet.get(at..at + 2).and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_le_bytes)
@@ -74,9 +77,7 @@ fn u32_at(packet: &[u8], at: usize) -> u32 {
 /// Whether a packet is whole.
 fn is_sound(packet: &[u8]) -> bool {
     packet.len() == c2c::LEN
-        && packet
-            .split_at_checked(c2c::CRC_AT)
-            .is_some_and(|(body, sum)| crc::Crc::<u32>::new(&crc::CRC_32_AUTOSAR).checksum(body).to_le_bytes() == sum)
+        && packet.split_at_checked(c2c::CRC_AT).is_some_and(|(body, sum)| C2C_CRC.checksum(body).to_le_bytes() == sum)
 }
 
 impl Witness {
