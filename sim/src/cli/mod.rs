@@ -95,7 +95,7 @@ enum Command {
 /// Arguments of `cooltwin run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// Scenario files; `check` takes folders of them, too.
+    /// Scenario files, one by one; `cooltwin check FOLDER` runs all of a folder.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Seed of the run, instead of the scenario's.
