@@ -38,7 +38,7 @@ const REPORT: &str = "campaign.json";
 /// Arguments of `cooltwin campaign`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct CampaignArgs {
-    /// Campaign file.
+    /// Campaign file; --explain prints its fields.
     #[arg(value_name = "FILE", required_unless_present = "explain")]
     file: Option<PathBuf>,
     /// Trials at a time; as many as there are processors where not given. It changes no result.
