@@ -65,4 +65,4 @@ pub use requirements::{
 pub use suite::{SuiteRow, junit_of_suite, markdown_of_suite};
 pub use terminal::{Options, Verbosity, reproduce_command, shell_word, terminal};
 pub use verdict::{RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict};
-pub use words::{bit_rate, cause_words, exact_amount, margin as margin_words, signed_amount};
+pub use words::{bit_rate, cause_words, count as counted, exact_amount, margin as margin_words, signed_amount};

@@ -93,7 +93,7 @@ fn row(text: &mut String, report: &Report) {
     let (_, least) = cell(tightest);
     let trace: String = report.fingerprint.all.chars().take(12).collect();
     let cells = [
-        escaped(&report.scenario.name),
+        escaped(&report.scenario.name) + &set_words(report),
         report.seed.to_string(),
         verdict_words(report),
         time,
@@ -103,6 +103,12 @@ fn row(text: &mut String, report: &Report) {
         format!("`{trace}`"),
     ];
     let _ = writeln!(text, "| {} |", cells.join(" | "));
+}
+
+/// What was set beside the scenario's own values; the seed has a column of its own.
+fn set_words(report: &Report) -> String {
+    let set = terminal::set_arguments(report).map(|change| escaped(&format!(" --set {}", change.trim())));
+    set.collect()
 }
 
 fn details(text: &mut String, report: &Report, file: Option<&str>) {

@@ -273,7 +273,8 @@ pub(crate) fn capital(text: &str) -> String {
 }
 
 /// `1 try`, `2 tries`.
-pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+#[must_use]
+pub fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(number)) }
 }
 

@@ -152,7 +152,7 @@ fn summaries_put_what_did_not_pass_first() {
     let text = markdown(&[&pass, &fail]);
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("## cooltwin: FAIL, 1 of 2 runs did not pass"));
-    assert!(text.find("| sag-3-retries |").unwrap() < text.find("| nominal-14 |").unwrap());
+    assert!(text.find("| sag-3-retries --set ").unwrap() < text.find("| nominal-14 |").unwrap());
     assert!(markdown(&[&pass]).starts_with("## cooltwin: PASS, 1 run\n"));
     for (name, report) in samples::all() {
         let head = markdown(&[&report]).lines().next().unwrap().to_lowercase();
@@ -181,7 +181,7 @@ fn a_run_that_ends_as_stated_spoils_no_headline_and_is_marked() {
     assert!(text.contains("<details><summary>INCONCLUSIVE, as stated stated"), "{text}");
     let text = markdown(&[&stated, &fail, &pass]);
     assert_eq!(text.lines().next(), Some("## cooltwin: FAIL, 1 of 3 runs did not pass, 1 inconclusive as stated"));
-    let order = ["| sag-3-retries |", "| stated |", "| nominal-14 |"].map(|row| text.find(row).unwrap());
+    let order = ["| sag-3-retries --set ", "| stated |", "| nominal-14 |"].map(|row| text.find(row).unwrap());
     assert!(order.is_sorted(), "{text}");
     let alone = markdown(&[&stated]);
     assert_eq!(alone.lines().next(), Some("## cooltwin: INCONCLUSIVE, 1 run, 1 inconclusive as stated"), "no pass");
@@ -189,6 +189,19 @@ fn a_run_that_ends_as_stated_spoils_no_headline_and_is_marked() {
     broken.expectations[0].verdict = RowVerdict::Fail;
     broken.judge();
     assert!(markdown(&[&broken, &pass]).starts_with("## cooltwin: FAIL, 1 of 2 runs did not pass\n"));
+}
+
+/// The row of a run with overrides says so; its seed has a column already.
+#[test]
+fn a_table_of_several_runs_tells_what_was_set() {
+    let (plain, mut set) = (samples::pass(), samples::pass());
+    set.scenario.overrides =
+        vec!["supply.nominal=22V".to_owned(), "seed=7".to_owned(), "bus.bitrate=125kbit/s".to_owned()];
+    let text = markdown(&[&plain, &set]);
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| nominal")).collect();
+    assert!(!rows[0].contains("--set"), "{text}");
+    let named = format!("| {} --set supply.nominal=22V --set bus.bitrate=125kbit/s | ", plain.scenario.name);
+    assert!(rows[1].starts_with(&named) && !rows[1].contains("seed=7"), "{text}");
 }
 
 #[test]

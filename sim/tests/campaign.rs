@@ -8,7 +8,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use common::{code, cooltwin, folder, json, output, shipped, stderr, stdout, text};
+use cooltwin::campaign::load_campaign;
 use cooltwin::campaign::trial::{judge_scenario, plain};
+use cooltwin::cli::Disk;
 use reports::campaign::{Class, campaign_from_json, read_trials};
 use reports::{Verdict, sha256};
 
@@ -403,10 +405,43 @@ fn what_is_wrong_with_a_campaign_file_is_told_with_its_place() {
     told("swarm:", "swam:", &["tiny.ron:7:5", "S002", "did you mean `swarm`?"]);
     told("trials: 78", "trials: 77", &["tiny.ron:5:20", "do not show 90% at 90% confidence", "at least 78"]);
     told("base: \"tiny-base.ron\"", "base: \"gone.ron\"", &["tiny.ron:4:11", "cannot read the base"]);
-    told("PowerCut, place: Pump(1)", "PowerCut, place: Pump(3)", &["tiny.ron:9", "there is no pump 3"]);
+    told("PowerCut, place: Pump(1)", "PowerCut, place: Pump(3)", &["tiny.ron:10:41", "there is no pump 3"]);
     told("PowerCut, place: Pump(1)", "PowerCut, plaze: Pump(1)", &["tiny.ron:10:29", "did you mean `place`?"]);
     told("Range(6, 60)", "Range(60, 6)", &["tiny.ron:13", "60 is more than 6"]);
+    told("Range(6, 60)", "Range(60, 6)", &["S017", "cannot be drawn from"]);
     told("name: \"noise\"", "name: \"cut\"", &["stands here twice"]);
+    // All at once: a fault that cannot be drawn, one of no kind beside a pump that is not there, a wrong name, a plan.
+    let wrong = [
+        ("trials: 78", "trials: 77"),
+        ("kind: PowerCut, place: Pump(1)", "kind: PowrCut, place: Pump(33)"),
+        ("Range(6, 60)), place: Bus", "Range(60, 6)), place: Supply"),
+        ("pump: 1, phase: Transfer", "pump: 9, phase: Transfer"),
+        ("name: \"drift\"", "name: \"cut\""),
+    ];
+    let original = text(&place.join(TINY));
+    wrong.iter().for_each(|(from, to)| change(&place, from, to));
+    let all = output(&place, &["campaign", TINY, "--out", "out", "--message-format", "short"]);
+    let wanted = [
+        "tiny.ron:5:20: error[S014]: 77 trials with 4 failures allowed do not show",
+        "tiny.ron:10:19: error[S003]: unknown `FaultKind`: `PowrCut`",
+        "tiny.ron:10:40: error[S012]: there is no pump 33",
+        "tiny.ron:13:37: error[S017]: 60 is more than 6",
+        "tiny.ron:13:81: error[S012]: there is no pump 9",
+        "tiny.ron:15:16: error[S013]: `cut` stands here twice",
+    ];
+    for (line, wanted) in stderr(&all).lines().zip(wanted) {
+        assert!(line.starts_with(wanted), "{wanted} in\n{}", stderr(&all));
+    }
+    assert_eq!(stderr(&all).lines().count(), wanted.len(), "{}", stderr(&all));
+    // A base that is wrong hides nothing of the file, and the file nothing of the base.
+    let base = text(&place.join("tiny-base.ron"));
+    fs::write(place.join("tiny-base.ron"), "(pumps: (count: 99))").expect("a written file");
+    let all = output(&place, &["campaign", TINY, "--out", "out", "--message-format", "short"]);
+    for wanted in ["tiny.ron:5:20: error[S014]", "tiny.ron:13:37: error[S017]", "tiny-base.ron:1:17: error[S008]"] {
+        assert!(stderr(&all).contains(wanted), "{wanted} in\n{}", stderr(&all));
+    }
+    fs::write(place.join("tiny-base.ron"), base).expect("a written file");
+    fs::write(place.join(TINY), original).expect("a written file");
     told("success: \"90%\"", "success: \"100%\"", &["no number of trials shows that nothing ever fails"]);
     told(
         "mix: [",
@@ -419,6 +454,28 @@ fn what_is_wrong_with_a_campaign_file_is_told_with_its_place() {
     )
     .expect("a written file");
     told("seed: 11", "seed: 13", &["has 2 pumps to update", "has faults of its own"]);
+}
+
+/// What lies in a result is the record of a run: the campaign with its base in one text.
+#[test]
+fn the_record_in_a_result_says_which_file_to_run() {
+    let place = place("campaign-record");
+    fs::create_dir(place.join("result")).expect("a folder");
+    let campaign = load_campaign(&Disk, &place.join(TINY)).expect("a campaign");
+    fs::write(place.join("result/campaign.ron"), campaign.resolved_text()).expect("a record");
+    let told = || {
+        let ended = output(&place, &["campaign", "result/campaign.ron"]);
+        assert_eq!((code(&ended), stdout(&ended)), (Some(3), ""));
+        stderr(&ended).to_owned()
+    };
+    let words = "error[S016]: this is the record of a campaign that was run, with its base scenario in it\n";
+    assert!(told().starts_with(words) && told().contains("cooltwin campaign FILE\n"), "{}", told());
+    fs::write(place.join("result/campaign.json"), "{\"inputs\":[{\"path\":\"tiny.ron\"}]}").expect("a report");
+    assert!(
+        told().contains("  = help: run the file it was made from, in its folder: cooltwin campaign tiny.ron\n"),
+        "{}",
+        told()
+    );
 }
 
 #[test]

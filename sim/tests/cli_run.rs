@@ -211,6 +211,16 @@ fn a_folder_is_for_check_and_run_says_so() {
     assert!(!place.join("cooltwin-out").exists());
     let ended = output(&place, &["check", "suite"]);
     assert_eq!(code(&ended), PASS, "{}", stderr(&ended));
+    let none = output(&place, &["run"]);
+    assert_eq!((code(&none), stdout(&none)), (Some(4), ""));
+    assert!(!stderr(&none).contains("folder of them"), "{}", stderr(&none));
+    let begin = output(&place, &["--help"]);
+    assert!(
+        stdout(&begin).contains("\n  cooltwin scenario new NAME ")
+            && stdout(&begin).contains("\n  4  nothing to run or to shrink")
+    );
+    let help = output(&place, &["run", "--help"]);
+    assert!(stdout(&help).contains("Scenario files, one by one; `cooltwin check FOLDER` runs all of a folder"));
 }
 
 #[test]

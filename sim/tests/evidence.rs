@@ -413,7 +413,7 @@ fn a_bundle_keeps_the_configurations_of_safety_units_even_two_of_one_name() {
     assert_eq!(copies, ["runs/units/1/inputs/2-watch.ron", "runs/units/1/inputs/watch.ron"]);
     // The bundle stands alone: what it was made from is gone.
     fs::remove_dir_all(place.join("suite")).expect("removed");
-    assert_found(&bundle, 0, &["VERIFIED", "1 of 1 runs held"]);
+    assert_found(&bundle, 0, &["VERIFIED", "1 of 1 run held"]);
 
     // A copy that was changed is found although the manifest fits.
     replace(&bundle.join("runs/units/1/inputs/2-watch.ron"), "// The other copy.", "// Another one.");

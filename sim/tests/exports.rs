@@ -141,6 +141,19 @@ fn an_update_is_timed_from_its_log() {
     assert!(stdout(&table).contains("P03 try 1  total") && stdout(&table).contains("difference"));
     let nothing = output(&place, &["convert", "trace.ron"]);
     assert_eq!((code(&nothing), stderr(&nothing).contains("line 1")), (Some(2), true), "{}", stderr(&nothing));
+    // What it reads stands in the error of a file of another format.
+    let reads =
+        "help: convert reads texts of `candump -L` and recordings: `cooltwin run SCENARIO --candump FILE` writes";
+    for (file, begin, what) in [
+        ("trace.pcapng", &[0x0A, 0x0D, 0x0D, 0x0A][..], "it is a pcapng file\n"),
+        ("trace.mcap", b"\x89MCAP0\r\n", "it is an MCAP file\n"),
+        ("latin.log", b"(1700000000.1) can0 202#00 \xE9", "line 1 is no text in UTF-8\n"),
+    ] {
+        fs::write(place.join(file), begin).expect("a file");
+        let refused = output(&place, &["convert", file]);
+        let wanted = format!("error: cannot use {file}: {what}{reads}");
+        assert_eq!((code(&refused), stderr(&refused).starts_with(&wanted)), (Some(2), true), "{}", stderr(&refused));
+    }
     fs::write(place.join("empty.log"), "").expect("a file");
     assert_eq!(code(&output(&place, &["convert", "empty.log"])), Some(4));
 }

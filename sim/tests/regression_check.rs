@@ -49,6 +49,11 @@ fn quiet_prints_the_last_line_alone() {
     assert_eq!((code(&quiet), stderr(&quiet)), (code(&whole), ""));
     assert_eq!(stdout(&quiet).lines().count(), 1);
     assert!(stdout(&whole).ends_with(stdout(&quiet)) && stdout(&quiet).starts_with("PASS  2 scenarios"));
+    let not_compared =
+        "Baseline  none at reports/baselines/scenarios.txt, and --baseline names none: margins were not compared\n";
+    assert!(stdout(&whole).contains(not_compared), "{}", stdout(&whole));
+    update(&place);
+    assert!(!stdout(&output(&place, &["check"])).contains("not compared"), "with a baseline they were");
 }
 
 #[test]

@@ -58,6 +58,18 @@ fn a_result_replays_without_its_scenario_files() {
         let fingerprint = value(&text(&place.join("out/result.json")), "all").to_owned();
         assert_eq!(stdout(&ended), format!("EQUAL  faulty, seed 7: trace {fingerprint} again\n"));
     }
+    // What is not compared is told; what is there and not the result's own is refused.
+    let log = place.join("out/events.jsonl");
+    let events = text(&log);
+    fs::write(&log, events.replacen("P01", "P02", 1)).expect("a log");
+    let ended = output(&place, &["replay", "out"]);
+    assert_eq!((code(&ended), stdout(&ended)), (USAGE, ""));
+    assert!(stderr(&ended).contains("out/events.jsonl: not the log of its result"), "{}", stderr(&ended));
+    fs::remove_file(&log).expect("a log");
+    let ended = output(&place, &["replay", "out"]);
+    let wanted = "the events are not compared line by line: out/events.jsonl is missing; the result's SHA-256 of them is\nEQUAL  ";
+    assert!(stdout(&ended).starts_with(wanted), "{}", stdout(&ended));
+    assert_eq!(code(&ended), PASS);
 }
 
 #[test]

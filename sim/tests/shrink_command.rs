@@ -7,7 +7,7 @@ use std::fs;
 use common::{code, copy_data, folder, output, shipped, stderr, stdout, text};
 
 const FAIL: Option<i32> = Some(1);
-const USAGE: Option<i32> = Some(2);
+const NOTHING: Option<i32> = Some(4);
 
 #[test]
 fn a_run_that_passed_with_a_dead_pump_as_stated_is_refused() {
@@ -15,9 +15,12 @@ fn a_run_that_passed_with_a_dead_pump_as_stated_is_refused() {
     let scenario = shipped("dead-pump.ron").display().to_string();
     let run = output(&place, &["run", &scenario, "--quiet", "--out", "result"]);
     assert_eq!(code(&run), Some(0), "{}{}", stdout(&run), stderr(&run));
-    let shrunk = output(&place, &["shrink", "result"]);
-    assert_eq!(code(&shrunk), USAGE, "{}", stdout(&shrunk));
-    assert_eq!(stderr(&shrunk), "error: dead-pump: this run passed, nothing to shrink\n");
+    // One exit code, whatever it is that did not fail.
+    for named in ["result", "result/result.json", &scenario] {
+        let shrunk = output(&place, &["shrink", named]);
+        assert_eq!(code(&shrunk), NOTHING, "{named}: {}", stdout(&shrunk));
+        assert_eq!(stderr(&shrunk), "error: dead-pump: this run passed, nothing to shrink\n", "{named}");
+    }
     assert!(!place.join("dead-pump-shrunk.ron").exists());
 }
 
@@ -25,12 +28,14 @@ fn a_run_that_passed_with_a_dead_pump_as_stated_is_refused() {
 fn what_is_left_of_a_failed_run_fails() {
     let place = folder("shrink-failed");
     copy_data(&place, &["small.ron"]);
-    let text = "(extends: \"small.ron\", expectations: [Outcome(is: Dead)])";
-    fs::write(place.join("fails.ron"), text).expect("a scenario");
+    let scenario = "(extends: \"small.ron\", time_limit: \"77s\", expectations: [Outcome(is: Dead)])";
+    fs::write(place.join("fails.ron"), scenario).expect("a scenario");
     assert_eq!(code(&output(&place, &["run", "fails.ron", "--out", "result"])), FAIL);
     for named in ["result", "fails.ron"] {
         let shrunk = output(&place, &["shrink", named, "--runs", "12", "--out", "less.ron"]);
         assert_eq!(code(&shrunk), Some(0), "{}", stderr(&shrunk));
+        let less = text(&place.join("less.ron"));
+        assert!(less.contains("time_limit: \"77s\"") && !less.contains("VersionAfter"), "the limit stays:\n{less}");
         assert_eq!(code(&output(&place, &["run", "less.ron", "--out", "again"])), FAIL);
         fs::remove_dir_all(place.join("again")).expect("a folder");
     }

@@ -74,10 +74,10 @@ fn counts(report: &CampaignReport, out: &mut String) {
         for part in &report.strata {
             let _ = writeln!(
                 out,
-                "  {:<12}{} of the population: {} trials, {} failed, {} allowed",
+                "  {:<12}{} of the population: {}, {} failed, {} allowed",
                 part.name,
                 percent(part.weight),
-                grouped(part.trials),
+                count(part.trials, "trial", "trials"),
                 part.failures,
                 part.failures_allowed
             );

@@ -2,6 +2,7 @@
 
 use csv::Writer;
 
+use super::page;
 use super::trace::{Proof, ProofRow};
 use super::{Evidence, Origin, Status};
 use crate::markdown::not_typed;
@@ -164,9 +165,9 @@ impl Evidence<'_> {
         let verdict = self.verdict().word().to_uppercase();
         let of = |status: Status| self.trace.count(status);
         let headline = format!(
-            "{verdict}: evidence of {} runs; {} requirements held ({} of them but for rows that do not pass, as expected), {} failed, {} uncovered",
-            self.bundle.runs.len(),
-            of(Status::Verified),
+            "{verdict}: evidence of {}; {} held ({} of them but for rows that do not pass, as expected), {} failed, {} uncovered",
+            page::count(self.bundle.runs.len(), "run", "runs"),
+            page::count(of(Status::Verified), "requirement", "requirements"),
             self.trace.rows.iter().filter(|row| row.status == Status::Verified && !row.expected().is_empty()).count(),
             of(Status::Failed),
             of(Status::Uncovered)

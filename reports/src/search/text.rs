@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Ascent, SearchReport, Undecided, Worst};
 use crate::number::Fixed;
+use crate::words;
 
 /// Renders the text.
 #[must_use]
@@ -14,7 +15,11 @@ pub fn search_text(report: &SearchReport) -> String {
     for line in [&report.title, &report.purpose].into_iter().filter(|line| !line.is_empty()) {
         let _ = writeln!(out, "{line}");
     }
-    let _ = writeln!(out, "Moves         {} points", report.points);
+    let _ = writeln!(
+        out,
+        "Moves         {}",
+        if report.points == 1 { "1 point".to_owned() } else { format!("{} points", report.points) }
+    );
     for one in &report.moves {
         let _ = writeln!(out, "  {one}");
     }
@@ -38,12 +43,12 @@ pub fn search_text(report: &SearchReport) -> String {
     if report.left_open > 0 {
         let _ = writeln!(
             out,
-            "  In {} runs the budget itself has no verdict: no search passes with one.",
-            report.left_open
+            "  In {} the budget itself has no verdict: no search passes with one.",
+            words::count(report.left_open, "run", "runs")
         );
     }
     for Undecided { what, runs } in &report.undecided {
-        let _ = writeln!(out, "  {what} in {runs} runs");
+        let _ = writeln!(out, "  {what} in {}", words::count(*runs, "run", "runs"));
     }
     let amount = |value: &Fixed| report.amount(*value);
     let shown = |value: &Option<Fixed>| value.as_ref().map_or_else(|| "none".to_owned(), amount);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Bad, Extremes, Part, SweepReport, digits};
-use crate::words::grouped;
+use crate::words::count;
 
 /// Most bad classes and mismatches that the text shows; `sweep.json` holds more.
 const SHOWN_MOST: usize = 10;
@@ -28,7 +28,13 @@ pub fn sweep_text(report: &SweepReport) -> String {
 
 fn write_part(out: &mut String, part: &Part) {
     let share = if part.is_whole() { "all of them" } else { "a sample of them" };
-    let _ = writeln!(out, "\n{}: {} strikes, {share} struck: {}", part.name, grouped(part.size), digits(part.struck));
+    let _ = writeln!(
+        out,
+        "\n{}: {}, {share} struck: {}",
+        part.name,
+        count(part.size as u64, "strike", "strikes"),
+        digits(part.struck)
+    );
     let _ = writeln!(
         out,
         "  run to the end {}   merged {}   greatest class {}   controls {}, {} of them differ",

@@ -152,10 +152,15 @@ pub(crate) fn command_as_typed(report: &Report, file: Option<&str>) -> String {
 fn command(report: &Report, file: &str) -> String {
     let mut command = format!("cooltwin run {} --seed {}", shell_word(file), report.seed);
     // The seed is told already, whatever set it.
-    for change in report.scenario.overrides.iter().filter(|change| !change.trim_start().starts_with("seed=")) {
+    for change in set_arguments(report) {
         command.push_str(&format!(" --set {}", shell_word(change)));
     }
     command
+}
+
+/// The `--set` arguments of a run, but for a seed.
+pub(crate) fn set_arguments(report: &Report) -> impl Iterator<Item = &String> {
+    report.scenario.overrides.iter().filter(|change| !change.trim_start().starts_with("seed="))
 }
 
 /// A word as a POSIX shell takes it back.

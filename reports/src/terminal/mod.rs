@@ -20,7 +20,7 @@ use page::{Line, Page, Style};
 
 use crate::report::{Build, Report};
 
-pub(crate) use last::{command_as_typed, findings, summary};
+pub(crate) use last::{command_as_typed, findings, set_arguments, summary};
 pub use last::{reproduce_command, shell_word};
 pub(crate) use rows::{budget_words, check_words, expectation_words};
 

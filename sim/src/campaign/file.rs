@@ -10,12 +10,14 @@
 
 use std::path::Path;
 
+use reports::counted;
+
 use super::statistics;
 use super::template::FaultTemplate;
 use crate::scenario::diagnostic::{Code, nearest};
 use crate::scenario::doc::Doc;
 use crate::scenario::elsewhere::with_names_below;
-use crate::scenario::loader::{beside, load_alone};
+use crate::scenario::loader::{BASE_MARK, beside, load_alone, with_base};
 use crate::scenario::quantity::{Factor, Quantity as _, Rate, Share};
 use crate::scenario::schema::{Value as _, choice, section};
 use crate::scenario::{
@@ -186,7 +188,7 @@ impl Campaign {
     /// The campaign in canonical form, its base's after it.
     #[must_use]
     pub fn resolved_text(&self) -> String {
-        format!("{}// Base scenario:\n{}", self.raw.doc().file(), self.base.scenario.resolved_text())
+        format!("{}{BASE_MARK}{}", self.raw.doc().file(), self.base.scenario.resolved_text())
     }
 
     /// SHA-256 of the canonical text: names the campaign.
@@ -223,30 +225,37 @@ fn alpha(plan: &Plan) -> f64 {
 pub fn load_campaign(files: &dyn FileSource, path: &Path) -> Result<Campaign, LoadError> {
     let mut base_error = None;
     let loaded = load_alone(files, path, |raw: &RawCampaign| {
+        let mut check = Check { raw, problems: Vec::new() };
+        check.names();
+        check.plan_and_strata();
         let base = match load(files, &beside(path, &raw.base), &[]) {
             // Trials are written to folders of their own.
             Ok(mut base) => {
                 base.scenario = with_names_below(&base.scenario);
-                base
+                Some(base)
             }
             Err(LoadError::Unreadable(name, why)) => {
                 let message = format!("cannot read the base `{name}`: {why}");
-                return Err(vec![Problem::new(Code::NoSuchThing, "base", message, "this file")]);
+                check.add(Code::NoSuchThing, "base", message, "this file");
+                None
             }
             Err(error) => {
                 base_error = Some(error);
-                return Err(Vec::new());
+                None
             }
         };
-        let mut check = Check { raw, base: &base, problems: Vec::new() };
-        check.all();
-        let pump = check.pump();
-        if check.problems.is_empty() { Ok((base, pump)) } else { Err(check.problems) }
+        if let Some(base) = &base {
+            check.with_base(base);
+        }
+        match base {
+            Some(base) if check.problems.is_empty() => {
+                let pump = check.pump(&base);
+                Ok((base, pump))
+            }
+            _ => Err(check.problems),
+        }
     });
-    let (mut raw, (base, pump), input) = match (loaded, base_error) {
-        (_, Some(error)) => return Err(error),
-        (loaded, None) => loaded?,
-    };
+    let (mut raw, (base, pump), input) = with_base(loaded, base_error)?;
     if raw.name.is_empty() {
         raw.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
@@ -277,6 +286,13 @@ fn parts(raw: &RawCampaign) -> Vec<Part> {
     raw.strata.iter().map(of).collect()
 }
 
+/// The pumps that the base's image is for and that do not hold its version.
+fn due(base: &Loaded) -> Vec<PumpSetup> {
+    let image = &base.scenario.package.image;
+    let is_due = |pump: &PumpSetup| pump.answers && pump.model == image.model && pump.version != image.version;
+    base.scenario.pump_setups().filter(is_due).collect()
+}
+
 /// The weighted parts of a plan as if each had as many failures as it allows.
 fn allowed_parts(parts: &[Part]) -> Vec<statistics::Part> {
     let of = |part: &Part| statistics::Part {
@@ -290,19 +306,27 @@ fn allowed_parts(parts: &[Part]) -> Vec<statistics::Part> {
 /// Looks at one campaign.
 struct Check<'a> {
     raw: &'a RawCampaign,
-    base: &'a Loaded,
     problems: Vec<Problem>,
 }
 
 impl Check<'_> {
-    fn all(&mut self) {
-        self.names();
-        self.base_fits();
+    /// What does not fit the base.
+    fn with_base(&mut self, base: &Loaded) {
+        self.base_fits(base);
         for index in 0..self.raw.mix.len() {
-            self.fault_fits(index);
+            self.fault_fits(index, base);
         }
+    }
+
+    /// How often faults come, and whether the plan is that of its strata and shows what it claims.
+    fn plan_and_strata(&mut self) {
+        for index in 0..self.raw.mix.len() {
+            self.often(index);
+        }
+        let before = self.problems.len();
         self.strata();
-        if self.problems.is_empty() {
+        // What the strata show is known once they make sense.
+        if self.problems.len() == before {
             self.plan();
         }
     }
@@ -329,15 +353,16 @@ impl Check<'_> {
                     let message = format!("`{name}` cannot name this");
                     self.add(Code::BadWord, path, message, "letters, digits, `-`, `_` and `.` only");
                 }
-                if list[..index].iter().any(|(_, other)| other == name) {
-                    self.add(Code::Duplicate, path, format!("`{name}` stands here twice"), "the second one");
+                if let Some((first, _)) = list[..index].iter().find(|(_, other)| other == name) {
+                    self.add(Code::Duplicate, path, format!("`{name}` stands here twice"), "the second one").beside =
+                        vec![first.clone()];
                 }
             }
         }
     }
 
-    fn base_fits(&mut self) {
-        let scenario = &self.base.scenario;
+    fn base_fits(&mut self, base: &Loaded) {
+        let scenario = &base.scenario;
         if !scenario.campaign {
             self.add(Code::Contradiction, "base", "the base updates no pump", "its `campaign` is false");
         }
@@ -350,40 +375,41 @@ impl Check<'_> {
             let message = "the base reads an image or a log: the scenarios that a campaign writes must stand alone";
             self.add(Code::Contradiction, "base", message, "make the image up, and list the traffic");
         }
-        let due = self.due().len();
+        let due = due(base).len();
         if self.raw.claim == Claim::PumpUpdate && due != 1 {
-            let message = format!("a trial is one pump's update, and the base has {due} pumps to update");
+            let pumps = if due == 0 { "no pump".to_owned() } else { format!("{due} pumps") };
+            let message = format!("a trial is one pump's update, and the base has {pumps} to update");
             let help = "give the other pumps the version of the image: then they are traffic; or claim: Campaign";
-            self.add(Code::Contradiction, "base", message, "one pump must be due").help = Some(help.to_owned());
+            let problem = self.add(Code::Contradiction, "base", message, "one pump must be due");
+            problem.help = Some(help.to_owned());
+            problem.beside = vec!["claim".to_owned()];
         }
     }
 
-    /// The pumps that the base's image is for and that do not hold its version.
-    fn due(&self) -> Vec<PumpSetup> {
-        let image = &self.base.scenario.package.image;
-        let is_due = |pump: &PumpSetup| pump.answers && pump.model == image.model && pump.version != image.version;
-        self.base.scenario.pump_setups().filter(is_due).collect()
-    }
-
-    fn pump(&self) -> Option<u8> {
-        let due = self.due();
+    fn pump(&self, base: &Loaded) -> Option<u8> {
+        let due = due(base);
         due.first().filter(|_| self.raw.claim == Claim::PumpUpdate).map(|pump| pump.pump)
     }
 
-    /// Ends and choices of a fault in the base scenario.
-    fn fault_fits(&mut self, index: usize) {
+    /// Ends and choices of a fault in the base scenario, which has them at `faults[0]`.
+    fn fault_fits(&mut self, index: usize, base: &Loaded) {
+        let here = |path: &str| Some(format!("mix[{index}].fault{}", path.strip_prefix("faults[0]")?));
         let mut told = Vec::new();
         for fault in self.raw.mix[index].fault.extremes() {
-            let alone = RawScenario { faults: vec![fault], ..RawScenario::clone(&self.base.scenario) };
+            let alone = RawScenario { faults: vec![fault], ..RawScenario::clone(&base.scenario) };
             for found in alone.check().err().unwrap_or_default() {
                 let line = format!("{}: {}", found.message, found.label);
-                if found.path.starts_with("faults[0]") && !told.contains(&line) {
+                if let Some(path) = here(&found.path).filter(|_| !told.contains(&line)) {
                     told.push(line);
-                    let problem = self.add(found.code, format!("mix[{index}].fault"), found.message, &found.label);
-                    problem.help = found.help;
+                    // What it depends on outside the fault stands in the base.
+                    let beside = found.beside.iter().filter_map(|path| here(path)).collect();
+                    self.problems.push(Problem { path, beside, roots: Vec::new(), replacement: None, ..found });
                 }
             }
         }
+    }
+
+    fn often(&mut self, index: usize) {
         let times = match self.raw.mix[index].often {
             Often::Chance(share) => (1..=1_000).contains(&share.permille()),
             Often::Mean(factor) => (1..=TIMES_MOST * 1_000).contains(&factor.thousandths()),
@@ -407,7 +433,9 @@ impl Check<'_> {
                 let label = near.map_or("no such fault".to_owned(), |near| format!("did you mean `{near}`?"));
                 let message = format!("`mix` has no fault `{name}`");
                 let path = format!("strata[{index}].faults[{at}]");
-                self.add(Code::NoSuchThing, path, message, &label).help = Some(format!("faults: {}", names.join(", ")));
+                let problem = self.add(Code::NoSuchThing, path, message, &label);
+                problem.help = Some(format!("faults: {}", names.join(", ")));
+                problem.beside = (0..names.len().max(1)).map(|index| format!("mix[{index}].name")).collect();
             }
         }
         let weights: u64 = raw.strata.iter().map(|stratum| u64::from(stratum.weight.ppb())).sum();
@@ -418,12 +446,12 @@ impl Check<'_> {
         let trials: u64 = raw.strata.iter().map(|stratum| u64::from(stratum.trials)).sum();
         let allowed: u64 = raw.strata.iter().map(|stratum| u64::from(stratum.failures_allowed)).sum();
         if trials != u64::from(raw.plan.trials) {
-            let message = format!("the strata have {trials} trials in all");
-            self.add(Code::Contradiction, "plan.trials", message, "must be their sum");
+            let message = format!("the strata have {} in all", counted(trials, "trial", "trials"));
+            self.add(Code::Contradiction, "plan.trials", message, "must be their sum").roots = vec!["strata"];
         }
         if allowed != u64::from(raw.plan.failures_allowed) {
-            let message = format!("the strata allow {allowed} failures in all");
-            self.add(Code::Contradiction, "plan.failures_allowed", message, "must be their sum");
+            let message = format!("the strata allow {} in all", counted(allowed, "failure", "failures"));
+            self.add(Code::Contradiction, "plan.failures_allowed", message, "must be their sum").roots = vec!["strata"];
         }
     }
 
@@ -443,14 +471,16 @@ impl Check<'_> {
             self.add(Code::Contradiction, "plan.success", message, "must be below 100%");
         } else if parts.len() == 1 && !statistics::plan_shows(allowed, trials, q, alpha) {
             let needed = statistics::trials_needed(allowed, q, alpha);
-            let message = format!("{trials} trials with {allowed} failures allowed do not show {claim}");
-            self.add(Code::Contradiction, "plan.trials", message, &format!("at least {needed}"));
+            let do_not = if trials == 1 { "does not" } else { "do not" };
+            let (trials, failures) = (counted(trials, "trial", "trials"), counted(allowed, "failure", "failures"));
+            let message = format!("{trials} with {failures} allowed {do_not} show {claim}");
+            self.add(Code::Contradiction, "plan.trials", message, &format!("at least {needed}")).roots = vec!["strata"];
         } else if parts.len() > 1 && statistics::stratified_upper_bound(&allowed_parts(&parts), alpha) > q {
             let message = format!("these strata do not show {claim}, whatever comes out");
-            self.add(Code::Contradiction, "strata", message, "more trials, or fewer failures allowed").help = Some(
-                "each stratum's bound counts by its weight, at the missing confidence divided by their number"
-                    .to_owned(),
-            );
+            let problem = self.add(Code::Contradiction, "strata", message, "more trials, or fewer failures allowed");
+            let help = "each stratum's bound counts by its weight, at the missing confidence divided by their number";
+            problem.help = Some(help.to_owned());
+            problem.roots = vec!["plan"];
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! *The same way* is strict: the same class, the same rows that do not hold, and after a panic the same words. Every
 //! step makes something smaller, is tried by running it, and is kept only if the run still fails the same way:
-//! fewer faults (by halves, then one by one), nothing expected that held anyway, sections back to their defaults, fewer
-//! pumps, faults tied to a point of the update instead of a time, a smaller image, rounder and smaller numbers. The
+//! fewer faults (by halves, then one by one), nothing expected that held anyway, sections back to their defaults (the time
+//! limit stays: it is how long somebody was willing to wait), fewer pumps, faults tied to a point of the update instead of a time, a smaller image, rounder and smaller numbers. The
 //! order is fixed and nothing is drawn, so the same failure gives the same file. Steps repeat until none helps, or the
 //! runs are used up, which is told.
 
@@ -191,7 +191,6 @@ impl Shrinker<'_> {
             with(|to, from| to.bus = from.bus.clone()),
             with(|to, from| to.cioc_update = from.cioc_update.clone()),
             with(|to, from| to.end = from.end.clone()),
-            with(|to, from| to.time_limit = from.time_limit),
             with(|to, from| to.budgets = from.budgets.clone()),
         ];
         self.one_by_one(candidates, merge_section)
@@ -331,7 +330,6 @@ fn merge_section(candidate: &RawScenario, before: &RawScenario, current: &RawSce
         bus,
         cioc_update,
         end,
-        time_limit,
         budgets
     );
     merged

@@ -129,7 +129,11 @@ fn judge(campaign: &Campaign, report: &mut CampaignReport) {
         report.notes.push("the base without faults does not pass: failures cannot be put down to the mix".to_owned());
     }
     if report.executed != report.plan.trials {
-        report.notes.push(format!("{} of {} trials were executed", report.executed, report.plan.trials));
+        report.notes.push(format!(
+            "{} of {} executed",
+            report.executed,
+            reports::counted(report.plan.trials, "trial was", "trials were")
+        ));
     }
     let kept = report.strata.iter().all(|part| part.failures <= part.failures_allowed);
     report.verdict = match (kept, report.notes.is_empty()) {
@@ -149,7 +153,8 @@ fn sentence(campaign: &Campaign, report: &CampaignReport) -> String {
     let mix = &report.mix_sha256[..12];
     let claim =
         format!("under fault mix {mix}, at least {} % of {what}, at {} % confidence", plan.success, plan.confidence);
-    let counts = format!("{} of {} trials failed, {} allowed", report.failures, report.executed, plan.failures_allowed);
+    let trials = reports::counted(report.executed, "trial", "trials");
+    let counts = format!("{} of {trials} failed, {} allowed", report.failures, plan.failures_allowed);
     match report.verdict {
         Verdict::Pass => format!("{claim} ({counts})"),
         Verdict::Inconclusive | Verdict::Error => format!("not shown: {claim} ({counts}; {})", report.notes.join("; ")),
@@ -163,7 +168,10 @@ fn trial_words(campaign: &Campaign) -> String {
             "the update of P{pump:02} within its three tries, in a run of its own; {}",
             others_words(campaign.base.scenario.pumps.count - 1)
         ),
-        None => format!("a campaign of {} pumps in a run of its own", campaign.base.scenario.pumps.count),
+        None => {
+            let pumps = reports::counted(u64::from(campaign.base.scenario.pumps.count), "pump", "pumps");
+            format!("a campaign of {pumps} in a run of its own")
+        }
     }
 }
 
@@ -285,7 +293,10 @@ fn expected(campaign: &Campaign, index: usize) -> Fixed {
 fn often(often: &Often) -> String {
     match often {
         Often::Chance(share) => format!("chance {}", quantity::text(*share)),
-        Often::Mean(factor) => format!("{} times on average", quantity::text(*factor).trim_end_matches('x')),
+        Often::Mean(factor) => match quantity::text(*factor).trim_end_matches('x') {
+            "1" => "once on average".to_owned(),
+            many => format!("{many} times on average"),
+        },
         Often::Times(1) => "always".to_owned(),
         Often::Times(times) => format!("{times} times"),
     }

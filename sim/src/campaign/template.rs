@@ -6,6 +6,7 @@
 //! loading the holes are filled with their ends and with each of their choices, so that a bad one is told with its
 //! place before anything runs.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use rand::RngExt as _;
@@ -38,6 +39,13 @@ struct Piece {
     /// Byte of the file at which the text begins.
     at: usize,
     holes: Vec<Hole>,
+}
+
+/// A hole that cannot be filled: its place in the file, the place of what is wrong, and what.
+struct Bad {
+    hole: Range<usize>,
+    span: Range<usize>,
+    message: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,34 +162,43 @@ impl Value for FaultTemplate {
     }
 
     fn read(node: &Node<'_>, reader: &mut Reader) -> Option<Self> {
-        let piece = match Piece::parse(node.text, node.at) {
-            Ok(piece) => piece,
-            Err((span, message)) => {
-                let place = Place { source: node.source, span };
-                let help =
-                    "for instance Range(\"5ms\", \"400ms\"), LogRange(\"1ppm\", \"1%\"), OneOf([Erase, Transfer])";
-                reader.report(
-                    Diagnostic::new(Code::BadQuantity, place, message).label("cannot be drawn from").help(help),
-                );
-                return None;
-            }
-        };
-        let template = Self { piece };
+        let mut bad = Vec::new();
+        let template = Self { piece: Piece::parse(node.text, node.at, &mut bad) };
         let mut found: Vec<Diagnostic> = Vec::new();
+        let mut places: BTreeMap<String, Range<usize>> = BTreeMap::new();
         for fill in template.fills() {
             let (text, map) = template.piece.filled(fill);
             let mut own = Reader::default();
-            own.value::<Fault>(&whole(&text, node.source));
-            for mut diagnostic in own.diagnostics {
+            own.value::<Fault>(&Node { path: node.path.clone(), ..Node::whole(&text, node.source) });
+            for mut diagnostic in std::mem::take(&mut own.diagnostics) {
                 diagnostic.place.span = map.back(&diagnostic.place.span);
-                if !found.contains(&diagnostic) {
+                // A bad hole is told of by itself; as the value that it stands for, it makes no sense.
+                let is_told = bad.iter().any(|bad| bad.hole.contains(&diagnostic.place.span.start));
+                if !is_told && !found.contains(&diagnostic) {
                     found.push(diagnostic);
                 }
             }
+            // A value that is drawn stands from its first to its last choice.
+            for (path, place) in own.into_places() {
+                let span = map.back(&place.span);
+                let known = places.entry(path).or_insert_with(|| span.clone());
+                *known = known.start.min(span.start)..known.end.max(span.end);
+            }
         }
-        let is_good = found.is_empty();
+        for (path, span) in places {
+            reader.note_place(path, Place { source: node.source, span });
+        }
+        let help = "for instance Range(\"5ms\", \"400ms\"), LogRange(\"1ppm\", \"1%\"), OneOf([Erase, Transfer])";
+        for Bad { span, message, .. } in bad {
+            let place = Place { source: node.source, span };
+            reader.report(Diagnostic::new(Code::BadDraw, place, message).label("cannot be drawn from").help(help));
+        }
         found.into_iter().for_each(|diagnostic| reader.report(diagnostic));
-        is_good.then_some(template)
+        Some(template)
+    }
+
+    fn stand_in() -> Option<Self> {
+        Some(Self { piece: Piece { text: "()".to_owned(), at: 0, holes: Vec::new() } })
     }
 
     /// As it was written: a template is hashed by its words, blanks between them taken together.
@@ -215,47 +232,32 @@ impl Map {
 }
 
 impl Piece {
-    /// Finds the holes of a text; where something is wrong with one, its place and what.
-    fn parse(text: &str, at: usize) -> Result<Self, (Range<usize>, String)> {
+    /// Finds the holes of a text. One with which something is wrong stays text, and goes to `bad`.
+    fn parse(text: &str, at: usize, bad: &mut Vec<Bad>) -> Self {
         let mut holes = Vec::new();
         let mut scan = Scan { text, at: 0 };
         while let Some((word, start)) = scan.next_word() {
             if !WORDS.contains(&word) {
                 continue;
             }
-            let wrong = |message: &str| (at + start..at + start + word.len(), message.to_owned());
-            let inside = scan.parentheses().ok_or_else(|| wrong(&format!("`{word}` has no parentheses")))?;
-            let span = start..inside.end + 1;
-            let arguments = split(text, inside);
-            let draw = if word == "OneOf" {
-                let [list] = &arguments[..] else { return Err(wrong("`OneOf` takes one list")) };
-                let inner = bracketed(text, list).ok_or_else(|| wrong("`OneOf` takes a list in brackets"))?;
-                let items = split(text, inner);
-                let pieces: Result<Vec<Self>, _> =
-                    items.iter().map(|item| Self::parse(&text[item.clone()], at + item.start)).collect();
-                Draw::OneOf(pieces?)
-            } else {
-                let [low, high] = &arguments[..] else { return Err(wrong(&format!("`{word}` takes two values"))) };
-                let interval = Interval::parse(&text[low.clone()], &text[high.clone()])
-                    .map_err(|message| (at + low.start..at + high.end, message))?;
-                if word == "Range" {
-                    Draw::Even(interval)
-                } else if interval.low > 0 {
-                    Draw::Logarithmic(interval)
-                } else {
-                    return Err((
-                        at + low.clone().start..at + low.end,
-                        "a logarithmic range begins above zero".to_owned(),
-                    ));
-                }
+            let word_span = at + start..at + start + word.len();
+            let Some(inside) = scan.parentheses() else {
+                let message = format!("`{word}` has no parentheses");
+                bad.push(Bad { hole: word_span.clone(), span: word_span, message });
+                continue;
             };
-            if matches!(&draw, Draw::OneOf(pieces) if pieces.is_empty()) {
-                return Err(wrong("`OneOf` has nothing to choose from"));
-            }
+            let span = start..inside.end + 1;
             scan.at = span.end;
-            holes.push(Hole { span, draw });
+            match Draw::parse(word, text, at, inside, bad) {
+                Ok(draw) => holes.push(Hole { span, draw }),
+                Err((place, message)) => bad.push(Bad {
+                    hole: at + span.start..at + span.end,
+                    span: place.map_or(word_span, |place| at + place.start..at + place.end),
+                    message,
+                }),
+            }
         }
-        Ok(Self { text: text.to_owned(), at, holes })
+        Self { text: text.to_owned(), at, holes }
     }
 
     fn choices_most(&self) -> usize {
@@ -319,6 +321,38 @@ impl Piece {
             }
         }
         out + &self.text[done..]
+    }
+}
+
+impl Draw {
+    /// What `word` draws from in the parentheses at `inside`; else what is wrong, and its place in the text where that is not
+    /// the word itself.
+    fn parse(
+        word: &str,
+        text: &str,
+        at: usize,
+        inside: Range<usize>,
+        bad: &mut Vec<Bad>,
+    ) -> Result<Self, (Option<Range<usize>>, String)> {
+        let arguments = split(text, inside);
+        if word == "OneOf" {
+            let [list] = &arguments[..] else { return Err((None, "`OneOf` takes one list".to_owned())) };
+            let inner = bracketed(text, list).ok_or_else(|| (None, "`OneOf` takes a list in brackets".to_owned()))?;
+            let items = split(text, inner);
+            if items.is_empty() {
+                return Err((None, "`OneOf` has nothing to choose from".to_owned()));
+            }
+            let piece = |item: &Range<usize>| Piece::parse(&text[item.clone()], at + item.start, bad);
+            return Ok(Self::OneOf(items.iter().map(piece).collect()));
+        }
+        let [low, high] = &arguments[..] else { return Err((None, format!("`{word}` takes two values"))) };
+        let interval = Interval::parse(&text[low.clone()], &text[high.clone()])
+            .map_err(|message| (Some(low.start..high.end), message))?;
+        match word {
+            "Range" => Ok(Self::Even(interval)),
+            _ if interval.low > 0 => Ok(Self::Logarithmic(interval)),
+            _ => Err((Some(low.clone()), "a logarithmic range begins above zero".to_owned())),
+        }
     }
 }
 
@@ -608,7 +642,7 @@ mod tests {
     fn template(text: &str) -> Result<FaultTemplate, Vec<Diagnostic>> {
         let mut reader = Reader::default();
         let read = FaultTemplate::read(&Node::whole(text, 0), &mut reader);
-        read.ok_or(reader.diagnostics)
+        read.filter(|_| reader.diagnostics.is_empty()).ok_or(reader.diagnostics)
     }
 
     const SAG: &str = r#"(

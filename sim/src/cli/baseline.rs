@@ -14,7 +14,7 @@ use super::{Style, Terminal, exit};
 use crate::regression::{self, Baseline, Standing, Wanted};
 
 /// The baseline of the shipped scenarios.
-const DEFAULT_FILE: &str = "reports/baselines/scenarios.txt";
+pub(super) const DEFAULT_FILE: &str = "reports/baselines/scenarios.txt";
 
 /// Subcommands of `cooltwin baseline`.
 #[derive(Clone, Debug, Subcommand)]

@@ -17,7 +17,7 @@ use reports::campaign::{
     CampaignReport, Trial, campaign_figure_files, campaign_from_json, campaign_html, campaign_json, campaign_text,
     read_trials, write_trials,
 };
-use reports::{Build, sha256};
+use reports::{Build, counted, sha256};
 use serde::{Deserialize, Serialize};
 
 use super::output::{Folder, MARK, OutputError, Place, from_here};
@@ -38,7 +38,7 @@ const REPORT: &str = "campaign.json";
 /// Arguments of `cooltwin campaign`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct CampaignArgs {
-    /// Campaign file.
+    /// Campaign file; --explain prints its fields.
     #[arg(value_name = "FILE", required_unless_present = "explain")]
     file: Option<PathBuf>,
     /// Trials at a time; as many as there are processors where not given. It changes no result.
@@ -265,11 +265,11 @@ impl<'a> Job<'a> {
         folder.write(SHARD, &(serde_json::to_string(&finished).map_err(|error| OutputError::text(&error))? + "\n"))?;
         let failed = rows.iter().filter(|row| !row.success).count();
         let text = format!(
-            "{}: shard {} of {}, {} trials, {failed} failed; no verdict before `cooltwin merge`\n{}\n",
+            "{}: shard {} of {}, {}, {failed} failed; no verdict before `cooltwin merge`\n{}\n",
             self.campaign.raw.name,
             self.head.shard,
             self.head.of,
-            rows.len(),
+            counted(rows.len() as u64, "trial", "trials"),
             self.target.display()
         );
         Ok((text, exit::PASS))
@@ -472,7 +472,11 @@ impl Progress {
         if let Some(terminal) = self.plain.filter(|_| tenth > self.told.get()) {
             let (ran, left) = (done - self.before, self.all - self.before);
             let pace = super::pace(ran, left, self.bar.elapsed().as_secs_f64());
-            terminal.diagnostic(&format!("{}: {done} of {} trials{pace}\n", self.name, self.all));
+            terminal.diagnostic(&format!(
+                "{}: {done} of {}{pace}\n",
+                self.name,
+                counted(self.all as u64, "trial", "trials")
+            ));
             self.told.set(tenth);
         }
     }

@@ -165,6 +165,9 @@ impl<'a> Ended<'a> {
         if let Some((path, drift)) = &self.drift {
             let drift = regression::drift_text(drift, color);
             text.push_str(&format!("Baseline  {}: {drift}", path.display()));
+        } else {
+            let why = format!("none at {}, and --baseline names none", baseline::DEFAULT_FILE);
+            text.push_str(&format!("Baseline  {why}: margins were not compared\n"));
         }
         text + &self.last_line(color)
     }

@@ -24,7 +24,8 @@ const SCHEMA: &str = "cooltwin.update-timing/1";
 /// Arguments of `cooltwin convert`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ConvertArgs {
-    /// Texts of `candump -L`, or recordings; each gets a column.
+    /// Texts of `candump -L`, as `run --candump` and a real interface write them, or recordings, as `run --record` writes
+    /// them; each gets a column.
     #[arg(value_name = "LOG", required = true)]
     logs: Vec<PathBuf>,
     /// Print JSON.
@@ -117,15 +118,40 @@ impl Collector {
     }
 }
 
+/// Which files can be read, and how to come by one.
+const READS: &str = "help: convert reads texts of `candump -L` and recordings: `cooltwin run SCENARIO --candump FILE` writes the \
+                     one, `--record` the other";
+
+/// The format of a file that is none of those, by its first bytes.
+fn other_format(head: &[u8]) -> Option<&'static str> {
+    let formats: [(&[u8], &str); 7] = [
+        (&[0x0A, 0x0D, 0x0D, 0x0A], "a pcapng file"),
+        (&[0xD4, 0xC3, 0xB2, 0xA1], "a pcap file"),
+        (&[0xA1, 0xB2, 0xC3, 0xD4], "a pcap file"),
+        (b"\x89MCAP", "an MCAP file"),
+        (b"$date", "a VCD file"),
+        (b"date ", "a Vector ASC file"),
+        (b"LOGG", "a Vector BLF file"),
+    ];
+    formats.iter().find(|(begin, _)| head.starts_with(begin)).map(|(_, format)| *format)
+}
+
 fn timing(path: &Path) -> Result<Timing, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("cannot use {}: {error}", path.display());
     let mut file = BufReader::new(File::open(path).map_err(|error| wrong(&error))?);
-    let is_recording = file.fill_buf().map_err(|error| wrong(&error))?.starts_with(b"{\"format\"");
+    let head = file.fill_buf().map_err(|error| wrong(&error))?;
+    if let Some(format) = other_format(head) {
+        return Err(wrong(&format!("it is {format}\n{READS}")));
+    }
+    let is_recording = head.starts_with(b"{\"format\"");
     let mut collector = Collector::default();
     if is_recording {
         from_recording(&mut collector, file).map_err(|error| wrong(&error))?;
     } else {
-        from_log(&mut collector, file).map_err(|error| wrong(&error))?;
+        from_log(&mut collector, file).map_err(|error| match error {
+            LogError::Io(_) => wrong(&error),
+            LogError::BadLine(..) | LogError::NoText(_) => wrong(&format!("{error}\n{READS}")),
+        })?;
     }
     Ok(collector.finish(path))
 }

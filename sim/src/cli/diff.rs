@@ -69,7 +69,7 @@ enum Logs {
 }
 
 /// The event log of a result.
-enum Log {
+pub(super) enum Log {
     Found { file: PathBuf, text: String },
     Missing { why: String },
 }
@@ -109,7 +109,7 @@ fn events(a: &Stored, b: &Stored, comparison: &Comparison, terminal: Terminal) -
 ///
 /// # Errors
 /// The exit code, after a diagnostic: it cannot be read, or is not the one that the result names.
-fn log_of(result: &Stored, terminal: Terminal) -> Result<Log, u8> {
+pub(super) fn log_of(result: &Stored, terminal: Terminal) -> Result<Log, u8> {
     let Some(log) = &result.report.events else {
         return Ok(Log::Missing { why: format!("the result in {} names no log", result.folder.display()) });
     };

@@ -467,7 +467,10 @@ fn summary(bundle: &Bundle, reports: &[Report], verdict: Verdict, out: &Path) ->
     let word = verdict.word().to_uppercase();
     let coverage = match uncovered {
         0 => "coverage complete".to_owned(),
-        _ => format!("COVERAGE INCOMPLETE: {uncovered} requirements in scope without executed evidence"),
+        _ => {
+            let requirements = reports::counted(uncovered as u64, "requirement", "requirements");
+            format!("COVERAGE INCOMPLETE: {requirements} in scope without executed evidence")
+        }
     };
     text + &format!("{word}  {runs} of {planned} planned runs, {coverage}\n")
 }

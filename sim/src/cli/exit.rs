@@ -8,7 +8,7 @@ pub const FAIL: u8 = 1;
 pub const USAGE: u8 = 2;
 /// A scenario or configuration is invalid; nothing was written.
 pub const INVALID: u8 = 3;
-/// There was nothing to run or to check.
+/// There was nothing to run, to check or to shrink.
 pub const NOTHING: u8 = 4;
 /// Something was never measured, so there is no verdict.
 pub const INCONCLUSIVE: u8 = 5;

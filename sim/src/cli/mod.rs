@@ -44,11 +44,25 @@ pub use traces::TraceArgs;
 
 /// Digital twin of a cooling system: runs scenario files and reports the timing.
 #[derive(Debug, Parser)]
-#[command(name = "cooltwin", version, disable_help_subcommand = true)]
+#[command(name = "cooltwin", version, disable_help_subcommand = true, after_help = BEGIN)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// Where to begin, and what the exit codes say.
+const BEGIN: &str = "\
+To begin:
+  cooltwin scenario new NAME    writes a scenario with comments that say what to change
+  cooltwin run NAME.ron         runs it; the verdict and the command that repeats the run come last
+  cooltwin scenario explain     tells every field; explain faults.kind, what can go wrong and where
+
+Exit codes:
+  0  all held                     5  inconclusive: something was never measured
+  1  something did not hold       6  the traces differ
+  2  wrong usage or file          7  worse than the baseline, where that was asked
+  3  invalid scenario             8  passed with retries, where that was asked
+  4  nothing to run or to shrink  70 a defect of cooltwin itself";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -95,7 +109,7 @@ enum Command {
 /// Arguments of `cooltwin run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// Scenario files; `check` takes folders of them, too.
+    /// Scenario files, one by one; `cooltwin check FOLDER` runs all of a folder.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Seed of the run, instead of the scenario's.

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 use reports::{Build, EventLog, Report};
 
+use super::diff::{self, Log};
 use super::stored::{Stored, scenario_inside, stored};
 use super::{Style, Terminal, exit, run};
 use crate::measure::journal::Journal;
@@ -27,7 +28,8 @@ pub(super) struct ReplayArgs {
     style: Style,
 }
 
-/// Replays what `arguments` name: 0 when all is the same, 6 when the traces differ, 1 when only the results do.
+/// Replays what `arguments` name: 0 when all is the same, 6 when the traces differ, 1 when only the results do, 2 when the
+/// log beside the result is not the one that it names.
 pub(super) fn replay(arguments: &ReplayArgs) -> ExitCode {
     let terminal = Terminal::new(&arguments.style);
     match replayed(&arguments.result, terminal) {
@@ -37,7 +39,9 @@ pub(super) fn replay(arguments: &ReplayArgs) -> ExitCode {
 }
 
 fn replayed(path: &Path, terminal: Terminal) -> Result<(String, u8), u8> {
-    let Stored { report: told, folder } = stored(path, terminal)?;
+    let stored = stored(path, terminal)?;
+    let log = diff::log_of(&stored, terminal)?;
+    let Stored { report: told, folder } = stored;
     let loaded = scenario_inside(&told, &folder, terminal)?;
     let ran = regression::once(&loaded, &run::identity());
     let mut again = ran.report;
@@ -61,7 +65,18 @@ fn replayed(path: &Path, terminal: Terminal) -> Result<(String, u8), u8> {
     } else {
         regression::comparison_text(&regression::compare(&told, &again), terminal.result_color())
     };
-    Ok((compared + &builds + &text, code))
+    Ok((compared + &builds + &not_compared(&log, told.events.is_some()) + &text, code))
+}
+
+/// Says so when there is no log to compare; of one that is missing, the result still tells the SHA-256.
+fn not_compared(log: &Log, named: bool) -> String {
+    match log {
+        Log::Found { .. } => String::new(),
+        Log::Missing { why } if named => {
+            format!("the events are not compared line by line: {why}; the result's SHA-256 of them is\n")
+        }
+        Log::Missing { why } => format!("the events are not compared: {why}\n"),
+    }
 }
 
 /// The log of the new run, where the result names one.

@@ -30,6 +30,11 @@ pub fn run(arguments: &RunArgs) -> ExitCode {
         ));
         return exit::USAGE.into();
     }
+    if arguments.files.is_empty() {
+        let help = "help: give a .ron file; `cooltwin scenario new NAME` begins one, `cooltwin check FOLDER` runs all of a folder";
+        terminal.diagnostic(&format!("error: no scenario given\n{help}\n"));
+        return exit::NOTHING.into();
+    }
     let loaded = match load_all(&arguments.files, &overrides, terminal) {
         Ok(loaded) => loaded,
         Err(code) => return code.into(),

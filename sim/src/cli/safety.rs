@@ -146,7 +146,9 @@ fn percent(permille: u64) -> String {
 fn text(compiled: &Compiled, bitrate: Bitrate, notes: &[String], out: Option<&Path>) -> String {
     let mut lines = String::new();
     let mut line = |text: String| writeln!(lines, "{text}").expect("a string takes any text");
-    line(format!("{}  network 0x{:08X}, {} nodes", compiled.name, compiled.network.id, compiled.network.nodes.len()));
+    let count = |things: usize, one: &str, many: &str| reports::counted(things as u64, one, many);
+    let nodes = count(compiled.network.nodes.len(), "node", "nodes");
+    line(format!("{}  network 0x{:08X}, {nodes}", compiled.name, compiled.network.id));
     line(format!("  hash   0x{:08X}", compiled.hash));
     line(format!("  CRC    0x{:08X}", compiled.crc));
     line(format!("  bytes  {}", compiled.bytes.len()));
@@ -154,12 +156,12 @@ fn text(compiled: &Compiled, bitrate: Bitrate, notes: &[String], out: Option<&Pa
     for ((node, drawn), response) in parts {
         let section = &node.section;
         line(format!(
-            "\n  {}  serial 0x{:08X}: {} blocks, {} input and {} output groups, {} bytes",
+            "\n  {}  serial 0x{:08X}: {}, {} and {}, {} bytes",
             drawn.name,
             node.serial,
-            section.blocks.len(),
-            section.inputs.len(),
-            section.outputs.len(),
+            count(section.blocks.len(), "block", "blocks"),
+            count(section.inputs.len(), "input group", "input groups"),
+            count(section.outputs.len(), "output group", "output groups"),
             section_length(section),
         ));
         let (least, limit) = (response.least_ms(), compiled.network.response_ms);
@@ -169,7 +171,8 @@ fn text(compiled: &Compiled, bitrate: Bitrate, notes: &[String], out: Option<&Pa
     if load.frames > 0 {
         let share = |bits| percent(CanLoad::permille(bits, bitrate.bits_per_second()));
         let (least, most) = (share(load.bits_least), share(load.bits_most));
-        line(format!("\n  CAN: {} frames in 10 ms, {least} to {most} of {bitrate}", load.frames));
+        let frames = reports::counted(u64::from(load.frames), "frame", "frames");
+        line(format!("\n  CAN: {frames} in 10 ms, {least} to {most} of {bitrate}"));
     }
     for note in notes {
         line(format!("\nnote: {note}"));

@@ -40,8 +40,8 @@ pub(super) enum ScenarioCommand {
     },
     /// Explain the fields of scenario files, with type, unit, range, default and requirement, and the codes of errors.
     Explain {
-        /// Path of a field, for instance bus.bitrate or faults.kind.Sag, or its end (Sag); or the code of an error, S001 to
-        /// S016, or `codes` for all of them; everything at the top without one.
+        /// Path of a field, for instance bus.bitrate or faults.kind.Sag, or its end (Sag); or a type that another page names
+        /// (FaultKind); or the code of an error, S001 to S017, or `codes` for all of them; everything at the top without one.
         #[arg(value_name = "PATH", default_value = "")]
         path: String,
         #[command(flatten)]

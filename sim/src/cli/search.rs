@@ -20,7 +20,7 @@ use crate::search::{Search, file, load_search, run};
 /// Arguments of `cooltwin search`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct SearchArgs {
-    /// Search file.
+    /// Search file; --explain prints its fields.
     #[arg(value_name = "FILE", required_unless_present = "explain")]
     file: Option<PathBuf>,
     /// Ascents at a time; as many as there are processors where not given. It changes no result.

@@ -19,6 +19,7 @@ use crate::scenario::{Scenario, load};
 #[derive(Args, Clone, Debug)]
 pub(super) struct ShrinkArgs {
     /// A result (its folder or result.json), a scenario file, or the folder of a campaign: then its first failed trial.
+    /// What did not fail is nothing to shrink: the command ends with 4 and writes nothing.
     #[arg(value_name = "RESULT")]
     result: PathBuf,
     /// File to write, instead of NAME-shrunk.ron here; configurations that it needs go to a folder beside it.
@@ -32,7 +33,7 @@ pub(super) struct ShrinkArgs {
     style: Style,
 }
 
-/// Shrinks what `arguments` name.
+/// Shrinks what `arguments` name: [`exit::NOTHING`] where it did not fail, whatever it is.
 pub(super) fn shrink(arguments: &ShrinkArgs) -> ExitCode {
     let terminal = Terminal::new(&arguments.style);
     let scenario = match scenario_of(&arguments.result, terminal) {
@@ -41,7 +42,7 @@ pub(super) fn shrink(arguments: &ShrinkArgs) -> ExitCode {
     };
     if let Some(why) = passed(&arguments.result, &scenario) {
         terminal.diagnostic(&format!("error: {why}\n"));
-        return exit::USAGE.into();
+        return exit::NOTHING.into();
     }
     let Some(mut shrunk) = smallest(&scenario, arguments.runs, &trial::plain) else {
         terminal.diagnostic(&format!("error: {} does not fail: there is nothing to shrink\n", scenario.name));
@@ -93,11 +94,11 @@ fn told(before: &Scenario, after: &Shrunk, path: &Path) -> String {
     };
     let end = if after.complete { "no further step helps" } else { "the runs are used up: --runs gives more" };
     format!(
-        "{}: {} -> {} after {} runs ({end})\nfails the same way: {} {}\ncooltwin run {}\n",
+        "{}: {} -> {} after {} ({end})\nfails the same way: {} {}\ncooltwin run {}\n",
         before.name,
         size(before),
         size(&after.scenario),
-        after.runs,
+        plural(after.runs as usize, "run"),
         after.failure.class.word(),
         after.failure.rows.join(", "),
         path.display()

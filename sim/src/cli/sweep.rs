@@ -462,7 +462,11 @@ impl Progress {
         self.bar.finish_and_clear();
         if let Some(terminal) = self.plain {
             let rate = strikes as f64 / seconds.max(1e-3);
-            terminal.diagnostic(&format!("{}: {strikes} strikes in {seconds:.1} s, {rate:.0} a second\n", self.name));
+            terminal.diagnostic(&format!(
+                "{}: {} in {seconds:.1} s, {rate:.0} a second\n",
+                self.name,
+                reports::counted(strikes as u64, "strike", "strikes")
+            ));
         }
     }
 }

@@ -296,8 +296,8 @@ fn counted(bundle: &Bundle, held: usize) -> String {
     let of = |count: usize, what: &str| if count == 0 { String::new() } else { format!("; {count} {what}") };
     let stored = bundle.runs.iter().filter(|run| run.origin == Origin::Stored).count();
     format!(
-        "{held} of {} runs held{}{}",
-        bundle.planned.len(),
+        "{held} of {} held{}{}",
+        reports::counted(bundle.planned.len() as u64, "run", "runs"),
         of(stored, "stored, not run again"),
         of(bundle.skipped.len() + bundle.invalid.len(), "not in the bundle")
     )

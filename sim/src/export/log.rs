@@ -26,6 +26,8 @@ pub struct LogFrame {
 pub enum LogError {
     /// It cannot be read.
     Io(io::Error),
+    /// The line of this number, from 1, is no text in UTF-8.
+    NoText(u64),
     /// The line of this number, from 1, is not as candump writes them.
     BadLine(u64, &'static str),
 }
@@ -34,6 +36,7 @@ impl fmt::Display for LogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "{error}"),
+            Self::NoText(line) => write!(f, "line {line} is no text in UTF-8"),
             Self::BadLine(line, why) => write!(f, "line {line} is no line of `candump -L`: {why}"),
         }
     }
@@ -47,6 +50,7 @@ pub fn frames(from: impl BufRead) -> impl Iterator<Item = Result<LogFrame, LogEr
     numbered.filter_map(|(number, line)| match line {
         Ok(line) if line.trim().is_empty() => None,
         Ok(line) => Some(frame(&line).map_err(|why| LogError::BadLine(number, why))),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Some(Err(LogError::NoText(number))),
         Err(error) => Some(Err(LogError::Io(error))),
     })
 }

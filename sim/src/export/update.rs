@@ -11,7 +11,9 @@
 //! | check    | routine 0xFF01 (0x31 01)                            |
 //! | reboot   | reset (0x11), up to the version read back (0x62 F195) |
 //!
-//! A *try* that does not come that far is *stopped*; its last phase ends with the last message of the pump.
+//! A *try* that does not come that far is *stopped*; its last phase ends with the last message to or from the pump. Reads of
+//! an identifier (0x22) before the reset are none of the try's: with them the CIOC looks, after the wait that follows a failed
+//! try, whether the pump is back.
 
 use std::collections::BTreeMap;
 
@@ -111,6 +113,22 @@ struct Open {
     refused: Option<u8>,
 }
 
+impl Open {
+    fn is_rebooting(&self) -> bool {
+        self.begun.last().is_some_and(|(phase, _)| *phase == Phase::Reboot)
+    }
+
+    /// The try lasts at least to the end of this message, if it is one of the try's.
+    fn goes_on(&mut self, message: &Message) {
+        if message.service() != Some(READ) || self.is_rebooting() {
+            self.last = message.end;
+        }
+    }
+}
+
+/// Reads an identifier.
+const READ: u8 = 0x22;
+
 /// Counts of one service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ServiceCount {
@@ -164,7 +182,7 @@ impl Updates {
             }
         }
         let Some(open) = self.open.get_mut(&message.pump) else { return };
-        open.last = message.end;
+        open.goes_on(message);
         open.blocks += u64::from(message.data.first() == Some(&0x36));
         if let Some(phase) = opens.filter(|phase| open.begun.last().is_none_or(|(last, _)| last < phase)) {
             open.begun.push((phase, message.begin));
@@ -173,10 +191,9 @@ impl Updates {
 
     fn response(&mut self, message: &Message) {
         let Some(open) = self.open.get_mut(&message.pump) else { return };
-        open.last = message.end;
+        open.goes_on(message);
         open.refused = message.refusal().filter(|code| *code != 0x78).or(open.refused);
-        let rebooted = open.begun.last().is_some_and(|(phase, _)| *phase == Phase::Reboot);
-        if rebooted && message.data.starts_with(&[0x62, 0xF1, 0x95]) {
+        if open.is_rebooting() && message.data.starts_with(&[0x62, 0xF1, 0x95]) {
             self.close(message.pump, true);
         }
     }
@@ -274,12 +291,28 @@ mod tests {
     }
 
     #[test]
+    fn the_wait_after_a_failed_try_is_no_part_of_it() {
+        let mut messages = whole(0)[..5].to_vec();
+        messages.push(message(5_100, Way::Response, &[0x7F, 0x36, 0x72]));
+        // Two seconds later the CIOC looks whether the pump is back; a refused read is one as well.
+        messages.push(message(7_100, Way::Request, &[0x22, 0xF1, 0x91]));
+        messages.push(message(7_200, Way::Response, &[0x62, 0xF1, 0x91, 0, 1]));
+        messages.push(message(7_300, Way::Response, &[0x7F, 0x22, 0x31]));
+        let stopped = &updates(&messages)[0];
+        assert_eq!((millis(stopped), stopped.total_ms), (vec![400, 4_000, 690], Millis::from_nanos(5_090_000_000)));
+        // Behind the reset a read is what the try waits for.
+        let mut messages = whole(0)[..7].to_vec();
+        messages.push(message(9_300, Way::Request, &[0x22, 0xF1, 0x95]));
+        assert_eq!(millis(&updates(&messages)[0]), [400, 4_000, 4_590, 4, 296]);
+    }
+
+    #[test]
     fn a_version_read_without_a_reset_ends_nothing() {
         let mut messages = vec![message(1, Way::Response, &[0x62, 0xF1, 0x95, 0, 1])];
         messages.extend(whole(0)[..2].to_vec());
         messages.push(message(401, Way::Response, &[0x62, 0xF1, 0x95, 0, 1]));
         let updates = updates(&messages);
-        assert_eq!((updates.len(), updates[0].complete, millis(&updates[0])), (1, false, vec![391]));
+        assert_eq!((updates.len(), updates[0].complete, millis(&updates[0])), (1, false, vec![390]));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use bevy_ecs::prelude::{Mut, Resource, World};
 use protocol::Frame;
 use pump::ResetCause;
+use reports::counted;
 
 use super::{Injection, Others};
 use crate::bus::{self, ALL_NODES, BusRecord, PlannedHit, PlannedLoss, RandomHits};
@@ -641,7 +642,11 @@ pub(super) fn torn_write(
     let &Record::Orchestrator(OrchestratorRecord::WriteTorn { offset, kept, length }) = record else { return None };
     component::<CiocHost>(world, NodeId::CIOC)?.fram.torn = None;
     power::cut_at_once(world, context, NodeId::CIOC);
-    Some(format!("a write of {length} bytes at {offset:#06x} of the FRAM ended after {kept} bytes"))
+    Some(format!(
+        "a write of {} at {offset:#06x} of the FRAM ended after {}",
+        counted(length as u64, "byte", "bytes"),
+        counted(kept as u64, "byte", "bytes")
+    ))
 }
 
 /// What in this record shows that the injection acted.

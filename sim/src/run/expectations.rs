@@ -338,6 +338,11 @@ fn text(expectation: &Expectation) -> String {
     }
 }
 
+/// `1 byte`, `4096 bytes`.
+fn bytes(number: u32) -> String {
+    format!("{number} byte{}", if number == 1 { "" } else { "s" })
+}
+
 fn tries_text(at_least: u8, at_most: u8) -> String {
     match (at_least, at_most) {
         (0, 0) => "no try".to_owned(),
@@ -451,9 +456,10 @@ fn is_unusual(scenario: &Scenario) -> bool {
 fn image_proof(scenario: &Scenario, measures: &Measures) -> Option<(SimTime, String)> {
     let what = match scenario.package.image.defect.as_ref()? {
         ImageDefect::Missing => "the package names an image that is not there".to_owned(),
+        ImageDefect::Corrupt(1) => "1 bit of the held image is inverted".to_owned(),
         ImageDefect::Corrupt(bits) => format!("{bits} bits of the held image are inverted"),
-        ImageDefect::Truncated(size) => format!("the held image is {} bytes short", size.bytes()),
-        ImageDefect::Extended(size) => format!("the held image is {} bytes too long", size.bytes()),
+        ImageDefect::Truncated(size) => format!("the held image is {} short", bytes(size.bytes())),
+        ImageDefect::Extended(size) => format!("the held image is {} too long", bytes(size.bytes())),
         ImageDefect::ForModel(model) => format!("the held image is for model {model}"),
     };
     first_notice(measures, is_search).map(|(time, _)| (time, what))

@@ -21,7 +21,7 @@ use std::io::{self, BufRead, Write};
 use std::num::ParseIntError;
 
 use bevy_ecs::prelude::World;
-use reports::Millis;
+use reports::{Millis, counted};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -206,8 +206,12 @@ impl fmt::Display for ReadError {
             Self::Io(error) => write!(f, "cannot read the recording: {error}"),
             Self::Foreign => write!(f, "no recording: its first line does not name {FORMAT}"),
             Self::BadLine(line, error) => write!(f, "line {line} of the recording is broken: {error}"),
-            Self::Cut { lines } => write!(f, "the recording is cut: no end mark after {lines} lines"),
-            Self::Count { found, told } => write!(f, "the recording has {found} lines, its end mark tells of {told}"),
+            Self::Cut { lines } => {
+                write!(f, "the recording is cut: no end mark after {}", counted(*lines, "line", "lines"))
+            }
+            Self::Count { found, told } => {
+                write!(f, "the recording has {}, its end mark tells of {told}", counted(*found, "line", "lines"))
+            }
             Self::GoesOn => f.write_str("the recording goes on after its end mark"),
         }
     }

@@ -14,7 +14,7 @@
 //!
 //! A limit may hold for a part of the steps only, as [`reports::Budget::measured_steps`] tells.
 
-use reports::{Budget, Check, Fixed, Millis, Relation, RowVerdict, SAMPLES_MAX, Sample, Standing, Step};
+use reports::{Budget, Check, Fixed, Millis, Relation, RowVerdict, SAMPLES_MAX, Sample, Standing, Step, counted};
 use safety_common::fault::{Fault, Reaction};
 use safety_common::io::Mode;
 
@@ -689,7 +689,7 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], end: SimTime, id: &str, r
                 cpus.for_each(|(cpu, one)| {
                     n += one.safe_steps;
                     if one.spoke_in_safe > 0 {
-                        let what = format!("{} steps sent or drove something", one.spoke_in_safe);
+                        let what = format!("{} sent or drove something", counted(one.spoke_in_safe, "step", "steps"));
                         broken.push(format!("{name}, CPU{}: {what}", cpu + 1));
                     }
                 });

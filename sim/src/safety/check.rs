@@ -1,7 +1,8 @@
 //! Which configurations make sense: every rule that a unit checks at start-up, told at its place in the file.
 //!
 //! The rules are those of `SAFETY.md`, sections 8 and 11, in terms of names. Ranges of single values stand in `diagram`.
-//! All problems are found in one go; a configuration without any compiles to a binary that both CPUs accept.
+//! All problems are found in one go; a configuration without any compiles to a binary that both CPUs accept. A problem
+//! names the values `beside` its own that it rests on, since the file may hold some that could not be read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +13,8 @@ use safety_common::flash_map::CONFIGURATION_LEN_MOST;
 use safety_common::simplecan::ENTRIES_USABLE;
 use safety_common::tool::PASSWORD_MOST;
 use safety_common::{MEMORIES_STEP, NODES_MOST};
+
+use reports::counted;
 
 use super::compile::Response;
 use super::diagram::{
@@ -57,7 +60,7 @@ impl<'a> Check<'a> {
     fn password(&mut self) {
         let len = self.configuration.password.len();
         if !(1..=PASSWORD_MOST).contains(&len) {
-            let message = format!("the password has {len} bytes");
+            let message = format!("the password has {}", counted(len as u64, "byte", "bytes"));
             self.problem(Code::OutOfRange, "password", message, &format!("must have 1 to {PASSWORD_MOST} bytes"));
         }
     }
@@ -84,8 +87,11 @@ impl<'a> Check<'a> {
         let senders = self.configuration.nodes.iter().filter(|node| node.radio).count() as u64;
         if radio.period.as_nanos() < senders * MILLISECOND {
             let message = format!("{senders} nodes cannot all send once in {} ms", ms(radio.period));
-            self.problem(Code::Contradiction, "radio.period", message, &format!("must be at least {senders}ms")).help =
-                Some("each node with radio needs a millisecond of its own in the period".to_owned());
+            let count = self.configuration.nodes.len();
+            let problem =
+                self.problem(Code::Contradiction, "radio.period", message, &format!("must be at least {senders}ms"));
+            problem.help = Some("each node with radio needs a millisecond of its own in the period".to_owned());
+            problem.beside = each("nodes", count, "radio");
         }
         if 2 * radio.period.as_nanos() > radio.timeout.as_nanos() {
             let message = format!(
@@ -101,7 +107,7 @@ impl<'a> Check<'a> {
     fn nodes(&mut self) {
         let nodes = &self.configuration.nodes;
         if !(1..=NODES_MOST).contains(&nodes.len()) {
-            let message = format!("a network of {} nodes", nodes.len());
+            let message = format!("a network of {}", counted(nodes.len() as u64, "node", "nodes"));
             self.problem(Code::OutOfRange, "nodes", message, &format!("must have 1 to {NODES_MOST} nodes"));
         }
         self.names("nodes", "a node", nodes.iter().map(|node| node.name.as_str()));
@@ -132,25 +138,31 @@ impl<'a> Check<'a> {
 
     /// Reports names that are none, and names that stand twice.
     fn names<'n>(&mut self, list: &str, what: &str, names: impl Iterator<Item = &'n str>) {
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeMap::new();
         for (index, name) in names.enumerate() {
             let path = format!("{list}[{index}].name");
             if !is_name(name) || name == ON || name == OFF {
                 let label = "letters, digits, `_` and `-`; not `ON` or `OFF`";
                 self.problem(Code::BadWord, &path, format!("`{name}` cannot name {what}"), label);
-            } else if !seen.insert(name) {
+            } else if let Some(first) = seen.get(name) {
                 let list = list.rsplit('.').next().unwrap_or(list);
-                self.problem(Code::Duplicate, &path, format!("`{name}` names two of `{list}`"), "the second one");
+                let message = format!("`{name}` names two of `{list}`");
+                self.problem(Code::Duplicate, &path, message, "the second one").beside = vec![String::clone(first)];
+            } else {
+                seen.insert(name, path);
             }
         }
     }
 
     /// Reports things (path, thing, what it would have) that are there twice.
     fn each_once(&mut self, things: impl Iterator<Item = (String, String, &'static str)>) {
-        let mut seen = BTreeSet::new();
+        let mut seen: BTreeMap<String, String> = BTreeMap::new();
         for (path, thing, owners) in things {
-            if !seen.insert(thing.clone()) {
-                self.problem(Code::Duplicate, &path, format!("{thing} has {owners}"), "the second one");
+            if let Some(first) = seen.get(&thing) {
+                let message = format!("{thing} has {owners}");
+                self.problem(Code::Duplicate, &path, message, "the second one").beside = vec![first.clone()];
+            } else {
+                seen.insert(thing, path);
             }
         }
     }
@@ -170,6 +182,11 @@ fn ms(time: Span) -> u64 {
 
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+/// The paths of one field in each item of a list: what a name is looked up in. Of an empty list it is that of the list.
+fn each(list: &str, count: usize, field: &str) -> Vec<String> {
+    (0..count.max(1)).map(|index| format!("{list}[{index}].{field}")).collect()
 }
 
 /// Looks at one node.
@@ -197,8 +214,25 @@ impl<'a> NodeCheck<'_, 'a> {
         self.check.problem(code, &path, message, label)
     }
 
-    /// Reports a name that is not there, with the nearest one that is.
-    fn no_such(&mut self, path: &str, what: &str, name: &str, known: &[&str]) {
+    /// The paths of one field in each item of a list of this node.
+    fn each(&self, list: &str, field: &str) -> Vec<String> {
+        let Node { pins, inputs, outputs, blocks, .. } = self.node;
+        let count = match list {
+            "pins" => pins.len(),
+            "inputs" => inputs.len(),
+            "outputs" => outputs.len(),
+            _ => blocks.len(),
+        };
+        each(&format!("{}.{list}", self.path), count, field)
+    }
+
+    /// The path of a value of this node.
+    fn own(&self, path: &str) -> Vec<String> {
+        vec![format!("{}.{path}", self.path)]
+    }
+
+    /// Reports a name that is not there, with the nearest one that is; `beside` are the paths of those that are.
+    fn no_such(&mut self, path: &str, what: &str, name: &str, known: &[&str], beside: Vec<String>) {
         let near = nearest(name, known.iter().copied()).map(|near| format!("\"{near}\""));
         let label = near.as_ref().map_or_else(|| format!("no such {what}"), |near| format!("did you mean `{near}`?"));
         let problem = self.problem(Code::NoSuchThing, path, format!("there is no {what} `{name}`"), &label);
@@ -207,24 +241,29 @@ impl<'a> NodeCheck<'_, 'a> {
             known => format!("there is: {}", known.join(", ")),
         });
         problem.replacement = near;
+        problem.beside = beside;
     }
 
     fn memories(&mut self) {
         let Node { memories, radio, can, .. } = self.node;
         if !memories.is_multiple_of(u32::from(MEMORIES_STEP)) {
-            let message = format!("{memories} memories");
+            let message = counted(u64::from(*memories), "memory", "memories");
             self.problem(Code::OutOfRange, "memories", message, &format!("must be a multiple of {MEMORIES_STEP}"));
         }
         if *memories > 0 && !radio {
             let message = "a node without radio has no global memories";
-            self.problem(Code::Contradiction, "memories", message, "never sent").help =
-                Some("set `radio: true`, or leave `memories` out".to_owned());
+            let beside = self.own("radio");
+            let problem = self.problem(Code::Contradiction, "memories", message, "never sent");
+            problem.help = Some("set `radio: true`, or leave `memories` out".to_owned());
+            problem.beside = beside;
         }
         if let Some(can) = can
             && can.entries.is_empty()
             && self.node.blocks.iter().any(|block| matches!(block.kind, BlockKind::CanSend(_)))
         {
-            self.problem(Code::Contradiction, "can", "this node sets CAN bits but owns no entry", "no `entries`");
+            let beside = self.each("blocks", "kind");
+            let message = "this node sets CAN bits but owns no entry";
+            self.problem(Code::Contradiction, "can", message, "no `entries`").beside = beside;
         }
     }
 
@@ -232,7 +271,8 @@ impl<'a> NodeCheck<'_, 'a> {
         let Node { supply, limits, .. } = self.node;
         if supply.minimum >= supply.maximum {
             let message = format!("the supply cannot be above {} and below {}", supply.minimum, supply.maximum);
-            self.problem(Code::Contradiction, "supply.minimum", message, "must be below `maximum`");
+            let beside = self.own("supply.maximum");
+            self.problem(Code::Contradiction, "supply.minimum", message, "must be below `maximum`").beside = beside;
         }
         for (name, time) in [
             ("limits.rail_debounce", limits.rail_debounce),
@@ -260,10 +300,13 @@ impl<'a> NodeCheck<'_, 'a> {
     /// The signal types that a role allows.
     fn pin(&mut self, path: &str, pin: &Pin) {
         let Pin { name, on, off, role, .. } = pin;
+        let beside: Vec<String> =
+            ["on", "off", "role"].iter().flat_map(|of| self.own(&format!("{path}.{of}"))).collect();
         // A place that is written, where there is one: left out, the pin itself is shown.
         if on == off {
             let message = format!("ON and OFF look the same on pin `{name}`");
-            self.problem(Code::Contradiction, &format!("{path}.off"), message, "must be another type than `on`");
+            self.problem(Code::Contradiction, &format!("{path}.off"), message, "must be another type than `on`")
+                .beside = beside.clone();
         }
         if *off == SignalType::Ossd {
             let message = format!("OSSD is no OFF state, on pin `{name}`");
@@ -272,10 +315,11 @@ impl<'a> NodeCheck<'_, 'a> {
         match role {
             PinRole::Input if (on, off) == (&SignalType::Ossd, &SignalType::High) => {
                 let message = format!("OSSD and High cannot be told apart on pin `{name}`");
-                self.problem(Code::Contradiction, &format!("{path}.off"), message, "a steady High passes for OSSD");
+                self.problem(Code::Contradiction, &format!("{path}.off"), message, "a steady High passes for OSSD")
+                    .beside = beside;
             }
             PinRole::Input => {}
-            PinRole::Output => self.output_signals(path, pin),
+            PinRole::Output => self.output_signals(path, pin, &beside),
             PinRole::Combined if (on, off) != (&SignalType::High, &SignalType::Low) => {
                 let message = format!("combined pin `{name}` must be High and Low");
                 self.problem(Code::Contradiction, path, message, "`on` must be High and `off` Low").help =
@@ -286,7 +330,7 @@ impl<'a> NodeCheck<'_, 'a> {
     }
 
     /// OFF is the state with less energy, and a transistor that conducts for most of a tick is ON.
-    fn output_signals(&mut self, path: &str, pin: &Pin) {
+    fn output_signals(&mut self, path: &str, pin: &Pin, beside: &[String]) {
         let Pin { name, on, off, .. } = pin;
         let is_mostly_high = |signal: &SignalType| {
             matches!(signal, SignalType::High | SignalType::Ossd)
@@ -295,12 +339,12 @@ impl<'a> NodeCheck<'_, 'a> {
         if !is_mostly_high(on) {
             let message = format!("ON cannot be {} on output pin `{name}`", on.name());
             let label = "must be High, Ossd or A to D: a lost output would read as ON";
-            self.problem(Code::Contradiction, &format!("{path}.on"), message, label);
+            self.problem(Code::Contradiction, &format!("{path}.on"), message, label).beside = beside.to_vec();
         }
         if is_mostly_high(off) && on != off && *off != SignalType::Ossd {
             let message = format!("OFF cannot be {} on output pin `{name}`", off.name());
             let label = "must be Low or an inverse type: OFF is the state with less energy";
-            self.problem(Code::Contradiction, &format!("{path}.off"), message, label);
+            self.problem(Code::Contradiction, &format!("{path}.off"), message, label).beside = beside.to_vec();
         }
     }
 
@@ -333,7 +377,8 @@ impl<'a> NodeCheck<'_, 'a> {
 
     fn group_count(&mut self, list: &str, count: usize, most: usize) {
         if count > most {
-            self.problem(Code::OutOfRange, list, format!("{count} groups"), &format!("at most {most}"));
+            let message = counted(count as u64, "group", "groups");
+            self.problem(Code::OutOfRange, list, message, &format!("at most {most}"));
         }
     }
 
@@ -350,7 +395,7 @@ impl<'a> NodeCheck<'_, 'a> {
         let allowed = GROUP_PINS_LEAST as usize..=GROUP_PINS_MOST as usize;
         if matches!(pins, GroupPins::Redundant(_)) && !allowed.contains(&count) {
             let label = format!("must be {GROUP_PINS_LEAST} to {GROUP_PINS_MOST}");
-            let message = format!("redundant group `{group}` has {count} pins");
+            let message = format!("redundant group `{group}` has {}", counted(count as u64, "pin", "pins"));
             self.problem(Code::OutOfRange, &format!("{path}.pins"), message, &label);
         }
         let known: Vec<&str> = self.node.pins.iter().map(|pin| pin.name.as_str()).collect();
@@ -360,11 +405,16 @@ impl<'a> NodeCheck<'_, 'a> {
                 GroupPins::Redundant(_) => format!("{path}.pins[{index}]"),
             };
             match self.node.pins.iter().find(|pin| pin.name == name) {
-                None => self.no_such(&at, "pin", name, &known),
+                None => {
+                    let beside = self.each("pins", "name");
+                    self.no_such(&at, "pin", name, &known, beside);
+                }
                 Some(pin) if pin.role == wrong_role => {
                     let message = format!("pin `{name}` is an {}", pin.role.name().to_lowercase());
-                    self.problem(Code::Contradiction, &at, message, "in a group of the other side").help =
-                        Some("a `Combined` pin may be in an input group and in an output group".to_owned());
+                    let beside = [self.each("pins", "name"), self.each("pins", "role")].concat();
+                    let problem = self.problem(Code::Contradiction, &at, message, "in a group of the other side");
+                    problem.help = Some("a `Combined` pin may be in an input group and in an output group".to_owned());
+                    problem.beside = beside;
                 }
                 Some(_) => {}
             }
@@ -384,8 +434,10 @@ impl<'a> NodeCheck<'_, 'a> {
         let is_other = |name: &str| self.node.pins.iter().any(|pin| pin.name == name && pin.on != SignalType::Low);
         if pins.names().any(is_low) && !pins.names().any(is_other) {
             let message = format!("a broken wire would read as ON at `{group}`");
-            self.problem(Code::Contradiction, &format!("{path}.pins"), message, "ON is Low on every pin").help =
-                Some("put it into a redundant group with a pin whose `on` is not Low".to_owned());
+            let beside = [self.each("pins", "name"), self.each("pins", "on")].concat();
+            let problem = self.problem(Code::Contradiction, &format!("{path}.pins"), message, "ON is Low on every pin");
+            problem.help = Some("put it into a redundant group with a pin whose `on` is not Low".to_owned());
+            problem.beside = beside;
         }
     }
 
@@ -393,7 +445,9 @@ impl<'a> NodeCheck<'_, 'a> {
         let at = format!("{path}.discrepancy");
         match (pins, time) {
             (GroupPins::Single(_), Some(_)) => {
-                self.problem(Code::Contradiction, &at, "a single pin cannot disagree with itself", "leave it out");
+                let beside = self.own(&format!("{path}.pins"));
+                let message = "a single pin cannot disagree with itself";
+                self.problem(Code::Contradiction, &at, message, "leave it out").beside = beside;
             }
             (GroupPins::Redundant(_), None) => {
                 let message = "a redundant input needs a `discrepancy` time";
@@ -412,7 +466,9 @@ impl<'a> NodeCheck<'_, 'a> {
             for (side, groups, list) in [(PinRole::Input, &inputs, "inputs"), (PinRole::Output, &outputs, "outputs")] {
                 if needs(&side) && !groups.contains(pin.name.as_str()) {
                     let message = format!("pin `{}` is in no group of `{list}`", pin.name);
-                    self.problem(Code::Contradiction, &format!("pins[{index}]"), message, "used by nothing");
+                    let beside = self.each(list, "pins");
+                    self.problem(Code::Contradiction, &format!("pins[{index}]"), message, "used by nothing").beside =
+                        beside;
                 }
             }
         }
@@ -423,7 +479,7 @@ impl<'a> NodeCheck<'_, 'a> {
         let list = format!("{}.blocks", self.path);
         self.check.names(&list, "a block", blocks.iter().map(|block| block.name.as_str()));
         if blocks.len() > BLOCKS_MOST {
-            let message = format!("{} blocks", blocks.len());
+            let message = counted(blocks.len() as u64, "block", "blocks");
             self.problem(Code::OutOfRange, "blocks", message, &format!("at most {BLOCKS_MOST}"));
         }
         for (index, block) in blocks.iter().enumerate() {
@@ -441,7 +497,8 @@ impl<'a> NodeCheck<'_, 'a> {
         known.extend([ON, OFF]);
         for (at, name) in block.kind.sources() {
             if !known.contains(&name) {
-                self.no_such(&format!("{path}.{at}"), "block", name, &known);
+                let beside = self.each("blocks", "name");
+                self.no_such(&format!("{path}.{at}"), "block", name, &known, beside);
             }
         }
     }
@@ -454,16 +511,18 @@ impl<'a> NodeCheck<'_, 'a> {
         };
         let name = block.kind.name();
         if !(2..=4).contains(&count) {
-            let message = format!("`{name}` with {count} inputs");
+            let message = format!("`{name}` with {}", counted(count as u64, "input", "inputs"));
             let problem = self.problem(Code::OutOfRange, &at, message, "must have 2 to 4");
             problem.help = (count > 4).then(|| format!("join several `{name}` blocks"));
         }
         if let BlockKind::Mode(position) = &block.kind
             && usize::from(position.position) >= count
         {
-            let message = format!("position {} of {count} inputs", position.position);
+            let inputs = counted(count as u64, "input", "inputs");
+            let message = format!("position {} of {inputs}", position.position);
             let label = "counted from 0, must name one of `of`";
-            self.problem(Code::OutOfRange, &format!("{path}.kind.position"), message, label);
+            let beside = self.own(&format!("{path}.kind.of"));
+            self.problem(Code::OutOfRange, &format!("{path}.kind.position"), message, label).beside = beside;
         }
     }
 
@@ -472,7 +531,8 @@ impl<'a> NodeCheck<'_, 'a> {
         match &block.kind {
             BlockKind::Input(name) | BlockKind::InputError(name) => {
                 let known: Vec<&str> = self.node.inputs.iter().map(|group| group.name.as_str()).collect();
-                self.known(path, "input group", name, &known);
+                let beside = self.each("inputs", "name");
+                self.known(path, "input group", name, &known, beside);
             }
             BlockKind::OutputError(name) => self.output_group(path, name),
             BlockKind::Output(to) => self.output_group(&format!("{path}.group"), &to.group),
@@ -489,22 +549,24 @@ impl<'a> NodeCheck<'_, 'a> {
             BlockKind::MemorySend(ToMemory { memory, .. }) if *memory >= self.node.memories => {
                 let message = format!("memory {memory} is beyond the memories of this node");
                 let label = format!("`memories` is {}", self.node.memories);
-                self.problem(Code::OutOfRange, &format!("{path}.memory"), message, &label);
+                let beside = self.own("memories");
+                self.problem(Code::OutOfRange, &format!("{path}.memory"), message, &label).beside = beside;
             }
             BlockKind::CanSend(ToBit { entry, .. }) => self.own_entry(&format!("{path}.entry"), *entry),
             _ => {}
         }
     }
 
-    fn known(&mut self, path: &str, what: &str, name: &str, known: &[&str]) {
+    fn known(&mut self, path: &str, what: &str, name: &str, known: &[&str], beside: Vec<String>) {
         if !known.contains(&name) {
-            self.no_such(path, what, name, known);
+            self.no_such(path, what, name, known, beside);
         }
     }
 
     fn output_group(&mut self, path: &str, name: &str) {
         let known: Vec<&str> = self.node.outputs.iter().map(|group| group.name.as_str()).collect();
-        self.known(path, "output group", name, &known);
+        let beside = self.each("outputs", "name");
+        self.known(path, "output group", name, &known, beside);
     }
 
     /// A signal of another node, by the name of the block there that sets it.
@@ -512,30 +574,41 @@ impl<'a> NodeCheck<'_, 'a> {
         let nodes = &self.check.configuration.nodes;
         if node == self.node.name {
             let message = format!("`{node}` cannot receive from itself");
-            self.problem(Code::Contradiction, &format!("{path}.node"), message, "must be another node").help =
-                Some("name the block itself where its signal is wanted".to_owned());
+            let beside = self.own("name");
+            let problem = self.problem(Code::Contradiction, &format!("{path}.node"), message, "must be another node");
+            problem.help = Some("name the block itself where its signal is wanted".to_owned());
+            problem.beside = beside;
             return;
         }
         let others: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).filter(|n| *n != self.node.name).collect();
-        match nodes.iter().find(|other| other.name == node) {
-            None => self.no_such(&format!("{path}.node"), "node", node, &others),
-            Some(other) => self.known(&format!("{path}.{what}"), what, name, &sent(other)),
+        let names = each("nodes", nodes.len(), "name");
+        match nodes.iter().position(|other| other.name == node) {
+            None => self.no_such(&format!("{path}.node"), "node", node, &others, names),
+            Some(at) => {
+                let blocks = |field| each(&format!("nodes[{at}].blocks"), nodes[at].blocks.len(), field);
+                let beside = [names, blocks("name"), blocks("kind")].concat();
+                self.known(&format!("{path}.{what}"), what, name, &sent(&nodes[at]), beside);
+            }
         }
     }
 
     fn uses_radio(&mut self, path: &str) {
         if !self.node.radio {
             let message = "a node without radio receives no memories";
-            self.problem(Code::Contradiction, path, message, "always OFF").help =
-                Some("set `radio: true` for this node".to_owned());
+            let beside = self.own("radio");
+            let problem = self.problem(Code::Contradiction, path, message, "always OFF");
+            problem.help = Some("set `radio: true` for this node".to_owned());
+            problem.beside = beside;
         }
     }
 
     fn uses_can(&mut self, path: &str) {
         if self.node.can.is_none() {
             let message = "a node without a place on the CAN bus receives no entries";
-            self.problem(Code::Contradiction, path, message, "always OFF").help =
-                Some("give this node a `can: (index: ..)`".to_owned());
+            let beside = self.own("can");
+            let problem = self.problem(Code::Contradiction, path, message, "always OFF");
+            problem.help = Some("give this node a `can: (index: ..)`".to_owned());
+            problem.beside = beside;
         }
     }
 
@@ -543,7 +616,8 @@ impl<'a> NodeCheck<'_, 'a> {
         let own = self.node.can.as_ref().map_or(&[][..], |can| &can.entries);
         if !own.contains(&entry) {
             let message = format!("CAN entry {entry} is not of this node");
-            self.problem(Code::NoSuchThing, path, message, "not in `can.entries`");
+            let beside = self.own("can.entries");
+            self.problem(Code::NoSuchThing, path, message, "not in `can.entries`").beside = beside;
         }
     }
 
@@ -555,7 +629,7 @@ impl<'a> NodeCheck<'_, 'a> {
 
     /// Two blocks for one output would be two opinions about it.
     fn driven_once(&mut self) {
-        let mut drivers: BTreeMap<String, &str> = BTreeMap::new();
+        let mut drivers: BTreeMap<String, (usize, &str)> = BTreeMap::new();
         for (index, block) in self.node.blocks.iter().enumerate() {
             let thing = match &block.kind {
                 BlockKind::Output(to) => format!("output group `{}`", to.group),
@@ -564,13 +638,15 @@ impl<'a> NodeCheck<'_, 'a> {
                 BlockKind::CanSend(to) => format!("bit {} of CAN entry {}", to.bit, to.entry),
                 _ => continue,
             };
-            if let Some(first) = drivers.get(&thing) {
+            if let Some((at, first)) = drivers.get(&thing) {
+                let beside = self.own(&format!("blocks[{at}].kind"));
                 let message = format!("{thing} is driven by block `{first}` already");
                 let problem =
                     self.problem(Code::Duplicate, &format!("blocks[{index}].kind"), message, "the second one");
                 problem.help = Some("join both with an `And` or an `Or`".to_owned());
+                problem.beside = beside;
             } else {
-                drivers.insert(thing, &block.name);
+                drivers.insert(thing, (index, &block.name));
             }
         }
     }
@@ -583,7 +659,11 @@ impl<'a> NodeCheck<'_, 'a> {
             let kind = &self.node.blocks[*first].kind;
             let at = kind.sources().into_iter().find(|(_, name)| *name == last).map_or("kind".to_owned(), |(at, _)| at);
             let message = format!("blocks in a circle: {} -> {}", names.join(" -> "), names[0]);
+            let values =
+                circle.iter().flat_map(|index| [format!("blocks[{index}].name"), format!("blocks[{index}].kind")]);
+            let beside = values.flat_map(|path| self.own(&path)).collect();
             let problem = self.problem(Code::Contradiction, &format!("blocks[{first}].{at}"), message, "closes it");
+            problem.beside = beside;
             problem.help =
                 Some("a block takes its inputs from blocks before it; to remember something use `Latch`".to_owned());
         }
@@ -596,7 +676,9 @@ impl<'a> NodeCheck<'_, 'a> {
         let least = response.least_ms();
         if ms(configuration.response_time) < least {
             let message = format!("node `{}` needs {least} ms to respond: {response}", self.node.name);
-            self.check.problem(Code::Contradiction, "response_time", message, &format!("must be at least {least}ms"));
+            let label = format!("must be at least {least}ms");
+            self.check.problem(Code::Contradiction, "response_time", message, &label).roots =
+                vec!["nodes", "radio", "can"];
         }
     }
 }

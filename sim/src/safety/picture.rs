@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use reports::{Diagram, Feed, FeedFrom, Panel, Shape, ShapeClass};
+use reports::{Diagram, Feed, FeedFrom, Panel, Shape, ShapeClass, counted};
 
 use super::compile::Compiled;
 use super::diagram::{Block, BlockKind, GroupPins, InputGroup, Node, OFF, ON, Pin};
@@ -47,7 +47,7 @@ fn facts(node: &Node) -> String {
     let mut facts = vec![format!("serial 0x{:08X}", node.serial)];
     facts.push(format!("supply {} to {}", node.supply.minimum, node.supply.maximum));
     if node.radio {
-        facts.push(format!("radio, {} memories", node.memories));
+        facts.push(format!("radio, {}", counted(u64::from(node.memories), "memory", "memories")));
     }
     if let Some(can) = &node.can {
         let entries: Vec<String> = can.entries.iter().map(u8::to_string).collect();

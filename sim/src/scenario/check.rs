@@ -6,11 +6,15 @@
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
+use reports::counted;
+
+use super::acts_on::ActsOn;
 use super::diagnostic::{Code, nearest};
 use super::model::{
-    Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, ImageSource, Limit, Measure, Place,
-    RawScenario, Relation, Selection, Trigger,
+    Alarm, Between, Budget, End, Expectation, Fault, FaultKind, ImageDefect, ImageSource, Limit, Measure, Phase, Place,
+    RawScenario, Relation, Selection, Trigger, When,
 };
+use super::quantity::Share;
 use super::safety_faults::{AdcError, AdcHit, AdcInput, CellDefect, RamCell, SafetyFault, WireDefect, WireHit};
 use super::units::{SafetyDownload, SafetyUnit, Way};
 use super::words::NodeName;
@@ -294,7 +298,11 @@ impl Check<'_> {
                     .beside = vec![format!("{path}.period")];
             }
             if message.dlc.is_some_and(|dlc| usize::from(dlc) != message.data_len()) {
-                let text = format!("`{}` has {} bytes of payload", message.name, message.data_len());
+                let text = format!(
+                    "`{}` has {} of payload",
+                    message.name,
+                    counted(message.data_len() as u64, "byte", "bytes")
+                );
                 self.problem(
                     Code::Contradiction,
                     format!("{path}.dlc"),
@@ -456,18 +464,19 @@ impl Check<'_> {
     }
 
     fn kind_fits_place(&mut self, path: &str, fault: &Fault) {
-        let (fits, where_to) = match fault.kind.acts_on() {
-            ActsOn::Nodes => (fault.place.is_nodes(), "a node, a pump, all pumps or all nodes"),
-            ActsOn::Supply => (fault.place.is_nodes() || fault.place == Place::Supply, "nodes or `Supply`"),
-            ActsOn::Feed => (fault.place == Place::PumpFeed, "`PumpFeed`"),
-            ActsOn::Pumps => (fault.place.is_pumps(), "a pump or all pumps"),
-            ActsOn::Cioc => (fault.place.is_cioc(), "the CIOC"),
-            ActsOn::Bus => (fault.place == Place::Bus, "`Bus`"),
-            ActsOn::Unit => (self.unit_at(&fault.place).is_some(), "`Node(..)` with the name of a safety unit"),
-            ActsOn::Gap => (matches!(fault.place, Place::Between(_)), "`Between(a: .., b: ..)`"),
+        let acts_on = fault.kind.acts_on();
+        let fits = match acts_on {
+            ActsOn::Nodes => fault.place.is_nodes(),
+            ActsOn::Supply => fault.place.is_nodes() || fault.place == Place::Supply,
+            ActsOn::Feed => fault.place == Place::PumpFeed,
+            ActsOn::Pumps => fault.place.is_pumps(),
+            ActsOn::Cioc => fault.place.is_cioc(),
+            ActsOn::Bus => fault.place == Place::Bus,
+            ActsOn::Unit => self.unit_at(&fault.place).is_some(),
+            ActsOn::Gap => matches!(fault.place, Place::Between(_)),
         };
         if !fits {
-            let message = format!("`{}` cannot act there: it acts on {where_to}", fault.kind.name());
+            let message = format!("`{}` cannot act there: it acts on {}", fault.kind.name(), acts_on.words());
             let problem = self.problem(Code::ImpossibleFault, format!("{path}.place"), message, "wrong place");
             problem.help = Some("`cooltwin scenario explain faults.place` lists the places".to_owned());
             problem.roots = vec!["safety_units"];
@@ -604,6 +613,9 @@ impl Check<'_> {
         if let Some(pump) = pump {
             self.pump_exists(&format!("{path}.pump"), pump);
         }
+        if let Trigger::When(when) = &fault.trigger {
+            self.progress_comes(path, when);
+        }
         let needs_campaign = pump.is_some() || matches!(fault.trigger, Trigger::Campaign(_));
         if needs_campaign && !self.scenario.campaign {
             let message = "this fault waits for a campaign, and the scenario runs none";
@@ -616,6 +628,36 @@ impl Check<'_> {
             let label = format!("the run ends at {}", super::quantity::text(end));
             self.problem(Code::ImpossibleFault, path, message, &label).roots = vec!["end", "time_limit"];
         }
+    }
+
+    /// A phase comes as far as the fault waits for: blocks of a transfer are counted to the end, sectors of an erase when each
+    /// begins, and any other phase only begins.
+    fn progress_comes(&mut self, path: &str, when: &When) {
+        let sectors = u32::from(pump::flash_map::SECTORS);
+        let most = match when.phase {
+            Phase::Transfer => 1_000,
+            Phase::Erase => (sectors - 1) * 1_000 / sectors,
+            _ => 0,
+        };
+        if when.progress.permille() <= most {
+            return;
+        }
+        let phase = when.phase.name();
+        let (message, label) = match most {
+            0 => (
+                format!("`{phase}` never comes to {}: only its begin is a point", when.progress),
+                "leave it out".to_owned(),
+            ),
+            _ => (
+                format!("`{phase}` never comes to {}: its last sector begins before", when.progress),
+                format!("at most {}", Share::new(most)),
+            ),
+        };
+        let problem = self.problem(Code::ImpossibleFault, format!("{path}.progress"), message, &label);
+        problem.help =
+            Some("`Transfer` has progress by bytes, `Erase` by sectors, the other phases have none".to_owned());
+        problem.replacement = Some(format!("\"{}\"", Share::new(most)));
+        problem.beside = vec![format!("{path}.phase")];
     }
 
     /// The time at which the run is over for certain.
@@ -851,82 +893,12 @@ impl Check<'_> {
     }
 }
 
-/// What a kind of fault acts on.
-enum ActsOn {
-    Nodes,
-    Supply,
-    Feed,
-    Pumps,
-    Cioc,
-    Bus,
-    Gap,
-    Unit,
-}
-
 /// Whether a converter with this error shows what it should.
 fn is_nothing(error: &AdcError) -> bool {
     match error {
         AdcError::Gain(by) => by.ppm() == 0,
         AdcError::Above(by) | AdcError::Below(by) | AdcError::Noise(by) => by.millivolts() == 0,
         AdcError::Stuck(_) => false,
-    }
-}
-
-impl FaultKind {
-    const fn acts_on(&self) -> ActsOn {
-        match self {
-            Self::PowerCut | Self::Sag(_) | Self::Ramp(_) | Self::OverVoltage(_) | Self::Bounce(_) => ActsOn::Supply,
-            Self::FeedOff => ActsOn::Feed,
-            Self::BitErrors(_) | Self::Burst(_) | Self::FrameHit(_) | Self::StuckDominant | Self::StuckRecessive => {
-                ActsOn::Bus
-            }
-            Self::OpenBus => ActsOn::Gap,
-            Self::FramTear(_) => ActsOn::Cioc,
-            Self::Safety(_) => ActsOn::Unit,
-            Self::FlashProgramFailure(_)
-            | Self::SlowErase(_)
-            | Self::BitFlipAtRest(_)
-            | Self::WrongVersion(_)
-            | Self::Exchanged(_) => ActsOn::Pumps,
-            Self::FrameLoss(_)
-            | Self::ReceiveOverrun(_)
-            | Self::Unplugged
-            | Self::Babbling(_)
-            | Self::ControllerSlow(_)
-            | Self::ControllerStopped
-            | Self::Hang
-            | Self::Reset
-            | Self::SlowBoot(_)
-            | Self::ClockDrift(_) => ActsOn::Nodes,
-        }
-    }
-
-    /// Whether it has no duration.
-    #[must_use]
-    pub const fn is_momentary(&self) -> bool {
-        matches!(
-            self,
-            Self::Bounce(_)
-                | Self::Burst(_)
-                | Self::FrameHit(_)
-                | Self::ReceiveOverrun(_)
-                | Self::BitFlipAtRest(_)
-                | Self::Reset
-        ) || matches!(self, Self::Safety(kind) if kind.is_momentary())
-    }
-}
-
-impl Place {
-    const fn is_pumps(&self) -> bool {
-        matches!(self, Self::Pump(_) | Self::AllPumps | Self::Node(NodeName::Pump(_)))
-    }
-
-    const fn is_cioc(&self) -> bool {
-        matches!(self, Self::Cioc | Self::Node(NodeName::Cioc))
-    }
-
-    const fn is_nodes(&self) -> bool {
-        self.is_pumps() || matches!(self, Self::Cioc | Self::AllNodes | Self::Node(_))
     }
 }
 

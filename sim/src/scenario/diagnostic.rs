@@ -58,11 +58,13 @@ pub enum Code {
     ImpossibleFault,
     /// The file is of another kind than the command reads.
     WrongFile,
+    /// A value of a campaign's fault cannot be drawn from.
+    BadDraw,
 }
 
 impl Code {
     /// All codes in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Syntax,
         Self::UnknownField,
         Self::UnknownVariant,
@@ -79,6 +81,7 @@ impl Code {
         Self::Contradiction,
         Self::ImpossibleFault,
         Self::WrongFile,
+        Self::BadDraw,
     ];
 
     /// What it means and what helps, in sentences.
@@ -138,7 +141,12 @@ impl Code {
                  explain faults.kind` says what acts where."
             }
             Self::WrongFile => {
-                "There are four kinds of files: scenarios, campaign files, search files and configurations of safety units. Each has commands of its own; this command reads another kind."
+                "There are four kinds of files: scenarios, campaign files, search files and configurations of safety units. Each has commands of its own; this command reads another kind. What lies in a result, such as campaign.ron, is the record of a run, and no file to run."
+            }
+            Self::BadDraw => {
+                "A fault of a campaign has a value that cannot be drawn. `Range(low, high)` and `LogRange(low, high)` take two \
+                 numbers of one kind, the lower one first, `LogRange` above zero; `OneOf([..])` takes a list with at least \
+                 one value."
             }
         }
     }

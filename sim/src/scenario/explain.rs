@@ -2,7 +2,7 @@
 
 use super::diagnostic::{Code, nearest};
 use super::loader::LOADER_FIELDS;
-use super::model::RawScenario;
+use super::model::{FaultKind, RawScenario};
 use super::schema::{Content, Field, Shape, Value, Variant};
 
 /// Why there is nothing to explain.
@@ -17,8 +17,8 @@ pub struct NoSuchPath {
 }
 
 /// The page of the field or section at `path` (`bus.bitrate`, `faults.kind.Sag.to`); of the whole scenario for an
-/// empty path. Lists and options need no index. The end of a path will do (`Sag`, `nominal`), and so will the code of a
-/// diagnostic (`S007`).
+/// empty path. Lists and options need no index. The end of a path will do (`Sag`, `nominal`), and so will the name of a type
+/// (`FaultKind`) and the code of a diagnostic (`S007`).
 ///
 /// # Errors
 /// When that leads nowhere.
@@ -30,6 +30,9 @@ pub fn explain(path: &str) -> Result<String, NoSuchPath> {
     }
     if let Some(code) = Code::ALL.into_iter().find(|code| code.id().eq_ignore_ascii_case(path)) {
         return Ok(told(code));
+    }
+    if let Some(page) = explain_type(path) {
+        return Ok(page);
     }
     explain_path(path).or_else(|wrong| explain_end(path).ok_or_else(|| NoSuchPath { near: near(path), ..wrong }))
 }
@@ -58,8 +61,84 @@ fn near(path: &str) -> Option<String> {
     let mut ends: Vec<(String, String)> =
         paths().into_iter().filter_map(|whole| Some((end_of(&whole)?, whole))).collect();
     ends.sort_by_key(|(_, whole)| whole.len());
-    let found = nearest(path, ends.iter().map(|(end, _)| end.as_str()))?;
-    ends.iter().find(|(end, _)| end == found).map(|(_, whole)| whole.clone())
+    let types = types();
+    let names = ends.iter().map(|(end, _)| end.as_str()).chain(types.iter().map(|(name, _)| *name));
+    let found = nearest(path, names)?;
+    let whole = ends.iter().find(|(end, _)| end == found).map(|(_, whole)| whole.clone());
+    whole.or_else(|| Some(found.to_owned()))
+}
+
+/// The page of the type of this name, with the paths where its values stand, and those that end like its name.
+fn explain_type(name: &str) -> Option<String> {
+    let (name, shape) = types().into_iter().find(|(known, _)| *known == name)?;
+    let mut out = String::new();
+    page(&shape, &mut out);
+    let end = format!(".{name}");
+    let mut stands = Vec::new();
+    standing(&RawScenario::shape(), "", name, &mut stands);
+    if matches!(&stands[..], [only] if only.ends_with(&end)) {
+        // The variant of the same name: its own page tells more.
+        return None;
+    }
+    let named = paths().into_iter().filter(|path| path.ends_with(&end) && !stands.contains(path)).collect();
+    for (what, paths) in [("stands at", stands), ("of the same name, and something else", named)] {
+        if !paths.is_empty() {
+            let lines: String = paths.iter().map(|path| format!("  {path}\n")).collect();
+            out.push_str(&format!("\n{what}:\n{lines}"));
+        }
+    }
+    Some(out)
+}
+
+/// Every type that a page names, the scenario itself first, each once.
+fn types() -> Vec<(&'static str, Shape)> {
+    let mut out = Vec::new();
+    collect_types(RawScenario::shape(), &mut out);
+    out
+}
+
+fn collect_types(shape: Shape, out: &mut Vec<(&'static str, Shape)>) {
+    match shape {
+        Shape::Leaf(_) => {}
+        Shape::List(inner) | Shape::Optional(inner) => collect_types(*inner, out),
+        Shape::Section(name, ..) | Shape::Choice(name, ..) if out.iter().any(|(known, _)| *known == name) => {}
+        Shape::Section(name, _, fields) => {
+            out.push((name, shape));
+            fields.iter().for_each(|field| collect_types((field.shape)(), out));
+        }
+        Shape::Choice(name, _, variants) => {
+            out.push((name, shape));
+            for variant in variants {
+                if let Content::Value(inner) | Content::Fields(inner) = variant.content {
+                    collect_types(inner(), out);
+                }
+            }
+        }
+    }
+}
+
+/// The paths at which a value of the type `wanted` stands.
+fn standing(shape: &Shape, path: &str, wanted: &str, out: &mut Vec<String>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match shape {
+        Shape::Leaf(_) => {}
+        Shape::List(inner) | Shape::Optional(inner) => standing(inner, path, wanted, out),
+        Shape::Section(name, ..) | Shape::Choice(name, ..) if *name == wanted => {
+            if !path.is_empty() {
+                out.push(path.to_owned());
+            }
+        }
+        Shape::Section(_, _, fields) => {
+            fields.iter().for_each(|field| standing(&(field.shape)(), &below(field.name), wanted, out));
+        }
+        Shape::Choice(_, _, variants) => {
+            for variant in *variants {
+                if let Content::Value(inner) | Content::Fields(inner) = variant.content {
+                    standing(&inner(), &below(variant.name), wanted, out);
+                }
+            }
+        }
+    }
 }
 
 /// The page of the only path that ends so, or all paths that do.
@@ -133,12 +212,12 @@ fn step(shape: Shape, part: &str) -> Result<(Shape, String), NoSuchPath> {
             let known: Vec<&'static str> = all.iter().map(|field| field.name).collect();
             found.map(|field| ((field.shape)(), line(&field))).ok_or_else(|| no_such(part, known))
         }
-        Shape::Choice(_, _, variants) => {
+        Shape::Choice(name, _, variants) => {
             let known = variants.iter().map(|variant| variant.name).collect();
             let variant = variants.iter().find(|variant| variant.name == part).ok_or_else(|| no_such(part, known))?;
             match variant.content {
-                Content::Value(inner) | Content::Fields(inner) => Ok((inner(), variant_line(variant) + "\n")),
-                Content::Nothing => Ok((Shape::Leaf(String::new()), variant_line(variant))),
+                Content::Value(inner) | Content::Fields(inner) => Ok((inner(), variant_line(name, variant) + "\n")),
+                Content::Nothing => Ok((Shape::Leaf(String::new()), variant_line(name, variant))),
             }
         }
         Shape::Leaf(_) => Err(no_such(part, Vec::new())),
@@ -196,15 +275,18 @@ fn page(shape: &Shape, out: &mut String) {
         Shape::Choice(name, text, variants) => {
             out.push_str(&format!("{name}:{text} One of:\n\n"));
             for variant in *variants {
-                out.push_str(&variant_line(variant));
+                out.push_str(&variant_line(name, variant));
             }
         }
     }
 }
 
-/// One variant: how it is written, then what it is.
-fn variant_line(variant: &Variant) -> String {
-    format!("{}\n   {}\n", variant_form(variant), variant.text)
+/// One variant: how it is written, what it is, and of a kind of fault the places that it may have.
+fn variant_line(choice: &str, variant: &Variant) -> String {
+    let kinds = if choice == "FaultKind" { FaultKind::stand_ins() } else { Vec::new() };
+    let kind = kinds.iter().find(|kind| kind.name() == variant.name);
+    let places = kind.map_or(String::new(), |kind| format!("    acts on {}\n", kind.acts_on().words()));
+    format!("{}\n   {}\n{places}", variant_form(variant), variant.text)
 }
 
 /// How a variant is written.

@@ -23,9 +23,14 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
         _ => return Err("its name ends neither in .bin nor in .hex".to_owned()),
     };
     if image.is_empty() || image.len() > LEN_MOST {
-        return Err(format!("it holds {} bytes; an image has 1 to {LEN_MOST}", image.len()));
+        return Err(format!("it holds {}; an image has 1 to {LEN_MOST}", sized(&image)));
     }
     Ok(image)
+}
+
+/// `1 byte`, `9 bytes`.
+fn sized(image: &[u8]) -> String {
+    format!("{} byte{}", image.len(), if image.len() == 1 { "" } else { "s" })
 }
 
 /// What an image says of itself.
@@ -34,7 +39,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
 /// Why pumps would refuse it, for people.
 pub fn header(image: &[u8]) -> Result<ImageHeader, String> {
     let Some((bytes, payload)) = image.split_first_chunk::<HEADER_LEN>() else {
-        return Err(format!("it has {} bytes, fewer than the {HEADER_LEN} of a CPFW header", image.len()));
+        return Err(format!("it has {}, fewer than the {HEADER_LEN} of a CPFW header", sized(image)));
     };
     let header = ImageHeader::decode(bytes).map_err(|error| match error {
         HeaderError::NotAnImage => "it does not begin with a CPFW header".to_owned(),

@@ -130,7 +130,10 @@ fn quantity_problem<Q: Quantity>(node: &Node<'_>, text: &str, error: &QuantityEr
     };
     let diagnostic = Diagnostic::new(code, node.place(), message).help(help);
     match error {
-        QuantityError::NoUnit => diagnostic.label(format!("write \"{text}{first}\" for instance")),
+        QuantityError::NoUnit => diagnostic.label(match quantity::share_of_one::<Q>(text) {
+            Some(share) => format!("write \"{share}\" for a share of 1, \"{text}%\" for a percentage"),
+            None => format!("write \"{text}{first}\" for instance"),
+        }),
         QuantityError::WrongUnit(unit) => {
             let near = near_unit::<Q>(unit);
             let number = text.trim_end_matches(unit.as_str());
@@ -160,7 +163,12 @@ fn near_unit<Q: Quantity>(word: &str) -> Option<&'static str> {
 fn read_quantity<Q: Quantity>(node: &Node<'_>, reader: &mut Reader) -> Option<Q> {
     let Some(text) = node.string() else {
         let first = Q::UNITS.first().map_or("", |(unit, _)| *unit);
-        let help = format!("write it with its unit, for instance \"{}{first}\"", number_of(node.text));
+        let help = match quantity::share_of_one::<Q>(node.text) {
+            Some(share) => {
+                format!("write it with its unit: \"{share}\" for a share of 1, \"{}%\" for a percentage", node.text)
+            }
+            None => format!("write it with its unit, for instance \"{}{first}\"", number_of(node.text)),
+        };
         reader.wrong_type(node, &format!("a {} in quotes", Q::WHAT), Some(help));
         return None;
     };

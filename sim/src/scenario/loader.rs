@@ -346,10 +346,34 @@ fn name_faults(raw: &mut RawScenario) {
     }
 }
 
+/// Stands in the record of a campaign or a search before its base scenario.
+pub(crate) const BASE_MARK: &str = "// Base scenario:\n";
+
+/// What to say of the record that lies in a result where the file of a campaign or a search is wanted: the result
+/// beside it tells the file that it was made from.
+fn record(text: &str, files: &dyn FileSource, path: &Path) -> Option<Diagnostic> {
+    let at = text.find(&format!("\n{BASE_MARK}("))? + 1;
+    let place = Place { source: 0, span: at..at + BASE_MARK.len() - 1 };
+    let what = ["campaign", "search"].into_iter().find(|what| path.file_stem().is_some_and(|stem| stem == *what));
+    let what = what.unwrap_or("campaign");
+    let message = format!("this is the record of a {what} that was run, with its base scenario in it");
+    let diagnostic = Diagnostic::new(Code::WrongFile, place, message).label("two files in one from here on");
+    let beside = path.with_file_name(format!("{what}.json"));
+    let told: Option<serde_json::Value> =
+        files.read(&beside).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let made_from = told.as_ref().and_then(|told| told["inputs"][0]["path"].as_str());
+    Some(match made_from {
+        Some(file) => diagnostic.help(format!("run the file it was made from, in its folder: cooltwin {what} {file}")),
+        None => diagnostic.help(format!("run the file it was made from: cooltwin {what} FILE")),
+    })
+}
+
 /// Loads a file of another kind than a scenario, one that extends nothing: what it says and what `check` makes of it.
 ///
 /// # Errors
-/// The file cannot be read, or it is wrong; then with all that is wrong: first the values, then what they mean together.
+/// The file cannot be read, or it is wrong; then with all that is wrong: values that cannot be read, and what the others
+/// mean together. A problem that `check` finds rests on its own value and on those `beside` it; `check` is also asked where
+/// stand-ins stand for values that could not be read.
 pub(crate) fn load_alone<T: Section, U>(
     files: &dyn FileSource,
     path: &Path,
@@ -372,17 +396,37 @@ pub(crate) fn load_alone<T: Section, U>(
     reader.diagnostics = diagnostics;
     reader.trial = Some(alone);
     reader.diagnostics.extend(sources.first().and_then(|source| kind(&source.text)));
+    reader.diagnostics.extend(sources.first().and_then(|source| record(&source.text, files, path)));
     let text = sources.first().filter(|_| reader.diagnostics.is_empty());
     let read = text.and_then(|source| reader.value::<T>(&Node::whole(&source.text, 0)));
-    if reader.diagnostics.is_empty()
-        && let (Some(read), Some(input)) = (read, inputs.pop())
-    {
-        match check(&read) {
-            Ok(checked) => return Ok((read, checked, input)),
-            Err(problems) => problems.into_iter().for_each(|problem| report_one(problem, &mut reader)),
+    let (Some(read), Some(input)) = (read, inputs.pop()) else { return Err(invalid(sources, reader)) };
+    match check(&read) {
+        Ok(checked) if reader.diagnostics.is_empty() => return Ok((read, checked, input)),
+        Ok(_) => {}
+        Err(problems) => {
+            let unread = reader.diagnostics.clone();
+            let certain = problems.into_iter().filter(|problem| !rests_on(problem, &unread, &reader));
+            certain.collect::<Vec<_>>().into_iter().for_each(|problem| report_one(problem, &mut reader));
         }
     }
     Err(invalid(sources, reader))
+}
+
+/// What is wrong with a file and with the base that it names, in this order: a wrong base says nothing of the file.
+pub(crate) fn with_base<T>(loaded: Result<T, LoadError>, base: Option<LoadError>) -> Result<T, LoadError> {
+    match (loaded, base) {
+        (Err(LoadError::Invalid(mut own)), Some(LoadError::Invalid(base))) => {
+            let before = own.sources.len();
+            own.diagnostics.extend(base.diagnostics.into_iter().map(|mut diagnostic| {
+                diagnostic.place.source += before;
+                diagnostic
+            }));
+            own.sources.extend(base.sources);
+            Err(LoadError::Invalid(own))
+        }
+        (_, Some(base)) => Err(base),
+        (loaded, None) => loaded,
+    }
 }
 
 /// Points a problem at the value it is about; where that is left out, at what it would stand in.

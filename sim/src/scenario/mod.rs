@@ -7,6 +7,7 @@
 //! Words: a *section* is a struct whose fields may be left out, a *choice* one of several names, a *quantity* a number
 //! with a unit. The table in `model` is the only place that knows fields, types, ranges and defaults.
 
+mod acts_on;
 mod check;
 pub(crate) mod diagnostic;
 pub(crate) mod doc;

@@ -82,6 +82,17 @@ pub fn text<Q: Quantity>(quantity: Q) -> String {
     candidates.min_by_key(|text| (text.len(), text.contains('.'))).unwrap_or_default()
 }
 
+/// A number from 0 to 1 read as a share of 1, written with its unit: `0.001` is `1000ppm`. Nothing for a quantity that has no
+/// percent, and for any other number.
+#[must_use]
+pub fn share_of_one<Q: Quantity>(number: &str) -> Option<String> {
+    let (_, percent) = Q::UNITS.iter().find(|(unit, _)| *unit == "%")?;
+    let (digits, decimals) = decimal(number.trim())?;
+    let divisor = 10_i128.pow(decimals);
+    let scaled = digits.checked_mul(i128::from(*percent) * 100).filter(|_| (1..=divisor).contains(&digits))?;
+    (scaled % divisor == 0).then(|| Q::from_base(scaled / divisor).map(text)).flatten()
+}
+
 /// The least amount of the quantity above nothing, such as `1 mV`.
 #[must_use]
 pub fn smallest<Q: Quantity>() -> String {

@@ -149,6 +149,16 @@ impl Reader {
         self.places.insert(node.path.clone(), node.place());
     }
 
+    /// Notes where the value at `path` stands.
+    pub(crate) fn note_place(&mut self, path: String, place: Place) {
+        self.places.insert(path, place);
+    }
+
+    /// Where all values were written, by their paths.
+    pub(crate) fn into_places(self) -> impl Iterator<Item = (String, Place)> {
+        self.places.into_iter()
+    }
+
     /// Forgets the places of the parts of `path`: it is written anew.
     pub(crate) fn forget(&mut self, path: &str) {
         self.places.retain(|known, _| !known.strip_prefix(path).is_some_and(|rest| rest.starts_with(['[', '.'])));

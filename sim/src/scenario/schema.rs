@@ -90,6 +90,11 @@ pub(crate) trait Value: Sized + Clone {
         None
     }
 
+    /// One for each variant of a choice that has a stand-in; the stand-in alone of any other type.
+    fn stand_ins() -> Vec<Self> {
+        Self::stand_in().into_iter().collect()
+    }
+
     /// Whether it lies between two values of its type, both included; always, for a type without order.
     fn is_within(&self, _low: &str, _high: &str) -> bool {
         true
@@ -343,9 +348,14 @@ macro_rules! choice {
             }
 
             fn stand_in() -> Option<Self> {
-                None$(.or_else(|| $crate::scenario::schema::stand_in_variant!(
+                <Self as $crate::scenario::schema::Value>::stand_ins().into_iter().next()
+            }
+
+            fn stand_ins() -> Vec<Self> {
+                let each: [Option<Self>; Self::VARIANTS.len()] = [$($crate::scenario::schema::stand_in_variant!(
                     Self::$variant $(, ($value))? $(, { $fields })?
-                )))*
+                )),*];
+                each.into_iter().flatten().collect()
             }
 
             fn set(

@@ -8,7 +8,7 @@ use rand::Rng;
 use super::diagnostic::{Code, Diagnostic};
 use super::explain::{explain, paths};
 use super::loader::{FileSource, LOADER_FIELDS, Loaded, load};
-use super::model::RawScenario;
+use super::model::{FaultKind, RawScenario};
 use super::quantity::{self, Quantity, QuantityError};
 use super::quantity::{
     Bitrate, Drift, Factor, Flow, Power, Rate, Resistance, Share, Size, Temperature, Voltage, Volume,
@@ -122,6 +122,10 @@ fn every_path_can_be_explained_and_names_its_facts() {
             field.name
         );
     }
+    let kinds = explain("faults.kind").expect("a page");
+    let Shape::Choice(_, _, variants) = FaultKind::shape() else { panic!("kinds are a choice") };
+    assert_eq!(kinds.matches("\n    acts on ").count(), variants.len(), "every kind names its places:\n{kinds}");
+    assert!(kinds.contains("\nFramTear(bytes: ..)\n") && kinds.contains("    acts on the CIOC\n"), "{kinds}");
     let bitrate = explain("bus.bitrate").expect("a page");
     assert!(bitrate.contains("default 250kbit/s; from 10kbit/s to 1Mbit/s; requirement PFU-041"), "{bitrate}");
     let near = |path: &str| explain(path).expect_err("no such field").near;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use embedded_can::{ExtendedId, Id, StandardId};
 use protocol::Frame;
 use protocol::ids::{self, PumpNumber};
+use reports::counted;
 
 use super::doc::Doc;
 use super::model::Traffic;
@@ -172,7 +173,8 @@ pub(super) fn decode(path: &Path, bytes: &[u8], leave_out: &[CanIds]) -> Result<
         let first = *first.get_or_insert(frame.time);
         let since = frame.time.checked_sub(first).map(Span::from_nanos);
         let at = since.filter(|at| frames.last().is_none_or(|(last, _)| last <= at));
-        let at = at.ok_or_else(|| format!("time goes back after {} frames", frames.len()))?;
+        let at =
+            at.ok_or_else(|| format!("time goes back after {}", counted(frames.len() as u64, "frame", "frames")))?;
         if let Some(data_frame) = data_frame(&frame) {
             frames.push((at, data_frame));
         }

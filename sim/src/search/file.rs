@@ -14,7 +14,7 @@ use crate::campaign::template::Grid;
 use crate::run::limit_value;
 use crate::run::safety::BUDGETS;
 use crate::scenario::diagnostic::{Code, nearest};
-use crate::scenario::loader::{beside, load_alone};
+use crate::scenario::loader::{BASE_MARK, beside, load_alone, with_base};
 use crate::scenario::schema::{Value as _, choice, section};
 use crate::scenario::words::Limit;
 use crate::scenario::{FileSource, Input, LoadError, Loaded, Problem, load};
@@ -177,7 +177,7 @@ impl Search {
     /// The search in canonical form, its base's after it.
     #[must_use]
     pub fn resolved_text(&self) -> String {
-        format!("{}// Base scenario:\n{}", self.raw.doc().file(), self.base.scenario.resolved_text())
+        format!("{}{BASE_MARK}{}", self.raw.doc().file(), self.base.scenario.resolved_text())
     }
 
     /// SHA-256 of the canonical text: names the search.
@@ -232,10 +232,7 @@ pub fn load_search(files: &dyn FileSource, path: &Path) -> Result<Search, LoadEr
             }
         }
     });
-    let (mut raw, checked, input) = match (loaded, base_error) {
-        (_, Some(error)) => return Err(error),
-        (loaded, None) => loaded?,
-    };
+    let (mut raw, checked, input) = with_base(loaded, base_error)?;
     if raw.name.is_empty() {
         raw.name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     }
@@ -259,12 +256,13 @@ fn check(files: &dyn FileSource, raw: &RawSearch, base: Loaded, base_path: PathB
     for (index, one) in raw.moves.iter().enumerate() {
         match values_of(files, one, &base_path) {
             Ok(found) => values.push(found),
-            Err((key, message)) => problems.push(Problem::new(
-                Code::Contradiction,
-                format!("moves[{index}]{key}"),
-                format!("move `{}`: {message}", one.name),
-                "does not fit",
-            )),
+            Err((key, message)) => {
+                let path = format!("moves[{index}]{key}");
+                let message = format!("move `{}`: {message}", one.name);
+                let problem = Problem::new(Code::Contradiction, path, message, "does not fit");
+                let beside = [".set", ".over"].map(|key| format!("moves[{index}]{key}")).to_vec();
+                problems.push(Problem { beside, ..problem });
+            }
         }
     }
     if raw.moves.is_empty() {

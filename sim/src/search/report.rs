@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use reports::search::{Ascent, Failure, SEARCH_SCHEMA, SearchReport, Undecided, Worst};
-use reports::{Fixed, Verdict};
+use reports::{Fixed, Verdict, counted};
 
 use super::climb::Looked;
 use super::file::{Search, Seek};
@@ -118,25 +118,26 @@ fn judge(report: &mut SearchReport) {
         count => format!(", {count} of them inconclusive"),
     };
     if report.refused > 0 {
-        open.push_str(&format!(", {} more points made no scenario", report.refused));
+        open.push_str(&format!(", {} made no scenario", counted(report.refused, "more point", "more points")));
     }
     let looked = format!(
-        "{budget}: worst found {found}, bound {}, {} runs{open}",
+        "{budget}: worst found {found}, bound {}, {}{open}",
         amount(*bound),
-        report.looked - report.refused
+        counted(report.looked - report.refused, "run", "runs")
     );
+    let runs = |number| counted(number, "run", "runs");
     (report.verdict, report.sentence) = match (&report.worst, &report.worst_unproven) {
         _ if beyond => (Verdict::Fail, format!("beyond the bound: {looked}")),
-        _ if report.failed > 0 => (Verdict::Fail, format!("{} runs failed: {looked}", report.failed)),
+        _ if report.failed > 0 => (Verdict::Fail, format!("{} failed: {looked}", runs(report.failed))),
         (_, Some(Worst { value, .. })) => {
             (Verdict::Inconclusive, format!("an inconclusive run shows {}, which is worse: {looked}", amount(*value)))
         }
         (None, None) => (Verdict::Inconclusive, format!("nothing was measured: {looked}")),
         _ if report.without_value > 0 => {
-            (Verdict::Inconclusive, format!("{} runs measured nothing: {looked}", report.without_value))
+            (Verdict::Inconclusive, format!("{} measured nothing: {looked}", runs(report.without_value)))
         }
         _ if report.left_open > 0 => {
-            (Verdict::Inconclusive, format!("{} runs left the budget itself open: {looked}", report.left_open))
+            (Verdict::Inconclusive, format!("{} left the budget itself open: {looked}", runs(report.left_open)))
         }
         _ => (Verdict::Pass, format!("within the bound: {looked}")),
     };
