@@ -204,6 +204,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
                 world.resource_mut::<FirmwareDefect>().0.get_or_insert((defect.node, defect.what));
                 context.halt();
             }
+            demands::came_on(world, event.unit());
             tell_proofs(world, context, event.unit());
         }
     });
@@ -461,6 +462,7 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     one.watch.judge_silence(now);
     let outside = Defect::guard(node, || one.tick(context, cpu, supply_mv))?;
     demands::tell_trip(world, unit);
+    demands::ask_again(world, now, unit);
     carry_out(world, context, unit, outside);
     if follows {
         see_plant(world, context, unit);
