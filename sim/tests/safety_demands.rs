@@ -249,6 +249,10 @@ fn an_input_that_stops_nothing_is_no_stop() {
         assert_eq!(seen(&ran(&alone("", &faults, "5s"), &[]).0, RESPONSE).1, RowVerdict::NotApplicable, "{input}");
     }
     let flow = "(kind: Safety(InputOff(\"flow\")), place: Node(\"hall\"), trigger: At(\"3s\"), duration: \"1s\")";
+    let silent = at("roof", "RadioLost()").replace("3s", "5s");
+    let (report, _) = ran(&watch("safety/cooling-watch.ron", &format!("{flow}, {silent}")), &[]);
+    let off: Vec<bool> = report.injections.iter().map(|one| one.all_off_ms.is_some()).collect();
+    assert_eq!(off, [false, true], "what the silence turns off is no work of the stop");
     let (report, run) = ran(&watch("safety/cooling-watch.ron", flow), &[]);
     assert_eq!(seen(&report, RESPONSE).1, RowVerdict::NotApplicable);
     assert!(units_in(&run.twin.world)[0].conducts(0), "the pumps run on");
@@ -634,6 +638,13 @@ fn a_relay_that_is_fed_again_while_it_conducts_was_never_off() {
         let words = row(&report, RESPONSE).r#where.clone().unwrap_or_default();
         assert_eq!(words.contains("contacts open after"), verdict == RowVerdict::Pass, "{faults}: {words}");
     }
+    // Open but for that relay: the trip for it is told to all outputs at once, and no contact is told open.
+    let for_good = operation("fence", "3s", "Off");
+    let (report, _) = ran(&alone(&for_good, &welds.join(", "), "6s"), &[]);
+    let trip = row(&report, REACTION);
+    let at = |name: &str| trip.decomposition.iter().find(|step| step.step == name).map(|step| step.at_ms.as_nanos());
+    let (detected, commanded) = (at("detected").expect("it is"), at("commanded").expect("it is"));
+    assert!(trip.verdict == RowVerdict::Fail && commanded - detected < 1_001_000, "{:?}", trip.decomposition);
 }
 
 /// SSR-016. After a loss of radio the logic cannot be followed any more: what the inputs alone decide is asked for all the same.

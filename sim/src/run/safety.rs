@@ -1076,18 +1076,31 @@ pub(super) fn text(expectation: &Expectation) -> Option<String> {
     }
 }
 
-/// When a fault that first acted at `first` was detected by any unit, when that unit was off, and when all were that tripped.
-pub(super) fn reaction(scenario: &Scenario, run: &Run, first: SimTime) -> [Option<SimTime>; 3] {
+/// When what an injection did from `first` on was detected by any unit, when the first unit was off for it, and when the last one was. A stop
+/// is off where it demands something; what trips or falls silent later has other causes.
+pub(super) fn reaction(
+    scenario: &Scenario,
+    run: &Run,
+    kind: &scenario::FaultKind,
+    first: SimTime,
+) -> [Option<SimTime>; 3] {
     let units = units(scenario, run);
     let detected = units.iter().flat_map(|(_, unit)| unit.watch.cpus.iter());
     let detected = detected.flat_map(|cpu| cpu.detections.iter().map(|(at, _)| *at)).filter(|at| *at >= first).min();
+    let is_stop = matches!(kind, scenario::FaultKind::Safety(scenario::SafetyFault::InputOff(_)));
     let offs = units.iter().map(|(_, unit)| {
+        let is_own = |one: &&Demand| match one.why {
+            Why::Stop { .. } => is_stop && one.at == first,
+            _ => !is_stop,
+        };
+        let rests = unit.watch.demands.iter().filter(is_own).filter_map(|one| one.off).filter(|off| *off >= first);
+        if is_stop {
+            return rests.max();
+        }
         let trips = unit.watch.trips(run.end).into_iter().filter(|(trip, _)| trip.detected >= first);
         let trips = trips.filter_map(|(_, off)| off);
         let outside = unit.watch.outside.iter().filter(|one| one.detected >= first).filter_map(|one| one.off);
-        let rests = unit.watch.demands.iter().filter(|one| !matches!(one.why, Why::Stop { .. }));
-        let silences = rests.filter_map(|one| one.off).filter(|off| *off >= first);
-        trips.chain(outside).chain(silences).min()
+        trips.chain(outside).chain(rests).min()
     });
     let offs: Vec<SimTime> = offs.flatten().collect();
     [detected, offs.iter().min().copied(), offs.iter().max().copied()]

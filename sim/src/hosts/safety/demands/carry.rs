@@ -2,8 +2,8 @@
 //!
 //! All units are asked in rounds, each with its own devices that are OFF and with what the others tell it after the round before, until
 //! nobody is told anything new. A way passes each unit once and may end where it began, so that behind the first round there are no more
-//! of them than units. Beside what is known of all devices, a second account holds the *news*: what follows the one device that the stop is about. Only what follows the news
-//! belongs to the stop.
+//! of them than units. Beside what is known of all devices, a second account holds the *news*: what follows the one device that the
+//! stop is about. Only what follows the news belongs to the stop.
 
 use bevy_ecs::prelude::World;
 use safety_common::configuration::BlockKind;

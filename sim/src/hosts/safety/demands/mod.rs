@@ -33,7 +33,7 @@ use crate::kernel::{SimTime, Span};
 const BEFORE: Span = Span::from_millis(8);
 /// A silent sender is noticed, its memories are evaluated and the outputs are switched in a tick each.
 pub const TICKS: Span = Span::from_millis(3);
-/// Every type of input shows OFF within this time (`SAFETY.md`, section 8: nine ticks for the slowest), and a tick.
+/// Every type of input shows OFF within this time (`SAFETY.md`, section 11: nine ticks for the slowest), and a tick.
 const SEEN: Span = Span::from_millis(10);
 /// What a detected fault may take beyond the response time (SSR-044).
 pub const FAULT_MORE: Span = Span::from_millis(500);
@@ -314,9 +314,9 @@ pub(super) fn came_on(world: &mut World, unit: u8) {
     }
 }
 
-/// Stops at this unit are asked about again while the unit need not have seen them: with what is seen by now, the diagram may have it
-/// that nothing goes off. That is so between two inputs of an `Or` of which one goes ON as the other goes OFF. Whom the stop only
-/// reaches from elsewhere need not hear of it before the time that it has is over; there is an end to what was ON in between, too.
+/// Stops are asked about again while the unit need not have seen them: the diagram may have it, with what is seen by then, that nothing
+/// goes off. So it is where one input of an `Or` goes ON as the other one goes OFF. An input of the unit itself is seen within [`SEEN`];
+/// what other units tell may come in any order as long as its time is not over.
 pub(super) fn ask_again(world: &mut World, now: SimTime, unit: u8) {
     let Some(one) = unit_of(world, unit) else { return };
     let is_young = |demand: &Demand| match demand.why {
