@@ -138,7 +138,8 @@ impl Injection {
     }
 
     /// Whether it acts at this instant: its end comes at the very instant at which what it did is taken back.
-    fn is_in_force(&self, now: SimTime) -> bool {
+    #[must_use]
+    pub fn is_in_force(&self, now: SimTime) -> bool {
         self.active > 0 || (self.begun > 0 && self.until >= now)
     }
 }

@@ -806,7 +806,8 @@ fn missing(injection: &crate::faults::Injection) -> u64 {
 
 /// When a unit detected it, was off, and all units were off, where the scenario has any.
 fn reaction(scenario: &Scenario, run: &Run, injection: &crate::faults::Injection) -> [Option<Millis>; 3] {
-    let times = injection.first.map_or([None; 3], |first| safety::reaction(scenario, run, first));
+    let kind = &injection.fault.kind;
+    let times = injection.first.map_or([None; 3], |first| safety::reaction(scenario, run, kind, first));
     times.map(|time| time.map(at))
 }
 

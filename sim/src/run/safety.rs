@@ -245,9 +245,9 @@ const SUPPLY: (Span, Span) = (Span::from_millis(503), Span::from_millis(499));
 
 /// The limits of a trip for the supply: a converter may rightly have counted from before the limit was crossed, and one that is wrong
 /// may count what it likes.
-fn supply_limits(off: &Off, crossing: SimTime) -> Limits {
+fn supply_limits(off: &Off, counted: SimTime) -> Limits {
     let (most, least) = SUPPLY;
-    let low = off.earliest.map_or(0, |from| least.as_nanos().saturating_sub(crossing.since(from).as_nanos()));
+    let low = off.earliest.map_or(0, |from| least.as_nanos().saturating_sub(counted.since(from).as_nanos()));
     (ms(most.as_nanos()), Some(ms(low)))
 }
 
@@ -255,7 +255,8 @@ fn supply_limits(off: &Off, crossing: SimTime) -> Limits {
 fn not_tripped(watch: &Watch, end: SimTime) -> impl Iterator<Item = &Missed> {
     let tripped = move |one: &&Missed| {
         let fault = if one.is_low { Fault::SupplyLow } else { Fault::SupplyHigh };
-        watch.trips(end).iter().any(|(off, _)| off.fault == fault && off.crossing == Some(one.since))
+        let is_it = |off: &Off| off.fault == fault && off.crossing == Some(one.crossing) && off.detected >= one.since;
+        watch.trips(end).iter().any(|(off, _)| is_it(off))
     };
     watch.supply.missed.iter().filter(move |one| !tripped(one))
 }
@@ -298,10 +299,10 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) -> Vec<&'static
         "safety-supply-reaction" => {
             for (word, off) in offs.iter().filter(|(_, off)| matches!(off.fault, Fault::SupplyLow | Fault::SupplyHigh))
             {
-                if let Some(crossing) = off.crossing {
+                if let Some(counted) = off.counted {
                     shown.extend(requirements_of(off.fault, off.cpu));
                     let place = format!("{name}, {} by CPU{}", fault_words(off.fault), off.cpu);
-                    add_within(supply_limits(off, crossing), place, off.off.since(crossing), trip(word, off, &[]));
+                    add_within(supply_limits(off, counted), place, off.off.since(counted), trip(word, off, &[]));
                 }
             }
             for missed in not_tripped(watch, end) {
@@ -309,7 +310,7 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) -> Vec<&'static
                 let (word, off) = last(missed.off);
                 let side = if missed.is_low { "below" } else { "above" };
                 let place = format!("{name}, supply {side} its limit since {} ms without a trip in time", missed.since);
-                let steps = steps(&[("occurred", Some(missed.since)), (word, Some(off))]);
+                let steps = steps(&[("occurred", Some(missed.crossing)), (word, Some(off))]);
                 add_within(usual, place, off.since(missed.since), steps);
             }
         }
@@ -404,7 +405,7 @@ fn demand_words(
             let place = format!("{name}, {sender} silent since {at} ms");
             (place, steps(&[("last good packet", Some(at)), off]))
         }
-        Why::Trip { unit: from, fault, cpu } => {
+        Why::Trip { unit: from, fault, cpu, .. } => {
             let place = format!("{}, {} by CPU{cpu}, outputs of {name}", other(from), fault_words(fault));
             let remote = if gone.is_some() { format!("outputs of {name} off") } else { NEVER_OFF.to_owned() };
             let mut times = Vec::new();
@@ -500,7 +501,7 @@ pub(super) fn checks(scenario: &Scenario, run: &Run) -> Vec<Check> {
         return Vec::new();
     }
     let mut rows: Vec<Check> =
-        CHECKS.iter().map(|(id, requirements)| check(scenario, &units, run.end, id, requirements)).collect();
+        CHECKS.iter().map(|(id, requirements)| check(scenario, &units, run, id, requirements)).collect();
     if let Some(row) = rows.iter_mut().find(|row| row.id == "diagnostics_find_what_is_injected") {
         judge_diagnostics(scenario, run, row);
     }
@@ -618,29 +619,69 @@ fn is_to_trip(scenario: &Scenario, name: &str) -> bool {
 }
 
 /// Internal faults that a unit found though the scenario names them not. What is named excuses what follows from it, until both CPUs
-/// have started anew.
-fn unasked_trips(scenario: &Scenario, name: &str, unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
+/// have started anew, and no other time. A fault of the unit that lasts over that start is found again, as this or that, and is excused
+/// as long as no other one begins.
+fn unasked_trips(scenario: &Scenario, run: &Run, name: &str, unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
     let cpus = unit.watch.cpus.iter().zip([1, 2]);
     let causes = cpus.flat_map(|(watch, cpu)| watch.causes.iter().map(move |(at, fault)| (*at, cpu, *fault)));
     let mut causes: Vec<(SimTime, u8, Fault)> = causes.collect();
     causes.sort_by_key(|(at, cpu, _)| (*at, *cpu));
-    let is_named = |cpu: u8, fault: Fault| {
-        scenario.expectations.iter().any(|one| match one {
-            Expectation::SafetyTrip(trip) => {
-                trip.unit == name && fault_of(&trip.by) == fault && trip.cpu.is_none_or(|own| own == cpu)
-            }
-            _ => false,
-        })
-    };
+    let named = scenario.expectations.iter().filter_map(|one| match one {
+        Expectation::SafetyTrip(trip) if trip.unit == name => Some(trip),
+        _ => None,
+    });
+    let mut named: Vec<&SafetyTrip> = named.collect();
     let restarted = |since: SimTime, at: SimTime| {
         unit.watch.cpus.iter().all(|cpu| cpu.boots.iter().any(|boot| *boot > since && *boot <= at))
     };
     let mut excused: Option<SimTime> = None;
     causes.retain(|(at, cpu, fault)| {
-        excused = excused.filter(|since| !restarted(*since, *at)).or(is_named(*cpu, *fault).then_some(*at));
+        let goes_on = |since: SimTime| !restarted(since, *at) || lasts(run, unit, since, *at);
+        excused = excused.filter(|since| goes_on(*since)).or_else(|| {
+            let is_it = |trip: &&SafetyTrip| fault_of(&trip.by) == *fault && trip.cpu.is_none_or(|own| own == *cpu);
+            let place = named.iter().position(is_it)?;
+            named.remove(place);
+            Some(*at)
+        });
         excused.is_none()
     });
     causes
+}
+
+/// Whether the fault that a unit tripped for at `since` is still there at `at`: of those that could be it, the one that had begun last.
+/// Not so if another one has begun in between.
+fn lasts(run: &Run, unit: &Unit, since: SimTime, at: SimTime) -> bool {
+    let list = &run.twin.world.resource::<Scoped<Faults>>().list;
+    let own = list.iter().filter(|one| one.is_at(unit.node) && one.first.is_some() && may_trip(&one.fault.kind));
+    let Some(last) = own.filter(|one| one.began <= at).max_by_key(|one| one.began) else { return false };
+    last.began <= since && is_lasting(&last.fault.kind) && last.is_in_force(at)
+}
+
+/// Whether a unit may trip for it. A reset is how it starts anew; stops, and what comes over radio, are no faults of the unit.
+const fn may_trip(kind: &scenario::FaultKind) -> bool {
+    use scenario::{FaultKind as Kind, SafetyFault as Fault};
+    match kind {
+        Kind::Safety(fault) => !matches!(
+            fault,
+            Fault::CpuReset(_)
+                | Fault::InputOff(_)
+                | Fault::RadioLost(_)
+                | Fault::RadioCorrupted(_)
+                | Fault::RadioForged(_)
+                | Fault::RadioDelayed(_)
+                | Fault::RadioRepeated(_)
+                | Fault::RadioSwapped
+        ),
+        Kind::Sag(_) | Kind::Ramp(_) | Kind::OverVoltage(_) | Kind::Bounce(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether it is there until it ends; others happen once.
+const fn is_lasting(kind: &scenario::FaultKind) -> bool {
+    use scenario::{CellDefect, FaultKind as Kind, RamCell, SafetyFault as Fault};
+    let flips = matches!(kind, Kind::Safety(Fault::RamCell(RamCell { defect: CellDefect::Flips, .. })));
+    !flips && !matches!(kind, Kind::Safety(Fault::TickSlip(_)))
 }
 
 /// Why a unit that came to normal mode did not stay there, unless the scenario says that it restarts. One that has no supply
@@ -658,7 +699,8 @@ fn not_for_good(scenario: &Scenario, name: &str, unit: &Unit) -> Option<String> 
     (!held && unit.powered && !detected).then(|| format!("{name}: {}", not_normal(unit)))
 }
 
-fn check(scenario: &Scenario, units: &[(&str, &Unit)], end: SimTime, id: &str, requirements: &[&str]) -> Check {
+fn check(scenario: &Scenario, units: &[(&str, &Unit)], run: &Run, id: &str, requirements: &[&str]) -> Check {
+    let end = run.end;
     let mut n = 0;
     let mut broken = Vec::new();
     let mut wanted = false;
@@ -771,7 +813,7 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], end: SimTime, id: &str, r
                 broken.extend(uncalled.map(|(at, _)| format!("{name}: its lamp, lit at {at} ms")));
             }
             "healthy_units_do_not_trip" => {
-                let unasked = unasked_trips(scenario, name, unit);
+                let unasked = unasked_trips(scenario, run, name, unit);
                 if !is_to_trip(scenario, name) {
                     wanted = true;
                     n += watch.cpus.iter().map(|cpu| cpu.ticks).sum::<u64>();
@@ -1034,18 +1076,31 @@ pub(super) fn text(expectation: &Expectation) -> Option<String> {
     }
 }
 
-/// When a fault that first acted at `first` was detected by any unit, when that unit was off, and when all were that tripped.
-pub(super) fn reaction(scenario: &Scenario, run: &Run, first: SimTime) -> [Option<SimTime>; 3] {
+/// When what an injection did from `first` on was detected by any unit, when the first unit was off for it, and when the last one was. A stop
+/// is off where it demands something; what trips or falls silent later has other causes.
+pub(super) fn reaction(
+    scenario: &Scenario,
+    run: &Run,
+    kind: &scenario::FaultKind,
+    first: SimTime,
+) -> [Option<SimTime>; 3] {
     let units = units(scenario, run);
     let detected = units.iter().flat_map(|(_, unit)| unit.watch.cpus.iter());
     let detected = detected.flat_map(|cpu| cpu.detections.iter().map(|(at, _)| *at)).filter(|at| *at >= first).min();
+    let is_stop = matches!(kind, scenario::FaultKind::Safety(scenario::SafetyFault::InputOff(_)));
     let offs = units.iter().map(|(_, unit)| {
+        let is_own = |one: &&Demand| match one.why {
+            Why::Stop { .. } => is_stop && one.at == first,
+            _ => !is_stop,
+        };
+        let rests = unit.watch.demands.iter().filter(is_own).filter_map(|one| one.off).filter(|off| *off >= first);
+        if is_stop {
+            return rests.max();
+        }
         let trips = unit.watch.trips(run.end).into_iter().filter(|(trip, _)| trip.detected >= first);
         let trips = trips.filter_map(|(_, off)| off);
         let outside = unit.watch.outside.iter().filter(|one| one.detected >= first).filter_map(|one| one.off);
-        let rests = unit.watch.demands.iter().filter(|one| !matches!(one.why, Why::Stop { .. }));
-        let silences = rests.filter_map(|one| one.off).filter(|off| *off >= first);
-        trips.chain(outside).chain(silences).min()
+        trips.chain(outside).chain(rests).min()
     });
     let offs: Vec<SimTime> = offs.flatten().collect();
     [detected, offs.iter().min().copied(), offs.iter().max().copied()]

@@ -129,6 +129,12 @@ impl Reference {
         Self { blocks: section.blocks.clone(), signals, ticks: 0 }
     }
 
+    /// What it evaluates.
+    #[must_use]
+    pub fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
     /// What is wanted in the next tick, in which `seen` comes from outside.
     pub fn tick(&mut self, seen: &Seen) -> Wanted {
         let tick = self.ticks;

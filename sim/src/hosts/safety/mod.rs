@@ -204,7 +204,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
                 world.resource_mut::<FirmwareDefect>().0.get_or_insert((defect.node, defect.what));
                 context.halt();
             }
-            tell_proofs(world, context, event.unit());
+            follow_up(world, context, event.unit());
         }
     });
     if any {
@@ -437,10 +437,14 @@ fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> R
     Ok(())
 }
 
-/// Faults that were proven by what has just happened.
-fn tell_proofs(world: &mut World, context: &mut Context<'_>, unit: u8) {
-    let Some(mut one) = unit_of(world, unit).filter(|one| !one.proofs.is_empty()) else { return };
-    for (injection, effect) in std::mem::take(&mut one.proofs) {
+/// What has just happened may have turned outputs on, and proven faults.
+fn follow_up(world: &mut World, context: &mut Context<'_>, unit: u8) {
+    let Some(mut one) = unit_of(world, unit) else { return };
+    let (has_come_on, proofs) = (one.watch.came_on.is_some(), std::mem::take(&mut one.proofs));
+    if has_come_on {
+        demands::came_on(world, unit);
+    }
+    for (injection, effect) in proofs {
         crate::faults::proven(world, context, injection, &effect);
     }
 }
@@ -460,8 +464,12 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     one.watch.judge_supply(now);
     one.watch.judge_silence(now);
     let outside = Defect::guard(node, || one.tick(context, cpu, supply_mv))?;
-    if one.watch.tripped_now.is_some() {
+    let (is_tripped, has_demands) = (one.watch.tripped_now.is_some(), !one.watch.demands.is_empty());
+    if is_tripped {
         demands::tell_trip(world, unit);
+    }
+    if has_demands {
+        demands::ask_again(world, now, unit);
     }
     carry_out(world, context, unit, outside);
     if follows {

@@ -2,7 +2,7 @@
 //!
 //! A relay is *released* when the first of its coils is without feed, and *open* when a contact of it has moved. One that opens later
 //! than a contact takes was not turned off by that coil: it was held by a welded contact, and counts as off only as long before its
-//! opening as a contact takes. An *overstay* is something that lasts longer than it may.
+//! opening as a contact takes. One that is fed again while it still conducts, later than a contact takes, was never off. An *overstay* is something that lasts longer than it may.
 
 use safety_common::RELAYS;
 
@@ -17,6 +17,8 @@ pub struct Release {
     pub at: SimTime,
     /// When it conducted no longer, or was fed again.
     pub over: Option<SimTime>,
+    /// Whether it was fed again while it conducted.
+    pub fed_again: bool,
 }
 
 /// What the relays of a unit do at this instant, a bit each.
@@ -56,12 +58,13 @@ impl Contacts {
             match (*open, released >> relay & 1 == 1) {
                 (None, true) => {
                     *open = Some(self.releases.len());
-                    self.releases.push(Release { relay, at: now, over: None });
+                    self.releases.push(Release { relay, at: now, over: None, fed_again: false });
                 }
                 (Some(place), false) => {
                     *open = None;
                     if let Some(release) = self.releases.get_mut(place) {
                         release.over = Some(now);
+                        release.fed_again = relays.conduct >> relay & 1 == 1;
                     }
                 }
                 _ => {}
@@ -81,20 +84,26 @@ impl Contacts {
     }
 
     /// When a turn-off that began at `since` and was over for transistors and coils at `off` was over for the contacts of these
-    /// relays, too, less what a contact takes; none where one still conducts at `end` though its time to move is over.
+    /// relays, too, less what a contact takes; none where one still conducts at `end`, or as it is fed again, though its time to move
+    /// is over.
     #[must_use]
     pub fn off(&self, since: SimTime, off: SimTime, relays: u8, end: SimTime) -> Option<SimTime> {
         self.of(since, off, relays).try_fold(off, |latest, one| {
             let least = one.at + self.takes;
             let over = one.over.or((least >= end).then_some(least))?;
+            if one.fed_again && over > least {
+                return None;
+            }
             Some(latest.max(one.at + over.since(least)))
         })
     }
 
-    /// When the last contact of such a turn-off had opened, if a relay took part in it.
+    /// When the last contact of such a turn-off had opened, if a relay took part in it and every one that did has opened.
     #[must_use]
     pub fn opened(&self, since: SimTime, off: SimTime, relays: u8) -> Option<SimTime> {
-        self.of(since, off, relays).filter_map(|one| one.over).max()
+        let opened = |one: &Release| one.over.filter(|_| !one.fed_again);
+        let all: Option<Vec<SimTime>> = self.of(since, off, relays).map(opened).collect();
+        all?.into_iter().max()
     }
 }
 
@@ -167,6 +176,26 @@ mod tests {
         assert_eq!(contacts.off(at(9), at(10), 1, at(99)), Some(at(10)));
         assert_eq!(contacts.opened(at(9), at(10), 1), Some(at(15)));
         assert_eq!(contacts.off(at(40), at(41), 1, at(99)), Some(at(41)), "a later turn-off has nothing of it");
+    }
+
+    /// Released at 10 ms and fed again while the contact still moves, or later, with the contact closed or open.
+    #[test]
+    fn a_relay_that_is_fed_again_was_off_if_its_contact_moved_in_time() {
+        let fed_again = |opens: Option<u64>, ms: u64| {
+            let mut contacts = Contacts::new(TAKES);
+            contacts.see(at(0), relays(1, 1, 0));
+            contacts.see(at(10), relays(0, 1, 1));
+            if let Some(opens) = opens {
+                contacts.see(at(opens), relays(0, 0, 0));
+            }
+            let closes = u8::from(opens.is_none());
+            contacts.see(at(ms), relays(1, closes, 1));
+            (contacts.off(at(9), at(10), 1, at(99)), contacts.opened(at(9), at(10), 1))
+        };
+        assert_eq!(fed_again(None, 14), (Some(at(10)), None), "nobody knows");
+        assert_eq!(fed_again(None, 16), (None, None), "it should have opened");
+        assert_eq!(fed_again(Some(15), 30), (Some(at(10)), Some(at(15))));
+        assert_eq!(fed_again(Some(17), 30), (Some(at(12)), Some(at(17))), "late, and open");
     }
 
     #[test]

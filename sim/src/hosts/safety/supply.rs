@@ -4,6 +4,9 @@
 //! apart. The converters round: a supply within one step of a limit may be read as beyond it, and then the firmware rightly counts from
 //! there on. That instant is the *earliest* from which its count may run. An excursion that lasts so long that a trip must have come,
 //! and after which the unit still drives something, is *missed*.
+//!
+//! A CPU counts in normal mode: an excursion that was there before *counts* from its entry on. A recovery may fall between two samples;
+//! so short a gap does not end what the firmware may have counted, and nothing says that it had to.
 
 use safety_common::fault::Fault;
 
@@ -13,6 +16,8 @@ use crate::kernel::{SimTime, Span};
 const STEP_MV: u32 = 27;
 /// An excursion this long trips always (SSR-009, SSR-011).
 const TRIPS_ALWAYS: Span = Span::from_millis(502);
+/// A recovery no longer than a tick of the slowest clock may lie between two samples.
+const GAP: Span = Span::from_micros(1_001);
 /// So long after the limit was crossed nothing may be driven any more.
 const OFF_MOST: Span = Span::from_millis(503);
 
@@ -22,6 +27,8 @@ struct Bound {
     is_low: bool,
     mv: u32,
     since: Option<SimTime>,
+    /// The last excursion: since when, and its end.
+    last: Option<(SimTime, SimTime)>,
 }
 
 /// An excursion that a unit did not answer in time.
@@ -30,6 +37,8 @@ pub struct Missed {
     /// Whether the supply was too low; else it was too high.
     pub is_low: bool,
     /// When it left its limit.
+    pub crossing: SimTime,
+    /// From when on it counts.
     pub since: SimTime,
     /// When nothing was driven any more.
     pub off: Option<SimTime>,
@@ -40,8 +49,10 @@ pub struct Missed {
 pub struct SupplyWatch {
     /// Of each side the limit, and one step of the converter before it.
     bounds: [Bound; 4],
-    /// Excursions of which is not decided yet whether they were missed: side and begin.
-    due: Vec<(bool, SimTime)>,
+    /// Excursions of which is not decided yet whether they were missed: side, begin, and from when on they count.
+    due: Vec<(bool, SimTime, SimTime)>,
+    /// By CPU: since when it is in normal mode.
+    normal: [Option<SimTime>; 2],
     /// The last instant at which the supply was looked at.
     looked: SimTime,
     /// When the converter of each CPU last showed a wrong supply.
@@ -60,7 +71,7 @@ impl SupplyWatch {
     /// For these limits in mV.
     #[must_use]
     pub fn new((min, max): (u32, u32)) -> Self {
-        let bound = |is_low, mv| Bound { is_low, mv, since: None };
+        let bound = |is_low, mv| Bound { is_low, mv, since: None, last: None };
         Self {
             bounds: [
                 bound(true, min),
@@ -69,6 +80,7 @@ impl SupplyWatch {
                 bound(false, max.saturating_sub(STEP_MV)),
             ],
             due: Vec::new(),
+            normal: [None; 2],
             looked: SimTime::ZERO,
             misread: [None; 2],
             missed: Vec::new(),
@@ -108,27 +120,46 @@ impl SupplyWatch {
         self.looked = now;
     }
 
+    /// A CPU is in normal mode from now on, or no longer.
+    pub fn counts(&mut self, cpu: usize, since: Option<SimTime>) {
+        self.normal[cpu % 2] = since;
+    }
+
     fn cross(&mut self, number: usize, at: SimTime) {
+        let counted = self.bounds[number].since.map(|since| self.first_count(since));
         let bound = &mut self.bounds[number];
         let Some(since) = bound.since.take() else {
-            bound.since = Some(at);
+            let gap = bound.last.filter(|(_, end)| number >= 2 && at.since(*end) <= GAP);
+            bound.since = Some(gap.map_or(at, |(since, _)| since));
             return;
         };
-        if number < 2 && at.since(since) >= TRIPS_ALWAYS {
-            self.due.push((bound.is_low, since));
+        bound.last = Some((since, at));
+        if let Some(counted) =
+            counted.flatten().filter(|from| number < 2 && at > *from && at.since(*from) >= TRIPS_ALWAYS)
+        {
+            self.due.push((bound.is_low, since, counted));
         }
+    }
+
+    /// From when on the first CPU counts what began at `since`; none if no CPU is in normal mode.
+    fn first_count(&self, since: SimTime) -> Option<SimTime> {
+        self.normal.iter().flatten().map(|normal| since.max(*normal)).min()
     }
 
     /// Whether anything is driven in this tick: an excursion that should have tripped by now is missed then.
     pub fn judge(&mut self, now: SimTime, driven: bool) {
-        let open = self.bounds[..2].iter().filter_map(|bound| Some((bound.is_low, bound.since?)));
-        let is_over = |since: SimTime| now > since + OFF_MOST;
-        let over: Vec<(bool, SimTime)> = open.chain(self.due.iter().copied()).filter(|(_, at)| is_over(*at)).collect();
-        self.due.retain(|(_, since)| !is_over(*since));
-        for (is_low, since) in over {
+        let open = self.bounds[..2].iter().filter_map(|bound| {
+            let since = bound.since?;
+            Some((bound.is_low, since, self.first_count(since)?))
+        });
+        let is_over = |from: SimTime| now > from + OFF_MOST;
+        let over: Vec<(bool, SimTime, SimTime)> =
+            open.chain(self.due.iter().copied()).filter(|(.., from)| is_over(*from)).collect();
+        self.due.retain(|(.., from)| !is_over(*from));
+        for (is_low, crossing, since) in over {
             let is_known = self.missed.iter().any(|one| (one.is_low, one.since) == (is_low, since));
             if driven && !is_known {
-                self.missed.push(Missed { is_low, since, off: None });
+                self.missed.push(Missed { is_low, crossing, since, off: None });
             }
         }
     }
@@ -149,13 +180,20 @@ impl SupplyWatch {
         self.bounds[..2].iter().find(|bound| bound.is_low == (fault == Fault::SupplyLow))?.since
     }
 
+    /// From when on a CPU counts what this fault is about.
+    #[must_use]
+    pub fn counted(&self, fault: Fault, cpu: usize) -> Option<SimTime> {
+        Some(self.crossing(fault)?.max(self.normal[cpu % 2].unwrap_or_default()))
+    }
+
     /// The earliest instant from which a CPU may have counted what it detects now; none if its converter was wrong in between.
     #[must_use]
     pub fn earliest(&self, fault: Fault, cpu: usize, now: SimTime) -> Option<SimTime> {
         if self.misread[cpu % 2].is_some_and(|last| now.since(last) <= OFF_MOST) {
             return None;
         }
-        self.bounds[2..].iter().find(|bound| bound.is_low == (fault == Fault::SupplyLow))?.since
+        let since = self.bounds[2..].iter().find(|bound| bound.is_low == (fault == Fault::SupplyLow))?.since?;
+        Some(since.max(self.normal[cpu % 2].unwrap_or_default()))
     }
 }
 
@@ -185,6 +223,7 @@ mod tests {
     /// 17 V from 1 s on for so many ms, ticks of 1 ms, and something driven until then; what was missed.
     fn dip(lasts: u64, driven_until: u64) -> Vec<Missed> {
         let mut watch = SupplyWatch::new((18_000, 30_000));
+        watch.counts(0, Some(ms(10)));
         for tick in 0..4_000 {
             let mv = |at: SimTime| if (ms(1_000)..ms(1_000 + lasts)).contains(&at) { 17_000 } else { 24_000 };
             watch.look(ms(tick), mv);
@@ -198,13 +237,46 @@ mod tests {
 
     #[test]
     fn an_excursion_of_502_ms_is_missed_where_something_is_driven_503_ms_after_it_began() {
-        let missed = |off| Missed { is_low: true, since: ms(1_000), off };
+        let missed = |off| Missed { is_low: true, crossing: ms(1_000), since: ms(1_000), off };
         assert_eq!(dip(501, 4_000), [], "either is right");
         assert_eq!(dip(502, 4_000), [missed(None)]);
         assert_eq!(dip(2_000, 4_000), [missed(None)]);
         assert_eq!(dip(2_000, 1_503), [], "off in time");
         assert_eq!(dip(2_000, 1_505), [missed(Some(ms(1_505)))]);
         assert_eq!(dip(502, 1_505), [missed(Some(ms(1_505)))], "over by then");
+    }
+
+    /// 17 V from 1 s on; the CPUs come to normal mode at 1.2 s and 1.3 s.
+    #[test]
+    fn an_excursion_counts_from_the_first_cpu_in_normal_mode_on() {
+        let mut watch = SupplyWatch::new((18_000, 30_000));
+        for tick in 0..2_000 {
+            if let Some(cpu) = [1_200, 1_300].iter().position(|entry| *entry == tick) {
+                watch.counts(cpu, Some(ms(tick)));
+            }
+            watch.look(ms(tick), |at| if at >= ms(1_000) { 17_000 } else { 24_000 });
+            watch.judge(ms(tick), true);
+            assert_eq!(watch.missed.is_empty(), tick <= 1_703, "{tick}");
+        }
+        let at = |cpu| (watch.counted(Fault::SupplyLow, cpu), watch.earliest(Fault::SupplyLow, cpu, ms(1_999)));
+        assert_eq!((at(0), at(1)), ((Some(ms(1_200)), Some(ms(1_200))), (Some(ms(1_300)), Some(ms(1_300)))));
+    }
+
+    /// 17 V with a recovery of 1 ms, or 2 ms, in the middle.
+    #[test]
+    fn a_gap_between_two_samples_ends_no_count() {
+        for (gap, earliest) in [(1, 1_000), (2, 1_252)] {
+            let mut watch = SupplyWatch::new((18_000, 30_000));
+            watch.counts(0, Some(ms(10)));
+            for tick in 0..1_510 {
+                let low = |at: SimTime| at >= ms(1_000) && !(ms(1_250)..ms(1_250 + gap)).contains(&at);
+                watch.look(ms(tick), |at| if low(at) { 17_000 } else { 24_000 });
+                watch.judge(ms(tick), true);
+            }
+            let second = ms(1_250 + gap);
+            assert_eq!(watch.earliest(Fault::SupplyLow, 0, ms(1_510)), Some(ms(earliest)), "{gap} ms");
+            assert_eq!((watch.crossing(Fault::SupplyLow), &watch.missed[..]), (Some(second), &[][..]), "{gap} ms");
+        }
     }
 
     /// From 24 V down by 1 mV each ms: 18 V is crossed at 6 s, 18.027 V 27 ms before.

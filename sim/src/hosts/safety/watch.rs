@@ -158,6 +158,17 @@ pub struct Stepped<'a> {
     pub free: u16,
 }
 
+/// What a CPU's packets tell the other one: input groups that it sees ON, output groups and relays that it wants on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tells {
+    /// Input groups.
+    pub inputs: u16,
+    /// Output groups.
+    pub outputs: u16,
+    /// Relays.
+    pub relays: u8,
+}
+
 /// What the witnesses of a CPU's logic say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Testimony {
@@ -224,8 +235,8 @@ pub struct CpuWatch {
     pub combined: Worst,
     /// Times from a combined pin's device that goes OFF to the step whose packet tells so, in ns.
     pub combined_steps: Worst,
-    /// Input groups that its packets tell to be ON.
-    inputs_on: u16,
+    /// What its packets tell of itself.
+    pub(super) tells: Tells,
     /// Groups with a combined pin whose device has gone OFF, and was not seen so yet.
     unseen: Vec<(u8, SimTime)>,
     /// A RAM pass with all backgrounds, at the first block.
@@ -262,6 +273,8 @@ pub struct Off {
     pub last_good: SimTime,
     /// When the supply had left its limits.
     pub crossing: Option<SimTime>,
+    /// From when on the CPU that detected it counts that.
+    pub counted: Option<SimTime>,
     /// The earliest instant from which the firmware may have counted that; none if its converter was wrong.
     pub earliest: Option<SimTime>,
     /// When the other CPU had told all its outputs to be off, or had lost them in a reset, if that was by `off`.
@@ -311,6 +324,8 @@ pub struct Watch {
     pub(super) gone_off: u16,
     /// See `gone_off`.
     pub(super) gone_on: u16,
+    /// Pins and relays that came on, and that nobody asked about yet: since when.
+    pub(super) came_on: Option<(SimTime, (u16, u8))>,
     /// An internal fault that other units were not asked about yet: when, what, by which CPU.
     pub(super) tripped_now: Option<(SimTime, Fault, u8)>,
     /// Detections of faults outside the unit that found a group on.
@@ -377,7 +392,7 @@ impl CpuWatch {
             by_software: false,
             combined: Worst::default(),
             combined_steps: Worst::default(),
-            inputs_on: 0,
+            tells: Tells::default(),
             unseen: Vec::new(),
             ram_pass: Worst::default(),
             tests_began: SimTime::ZERO,
@@ -453,9 +468,13 @@ impl CpuWatch {
             }
         }
         let Some(packet) = &out.c2c else { return };
-        let at = c2c::at::INPUTS_ON;
-        self.inputs_on = u16::from_le_bytes([packet[at], packet[at + 1]]);
-        let (inputs_on, steps) = (self.inputs_on, &mut self.combined_steps);
+        let word = |at: usize| u16::from_le_bytes([packet[at], packet[at + 1]]);
+        self.tells = Tells {
+            inputs: word(c2c::at::INPUTS_ON),
+            outputs: word(c2c::at::OUTPUTS_ON),
+            relays: packet[c2c::at::RELAYS_ON],
+        };
+        let (inputs_on, steps) = (self.tells.inputs, &mut self.combined_steps);
         self.unseen.retain(|(group, since)| {
             let is_unseen = inputs_on >> group & 1 == 1;
             if !is_unseen {
@@ -507,6 +526,7 @@ impl Watch {
             senders: std::array::from_fn(|_| Sender::default()),
             gone_off: 0,
             gone_on: 0,
+            came_on: None,
             tripped_now: None,
             outside: Vec::new(),
             switched_on: 0,
@@ -565,6 +585,7 @@ impl Watch {
             watch.left_normal.get_or_insert(now);
         }
         self.left[cpu].get_or_insert(now);
+        self.supply.counts(cpu, None);
         self.see_stays(now);
     }
 
@@ -587,7 +608,7 @@ impl Watch {
         watch.read = [None; PINS];
         watch.earlier = watch.testimony();
         watch.witness = Some(Box::new(Witness::new(&self.section, &self.common)));
-        (watch.inputs_on, watch.unseen) = (0, Vec::new());
+        (watch.tells, watch.unseen) = (Tells::default(), Vec::new());
         watch.boots.push(now);
         watch.has_cause = false;
         // A trip is over when all is off; a reset that leaves something on ends nothing.
@@ -624,6 +645,16 @@ impl Watch {
         self.now_driven
     }
 
+    /// Whether both CPUs are in normal mode.
+    pub(super) fn is_normal(&self) -> bool {
+        self.cpus.iter().all(|cpu| cpu.mode == Mode::Normal)
+    }
+
+    /// Whether a CPU is in the safe state.
+    pub(super) fn is_safe(&self) -> bool {
+        self.cpus.iter().any(|cpu| cpu.mode == Mode::Safe)
+    }
+
     /// Whether anything is driven.
     pub(super) const fn is_driven(&self) -> bool {
         self.driven
@@ -637,7 +668,7 @@ impl Watch {
         for watch in &mut self.cpus {
             if on {
                 watch.unseen.retain(|(own, _)| *own != group);
-            } else if watch.mode == Mode::Normal && watch.inputs_on >> group & 1 == 1 {
+            } else if watch.mode == Mode::Normal && watch.tells.inputs >> group & 1 == 1 {
                 watch.unseen.push((group, now));
             }
         }
@@ -738,6 +769,7 @@ impl Watch {
             off: now,
             last_good,
             crossing: self.supply.crossing(detection.fault),
+            counted: self.supply.counted(detection.fault, cpu),
             earliest: self.supply.earliest(detection.fault, cpu, now),
             other: None,
             alone: false,
@@ -754,6 +786,11 @@ impl Watch {
     pub fn tells(&mut self, cpu: usize, ends: SimTime, out: &TickOutputs) {
         self.told[cpu] = out.all_off.then(|| self.told[cpu].unwrap_or(ends));
         if let Some(trip) = self.tripped.as_mut().filter(|trip| out.all_off && usize::from(trip.cpu) == cpu + 1) {
+            trip.commanded.get_or_insert(ends);
+        }
+        // One that found no coil fed was over as it was detected, and is told all the same.
+        let is_told = |trip: &&mut Off| out.all_off && trip.off == trip.detected && usize::from(trip.cpu) == cpu + 1;
+        if let Some(trip) = self.offs.last_mut().filter(is_told) {
             trip.commanded.get_or_insert(ends);
         }
         if cpu == 0 {
@@ -794,6 +831,7 @@ impl Watch {
             watch.left_normal.get_or_insert(now);
         }
         watch.mode = mode;
+        self.supply.counts(cpu, (mode == Mode::Normal).then_some(now));
         if mode != Mode::Normal {
             // One that tells nothing any more cannot tell this.
             watch.unseen.clear();
@@ -833,6 +871,9 @@ impl Watch {
         let driven = pins != 0 || held != 0;
         let more = pins & !self.now_driven.0 != 0 || held & !self.now_driven.1 != 0;
         if more {
+            let (since, (before, coils)) = self.came_on.unwrap_or((now, (0, 0)));
+            let new = (pins & !self.now_driven.0, held & !self.now_driven.1);
+            self.came_on = Some((since, (before | new.0, coils | new.1)));
             self.switched_on += 1;
             if self.cpus.iter().any(|cpu| cpu.mode != Mode::Normal) {
                 self.driven_outside.get_or_insert(now);

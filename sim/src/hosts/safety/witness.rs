@@ -191,7 +191,7 @@ impl Witness {
             }
         }
         let (is, would) = (self.reference.clone().tick(&usual), self.reference.clone().tick(&other));
-        Some(Effect::between(&is, &would))
+        Some(Effect::between(self.reference.blocks(), &is, &would))
     }
 
     /// Memories and entries that CPU2 wants sent, if they are others than the diagram's.
