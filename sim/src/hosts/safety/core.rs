@@ -169,6 +169,8 @@ pub struct Core {
     pub muffle: Option<Muffle>,
     operation: Option<(SimTime, FlashCommand)>,
     last_logic_ns: u64,
+    /// What the last step wrote and read of the memories.
+    pub touched: Touched,
     /// The packets of the last step.
     pub packets_read: Vec<C2cReceived>,
     /// What came over radio and CAN for the last step, to CPU1 itself and passed on by the other CPU.
@@ -241,7 +243,7 @@ impl Around {
 }
 
 /// What a step wrote and read of the memories.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Touched {
     /// Lowest and highest word of RAM; nothing when the lowest is greater.
     pub ram: (u32, u32),
@@ -284,6 +286,7 @@ impl Core {
             muffle: None,
             operation: None,
             last_logic_ns: 0,
+            touched: Touched::default(),
             packets_read: Vec::new(),
             radio_read: Vec::new(),
             can_read: Vec::new(),
@@ -333,8 +336,8 @@ impl Core {
         self.overload.unwrap_or(self.options.logic_ns)
     }
 
-    /// One step of the firmware into `out`; `None` without one.
-    pub fn step(&mut self, now: SimTime, around: &Around, out: &mut TickOutputs) -> Option<Touched> {
+    /// One step of the firmware; without one nothing is driven.
+    pub fn step(&mut self, now: SimTime, around: &Around) -> TickOutputs {
         let packets = self.received(now);
         let forward = taken(&mut self.forwards, now, std::mem::take(&mut self.forward_read));
         let radio = taken(&mut self.radio, now, std::mem::take(&mut self.radio_read));
@@ -364,15 +367,16 @@ impl Core {
         let clock = Instant::from_micros(u64::from(self.clock.tick()) * 1_000);
         let mut ram = self.ram.port();
         let flash = self.flash.port();
-        *out = match self.firmware.as_mut()? {
-            Firmware::One(cpu) => cpu.step(clock, &inputs, &mut ram, &flash),
-            Firmware::Two(cpu) => cpu.step(clock, &inputs, &mut ram, &flash),
+        let mut out = match &mut self.firmware {
+            Some(Firmware::One(cpu)) => cpu.step(clock, &inputs, &mut ram, &flash),
+            Some(Firmware::Two(cpu)) => cpu.step(clock, &inputs, &mut ram, &flash),
+            None => TickOutputs::default(),
         };
-        let touched = Touched { ram: (ram.lowest, ram.highest), flash: flash.read.get() };
+        self.touched = Touched { ram: (ram.lowest, ram.highest), flash: flash.read.get() };
         self.packets_read = packets;
         (self.radio_read, self.can_read, self.forward_read) = (radio, can, forward);
         if let Some(muffle) = &mut self.muffle {
-            *out = muffle.pass(std::mem::take(out));
+            out = muffle.pass(out);
         }
         if let Some(command) = out.flash {
             let takes = if matches!(command, FlashCommand::EraseConfiguration) { ERASE_TIME } else { ROW_TIME };
@@ -381,7 +385,7 @@ impl Core {
         if out.watchdog {
             self.served = now;
         }
-        Some(touched)
+        out
     }
 
     /// What came over radio and CAN for the last step.

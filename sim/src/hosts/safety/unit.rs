@@ -571,15 +571,17 @@ impl Unit {
         }
         let around = self.around(cpu, supply_mv, &window);
         self.prove_step(cpu, supply_mv, &window, &around);
-        let mut out = TickOutputs::default();
-        let Some(touched) = self.cores[cpu].step(now, &around, &mut out) else { return Outside::default() };
+        if self.cores[cpu].firmware.is_none() {
+            return Outside::default();
+        }
+        let out = self.cores[cpu].step(now, &around);
         for injection in self.cores[cpu].ram.take_acted() {
             context.record(SafetyRecord::Injected { node: self.node, injection }.into());
         }
         let ends = now + self.cores[cpu].clock.true_span(logic);
         let step = Stepped {
             logic,
-            touched,
+            touched: self.cores[cpu].touched,
             packets: &self.cores[cpu].packets_read,
             came: self.cores[cpu].came(),
             disturbed: self.lines[cpu].count > 0,
