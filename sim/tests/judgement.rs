@@ -408,7 +408,7 @@ fn nothing_happens_after_a_torn_write() {
         ));
         assert_eq!(report.verdict, Verdict::Pass, "{bytes}: {:?}", report.checks);
         assert_eq!(report.pumps[0].attempts, 1, "{bytes}");
-        let wanted = format!("ended after {bytes} bytes");
+        let wanted = format!("ended after {bytes} byte{}", if bytes == 1 { "" } else { "s" });
         assert!(report.injections[0].effect.ends_with(&wanted), "{}", report.injections[0].effect);
     }
 }
