@@ -853,3 +853,93 @@ fn a_trip_that_is_over_within_the_radio_timeout_turns_nothing_off() {
     let (report, _) = ran(&format!("{cut}{STUCK}"));
     assert_eq!(seen(&report, REACTION).1, RowVerdict::Fail);
 }
+
+/// Three units; hall has an input of its own, `a`, and this in its diagram; what is done at each of them, and faults.
+fn with_input(diagram: &str, done: [&str; 3], faults: &str) -> (Report, Run) {
+    let (name, mut text) = three();
+    let input = "inputs: [(name: \"a\", pins: Single(\"pa\"))], pins: [(pin: 0, name: \"pa\", role: Input), (pin: 8,";
+    for (old, new) in [
+        ("pins: [(pin: 8,", input),
+        ("blocks: [(name: \"r\"", "blocks: [(name: \"a\", kind: Input(\"a\")), (name: \"r\""),
+        ("And([\"r\", \"w\"])", diagram),
+    ] {
+        assert!(text.contains(old), "{old}");
+        text = text.replacen(old, new, 1);
+    }
+    if faults.contains("CpuReset") {
+        // A unit restarts faster than anybody misses it.
+        text = text.replace("100ms", "3s").replace("500ms", "4s");
+    }
+    let clocks = ["", "", ", cpu1: (clock_offset: \"31ms\")"];
+    let unit = |((node, clock), done): ((&str, &str), &str)| {
+        let done = done.trim_start_matches(", ");
+        format!("(configuration: \"{name}\", node: \"{node}\"{clock}, operations: [{done}])")
+    };
+    let units: Vec<String> = ["hall", "roof", "wall"].into_iter().zip(clocks).zip(done).map(unit).collect();
+    let scenario = format!(
+        "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"9s\"), safety_units: [{}], faults: [{faults}])",
+        units.join(", ")
+    );
+    ran(&scenario, &[(name, text)])
+}
+
+/// SSR-076. A stop after a silence is none of it, also one that comes as the time-out ends.
+#[test]
+fn a_stop_after_a_silence_is_not_the_silences() {
+    let silent = at("roof", "RadioLost()").replace("3s", "2s");
+    for stop in ["2090ms", "2094ms", "2097ms", "2099ms", "2103ms", "4s"] {
+        let (report, run) = with_input("Or([\"a\", \"r\"])", [&operation("a", stop, "Off"), "", ""], &silent);
+        assert_ne!(seen(&report, RADIO).1, RowVerdict::Fail, "{stop}: {:?}", row(&report, RADIO));
+        assert_ne!(seen(&report, RESPONSE).1, RowVerdict::Fail, "{stop}: {:?}", row(&report, RESPONSE));
+        assert!(units_in(&run.twin.world)[0].is_off(), "{stop}");
+    }
+}
+
+/// SSR-016, SSR-044, SSR-076. A device that is OFF and that nobody sees counts beside a sender that falls silent, that trips, or that was
+/// silent before.
+#[test]
+fn what_is_off_and_not_seen_counts_beside_who_is_silent() {
+    let either = "Or([\"a\", \"r\"])";
+    let stop = |when: &str| operation("a", when, "Off");
+    let unseen = hidden("hall", 0, "1900ms");
+    let known =
+        [("2500ms", "RadioLost()", RADIO), ("2500ms", "C2cLost(from: 1)", REACTION), ("4s", "RadioLost()", RESPONSE)];
+    for (when, fault, id) in known {
+        let fault = at("roof", fault);
+        let (report, run) = with_input(either, [&stop(when), "", ""], &format!("{unseen}, {fault}"));
+        assert!(!units_in(&run.twin.world)[0].is_off());
+        assert_eq!(seen(&report, id).1, RowVerdict::Fail, "{when}, {fault}: {:?}", row(&report, id));
+        // An honest wire, and a device that shows ON: either is enough.
+        for (done, is_off) in [(stop(when), true), (String::new(), false)] {
+            let (report, run) = with_input(either, [&done, "", ""], &fault);
+            assert_eq!(units_in(&run.twin.world)[0].is_off(), is_off, "{done}, {fault}");
+            for id in [RADIO, REACTION, RESPONSE] {
+                assert_ne!(seen(&report, id).1, RowVerdict::Fail, "{done}, {fault}: {:?}", row(&report, id));
+            }
+        }
+    }
+    // A sender's stop beside one that has been silent for a second.
+    let (stop, silent) = (operation("i", "4s", "Off"), at("roof", "RadioLost()"));
+    let unseen = format!("{silent}, {}", hidden("wall", 0, "2s"));
+    for (faults, verdict) in [(silent, RowVerdict::Pass), (unseen, RowVerdict::Fail)] {
+        let (report, _) = with_input("Or([\"r\", \"w\"])", ["", "", &stop], &faults);
+        let of_hall = row(&report, RESPONSE).samples.iter().filter(|one| one.place.contains("outputs of hall")).count();
+        assert_eq!((of_hall, seen(&report, RESPONSE).1), (1, verdict), "{:?}", row(&report, RESPONSE));
+    }
+}
+
+/// SSR-016. A stop that nobody sees, just before its unit restarts or meanwhile, goes on when it talks again.
+#[test]
+fn a_stop_outlives_the_restart_of_its_unit() {
+    let restart = [1, 2].map(|cpu| at("roof", &format!("CpuReset(cpu: {cpu})"))).join(", ");
+    let unseen = format!("{}, {restart}", hidden("roof", 0, "2500ms"));
+    for stop in ["2950ms", "3100ms"] {
+        for (faults, verdict) in [(&unseen, RowVerdict::Fail), (&restart, RowVerdict::Pass)] {
+            let (report, run) = with_input("And([\"r\", \"w\"])", ["", &operation("i", stop, "Off"), ""], faults);
+            let is_off = units_in(&run.twin.world)[0].is_off();
+            let of_hall = row(&report, RESPONSE).samples.iter().any(|one| one.place.contains("outputs of hall"));
+            let found = (seen(&report, RESPONSE).1, of_hall, is_off);
+            assert_eq!(found, (verdict, true, faults == &restart), "{stop}, {faults}");
+        }
+    }
+}

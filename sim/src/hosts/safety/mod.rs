@@ -441,8 +441,13 @@ fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> R
 fn follow_up(world: &mut World, context: &mut Context<'_>, unit: u8) {
     let Some(mut one) = unit_of(world, unit) else { return };
     let (has_come_on, proofs) = (one.watch.came_on.is_some(), std::mem::take(&mut one.proofs));
+    let talks = one.watch.is_normal();
+    let has_talked = std::mem::replace(&mut one.watch.has_talked, talks);
+    if talks && !has_talked {
+        demands::talks_again(world, context.now, unit);
+    }
     if has_come_on {
-        demands::came_on(world, unit);
+        demands::came_on(world, context.now, unit);
     }
     for (injection, effect) in proofs {
         crate::faults::proven(world, context, injection, &effect);
@@ -462,7 +467,8 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     let Some(mut one) = world.get_mut::<Unit>(entity) else { return Ok(()) };
     one.watch.supply = watch;
     one.watch.judge_supply(now);
-    one.watch.judge_silence(now);
+    let inputs_off = one.off_for(now, demands::SEEN);
+    one.watch.judge_silence(now, inputs_off);
     let outside = Defect::guard(node, || one.tick(context, cpu, supply_mv))?;
     let (is_tripped, has_demands) = (one.watch.tripped_now.is_some(), !one.watch.demands.is_empty());
     if is_tripped {
@@ -502,12 +508,13 @@ fn see_plant(world: &mut World, context: &mut Context<'_>, unit: u8) {
 pub(crate) fn show_devices(unit: &mut Unit, context: &mut Context<'_>) {
     let node = unit.node;
     let is_sound = unit.is_sound();
-    let Unit { devices, section, pins, shown, watch, .. } = unit;
+    let Unit { devices, section, pins, shown, shown_since, watch, .. } = unit;
     let changed = devices.show(context.now, section, pins, shown);
     watch.gone_off |= changed & !*shown;
     watch.gone_on |= changed & *shown;
     for group in (0..16u8).filter(|group| changed >> group & 1 == 1) {
         let on = *shown >> group & 1 == 1;
+        shown_since[usize::from(group)] = context.now;
         if is_sound {
             watch.device(context.now, group, on);
         }

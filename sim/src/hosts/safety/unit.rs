@@ -162,6 +162,8 @@ pub struct Unit {
     pub live: (u16, u8),
     /// Input groups that show ON, as last put on the pins.
     pub shown: u16,
+    /// Since when the device at each group has shown what it shows.
+    pub shown_since: [SimTime; 16],
     /// The configuration tool at its USB interface.
     pub tool: Tool,
     /// What is measured.
@@ -215,6 +217,7 @@ impl Unit {
             common,
             section,
             shown: devices.all(),
+            shown_since: [SimTime::ZERO; 16],
             input_groups,
             pins,
             devices,
@@ -237,6 +240,13 @@ impl Unit {
             held: Vec::new(),
             proofs: Vec::new(),
         }
+    }
+
+    /// Input groups whose devices have shown OFF for so long.
+    #[must_use]
+    pub fn off_for(&self, now: SimTime, long: Span) -> u16 {
+        let for_long = (0..).zip(&self.shown_since).filter(|(_, since)| **since + long <= now);
+        for_long.fold(0, |bits, (group, _)| bits | 1 << group) & !self.shown
     }
 
     /// The configuration tool goes on: its time has come, or an answer. Gives what is to be sent to all units, and how.

@@ -324,6 +324,8 @@ pub struct Watch {
     pub(super) gone_off: u16,
     /// See `gone_off`.
     pub(super) gone_on: u16,
+    /// Whether both CPUs were in normal mode as others were last asked about it.
+    pub(super) has_talked: bool,
     /// Pins and relays that came on, and that nobody asked about yet: since when.
     pub(super) came_on: Option<(SimTime, (u16, u8))>,
     /// An internal fault that other units were not asked about yet: when, what, by which CPU.
@@ -526,6 +528,7 @@ impl Watch {
             senders: std::array::from_fn(|_| Sender::default()),
             gone_off: 0,
             gone_on: 0,
+            has_talked: false,
             came_on: None,
             tripped_now: None,
             outside: Vec::new(),

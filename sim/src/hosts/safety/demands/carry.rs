@@ -11,8 +11,8 @@ use safety_common::configuration::BlockKind;
 use super::super::Units;
 use super::super::unit::Unit;
 use super::super::watch::Watch;
-use super::{Effect, Known, are_peers};
-use crate::kernel::Span;
+use super::{Effect, Known, TICKS, are_peers};
+use crate::kernel::{SimTime, Span};
 use crate::safety::binary::Section;
 
 /// What a stop does at a unit.
@@ -35,16 +35,24 @@ struct Account {
 }
 
 /// What a stop at an input group of a unit does, by unit.
-pub(super) fn carried(world: &World, unit: u8, group: u8) -> Vec<Reached> {
+pub(super) fn carried(world: &World, now: SimTime, unit: u8, group: u8) -> Vec<Reached> {
     let entities = world.resource::<Units>().entities();
     let units: Vec<&Unit> = entities.iter().filter_map(|entity| world.get::<Unit>(*entity)).collect();
+    // Of a node that is silent for longer than its time-out every memory is OFF, whatever it would tell.
+    let silent = |one: &Unit| one.watch.silent_at(now, TICKS).fold(0u16, |nodes, node| nodes | 1 << node.min(15));
+    let silent: Vec<u16> = units.iter().map(|one| silent(one)).collect();
     // What a device shows is true whatever the wires make of it: a stop beside another one that nobody saw is a stop.
-    let account = |one: &&Unit| {
+    let account = |(one, silent): (&&Unit, &u16)| {
         let news = Known { inputs_off: u16::from(one.index == unit) << group.min(15), ..Known::default() };
         let all = Known { inputs_off: !one.shown | news.inputs_off, ..Known::default() };
+        let nodes = (0..16u8).filter(|node| silent >> node & 1 == 1);
+        let all = nodes.fold(all, |mut all, node| {
+            all.add(Known::nothing_of(one.watch.section(), node, 0));
+            all
+        });
         Account { all, news, is_new: true }
     };
-    let mut accounts: Vec<Account> = units.iter().map(account).collect();
+    let mut accounts: Vec<Account> = units.iter().zip(&silent).map(account).collect();
     let mut reached = vec![Reached { off: Vec::new(), on: (u16::MAX, u8::MAX) }; units.len()];
     for round in 0..=units.len() as u64 {
         let mut told = vec![(Known::default(), Known::default()); units.len()];
@@ -69,10 +77,11 @@ pub(super) fn carried(world: &World, unit: u8, group: u8) -> Vec<Reached> {
             if !watch.is_normal() {
                 continue;
             }
-            for ((all, news), receiver) in told.iter_mut().zip(&units) {
+            for (((all, news), receiver), silent) in told.iter_mut().zip(&units).zip(&silent) {
                 if are_peers(watch.common(), receiver.watch.common()) {
-                    all.add(taken(receiver.watch.section(), watch, &effect));
-                    news.add(taken(receiver.watch.section(), watch, &follows));
+                    let by_radio = silent >> watch.common().own.min(15) & 1 == 0;
+                    all.add(taken(receiver.watch.section(), watch, &effect, by_radio));
+                    news.add(taken(receiver.watch.section(), watch, &follows, by_radio));
                 }
             }
         }
@@ -89,13 +98,13 @@ pub(super) fn carried(world: &World, unit: u8, group: u8) -> Vec<Reached> {
     reached
 }
 
-/// What a unit takes of another one's effect.
-fn taken(section: &Section, sender: &Watch, effect: &Effect) -> Known {
+/// What a unit takes of another one's effect; memories only where it hears its radio.
+fn taken(section: &Section, sender: &Watch, effect: &Effect, by_radio: bool) -> Known {
     let node = u8::try_from(sender.common().own).unwrap_or(u8::MAX);
     let mut known = Known::default();
     for block in &section.blocks {
         match block.kind {
-            BlockKind::MemoryReceive if block.index == node => {
+            BlockKind::MemoryReceive if block.index == node && by_radio => {
                 let told = effect.memories.iter().find(|(number, _)| *number == block.number);
                 known.memories.extend(told.map(|(number, value)| (node, *number, *value)));
             }

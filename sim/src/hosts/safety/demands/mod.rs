@@ -34,7 +34,7 @@ const BEFORE: Span = Span::from_millis(8);
 /// A silent sender is noticed, its memories are evaluated and the outputs are switched in a tick each.
 pub const TICKS: Span = Span::from_millis(3);
 /// Every type of input shows OFF within this time (`SAFETY.md`, section 11: nine ticks for the slowest), and a tick.
-const SEEN: Span = Span::from_millis(10);
+pub const SEEN: Span = Span::from_millis(10);
 /// What a detected fault may take beyond the response time (SSR-044).
 pub const FAULT_MORE: Span = Span::from_millis(500);
 
@@ -192,8 +192,8 @@ impl Watch {
         }
     }
 
-    /// A tick begins: what rests on a sender that falls silent.
-    pub fn judge_silence(&mut self, now: SimTime) {
+    /// A tick begins: what rests on a sender that falls silent, while devices show OFF for longer than it takes to see that.
+    pub fn judge_silence(&mut self, now: SimTime, inputs_off: u16) {
         let timeout = Span::from_millis(self.common().network.radio_timeout_ms.into());
         for node in 0..NODES_MOST {
             if self.senders[node].was_never_heard() {
@@ -210,12 +210,13 @@ impl Watch {
                 }
             }
             let Some((since, _)) = self.senders[node].good else { continue };
-            // What rests on the sender is looked at up to the time-out.
-            let is_known = self.demands.iter().any(|one| is_silence(one, since, node));
+            // What rests on the sender is looked at up to the time-out. What comes to rest on it later does so from then on.
+            let is_over = now >= since + timeout;
+            let is_known = self.demands.iter().any(|one| one.at >= since && is_silence_of(one, node));
             let half = Span::from_nanos(timeout.as_nanos() / 2);
-            let is_near = now + BEFORE.min(half) >= since + timeout && (now < since + timeout || !is_known);
+            let is_near = now + BEFORE.min(half) >= since + timeout && !(is_over && is_known);
             if is_near && self.is_driven() {
-                self.rests_on(since, node, timeout);
+                self.rests_on(inputs_off, if is_over { now } else { since }, (since, node), timeout);
             }
         }
     }
@@ -247,14 +248,22 @@ impl Watch {
         nodes.filter(move |(_, sender)| sender.good.is_none_or(|(at, _)| at <= last)).map(|(node, _)| node)
     }
 
+    /// The other nodes whose time-out was over so long before an instant.
+    fn silent_at(&self, at: SimTime, before: Span) -> impl Iterator<Item = u8> {
+        let timeout = Span::from_millis(self.common().network.radio_timeout_ms.into()) + before;
+        self.silent_by(SimTime::from_nanos(at.as_nanos().saturating_sub(timeout.as_nanos())))
+    }
+
     /// What rests on a node that is silent since then, as it is now: what all say that have been silent for as long is OFF as well.
-    fn rests_on(&mut self, since: SimTime, node: usize, timeout: Span) {
+    /// So it must go off `from` an instant on.
+    fn rests_on(&mut self, inputs_off: u16, from: SimTime, (since, node): (SimTime, usize), timeout: Span) {
         let number = u8::try_from(node).unwrap_or(u8::MAX);
         let own = Known::nothing_of(self.section(), number, 0);
         if own.memories.is_empty() {
             return;
         }
-        let known = self.silent_by(since).fold(own.clone(), |mut all, node| {
+        let devices = Known { inputs_off, ..own.clone() };
+        let known = self.silent_by(since).fold(devices, |mut all, node| {
             all.add(Known::nothing_of(self.section(), node, 0));
             all
         });
@@ -265,14 +274,18 @@ impl Watch {
             return;
         }
         let what = self.driven_of(&self.effect(&known).followed(self.section(), &own));
-        self.demands.retain(|one| !(is_silence(one, since, node) && one.off.is_none()));
-        self.demand(since, Why::Silence { node: number }, what, timeout + TICKS);
+        self.demands.retain(|one| !(is_silence(one, from, node) && one.off.is_none()));
+        self.demand(from, Why::Silence { node: number }, what, timeout + TICKS);
     }
 }
 
 /// Whether a demand is that of a node's silence since then.
 fn is_silence(one: &Demand, since: SimTime, node: usize) -> bool {
-    one.at == since && matches!(one.why, Why::Silence { node: own } if usize::from(own) == node)
+    one.at == since && is_silence_of(one, node)
+}
+
+fn is_silence_of(one: &Demand, node: usize) -> bool {
+    matches!(one.why, Why::Silence { node: own } if usize::from(own) == node)
 }
 
 /// Whether two units have the same configuration and release.
@@ -293,7 +306,7 @@ pub(super) fn devices_changed(world: &mut World, now: SimTime, unit: u8) {
         end_stop(world, now, unit, group);
     }
     for group in (0..16u8).filter(|group| off >> group & 1 == 1) {
-        for (at, reached) in (0u8..).zip(carried(world, unit, group)) {
+        for (at, reached) in (0u8..).zip(carried(world, now, unit, group)) {
             let Some(mut other) = unit_of(world, at) else { continue };
             for (what, within) in reached.off {
                 other.watch.demand(now, Why::Stop { unit, group }, what, within);
@@ -304,7 +317,7 @@ pub(super) fn devices_changed(world: &mut World, now: SimTime, unit: u8) {
 
 /// Outputs of a unit may have come on: the devices that are OFF then, here and elsewhere, demand from that instant on what they would
 /// have demanded before. What a fault alone turned on is none of it: no CPU wants it.
-pub(super) fn came_on(world: &mut World, unit: u8) {
+pub(super) fn came_on(world: &mut World, now: SimTime, unit: u8) {
     let Some((at, (pins, relays))) = unit_of(world, unit).and_then(|mut one| one.watch.came_on.take()) else { return };
     let entities = world.resource::<Units>().entities();
     let units = entities.iter().filter_map(|entity| world.get::<Unit>(*entity));
@@ -312,7 +325,7 @@ pub(super) fn came_on(world: &mut World, unit: u8) {
     let off = groups.flat_map(|(from, off, groups)| (0..groups).map(move |group| (from, group, off >> group & 1 == 1)));
     let off: Vec<(u8, u8)> = off.filter(|(.., is_off)| *is_off).map(|(from, group, _)| (from, group)).collect();
     for (from, group) in off {
-        let mut reached = carried(world, from, group);
+        let mut reached = carried(world, now, from, group);
         let (Some(own), Some(mut one)) = (reached.get_mut(usize::from(unit)), unit_of(world, unit)) else { continue };
         let wanted = one.watch.wanted();
         for (what, within) in own.off.drain(..) {
@@ -342,8 +355,11 @@ pub(super) fn ask_again(world: &mut World, now: SimTime, unit: u8) {
             asked.push((unit, group));
         }
     }
-    for (from, group) in asked {
-        let on = carried(world, from, group).get(usize::from(unit)).map_or((0, 0), |reached| reached.on);
+    // What a unit that restarts told before counts until it tells something else.
+    let mut units = world.resource::<Units>().entities().iter().filter_map(|entity| world.get::<Unit>(*entity));
+    let all_talk = units.all(|one| one.watch.is_normal());
+    for (from, group) in asked.into_iter().filter(|(from, _)| all_talk || *from == unit) {
+        let on = carried(world, now, from, group).get(usize::from(unit)).map_or((0, 0), |reached| reached.on);
         let Some(mut one) = unit_of(world, unit) else { continue };
         let why = Why::Stop { unit: from, group };
         one.watch.demands.retain_mut(|demand| {
@@ -352,6 +368,23 @@ pub(super) fn ask_again(world: &mut World, now: SimTime, unit: u8) {
             }
             demand.what != (0, 0)
         });
+    }
+}
+
+/// A unit has come to normal mode and begins to tell the others of its devices: those that are OFF stop from now on.
+pub(super) fn talks_again(world: &mut World, now: SimTime, unit: u8) {
+    let Some(one) = unit_of(world, unit) else { return };
+    let off: Vec<u8> = (0..one.input_groups.len().min(16) as u8).filter(|group| one.shown >> group & 1 == 0).collect();
+    for group in off {
+        let why = Why::Stop { unit, group };
+        for (at, reached) in (0u8..).zip(carried(world, now, unit, group)).filter(|(at, _)| *at != unit) {
+            let Some(mut other) = unit_of(world, at) else { continue };
+            for ((pins, relays), within) in reached.off {
+                let open = other.watch.demands.iter().filter(|one| one.why == why && one.off.is_none());
+                let open = open.fold((0, 0), |all: (u16, u8), one| (all.0 | one.what.0, all.1 | one.what.1));
+                other.watch.demand(now, why, (pins & !open.0, relays & !open.1), within);
+            }
+        }
     }
 }
 
@@ -375,19 +408,18 @@ pub(super) fn tell_trip(world: &mut World, unit: u8) {
     let safe: Vec<Arc<Common>> = all.filter(|one| one.watch.is_safe()).map(|one| one.watch.common().clone()).collect();
     for entity in entities {
         let Some(mut other) = world.get_mut::<Unit>(entity).filter(|other| other.index != unit) else { continue };
+        let inputs_off = other.off_for(at, SEEN);
         let watch = &mut other.watch;
         let is_open = |one: &Demand| matches!(one.why, Why::Trip { unit: own, .. } if own == unit) && one.off.is_none();
         if !are_peers(&common, watch.common()) || watch.demands.iter().any(is_open) {
             continue;
         }
         let own = nothing_of(watch, &common);
-        let mut known = own.clone();
+        let mut known = Known { inputs_off, ..own.clone() };
         for peer in safe.iter().filter(|peer| are_peers(peer, watch.common())) {
             known.add(nothing_of(watch, peer));
         }
-        let timeout = Span::from_millis(watch.common().network.radio_timeout_ms.into());
-        let last = SimTime::from_nanos(at.as_nanos().saturating_sub(timeout.as_nanos()));
-        for node in watch.silent_by(last) {
+        for node in watch.silent_at(at, Span::ZERO) {
             known.add(Known::nothing_of(watch.section(), node, 0));
         }
         let what = watch.driven_of(&watch.effect(&known).followed(watch.section(), &own));
