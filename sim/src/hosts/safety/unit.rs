@@ -242,6 +242,11 @@ impl Unit {
         }
     }
 
+    /// Input groups whose devices show OFF.
+    pub fn groups_off(&self) -> impl Iterator<Item = u8> {
+        (0..self.input_groups.len().min(16) as u8).filter(|group| self.shown >> group & 1 == 0)
+    }
+
     /// Input groups whose devices have shown OFF for so long.
     #[must_use]
     pub fn off_for(&self, now: SimTime, long: Span) -> u16 {

@@ -45,11 +45,7 @@ pub(super) fn carried(world: &World, now: SimTime, unit: u8, group: u8) -> Vec<R
     let account = |(one, silent): (&&Unit, &u16)| {
         let news = Known { inputs_off: u16::from(one.index == unit) << group.min(15), ..Known::default() };
         let all = Known { inputs_off: !one.shown | news.inputs_off, ..Known::default() };
-        let nodes = (0..16u8).filter(|node| silent >> node & 1 == 1);
-        let all = nodes.fold(all, |mut all, node| {
-            all.add(Known::nothing_of(one.watch.section(), node, 0));
-            all
-        });
+        let all = one.watch.without(all, (0..16u8).filter(|node| silent >> node & 1 == 1));
         Account { all, news, is_new: true }
     };
     let mut accounts: Vec<Account> = units.iter().zip(&silent).map(account).collect();

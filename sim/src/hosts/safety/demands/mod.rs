@@ -254,6 +254,14 @@ impl Watch {
         self.silent_by(SimTime::from_nanos(at.as_nanos().saturating_sub(timeout.as_nanos())))
     }
 
+    /// What is known where these nodes are silent: every memory of theirs is OFF.
+    fn without(&self, known: Known, nodes: impl Iterator<Item = u8>) -> Known {
+        nodes.fold(known, |mut all, node| {
+            all.add(Known::nothing_of(self.section(), node, 0));
+            all
+        })
+    }
+
     /// What rests on a node that is silent since then, as it is now: what all say that have been silent for as long is OFF as well.
     /// So it must go off `from` an instant on.
     fn rests_on(&mut self, inputs_off: u16, from: SimTime, (since, node): (SimTime, usize), timeout: Span) {
@@ -262,11 +270,7 @@ impl Watch {
         if own.memories.is_empty() {
             return;
         }
-        let devices = Known { inputs_off, ..own.clone() };
-        let known = self.silent_by(since).fold(devices, |mut all, node| {
-            all.add(Known::nothing_of(self.section(), node, 0));
-            all
-        });
+        let known = self.without(Known { inputs_off, ..own.clone() }, self.silent_by(since));
         let is_known = self.demands.iter().any(|one| is_silence(one, since, node));
         let is_followed =
             self.cpus.iter().any(|cpu| cpu.witness.as_ref().is_some_and(|own| own.effect(&known).is_some()));
@@ -321,9 +325,7 @@ pub(super) fn came_on(world: &mut World, now: SimTime, unit: u8) {
     let Some((at, (pins, relays))) = unit_of(world, unit).and_then(|mut one| one.watch.came_on.take()) else { return };
     let entities = world.resource::<Units>().entities();
     let units = entities.iter().filter_map(|entity| world.get::<Unit>(*entity));
-    let groups = units.map(|one| (one.index, !one.shown, one.input_groups.len().min(16) as u8));
-    let off = groups.flat_map(|(from, off, groups)| (0..groups).map(move |group| (from, group, off >> group & 1 == 1)));
-    let off: Vec<(u8, u8)> = off.filter(|(.., is_off)| *is_off).map(|(from, group, _)| (from, group)).collect();
+    let off: Vec<(u8, u8)> = units.flat_map(|one| one.groups_off().map(|group| (one.index, group))).collect();
     for (from, group) in off {
         let mut reached = carried(world, now, from, group);
         let (Some(own), Some(mut one)) = (reached.get_mut(usize::from(unit)), unit_of(world, unit)) else { continue };
@@ -374,7 +376,7 @@ pub(super) fn ask_again(world: &mut World, now: SimTime, unit: u8) {
 /// A unit has come to normal mode and begins to tell the others of its devices: those that are OFF stop from now on.
 pub(super) fn talks_again(world: &mut World, now: SimTime, unit: u8) {
     let Some(one) = unit_of(world, unit) else { return };
-    let off: Vec<u8> = (0..one.input_groups.len().min(16) as u8).filter(|group| one.shown >> group & 1 == 0).collect();
+    let off: Vec<u8> = one.groups_off().collect();
     for group in off {
         let why = Why::Stop { unit, group };
         for (at, reached) in (0u8..).zip(carried(world, now, unit, group)).filter(|(at, _)| *at != unit) {
@@ -419,9 +421,7 @@ pub(super) fn tell_trip(world: &mut World, unit: u8) {
         for peer in safe.iter().filter(|peer| are_peers(peer, watch.common())) {
             known.add(nothing_of(watch, peer));
         }
-        for node in watch.silent_at(at, Span::ZERO) {
-            known.add(Known::nothing_of(watch.section(), node, 0));
-        }
+        let known = watch.without(known, watch.silent_at(at, Span::ZERO));
         let what = watch.driven_of(&watch.effect(&known).followed(watch.section(), &own));
         let within = Span::from_millis(watch.common().network.response_ms.into()) + FAULT_MORE;
         let node = u8::try_from(common.own).unwrap_or(u8::MAX);
