@@ -3,6 +3,8 @@
 //! A timeline is one character a tick: `1` is ON, `.` is OFF. The expected ones were drawn by hand from the table of
 //! blocks in `SAFETY.md`, section 8, not printed by the program.
 
+use cooltwin::hosts::safety::demands::Settled;
+use cooltwin::kernel::{SimTime, Span};
 use cooltwin::safety::binary::{Block, Section};
 use cooltwin::safety::reference::{Reference, Seen, Wanted};
 use proptest::prelude::*;
@@ -353,4 +355,85 @@ proptest! {
             }
         }
     }
+}
+
+/// Every input shows OFF within this time, in ticks.
+const SEEN: u64 = 10;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// SSR-016. What is settled by the devices is so in the reference whatever it is told of an input that is not OFF for long: `noise` is
+    /// what it sees then.
+    #[test]
+    fn what_is_settled_is_so_whatever_is_seen(
+        mut section in diagrams(),
+        stimuli in stimuli(),
+        noise in any::<u64>(),
+        stretch in prop_oneof![Just(1_u32), Just(30)],
+    ) {
+        section.blocks.iter_mut().for_each(|block| block.time_ms *= stretch);
+        let (mut reference, mut settled) = (Reference::new(&section), Settled::default());
+        settled.start(SimTime::ZERO, &section);
+        let (mut off_for, mut noise, mut tick) = ([0_u64; 4], noise | 1, 0_u64);
+        for (shown, ticks) in stimuli {
+            // Noise that changes with every tick, and what stays for long.
+            let (is_quiet, held) = (noise >> 20 & 1 == 1, noise as u16);
+            for _ in 0..ticks {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                tick += 1;
+                let mut off = 0_u16;
+                for (input, since) in off_for.iter_mut().enumerate() {
+                    *since = if shown >> input & 1 == 1 { 0 } else { *since + 1 };
+                    off |= u16::from(*since >= SEEN) << input;
+                }
+                let seen = if is_quiet { held } else { (noise >> 40) as u16 };
+                reference.tick(&Seen { inputs: seen & !off & 0b1111, ..Seen::default() });
+                settled.evaluate(SimTime::ZERO + Span::from_millis(tick), off, 0, Span::from_millis(500));
+                for (number, block) in (0_u16..).zip(&section.blocks) {
+                    if let Some(value) = settled.signal(number) {
+                        prop_assert_eq!(reference.signal(number), value, "signal {}, {:?}, in tick {}", number, block.kind, tick);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What each kind settles to, by hand: inputs that show OFF from the beginning are OFF from the first tick on in which that is seen, an
+/// input that shows ON is open.
+#[test]
+fn what_settles_and_when() {
+    // By tick in which the first and the second input are OFF: the first tick from which on the block is settled OFF; 0 is never.
+    let first_off = |kind: BlockKind, time_ms: u32, count: usize, off: fn(u64) -> u16| {
+        let section = behind_inputs(kind, 0, count, time_ms);
+        let mut settled = Settled::default();
+        settled.start(SimTime::ZERO, &section);
+        let block = u16::try_from(count).expect("a few");
+        let mut since = 0;
+        for tick in 1..3_000 {
+            settled.evaluate(SimTime::ZERO + Span::from_millis(tick), off(tick), 0, Span::from_millis(500));
+            since = match settled.signal(block) {
+                Some(false) if since == 0 => tick,
+                Some(false) => since,
+                _ => 0,
+            };
+        }
+        since
+    };
+    let second = |tick: u64| u16::from(tick >= 1_000) << 1;
+    let first = |tick: u64| u16::from(tick >= 1_000);
+    let both = |tick: u64| u16::from(tick >= 1_000) * 0b11;
+    let always = |_: u64| 0b01;
+    assert_eq!(first_off(BlockKind::And, 0, 2, second), 1_000, "one is enough");
+    assert_eq!((first_off(BlockKind::Or, 0, 2, second), first_off(BlockKind::Or, 0, 2, both)), (0, 1_000));
+    assert_eq!((first_off(BlockKind::Xor, 0, 2, second), first_off(BlockKind::Xor, 0, 2, both)), (0, 1_000));
+    assert_eq!(first_off(BlockKind::Not, 0, 1, first), 0);
+    // 320 ms and a sixteenth, 20 ms, and 10 ms of the input; OFF is open up to tick 999, and looked at a tick later.
+    assert_eq!(first_off(BlockKind::OffDelay, 320, 1, first), 1_351);
+    assert_eq!(first_off(BlockKind::Pulse, 320, 1, first), 1_351);
+    assert_eq!(first_off(BlockKind::OnDelay, 320, 1, first), 1_000);
+    // Set never, whatever the reset is; set once for all it may be.
+    assert_eq!((first_off(BlockKind::Latch, 0, 2, always), first_off(BlockKind::Latch, 0, 2, both)), (1, 0));
+    assert_eq!((first_off(BlockKind::Reset, 0, 2, first), first_off(BlockKind::Reset, 0, 2, second)), (1_000, 0));
 }

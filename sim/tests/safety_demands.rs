@@ -5,94 +5,17 @@
 
 mod common;
 
-use std::fs;
-use std::path::Path;
-
-use bevy_ecs::prelude::World;
+use common::demands::{
+    RADIO, REACTION, RESPONSE, SAFE, STUCK, SUPPLY, alone, at, at_hall, changed, each, hidden, loaded, ms, operation,
+    other, ran, row, seen, three, three_ran, with_input,
+};
 use common::units::units_in;
-use cooltwin::hosts::safety::Units;
 use cooltwin::hosts::safety::core::Muffle;
-use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::kernel::SimTime;
 use cooltwin::run::{self, Identity, Run};
-use cooltwin::scenario::{FileSource, Loaded, load};
 use cooltwin::twin;
-use reports::{Budget, Fixed, Report, RowVerdict};
+use reports::{Fixed, Report, RowVerdict};
 use safety_common::fault::Fault;
-
-/// Configurations of this test, and the shipped ones.
-struct Files<'a>(&'a str, &'a [(&'a str, String)]);
-
-impl FileSource for Files<'_> {
-    fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
-        if path == Path::new("own.ron") {
-            return Ok(self.0.as_bytes().to_vec());
-        }
-        match self.1.iter().find(|(name, _)| path == Path::new(name)) {
-            Some((_, text)) => Ok(text.as_bytes().to_vec()),
-            None => fs::read(common::shipped(path.to_str().unwrap_or_default())).map_err(|error| error.to_string()),
-        }
-    }
-}
-
-/// A shipped configuration with other words in it.
-fn changed(name: &str, words: &[(&str, &str)]) -> String {
-    let mut text = fs::read_to_string(common::shipped(name)).expect("it is shipped");
-    for (old, new) in words {
-        assert!(text.contains(old), "{old}");
-        text = text.replace(old, new);
-    }
-    text
-}
-
-fn loaded(text: &str, files: &[(&str, String)]) -> Loaded {
-    load(&Files(text, files), Path::new("own.ron"), &[]).unwrap_or_else(|error| panic!("{error:?}"))
-}
-
-fn ran(text: &str, files: &[(&str, String)]) -> (Report, Run) {
-    let loaded = loaded(text, files);
-    let run = run::run(&loaded.scenario, None, |_| {});
-    (run::report(&loaded, &run, &Identity::default()), run)
-}
-
-fn row<'a>(report: &'a Report, id: &str) -> &'a Budget {
-    report.budgets.iter().find(|row| row.id == id).unwrap_or_else(|| panic!("no row {id}"))
-}
-
-/// A row's count, verdict and the place of its worst, without the time of contacts.
-fn seen(report: &Report, id: &str) -> (u64, RowVerdict, String) {
-    let row = row(report, id);
-    let place = row.r#where.as_deref().unwrap_or_default();
-    (row.n, row.verdict, place.split(", contacts").next().unwrap_or_default().to_owned())
-}
-
-fn ms(row: &Budget) -> f64 {
-    row.measured.unwrap_or_default().as_millionths() as f64 / 1e6
-}
-
-/// One unit that drives an output and two relays from 1.8 s on, with these words in its setup and these faults.
-fn alone(setup: &str, faults: &str, end: &str) -> String {
-    format!(
-        "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"{end}\"), safety_units: [(
-            configuration: \"safety/pump-feed.ron\", node: \"hall\", cpu2: (clock_offset: \"137us\"),
-            inputs: [(input: \"button\", device: Off)],
-            operations: [(at: \"1500ms\", input: \"button\", to: On, duration: \"300ms\"){setup}])], faults: [{faults}])"
-    )
-}
-
-fn at_hall(kind: &str, trigger: &str) -> String {
-    format!("(kind: {kind}, place: Node(\"hall\"), trigger: At(\"{trigger}\"))")
-}
-
-/// What nobody can turn off.
-const STUCK: &str =
-    "(kind: Safety(Transistor(pin: 8, conducts: true)), place: Node(\"hall\"), trigger: At(\"2900ms\")),
-    (kind: Safety(MainTransistor(conducts: true)), place: Node(\"hall\"), trigger: At(\"2900ms\"))";
-
-const SUPPLY: &str = "safety-supply-reaction";
-const RESPONSE: &str = "safety-response";
-const REACTION: &str = "safety-fault-reaction";
-const RADIO: &str = "safety-radio-timeout";
 
 /// Verifies SSR-009, SSR-011. Beyond a limit for seconds with something driven, and no trip: noise on both converters, less than a step
 /// of theirs, a diagnostic without effect; the excursion goes on or is over.
@@ -140,12 +63,6 @@ fn a_trip_for_the_supply_that_is_without_effect_fails_its_row() {
         let run = run::finish(twin, &loaded.scenario, |_| {});
         let report = run::report(&loaded, &run, &Identity::default());
         assert_eq!(seen(&report, SUPPLY).1, wanted, "without {muffled:?}");
-    }
-}
-
-fn each(world: &mut World, mut change: impl FnMut(&mut Unit)) {
-    for entity in world.resource::<Units>().entities().to_vec() {
-        world.get_mut::<Unit>(entity).into_iter().for_each(|mut unit| change(&mut unit));
     }
 }
 
@@ -271,10 +188,6 @@ fn watch(configuration: &str, faults: &str) -> String {
     )
 }
 
-fn at(node: &str, kind: &str) -> String {
-    format!("(kind: Safety({kind}), place: Node(\"{node}\"), trigger: At(\"3s\"))")
-}
-
 /// Verifies SSR-016. A stop at one unit is measured at the other that hears of it, by its own response time, whatever is lost or repeated;
 /// one that the other never obeys fails.
 #[test]
@@ -295,31 +208,6 @@ fn a_stop_is_carried_to_the_units_that_hear_of_it() {
     let short = "(kind: Safety(InputOff(\"stop\")), place: Node(\"roof\"), trigger: At(\"3s\"), duration: \"8ms\")";
     let (report, _) = ran(&watch("safety/cooling-watch.ron", short), &[]);
     assert_eq!(seen(&report, RESPONSE).1, RowVerdict::Pass);
-}
-
-/// Three units: the hall's output rests on both of the others, which have one of their own each.
-fn three() -> (&'static str, String) {
-    let sender = |name: &str, serial: u32| {
-        format!(
-            "(name: \"{name}\", serial: {serial}, radio: true, memories: 16, supply: (minimum: \"9V\", maximum: \"32V\"),
-            pins: [(pin: 0, name: \"p\", role: Input), (pin: 1, name: \"q\", role: Output)],
-            inputs: [(name: \"i\", pins: Single(\"p\"))], outputs: [(name: \"o\", pins: Single(\"q\"))],
-            blocks: [(name: \"x\", kind: Input(\"i\")), (name: \"m\", kind: MemorySend(memory: 0, of: \"x\")),
-                (name: \"s\", kind: Output(group: \"o\", of: \"x\"))])"
-        )
-    };
-    let hall =
-        "(name: \"hall\", serial: 0x51A00401, radio: true, memories: 0, supply: (minimum: \"9V\", maximum: \"32V\"),
-        pins: [(pin: 8, name: \"p\", role: Output)], outputs: [(name: \"o\", pins: Single(\"p\"))],
-        blocks: [(name: \"r\", kind: MemoryReceive(node: \"roof\", memory: \"m\")),
-            (name: \"w\", kind: MemoryReceive(node: \"wall\", memory: \"m\")),
-            (name: \"both\", kind: And([\"r\", \"w\"])), (name: \"s\", kind: Output(group: \"o\", of: \"both\"))])";
-    let (roof, wall) = (sender("roof", 0x51A0_0402), sender("wall", 0x51A0_0403));
-    let text = format!(
-        "(network: 3, password: \"p\", response_time: \"500ms\", radio: (timeout: \"100ms\", period: \"20ms\"),
-        nodes: [{hall}, {roof}, {wall}])"
-    );
-    ("three.ron", text)
 }
 
 fn of_three(faults: &str, expectations: &str) -> (Report, Run) {
@@ -448,23 +336,6 @@ fn limits_are_those_of_the_unit_that_is_measured() {
     assert_eq!(row(&ran(&with_shed(""), &files).0, RESPONSE).limit, Fixed::from_millionths(50_000_000));
 }
 
-/// A line of the diagram of `safety/pump-feed.ron` that other diagrams replace.
-const SAFE: &str = r#"(name: "safe", kind: And(["no_stop", "dry", "cool", "closed"])),"#;
-
-/// One unit with other blocks before `run`.
-fn other(safe: &str, setup: &str, faults: &str) -> (Report, Run) {
-    let own = [("own/other.ron", changed("safety/pump-feed.ron", &[(SAFE, safe)]))];
-    ran(&alone(setup, faults, "6s").replace("safety/pump-feed.ron", "own/other.ron"), &own)
-}
-
-fn hidden(node: &str, pin: u8, at: &str) -> String {
-    format!("(kind: Safety(Wire(pin: {pin}, is: ToSupply)), place: Node(\"{node}\"), trigger: At(\"{at}\"))")
-}
-
-fn operation(input: &str, at: &str, to: &str) -> String {
-    format!(", (at: \"{at}\", input: \"{input}\", to: {to})")
-}
-
 /// SSR-016. What comes on while a device shows OFF must go off again, if the diagram has it so: whether the device was OFF from the
 /// beginning, since before the start, or since a stop that was obeyed.
 #[test]
@@ -533,15 +404,6 @@ fn passing_on(hall: &str) -> (&'static str, String) {
     assert!(wall.contains(own));
     let text = format!("{others}(name: \"wall\"{}", wall.replace(own, passed));
     (name, text.replace("And([\"r\", \"w\"])", hall))
-}
-
-fn three_ran(file: &(&str, String), faults: &str) -> (Report, Run) {
-    let unit = |name: &str, more: &str| format!("(configuration: \"three.ron\", node: \"{name}\"{more})");
-    let units = [unit("hall", ""), unit("roof", ""), unit("wall", ", cpu1: (clock_offset: \"31ms\")")].join(", ");
-    let text = format!(
-        "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"5s\"), safety_units: [{units}], faults: [{faults}])"
-    );
-    ran(&text, &[(file.0, file.1.clone())])
 }
 
 /// SSR-016. What two ways carry to the same unit, one of them over a third one, and what comes back to the unit that sent it.
@@ -852,35 +714,6 @@ fn a_trip_that_is_over_within_the_radio_timeout_turns_nothing_off() {
     assert_eq!((seen(&report, REACTION).0, seen(&report, REACTION).1), (2, RowVerdict::Pass));
     let (report, _) = ran(&format!("{cut}{STUCK}"));
     assert_eq!(seen(&report, REACTION).1, RowVerdict::Fail);
-}
-
-/// Three units; hall has an input of its own, `a`, and this in its diagram; what is done at each of them, and faults.
-fn with_input(diagram: &str, done: [&str; 3], faults: &str) -> (Report, Run) {
-    let (name, mut text) = three();
-    let input = "inputs: [(name: \"a\", pins: Single(\"pa\"))], pins: [(pin: 0, name: \"pa\", role: Input), (pin: 8,";
-    for (old, new) in [
-        ("pins: [(pin: 8,", input),
-        ("blocks: [(name: \"r\"", "blocks: [(name: \"a\", kind: Input(\"a\")), (name: \"r\""),
-        ("And([\"r\", \"w\"])", diagram),
-    ] {
-        assert!(text.contains(old), "{old}");
-        text = text.replacen(old, new, 1);
-    }
-    if faults.contains("CpuReset") {
-        // A unit restarts faster than anybody misses it.
-        text = text.replace("100ms", "3s").replace("500ms", "4s");
-    }
-    let clocks = ["", "", ", cpu1: (clock_offset: \"31ms\")"];
-    let unit = |((node, clock), done): ((&str, &str), &str)| {
-        let done = done.trim_start_matches(", ");
-        format!("(configuration: \"{name}\", node: \"{node}\"{clock}, operations: [{done}])")
-    };
-    let units: Vec<String> = ["hall", "roof", "wall"].into_iter().zip(clocks).zip(done).map(unit).collect();
-    let scenario = format!(
-        "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"9s\"), safety_units: [{}], faults: [{faults}])",
-        units.join(", ")
-    );
-    ran(&scenario, &[(name, text)])
 }
 
 /// SSR-076. A stop after a silence is none of it, also one that comes as the time-out ends.

@@ -56,6 +56,7 @@ pub const CHECKS: &[(&str, &[&str])] = &[
     ("nothing_is_driven_outside_normal_mode", &["SSR-003", "SSR-042", "SSR-049", "SSR-061", "SSR-065"]),
     ("safe_state_is_silent_and_off", &["SSR-042", "SSR-047", "SSR-073"]),
     ("safe_state_is_never_left", &["SSR-043"]),
+    ("devices_that_are_off_keep_outputs_off", &["SSR-016"]),
     ("either_cpu_alone_turns_all_off", &["SSR-037"]),
     ("one_packet_each_tick_and_direction", &["SSR-017", "SSR-022"]),
     ("logic_runs_once_each_tick", &["SSR-012"]),
@@ -742,6 +743,10 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], run: &Run, id: &str, requ
                 n += one.safe_steps;
                 broken.extend(one.left_safe.map(|at| format!("{name}, CPU{} at {at} ms", cpu + 1)));
             }),
+            "devices_that_are_off_keep_outputs_off" => {
+                n += watch.settled.judged;
+                broken.extend(watch.settled.wrong.iter().map(|(at, what)| format!("{name} at {at} ms: {what}")));
+            }
             "either_cpu_alone_turns_all_off" => {
                 for (trip, off) in watch.trips(end) {
                     let wrong = match off {

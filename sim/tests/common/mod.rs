@@ -3,6 +3,7 @@
 //! Each test file compiles this for itself and uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod demands;
 pub(crate) mod units;
 
 use std::collections::BTreeSet;

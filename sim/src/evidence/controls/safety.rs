@@ -188,6 +188,15 @@ const CONTROLS: &[Control] = &[
         broken: Broken::Measured(|unit| unit.watch.cpus[1].left_safe = Some(SimTime::ZERO)),
     },
     Control {
+        row: "devices_that_are_off_keep_outputs_off",
+        shown: "a fence that stays open behind a wire that shows it closed",
+        run: PLAIN,
+        broken: Broken::Faults(
+            "(kind: Safety(Wire(pin: 5, is: ToSupply)), place: Node(\"hall\"), trigger: At(\"1500ms\")),
+            (kind: Safety(InputOff(\"fence\")), place: Node(\"hall\"), trigger: At(\"2s\"))",
+        ),
+    },
+    Control {
         row: "either_cpu_alone_turns_all_off",
         shown: "a silent link while two transistors conduct whatever they are told",
         run: CUT,

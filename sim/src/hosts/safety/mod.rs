@@ -477,6 +477,9 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     if has_demands {
         demands::ask_again(world, now, unit);
     }
+    if cpu == 0 {
+        demands::settle(world, now, unit, inputs_off);
+    }
     carry_out(world, context, unit, outside);
     if follows {
         see_plant(world, context, unit);

@@ -13,7 +13,7 @@ use safety_common::io::{C2cReceived, Mode, ResetCause, TickOutputs};
 use safety_common::{NODES_MOST, PINS, c2c};
 
 use super::core::Touched;
-use super::demands::{Demand, Sender};
+use super::demands::{Demand, Sender, Settled};
 use super::networks::{Came, Common, Doubt};
 use super::off::{Contacts, Overstay, Relays};
 use super::supply::SupplyWatch;
@@ -318,6 +318,8 @@ pub struct Watch {
     pub last_off: Option<SimTime>,
     /// Why outputs had to go off, other than for what the unit found itself.
     pub demands: Vec<Demand>,
+    /// What must be off by what the devices show.
+    pub settled: Settled,
     /// The other nodes of the network, as they are heard.
     pub(super) senders: [Sender; NODES_MOST],
     /// Input groups whose devices went OFF, or ON, and that nobody asked about yet.
@@ -525,6 +527,7 @@ impl Watch {
             offs: Vec::new(),
             last_off: None,
             demands: Vec::new(),
+            settled: Settled::default(),
             senders: std::array::from_fn(|_| Sender::default()),
             gone_off: 0,
             gone_on: 0,
@@ -651,6 +654,11 @@ impl Watch {
     /// Whether both CPUs are in normal mode.
     pub(super) fn is_normal(&self) -> bool {
         self.cpus.iter().all(|cpu| cpu.mode == Mode::Normal)
+    }
+
+    /// Whether a CPU evaluates its diagram.
+    pub(super) fn works(&self) -> bool {
+        self.cpus.iter().any(|cpu| cpu.mode == Mode::Normal)
     }
 
     /// Whether a CPU is in the safe state.

@@ -197,7 +197,7 @@ impl Moves {
 }
 
 /// The value of a block if some of its inputs decide it, whatever was before.
-fn forced(block: &Block, values: &[Option<bool>]) -> Option<bool> {
+pub(super) fn forced(block: &Block, values: &[Option<bool>]) -> Option<bool> {
     let of = |signal: u16| match signal {
         SIGNAL_ON => Some(true),
         SIGNAL_OFF => Some(false),

@@ -8,11 +8,15 @@
 //! Two ways lead to the answer, and both count. The *witness* of either CPU knows the state of the diagram; it knows it no longer once it
 //! is in doubt. What is *forced* follows from the diagram alone, whatever its state: `And` of anything OFF is OFF ([`diagram`]).
 //!
+//! What has been OFF for long, and is held on by a state that nothing allowed, has no instant at which it begins: the diagram is followed by
+//! what the devices show for that ([`settled`]).
+//!
 //! What a stop changes in memories and CAN entries is carried to the units that receive it, and further from there ([`carry`]). It is
 //! asked as a device goes OFF, and once more of all devices that are OFF as outputs come on.
 
 mod carry;
 mod diagram;
+mod settled;
 
 use std::sync::Arc;
 
@@ -23,6 +27,8 @@ use safety_common::radio;
 
 use self::carry::carried;
 pub use self::diagram::{Effect, Known};
+pub use self::settled::Settled;
+pub(super) use self::settled::settle;
 use super::networks::Common;
 use super::unit::Unit;
 use super::watch::{CpuWatch, Watch};

@@ -1,0 +1,143 @@
+//! What devices that are OFF keep off, though nothing changes as it is driven: relays that close again and again, what a delay or a latch
+//! holds on a lie of the wires, and what a sender that is OFF or silent allows no more.
+//!
+//! Each test holds a dangerous unit, whose row must fail, against an honest one with the same devices.
+
+mod common;
+
+use common::demands::{at, hidden, operation, with_blocks, with_input};
+use common::units::units_in;
+use cooltwin::run::Run;
+use reports::{Report, RowVerdict};
+
+/// The row's count and verdict, and what it says.
+fn kept_off(report: &Report) -> (u64, RowVerdict, String) {
+    let row = report.checks.iter().find(|row| row.id == "devices_that_are_off_keep_outputs_off");
+    row.map(|row| (row.n, row.verdict, row.detail.clone())).expect("the row is there")
+}
+
+fn is_off(run: &Run) -> bool {
+    units_in(&run.twin.world)[0].is_off()
+}
+
+/// An input that goes OFF for 60 ms every 400 ms, from 3.2 s on.
+fn again_and_again(input: &str) -> String {
+    let at = |ms: u32, to: &str| operation(input, &format!("{ms}ms"), to);
+    (8..14).map(|time| at(400 * time, "Off") + &at(400 * time + 60, "On")).collect()
+}
+
+/// SSR-016. Beside an input that is OFF and not seen another one turns the output off again and again; each coming on is no new grace.
+#[test]
+fn an_output_that_comes_on_again_and_again_beside_a_device_that_is_off_is_never_right() {
+    let (often, stop) = (again_and_again("i"), |input: &str| operation(input, "3s", "Off"));
+    // An input of the unit itself, and one of another unit.
+    let own = [stop("a"), again_and_again("i"), String::new()];
+    let remote = [again_and_again("a"), stop("i"), String::new()];
+    for (done, node) in [(own, "hall"), (remote, "roof")] {
+        let done = [&*done[0], &*done[1], &*done[2]];
+        for (faults, verdict) in [(String::new(), RowVerdict::Pass), (hidden(node, 0, "2s"), RowVerdict::Fail)] {
+            let (report, run) = with_input("And([\"a\", \"r\"])", done, &faults);
+            let (n, found, detail) = kept_off(&report);
+            assert!(n > 0 && found == verdict, "{node}, {faults}: {n}, {detail}");
+            assert_eq!(is_off(&run), faults.is_empty(), "{node}");
+            assert_eq!(detail.starts_with("hall at "), !faults.is_empty(), "{detail}");
+        }
+    }
+    // Where either is enough to run, nothing is settled and nothing is wrong.
+    let (report, run) = with_input("Or([\"a\", \"w\"])", [&stop("a"), &often, ""], &hidden("hall", 0, "2s"));
+    assert_ne!(kept_off(&report).1, RowVerdict::Fail);
+    assert!(!is_off(&run));
+}
+
+/// SSR-016. The delay of one input runs out beside another one that is OFF unseen.
+#[test]
+fn a_delay_that_ends_beside_a_device_that_is_off_ends() {
+    let before = "(name: \"late\", kind: OffDelay(of: \"r\", time: \"300ms\")), ";
+    let done = [&*operation("a", "3s", "Off"), &*operation("i", "4s", "Off"), ""];
+    for (faults, verdict) in [(String::new(), RowVerdict::Pass), (hidden("hall", 0, "2s"), RowVerdict::Fail)] {
+        let (report, run) = with_blocks(before, "Or([\"a\", \"late\"])", done, &faults);
+        assert_eq!((kept_off(&report).1, is_off(&run)), (verdict, faults.is_empty()), "{}", kept_off(&report).2);
+    }
+    // The sender goes on: its delay never ends.
+    let (report, run) = with_blocks(before, "Or([\"a\", \"late\"])", [done[0], "", ""], &hidden("hall", 0, "2s"));
+    assert_eq!((kept_off(&report).1 == RowVerdict::Fail, is_off(&run)), (false, false));
+}
+
+/// SSR-016. A latch that nobody set: the wire of its input showed ON for half a second, and the device never did.
+#[test]
+fn what_a_shorted_wire_has_set_was_never_set() {
+    let before = "(name: \"gone\", kind: Not(\"r\")), ";
+    let latch = "Latch(set: \"a\", reset: \"gone\")";
+    let off = operation("a", "1ms", "Off");
+    let short = hidden("hall", 0, "3s").replace("trigger", "duration: \"500ms\", trigger");
+    let press = format!("{off}{}{}", operation("a", "3s", "On"), operation("a", "3500ms", "Off"));
+    let (report, run) = with_blocks(before, latch, [&off, "", ""], &short);
+    assert_eq!((kept_off(&report).1, is_off(&run)), (RowVerdict::Fail, false), "{}", kept_off(&report).2);
+    for (done, is_on) in [(&press, true), (&off, false)] {
+        let (report, run) = with_blocks(before, latch, [done, "", ""], "");
+        assert_eq!((kept_off(&report).1, is_off(&run)), (RowVerdict::Pass, !is_on), "{}", kept_off(&report).2);
+    }
+}
+
+/// SSR-016, SSR-076. What another unit cannot have told is OFF: it is silent, or without a supply, while the wires of the one that hears it
+/// lie.
+#[test]
+fn what_no_sender_tells_keeps_off() {
+    let done = [&*operation("a", "3s", "Off"), "", ""];
+    for fault in [at("roof", "RadioLost()"), "(kind: PowerCut, place: Node(\"roof\"), trigger: At(\"3s\"))".to_owned()]
+    {
+        // Both are OFF: its own device unseen, and the sender.
+        let unseen = format!("{}, {fault}", hidden("hall", 0, "2s"));
+        for (faults, verdict) in [(&fault, RowVerdict::Pass), (&unseen, RowVerdict::Fail)] {
+            let (report, run) = with_input("Or([\"a\", \"r\"])", done, faults);
+            assert_eq!((kept_off(&report).1, is_off(&run)), (verdict, verdict == RowVerdict::Pass), "{faults}");
+        }
+    }
+}
+
+/// Units that do what they are drawn for break nothing, whatever people, radio and clocks do: devices that change at random, losses that
+/// they stand and some that they do not.
+#[test]
+fn honest_units_keep_off_what_must_be_off() {
+    let diagrams = [
+        ("", "And([\"a\", \"r\", \"w\"])"),
+        ("(name: \"n\", kind: Not(\"r\")), ", "Latch(set: \"a\", reset: \"n\")"),
+        ("(name: \"late\", kind: OffDelay(of: \"r\", time: \"70ms\")), ", "And([\"late\", \"a\"])"),
+        ("(name: \"soon\", kind: OnDelay(of: \"a\", time: \"40ms\")), ", "Or([\"soon\", \"r\"])"),
+        ("(name: \"go\", kind: Pulse(of: \"a\", time: \"90ms\")), ", "And([\"go\", \"w\"])"),
+        ("(name: \"c\", kind: Or([\"r\", \"w\"])), ", "Reset(condition: \"c\", button: \"a\")"),
+        ("", "Xor([\"a\", \"r\"])"),
+    ];
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut random = |below: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % below
+    };
+    let mut occasions = 0;
+    for round in 0..21_usize {
+        let (before, diagram) = diagrams[round % diagrams.len()];
+        let mut done = |input: &str, longest: u64| {
+            let (mut time, mut all, mut on) = (1_900, String::new(), true);
+            while time < 8_500 {
+                on = !on;
+                all += &operation(input, &format!("{time}ms"), if on { "On" } else { "Off" });
+                time += 1 + random(longest);
+            }
+            all
+        };
+        let done = [done("a", 300), done("i", 900), done("i", 2_500)];
+        let lost = [("roof", "packets: 4"), ("wall", "packets: 4"), ("roof", "")][round % 3];
+        let faults = format!(
+            "{}, {}",
+            at(lost.0, &format!("RadioLost({})", lost.1)),
+            at("hall", "C2cLost(from: 1, packets: 15)")
+        );
+        let (report, _) = with_blocks(before, diagram, [&done[0], &done[1], &done[2]], &faults);
+        let (n, verdict, detail) = kept_off(&report);
+        assert_ne!(verdict, RowVerdict::Fail, "{round}, {diagram}: {detail}");
+        occasions += n;
+    }
+    assert!(occasions > 20, "{occasions} occasions");
+}
