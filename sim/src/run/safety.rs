@@ -349,7 +349,7 @@ fn measure(row: &mut Budget, name: &str, unit: &Unit, run: &Run) -> Vec<&'static
 fn measure_demands(row: &mut Budget, units: &[(&str, &Unit)], run: &Run) -> Vec<&'static str> {
     let (mut shown, id) = (Vec::new(), row.id.clone());
     for (name, unit) in units {
-        for demand in unit.watch.demands.iter().filter(|demand| id == row_of(&demand.why)) {
+        for demand in unit.watch.demands.iter().filter(|demand| id == row_of(&demand.why) && demand.ended.is_none()) {
             let contacts = &unit.watch.contacts;
             let off = demand.off.and_then(|off| contacts.off(demand.at, off, demand.what.1, run.end));
             let is_over = off.is_some() || run.end > demand.at + demand.within;
@@ -620,9 +620,8 @@ fn is_to_trip(scenario: &Scenario, name: &str) -> bool {
 }
 
 /// Internal faults that a unit found though the scenario names them not. What is named excuses what follows from it, until both CPUs
-/// have started anew, and no other time. A fault of the unit that lasts over that start is found again, as this or that, and is excused
-/// as long as no other one begins.
-fn unasked_trips(scenario: &Scenario, run: &Run, name: &str, unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
+/// have started anew; each name excuses once. A fault that lasts over that start is found again, as this or that: it needs another name.
+fn unasked_trips(scenario: &Scenario, name: &str, unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
     let cpus = unit.watch.cpus.iter().zip([1, 2]);
     let causes = cpus.flat_map(|(watch, cpu)| watch.causes.iter().map(move |(at, fault)| (*at, cpu, *fault)));
     let mut causes: Vec<(SimTime, u8, Fault)> = causes.collect();
@@ -632,57 +631,19 @@ fn unasked_trips(scenario: &Scenario, run: &Run, name: &str, unit: &Unit) -> Vec
         _ => None,
     });
     let mut named: Vec<&SafetyTrip> = named.collect();
-    let restarted = |since: SimTime, at: SimTime| {
-        unit.watch.cpus.iter().all(|cpu| cpu.boots.iter().any(|boot| *boot > since && *boot <= at))
-    };
     let mut excused: Option<SimTime> = None;
     causes.retain(|(at, cpu, fault)| {
-        let goes_on = |since: SimTime| !restarted(since, *at) || lasts(run, unit, since, *at);
-        excused = excused.filter(|since| goes_on(*since)).or_else(|| {
+        let restarts = restarts_by(unit, *at);
+        excused = excused.filter(|since| restarts_by(unit, *since) == restarts).or_else(|| {
+            let is_then = |trip: &&SafetyTrip| trip.restarts.is_none_or(|own| usize::from(own) == restarts);
             let is_it = |trip: &&SafetyTrip| fault_of(&trip.by) == *fault && trip.cpu.is_none_or(|own| own == *cpu);
-            let place = named.iter().position(is_it)?;
+            let place = named.iter().position(|trip| is_then(trip) && is_it(trip))?;
             named.remove(place);
             Some(*at)
         });
         excused.is_none()
     });
     causes
-}
-
-/// Whether the fault that a unit tripped for at `since` is still there at `at`: of those that could be it, the one that had begun last.
-/// Not so if another one has begun in between.
-fn lasts(run: &Run, unit: &Unit, since: SimTime, at: SimTime) -> bool {
-    let list = &run.twin.world.resource::<Scoped<Faults>>().list;
-    let own = list.iter().filter(|one| one.is_at(unit.node) && one.first.is_some() && may_trip(&one.fault.kind));
-    let Some(last) = own.filter(|one| one.began <= at).max_by_key(|one| one.began) else { return false };
-    last.began <= since && is_lasting(&last.fault.kind) && last.is_in_force(at)
-}
-
-/// Whether a unit may trip for it. A reset is how it starts anew; stops, and what comes over radio, are no faults of the unit.
-const fn may_trip(kind: &scenario::FaultKind) -> bool {
-    use scenario::{FaultKind as Kind, SafetyFault as Fault};
-    match kind {
-        Kind::Safety(fault) => !matches!(
-            fault,
-            Fault::CpuReset(_)
-                | Fault::InputOff(_)
-                | Fault::RadioLost(_)
-                | Fault::RadioCorrupted(_)
-                | Fault::RadioForged(_)
-                | Fault::RadioDelayed(_)
-                | Fault::RadioRepeated(_)
-                | Fault::RadioSwapped
-        ),
-        Kind::Sag(_) | Kind::Ramp(_) | Kind::OverVoltage(_) | Kind::Bounce(_) => true,
-        _ => false,
-    }
-}
-
-/// Whether it is there until it ends; others happen once.
-const fn is_lasting(kind: &scenario::FaultKind) -> bool {
-    use scenario::{CellDefect, FaultKind as Kind, RamCell, SafetyFault as Fault};
-    let flips = matches!(kind, Kind::Safety(Fault::RamCell(RamCell { defect: CellDefect::Flips, .. })));
-    !flips && !matches!(kind, Kind::Safety(Fault::TickSlip(_)))
 }
 
 /// Why a unit that came to normal mode did not stay there, unless the scenario says that it restarts. One that has no supply
@@ -818,7 +779,7 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], run: &Run, id: &str, requ
                 broken.extend(uncalled.map(|(at, _)| format!("{name}: its lamp, lit at {at} ms")));
             }
             "healthy_units_do_not_trip" => {
-                let unasked = unasked_trips(scenario, run, name, unit);
+                let unasked = unasked_trips(scenario, name, unit);
                 if !is_to_trip(scenario, name) {
                     wanted = true;
                     n += watch.cpus.iter().map(|cpu| cpu.ticks).sum::<u64>();
@@ -937,7 +898,7 @@ fn fault_words(fault: Fault) -> String {
 pub(super) fn instead(scenario: &Scenario, run: &Run, expectation: &Expectation) -> String {
     let of = |name: &str| unit(scenario, run, name);
     let words = match expectation {
-        Expectation::SafetyTrip(trip) => of(&trip.unit).map(|unit| first_detected(run, unit)),
+        Expectation::SafetyTrip(trip) => of(&trip.unit).map(|unit| first_detected(run, unit, trip.restarts)),
         Expectation::SafetyStaysNormal(name) => of(name).map(not_normal),
         Expectation::SafetyRestarts(name) => of(name).map(|unit| {
             let left = unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some());
@@ -980,8 +941,26 @@ fn detections(unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
     all
 }
 
-fn first_detected(run: &Run, unit: &Unit) -> String {
-    let list = detections(unit);
+/// Those after so many restarts of both CPUs, if that is asked.
+fn detections_of(unit: &Unit, restarts: Option<u8>) -> impl Iterator<Item = (SimTime, u8, Fault)> {
+    detections(unit)
+        .into_iter()
+        .filter(move |(at, ..)| restarts.is_none_or(|own| restarts_by(unit, *at) == usize::from(own)))
+}
+
+/// How often both CPUs of a unit had started anew by then.
+fn restarts_by(unit: &Unit, at: SimTime) -> usize {
+    let boots = unit.watch.cpus.iter().map(|cpu| cpu.boots.iter().filter(|boot| **boot <= at).count());
+    boots.min().unwrap_or(0).saturating_sub(1)
+}
+
+/// When both CPUs of a unit had started anew so often.
+fn restarted(unit: &Unit, restarts: usize) -> Option<SimTime> {
+    unit.watch.cpus.iter().map(|cpu| cpu.boots.get(restarts).copied()).max()?
+}
+
+fn first_detected(run: &Run, unit: &Unit, restarts: Option<u8>) -> String {
+    let list: Vec<(SimTime, u8, Fault)> = detections_of(unit, restarts).collect();
     let Some((at, cpu, fault)) = list.first() else { return "it detected nothing".to_owned() };
     let since = first_acted(run, unit, None).filter(|first| first <= at);
     let since =
@@ -1036,7 +1015,7 @@ fn is_normal(unit: &Unit) -> bool {
 fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool {
     let Some(unit) = unit(scenario, run, &wanted.unit) else { return false };
     let internal = |fault: Fault| fault.reaction() == Reaction::SafeState;
-    let all = detections(unit);
+    let all: Vec<(SimTime, u8, Fault)> = detections_of(unit, wanted.restarts).collect();
     let of_its_kind = all.iter().find(|(_, _, fault)| format!("{fault:?}") == wanted.by.name());
     let is_internal = of_its_kind.is_none_or(|(_, _, fault)| internal(*fault));
     let Some((at, cpu, fault)) = all.into_iter().find(|(_, _, fault)| internal(*fault) == is_internal) else {
@@ -1044,7 +1023,8 @@ fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool {
     };
     // Nothing was injected there: a unit may be built wrong, but there is no time to measure.
     let first = first_acted(run, unit, Some(&wanted.by));
-    let since = first.filter(|first| *first <= at).map(|first| at.since(first));
+    let restarted = wanted.restarts.and_then(|restarts| restarted(unit, restarts.into()));
+    let since = first.filter(|first| *first <= at).map(|first| at.since(first.max(restarted.unwrap_or_default())));
     format!("{fault:?}") == wanted.by.name()
         && wanted.cpu.is_none_or(|wanted| wanted == cpu)
         && first.is_none_or(|first| first <= at)
@@ -1060,7 +1040,10 @@ pub(super) fn text(expectation: &Expectation) -> Option<String> {
             let cpu = trip.cpu.map_or(String::new(), |cpu| format!(" with CPU{cpu}"));
             let after = trip.after.map_or(String::new(), |after| format!(", not before {after} ms"));
             let within = trip.within.map_or(String::new(), |within| format!(", within {within} ms"));
-            Some(format!("safety unit {} detects {} first{cpu}{after}{within}", trip.unit, word(&trip.by)))
+            let restarts = trip.restarts.map_or(String::new(), |restarts| {
+                format!(" after {}", counted(restarts.into(), "restart", "restarts"))
+            });
+            Some(format!("safety unit {} detects {} first{restarts}{cpu}{after}{within}", trip.unit, word(&trip.by)))
         }
         Expectation::SafetyRelays(wanted) => {
             let relays: Vec<String> = wanted.closed.iter().map(u8::to_string).collect();

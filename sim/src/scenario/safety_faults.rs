@@ -349,7 +349,10 @@ section! {
         by: Detected,
         /// The CPU that detects it first; either where none is written.
         cpu: Option<u8> = "None" where "1".."2",
-        /// Not before this long after the first injection at this unit acted; one of the supply for what is wrong with the supply.
+        /// After so many restarts of both CPUs, and not in the whole run: a fault that lasts over a restart is found again, as this or that.
+        restarts: Option<u8> = "None",
+        /// Not before this long after the first injection at this unit acted, or after that restart if it acted before; one of the supply
+        /// for what is wrong with the supply.
         after: Option<Span> = "None" where "0ms".."24h",
         /// At the latest this long after it.
         within: Option<Span> = "None" where "0ms".."24h",

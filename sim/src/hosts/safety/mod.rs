@@ -464,6 +464,7 @@ fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life
     let supply_mv = supply.node_mv(node, now);
     let mut watch = one.watch.supply.clone();
     watch.look(now, |at| supply.node_mv(node, at));
+    watch.sampled(cpu, supply_mv);
     let Some(mut one) = world.get_mut::<Unit>(entity) else { return Ok(()) };
     one.watch.supply = watch;
     one.watch.judge_supply(now);
@@ -511,13 +512,16 @@ fn see_plant(world: &mut World, context: &mut Context<'_>, unit: u8) {
 pub(crate) fn show_devices(unit: &mut Unit, context: &mut Context<'_>) {
     let node = unit.node;
     let is_sound = unit.is_sound();
-    let Unit { devices, section, pins, shown, shown_since, watch, .. } = unit;
+    let Unit { devices, section, pins, shown, shown_since, was_off_for, watch, .. } = unit;
     let changed = devices.show(context.now, section, pins, shown);
     watch.gone_off |= changed & !*shown;
     watch.gone_on |= changed & *shown;
     for group in (0..16u8).filter(|group| changed >> group & 1 == 1) {
         let on = *shown >> group & 1 == 1;
-        shown_since[usize::from(group)] = context.now;
+        let since = std::mem::replace(&mut shown_since[usize::from(group)], context.now);
+        if on {
+            was_off_for[usize::from(group)] = context.now.since(since);
+        }
         if is_sound {
             watch.device(context.now, group, on);
         }

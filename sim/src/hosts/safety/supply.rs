@@ -5,8 +5,9 @@
 //! there on. That instant is the *earliest* from which its count may run. An excursion that lasts so long that a trip must have come,
 //! and after which the unit still drives something, is *missed*.
 //!
-//! A CPU counts in normal mode: an excursion that was there before *counts* from its entry on. A recovery may fall between two samples;
-//! so short a gap does not end what the firmware may have counted, and nothing says that it had to.
+//! A CPU counts in normal mode: an excursion that was there before *counts* from its entry on. A recovery may fall between two samples.
+//! For a CPU that took no sample in it the excursion goes on; for what it may have counted before the limit so short a gap ends nothing,
+//! whenever it samples.
 
 use safety_common::fault::Fault;
 
@@ -51,6 +52,8 @@ pub struct SupplyWatch {
     bounds: [Bound; 4],
     /// Excursions of which is not decided yet whether they were missed: side, begin, and from when on they count.
     due: Vec<(bool, SimTime, SimTime)>,
+    /// Of each limit, by CPU: since when none of its samples can have been within it.
+    beyond: [[Option<SimTime>; 2]; 2],
     /// By CPU: since when it is in normal mode.
     normal: [Option<SimTime>; 2],
     /// The last instant at which the supply was looked at.
@@ -80,6 +83,7 @@ impl SupplyWatch {
                 bound(false, max.saturating_sub(STEP_MV)),
             ],
             due: Vec::new(),
+            beyond: [[None; 2]; 2],
             normal: [None; 2],
             looked: SimTime::ZERO,
             misread: [None; 2],
@@ -125,32 +129,47 @@ impl SupplyWatch {
         self.normal[cpu % 2] = since;
     }
 
+    /// A CPU samples the supply.
+    pub fn sampled(&mut self, cpu: usize, mv: u32) {
+        for (bound, beyond) in self.bounds.iter().zip(&mut self.beyond) {
+            if !bound.is_beyond(mv) {
+                beyond[cpu % 2] = None;
+            }
+        }
+    }
+
     fn cross(&mut self, number: usize, at: SimTime) {
-        let counted = self.bounds[number].since.map(|since| self.first_count(since));
+        let counted = self.first_count(number);
         let bound = &mut self.bounds[number];
         let Some(since) = bound.since.take() else {
             let gap = bound.last.filter(|(_, end)| number >= 2 && at.since(*end) <= GAP);
             bound.since = Some(gap.map_or(at, |(since, _)| since));
+            if let Some(beyond) = self.beyond.get_mut(number) {
+                beyond.iter_mut().for_each(|one| *one = one.or(Some(at)));
+            }
             return;
         };
         bound.last = Some((since, at));
-        if let Some(counted) =
-            counted.flatten().filter(|from| number < 2 && at > *from && at.since(*from) >= TRIPS_ALWAYS)
-        {
-            self.due.push((bound.is_low, since, counted));
+        let is_low = bound.is_low;
+        if let Some((crossing, from)) = counted.filter(|(_, from)| at > *from && at.since(*from) >= TRIPS_ALWAYS) {
+            self.due.push((is_low, crossing, from));
         }
     }
 
-    /// From when on the first CPU counts what began at `since`; none if no CPU is in normal mode.
-    fn first_count(&self, since: SimTime) -> Option<SimTime> {
-        self.normal.iter().flatten().map(|normal| since.max(*normal)).min()
+    /// When the supply left a limit for the first CPU that counts, and from when on that counts; none if no CPU is in normal mode.
+    fn first_count(&self, number: usize) -> Option<(SimTime, SimTime)> {
+        let by_cpu = self.beyond.get(number)?.iter().zip(&self.normal);
+        by_cpu
+            .filter_map(|(beyond, normal)| Some(((*beyond)?, (*beyond)?.max((*normal)?))))
+            .min_by_key(|(_, from)| *from)
     }
 
     /// Whether anything is driven in this tick: an excursion that should have tripped by now is missed then.
     pub fn judge(&mut self, now: SimTime, driven: bool) {
-        let open = self.bounds[..2].iter().filter_map(|bound| {
-            let since = bound.since?;
-            Some((bound.is_low, since, self.first_count(since)?))
+        let open = (0..2).filter_map(|number| {
+            let bound = self.bounds[number];
+            let (crossing, from) = self.first_count(number).filter(|_| bound.since.is_some())?;
+            Some((bound.is_low, crossing, from))
         });
         let is_over = |from: SimTime| now > from + OFF_MOST;
         let over: Vec<(bool, SimTime, SimTime)> =
@@ -174,16 +193,18 @@ impl SupplyWatch {
         self.misread[cpu % 2] = Some(now);
     }
 
-    /// When the supply crossed the limit that this fault is about.
+    /// When the supply crossed the limit that this fault is about, for the samples of this CPU.
     #[must_use]
-    pub fn crossing(&self, fault: Fault) -> Option<SimTime> {
-        self.bounds[..2].iter().find(|bound| bound.is_low == (fault == Fault::SupplyLow))?.since
+    pub fn crossing(&self, fault: Fault, cpu: usize) -> Option<SimTime> {
+        let number = self.bounds[..2].iter().position(|bound| bound.is_low == (fault == Fault::SupplyLow))?;
+        self.bounds[number].since?;
+        self.beyond[number][cpu % 2]
     }
 
     /// From when on a CPU counts what this fault is about.
     #[must_use]
     pub fn counted(&self, fault: Fault, cpu: usize) -> Option<SimTime> {
-        Some(self.crossing(fault)?.max(self.normal[cpu % 2].unwrap_or_default()))
+        Some(self.crossing(fault, cpu)?.max(self.normal[cpu % 2].unwrap_or_default()))
     }
 
     /// The earliest instant from which a CPU may have counted what it detects now; none if its converter was wrong in between.
@@ -227,6 +248,7 @@ mod tests {
         for tick in 0..4_000 {
             let mv = |at: SimTime| if (ms(1_000)..ms(1_000 + lasts)).contains(&at) { 17_000 } else { 24_000 };
             watch.look(ms(tick), mv);
+            watch.sampled(0, mv(ms(tick)));
             watch.judge(ms(tick), tick < driven_until);
             if tick == driven_until {
                 watch.off(ms(tick));
@@ -270,13 +292,48 @@ mod tests {
             watch.counts(0, Some(ms(10)));
             for tick in 0..1_510 {
                 let low = |at: SimTime| at >= ms(1_000) && !(ms(1_250)..ms(1_250 + gap)).contains(&at);
-                watch.look(ms(tick), |at| if low(at) { 17_000 } else { 24_000 });
+                let mv = |at: SimTime| if low(at) { 17_000 } else { 24_000 };
+                watch.look(ms(tick), mv);
+                watch.sampled(0, mv(ms(tick)));
                 watch.judge(ms(tick), true);
             }
             let second = ms(1_250 + gap);
             assert_eq!(watch.earliest(Fault::SupplyLow, 0, ms(1_510)), Some(ms(earliest)), "{gap} ms");
-            assert_eq!((watch.crossing(Fault::SupplyLow), &watch.missed[..]), (Some(second), &[][..]), "{gap} ms");
+            assert_eq!((watch.crossing(Fault::SupplyLow, 0), &watch.missed[..]), (Some(second), &[][..]), "{gap} ms");
         }
+    }
+
+    /// 17 V from 1 s on, back to 24 V for 0.4 ms every 250 ms; CPU1 samples on each millisecond, CPU2 in the middle of it. Recoveries that
+    /// no CPU samples, that CPU1 samples, and that either samples in turn.
+    #[test]
+    fn a_recovery_ends_an_excursion_only_for_who_samples_in_it() {
+        let missed = |offsets: [u64; 2]| {
+            let mut watch = SupplyWatch::new((18_000, 30_000));
+            (0..2).for_each(|cpu| watch.counts(cpu, Some(ms(10))));
+            let half = Span::from_micros(500);
+            let recovers =
+                |number: u64| ms(1_000 + 250 * (number + 1)) + Span::from_micros(offsets[number as usize % 2]);
+            let mv = |at: SimTime| {
+                let is_back =
+                    (0..8).any(|number| (recovers(number)..recovers(number) + Span::from_micros(400)).contains(&at));
+                if at < ms(1_000) || is_back { 24_000 } else { 17_000 }
+            };
+            for tenth in 0..30_000 {
+                let now = SimTime::ZERO + Span::from_micros(100 * tenth);
+                watch.stepped(now, mv(now));
+                for cpu in [0, 1] {
+                    if now.since(SimTime::ZERO).as_nanos() % 1_000_000 == half.as_nanos() * cpu {
+                        watch.sampled(cpu as usize, mv(now));
+                        watch.judge(now, true);
+                    }
+                }
+            }
+            watch.missed.first().map(|one| one.since)
+        };
+        assert_eq!(missed([50, 50]), Some(ms(1_000)), "between all samples");
+        assert_eq!(missed([800, 800]), Some(ms(1_000)), "CPU2 goes on");
+        // Each has a sample in every second one: neither counts for longer than 500 ms.
+        assert_eq!(missed([800, 300]), None);
     }
 
     /// From 24 V down by 1 mV each ms: 18 V is crossed at 6 s, 18.027 V 27 ms before.
@@ -286,9 +343,12 @@ mod tests {
         for tick in 0..6_500u64 {
             watch.look(ms(tick), |at| 24_000 - u32::try_from(at.as_nanos() / 1_000_000).expect("small"));
         }
-        assert_eq!(watch.crossing(Fault::SupplyLow), Some(ms(6_001)));
+        assert_eq!(watch.crossing(Fault::SupplyLow, 0), Some(ms(6_001)));
         assert_eq!(watch.earliest(Fault::SupplyLow, 0, ms(6_500)), Some(ms(5_974)));
-        assert_eq!((watch.crossing(Fault::SupplyHigh), watch.earliest(Fault::SupplyHigh, 0, ms(6_500))), (None, None));
+        assert_eq!(
+            (watch.crossing(Fault::SupplyHigh, 0), watch.earliest(Fault::SupplyHigh, 0, ms(6_500))),
+            (None, None)
+        );
         watch.misreads(1, ms(6_000));
         assert_eq!(watch.earliest(Fault::SupplyLow, 1, ms(6_500)), None, "a wrong converter counts what it likes");
         assert!(watch.earliest(Fault::SupplyLow, 0, ms(6_500)).is_some());

@@ -164,6 +164,8 @@ pub struct Unit {
     pub shown: u16,
     /// Since when the device at each group has shown what it shows.
     pub shown_since: [SimTime; 16],
+    /// How long the device at each group showed OFF before it showed ON last.
+    pub was_off_for: [Span; 16],
     /// The configuration tool at its USB interface.
     pub tool: Tool,
     /// What is measured.
@@ -218,6 +220,7 @@ impl Unit {
             section,
             shown: devices.all(),
             shown_since: [SimTime::ZERO; 16],
+            was_off_for: [Span::ZERO; 16],
             input_groups,
             pins,
             devices,

@@ -779,7 +779,7 @@ impl Watch {
             commanded: None,
             off: now,
             last_good,
-            crossing: self.supply.crossing(detection.fault),
+            crossing: self.supply.crossing(detection.fault, cpu),
             counted: self.supply.counted(detection.fault, cpu),
             earliest: self.supply.earliest(detection.fault, cpu, now),
             other: None,

@@ -85,6 +85,9 @@ pub struct Demand {
     pub within: Span,
     /// When none of them was driven any more.
     pub off: Option<SimTime>,
+    /// When the device of a stop showed ON again, before all had to be off. If it is OFF again so soon that nobody need have seen that, the
+    /// stop goes on.
+    pub ended: Option<SimTime>,
 }
 
 /// Another node of the network as heard by a unit, whatever its firmware makes of it.
@@ -177,8 +180,28 @@ impl Watch {
 
     fn demand(&mut self, at: SimTime, why: Why, what: (u16, u8), within: Span) {
         if what != (0, 0) {
-            self.demands.push(Demand { at, why, what, within, off: None });
+            self.demands.push(Demand { at, why, what, within, off: None, ended: None });
         }
+    }
+
+    /// What open demands of a kind are about.
+    fn asked(&self, is_own: impl Fn(&Demand) -> bool) -> (u16, u8) {
+        let open = self.demands.iter().filter(|one| is_own(one) && one.off.is_none() && one.ended.is_none());
+        open.fold((0, 0), |all: (u16, u8), one| (all.0 | one.what.0, all.1 | one.what.1))
+    }
+
+    /// The part of what a stop demands that it did not demand before.
+    fn not_asked(&self, why: Why, (pins, relays): (u16, u8)) -> (u16, u8) {
+        let asked = self.asked(|one| one.why == why);
+        (pins & !asked.0, relays & !asked.1)
+    }
+
+    /// The device of a stop is OFF again: the stop goes on if it was ON for less than it takes to see that, and is over else.
+    fn revive(&mut self, now: SimTime, why: Why) {
+        let is_ended =
+            |one: &Demand, over: bool| one.why == why && one.ended.is_some_and(|at| (at + SEEN <= now) == over);
+        self.demands.retain(|one| !is_ended(one, true));
+        self.demands.iter_mut().filter(|one| is_ended(one, false)).for_each(|one| one.ended = None);
     }
 
     /// Other outputs are driven from now on: pins, relays.
@@ -312,14 +335,18 @@ fn are_peers(one: &Common, other: &Common) -> bool {
 pub(super) fn devices_changed(world: &mut World, now: SimTime, unit: u8) {
     let Some(mut one) = unit_of(world, unit) else { return };
     let (off, on) = (std::mem::take(&mut one.watch.gone_off), std::mem::take(&mut one.watch.gone_on));
+    let lasted = one.was_off_for;
     for group in (0..16u8).filter(|group| on >> group & 1 == 1) {
-        end_stop(world, now, unit, group);
+        end_stop(world, now, unit, group, lasted[usize::from(group)]);
     }
     for group in (0..16u8).filter(|group| off >> group & 1 == 1) {
+        let why = Why::Stop { unit, group };
         for (at, reached) in (0u8..).zip(carried(world, now, unit, group)) {
             let Some(mut other) = unit_of(world, at) else { continue };
+            other.watch.revive(now, why);
             for (what, within) in reached.off {
-                other.watch.demand(now, Why::Stop { unit, group }, what, within);
+                let what = if at == unit { what } else { other.watch.not_asked(why, what) };
+                other.watch.demand(now, why, what, within);
             }
         }
     }
@@ -354,7 +381,8 @@ pub(super) fn ask_again(world: &mut World, now: SimTime, unit: u8) {
         }
         _ => false,
     };
-    let young = |demand: &&Demand| demand.off.is_none() && demand.at < now && is_young(demand);
+    let young =
+        |demand: &&Demand| demand.off.is_none() && demand.ended.is_none() && demand.at < now && is_young(demand);
     let mut asked: Vec<(u8, u8)> = Vec::new();
     for demand in one.watch.demands.iter().rev().filter(young) {
         if let Why::Stop { unit, group } = demand.why
@@ -387,21 +415,24 @@ pub(super) fn talks_again(world: &mut World, now: SimTime, unit: u8) {
         let why = Why::Stop { unit, group };
         for (at, reached) in (0u8..).zip(carried(world, now, unit, group)).filter(|(at, _)| *at != unit) {
             let Some(mut other) = unit_of(world, at) else { continue };
-            for ((pins, relays), within) in reached.off {
-                let open = other.watch.demands.iter().filter(|one| one.why == why && one.off.is_none());
-                let open = open.fold((0, 0), |all: (u16, u8), one| (all.0 | one.what.0, all.1 | one.what.1));
-                other.watch.demand(now, why, (pins & !open.0, relays & !open.1), within);
+            for (what, within) in reached.off {
+                let what = other.watch.not_asked(why, what);
+                other.watch.demand(now, why, what, within);
             }
         }
     }
 }
 
 /// A device shows ON again. Who was to hear of its stop from another unit need not, if it was shorter than the time that this may take.
-fn end_stop(world: &mut World, now: SimTime, unit: u8, group: u8) {
+fn end_stop(world: &mut World, now: SimTime, unit: u8, group: u8, lasted: Span) {
+    let why = Why::Stop { unit, group };
     for entity in world.resource::<Units>().entities().to_vec() {
         let Some(mut other) = world.get_mut::<Unit>(entity).filter(|other| other.index != unit) else { continue };
-        let why = Why::Stop { unit, group };
-        other.watch.demands.retain(|one| !(one.why == why && one.off.is_none() && now < one.at + one.within));
+        let demands = &mut other.watch.demands;
+        let is_over = |one: &Demand| one.why == why && one.off.is_none() && now < one.at + one.within;
+        // One that was too short to be seen never goes on.
+        demands.retain(|one| !is_over(one) || lasted >= SEEN);
+        demands.iter_mut().filter(|one| is_over(one) && one.ended.is_none()).for_each(|one| one.ended = Some(now));
     }
 }
 
@@ -418,8 +449,7 @@ pub(super) fn tell_trip(world: &mut World, unit: u8) {
         let Some(mut other) = world.get_mut::<Unit>(entity).filter(|other| other.index != unit) else { continue };
         let inputs_off = other.off_for(at, SEEN);
         let watch = &mut other.watch;
-        let is_open = |one: &Demand| matches!(one.why, Why::Trip { unit: own, .. } if own == unit) && one.off.is_none();
-        if !are_peers(&common, watch.common()) || watch.demands.iter().any(is_open) {
+        if !are_peers(&common, watch.common()) {
             continue;
         }
         let own = nothing_of(watch, &common);
@@ -428,7 +458,11 @@ pub(super) fn tell_trip(world: &mut World, unit: u8) {
             known.add(nothing_of(watch, peer));
         }
         let known = watch.without(known, watch.silent_at(at, Span::ZERO));
-        let what = watch.driven_of(&watch.effect(&known).followed(watch.section(), &own));
+        let (pins, relays) = watch.driven_of(&watch.effect(&known).followed(watch.section(), &own));
+        // What an earlier trip of that unit demands is not over with a later one.
+        let is_own = |one: &Demand| matches!(one.why, Why::Trip { unit: own, .. } if own == unit);
+        let asked = watch.asked(is_own);
+        let what = (pins & !asked.0, relays & !asked.1);
         let within = Span::from_millis(watch.common().network.response_ms.into()) + FAULT_MORE;
         let node = u8::try_from(common.own).unwrap_or(u8::MAX);
         watch.demand(at, Why::Trip { unit, node, fault, cpu }, what, within);
