@@ -3,15 +3,18 @@
 //! Both CPUs of every unit step once a millisecond, as in the twin, on plain structs: ideal wires and contacts, packets that
 //! come in the next tick, no events, no clocks that differ, no faults, no measures. Inputs show what the scenario's devices show.
 //! Both CPUs of all units are in normal mode at the end and feed the relays that the twin's feed; `benches/safety.rs` holds that they
-//! do from the same second on.
+//! do from the same second on. Their CAN frames go over the line of the nominal run's floor, between those of the pumps: whoever
+//! runs this firmware on one bus has these frames, and those of the pumps wait for them as in the twin.
 
 use cooltwin::hosts::safety::memory::{Contents, Flash};
 use cooltwin::safety::binary::Section;
-use cooltwin::scenario::{Device, InputState, SafetyUnit, Scenario};
+use cooltwin::scenario::{Device, InputState, SafetyUnit};
+use embedded_can::{Id, StandardId};
+use protocol::Frame;
 use safety_common::configuration::Role;
 use safety_common::io::{
-    AnalogCounts, BootInputs, Bytes, C2cReceived, CanReceived, Levels, Mode, RamPort, ResetCause, Retained, TickInputs,
-    TickOutputs,
+    AnalogCounts, BootInputs, Bytes, C2cReceived, CanFrame, CanReceived, CanTransmit, Levels, Mode, RamPort,
+    ResetCause, Retained, TickInputs, TickOutputs,
 };
 use safety_common::signal::{
     FRAME_TICKS, GAP_TICKS, OSSD_PERIOD_TICKS, OSSD_SLOT, OSSD_SLOTS, OSSD_STAGGER_TICKS, PULSE_SLOT, PULSE_SLOTS,
@@ -88,7 +91,7 @@ impl Source {
 }
 
 /// A unit.
-struct Unit {
+pub struct Unit {
     one: Cpu1,
     two: Cpu2,
     rams: [Ram; 2],
@@ -105,7 +108,12 @@ struct Unit {
 }
 
 impl Unit {
-    fn new(setup: &SafetyUnit) -> Self {
+    /// A unit before its first tick.
+    ///
+    /// # Panics
+    /// If the scenario was not checked.
+    #[must_use]
+    pub fn new(setup: &SafetyUnit) -> Self {
         let compiled = setup.configuration.compiled.as_ref().expect("the loader compiles it");
         let own = setup.index().expect("the check has found it");
         let node = &compiled.network.nodes[own];
@@ -181,7 +189,57 @@ impl Unit {
         self.radio.clear();
         self.can.clear();
         self.can_sent.clear();
-        self.can_sent.extend(self.outs[0].can.iter().map(|one| one.frame.id));
+    }
+
+    /// Modes of its CPUs.
+    #[must_use]
+    pub fn modes(&self) -> [Mode; 2] {
+        self.outs.each_ref().map(|out| out.mode)
+    }
+
+    /// Relays that each CPU feeds now.
+    #[must_use]
+    pub fn relays(&self) -> [u8; 2] {
+        self.outs.each_ref().map(|out| out.relays)
+    }
+
+    /// The frame that its last step gave up.
+    #[must_use]
+    pub(crate) fn abort(&self) -> Option<StandardId> {
+        StandardId::new(self.outs[0].can_abort?)
+    }
+
+    /// The frames that its last step sends, each with its slot of the next tick.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = (u64, Frame)> + '_ {
+        self.outs[0].can.iter().filter_map(|CanTransmit { frame, slot }| {
+            let data = &frame.data[..usize::from(frame.len)];
+            Some((u64::from(*slot), Frame::data_frame(StandardId::new(frame.id)?, data)?))
+        })
+    }
+}
+
+/// One tick of all units. Radio packets come to every other unit in the next.
+pub(crate) fn step(units: &mut [Unit], tick: u32) {
+    units.iter_mut().for_each(|unit| unit.step(tick));
+    for from in 0..units.len() {
+        let Some(packet) = units[from].outs[0].radio.clone() else { continue };
+        let others = units.iter_mut().enumerate().filter(|(to, _)| *to != from);
+        others.for_each(|(_, unit)| unit.radio.push(packet.clone()));
+    }
+}
+
+/// A frame of the unit `sender` has left at `now`, in ns: the others get it, and the sender is told.
+pub(crate) fn frame_ends(units: &mut [Unit], sender: usize, now: u64, frame: &Frame) {
+    let Id::Standard(id) = frame.id() else { return };
+    let mut data = [0; 8];
+    data[..frame.data().len()].copy_from_slice(frame.data());
+    let frame = CanFrame { id: id.as_raw(), len: frame.data().len() as u8, data };
+    for (number, unit) in units.iter_mut().enumerate() {
+        if number == sender {
+            unit.can_sent.push(frame.id);
+        } else {
+            unit.can.push(CanReceived { at: Instant::from_micros(now / 1_000), frame });
+        }
     }
 }
 
@@ -204,59 +262,4 @@ fn sources(setup: &SafetyUnit, section: &Section, names: &[String]) -> [Option<S
         let phase = pin as u32 * OSSD_STAGGER_TICKS;
         Some(Source { on: own.on, off: own.off, is_on, other, phase })
     })
-}
-
-/// All units of a scenario, ready to run.
-pub struct Floor {
-    units: Vec<Unit>,
-    /// Milliseconds so far.
-    ticks: u32,
-}
-
-/// What the units came to: the modes of both CPUs of each.
-pub type UnitsOutcome = Vec<[Mode; 2]>;
-
-impl Floor {
-    /// The units, before their first tick.
-    #[must_use]
-    pub fn new(scenario: &Scenario) -> Self {
-        Self { units: scenario.safety_units.iter().map(Unit::new).collect(), ticks: 0 }
-    }
-
-    /// Relays that each CPU of a unit feeds now.
-    #[must_use]
-    pub fn relays(&self, unit: usize) -> [u8; 2] {
-        self.units[unit].outs.each_ref().map(|out| out.relays)
-    }
-
-    /// Steps all CPUs once for each millisecond of simulated time, from where the last call has come to.
-    pub fn run(&mut self, milliseconds: u32) -> UnitsOutcome {
-        for _ in 0..milliseconds {
-            self.ticks += 1;
-            let tick = self.ticks;
-            for unit in &mut self.units {
-                unit.step(tick);
-            }
-            self.exchange(tick);
-        }
-        self.units.iter().map(|unit| unit.outs.each_ref().map(|out| out.mode)).collect()
-    }
-
-    /// Radio packets and CAN frames come to every other unit in the next tick.
-    fn exchange(&mut self, tick: u32) {
-        let at = Instant::from_micros(u64::from(tick) * 1_000 + 500);
-        for from in 0..self.units.len() {
-            let out = &self.units[from].outs[0];
-            if out.radio.is_none() && out.can.is_empty() {
-                continue;
-            }
-            let (radio, can) = (out.radio.clone(), out.can.clone());
-            for (to, unit) in self.units.iter_mut().enumerate() {
-                if to != from {
-                    unit.radio.extend(radio.clone());
-                    unit.can.extend(can.iter().map(|one| CanReceived { at, frame: one.frame }));
-                }
-            }
-        }
-    }
 }

@@ -16,10 +16,12 @@ use protocol::header::{ModelId, Version};
 use protocol::ids::PumpNumber;
 use pump::flash_map::{MARKER, MARKER_ADDRESS, SECTOR_LEN, SECTORS};
 use pump::{FlashCommand, FlashMemory, FlashResult, Pump, ResetCause, Retained};
+use safety_common::SLOTS;
 use units::{DeciCelsius, Instant, Milliamps, Millivolts, Permille};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::Outcome;
+use crate::safety::{self, Unit};
 
 const NEVER: u64 = u64::MAX;
 const MODEL: ModelId = ModelId(1);
@@ -30,6 +32,8 @@ const SLEW: u64 = 2_000_000_000;
 const READ_COST: u64 = 60;
 /// How long the scenario goes on after the campaign.
 const AFTER_CAMPAIGN: u64 = 60_000_000_000;
+/// Both CPUs of every safety unit step so often.
+const UNIT_TICK: u64 = 1_000_000;
 
 /// Times of the scenario.
 #[derive(Clone, Copy)]
@@ -220,6 +224,13 @@ pub struct Floor {
     times: Times,
     cioc: Cioc,
     boards: Vec<Board>,
+    /// Safety units; their nodes come after those of the pumps.
+    units: Vec<Unit>,
+    /// Ticks of the units so far.
+    ticks: u32,
+    /// Frames of the units that wait for their slots: when, node.
+    slots: Vec<(u64, usize, Frame)>,
+    /// CIOC, pumps, units.
     nodes: Vec<Node>,
     due: Vec<u64>,
     attempt: Option<Attempt>,
@@ -262,6 +273,9 @@ impl Floor {
             times,
             cioc: Cioc { firmware, fram, image, answers_at: NEVER },
             boards: Vec::new(),
+            units: scenario.safety_units.iter().map(Unit::new).collect(),
+            ticks: 0,
+            slots: Vec::new(),
             nodes,
             due: vec![boot],
             attempt: None,
@@ -273,30 +287,20 @@ impl Floor {
             frames: 0,
             flash_operations: 0,
         };
+        let boots_at = if floor.units.is_empty() { times.pump_boot } else { NEVER };
         for number in (1..=scenario.pumps.count).filter_map(PumpNumber::new) {
-            floor.boards.push(board(pump_config(scenario, number, MODEL), times.pump_boot, &old));
+            floor.boards.push(board(pump_config(scenario, number, MODEL), boots_at, &old));
             floor.nodes.push(Node::new(0));
-            floor.due.push(times.pump_boot);
+            floor.due.push(boots_at);
         }
+        floor.nodes.extend(floor.units.iter().map(|_| Node::new(0)));
         floor
     }
 
     /// Does all of the work.
     #[must_use]
     pub fn run(&mut self) -> Outcome {
-        let mut now = 0;
-        while now < self.ends_at {
-            let line = self.attempt.map_or(NEVER, |attempt| attempt.end);
-            let (node, due) = self.earliest();
-            now = line.min(due).min(self.ends_at);
-            if now == line {
-                self.frame_ends(now);
-            } else if node == 0 {
-                self.run_cioc(now);
-            } else {
-                self.run_pump(now, node);
-            }
-        }
+        self.run_until(NEVER);
         let image = &self.cioc.image;
         Outcome {
             frames: self.frames,
@@ -305,6 +309,37 @@ impl Floor {
             simulated: self.ends_at,
             fingerprint: self.all.digest128(),
         }
+    }
+
+    /// Goes on up to an instant in ns, or to the end if that comes before.
+    pub fn run_until(&mut self, until: u64) {
+        loop {
+            let line = self.attempt.map_or(NEVER, |attempt| attempt.end);
+            let (node, due) = self.earliest();
+            let tick = if self.units.is_empty() { NEVER } else { u64::from(self.ticks + 1) * UNIT_TICK };
+            let slot = self.slots.iter().map(|(at, ..)| *at).min().unwrap_or(NEVER);
+            let next = line.min(due).min(tick).min(slot);
+            if next >= self.ends_at || next > until {
+                break;
+            }
+            if next == line {
+                self.frame_ends(next);
+            } else if next == tick {
+                self.tick_units(next);
+            } else if next == slot {
+                self.send_slots(next);
+            } else if node == 0 {
+                self.run_cioc(next);
+            } else {
+                self.run_pump(next, node);
+            }
+        }
+    }
+
+    /// The safety units.
+    #[must_use]
+    pub fn units(&self) -> &[Unit] {
+        &self.units
     }
 
     fn earliest(&self) -> (usize, u64) {
@@ -340,15 +375,60 @@ impl Floor {
         let id = u64::from(raw_id(frame.id()));
         let shape = (frame.data().len() as u64) << 32 | bits << 16 | attempt.node as u64;
         self.record(0, now, &[0, attempt.start, id, u64::from_le_bytes(data), shape, offer.queued]);
-        if let Some(node) = receiver(frame.id(), attempt.node).filter(|node| *node < self.nodes.len()) {
+        if let Some(node) = receiver(frame.id(), attempt.node).filter(|node| *node <= self.boards.len()) {
             let _ = self.nodes[node].received.push_back(frame);
             self.call(node, now + self.times.latency);
         }
-        if let Id::Standard(id) = frame.id() {
-            let _ = self.nodes[attempt.node].sent.push_back(id);
-            self.call(attempt.node, now);
+        match (frame.id(), self.unit_at(attempt.node)) {
+            (Id::Standard(id), None) => {
+                let _ = self.nodes[attempt.node].sent.push_back(id);
+                self.call(attempt.node, now);
+            }
+            (Id::Standard(_), Some(sender)) => safety::frame_ends(&mut self.units, sender, now, &frame),
+            (Id::Extended(_), _) => {}
         }
         self.contest(now);
+    }
+
+    /// Which unit has this node.
+    fn unit_at(&self, node: usize) -> Option<usize> {
+        node.checked_sub(1 + self.boards.len())
+    }
+
+    /// A tick of every unit; its frames go to the controller in slots of the next.
+    fn tick_units(&mut self, now: u64) {
+        self.ticks += 1;
+        safety::step(&mut self.units, self.ticks);
+        for unit in 0..self.units.len() {
+            let node = 1 + self.boards.len() + unit;
+            if let Some(id) = self.units[unit].abort() {
+                self.abort(now, node, id);
+            }
+            let at = |slot: u64| now + UNIT_TICK + slot * UNIT_TICK / u64::from(SLOTS);
+            self.slots.extend(self.units[unit].frames().map(|(slot, frame)| (at(slot), node, frame)));
+        }
+        if self.boards[0].boots_at == NEVER && self.units[0].relays() == [0b11; 2] {
+            self.feed_pumps(now);
+        }
+    }
+
+    /// The relays of the first unit feed the pumps.
+    fn feed_pumps(&mut self, now: u64) {
+        for node in 1..=self.boards.len() {
+            self.boards[node - 1].boots_at = now + self.times.pump_boot;
+            self.nodes[node] = Node::new(now);
+            self.plan(node);
+        }
+    }
+
+    fn send_slots(&mut self, now: u64) {
+        while let Some(first) = self.slots.iter().position(|(at, ..)| *at == now) {
+            let (_, node, frame) = self.slots.remove(first);
+            // Without a free mailbox it is lost, as in the twin.
+            if self.nodes[node].free() > 0 {
+                self.request(now, node, frame);
+            }
+        }
     }
 
     fn call(&mut self, node: usize, at: u64) {
@@ -553,12 +633,11 @@ fn board(config: pump::Config, boots_at: u64, old: &[u8]) -> Board {
     }
 }
 
-/// Who takes a frame: a pump its commands and requests, the CIOC what the pumps send.
+/// Who takes a frame: a pump its commands and requests, the CIOC what the pumps send. What the units send has other takers.
 fn receiver(id: Id, sender: usize) -> Option<usize> {
-    if sender != 0 {
-        return Some(0);
-    }
     match raw_id(id) {
+        0..=0xFF => None,
+        _ if sender != 0 => Some(0),
         raw @ (0x101..=0x110 | 0x701..=0x710) => Some(raw as usize & 0xFF),
         _ => None,
     }

@@ -9,6 +9,7 @@
 //! | Work | Floor |
 //! |---|---|
 //! | steps of the firmware of CIOC and pumps | the same code, called at each interrupt and wake-up that the boards would have |
+//! | safety units of the scenario, if any | both CPUs once a millisecond, frames on the same line, feed of the pumps ([`crate::safety`]) |
 //! | length of a frame on the wire | the same function for each frame: stuff bits counted with its checksum |
 //! | flash operations | the same, with their durations; the count is held to be equal |
 //! | fingerprint | the same hash over frames and flash operations, and over each of both domains |

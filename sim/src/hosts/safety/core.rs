@@ -196,8 +196,8 @@ impl Muffle {
         Self { fault, before: TickOutputs::default(), acted: false, held: false }
     }
 
-    /// The outputs as the board gets them: from the step that detects the fault on, those of the step before.
-    fn pass(&mut self, mut out: TickOutputs) -> TickOutputs {
+    /// Makes them the outputs as the board gets them: from the step that detects the fault on, those of the step before.
+    fn pass(&mut self, out: &mut TickOutputs) {
         let count = out.detections.len();
         out.detections.retain(|one| one.fault != self.fault);
         let detects = out.detections.len() < count;
@@ -206,13 +206,13 @@ impl Muffle {
             Reaction::AffectedOff => self.held |= detects,
         }
         if self.acted {
-            return self.before.clone();
+            out.clone_from(&self.before);
+            return;
         }
         if self.held {
             out.pins = self.before.pins;
         }
         self.before = TickOutputs { detections: heapless::Vec::new(), reset: None, flash: None, ..out.clone() };
-        out
     }
 }
 
@@ -376,7 +376,7 @@ impl Core {
         self.packets_read = packets;
         (self.radio_read, self.can_read, self.forward_read) = (radio, can, forward);
         if let Some(muffle) = &mut self.muffle {
-            out = muffle.pass(out);
+            muffle.pass(&mut out);
         }
         if let Some(command) = out.flash {
             let takes = if matches!(command, FlashCommand::EraseConfiguration) { ERASE_TIME } else { ROW_TIME };
@@ -397,19 +397,15 @@ impl Core {
     /// The hardware timer: the logic's time is over.
     pub fn deadline(&mut self, now: SimTime) -> Option<TickOutputs> {
         let clock = self.clock.shows(now);
-        let out = match self.firmware.as_mut()? {
+        let mut out = match self.firmware.as_mut()? {
             Firmware::One(cpu) => cpu.deadline(clock),
             Firmware::Two(cpu) => cpu.deadline(clock),
         };
         self.served = now;
-        Some(self.muffled(out))
-    }
-
-    fn muffled(&mut self, out: TickOutputs) -> TickOutputs {
-        match &mut self.muffle {
-            None => out,
-            Some(muffle) => muffle.pass(out),
+        if let Some(muffle) = &mut self.muffle {
+            muffle.pass(&mut out);
         }
+        Some(out)
     }
 
     fn received(&mut self, now: SimTime) -> Vec<C2cReceived> {

@@ -28,7 +28,8 @@ pub mod witness;
 
 use std::sync::Arc;
 
-use bevy_ecs::prelude::{Entity, Mut, Resource, World};
+use bevy_ecs::prelude::{Entity, Mut, Query, Res, Resource, World};
+use bevy_ecs::system::SystemState;
 use protocol::Frame;
 use safety_common::flash_map;
 use safety_common::io::{Bytes, CanReceived, CanTransmit, ResetCause};
@@ -198,13 +199,17 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
     }
     let any = !units.entities.is_empty();
     builder.observer_resource(units);
-    builder.on(Event::SAFETY, |world, context, event| {
+    let mut access = Access::new(&mut builder.world);
+    builder.on(Event::SAFETY, move |world, context, event| {
         if let Event::Safety(event) = event {
-            if let Err(defect) = handle(world, context, event) {
+            let reach = handle(&mut access, world, context, event).unwrap_or_else(|defect| {
                 world.resource_mut::<FirmwareDefect>().0.get_or_insert((defect.node, defect.what));
                 context.halt();
+                Reach::Beyond
+            });
+            if reach == Reach::Beyond {
+                follow_up(world, context, event.unit());
             }
-            follow_up(world, context, event.unit());
         }
     });
     if any {
@@ -373,34 +378,57 @@ fn code(release: u32) -> Vec<u8> {
     (0..CODE_LEN).map(|_| next(&mut state)).collect()
 }
 
+/// Units and supply at once: a look-up in the world for each would cost more than what the twin does with them in a tick.
+type Access = SystemState<(Res<'static, Units>, Res<'static, Supply>, Query<'static, 'static, &'static mut Unit>)>;
+
+/// How far what has happened at a unit may reach.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// It is done with.
+    Within,
+    /// Others may have to be told.
+    Beyond,
+}
+
 fn unit_of(world: &mut World, unit: u8) -> Option<Mut<'_, Unit>> {
     let entity = *world.resource::<Units>().entities.get(usize::from(unit))?;
     world.get_mut::<Unit>(entity)
 }
 
-fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> Result<(), Defect> {
+fn handle(
+    access: &mut Access,
+    world: &mut World,
+    context: &mut Context<'_>,
+    event: SafetyEvent,
+) -> Result<Reach, Defect> {
     match event {
-        SafetyEvent::Tick { unit, cpu, life } => return tick(world, context, unit, usize::from(cpu), life),
+        SafetyEvent::Tick { unit, cpu, life } => {
+            return tick(access, world, context, unit, usize::from(cpu), life);
+        }
         SafetyEvent::Deadline { unit, cpu, life } => {
             let cpu = usize::from(cpu);
-            let Some(mut one) = unit_of(world, unit).filter(|one| one.cores[cpu].life == life) else { return Ok(()) };
+            let Some(mut one) = unit_of(world, unit).filter(|one| one.cores[cpu].life == life) else {
+                return Ok(Reach::Beyond);
+            };
             let node = one.node;
             let outside = Defect::guard(node, || one.deadline(context, cpu))?;
             demands::tell_trip(world, unit);
-            let Some(mut one) = unit_of(world, unit) else { return Ok(()) };
+            let Some(mut one) = unit_of(world, unit) else { return Ok(Reach::Beyond) };
             let given_up = one.effects(context, cpu);
             carry_out(world, context, unit, outside);
             give_up(world, context, unit, given_up);
         }
         SafetyEvent::Effects { unit, cpu, life } => {
             let cpu = usize::from(cpu);
-            let Some(mut one) = unit_of(world, unit).filter(|one| one.cores[cpu].life == life) else { return Ok(()) };
+            let Some(mut one) = unit_of(world, unit).filter(|one| one.cores[cpu].life == life) else {
+                return Ok(Reach::Beyond);
+            };
             let given_up = one.effects(context, cpu);
             give_up(world, context, unit, given_up);
         }
         SafetyEvent::Boot { unit, cpu, life, cause } => {
             let cpu = usize::from(cpu);
-            let Some(mut one) = unit_of(world, unit) else { return Ok(()) };
+            let Some(mut one) = unit_of(world, unit) else { return Ok(Reach::Beyond) };
             if one.powered && one.cores[cpu].life == life {
                 let node = one.node;
                 Defect::guard(node, || one.boot(context, cpu, cause))?;
@@ -434,7 +462,12 @@ fn handle(world: &mut World, context: &mut Context<'_>, event: SafetyEvent) -> R
         SafetyEvent::Repeat { unit } => repeat_frame(world, context, unit),
         SafetyEvent::Operation { unit, number, ends } => operate(world, context, unit, usize::from(number), ends),
     }
-    Ok(())
+    Ok(Reach::Beyond)
+}
+
+/// Whether something came on, a fault was proven, or both CPUs came into or left normal mode, and nobody was told of it.
+fn has_news(unit: &Unit) -> bool {
+    unit.watch.came_on.is_some() || !unit.proofs.is_empty() || unit.watch.is_normal() != unit.watch.has_talked
 }
 
 /// What has just happened may have turned outputs on, and proven faults.
@@ -454,38 +487,49 @@ fn follow_up(world: &mut World, context: &mut Context<'_>, unit: u8) {
     }
 }
 
-fn tick(world: &mut World, context: &mut Context<'_>, unit: u8, cpu: usize, life: u32) -> Result<(), Defect> {
+fn tick(
+    access: &mut Access,
+    world: &mut World,
+    context: &mut Context<'_>,
+    unit: u8,
+    cpu: usize,
+    life: u32,
+) -> Result<Reach, Defect> {
     let now = context.now;
-    let Some(&entity) = world.resource::<Units>().entities.get(usize::from(unit)) else { return Ok(()) };
-    let Some(one) = world.get::<Unit>(entity).filter(|one| one.cores[cpu].life == life) else { return Ok(()) };
+    let (units, supply, mut all) = access.get_mut(world).expect("units and supply are installed");
+    let Some(&entity) = units.entities.get(usize::from(unit)) else { return Ok(Reach::Beyond) };
+    let Ok(mut one) = all.get_mut(entity) else { return Ok(Reach::Beyond) };
+    if one.cores[cpu].life != life {
+        return Ok(Reach::Beyond);
+    }
     let node = one.node;
     let follows = cpu == 0 && one.cores[0].clock.tick() % PLANT_TICKS == 0 && one.devices.follow_plant();
-    let supply = world.resource::<Supply>();
     let supply_mv = supply.node_mv(node, now);
-    let mut watch = one.watch.supply.clone();
-    watch.look(now, |at| supply.node_mv(node, at));
-    watch.sampled(cpu, supply_mv);
-    let Some(mut one) = world.get_mut::<Unit>(entity) else { return Ok(()) };
-    one.watch.supply = watch;
+    one.watch.supply.look(now, |at| supply.node_mv(node, at));
+    one.watch.supply.sampled(cpu, supply_mv);
     one.watch.judge_supply(now);
     let inputs_off = one.off_for(now, demands::SEEN);
     one.watch.judge_silence(now, inputs_off);
     let outside = Defect::guard(node, || one.tick(context, cpu, supply_mv))?;
     let (is_tripped, has_demands) = (one.watch.tripped_now.is_some(), !one.watch.demands.is_empty());
+    let settled = if cpu == 0 { one.watch.settle(now, inputs_off) } else { None };
+    if !(follows || is_tripped || has_demands || settled.is_some() || has_news(&one) || outside.is_something()) {
+        return Ok(Reach::Within);
+    }
     if is_tripped {
         demands::tell_trip(world, unit);
     }
     if has_demands {
         demands::ask_again(world, now, unit);
     }
-    if cpu == 0 {
-        demands::settle(world, now, unit, inputs_off);
+    if let Some(news) = settled {
+        demands::tell_settled(world, unit, &news);
     }
     carry_out(world, context, unit, outside);
     if follows {
         see_plant(world, context, unit);
     }
-    Ok(())
+    Ok(Reach::Beyond)
 }
 
 /// A step of the supply: who was within its limits before may be beyond them from this instant on.

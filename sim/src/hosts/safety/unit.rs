@@ -112,6 +112,14 @@ pub struct Outside {
     pub abort: Option<u16>,
 }
 
+impl Outside {
+    /// Whether anything is to be done.
+    #[must_use]
+    pub const fn is_something(&self) -> bool {
+        self.radio.is_some() || !self.can.is_empty() || self.abort.is_some()
+    }
+}
+
 /// A unit.
 #[derive(Component, Clone)]
 pub struct Unit {

@@ -28,7 +28,7 @@ use safety_common::radio;
 use self::carry::carried;
 pub use self::diagram::{Effect, Known};
 pub use self::settled::Settled;
-pub(super) use self::settled::settle;
+pub(super) use self::settled::tell_settled;
 use super::networks::Common;
 use super::unit::Unit;
 use super::watch::{CpuWatch, Watch};

@@ -70,6 +70,14 @@ impl Signal {
 /// What a unit tells others, by kind, index and number of a block that sends: since when it cannot have told ON; none while it may.
 type Told = ((BlockKind, u8, u16), Option<SimTime>);
 
+/// What a unit has to tell others of what is settled.
+#[derive(Clone, Debug)]
+pub(in super::super) struct News {
+    told: Vec<Told>,
+    /// It has just started to evaluate its diagram.
+    has_started: bool,
+}
+
 /// The diagram of a unit in three values.
 #[derive(Clone, Debug, Default)]
 pub struct Settled {
@@ -241,23 +249,23 @@ impl Settled {
 }
 
 impl Watch {
-    /// The diagram is followed once in each tick of CPU1; what is told anew, and whether the unit has just started.
-    fn settle(&mut self, now: SimTime, inputs_off: u16) -> (Vec<Told>, bool) {
+    /// The diagram is followed once in each tick of CPU1; what others are to be told.
+    pub(in super::super) fn settle(&mut self, now: SimTime, inputs_off: u16) -> Option<News> {
         let (works, worked) = (self.works(), self.settled.is_working());
         if !works {
-            return (if worked { self.settled.stop(now) } else { Vec::new() }, false);
+            return worked.then(|| News { told: self.settled.stop(now), has_started: false });
         }
         if !worked {
             let section = self.section().clone();
             self.settled.start(now, &section);
             // What others tell it comes first.
-            return (self.settled.tells().collect(), true);
+            return Some(News { told: self.settled.tells().collect(), has_started: true });
         }
         let response = Span::from_millis(self.common().network.response_ms.into());
         let silent = self.silent_at(now, response).fold(0u16, |nodes, node| nodes | 1 << node.min(15));
         let is_new = self.settled.evaluate(now, inputs_off, silent, response);
         self.judge_settled(now);
-        (if is_new { self.settled.tells().collect() } else { Vec::new() }, false)
+        is_new.then(|| News { told: self.settled.tells().collect(), has_started: false })
     }
 
     /// What must be off and is driven, and that a CPU wants on.
@@ -289,13 +297,9 @@ impl Watch {
     }
 }
 
-/// A tick of CPU1: what its devices and what others tell settle, here and in the units that this one tells of it.
-pub(in super::super) fn settle(world: &mut World, now: SimTime, unit: u8, inputs_off: u16) {
-    let Some(mut one) = unit_of(world, unit) else { return };
-    let (told, has_started) = one.watch.settle(now, inputs_off);
-    if told.is_empty() && !has_started {
-        return;
-    }
+/// What has settled at a unit, or begins to, goes to the units that it tells of it; one that starts is told what these tell.
+pub(in super::super) fn tell_settled(world: &mut World, unit: u8, News { told, has_started }: &News) {
+    let (has_started, Some(one)) = (*has_started, unit_of(world, unit)) else { return };
     let common = one.watch.common().clone();
     let own = u8::try_from(common.own).unwrap_or(u8::MAX);
     let mut heard: Vec<(u8, Vec<Told>)> = Vec::new();
@@ -304,7 +308,7 @@ pub(in super::super) fn settle(world: &mut World, now: SimTime, unit: u8, inputs
         if !are_peers(&common, other.watch.common()) {
             continue;
         }
-        other.watch.settled.hear(own, &told);
+        other.watch.settled.hear(own, told);
         if has_started && other.watch.settled.is_working() {
             let node = u8::try_from(other.watch.common().own).unwrap_or(u8::MAX);
             heard.push((node, other.watch.settled.tells().collect()));
