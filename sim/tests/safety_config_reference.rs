@@ -3,7 +3,7 @@
 //! A timeline is one character a tick: `1` is ON, `.` is OFF. The expected ones were drawn by hand from the table of
 //! blocks in `SAFETY.md`, section 8, not printed by the program.
 
-use cooltwin::hosts::safety::demands::Settled;
+use cooltwin::hosts::safety::demands::{Off, Settled};
 use cooltwin::kernel::{SimTime, Span};
 use cooltwin::safety::binary::{Block, Section};
 use cooltwin::safety::reference::{Reference, Seen, Wanted};
@@ -389,7 +389,7 @@ proptest! {
                 }
                 let seen = if is_quiet { held } else { (noise >> 40) as u16 };
                 reference.tick(&Seen { inputs: seen & !off & 0b1111, ..Seen::default() });
-                settled.evaluate(SimTime::ZERO + Span::from_millis(tick), off, 0, Span::from_millis(500));
+                settled.evaluate(SimTime::ZERO + Span::from_millis(tick), Off { inputs: off, ..Off::default() }, Span::from_millis(500));
                 for (number, block) in (0_u16..).zip(&section.blocks) {
                     if let Some(value) = settled.signal(number) {
                         prop_assert_eq!(reference.signal(number), value, "signal {}, {:?}, in tick {}", number, block.kind, tick);
@@ -412,7 +412,11 @@ fn what_settles_and_when() {
         let block = u16::try_from(count).expect("a few");
         let mut since = 0;
         for tick in 1..3_000 {
-            settled.evaluate(SimTime::ZERO + Span::from_millis(tick), off(tick), 0, Span::from_millis(500));
+            settled.evaluate(
+                SimTime::ZERO + Span::from_millis(tick),
+                Off { inputs: off(tick), ..Off::default() },
+                Span::from_millis(500),
+            );
             since = match settled.signal(block) {
                 Some(false) if since == 0 => tick,
                 Some(false) => since,

@@ -185,6 +185,21 @@ fn a_stop_goes_on_though_its_device_bounces() {
     assert_eq!(judged(480_000, 20_000, &unseen), [] as [i64; 0]);
     // OFF too shortly to be seen for sure.
     assert_eq!(judged(8_000, 1_000, &unseen), [] as [i64; 0]);
+    // OFF for 50 ms first: whoever bounces then makes no new stop of it.
+    let bounces = operation("i", "3s", "Off")
+        + &(0..80)
+            .map(|time| {
+                let at = 3_050 + 6 * time;
+                operation("i", &format!("{at}ms"), "On") + &operation("i", &format!("{}ms", at + 1), "Off")
+            })
+            .collect::<String>();
+    let (report, _) = with_input("And([\"r\", \"w\"])", ["", &bounces, ""], &unseen);
+    assert!(
+        row(&report, RESPONSE).samples.iter().any(|one| one.place == "roof, stop at 3000.000000 ms, outputs of hall"
+            && one.value.as_millionths() == 6_000_000_000),
+        "{:?}",
+        row(&report, RESPONSE).samples
+    );
 }
 
 /// SSR-016. What turns nothing off is no stop: a feedback, a button that was OFF before, an input that the diagram gives ten seconds.
@@ -729,12 +744,36 @@ fn a_trip_after_a_restart_needs_a_name_of_its_own() {
         (format!("{}, {resets}, {}", slip("3s"), slip("7s")), &["TickCount", "TickCount, restarts: 2"], unnamed),
         (format!("{harmless}, {}, {resets}, {}", slip("3s"), slip("7s")), &["TickCount"], unnamed),
         (format!("{harmless}, {lost}, {resets}"), &["C2cSilent, restarts: 0", "PeerMode, restarts: 1"], named),
+        // The order of the names says nothing.
+        (format!("{}, {resets}, {}", slip("3s"), slip("7s")), &["TickCount", "TickCount, restarts: 0"], named),
     ] {
         let (report, _) = ran(&text(&faults, by), &[]);
         assert_eq!(trips_unasked(&report), wanted, "{faults}, {by:?}");
         let are_met = report.expectations.iter().all(|one| one.verdict == RowVerdict::Pass);
         assert_eq!(are_met, !by.iter().any(|by| by.ends_with('2')), "{faults}, {:?}", report.expectations);
     }
+}
+
+/// SSR-046. Who boots first after both were down begins the next life: what it finds before the other one boots is found there.
+#[test]
+fn what_the_first_cpu_finds_after_a_power_cut_is_of_the_new_life() {
+    let faults = [
+        "(kind: Safety(Rail(cpu: 1, to: \"3.9V\")), place: Node(\"hall\"), trigger: At(\"2s\"), duration: \"500ms\")",
+        "(kind: PowerCut, place: Node(\"hall\"), trigger: At(\"3s\"), duration: \"1s\")",
+        "(kind: Safety(FlashBits(cpu: 1, address: 0x78008, bits: 1)), place: Node(\"hall\"), trigger: At(\"3500ms\"))",
+    ];
+    let judged = |second: &str| {
+        let trips = format!(
+            "SafetyTrip(unit: \"hall\", by: Rail, restarts: 0), SafetyTrip(unit: \"hall\", by: {second}, restarts: 1)"
+        );
+        let text = alone("", &faults.join(", "), "8s").replace("137us", "150ms");
+        let (report, _) =
+            ran(&text.replacen("safety_units:", &format!("expectations: [{trips}], safety_units:"), 1), &[]);
+        let are_met = report.expectations.iter().all(|one| one.verdict == RowVerdict::Pass);
+        (trips_unasked(&report), are_met)
+    };
+    assert_eq!(judged("ProductionData, cpu: 1"), (RowVerdict::NotApplicable, true));
+    assert_eq!(judged("PeerMissing, cpu: 2"), (RowVerdict::Fail, false));
 }
 
 /// SSR-044. A unit that trips and starts anew within the radio time-out of the others is not missed by them.

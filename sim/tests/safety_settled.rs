@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::demands::{at, hidden, operation, with_blocks, with_input};
+use common::demands::{at, hidden, operation, ran, three, with_blocks, with_input};
 use common::units::units_in;
 use cooltwin::run::Run;
 use reports::{Report, RowVerdict};
@@ -93,6 +93,50 @@ fn what_no_sender_tells_keeps_off() {
             assert_eq!((kept_off(&report).1, is_off(&run)), (verdict, verdict == RowVerdict::Pass), "{faults}");
         }
     }
+}
+
+/// SSR-016. A CAN entry of which no frame comes any more is OFF: its sender lost its supply, or hangs on the bus no longer.
+#[test]
+fn what_no_frame_tells_keeps_off() {
+    let (name, text) = three();
+    let can = text
+        .replace("radio: (timeout", "can: (age: \"35ms\"), radio: (timeout")
+        .replace("radio: true, memories: 0,", "radio: true, memories: 0, can: (index: 0, entries: []),")
+        .replacen("radio: true, memories: 16,", "radio: true, memories: 16, can: (index: 1, entries: [0]),", 1)
+        .replacen("(name: \"s\", kind: Output(group: \"o\", of: \"x\"))", "(name: \"c\", kind: CanSend(entry: 0, bit: 0, of: \"x\")), (name: \"s\", kind: Output(group: \"o\", of: \"x\"))", 1)
+        .replace("(name: \"both\", kind: And([\"r\", \"w\"]))", "(name: \"c\", kind: CanReceive(node: \"roof\", bit: \"c\")), (name: \"a\", kind: Input(\"a\")), (name: \"both\", kind: Or([\"c\", \"a\"]))")
+        .replace("pins: [(pin: 8,", "inputs: [(name: \"a\", pins: Single(\"pa\"))], pins: [(pin: 0, name: \"pa\", role: Input), (pin: 8,");
+    let ran = |faults: &str| {
+        let unit = |node: &str, more: &str| format!("(configuration: \"{name}\", node: \"{node}\"{more})");
+        let hall = unit("hall", ", operations: [(at: \"3s\", input: \"a\", to: Off)]");
+        let units = [hall, unit("roof", ""), unit("wall", "")].join(", ");
+        ran(
+            &format!(
+                "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"6s\"), safety_units: [{units}], faults: [{faults}])"
+            ),
+            &[(name, can.clone())],
+        )
+    };
+    for kind in ["PowerCut", "Unplugged"] {
+        let gone = format!("(kind: {kind}, place: Node(\"roof\"), trigger: At(\"3s\"))");
+        let (report, run) = ran(&gone);
+        assert_eq!((kept_off(&report).1, is_off(&run)), (RowVerdict::Pass, true), "{kind}");
+        let (report, run) = ran(&format!("{gone}, {}", hidden("hall", 0, "2s")));
+        assert_eq!((kept_off(&report).1, is_off(&run)), (RowVerdict::Fail, false), "{kind}");
+    }
+    // The sender goes on, and its bit is enough.
+    let (report, run) = ran(&hidden("hall", 0, "2s"));
+    assert_eq!((kept_off(&report).1 == RowVerdict::Fail, is_off(&run)), (false, false));
+}
+
+/// SSR-012. Times in a row last as long as all of them: nobody is blamed for what ends after the longest of them.
+#[test]
+fn delays_in_a_row_are_followed_to_their_end() {
+    let before = "(name: \"first\", kind: OffDelay(of: \"a\", time: \"100ms\")), (name: \"next\", kind: OffDelay(of: \"first\", time: \"50ms\")), ";
+    let done = operation("a", "2s", "Off") + &operation("a", "3s", "On") + &operation("a", "4s", "Off");
+    let (report, run) = with_blocks(before, "And([\"next\", \"r\"])", [&done, "", ""], "");
+    let row = report.checks.iter().find(|row| row.id == "logic_runs_once_each_tick").expect("the row is there");
+    assert_eq!((row.verdict, is_off(&run)), (RowVerdict::Pass, true), "{}", row.detail);
 }
 
 /// Units that do what they are drawn for break nothing, whatever people, radio and clocks do: devices that change at random, losses that

@@ -631,6 +631,8 @@ fn unasked_trips(scenario: &Scenario, name: &str, unit: &Unit) -> Vec<(SimTime, 
         _ => None,
     });
     let mut named: Vec<&SafetyTrip> = named.collect();
+    // What is said more exactly comes first: it fits no other trip.
+    named.sort_by_key(|trip| (trip.restarts.is_none(), trip.cpu.is_none()));
     let mut excused: Option<SimTime> = None;
     causes.retain(|(at, cpu, fault)| {
         let restarts = restarts_by(unit, *at);
@@ -950,13 +952,7 @@ fn detections_of(unit: &Unit, restarts: Option<u8>) -> impl Iterator<Item = (Sim
 
 /// How often both CPUs of a unit had started anew by then.
 fn restarts_by(unit: &Unit, at: SimTime) -> usize {
-    let boots = unit.watch.cpus.iter().map(|cpu| cpu.boots.iter().filter(|boot| **boot <= at).count());
-    boots.min().unwrap_or(0).saturating_sub(1)
-}
-
-/// When both CPUs of a unit had started anew so often.
-fn restarted(unit: &Unit, restarts: usize) -> Option<SimTime> {
-    unit.watch.cpus.iter().map(|cpu| cpu.boots.get(restarts).copied()).max()?
+    unit.watch.lives.iter().filter(|life| **life <= at).count().saturating_sub(1)
 }
 
 fn first_detected(run: &Run, unit: &Unit, restarts: Option<u8>) -> String {
@@ -1023,7 +1019,7 @@ fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool {
     };
     // Nothing was injected there: a unit may be built wrong, but there is no time to measure.
     let first = first_acted(run, unit, Some(&wanted.by));
-    let restarted = wanted.restarts.and_then(|restarts| restarted(unit, restarts.into()));
+    let restarted = wanted.restarts.and_then(|restarts| unit.watch.lives.get(usize::from(restarts)).copied());
     let since = first.filter(|first| *first <= at).map(|first| at.since(first.max(restarted.unwrap_or_default())));
     format!("{fault:?}") == wanted.by.name()
         && wanted.cpu.is_none_or(|wanted| wanted == cpu)

@@ -789,6 +789,12 @@ pub(super) fn attend(world: &mut World, context: &mut Context<'_>, node: NodeId)
         received.extend(raw(frame.id()).map(|id| (id, frame)));
     }
     let Some(mut unit) = unit_of(world, index) else { return true };
+    for (id, _) in &received {
+        let entry = id.checked_sub(safety_common::simplecan::ENTRY_ID).map(usize::from);
+        if let Some(heard) = entry.and_then(|entry| unit.watch.can_heard.get_mut(entry)) {
+            *heard = context.now;
+        }
+    }
     let core = &mut unit.cores[0];
     if core.firmware.is_none() {
         return true;

@@ -10,6 +10,7 @@ use safety_common::configuration::Role;
 use safety_common::fault::{Detection, Fault, Reaction};
 use safety_common::flash_map;
 use safety_common::io::{C2cReceived, Mode, ResetCause, TickOutputs};
+use safety_common::simplecan::ENTRIES;
 use safety_common::{NODES_MOST, PINS, c2c};
 
 use super::core::Touched;
@@ -322,6 +323,15 @@ pub struct Watch {
     pub settled: Settled,
     /// The other nodes of the network, as they are heard.
     pub(super) senders: [Sender; NODES_MOST],
+    /// When a frame of each CAN entry came last.
+    pub(super) can_heard: [SimTime; ENTRIES],
+    /// When the unit began to live: with the first boot after both CPUs were down, or as the second one has started anew by itself.
+    pub lives: Vec<SimTime>,
+    /// By CPU: whether it is booted, and whether it has started anew alone in this life.
+    up: [bool; 2],
+    fresh: [bool; 2],
+    /// The CPU that has not booted yet in this life.
+    awaited: Option<usize>,
     /// Input groups whose devices went OFF, or ON, and that nobody asked about yet.
     pub(super) gone_off: u16,
     /// See `gone_off`.
@@ -529,6 +539,11 @@ impl Watch {
             demands: Vec::new(),
             settled: Settled::default(),
             senders: std::array::from_fn(|_| Sender::default()),
+            can_heard: [SimTime::ZERO; ENTRIES],
+            lives: Vec::new(),
+            up: [false; 2],
+            fresh: [false; 2],
+            awaited: None,
             gone_off: 0,
             gone_on: 0,
             has_talked: false,
@@ -590,13 +605,32 @@ impl Watch {
         if watch.mode == Mode::Normal {
             watch.left_normal.get_or_insert(now);
         }
+        self.up[cpu] = false;
         self.left[cpu].get_or_insert(now);
         self.supply.counts(cpu, None);
         self.see_stays(now);
     }
 
+    /// A CPU boots: a life begins if both were down, or if both have started anew one after the other.
+    fn live(&mut self, cpu: usize, now: SimTime) {
+        if self.up == [false; 2] {
+            self.lives.push(now);
+            (self.fresh, self.awaited) = ([false; 2], Some(1 - cpu));
+        } else if self.awaited == Some(cpu) {
+            self.awaited = None;
+        } else {
+            self.fresh[cpu] = true;
+            if self.fresh == [true; 2] {
+                self.lives.push(now);
+                self.fresh = [false; 2];
+            }
+        }
+        self.up[cpu] = true;
+    }
+
     /// A CPU boots.
     pub fn booted(&mut self, cpu: usize, now: SimTime, cause: ResetCause) {
+        self.live(cpu, now);
         let watch = &mut self.cpus[cpu];
         watch.by_software = cause == ResetCause::Software;
         watch.mode = Mode::Starting;

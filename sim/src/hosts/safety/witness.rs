@@ -30,7 +30,7 @@ const AHEAD_MOST: u32 = 1_000;
 pub struct Witness {
     reference: Reference,
     networks: Option<Box<Networks>>,
-    /// The longest time of a block: whatever changed so many ticks ago has had its effects.
+    /// The times of all blocks, which may stand in a row: whatever changed so many ticks ago has had its effects.
     longest: u64,
     /// Ticks since something changed last.
     quiet: u64,
@@ -86,8 +86,8 @@ impl Witness {
     pub fn new(section: &Section, common: &Arc<Common>) -> Self {
         use BlockKind as Kind;
         let timed = |kind: BlockKind| matches!(kind, Kind::OnDelay | Kind::OffDelay | Kind::Pulse);
-        let times = section.blocks.iter().filter(|block| timed(block.kind)).map(|block| u64::from(block.time_ms));
-        let longest = times.max().unwrap_or(0) + 1;
+        let times = section.blocks.iter().filter(|block| timed(block.kind)).map(|block| u64::from(block.time_ms) + 1);
+        let longest = times.sum::<u64>() + 1;
         Self {
             reference: Reference::new(section),
             networks: Networks::new(common, section).map(Box::new),

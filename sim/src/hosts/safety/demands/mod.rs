@@ -27,8 +27,8 @@ use safety_common::radio;
 
 use self::carry::carried;
 pub use self::diagram::{Effect, Known};
-pub use self::settled::Settled;
 pub(super) use self::settled::tell_settled;
+pub use self::settled::{Off, Settled};
 use super::networks::Common;
 use super::unit::Unit;
 use super::watch::{CpuWatch, Watch};
@@ -88,6 +88,8 @@ pub struct Demand {
     /// When the device of a stop showed ON again, before all had to be off. If it is OFF again so soon that nobody need have seen that, the
     /// stop goes on.
     pub ended: Option<SimTime>,
+    /// Its device was OFF for so long, in one, that everybody must have seen it.
+    pub was_seen: bool,
 }
 
 /// Another node of the network as heard by a unit, whatever its firmware makes of it.
@@ -180,7 +182,7 @@ impl Watch {
 
     fn demand(&mut self, at: SimTime, why: Why, what: (u16, u8), within: Span) {
         if what != (0, 0) {
-            self.demands.push(Demand { at, why, what, within, off: None, ended: None });
+            self.demands.push(Demand { at, why, what, within, off: None, ended: None, was_seen: false });
         }
     }
 
@@ -430,8 +432,9 @@ fn end_stop(world: &mut World, now: SimTime, unit: u8, group: u8, lasted: Span) 
         let Some(mut other) = world.get_mut::<Unit>(entity).filter(|other| other.index != unit) else { continue };
         let demands = &mut other.watch.demands;
         let is_over = |one: &Demand| one.why == why && one.off.is_none() && now < one.at + one.within;
+        demands.iter_mut().filter(|one| is_over(one)).for_each(|one| one.was_seen |= lasted >= SEEN);
         // One that was too short to be seen never goes on.
-        demands.retain(|one| !is_over(one) || lasted >= SEEN);
+        demands.retain(|one| !is_over(one) || one.was_seen);
         demands.iter_mut().filter(|one| is_over(one) && one.ended.is_none()).for_each(|one| one.ended = Some(now));
     }
 }

@@ -70,6 +70,17 @@ impl Signal {
 /// What a unit tells others, by kind, index and number of a block that sends: since when it cannot have told ON; none while it may.
 type Told = ((BlockKind, u8, u16), Option<SimTime>);
 
+/// What is OFF as a unit's diagram begins, a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Off {
+    /// Input groups that have shown OFF for as long as it takes to see that.
+    pub inputs: u16,
+    /// Nodes whose radio was not heard for the response time.
+    pub nodes: u16,
+    /// CAN entries of which no frame has come for as long.
+    pub entries: u16,
+}
+
 /// What a unit has to tell others of what is settled.
 #[derive(Clone, Debug)]
 pub(in super::super) struct News {
@@ -86,8 +97,8 @@ pub struct Settled {
     values: Vec<Option<bool>>,
     /// Of a block that receives: since when its sender cannot have told ON; none while it may.
     untold: Vec<Option<SimTime>>,
-    /// Input groups that are OFF, and nodes that are silent, as evaluated last.
-    seen: Option<(u16, u16)>,
+    /// What was evaluated last.
+    seen: Option<Off>,
     /// When it must be evaluated again though nothing changes.
     due: SimTime,
     /// Output groups and relays that have been settled OFF for the response time.
@@ -147,21 +158,21 @@ impl Settled {
         }
     }
 
-    /// Evaluates the diagram if anything may have changed, and tells whether it did. These input groups have shown OFF for as long as it
-    /// takes to see that, and these nodes were not heard for the response time.
-    pub fn evaluate(&mut self, now: SimTime, inputs_off: u16, silent: u16, response: Span) -> bool {
-        if self.seen == Some((inputs_off, silent)) && now < self.due {
+    /// Evaluates the diagram if anything may have changed, and tells whether it did.
+    pub fn evaluate(&mut self, now: SimTime, off: Off, response: Span) -> bool {
+        if self.seen == Some(off) && now < self.due {
             return false;
         }
-        self.seen = Some((inputs_off, silent));
+        self.seen = Some(off);
         self.due = SimTime::NEVER;
         self.signals.iter_mut().for_each(|signal| signal.hold(now));
         self.values.clear();
         for number in 0..self.blocks.len() {
             let block = self.blocks[number];
             let value = match block.kind {
-                BlockKind::Input => (inputs_off >> block.index.min(15) & 1 == 1).then_some(false),
-                BlockKind::MemoryReceive if silent >> block.index.min(15) & 1 == 1 => Some(false),
+                BlockKind::Input => (off.inputs >> block.index.min(15) & 1 == 1).then_some(false),
+                BlockKind::MemoryReceive if off.nodes >> block.index.min(15) & 1 == 1 => Some(false),
+                BlockKind::CanReceive if off.entries >> block.index.min(15) & 1 == 1 => Some(false),
                 BlockKind::MemoryReceive | BlockKind::CanReceive => {
                     let over = self.untold[number].map(|since| since + response);
                     over.and_then(|over| self.is_over(now, over).then_some(false))
@@ -262,8 +273,10 @@ impl Watch {
             return Some(News { told: self.settled.tells().collect(), has_started: true });
         }
         let response = Span::from_millis(self.common().network.response_ms.into());
-        let silent = self.silent_at(now, response).fold(0u16, |nodes, node| nodes | 1 << node.min(15));
-        let is_new = self.settled.evaluate(now, inputs_off, silent, response);
+        let nodes = self.silent_at(now, response).fold(0u16, |nodes, node| nodes | 1 << node.min(15));
+        let silent = (0..).zip(&self.can_heard).filter(|(_, heard)| now > **heard + response);
+        let entries = silent.fold(0u16, |entries, (entry, _)| entries | 1 << entry);
+        let is_new = self.settled.evaluate(now, Off { inputs: inputs_off, nodes, entries }, response);
         self.judge_settled(now);
         is_new.then(|| News { told: self.settled.tells().collect(), has_started: false })
     }
