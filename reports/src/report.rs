@@ -563,6 +563,14 @@ pub struct Bus {
     pub messages: Vec<Message>,
 }
 
+impl Bus {
+    /// Requests of the scenario's traffic that were never sent, of all messages together.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.messages.iter().map(|message| message.unsent).sum()
+    }
+}
+
 /// A node's error counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -585,8 +593,12 @@ pub struct BusNode {
 pub struct Message {
     /// The CAN id, `0x` and 3 or 8 upper-case hexadecimal digits; see [`message_id`].
     pub id: String,
-    /// How many were measured.
+    /// How many were measured; 0 of a message of the scenario's traffic that never got onto the bus.
     pub frames: u64,
+    /// Requests of the scenario's traffic that were never sent: replaced by a newer one, lost with their node, or still
+    /// waiting at the end.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unsent: u64,
     /// The least.
     #[serde(deserialize_with = "present")]
     pub response_ms_min: Option<Millis>,

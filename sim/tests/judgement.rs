@@ -115,6 +115,56 @@ fn a_request_that_waits_at_the_end_counts_as_long_as_it_has_waited() {
     assert_eq!(row.measured.map(|value| value.to_string()).as_deref(), Some("3000"));
 }
 
+/// A message of `lo` that another one of a lower id and a period shorter than its frame keeps off the bus.
+fn crowded_out(lo: &str) -> Report {
+    report(&format!(
+        "campaign: false, pumps: (count: 1), further_nodes: [\"engine\", \"b\"], end: At(\"3s\"), traffic: [
+        (name: \"hi\", node: \"engine\", id: 0x300, payload: \"0000000000000000\", period: \"300us\"),
+        (name: \"lo\", node: \"b\", {lo}, payload: \"0000000000000000\", period: \"10ms\")]"
+    ))
+}
+
+#[test]
+fn traffic_that_never_got_onto_the_bus_leaves_its_run_open_and_lost_requests_are_told() {
+    let row = |report: &Report, id: &str| {
+        let row = report.bus.messages.iter().find(|message| message.id == id).cloned();
+        row.unwrap_or_else(|| panic!("no row for {id}"))
+    };
+    let starved = crowded_out("id: 0x7F0");
+    let check = check(&starved, "traffic_was_sent");
+    assert_eq!((starved.verdict, check.verdict, check.n), (Verdict::Inconclusive, RowVerdict::Inconclusive, 2));
+    let lo = row(&starved, "0x7F0");
+    assert_eq!((lo.frames, lo.response_ms_max), (0, None));
+    assert!(lo.unsent.abs_diff(300) <= 1, "all that were asked for in 3 s: {}", lo.unsent);
+    assert_eq!(check.detail, format!("lo: none of its {} requests was sent", lo.unsent));
+    // Each request of the other is a frame, or is told as one that was not sent.
+    let hi = row(&starved, "0x300");
+    assert!(hi.unsent > 1_000 && (hi.frames + hi.unsent).abs_diff(10_000) <= 1, "{} {}", hi.frames, hi.unsent);
+    assert_eq!(starved.bus.unsent(), hi.unsent + lo.unsent);
+    // Of a message that got out, lost requests are told and judge nothing.
+    let heard = crowded_out("id: 0x010");
+    assert_eq!(heard.verdict, Verdict::Pass);
+    assert_eq!((row(&heard, "0x010").unsent, row(&heard, "0x010").frames > 290), (0, true));
+    assert!(row(&heard, "0x300").unsent > 1_000);
+    // Frames of another node with the same id are not its own.
+    let same = crowded_out("id: 0x300");
+    let both = row(&same, "0x300");
+    assert!((both.frames + both.unsent).abs_diff(10_300) <= 2, "{both:?}");
+}
+
+#[test]
+fn the_frames_of_a_babbling_fault_are_none_of_its_nodes_messages() {
+    // Both have one id; when the message is due, another babble of a lower id has the bus.
+    let report = report(
+        "campaign: false, further_nodes: [\"loud\", \"b\"], end: At(\"3s\"),
+        traffic: [(name: \"own\", node: \"b\", id: 0x100, dlc: 1, period: \"1h\", offset: \"2s\")],
+        faults: [(kind: Babbling(id: 0x0F0), place: Node(\"loud\"), trigger: At(\"1s\")),
+            (kind: Babbling(id: 0x100), place: Node(\"b\"), trigger: At(\"500ms\"), duration: \"400ms\")]",
+    );
+    assert!(report.bus.messages.iter().any(|message| message.id == "0x100" && message.frames > 100));
+    assert_eq!(check(&report, "traffic_was_sent").detail, "own: its one request was not sent");
+}
+
 #[test]
 fn the_systems_own_messages_have_response_times() {
     let report = report(

@@ -120,12 +120,12 @@ fn log(run: &Run) -> String {
     }
     let mut thinner = Thinner { progress: None, counters: BTreeMap::new(), repeats: BTreeMap::new() };
     let journal = &run.twin.world.resource::<Measures>().journal;
-    for (time, record, times) in journal.iter() {
+    for (time, record, repeats) in journal.iter() {
         let (node, kind, data) = run::event_of(record, journal.names());
         if thinner.keeps(&node, kind, &data) {
             let ms = time.as_nanos() / 1_000;
             let data = if data.is_null() { String::new() } else { format!(" {data}") };
-            let times = if *times > 1 { format!(" x{times}") } else { String::new() };
+            let times = if repeats.count > 1 { format!(" x{}", repeats.count) } else { String::new() };
             let _ = writeln!(text, "{}.{:03} {node} {kind}{data}{times}", ms / 1_000, ms % 1_000);
         }
     }

@@ -337,6 +337,7 @@ fn bus_facts(bus: &Bus) -> Markup {
             dt { "Load, greatest in 100 ms" } dd { (percent(bus.load_peak)) }
             dt { "Frames" } dd { (words::grouped(bus.frames)) }
             dt { "Error frames" } dd { (words::grouped(bus.error_frames)) }
+            @if bus.unsent() > 0 { dt { "Requests never sent" } dd { (words::grouped(bus.unsent())) } }
         }
     }
 }
@@ -366,9 +367,13 @@ fn nodes(bus: &Bus) -> Markup {
 
 fn messages(messages: &[Message]) -> Markup {
     let ms = |time: Option<Millis>| time.map_or_else(|| "-".to_owned(), |time| words::rounded(time.into(), 3));
+    let some_unsent = messages.iter().any(|message| message.unsent > 0);
+    let mut columns =
+        vec![Text("Id"), Number("Frames"), Number("Least, ms"), Number("Mean, ms"), Number("Greatest, ms")];
+    columns.extend(some_unsent.then_some(Number("Never sent")));
     let content = html! {
         caption { "From queued to the end of the frame, without the intermission" }
-        (head(&[Text("Id"), Number("Frames"), Number("Least, ms"), Number("Mean, ms"), Number("Greatest, ms")]))
+        (head(&columns))
         tbody {
             @for message in messages {
                 tr {
@@ -377,6 +382,7 @@ fn messages(messages: &[Message]) -> Markup {
                     td.number { (ms(message.response_ms_min)) }
                     td.number { (ms(message.response_ms_mean)) }
                     td.number { (ms(message.response_ms_max)) }
+                    @if some_unsent { td.number { (words::grouped(message.unsent)) } }
                 }
             }
         }

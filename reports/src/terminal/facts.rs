@@ -96,6 +96,9 @@ fn bus_pieces(bus: &Bus) -> Vec<(Style, String)> {
     ];
     let errors = if bus.error_frames > 0 { Style::Warn } else { Style::Plain };
     pieces.push((errors, words::count(bus.error_frames, "error frame", "error frames")));
+    if bus.unsent() > 0 {
+        pieces.push((Style::Warn, format!("{} never sent", words::count(bus.unsent(), "request", "requests"))));
+    }
     for node in &bus.nodes {
         pieces.extend(trouble(node).map(|text| (Style::Warn, text)));
     }
@@ -143,12 +146,16 @@ fn nodes(page: &mut Page, nodes: &[BusNode]) {
 /// The response times of every message.
 fn messages(page: &mut Page, messages: &[Message]) {
     page.blank();
-    table_head(page, "Messages", &["frames", "min ms", "mean ms", "max ms"]);
+    let some_unsent = messages.iter().any(|message| message.unsent > 0);
+    let columns = ["frames", "min ms", "mean ms", "max ms", "never sent"];
+    table_head(page, "Messages", &columns[..if some_unsent { 5 } else { 4 }]);
     let time = |time: Option<Millis>| time.map_or_else(|| "-".to_owned(), |time| words::rounded(time.into(), 3));
     for message in messages {
         let times = [message.response_ms_min, message.response_ms_mean, message.response_ms_max];
         let [min, mean, max] = times.map(time);
-        table_row(page, &message.id, &[words::grouped(message.frames), min, mean, max]);
+        let mut cells = vec![words::grouped(message.frames), min, mean, max];
+        cells.extend(some_unsent.then(|| words::grouped(message.unsent)));
+        table_row(page, &message.id, &cells);
     }
     let mut line = Line::new();
     line.gap(2);

@@ -112,7 +112,7 @@ fn empty(name: &str) -> Report {
 fn message(id: &str, frames: u64, [min, mean, max]: [&str; 3]) -> Message {
     let id = id.to_owned();
     let [min, mean, max] = [min, mean, max].map(|text| Some(ms(text)));
-    Message { id, frames, response_ms_min: min, response_ms_mean: mean, response_ms_max: max }
+    Message { id, frames, unsent: 0, response_ms_min: min, response_ms_mean: mean, response_ms_max: max }
 }
 
 /// A pump whose only try took `update`, beginning at `start`.
@@ -410,7 +410,7 @@ pub(crate) fn error() -> Report {
 pub(crate) fn bus_alone() -> Report {
     let mut report = empty("bus-alone");
     report.bus.messages.push(message("0x18FF0001", 9, ["0.52", "12.3456", "117.25"]));
-    let silent = Message { id: message_id(0x7FF, false), ..Message::default() };
+    let silent = Message { id: message_id(0x7FF, false), unsent: 4_210, ..Message::default() };
     report.bus.messages.push(silent);
     report.checks = vec![check("frames_never_lost", 1_284_113, RowVerdict::Pass, "", &[])];
     let mut worst = Budget::new("response", Relation::Within, fixed("120"), Some(fixed("0.1")), "ms");

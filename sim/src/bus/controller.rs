@@ -241,8 +241,9 @@ impl Controller {
     pub(super) fn confirm(&mut self, slot: u8, now: SimTime) -> Option<Span> {
         let index = usize::from(slot);
         self.giving_up &= !(1 << slot);
-        let offer = self.mailboxes[index].take()?;
         if index == BABBLE {
+            // Its mailbox is empty already if the fault has ended while the frame was on the line.
+            self.mailboxes[BABBLE] = None;
             self.babbled = Some(now);
             let gap = self.babble.map(|(_, gap)| gap).filter(|gap| *gap > Span::ZERO);
             if gap.is_none() {
@@ -250,6 +251,7 @@ impl Controller {
             }
             return gap;
         }
+        let offer = self.mailboxes[index].take()?;
         if self.sent.is_full() {
             self.sent.pop_front();
         }

@@ -65,7 +65,7 @@ pub enum BusEvent {
 }
 
 /// How a controller stands on the bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LinkState {
     /// Without power or in reset.
     Off,

@@ -86,6 +86,19 @@ pub struct TrafficList {
 }
 
 impl TrafficList {
+    /// The periodic messages: name and id of each.
+    pub fn messages(&self) -> impl Iterator<Item = (&str, embedded_can::Id)> {
+        self.messages.iter().map(|message| (message.spec.name.as_str(), message.spec.id.id()))
+    }
+
+    /// Who plays the log, and of each of its frames whose time has come the id and that time; none without a log.
+    #[must_use]
+    pub fn log_requests(&self) -> Option<(NodeId, impl Iterator<Item = (embedded_can::Id, SimTime)>)> {
+        let replay = self.replay.as_ref()?;
+        let frames = replay.frames[..replay.next].iter();
+        Some((replay.node, frames.map(|(at, frame)| (frame.id(), SimTime::ZERO + *at))))
+    }
+
     /// The id of the message of this name.
     #[must_use]
     pub fn id_of(&self, name: &str) -> Option<embedded_can::Id> {

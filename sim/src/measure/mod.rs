@@ -514,6 +514,11 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario) {
             look_for_work(world, time);
         }
         look_at_flashes(world, time, record);
+        if let Record::Bus(BusRecord::Frame { frame, sender, .. }) = record
+            && !crate::bus::controller(world, *sender).babbled_at(time)
+        {
+            world.resource_mut::<Measures>().bus.sent(frame.id(), *sender);
+        }
         world.resource_mut::<Measures>().see(time, record);
         if let Some(id) = kept_from_the_cioc(world, time, record) {
             world.resource_mut::<Measures>().status_lost(time, id);

@@ -6,6 +6,7 @@ use embedded_can::Id;
 use protocol::frame::raw_id;
 
 use crate::kernel::{SimTime, Span};
+use crate::node::NodeId;
 
 /// Response times of one id: from queued to end of frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,6 +37,11 @@ impl Responses {
     }
 }
 
+/// An id as tables of messages sort it: the raw id, and whether it is extended.
+pub(crate) fn id_key(id: Id) -> (u32, bool) {
+    (raw_id(id), matches!(id, Id::Extended(_)))
+}
+
 /// Width of the windows in which the load is taken.
 pub const LOAD_WINDOW: Span = Span::from_millis(100);
 
@@ -43,6 +49,8 @@ pub const LOAD_WINDOW: Span = Span::from_millis(100);
 #[derive(Clone, Debug, Default)]
 pub struct BusStats {
     responses: BTreeMap<(u32, bool), Responses>,
+    /// Frames by id and sender, without those of a babbling fault.
+    sent: BTreeMap<(u32, bool, NodeId), u64>,
     /// Frames that reached their end.
     pub frames: u64,
     /// Error frames.
@@ -59,10 +67,22 @@ pub struct BusStats {
 impl BusStats {
     /// A frame was sent well: queued, begun, ended; the bus was busy from begin to end.
     pub fn frame(&mut self, id: Id, queued: SimTime, begun: SimTime, ended: SimTime) {
-        let key = (raw_id(id), matches!(id, Id::Extended(_)));
-        self.responses.entry(key).or_default().add(ended.since(queued));
+        self.responses.entry(id_key(id)).or_default().add(ended.since(queued));
         self.frames += 1;
         self.occupied(begun, ended);
+    }
+
+    /// `sender` was asked for a frame and has sent it: one of a babbling fault is none.
+    pub fn sent(&mut self, id: Id, sender: NodeId) {
+        let (raw, extended) = id_key(id);
+        *self.sent.entry((raw, extended, sender)).or_default() += 1;
+    }
+
+    /// How many frames of one id `sender` has sent, without those of a babbling fault.
+    #[must_use]
+    pub fn sent_by(&self, sender: NodeId, id: Id) -> u64 {
+        let (raw, extended) = id_key(id);
+        self.sent.get(&(raw, extended, sender)).copied().unwrap_or_default()
     }
 
     /// The bus was busy from `begun` to `ended`.
@@ -109,7 +129,7 @@ impl BusStats {
     /// Response times of one id.
     #[must_use]
     pub fn responses_of(&self, id: Id) -> Option<&Responses> {
-        self.responses.get(&(raw_id(id), matches!(id, Id::Extended(_))))
+        self.responses.get(&id_key(id))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The first event that two runs do not share.
 //!
 //! Compared are state transitions, as events.jsonl has them. Two runs whose logs are equal can still differ in what the
-//! logs leave out, single frames and flash operations: the fingerprints tell.
+//! logs leave out, single frames, flash operations and what repeats on the bus beyond its count: the fingerprints tell.
 
 use std::fmt;
 

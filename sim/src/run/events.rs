@@ -20,12 +20,13 @@ use crate::power::{Branch, PowerRecord, SupplyPlace};
 use crate::record::Record;
 use crate::scenario::GivenNames;
 
-/// An entry of the journal as events.jsonl has it: a record that stands for several says how many.
+/// An entry of the journal as events.jsonl has it: a record that stands for several says how many, and since when.
 #[must_use]
-pub fn event_of_entry((_, record, count): &Entry, names: &GivenNames) -> (String, &'static str, Value) {
+pub fn event_of_entry((_, record, repeats): &Entry, names: &GivenNames) -> (String, &'static str, Value) {
     let (node, kind, mut data) = event_of(record, names);
-    if let (2.., Some(fields)) = (*count, data.as_object_mut()) {
-        fields.insert("count".to_owned(), (*count).into());
+    if let (2.., Some(fields)) = (repeats.count, data.as_object_mut()) {
+        fields.insert("count".to_owned(), repeats.count.into());
+        fields.insert("first_ms".to_owned(), at_ms(repeats.first));
     }
     (node, kind, data)
 }

@@ -11,6 +11,7 @@ mod idle;
 pub mod recording;
 mod report;
 pub mod safety;
+mod traffic;
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

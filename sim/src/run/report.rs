@@ -2,17 +2,16 @@
 
 use reports::{
     Assumption, Budget, Build, Bus, BusNode, Campaign, Check, Consent, Extremes, Fingerprint, Fixed, Injection, Level,
-    Message, Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Side, Standing,
-    Step, Try, TryOutcome, Verdict,
+    Millis, Outcome, Phase, Plant, Power, Pump, Relation, Report, RowVerdict, Schema, Series, Side, Standing, Step,
+    Try, TryOutcome, Verdict,
 };
 
-use super::{Ending, Run, classes, expectations, idle, safety};
+use super::{Ending, Run, classes, expectations, idle, safety, traffic};
 use crate::bus;
 use crate::checks::{Checks, END_IDS, Truth, Wanted, promises_no_write};
 use crate::faults::Faults;
 use crate::hosts::flash::Flash;
 use crate::hosts::safety::Units;
-use crate::hosts::traffic::TrafficList;
 use crate::kernel::{Scoped, SimTime, Span};
 use crate::measure::series::Curve;
 use crate::measure::timeline::{PumpHistory, Question, TryEnd};
@@ -45,7 +44,7 @@ pub(super) fn millis(span: Span) -> Millis {
     Millis::from_nanos(span.as_nanos())
 }
 
-fn at(time: SimTime) -> Millis {
+pub(super) fn at(time: SimTime) -> Millis {
     Millis::from_nanos(time.as_nanos())
 }
 
@@ -90,7 +89,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
 }
 
 /// Measured values of a budget: each with the place where it was measured and its steps.
-struct Sample {
+pub(super) struct Sample {
     value: Fixed,
     place: String,
     steps: Vec<Step>,
@@ -99,11 +98,11 @@ struct Sample {
 }
 
 impl Sample {
-    fn plain(value: Fixed, place: &str) -> Self {
+    pub(super) fn plain(value: Fixed, place: &str) -> Self {
         Self { value, place: place.to_owned(), steps: Vec::new(), of: 1 }
     }
 
-    fn worst_of(self, of: u64) -> Self {
+    pub(super) fn worst_of(self, of: u64) -> Self {
         Self { of, ..self }
     }
 }
@@ -260,7 +259,7 @@ fn samples(run: &Run, measures: &Measures, spec: &scenario::Budget, row: &Budget
         Measure::Campaign => {
             campaign_duration(measures).map(|span| campaign_sample(measures, span)).into_iter().collect()
         }
-        Measure::Response(name) => response_samples(run, measures, name, row),
+        Measure::Response(name) => traffic::response_samples(run, measures, name, row),
         Measure::BusLoad => vec![Sample::plain(percent(measures.bus.peak_ppm), "worst 100 ms")],
         Measure::Supply => {
             let nodes = run.twin.world.resource::<Nodes>();
@@ -409,65 +408,13 @@ fn campaign_sample(measures: &Measures, span: Span) -> Sample {
     Sample { value: millis(span).into(), place: "campaign".to_owned(), steps, of: 1 }
 }
 
-/// The worst response time of all frames of the message of this name. Beside it the requests that were replaced and
-/// never got out, which no limit holds; and one that waits at the end of the run, if it has waited beyond the limit
-/// already: before that nobody knows whether it would have kept it.
-fn response_samples(run: &Run, measures: &Measures, name: &str, row: &Budget) -> Vec<Sample> {
-    let world = &run.twin.world;
-    let traffic = world.resource::<TrafficList>();
-    let requests = traffic.requests_of(name);
-    let own = requests.as_ref().and_then(|requests| Some((traffic.id_of(name)?, requests.node)));
-    let Some((id, node)) = own.or_else(|| system_message(name)) else { return Vec::new() };
-    let responses = measures.bus.responses_of(id);
-    let mailbox = bus::controller(world, node).waits_since(id);
-    let queue = requests.and_then(|requests| requests.waits_since);
-    let mut samples = Vec::new();
-    if let Some(responses) = responses {
-        samples.push(Sample::plain(millis(responses.max).into(), name).worst_of(responses.frames));
-    }
-    if let Some(since) = mailbox.into_iter().chain(queue).min() {
-        let waited = millis(run.end.since(since)).into();
-        // A lower limit is no matter of what has not come yet.
-        let relation = if row.relation == Relation::Within { Relation::AtMost } else { row.relation };
-        let upper = matches!(relation, Relation::Below | Relation::AtMost);
-        if upper && !reports::holds(waited, relation, row.limit, None) {
-            samples.push(Sample::plain(waited, &format!("{name}, still waiting at the end")));
-        }
-    }
-    if let Some(requests) = requests {
-        let accounted = responses.map_or(0, |responses| responses.frames)
-            + u64::from(mailbox.is_some())
-            + u64::from(queue.is_some());
-        let never = requests.requested.saturating_sub(accounted).max(requests.replaced);
-        if never > 0 {
-            // As long as the run was, and beyond the limit of a run that was shorter.
-            let beyond = Fixed::from_millionths(row.limit.as_millionths().saturating_add(1));
-            let endless = beyond.max(at(run.end).into());
-            samples.push(Sample::plain(endless, &format!("{name}, {never} requests never sent")).worst_of(never));
-        }
-    }
-    samples
-}
-
-/// Id and sender of a cyclic message of the system: `status-P05` or `command-P05`.
-fn system_message(name: &str) -> Option<(embedded_can::Id, NodeId)> {
-    use protocol::ids;
-    let (kind, pump) = name.split_once('-')?;
-    let scenario::words::NodeName::Pump(pump) = scenario::words::NodeName::parse(pump) else { return None };
-    let number = ids::PumpNumber::new(pump)?;
-    match kind {
-        "status" => Some((ids::status(number).into(), NodeId::new(pump))),
-        "command" => Some((ids::command(number).into(), NodeId::CIOC)),
-        _ => None,
-    }
-}
-
 fn checks(scenario: &Scenario, run: &Run, measures: &Measures) -> Vec<Check> {
     let rows = run.twin.world.resource::<Scoped<Checks>>().rows();
     let mut rows: Vec<Check> = rows.map(|row| check_row(measures, row)).collect();
     rows.push(stated_row(scenario, run, measures));
     rows.push(budgets_row(scenario, run, measures));
     rows.extend(safety::checks(scenario, run));
+    rows.extend(traffic::check(scenario, run, measures));
     rows.push(ending_row(scenario, run));
     rows
 }
@@ -733,17 +680,7 @@ fn bus_report(scenario: &Scenario, run: &Run, measures: &Measures) -> Bus {
         frames: measures.bus.frames,
         error_frames: measures.bus.error_frames,
         nodes: nodes.iter().map(|(node, _)| link(node)).collect(),
-        messages: measures
-            .bus
-            .responses()
-            .map(|(id, extended, responses)| Message {
-                id: reports::message_id(id, extended),
-                frames: responses.frames,
-                response_ms_min: Some(millis(responses.min)),
-                response_ms_mean: Some(millis(responses.mean())),
-                response_ms_max: Some(millis(responses.max)),
-            })
-            .collect(),
+        messages: traffic::messages(scenario, run, measures),
     }
 }
 
