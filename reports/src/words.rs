@@ -8,6 +8,14 @@ use crate::report::{Budget, Outcome};
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
+/// The highest temperature that the coolant's sensor can tell of: in tenths of a degree, the end of 16 bits with sign.
+const TEMPERATURE_MOST: Fixed = Fixed::from_millionths(3_276_700_000);
+
+/// What stands before a temperature of the coolant in degrees Celsius that is the end of what the sensor can tell.
+pub(crate) fn beyond(value: Fixed) -> &'static str {
+    if value >= TEMPERATURE_MOST { "beyond " } else { "" }
+}
+
 /// Millionths rounded half up to `places` (at most six), always with that many digits behind the point.
 pub(crate) fn rounded(value: Fixed, places: u32) -> String {
     let unit = 10_u64.pow(6 - places.min(6));

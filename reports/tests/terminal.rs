@@ -169,6 +169,17 @@ fn a_bar_crosses_the_line_exactly_when_its_pump_is_over() {
 }
 
 #[test]
+fn a_temperature_at_the_end_of_its_sensor_is_told_as_beyond_it() {
+    let mut report = samples::pass();
+    let mut told = |temperature: &str| {
+        report.plant.coolant_c_max = temperature.parse().unwrap();
+        text(&report, 100, Verbosity::Normal)
+    };
+    assert!(told("3276.7").contains("temperature beyond 3,276.7 °C"));
+    assert!(told("3276.6").contains("temperature at most 3,276.6 °C"));
+}
+
+#[test]
 fn words_from_files_cannot_move_the_cursor() {
     let mut report = samples::fail();
     report.scenario.name = "evil\x1b[2J\r\n".to_owned();

@@ -9,7 +9,9 @@ use std::process::Command;
 /// The commit at `root`, marked when tracked files differ from it, or when one of `files` (relative to `root`) is in no commit, ignored
 /// or not. None without git or a repository.
 pub(crate) fn commit(root: &Path, files: &[PathBuf]) -> Option<String> {
-    let git = |arguments: &[&str]| output(Command::new("git").arg("-C").arg(root).args(arguments));
+    // `status` would write what it finds into the index, and the next build, which looks at that file, would run again.
+    let git =
+        |arguments: &[&str]| output(Command::new("git").arg("--no-optional-locks").arg("-C").arg(root).args(arguments));
     let commit = git(&["rev-parse", "HEAD"])?;
     let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
     let tracked = git(&["ls-files", "-z"])?;

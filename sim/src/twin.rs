@@ -71,7 +71,7 @@ struct Images {
 
 impl Images {
     fn of(scenario: &Scenario, image_file: Option<&[u8]>) -> Self {
-        let models = model_names(scenario);
+        let models = scenario.models();
         let mut made: BTreeMap<(u16, [u8; 6]), Image> = BTreeMap::new();
         let target = held_image(scenario, image_file, &models);
         let header = target.first_chunk::<HEADER_LEN>().and_then(|bytes| ImageHeader::decode(bytes).ok());
@@ -105,23 +105,6 @@ fn own_seed(model: ModelId, version: Version) -> u64 {
     let [a, b, c, d, e, f] = version.to_bytes();
     let [g, h] = model.0.to_le_bytes();
     !u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// Every model name of the scenario, in the order of first use; its place gives the model id.
-#[must_use]
-pub fn model_names(scenario: &Scenario) -> Vec<String> {
-    let mut names = vec![scenario.pumps.model.clone(), scenario.package.image.model.clone()];
-    names.extend(scenario.pump_setups().map(|setup| setup.model));
-    if let Some(ImageDefect::ForModel(model)) = &scenario.package.image.defect {
-        names.push(model.clone());
-    }
-    let mut unique: Vec<String> = Vec::new();
-    for name in names {
-        if !unique.contains(&name) {
-            unique.push(name);
-        }
-    }
-    unique
 }
 
 fn model_id(models: &[String], name: &str) -> ModelId {

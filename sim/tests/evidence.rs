@@ -228,6 +228,17 @@ fn the_commit_is_marked_for_changed_new_and_ignored_sources_and_unknown_without_
     let dirty = Some(format!("{head}-dirty"));
     assert_eq!(version::commit(&place, &sources), Some(head.clone()));
 
+    // The same bytes at another time are what git would note in its index, and the next build would look at that.
+    fs::write(place.join("src/lib.rs"), "// one\n").expect("a source");
+    let source = fs::File::options().write(true).open(place.join("src/lib.rs")).expect("a source");
+    source.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).expect("a time");
+    let index = || fs::read(place.join(".git/index")).expect("an index");
+    let before = index();
+    assert_eq!(version::commit(&place, &sources), Some(head.clone()));
+    assert!(index() == before, "to look at the sources writes nothing");
+    git(&place, &["status"]);
+    assert!(index() != before, "git had something to note");
+
     fs::write(place.join("note.txt"), "no source").expect("a file");
     assert_eq!(version::commit(&place, &sources), Some(head), "what is no source does not enter");
     for file in ["src/new.rs", "src/ignored.rs"] {

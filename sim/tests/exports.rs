@@ -241,6 +241,29 @@ fn what_the_twins_own_nodes_send_is_warned_of_and_can_be_left_out_of_a_log() {
 }
 
 #[test]
+fn messages_of_the_list_with_identifiers_of_the_twins_own_nodes_are_warned_of_in_their_place() {
+    let place = folder("exports-own-ids-in-list");
+    let ids = [("0x101", "CIOC"), ("0x201", "P01"), ("0x701", "CIOC"), ("0x781", "P01")];
+    let check = |ids: &[&str]| {
+        let message = |id: &&str| format!("(name: \"m{id}\", node: \"P02\", id: {id}, period: \"1s\"),\n");
+        let list: String = ids.iter().map(message).collect();
+        let text = format!("(campaign: false, pumps: (count: 2), budgets: [], end: At(\"1s\"), traffic: [\n{list}])");
+        fs::write(place.join("x.ron"), text).expect("a file");
+        let checked = output(&place, &["scenario", "check", "x.ron", "--message-format", "short"]);
+        assert_eq!(code(&checked), Some(0), "{}", stderr(&checked));
+        stderr(&checked).to_owned()
+    };
+    let said = check(&ids.map(|(id, _)| id));
+    assert_eq!(said.lines().count(), ids.len(), "{said}");
+    for ((line, (id, sender)), number) in said.lines().zip(ids).zip(2..) {
+        let wanted =
+            format!("warning[S014]: `m{id}` has an identifier that the twin's own nodes send, too: {id} ({sender})");
+        assert!(line.starts_with(&format!("x.ron:{number}:")) && line.contains(&wanted), "{line}");
+    }
+    assert_eq!(check(&["0x103", "0x203", "0x310", "0x00000101"]), "", "of no pump, of nobody, of 29 bits");
+}
+
+#[test]
 fn a_log_that_cannot_be_played_is_refused_at_its_place() {
     let place = folder("exports-bad-log");
     fs::write(place.join("bad.log"), "(1.0) can0 123#00\n(0.5) can0 123#00\n").expect("a file");

@@ -479,6 +479,58 @@ fn a_tighter_budget_that_is_expected_to_fail_does_not_stand_for_the_required_one
     assert_eq!(judged("69s", ""), RowVerdict::Pass);
 }
 
+/// The row names what is missing and why, and the requirement of it alone.
+#[test]
+fn the_row_of_required_budgets_says_which_one_is_missing_and_why() {
+    let said = |budgets: &str, expectations: &str| {
+        let report = report(&format!("budgets: [{budgets}], expectations: [{expectations}]"));
+        let row = report.checks.into_iter().find(|row| row.id == "required_budgets_are_judged").expect("the check");
+        (row.requirements.join(" "), row.detail)
+    };
+    let update =
+        |id: &str, limit: &str| format!("(id: \"{id}\", measure: PumpUpdate, relation: Below, limit: \"{limit}\"),");
+    let missing = "no budget judges a pump's update below 70 s";
+    let told = |ids: &str, detail: &str| (ids.to_owned(), detail.to_owned());
+    let strict = format!("{missing}; `a` is tighter, but expected to break, so it judges no pass");
+    assert_eq!(said(&(update("a", "1ms") + RETURN), "BudgetFails(\"a\")"), told("PFU-041", &strict));
+    assert_eq!(said(&(update("a", "71s") + RETURN), ""), told("PFU-041", missing));
+    let both = format!("{missing}; no budget judges the return to automatic below 60 s");
+    assert_eq!(said("", ""), told("PFU-041 PFU-042", &both));
+    let two = update("a", "1ms") + &update("b", "60s") + RETURN;
+    assert_eq!(said(&two, "BudgetFails(\"a\")"), told("PFU-041 PFU-042", ""), "the second one judges");
+}
+
+fn summary_text(report: &Report) -> String {
+    let options = reports::Options { width: 200, ..reports::Options::default() };
+    reports::terminal(report, &options)
+}
+
+/// A row that was to break and held fails the run, and its own line says so; one that broke does not.
+#[test]
+fn a_row_that_held_and_was_expected_to_break_says_so() {
+    let findings = |expectations: &str| {
+        let report = report(&format!("expectations: [{expectations}]"));
+        assert_eq!(report.verdict, Verdict::Fail);
+        summary_text(&report)
+    };
+    let text = findings("BudgetFails(\"pump-update\"), CheckFails(\"run_ends_regularly\")");
+    assert!(text.contains("budget pump-update: held, and was expected to break; "), "{text}");
+    assert!(text.contains("check run_ends_regularly: held, and was expected to break "), "{text}");
+    let tight = "(id: \"tight\", measure: PumpUpdate, relation: Below, limit: \"1ms\")";
+    let report = report(&format!("budgets: [{tight}]"));
+    assert!(!summary_text(&report).contains("held, and"), "a budget that broke");
+}
+
+/// What the summary says of the supply is what its curve shows, from the instant before any load on.
+#[test]
+fn the_curve_of_the_supply_holds_its_extremes() {
+    let report = report("campaign: false, end: At(\"5s\"), budgets: []");
+    let curve = report.series.iter().find(|series| series.name == "supply").expect("the curve");
+    let ends = curve.extremes.expect("its extremes");
+    assert_eq!(curve.max.iter().max(), Some(&ends.max));
+    assert_eq!(ends.max, reports::Fixed::scaled(24_000, 0));
+}
+
 #[test]
 fn each_good_try_and_each_campaign_s_return_is_a_sample() {
     let report = report(

@@ -379,6 +379,98 @@ fn keys_of_a_made_up_image_are_refused_beside_a_file_and_warned_of_where_they_ar
     assert!(good(&[("seeded.ron", base)], &[]).warnings.is_empty());
 }
 
+/// An image for a model that no pump has would be refused by all of them, as one without a header.
+#[test]
+fn an_image_file_for_a_model_of_no_pump_is_warned_of() {
+    use protocol::header::{ImageHeader, ModelId, Version};
+    struct Image(u16);
+    impl FileSource for Image {
+        fn read(&self, path: &Path) -> Result<Vec<u8>, String> {
+            if path.ends_with("fw.bin") {
+                let (version, payload) = (Version { major: 2, minor: 0, patch: 0 }, b"123456789");
+                // The published check value of CRC-32/ISO-HDLC over these nine bytes.
+                let head = ImageHeader { model: ModelId(self.0), version, length: 73, payload_crc: 0xCBF4_3926 };
+                return Ok([&head.encode()[..], payload].concat());
+            }
+            let text = "(pumps: (count: 2, overrides: [(pump: 2, model: \"AROS-40\")]),
+                package: (image: (source: File(\"fw.bin\"))))";
+            Ok(text.as_bytes().to_vec())
+        }
+    }
+    let warned = |id: u16| {
+        let loaded = load(&Image(id), Path::new("f.ron"), &[]).expect("a scenario");
+        loaded.warnings().render(Format::Short, false)
+    };
+    assert_eq!((warned(1), warned(2)), (String::new(), String::new()));
+    let said = "no pump takes `fw.bin`: it is for model id 9, and the pumps have 1 (AROS-25), 2 (AROS-40)";
+    assert!(warned(9).contains(said), "{}", warned(9));
+}
+
+/// One pump and an image of 2 KiB, which must be updated with these keys besides.
+fn updated(more: &str) -> Loaded {
+    let text = format!(
+        "({more} end: AfterCampaign(\"1s\"), pumps: (count: 1), user: (consent: Agree(after: \"1s\")),
+        package: (image: (length: \"2KiB\", version: \"300.0.65535\")),
+        expectations: [Outcome(is: Updated), VersionAfter(version: \"300.0.65535\")], budgets: [])"
+    );
+    good(&[("f.ron", &text)], &[])
+}
+
+/// The run's fingerprint and what it says of its pump.
+fn pump_of(loaded: &Loaded) -> (String, reports::Outcome, Vec<String>) {
+    let run = cooltwin::run::run(&loaded.scenario, None, |_| {});
+    let report = cooltwin::run::report(loaded, &run, &cooltwin::run::Identity::default());
+    let held = report.expectations.iter().all(|row| row.verdict == reports::RowVerdict::Pass);
+    let pump = &report.pumps[0];
+    assert_eq!(held, pump.outcome == reports::Outcome::Updated, "{:?}", report.expectations);
+    (report.fingerprint.all.clone(), pump.outcome, pump.causes.clone())
+}
+
+/// Both ends of the range of block lengths work, and beyond them the pump refuses them or they act no more.
+#[test]
+fn blocks_are_as_short_and_as_long_as_pumps_take_them() {
+    use cooltwin::scenario::quantity::Size;
+    use cooltwin::scenario::{RawScenario, Scenario};
+
+    let lengths = protocol::header::HEADER_LEN..=protocol::uds::BLOCK_LEN;
+    let ends = [*lengths.start(), *lengths.end()].map(|bytes| {
+        let run = pump_of(&updated(&format!("protocol: (block_len: \"{bytes}B\"),")));
+        assert_eq!(run.1, reports::Outcome::Updated, "{bytes}");
+        run
+    });
+    assert_ne!(ends[0].0, ends[1].0);
+    let beyond = |bytes: u32| {
+        let mut raw = RawScenario::clone(&updated("").scenario);
+        raw.protocol.block_len = Size::new(bytes);
+        let scenario: Scenario = raw.check().expect("its range is looked at where it is read");
+        pump_of(&Loaded::of(scenario))
+    };
+    let (_, outcome, causes) = beyond(60);
+    assert_ne!(outcome, reports::Outcome::Updated, "the first block lacks a part of the header");
+    assert!(causes.iter().any(|cause| cause.contains("FW104")), "{causes:?}");
+    assert_eq!(beyond(1_028).0, ends[1].0, "the pump takes no longer ones");
+    for refused in ["60B", "63B", "66B", "1022B", "1025B", "1028B"] {
+        let text = format!("(protocol: (block_len: \"{refused}\"))");
+        assert!(load(&Memory(&[("f.ron", &text)]), Path::new("f.ron"), &[]).is_err(), "{refused}");
+    }
+}
+
+/// Each separation time that the loader takes acts as it is written.
+#[test]
+fn separation_times_act_as_they_are_written() {
+    let run = |gap: &str| {
+        let (fingerprint, outcome, _) = pump_of(&updated(&format!("protocol: (st_min: \"{gap}\"),")));
+        assert_eq!(outcome, reports::Outcome::Updated, "{gap}");
+        fingerprint
+    };
+    let runs: BTreeSet<String> = ["0us", "800us", "900us", "1ms", "2ms", "127ms"].map(run).into();
+    assert_eq!(runs.len(), 6);
+    for refused in ["50us", "550us", "950us", "900.001us", "1500us", "126.9ms", "128ms"] {
+        let text = format!("(protocol: (st_min: \"{refused}\"))");
+        assert!(load(&Memory(&[("f.ron", &text)]), Path::new("f.ron"), &[]).is_err(), "{refused}");
+    }
+}
+
 #[test]
 fn values_are_located_in_the_file_that_wrote_them() {
     let files = [("file.ron", "(\n  extends: \"base.ron\",\n)"), ("base.ron", "(\n\n  budgets: [],\n  seed: 3,\n)")];

@@ -31,7 +31,8 @@ fn shown_unit(unit: &str) -> (&str, i64) {
 /// A value of a series with its unit, rounded to two places.
 pub(crate) fn shown(series: &Series, value: Fixed) -> String {
     let (unit, divisor) = shown_unit(&series.unit);
-    format!("{} {unit}", words::rounded(Fixed::from_millionths(value.as_millionths() / divisor), 2))
+    let beyond = if series.unit == "degC" { words::beyond(value) } else { "" };
+    format!("{beyond}{} {unit}", words::rounded(Fixed::from_millionths(value.as_millionths() / divisor), 2))
 }
 
 /// What a series is called on a page, with its unit.

@@ -9,6 +9,7 @@ use super::{Column, Log, Page, Section, head, shape, table};
 use crate::figures::{curve, marks, outcome, timeline};
 use crate::number::{Fixed, Millis};
 use crate::report::{BUDGET_PUMP_UPDATE, Budget, Bus, Extremes, Injection, Message, Pump, Series, Try, TryOutcome};
+use crate::terminal::held_unexpectedly;
 use crate::words;
 
 impl Page<'_> {
@@ -299,7 +300,8 @@ fn budget_words(budget: &Budget) -> String {
     let place = budget.r#where.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
     let worst = words::value(budget, measured);
     let n = words::count(budget.n, "value", "values");
-    format!("Worst of {n}: {worst}{place}. Limit {limit}, margin {}.", margin(budget))
+    let held = if held_unexpectedly(budget) { " It held, and was expected to break." } else { "" };
+    format!("Worst of {n}: {worst}{place}. Limit {limit}, margin {}.{held}", margin(budget))
 }
 
 fn decomposition(budget: &Budget) -> Markup {

@@ -7,6 +7,7 @@ use crate::number::{Fixed, Millis};
 use crate::report::{
     BUDGET_BACK_TO_AUTOMATIC, BUDGET_CAMPAIGN, Bus, BusNode, Campaign, Consent, Message, Outcome, Report,
 };
+use crate::words::beyond;
 
 /// Where the facts begin.
 pub(super) const LABEL_WIDTH: usize = 14;
@@ -123,10 +124,12 @@ fn supply_pieces(report: &Report) -> Vec<(Style, String)> {
 
 fn coolant_pieces(report: &Report) -> Vec<(Style, String)> {
     let flow = words::rounded(report.plant.flow_lpm_min, 1);
-    let temperature = words::rounded(report.plant.coolant_c_max, 1);
+    let hottest = report.plant.coolant_c_max;
+    let at_most = if beyond(hottest).is_empty() { "at most " } else { beyond(hottest) };
+    let temperature = words::rounded(hottest, 1);
     let mut pieces = vec![
         (Style::Plain, format!("flow at least {flow} L/min")),
-        (Style::Plain, format!("temperature at most {temperature} °C")),
+        (Style::Plain, format!("temperature {at_most}{temperature} °C")),
     ];
     let counted = report.series.iter().find(|series| series.name == "flow").and_then(|series| series.extremes);
     pieces.extend(counted.map(|extremes| (Style::Dim, extremes.covers())));

@@ -22,7 +22,7 @@ use crate::report::{Build, Report};
 
 pub(crate) use last::{command_as_typed, findings, set_arguments, summary};
 pub use last::{reproduce_command, shell_word};
-pub(crate) use rows::{budget_words, check_words, expectation_words};
+pub(crate) use rows::{budget_words, check_words, expectation_words, held_unexpectedly};
 
 /// The narrowest page; a narrower terminal breaks the lines itself.
 const WIDTH_MIN: usize = 60;

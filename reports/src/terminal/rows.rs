@@ -10,7 +10,7 @@ use super::words;
 use super::{Options, Verbosity};
 use crate::number::Millis;
 use crate::report::{Budget, Check, Expectation, Injection, Report, Step};
-use crate::verdict::RowVerdict;
+use crate::verdict::{self, RowVerdict};
 
 /// Where the words after a verdict begin.
 pub(super) const ROW_COLUMN: usize = 17;
@@ -97,7 +97,14 @@ pub(crate) fn budget_words(budget: &Budget) -> String {
         n => format!(", worst of {}{place}", words::grouped(n)),
     };
     let (value, margin) = (words::value(budget, measured), words::margin(budget));
-    format!("{}: {value}, limit {limit}, margin {margin}{of}{requirements}", budget.id)
+    let held = if held_unexpectedly(budget) { "held, and was expected to break; " } else { "" };
+    format!("{}: {held}{value}, limit {limit}, margin {margin}{of}{requirements}", budget.id)
+}
+
+/// Whether the row fails for a value within its limits: the scenario expects one beyond them.
+pub(crate) fn held_unexpectedly(budget: &Budget) -> bool {
+    let held = |measured| verdict::holds(measured, budget.relation, budget.limit, budget.limit_low);
+    budget.verdict == RowVerdict::Fail && budget.measured.is_some_and(held)
 }
 
 /// A check as a sentence.

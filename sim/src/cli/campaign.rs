@@ -441,7 +441,11 @@ fn kept_rows(path: &Path, head: &Head, campaign: &Campaign) -> Vec<Trial> {
     expected.take_while(|(trial, row)| row.number == trial + 1).map(|(_, row)| row).collect()
 }
 
-/// Tells how far a campaign is, with rate and remaining time: a bar on a terminal, a line each tenth elsewhere.
+/// Seconds after which a line is due although no tenth is full, so that a long campaign does not look hung.
+const LINE_AFTER: f64 = 10.0;
+
+/// Tells how far a campaign is, with rate and remaining time: a bar on a terminal; elsewhere a line when it begins, each
+/// tenth, and after [`LINE_AFTER`].
 struct Progress {
     bar: ProgressBar,
     plain: Option<Terminal>,
@@ -449,7 +453,8 @@ struct Progress {
     /// Trials that were done before.
     before: usize,
     all: usize,
-    told: std::cell::Cell<usize>,
+    /// The tenth that was told last, and when, in seconds.
+    told: std::cell::Cell<Option<(usize, f64)>>,
 }
 
 impl Progress {
@@ -462,22 +467,25 @@ impl Progress {
         bar.reset_eta();
         let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let plain = (!on_terminal && !quiet).then_some(terminal);
-        let told = std::cell::Cell::new(done * 10 / all.max(1));
-        Self { bar, plain, name: name.to_owned(), before: done, all, told }
+        let progress = Self { bar, plain, name: name.to_owned(), before: done, all, told: std::cell::Cell::default() };
+        progress.tell(done);
+        progress
     }
 
     fn tell(&self, done: usize) {
         self.bar.set_position(done as u64);
         let tenth = done * 10 / self.all.max(1);
-        if let Some(terminal) = self.plain.filter(|_| tenth > self.told.get()) {
+        let seconds = self.bar.elapsed().as_secs_f64();
+        let due = self.told.get().is_none_or(|(told, last)| tenth > told || seconds >= last + LINE_AFTER);
+        if let Some(terminal) = self.plain.filter(|_| due) {
             let (ran, left) = (done - self.before, self.all - self.before);
-            let pace = super::pace(ran, left, self.bar.elapsed().as_secs_f64());
+            let pace = super::pace(ran, left, seconds);
             terminal.diagnostic(&format!(
                 "{}: {done} of {}{pace}\n",
                 self.name,
                 counted(self.all as u64, "trial", "trials")
             ));
-            self.told.set(tenth);
+            self.told.set(Some((tenth, seconds)));
         }
     }
 

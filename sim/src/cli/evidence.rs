@@ -225,7 +225,12 @@ fn input_state<'a>(loaded: impl Iterator<Item = &'a Loaded>) -> InputState {
 fn git_status(folder: &Path, names: &[&str]) -> Option<String> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut git = Command::new("git");
-    git.arg("-C").arg(folder).args(["status", "--porcelain", "--ignored", "--untracked-files=all", "--"]).args(names);
+    // A look at the files is no reason to write into their repository.
+    git.arg("--no-optional-locks")
+        .arg("-C")
+        .arg(folder)
+        .args(["status", "--porcelain", "--ignored", "--untracked-files=all", "--"])
+        .args(names);
     let output = git.output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()
 }

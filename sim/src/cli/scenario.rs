@@ -10,7 +10,6 @@ use reports::shell_word;
 
 use super::{Disk, Style, Terminal, exit, files, load_all};
 use crate::scenario::{ImageSource, Loaded, NoSuchPath, explain, image_file, load, no_such_code};
-use crate::twin::model_names;
 
 /// Subcommands of `cooltwin scenario`.
 #[derive(Clone, Debug, Subcommand)]
@@ -92,7 +91,7 @@ fn image_lines(loaded: &Loaded) -> String {
     let (ImageSource::File(name), Some(image)) = (&loaded.scenario.package.image.source, &loaded.image) else {
         return String::new();
     };
-    let models = model_names(&loaded.scenario);
+    let models = loaded.scenario.models();
     let ids: Vec<String> = models.iter().enumerate().map(|(index, model)| format!("{} {model}", index + 1)).collect();
     let holds = match image_file::header(image) {
         Ok(header) => format!("version {}, for model id {}", header.version, header.model.0),

@@ -596,7 +596,12 @@ fn draw_curves(world: &mut World, now: SimTime, record: &Record) {
     let supply = i64::from(power::source_mv(world, now));
     let flow = i64::from(plant::flow_decilitres_per_min(world));
     let coolant = i64::from(plant::coolant(world).get());
+    let before = power::source_extremes(world);
     let mut measures = world.resource_mut::<Measures>();
+    if measures.supply.is_empty() {
+        // What the source had without load counts as its extreme, so that the curve has it, too.
+        [before.min_mv, before.max_mv].into_iter().for_each(|mv| measures.supply.set(now, mv.into()));
+    }
     measures.supply.set(now, supply);
     if matches!(record, Record::Plant(_)) {
         measures.flow.set(now, flow);

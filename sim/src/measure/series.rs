@@ -23,6 +23,12 @@ impl Default for Curve {
 }
 
 impl Curve {
+    /// Whether no value was ever set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.intervals.is_empty()
+    }
+
     /// The value from `now` on; until the next call the curve is taken to stay there.
     pub fn set(&mut self, now: SimTime, value: i64) {
         let index = self.index(now);

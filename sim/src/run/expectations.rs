@@ -78,7 +78,11 @@ fn expect_broken_checks(scenario: &Scenario, report: &mut Report) {
     for expectation in &scenario.expectations {
         let Expectation::CheckFails(id) = expectation else { continue };
         if let Some(check) = report.checks.iter_mut().find(|check| check.id == *id) {
-            check.verdict = reports::row_verdict(Standing::ExpectedToFail, check.n, check.verdict != RowVerdict::Fail);
+            let held = check.verdict != RowVerdict::Fail;
+            check.verdict = reports::row_verdict(Standing::ExpectedToFail, check.n, held);
+            if held && check.verdict == RowVerdict::Fail {
+                check.detail = "held, and was expected to break".to_owned();
+            }
         }
     }
 }

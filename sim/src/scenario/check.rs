@@ -99,6 +99,7 @@ impl Check<'_> {
         self.further_nodes();
         self.bus();
         self.supply();
+        self.problems.extend(super::transport::problems(&self.scenario.protocol));
         self.traffic();
         for (index, unit) in self.scenario.safety_units.iter().enumerate() {
             self.safety_unit(&format!("safety_units[{index}]"), unit);
@@ -275,16 +276,6 @@ impl Check<'_> {
             let message = format!("a node that fell below {} would start again at once", supply.brown_out);
             let label = format!("must be above `brown_out`, {}", supply.brown_out);
             self.problem(Code::Contradiction, "supply.power_good", message, &label);
-        }
-        let protocol = &self.scenario.protocol;
-        if protocol.p2 > protocol.p2_star {
-            let message = "`p2` is longer than `p2_star`";
-            self.problem(
-                Code::Contradiction,
-                "protocol.p2",
-                message,
-                "the answer after response pending may take longer",
-            );
         }
     }
 

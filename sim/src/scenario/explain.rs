@@ -18,7 +18,7 @@ pub struct NoSuchPath {
 
 /// The page of the field or section at `path` (`bus.bitrate`, `faults.kind.Sag.to`); of the whole scenario for an
 /// empty path. Lists and options need no index. The end of a path will do (`Sag`, `nominal`), and so will the name of a type
-/// (`FaultKind`) and the code of a diagnostic (`S007`).
+/// (`FaultKind`), a path from there (`FaultKind.Sag.to`) and the code of a diagnostic (`S007`).
 ///
 /// # Errors
 /// When that leads nowhere.
@@ -161,8 +161,13 @@ fn explain_end(end: &str) -> Option<String> {
     }
 }
 
+/// From the whole scenario on, or from the type whose name the path begins with.
 fn explain_path(path: &str) -> Result<String, NoSuchPath> {
-    let mut shape = RawScenario::shape();
+    let of_type = path.split_once('.').and_then(|(name, rest)| {
+        let (_, shape) = types().into_iter().find(|(known, _)| *known == name.trim())?;
+        Some((shape, rest))
+    });
+    let (mut shape, path) = of_type.unwrap_or((RawScenario::shape(), path));
     let mut out = String::new();
     for part in path.split('.').map(str::trim).filter(|part| !part.is_empty()) {
         let part = part.split('[').next().unwrap_or(part);

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use ihex::{ReaderError, Record};
 use protocol::header::{CRC32, HEADER_LEN, HeaderError, ImageHeader};
 
 /// Longest image that fits the pumps' flash beside its valid marker, in bytes.
@@ -60,21 +61,44 @@ fn decode_hex(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let mut base = 0_u32;
     let mut pieces: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
     let mut ended = false;
-    for record in ihex::Reader::new(text) {
-        match record.map_err(|error| error.to_string())? {
-            ihex::Record::Data { offset, value } => {
-                let at = base.checked_add(u32::from(offset)).ok_or("an address does not fit 32 bits")?;
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.is_empty()) {
+        match Record::from_record_string(line).map_err(|error| format!("line {number}: {}", record_words(&error)))? {
+            Record::Data { offset, value } => {
+                let at = base.checked_add(u32::from(offset));
+                let at = at.ok_or_else(|| format!("line {number}: the address does not fit 32 bits"))?;
                 if pieces.insert(at, value).is_some() {
-                    return Err(format!("address 0x{at:08X} is written twice"));
+                    return Err(format!("line {number}: address 0x{at:08X} is written twice"));
                 }
             }
-            ihex::Record::ExtendedSegmentAddress(segment) => base = u32::from(segment) << 4,
-            ihex::Record::ExtendedLinearAddress(upper) => base = u32::from(upper) << 16,
-            ihex::Record::EndOfFile => ended = true,
-            ihex::Record::StartSegmentAddress { .. } | ihex::Record::StartLinearAddress(_) => {}
+            Record::ExtendedSegmentAddress(segment) => base = u32::from(segment) << 4,
+            Record::ExtendedLinearAddress(upper) => base = u32::from(upper) << 16,
+            Record::EndOfFile => {
+                ended = true;
+                break;
+            }
+            Record::StartSegmentAddress { .. } | Record::StartLinearAddress(_) => {}
         }
     }
     if ended { join(&pieces) } else { Err("the end-of-file record is missing".to_owned()) }
+}
+
+/// What is wrong with a record, in words of the Intel specification.
+fn record_words(error: &ReaderError) -> String {
+    let words = match error {
+        ReaderError::MissingStartCode => "a record begins with `:`",
+        ReaderError::RecordTooShort => "the record is cut off: the shortest has 10 digits behind its `:`",
+        ReaderError::RecordTooLong => "the record is too long: the longest has 520 digits behind its `:`",
+        ReaderError::RecordNotEvenLength => "the record has an odd number of digits",
+        ReaderError::ContainsInvalidCharacters => "the record holds something that is no hexadecimal digit",
+        ReaderError::PayloadLengthMismatch => "the record does not have as many data bytes as its first byte states",
+        ReaderError::InvalidLengthForType => "the record has more or fewer data bytes than its type needs",
+        // The decoder's first number is worked out from the record's bytes, its second one stands in the record.
+        ReaderError::ChecksumMismatch(worked_out, written) => {
+            return format!("the record's checksum is 0x{written:02X}, its bytes give 0x{worked_out:02X}");
+        }
+        ReaderError::UnsupportedRecordType(kind) => return format!("there is no record of type 0x{kind:02X}"),
+    };
+    words.to_owned()
 }
 
 /// The pieces in one row from the lowest address on.
@@ -137,6 +161,25 @@ mod tests {
         assert!(refused("fw.hex", ":0400000001020304F2\n:02000200AABB97\n:00000001FF\n"), "overlap");
         assert!(refused("fw.hex", ":0100000000FF\n:020000040800F2\n:0100000000FF\n:00000001FF\n"), "128 MiB apart");
         assert!(decode("fw.bin", &vec![0; LEN_MOST + 1]).is_err(), "too long");
+    }
+
+    #[test]
+    fn a_damaged_hex_file_is_told_of_with_its_line() {
+        let why = |third: &str| decode("fw.hex", format!(":0400000001020304F2\n\n{third}\n:00000001FF\n").as_bytes());
+        assert!(why(":0400040001020304EE").is_ok());
+        for (third, words) in [
+            (":0400040001020304EF", "the record's checksum is 0xEF, its bytes give 0xEE"),
+            ("0400040001020304EE", "a record begins with `:`"),
+            (":040004", "the record is cut off: the shortest has 10 digits behind its `:`"),
+            (":0400040001020304E", "the record has an odd number of digits"),
+            (":04000400010203O4EE", "the record holds something that is no hexadecimal digit"),
+            (":0500040001020304ED", "the record does not have as many data bytes as its first byte states"),
+            (":0100000400FB", "the record has more or fewer data bytes than its type needs"),
+            (":0000000AF6", "there is no record of type 0x0A"),
+            (":0400000001020304F2", "address 0x00000000 is written twice"),
+        ] {
+            assert_eq!(why(third), Err(format!("line 3: {words}")), "{third}");
+        }
     }
 
     proptest! {

@@ -114,7 +114,12 @@ fn unit_names<Q: Quantity>() -> String {
 }
 
 /// What to say of a text that is not the quantity it should be.
-fn quantity_problem<Q: Quantity>(node: &Node<'_>, text: &str, error: &QuantityError) -> Diagnostic {
+fn quantity_problem<Q: Quantity>(
+    node: &Node<'_>,
+    text: &str,
+    error: &QuantityError,
+    range: Option<(&str, &str)>,
+) -> Diagnostic {
     let first = Q::UNITS.first().map_or("", |(unit, _)| *unit);
     let smallest = quantity::smallest::<Q>();
     let (code, message) = match error {
@@ -125,7 +130,9 @@ fn quantity_problem<Q: Quantity>(node: &Node<'_>, text: &str, error: &QuantityEr
         QuantityError::TooLarge => (Code::OutOfRange, format!("{} `{text}` is out of range", Q::WHAT)),
     };
     let help = match error {
-        QuantityError::TooLarge => quantity::range::<Q>(),
+        QuantityError::TooLarge => {
+            range.map_or_else(quantity::range::<Q>, |(low, high)| format!("from {low} to {high}"))
+        }
         _ => format!("units: {}", unit_names::<Q>()),
     };
     let diagnostic = Diagnostic::new(code, node.place(), message).help(help);
@@ -172,7 +179,8 @@ fn read_quantity<Q: Quantity>(node: &Node<'_>, reader: &mut Reader) -> Option<Q>
         reader.wrong_type(node, &format!("a {} in quotes", Q::WHAT), Some(help));
         return None;
     };
-    quantity::parse(&text).map_err(|error| reader.report(quantity_problem::<Q>(node, &text, &error))).ok()
+    let range = reader.range;
+    quantity::parse(&text).map_err(|error| reader.report(quantity_problem::<Q>(node, &text, &error, range))).ok()
 }
 
 /// The number that was written, or one to show.
@@ -245,7 +253,7 @@ macro_rules! word {
         }
     };
 }
-word!(Version, "semantic version with parts up to 255", "\"1.4.0\"", Version::parse);
+word!(Version, "semantic version with parts up to 65535", "\"1.4.0\"", Version::parse);
 word!(NodeName, "node name", "\"P05\"", |text| (!text.is_empty()).then(|| NodeName::parse(text)));
 word!(HexBytes, "row of at most 8 bytes in hexadecimal", "\"0102AABB\"", HexBytes::parse);
 word!(Cause, "cause code of FW001 to FW005 or FW101 to FW199", "\"FW004\"", Cause::parse);

@@ -247,6 +247,7 @@ pub fn load(files: &dyn FileSource, path: &Path, overrides: &[String]) -> Result
     let mut warnings = image_keys(&raw, texts.files, &mut reader);
     warnings.extend(image.as_deref().and_then(|image| odd_image(image, &raw, &reader)));
     warnings.extend(read_traffic_log(files, &mut raw, &located, &mut reader, &mut inputs));
+    warnings.extend(borrowed_identifiers(&raw, &reader));
     read_configurations(files, &mut raw, &located, &mut reader, &mut inputs);
     judge(raw, texts, reader).map(|(scenario, sources, reader)| Loaded {
         scenario,
@@ -619,7 +620,7 @@ pub(crate) fn beside(path: &Path, name: &str) -> PathBuf {
             other => out.push(other),
         }
     }
-    out
+    if out.as_os_str().is_empty() { PathBuf::from(".") } else { out }
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -684,10 +685,21 @@ fn image_keys(raw: &RawScenario, files: usize, reader: &mut Reader) -> Vec<Diagn
 /// What is said of an image file that pumps will refuse.
 fn odd_image(image: &[u8], raw: &RawScenario, reader: &Reader) -> Option<Diagnostic> {
     let ImageSource::File(name) = &raw.package.image.source else { return None };
-    let why = super::image_file::header(image).err()?;
+    let why = match super::image_file::header(image) {
+        Ok(header) => for_no_pump(header.model.0, raw)?,
+        Err(why) => why,
+    };
     let place = reader.place("package.image.source").cloned().unwrap_or(Place { source: 0, span: 0..0 });
     let diagnostic = Diagnostic::new(Code::Contradiction, place, format!("no pump takes `{name}`: {why}"));
     Some(diagnostic.label("this file").help("`cooltwin scenario explain package.image.source` has the header"))
+}
+
+/// What is said of an image whose model no pump has.
+fn for_no_pump(id: u16, raw: &RawScenario) -> Option<String> {
+    let models = raw.models();
+    let named = models.iter().zip(1_u16..).filter(|(model, _)| raw.pump_setups().any(|pump| pump.model == **model));
+    let (ids, words): (Vec<u16>, Vec<String>) = named.map(|(model, id)| (id, format!("{id} ({model})"))).unzip();
+    (!ids.contains(&id)).then(|| format!("it is for model id {id}, and the pumps have {}", words.join(", ")))
 }
 
 /// Reads the frames of the traffic, if it is a log; a warning where the twin's own nodes send such frames, too.
@@ -719,6 +731,16 @@ fn read_traffic_log(
             None
         }
     }
+}
+
+/// A warning for each message of the traffic list that the twin's own nodes send, too.
+fn borrowed_identifiers(raw: &RawScenario, reader: &Reader) -> Vec<Diagnostic> {
+    let warning = |(index, message): (usize, String)| {
+        let place = reader.place(&format!("traffic[{index}].id")).cloned().unwrap_or(Place { source: 0, span: 0..0 });
+        let diagnostic = Diagnostic::new(Code::Contradiction, place, message).label("sent beside the twin's");
+        diagnostic.help("a bus has one sender of an identifier: give the message one of its own")
+    };
+    super::traffic_log::borrowed(raw.traffic.messages(), raw.pumps.count).into_iter().map(warning).collect()
 }
 
 /// Compiles the configurations of the safety units.

@@ -1,6 +1,6 @@
 //! What a scenario means: defaults, overrides of single pumps and profiles worked out; and its canonical text.
 
-use super::model::{FlashProfile, RawScenario, Selection, Traffic};
+use super::model::{FlashProfile, ImageDefect, RawScenario, Selection, Traffic};
 use super::reader::{Node, Reader};
 use super::schema::Value;
 use super::traffic_log::LOG_NODE;
@@ -72,6 +72,23 @@ impl RawScenario {
     /// The pumps, in order, each with what its override says.
     pub fn pump_setups(&self) -> impl Iterator<Item = PumpSetup> + '_ {
         (1..=self.pumps.count).map(|pump| self.pump_setup(pump))
+    }
+
+    /// Every model name of the scenario, in the order of first use; its place, counted from 1, is the model id.
+    #[must_use]
+    pub fn models(&self) -> Vec<String> {
+        let mut names = vec![self.pumps.model.clone(), self.package.image.model.clone()];
+        names.extend(self.pump_setups().map(|setup| setup.model));
+        if let Some(ImageDefect::ForModel(model)) = &self.package.image.defect {
+            names.push(model.clone());
+        }
+        let mut unique: Vec<String> = Vec::new();
+        for name in names {
+            if !unique.contains(&name) {
+                unique.push(name);
+            }
+        }
+        unique
     }
 
     fn pump_setup(&self, pump: u8) -> PumpSetup {

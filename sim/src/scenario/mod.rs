@@ -28,6 +28,7 @@ mod repair;
 mod safety_faults;
 pub(crate) mod schema;
 mod traffic_log;
+mod transport;
 mod units;
 pub mod words;
 

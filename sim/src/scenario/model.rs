@@ -186,11 +186,13 @@ section! {
 section! {
     /// ISO-TP (ISO 15765-2) and UDS (ISO 14229) parameters.
     Protocol {
-        /// Data bytes of one 0x36 transfer block.
-        block_len: Size = "1024B" where "8B".."4093B",
+        /// Data bytes of one 0x36 transfer block, in whole words of the flash, 4 bytes each. Pumps take no longer ones than
+        /// 1024B, and refuse a first one that does not hold all 64 bytes of the image's header.
+        block_len: Size = "1024B" where "64B".."1024B",
         /// ISO-TP block size that receivers ask for; 0 is no further flow control.
         block_size: u8 = "8" where "0".."255",
-        /// Least time from the end of a consecutive frame to the request of the next.
+        /// Least time from the end of a consecutive frame to the request of the next, as ISO 15765-2 can encode it:
+        /// 0us to 900us in steps of 100us, or 1ms to 127ms in steps of 1ms.
         st_min: Span = "500us" where "0us".."127ms",
         /// Byte that fills up frames.
         padding: u8 = "0xAA" where "0".."255",
@@ -273,7 +275,7 @@ section! {
     Plant {
         /// Coolant in the loop.
         volume: Volume = "120L" where "1L".."10000L",
-        /// Heat that the loop takes up.
+        /// Heat that the loop takes up; the coolant never boils, and its sensor ends at 3,276.7 degC.
         heat_load: Power = "40kW" where "0W".."10MW",
         /// Air at the exchanger.
         ambient: Temperature = "25degC" where "-40degC".."80degC",

@@ -100,12 +100,18 @@ pub fn smallest<Q: Quantity>() -> String {
     least.and_then(|(unit, size)| Some(format!("{} {unit}", exact(1, *size)?))).unwrap_or_default()
 }
 
-/// What the quantity may be at all, as its type holds it, such as `from 0V to 4294967.295V`.
+/// What the quantity may be at all, as its type holds it, such as `from 0V to 4294967.295V`. An end with too many digits
+/// to be read is a whole number of the largest unit.
 #[must_use]
 pub fn range<Q: Quantity>() -> String {
     let least = [i128::from(i32::MIN), 0].into_iter().find_map(Q::from_base);
     let most = [i128::from(u64::MAX), i128::from(u32::MAX), i128::from(i32::MAX)].into_iter().find_map(Q::from_base);
-    let shown = |end: Option<Q>| end.map(text).unwrap_or_default();
+    let largest = |end: Q| {
+        let (unit, size) = Q::UNITS.iter().max_by_key(|(_, size)| *size)?;
+        Some(format!("{}{unit}", end.base() / i128::from(*size)))
+    };
+    let readable = |end: Q| Some(text(end)).filter(|text| text.len() <= 14).or_else(|| largest(end));
+    let shown = |end: Option<Q>| end.and_then(readable).unwrap_or_default();
     format!("from {} to {}", shown(least), shown(most))
 }
 

@@ -282,11 +282,17 @@ impl Reader {
         self.report(diagnostic.help(help));
     }
 
-    /// Reports that a `--set` path names an item that a list does not have.
-    pub(crate) fn no_such_item(&mut self, node: &Node<'_>, part: &str, len: usize) {
+    /// Reports that a `--set` path names an item that a list does not have; `rest` is what follows the list in that path.
+    pub(crate) fn no_such_item(&mut self, node: &Node<'_>, rest: &[&str], len: usize) {
+        let part = rest.first().copied().unwrap_or_default();
         let message = format!("there is no item `{part}` to set");
-        let items = if len == 1 { "1 item".to_owned() } else { format!("{len} items") };
-        let help = format!("the list has {items}, counted from 0: write `faults[0]` for the first of `faults`");
+        let end = node.path.rmatch_indices(['.', '[']).nth(rest.len().saturating_sub(1)).map_or(0, |(at, _)| at);
+        let list = &node.path[..end];
+        let help = match len {
+            0 => format!("the list is empty: set it as a whole, --set '{list}=[..]'"),
+            1 => format!("the list has 1 item, counted from 0: write `{list}[0]`"),
+            _ => format!("the list has {len} items, counted from 0: write `{list}[0]` for the first"),
+        };
         let diagnostic = Diagnostic::new(Code::BadOverride, place_before(node, part), message);
         self.report(diagnostic.label("no such item").help(help));
     }

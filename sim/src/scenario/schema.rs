@@ -126,7 +126,7 @@ impl<T: Value> Value for Vec<T> {
         let len = self.len();
         match part.parse::<usize>().ok().and_then(|index| self.get_mut(index)) {
             Some(item) => item.set(rest, node, reader),
-            None => reader.no_such_item(node, part, len),
+            None => reader.no_such_item(node, path, len),
         }
     }
 
@@ -283,6 +283,7 @@ macro_rules! section {
                 let field = Self::FIELDS.iter().find(|field| field.name == *part);
                 match *part {
                     $(stringify!($field) => {
+                        reader.range = field.and_then(|field| field.range);
                         self.$field.set(rest, node, reader);
                         if rest.is_empty() && let Some(field) = field {
                             reader.check_range(&self.$field, node, field);

@@ -128,6 +128,12 @@ fn every_path_can_be_explained_and_names_its_facts() {
     assert!(kinds.contains("\nFramTear(bytes: ..)\n") && kinds.contains("    acts on the CIOC\n"), "{kinds}");
     let bitrate = explain("bus.bitrate").expect("a page");
     assert!(bitrate.contains("default 250kbit/s; from 10kbit/s to 1Mbit/s; requirement PFU-041"), "{bitrate}");
+    for path in ["FaultKind.FrameHit", "FaultKind.Sag.to", "Scenario.bus.bitrate"] {
+        let whole = path.replace("FaultKind", "faults.kind").replace("Scenario.", "");
+        assert_eq!(explain(path), explain(&whole), "{path}");
+    }
+    let wrong = explain("FaultKind.FrameHitt").expect_err("no such kind");
+    assert!(wrong.part == "FrameHitt" && wrong.known.contains(&"FrameHit"), "{wrong:?}");
     let near = |path: &str| explain(path).expect_err("no such field").near;
     let wanted = [
         ("bus.bitrat", Some("bus.bitrate")),

@@ -161,6 +161,18 @@ pub(super) fn collisions(log: &TrafficLog, pumps: u8) -> Option<(String, String)
     (!found.is_empty()).then(|| (named.join(", "), all))
 }
 
+/// What is said of messages with identifiers of the twin's own nodes, with their numbers in the list.
+pub(super) fn borrowed(messages: &[Traffic], pumps: u8) -> Vec<(usize, String)> {
+    let told = |message: &Traffic| {
+        let sender = own_sender(message.id.id(), pumps)?;
+        Some(format!(
+            "`{}` has an identifier that the twin's own nodes send, too: {} ({sender})",
+            message.name, message.id
+        ))
+    };
+    messages.iter().enumerate().filter_map(|(index, message)| Some((index, told(message)?))).collect()
+}
+
 /// The frames of a log, with times since the first.
 ///
 /// # Errors

@@ -10,28 +10,28 @@ use embedded_can::{ExtendedId, Id, StandardId};
 use super::quantity::{Flow, Share, Temperature, Voltage};
 use crate::kernel::Span;
 
-/// A semantic version `major.minor.patch`; each part fits a byte on the bus's wire, 0 to 255.
+/// A semantic version `major.minor.patch`; each part has 16 bits in an image's header and on the bus, 0 to 65535.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     /// Incompatible changes.
-    pub major: u8,
+    pub major: u16,
     /// Additions.
-    pub minor: u8,
+    pub minor: u16,
     /// Repairs.
-    pub patch: u8,
+    pub patch: u16,
 }
 
 impl Version {
     /// As an image header holds it.
     #[must_use]
     pub const fn to_header(self) -> protocol::header::Version {
-        protocol::header::Version { major: self.major as u16, minor: self.minor as u16, patch: self.patch as u16 }
+        protocol::header::Version { major: self.major, minor: self.minor, patch: self.patch }
     }
 
     /// Reads `major.minor.patch`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.split('.').map(|part| part.parse::<u8>().ok().filter(|_| is_plain(part)));
+        let mut parts = text.split('.').map(|part| part.parse::<u16>().ok().filter(|_| is_plain(part)));
         let version = Self { major: parts.next()??, minor: parts.next()??, patch: parts.next()?? };
         parts.next().is_none().then_some(version)
     }
