@@ -250,7 +250,7 @@ fn messages_tell_the_fix() {
     told(&["scenario", "new", "x y"], "next: cooltwin scenario check 'x y.ron'\n");
     told(&["scenario", "new", "a b/c"], "help: make the folder first: mkdir -p 'a b'\n");
     let small = format!("{}/small.ron", scenarios());
-    told(&["scenario", "check", &small, "--set", "timing.reaction_latency=-5s"], "= help: from 0s to ");
+    told(&["scenario", "check", &small, "--set", "timing.reaction_latency=-5s"], "= help: from 0us to 1s\n");
     let twice = told(&["scenario", "check", &small, "--set", "pumps.count=three"], "^^^^^ expected a whole number\n");
     assert_eq!(twice.matches("without quotes and without a unit").count(), 1, "{twice}");
     told(&["safety", "show", &small], "its `safety_units` name the files of their configurations");
