@@ -15,8 +15,10 @@ use safety_common::{NODES_MOST, PINS, c2c};
 
 use super::core::Touched;
 use super::demands::{Demand, Sender, Settled};
+use super::lives::Lives;
 use super::networks::{Came, Common, Doubt};
 use super::off::{Contacts, Overstay, Relays};
+use super::passes::{Rounds, Rows, Worst};
 use super::supply::SupplyWatch;
 use super::witness::{Told, Witness};
 use crate::kernel::{SimTime, Span};
@@ -30,117 +32,10 @@ const ALONE_MOST: Span = Span::from_micros(22_100);
 /// A tick of the slowest clock: so long after both CPUs have decided on the safe state all is off (SSR-042), and so long after a
 /// CPU that is to turn all off by itself has told so.
 const TICK: Span = Span::from_micros(1_001);
-/// A pass of a memory takes less than this (SSR-002, SSR-005).
-pub const PASS_MOST: Span = Span::from_secs(60);
 /// A CPU that has made no step for so long stands still: what it does not test is not its tests' fault.
 const STANDS_STILL: Span = Span::from_millis(100);
 /// Both RAM tests come to every word with six backgrounds in turn.
 const BACKGROUNDS: usize = 6;
-
-/// The greatest of what was measured, and when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Worst {
-    /// How many there were.
-    pub n: u64,
-    /// The smallest in ns.
-    pub least: u64,
-    /// The greatest in ns.
-    pub most: u64,
-    /// When the greatest was complete.
-    pub at: SimTime,
-}
-
-impl Worst {
-    fn add(&mut self, ns: u64, at: SimTime) {
-        self.least = if self.n == 0 { ns } else { self.least.min(ns) };
-        if self.n == 0 || ns > self.most {
-            self.most = ns;
-            self.at = at;
-        }
-        self.n += 1;
-    }
-}
-
-/// When each part of a memory was tested last, in ms since the run began plus one; 0 is never.
-#[derive(Clone, Debug)]
-struct Rounds {
-    last: Arc<Vec<u32>>,
-    worst_ms: u32,
-    at: SimTime,
-    n: u64,
-}
-
-impl Rounds {
-    fn new(parts: u32) -> Self {
-        Self { last: Arc::new(vec![0; parts as usize]), worst_ms: 0, at: SimTime::ZERO, n: 0 }
-    }
-
-    fn test(&mut self, parts: std::ops::Range<u32>, now: SimTime) {
-        let ms = u32::try_from(now.as_nanos() / 1_000_000).unwrap_or(u32::MAX - 1) + 1;
-        let last = Arc::make_mut(&mut self.last);
-        for part in parts {
-            let Some(last) = last.get_mut(part as usize) else { continue };
-            if *last > 0 {
-                let gap = ms.saturating_sub(*last);
-                self.n += u64::from(gap > 1);
-                if gap > self.worst_ms {
-                    (self.worst_ms, self.at) = (gap, now);
-                }
-            }
-            *last = ms;
-        }
-    }
-
-    /// The greatest gap, open ones included: a part that was never tested has one since the tests began.
-    fn worst(&self, began: SimTime, end: SimTime) -> Worst {
-        let ms = |time: SimTime| u32::try_from(time.as_nanos() / 1_000_000).unwrap_or(u32::MAX - 1) + 1;
-        let since = |last: u32| ms(end).saturating_sub(last.max(ms(began)));
-        let open = self.last.iter().map(|last| since(*last)).max().unwrap_or(0);
-        // The grain of this count is a millisecond: a gap may be longer by one.
-        let most = u64::from(self.worst_ms.max(open).saturating_add(1)) * 1_000_000;
-        Worst { n: self.n, least: 0, most, at: if open > self.worst_ms { end } else { self.at } }
-    }
-
-    /// The tests end, and begin anew. A gap that is open then is shorter than the real one: it counts only where it breaks the limit.
-    fn restart(&mut self, began: SimTime, ended: SimTime) {
-        let open = self.worst(began, ended);
-        if open.most >= PASS_MOST.as_nanos() && open.at == ended {
-            (self.worst_ms, self.at) = (u32::try_from(open.most / 1_000_000).unwrap_or(u32::MAX), ended);
-        }
-        Arc::make_mut(&mut self.last).iter_mut().for_each(|last| *last = 0);
-    }
-}
-
-/// Bytes of each row of flash that were read since the row was read as a whole, a bit each. Slices need not end where rows do, and a
-/// row of which a part is never read must not count.
-#[derive(Clone, Debug)]
-struct Rows {
-    read: Arc<Vec<u32>>,
-}
-
-const _: () = assert!(flash_map::ROW == u32::BITS as usize);
-
-impl Rows {
-    fn new() -> Self {
-        Self { read: Arc::new(vec![0; flash_map::LEN as usize / flash_map::ROW]) }
-    }
-
-    /// Bytes were read; `whole` is told each row that is complete with them.
-    fn read(&mut self, from: u32, to: u32, mut whole: impl FnMut(u32)) {
-        let bits = u32::BITS;
-        let rows = Arc::make_mut(&mut self.read);
-        for row in from / bits..to.div_ceil(bits) {
-            let Some(read) = rows.get_mut(row as usize) else { return };
-            let first = from.saturating_sub(row * bits);
-            let behind = (to - row * bits).min(bits);
-            *read |= u32::MAX << first & u32::MAX >> (bits - behind);
-            if *read == u32::MAX {
-                *read = 0;
-                whole(row);
-            }
-        }
-    }
-}
 
 /// What is to be known of a step beside its outputs.
 #[derive(Clone, Copy, Debug)]
@@ -220,8 +115,6 @@ pub struct CpuWatch {
     pub trips: u64,
     /// The first internal fault that it detected after each start.
     pub causes: Vec<(SimTime, Fault)>,
-    /// When it booted.
-    pub boots: Vec<SimTime>,
     /// Whether it has detected an internal fault since.
     has_cause: bool,
     /// Steps in configuration mode.
@@ -325,13 +218,8 @@ pub struct Watch {
     pub(super) senders: [Sender; NODES_MOST],
     /// When a frame of each CAN entry came last.
     pub(super) can_heard: [SimTime; ENTRIES],
-    /// When the unit began to live: with the first boot after both CPUs were down, or as the second one has started anew by itself.
-    pub lives: Vec<SimTime>,
-    /// By CPU: whether it is booted, and whether it has started anew alone in this life.
-    up: [bool; 2],
-    fresh: [bool; 2],
-    /// The CPU that has not booted yet in this life.
-    awaited: Option<usize>,
+    /// Its lives.
+    pub lives: Lives,
     /// Input groups whose devices went OFF, or ON, and that nobody asked about yet.
     pub(super) gone_off: u16,
     /// See `gone_off`.
@@ -397,7 +285,6 @@ impl CpuWatch {
             left_safe: None,
             trips: 0,
             causes: Vec::new(),
-            boots: Vec::new(),
             has_cause: false,
             configuring: 0,
             configuring_wrongly: None,
@@ -540,10 +427,7 @@ impl Watch {
             settled: Settled::default(),
             senders: std::array::from_fn(|_| Sender::default()),
             can_heard: [SimTime::ZERO; ENTRIES],
-            lives: Vec::new(),
-            up: [false; 2],
-            fresh: [false; 2],
-            awaited: None,
+            lives: Lives::default(),
             gone_off: 0,
             gone_on: 0,
             has_talked: false,
@@ -605,32 +489,15 @@ impl Watch {
         if watch.mode == Mode::Normal {
             watch.left_normal.get_or_insert(now);
         }
-        self.up[cpu] = false;
+        self.lives.stops(cpu);
         self.left[cpu].get_or_insert(now);
         self.supply.counts(cpu, None);
         self.see_stays(now);
     }
 
-    /// A CPU boots: a life begins if both were down, or if both have started anew one after the other.
-    fn live(&mut self, cpu: usize, now: SimTime) {
-        if self.up == [false; 2] {
-            self.lives.push(now);
-            (self.fresh, self.awaited) = ([false; 2], Some(1 - cpu));
-        } else if self.awaited == Some(cpu) {
-            self.awaited = None;
-        } else {
-            self.fresh[cpu] = true;
-            if self.fresh == [true; 2] {
-                self.lives.push(now);
-                self.fresh = [false; 2];
-            }
-        }
-        self.up[cpu] = true;
-    }
-
     /// A CPU boots.
     pub fn booted(&mut self, cpu: usize, now: SimTime, cause: ResetCause) {
-        self.live(cpu, now);
+        self.lives.boots(cpu, now);
         let watch = &mut self.cpus[cpu];
         watch.by_software = cause == ResetCause::Software;
         watch.mode = Mode::Starting;
@@ -649,7 +516,6 @@ impl Watch {
         watch.earlier = watch.testimony();
         watch.witness = Some(Box::new(Witness::new(&self.section, &self.common)));
         (watch.tells, watch.unseen) = (Tells::default(), Vec::new());
-        watch.boots.push(now);
         watch.has_cause = false;
         // A trip is over when all is off; a reset that leaves something on ends nothing.
         if !self.driven {
@@ -978,30 +844,5 @@ impl Watch {
     pub fn trips(&self, end: SimTime) -> Vec<(&Off, Option<SimTime>)> {
         let over = self.offs.iter().map(|off| (off, self.contacts.off(off.detected, off.off, u8::MAX, end)));
         over.chain(self.tripped.iter().map(|off| (off, None))).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// SSR-005: a row counts when its last byte was read; what nobody read keeps it open for ever.
-    #[test]
-    fn a_row_of_flash_counts_when_all_its_bytes_were_read() {
-        let mut rows = Rows::new();
-        let mut read = |from, to| {
-            let mut whole = Vec::new();
-            rows.read(from, to, |row| whole.push(row));
-            whole
-        };
-        assert_eq!(read(0, 32), [0]);
-        assert_eq!(read(32, 96), [1, 2]);
-        assert_eq!((read(96, 100), read(100, 128)), (vec![], vec![3]), "two slices in a row");
-        // A pass that leaves bytes 4 and 5 out, and the next one, too.
-        for _ in 0..2 {
-            assert_eq!((read(128, 132), read(134, 192)), (vec![], vec![5]));
-        }
-        assert_eq!(read(132, 134), [4]);
-        assert_eq!(read(flash_map::LEN - 16, flash_map::LEN + 64), [] as [u32; 0]);
     }
 }

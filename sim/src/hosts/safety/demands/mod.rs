@@ -186,16 +186,10 @@ impl Watch {
         }
     }
 
-    /// What open demands of a kind are about.
-    fn asked(&self, is_own: impl Fn(&Demand) -> bool) -> (u16, u8) {
-        let open = self.demands.iter().filter(|one| is_own(one) && one.off.is_none() && one.ended.is_none());
-        open.fold((0, 0), |all: (u16, u8), one| (all.0 | one.what.0, all.1 | one.what.1))
-    }
-
-    /// The part of what a stop demands that it did not demand before.
-    fn not_asked(&self, why: Why, (pins, relays): (u16, u8)) -> (u16, u8) {
-        let asked = self.asked(|one| one.why == why);
-        (pins & !asked.0, relays & !asked.1)
+    /// The part of `what` that no open demand of this kind is about.
+    fn not_asked(&self, is_own: impl Fn(&Why) -> bool, (pins, relays): (u16, u8)) -> (u16, u8) {
+        let open = self.demands.iter().filter(|one| is_own(&one.why) && one.off.is_none() && one.ended.is_none());
+        open.fold((pins, relays), |(pins, relays), one| (pins & !one.what.0, relays & !one.what.1))
     }
 
     /// The device of a stop is OFF again: the stop goes on if it was ON for less than it takes to see that, and is over else.
@@ -347,7 +341,7 @@ pub(super) fn devices_changed(world: &mut World, now: SimTime, unit: u8) {
             let Some(mut other) = unit_of(world, at) else { continue };
             other.watch.revive(now, why);
             for (what, within) in reached.off {
-                let what = if at == unit { what } else { other.watch.not_asked(why, what) };
+                let what = if at == unit { what } else { other.watch.not_asked(|own| *own == why, what) };
                 other.watch.demand(now, why, what, within);
             }
         }
@@ -418,7 +412,7 @@ pub(super) fn talks_again(world: &mut World, now: SimTime, unit: u8) {
         for (at, reached) in (0u8..).zip(carried(world, now, unit, group)).filter(|(at, _)| *at != unit) {
             let Some(mut other) = unit_of(world, at) else { continue };
             for (what, within) in reached.off {
-                let what = other.watch.not_asked(why, what);
+                let what = other.watch.not_asked(|own| *own == why, what);
                 other.watch.demand(now, why, what, within);
             }
         }
@@ -461,11 +455,9 @@ pub(super) fn tell_trip(world: &mut World, unit: u8) {
             known.add(nothing_of(watch, peer));
         }
         let known = watch.without(known, watch.silent_at(at, Span::ZERO));
-        let (pins, relays) = watch.driven_of(&watch.effect(&known).followed(watch.section(), &own));
+        let what = watch.driven_of(&watch.effect(&known).followed(watch.section(), &own));
         // What an earlier trip of that unit demands is not over with a later one.
-        let is_own = |one: &Demand| matches!(one.why, Why::Trip { unit: own, .. } if own == unit);
-        let asked = watch.asked(is_own);
-        let what = (pins & !asked.0, relays & !asked.1);
+        let what = watch.not_asked(|why| matches!(why, Why::Trip { unit: own, .. } if *own == unit), what);
         let within = Span::from_millis(watch.common().network.response_ms.into()) + FAULT_MORE;
         let node = u8::try_from(common.own).unwrap_or(u8::MAX);
         watch.demand(at, Why::Trip { unit, node, fault, cpu }, what, within);

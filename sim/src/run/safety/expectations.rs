@@ -1,0 +1,228 @@
+//! Expectations about safety units: whether they hold, and what became of a unit instead.
+
+use reports::counted;
+use safety_common::fault::{Fault, Reaction};
+use safety_common::io::Mode;
+
+use super::super::Run;
+use super::super::events::{kebab, word_of};
+use super::checks::{LAMP_LIT, LAMP_TIME, asked_for};
+use super::{detections, fault_words, first_acted, unit, units};
+use crate::hosts::safety::tool::{Download, Told};
+use crate::hosts::safety::unit::Unit;
+use crate::kernel::SimTime;
+use crate::scenario::{self, Expectation, SafetyDownload, SafetyTrip, Scenario};
+
+/// Whether each time that the lamp of a unit was asked for it was lit in time, and for 5 s or to the end of the run.
+fn is_identified(scenario: &Scenario, run: &Run, name: &str) -> bool {
+    let units = units(scenario, run);
+    let Some((_, unit)) = units.iter().find(|(own, _)| *own == name) else { return false };
+    let asked = asked_for(units.iter().map(|(_, unit)| *unit), unit.tool.serial);
+    let lit = |at: SimTime| {
+        let until = |end: &Option<SimTime>| end.unwrap_or(run.end + LAMP_LIT) + LAMP_TIME >= at + LAMP_LIT;
+        unit.watch.lamps.iter().any(|(begin, end)| *begin <= at + LAMP_TIME && until(end))
+    };
+    !asked.is_empty() && asked.into_iter().all(lit)
+}
+
+/// What became of a download, and what both CPUs held when the tool told it.
+pub(super) fn told(one: &Download) -> String {
+    match &one.told {
+        None => one.step.map_or("not begun".to_owned(), |step| format!("not over, {}", step.word())),
+        Some((_, told, _)) => {
+            let held = match (one.stored, one.changed) {
+                (true, _) => "both CPUs hold it",
+                (false, true) => "something else is stored than before",
+                (false, false) => "nothing was changed",
+            };
+            let took = one.took().map_or(String::new(), |took| format!(" after {took} ms"));
+            let why = match told {
+                Told::NotEntered => " (no answer to password and serial number: one of them is not the unit's)",
+                _ => "",
+            };
+            format!("the tool tells {}{why}{took}, {held}", word_of(&told))
+        }
+    }
+}
+
+fn download<'a>(scenario: &'a Scenario, run: &'a Run, wanted: &SafetyDownload) -> Option<&'a Download> {
+    unit(scenario, run, &wanted.unit)?.tool.downloads.get(usize::from(wanted.number))
+}
+
+/// Why an expectation about a unit does not hold, where more can be said than that.
+pub(in super::super) fn why(scenario: &Scenario, run: &Run, expectation: &Expectation) -> String {
+    match expectation {
+        Expectation::SafetyDownload(wanted) => download(scenario, run, wanted).map_or(String::new(), told),
+        _ => String::new(),
+    }
+}
+
+/// Whether an expectation about a unit holds; `None` for any other expectation.
+pub(in super::super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -> Option<bool> {
+    match expectation {
+        Expectation::SafetyTrip(trip) => Some(trips(scenario, run, trip)),
+        Expectation::SafetyStaysNormal(name) => Some(unit(scenario, run, name).is_some_and(stays_normal)),
+        Expectation::SafetyRestarts(name) => Some(unit(scenario, run, name).is_some_and(restarts)),
+        Expectation::SafetyIdentified(name) => Some(is_identified(scenario, run, name)),
+        Expectation::SafetyRelays(wanted) => {
+            let unit = unit(scenario, run, &wanted.unit)?;
+            let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
+            Some(all.into_iter().all(|relay| unit.conducts(relay) == wanted.closed.contains(&relay)))
+        }
+        Expectation::SafetyDownload(wanted) => Some(download(scenario, run, wanted).is_some_and(|one| {
+            let in_time = wanted.within.is_none_or(|within| one.took().is_some_and(|took| took <= within));
+            in_time && one.told.is_some_and(|(_, told, _)| format!("{told:?}") == wanted.is.name())
+        })),
+        _ => None,
+    }
+}
+
+/// What became of a unit instead of what was expected of it.
+pub(in super::super) fn instead(scenario: &Scenario, run: &Run, expectation: &Expectation) -> String {
+    let of = |name: &str| unit(scenario, run, name);
+    let words = match expectation {
+        Expectation::SafetyTrip(trip) => of(&trip.unit).map(|unit| first_detected(run, unit, trip.restarts)),
+        Expectation::SafetyStaysNormal(name) => of(name).map(not_normal),
+        Expectation::SafetyRestarts(name) => of(name).map(|unit| {
+            let left = unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some());
+            if left { not_normal_again(unit) } else { "it did not restart".to_owned() }
+        }),
+        Expectation::SafetyIdentified(name) => of(name).map(|unit| {
+            let lit = unit.watch.lamps.iter().map(|(begin, _)| format!("{begin} ms"));
+            let lit: Vec<String> = lit.collect();
+            if lit.is_empty() {
+                "its lamp was never lit".to_owned()
+            } else {
+                format!("its lamp was lit at {}", lit.join(", "))
+            }
+        }),
+        Expectation::SafetyRelays(wanted) => of(&wanted.unit).map(|unit| {
+            let all = 0..u8::try_from(safety_common::RELAYS).unwrap_or(0);
+            let conduct: Vec<String> =
+                all.filter(|relay| unit.conducts(*relay)).map(|relay| relay.to_string()).collect();
+            relay_words(&conduct)
+        }),
+        _ => None,
+    };
+    words.unwrap_or_else(|| "there is no such unit".to_owned())
+}
+
+fn relay_words(conduct: &[String]) -> String {
+    match conduct {
+        [] => "no relay conducts".to_owned(),
+        [one] => format!("relay {one} conducts"),
+        some => format!("relays {} conduct", some.join(" and ")),
+    }
+}
+
+/// Those after so many restarts of both CPUs, if that is asked.
+fn detections_of(unit: &Unit, restarts: Option<u8>) -> impl Iterator<Item = (SimTime, u8, Fault)> {
+    detections(unit)
+        .into_iter()
+        .filter(move |(at, ..)| restarts.is_none_or(|own| unit.watch.lives.restarts(*at) == usize::from(own)))
+}
+
+fn first_detected(run: &Run, unit: &Unit, restarts: Option<u8>) -> String {
+    let list: Vec<(SimTime, u8, Fault)> = detections_of(unit, restarts).collect();
+    let Some((at, cpu, fault)) = list.first() else { return "it detected nothing".to_owned() };
+    let since = first_acted(run, unit, None).filter(|first| first <= at);
+    let since =
+        since.map_or(String::new(), |first| format!(", {} ms after the first fault there acted", at.since(first)));
+    format!("it detected {} first, by CPU{cpu} at {at} ms{since}", fault_words(*fault))
+}
+
+pub(super) fn not_normal(unit: &Unit) -> String {
+    let words = not_normal_again(unit);
+    if !words.is_empty() {
+        return words;
+    }
+    let cpus = unit.watch.cpus.iter().zip([1u8, 2]);
+    let left =
+        cpus.filter_map(|(cpu, number)| Some(format!("CPU{number} left normal mode at {} ms", cpu.left_normal?)));
+    left.collect::<Vec<_>>().join(", ")
+}
+
+fn not_normal_again(unit: &Unit) -> String {
+    let cpus = unit.watch.cpus.iter().zip(&unit.cores).zip([1u8, 2]);
+    let words = cpus.filter_map(|((watch, core), number)| {
+        let what = match watch.cause {
+            Some((at, cause)) => format!("detected {} at {at} ms", fault_words(cause.fault)),
+            None if watch.ticks == 0 => "never came to normal mode".to_owned(),
+            None if core.firmware.is_none() => "runs no firmware at the end".to_owned(),
+            None if core.mode != Mode::Normal => {
+                format!("is in mode {} at the end", word_of(&core.mode))
+            }
+            None => return None,
+        };
+        Some(format!("CPU{number} {what}"))
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Both CPUs became normal once and for all.
+pub(super) fn stays_normal(unit: &Unit) -> bool {
+    is_normal(unit) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_none())
+}
+
+/// Both CPUs were normal, stood still without having detected anything, and are normal again.
+fn restarts(unit: &Unit) -> bool {
+    is_normal(unit) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some())
+}
+
+/// Both CPUs are normal at the end, and neither ever detected anything.
+pub(super) fn is_normal(unit: &Unit) -> bool {
+    let modes = unit.cores.iter().all(|core| core.mode == Mode::Normal && core.firmware.is_some());
+    modes && unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0)
+}
+
+pub(super) fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool {
+    let Some(unit) = unit(scenario, run, &wanted.unit) else { return false };
+    let internal = |fault: Fault| fault.reaction() == Reaction::SafeState;
+    let all: Vec<(SimTime, u8, Fault)> = detections_of(unit, wanted.restarts).collect();
+    let of_its_kind = all.iter().find(|(_, _, fault)| format!("{fault:?}") == wanted.by.name());
+    let is_internal = of_its_kind.is_none_or(|(_, _, fault)| internal(*fault));
+    let Some((at, cpu, fault)) = all.into_iter().find(|(_, _, fault)| internal(*fault) == is_internal) else {
+        return false;
+    };
+    // Nothing was injected there: a unit may be built wrong, but there is no time to measure.
+    let first = first_acted(run, unit, Some(&wanted.by));
+    let restarted = wanted.restarts.and_then(|restarts| unit.watch.lives.after(restarts));
+    let since = first.filter(|first| *first <= at).map(|first| at.since(first.max(restarted.unwrap_or_default())));
+    format!("{fault:?}") == wanted.by.name()
+        && wanted.cpu.is_none_or(|wanted| wanted == cpu)
+        && first.is_none_or(|first| first <= at)
+        && wanted.after.is_none_or(|after| since.is_some_and(|since| since >= after))
+        && wanted.within.is_none_or(|within| since.is_some_and(|since| since <= within))
+}
+
+/// An expectation about a unit as a sentence.
+pub(in super::super) fn text(expectation: &Expectation) -> Option<String> {
+    let word = |by: &scenario::Detected| kebab(by.name());
+    match expectation {
+        Expectation::SafetyTrip(trip) => {
+            let cpu = trip.cpu.map_or(String::new(), |cpu| format!(" with CPU{cpu}"));
+            let after = trip.after.map_or(String::new(), |after| format!(", not before {after} ms"));
+            let within = trip.within.map_or(String::new(), |within| format!(", within {within} ms"));
+            let restarts = trip.restarts.map_or(String::new(), |restarts| {
+                format!(" after {}", counted(restarts.into(), "restart", "restarts"))
+            });
+            Some(format!("safety unit {} detects {} first{restarts}{cpu}{after}{within}", trip.unit, word(&trip.by)))
+        }
+        Expectation::SafetyRelays(wanted) => {
+            let relays: Vec<String> = wanted.closed.iter().map(u8::to_string).collect();
+            Some(format!("safety unit {}: {} at the end", wanted.unit, relay_words(&relays)))
+        }
+        Expectation::SafetyDownload(wanted) => {
+            let within = wanted.within.map_or(String::new(), |within| format!(" within {within} ms"));
+            let (unit, number) = (&wanted.unit, wanted.number);
+            let told = kebab(wanted.is.name());
+            Some(format!("safety unit {unit}: the configuration tool tells {told} of download {number}{within}"))
+        }
+        Expectation::SafetyStaysNormal(name) => Some(format!("safety unit {name} becomes normal and stays so")),
+        Expectation::SafetyRestarts(name) => Some(format!("safety unit {name} restarts and is normal again")),
+        Expectation::SafetyIdentified(name) => {
+            Some(format!("safety unit {name} shows its lamp for 5 s each time that a tool asks for it"))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,135 @@
+//! Rows of the result about safety units: [`budgets`], [`checks`], [`expectations`], and what became of their faults.
+//!
+//! The rows exist where the scenario has units. A budget without an occasion in the run is not applicable: nothing is claimed.
+//! All times are measured outside the firmware; *off* is when no output transistor of the unit conducts with its feed on, and no relay has
+//! both coils fed; a relay whose contact opens later than its coil makes it, or never, is off that much later, or never.
+
+mod budgets;
+mod checks;
+mod expectations;
+
+use safety_common::fault::Fault;
+
+pub use self::budgets::BUDGETS;
+pub(super) use self::budgets::budgets;
+pub use self::checks::CHECKS;
+pub(super) use self::checks::checks;
+pub(super) use self::expectations::{holds, instead, text, why};
+use super::Run;
+use crate::faults::Faults;
+use crate::hosts::safety::Units;
+use crate::hosts::safety::demands::{Demand, Why};
+use crate::hosts::safety::unit::Unit;
+use crate::kernel::{Scoped, SimTime};
+use crate::scenario::{self, Scenario};
+
+/// The units of a run with their names, in the order of the scenario.
+fn units<'a>(scenario: &'a Scenario, run: &'a Run) -> Vec<(&'a str, &'a Unit)> {
+    let entities = run.twin.world.resource::<Units>().entities();
+    let named = scenario.safety_units.iter().zip(entities);
+    named.filter_map(|(setup, entity)| Some((setup.node.as_str(), run.twin.world.get::<Unit>(*entity)?))).collect()
+}
+
+fn unit<'a>(scenario: &'a Scenario, run: &'a Run, name: &str) -> Option<&'a Unit> {
+    units(scenario, run).into_iter().find(|(own, _)| *own == name).map(|(_, unit)| unit)
+}
+
+/// The requirements that a diagnostic stands for when this CPU finds something with it; 0 is either.
+#[must_use]
+pub const fn requirements_of(fault: Fault, cpu: u8) -> &'static [&'static str] {
+    use Fault as By;
+    match fault {
+        By::RamAtStart => &["SSR-003"],
+        By::RamRunning => &["SSR-001", "SSM-11"],
+        By::Firmware => &["SSR-006", "SSR-061"],
+        By::FlashRunning => &["SSR-005", "SSM-11"],
+        By::FlashNotErased => &["SSR-006"],
+        By::ProductionData => &["SSR-064"],
+        By::SerialNumber => &["SSR-066"],
+        By::Configuration => &["SSR-063", "SSR-067"],
+        By::PeerMissing | By::ReleaseDiffers => &["SSR-062"],
+        By::PeerDataDiffers => &["SSR-063"],
+        By::C2cSilent => &["SSR-021"],
+        By::C2cErrorRate => &["SSR-020"],
+        By::ClockDrift => &["SSR-013"],
+        By::PeerMode => &["SSR-065"],
+        By::AnalogMismatch => &["SSR-033"],
+        By::LogicTime => &["SSR-014", "SSM-10"],
+        By::TickCount => &["SSR-012"],
+        By::ProgramFlow => &["SSM-03"],
+        By::SupplyLow => &["SSR-009"],
+        By::SupplyHigh => &["SSR-011"],
+        By::Rail => match cpu {
+            1 => &["SSR-083"],
+            2 => &["SSR-082"],
+            _ => &["SSR-082", "SSR-083"],
+        },
+        By::SioPower => &["SSR-084"],
+        By::OutputDriver | By::MainTransistor | By::InputStage => &["SSR-035"],
+        By::Relay => &["SSR-041"],
+        By::Disagreement => &["SSR-032"],
+        By::NotObeyed => &["SSR-037"],
+        By::CanMasquerade => &["SSR-080"],
+        By::Variable => &["SSM-13"],
+        By::OutputWiring => &["SSR-036"],
+        By::OssdShort => &["SSR-040"],
+        By::InputDiscrepancy => &["SSR-028"],
+        By::InputSignal => &["SSR-023", "SSR-026"],
+    }
+}
+
+/// When the first injection at a unit acted that could lead to what it detects: a supply out of its limits is a matter of the
+/// supply or of its reading.
+fn first_acted(run: &Run, unit: &Unit, by: Option<&scenario::Detected>) -> Option<SimTime> {
+    use scenario::{AdcInput, Detected, FaultKind, SafetyFault};
+    let of_supply = matches!(by, Some(Detected::SupplyLow | Detected::SupplyHigh));
+    let reads = |kind: &FaultKind| matches!(kind, FaultKind::Safety(SafetyFault::Adc(hit)) if matches!(hit.channel, AdcInput::Supply));
+    let list = run.twin.world.resource::<Scoped<Faults>>().list.iter();
+    let own = list.filter(|one| one.is_at(unit.node));
+    let own = own.filter(|one| !of_supply || one.is_of_the_supply() || reads(&one.fault.kind));
+    own.filter_map(|injection| injection.first).min()
+}
+
+/// What a unit detects, in the words of the scenario: `RamAtStart` reads `ram-at-start`.
+fn fault_words(fault: Fault) -> String {
+    super::events::word_of(&fault)
+}
+
+/// All that the CPUs of a unit detected, the first at the begin.
+fn detections(unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
+    let of_cpus = unit.watch.cpus.iter().zip([1u8, 2]);
+    let all = of_cpus.flat_map(|(cpu, number)| cpu.detections.iter().map(move |(at, one)| (*at, number, one.fault)));
+    let mut all: Vec<(SimTime, u8, Fault)> = all.collect();
+    all.sort_by_key(|(at, number, _)| (*at, *number));
+    all
+}
+
+/// When what an injection did from `first` on was detected by any unit, when the first unit was off for it, and when the last one was. A stop
+/// is off where it demands something; what trips or falls silent later has other causes.
+pub(super) fn reaction(
+    scenario: &Scenario,
+    run: &Run,
+    kind: &scenario::FaultKind,
+    first: SimTime,
+) -> [Option<SimTime>; 3] {
+    let units = units(scenario, run);
+    let detected = units.iter().flat_map(|(_, unit)| unit.watch.cpus.iter());
+    let detected = detected.flat_map(|cpu| cpu.detections.iter().map(|(at, _)| *at)).filter(|at| *at >= first).min();
+    let is_stop = matches!(kind, scenario::FaultKind::Safety(scenario::SafetyFault::InputOff(_)));
+    let offs = units.iter().map(|(_, unit)| {
+        let is_own = |one: &&Demand| match one.why {
+            Why::Stop { .. } => is_stop && one.at == first,
+            _ => !is_stop,
+        };
+        let rests = unit.watch.demands.iter().filter(is_own).filter_map(|one| one.off).filter(|off| *off >= first);
+        if is_stop {
+            return rests.max();
+        }
+        let trips = unit.watch.trips(run.end).into_iter().filter(|(trip, _)| trip.detected >= first);
+        let trips = trips.filter_map(|(_, off)| off);
+        let outside = unit.watch.outside.iter().filter(|one| one.detected >= first).filter_map(|one| one.off);
+        trips.chain(outside).chain(rests).min()
+    });
+    let offs: Vec<SimTime> = offs.flatten().collect();
+    [detected, offs.iter().min().copied(), offs.iter().max().copied()]
+}
