@@ -323,6 +323,63 @@ fn a_trial_whose_unit_rightly_trips_is_detected_safe_and_a_failure() {
     assert_eq!((report.invalid, report.verdict), (0, Verdict::Fail));
 }
 
+/// The campaign of the clocks over 24 hours, with its base cut to 6 s: packets that are lost for 18 ticks are tolerated, and trials
+/// with 20 fail.
+#[test]
+fn a_claim_about_runs_without_updates_is_about_every_row_of_theirs() {
+    let place = folder("campaign-runs");
+    for file in
+        ["campaigns/safety-clocks-24h.ron", "safety-clocks-apart-24h.ron", "safety-unit.ron", "safety/pump-feed.ron"]
+    {
+        let to = place.join(file);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        let written = text(&shipped(file)).replace("\"24h\"", "\"6s\"").replace("86390s", "5s");
+        // One in a trial: two that meet are a longer one.
+        let written = written.replace("Mean(\"6x\")", "Times(1)");
+        fs::write(to, written).expect("a written file");
+    }
+    let ran = |out: &str| {
+        let ran = output(&place, &["campaign", "campaigns/safety-clocks-24h.ron", "--out", out]);
+        let report = campaign_from_json(&text(&place.join(out).join("campaign.json"))).expect("a report");
+        (code(&ran), report, stdout(&ran).to_owned())
+    };
+    let (ended, report, terminal) = ran("short");
+    assert_eq!((ended, report.verdict, report.executed), (Some(0), Verdict::Pass, 5), "{terminal}");
+    // 1 - 0.05^(1/5), by hand.
+    assert_eq!(report.failure_upper.to_string(), "45.071971");
+    assert!(
+        report.sentence.contains("at least 50 % of runs keep every budget, check and expectation"),
+        "{}",
+        report.sentence
+    );
+    assert_eq!((report.pumps.of, report.attempts.of, report.campaigns.of), (0, 0, 0));
+    assert!(!terminal.contains("Updated "), "{terminal}");
+    let trials = read_trials(&text(&place.join("short/trials.csv"))).expect("a table").trials;
+    assert!(
+        trials.iter().all(|trial| trial.success && trial.faults == ["silence"] && trial.idle.is_empty()),
+        "{trials:?}"
+    );
+
+    let file = place.join("campaigns/safety-clocks-24h.ron");
+    let longer = text(&file).replace("Range(1, 18)", "Range(20, 21)");
+    fs::write(&file, longer).expect("a written file");
+    let (ended, report, _) = ran("long");
+    assert_eq!((ended, report.verdict, report.failures), (Some(1), Verdict::Fail, 5));
+    assert!(report.failed[0].what.contains("expectation:"), "{:?}", report.failed[0]);
+
+    for (from, to, words) in [
+        ("claim: Run", "claim: Campaign", "the base updates no pump"),
+        ("safety-clocks-apart-24h", "update", "the claim is about runs without updates, and the base has a campaign"),
+    ] {
+        fs::write(place.join("update.ron"), "(pumps: (count: 2), end: AfterCampaign(\"1s\"))").expect("a written file");
+        let before = text(&file);
+        fs::write(&file, before.replace(from, to)).expect("a written file");
+        let wrong = output(&place, &["campaign", "campaigns/safety-clocks-24h.ron", "--out", "wrong"]);
+        assert!(code(&wrong) == Some(3) && stderr(&wrong).contains(words), "{}", stderr(&wrong));
+        fs::write(&file, before).expect("a written file");
+    }
+}
+
 #[test]
 fn the_class_of_a_trip_follows_from_what_reached_the_unit_before() {
     let class = |scenario: &str, overrides: &[&str]| {

@@ -172,7 +172,7 @@ impl Page<'_> {
             .map(|(count, number)| format!("{} by try {number}", grouped(*count)))
             .collect();
         html! {
-            (table("Levels", &content))
+            @if report.campaigns.of > 0 { (table("Levels", &content)) }
             @if !tries.is_empty() { p { "Pumps were updated: " (tries.join(", ")) "." } }
         }
     }

@@ -90,14 +90,16 @@ fn counts(report: &CampaignReport, out: &mut String) {
         .enumerate()
         .map(|(at, count)| format!("{} by try {}", grouped(*count), at + 1))
         .collect();
-    let _ = writeln!(
-        out,
-        "Updated       pumps {} within three tries{}   tries {}   runs {}",
-        ratio(&report.pumps),
-        if tries.is_empty() { String::new() } else { format!(" ({})", tries.join(", ")) },
-        ratio(&report.attempts),
-        ratio(&report.campaigns)
-    );
+    if report.campaigns.of > 0 {
+        let _ = writeln!(
+            out,
+            "Updated       pumps {} within three tries{}   tries {}   runs {}",
+            ratio(&report.pumps),
+            if tries.is_empty() { String::new() } else { format!(" ({})", tries.join(", ")) },
+            ratio(&report.attempts),
+            ratio(&report.campaigns)
+        );
+    }
     let classes: Vec<String> = report
         .classes
         .iter()

@@ -14,15 +14,14 @@ use reports::counted;
 
 use super::statistics;
 use super::template::FaultTemplate;
+use super::trial::due_in;
 use crate::scenario::diagnostic::{Code, nearest};
 use crate::scenario::doc::Doc;
 use crate::scenario::elsewhere::with_names_below;
 use crate::scenario::loader::{BASE_MARK, beside, load_alone, with_base};
 use crate::scenario::quantity::{Factor, Quantity as _, Rate, Share};
 use crate::scenario::schema::{Value as _, choice, section};
-use crate::scenario::{
-    Fault, FileSource, ImageSource, Input, LoadError, Loaded, Problem, PumpSetup, RawScenario, load, schema,
-};
+use crate::scenario::{Fault, FileSource, ImageSource, Input, LoadError, Loaded, Problem, RawScenario, load, schema};
 
 section! {
     /// A campaign: many random trials of one story.
@@ -60,6 +59,8 @@ choice! {
         PumpUpdate,
         /// A whole campaign of updates; its pumps are never counted one by one.
         Campaign,
+        /// A run of a base that updates no pump: it keeps every budget, check and expectation.
+        Run,
     }
 }
 
@@ -286,13 +287,6 @@ fn parts(raw: &RawCampaign) -> Vec<Part> {
     raw.strata.iter().map(of).collect()
 }
 
-/// The pumps that the base's image is for and that do not hold its version.
-fn due(base: &Loaded) -> Vec<PumpSetup> {
-    let image = &base.scenario.package.image;
-    let is_due = |pump: &PumpSetup| pump.answers && pump.model == image.model && pump.version != image.version;
-    base.scenario.pump_setups().filter(is_due).collect()
-}
-
 /// The weighted parts of a plan as if each had as many failures as it allows.
 fn allowed_parts(parts: &[Part]) -> Vec<statistics::Part> {
     let of = |part: &Part| statistics::Part {
@@ -363,8 +357,17 @@ impl Check<'_> {
 
     fn base_fits(&mut self, base: &Loaded) {
         let scenario = &base.scenario;
-        if !scenario.campaign {
-            self.add(Code::Contradiction, "base", "the base updates no pump", "its `campaign` is false");
+        let updates = self.raw.claim != Claim::Run;
+        if scenario.campaign != updates {
+            let (message, label) = if updates {
+                ("the base updates no pump", "its `campaign` is false")
+            } else {
+                ("the claim is about runs without updates, and the base has a campaign", "its `campaign` is true")
+            };
+            let problem = self.add(Code::Contradiction, "base", message, label);
+            problem.help =
+                Some("claim: Run is for a base without updates, PumpUpdate and Campaign are for others".to_owned());
+            problem.beside = vec!["claim".to_owned()];
         }
         if !scenario.faults.is_empty() {
             let message = "the base has faults of its own";
@@ -375,8 +378,8 @@ impl Check<'_> {
             let message = "the base reads an image or a log: the scenarios that a campaign writes must stand alone";
             self.add(Code::Contradiction, "base", message, "make the image up, and list the traffic");
         }
-        let due = due(base).len();
-        if self.raw.claim == Claim::PumpUpdate && due != 1 {
+        let due = due_in(scenario).len();
+        if scenario.campaign && self.raw.claim == Claim::PumpUpdate && due != 1 {
             let pumps = if due == 0 { "no pump".to_owned() } else { format!("{due} pumps") };
             let message = format!("a trial is one pump's update, and the base has {pumps} to update");
             let help = "give the other pumps the version of the image: then they are traffic; or claim: Campaign";
@@ -387,8 +390,8 @@ impl Check<'_> {
     }
 
     fn pump(&self, base: &Loaded) -> Option<u8> {
-        let due = due(base);
-        due.first().filter(|_| self.raw.claim == Claim::PumpUpdate).map(|pump| pump.pump)
+        let first = due_in(&base.scenario).first().copied().filter(|_| self.raw.claim == Claim::PumpUpdate);
+        first.and_then(|index| u8::try_from(index + 1).ok())
     }
 
     /// Ends and choices of a fault in the base scenario, which has them at `faults[0]`.

@@ -53,6 +53,8 @@ pub fn report(
     let strata = strata(campaign, trials);
     let (alpha, parts) = (campaign.alpha(), counted(campaign, trials));
     let faults = faults(campaign, trials);
+    // A claim about runs without updates counts none.
+    let of_campaigns = || trials.iter().filter(|_| campaign.raw.claim != Claim::Run);
     let mut report = CampaignReport {
         schema: CampaignSchema::Campaign1,
         name: campaign.raw.name.clone(),
@@ -90,13 +92,13 @@ pub fn report(
             independent: false,
         },
         campaigns: Ratio {
-            good: trials.iter().filter(|trial| trial.updated == trial.due).count() as u64,
-            of: trials.len() as u64,
+            good: of_campaigns().filter(|trial| trial.updated == trial.due).count() as u64,
+            of: of_campaigns().count() as u64,
             independent: true,
         },
         tries_needed: match campaign.raw.claim {
             Claim::PumpUpdate => tries_needed(trials),
-            Claim::Campaign => Vec::new(),
+            Claim::Campaign | Claim::Run => Vec::new(),
         },
         classes: classes(trials.iter()),
         faults,
@@ -148,6 +150,7 @@ fn sentence(campaign: &Campaign, report: &CampaignReport) -> String {
     let what = match campaign.raw.claim {
         Claim::PumpUpdate => "pump updates succeed within three tries",
         Claim::Campaign => "update campaigns leave every pump updated",
+        Claim::Run => "runs keep every budget, check and expectation",
     };
     let plan = &report.plan;
     let mix = &report.mix_sha256[..12];
@@ -168,6 +171,9 @@ fn trial_words(campaign: &Campaign) -> String {
             "the update of P{pump:02} within its three tries, in a run of its own; {}",
             others_words(campaign.base.scenario.pumps.count - 1)
         ),
+        None if campaign.raw.claim == Claim::Run => {
+            "a run, with every budget, check and expectation of the base".to_owned()
+        }
         None => {
             let pumps = reports::counted(u64::from(campaign.base.scenario.pumps.count), "pump", "pumps");
             format!("a campaign of {pumps} in a run of its own")

@@ -115,9 +115,10 @@ fn due(campaign: &Campaign) -> Vec<usize> {
     due_in(&campaign.base.scenario)
 }
 
-fn due_in(scenario: &Scenario) -> Vec<usize> {
+/// Indices of the pumps that a run of this scenario is to update.
+pub(super) fn due_in(scenario: &Scenario) -> Vec<usize> {
     let image = &scenario.package.image;
-    let pumps = scenario.pump_setups().enumerate();
+    let pumps = scenario.pump_setups().enumerate().filter(|_| scenario.campaign);
     let is_due =
         |pump: &crate::scenario::PumpSetup| pump.answers && pump.model == image.model && pump.version != image.version;
     pumps.filter(|(_, pump)| is_due(pump)).map(|(index, _)| index).collect()
