@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::demands::{at, hidden, operation, ran, three, with_blocks, with_input};
+use common::demands::{at, hidden, operation, three, three_set_up, with_blocks, with_input};
 use common::units::units_in;
 use cooltwin::run::Run;
 use reports::{Report, RowVerdict};
@@ -106,16 +106,9 @@ fn what_no_frame_tells_keeps_off() {
         .replacen("(name: \"s\", kind: Output(group: \"o\", of: \"x\"))", "(name: \"c\", kind: CanSend(entry: 0, bit: 0, of: \"x\")), (name: \"s\", kind: Output(group: \"o\", of: \"x\"))", 1)
         .replace("(name: \"both\", kind: And([\"r\", \"w\"]))", "(name: \"c\", kind: CanReceive(node: \"roof\", bit: \"c\")), (name: \"a\", kind: Input(\"a\")), (name: \"both\", kind: Or([\"c\", \"a\"]))")
         .replace("pins: [(pin: 8,", "inputs: [(name: \"a\", pins: Single(\"pa\"))], pins: [(pin: 0, name: \"pa\", role: Input), (pin: 8,");
+    let can = (name, can);
     let ran = |faults: &str| {
-        let unit = |node: &str, more: &str| format!("(configuration: \"{name}\", node: \"{node}\"{more})");
-        let hall = unit("hall", ", operations: [(at: \"3s\", input: \"a\", to: Off)]");
-        let units = [hall, unit("roof", ""), unit("wall", "")].join(", ");
-        ran(
-            &format!(
-                "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"6s\"), safety_units: [{units}], faults: [{faults}])"
-            ),
-            &[(name, can.clone())],
-        )
+        three_set_up(&can, [", operations: [(at: \"3s\", input: \"a\", to: Off)]", "", ""], "6s", faults)
     };
     for kind in ["PowerCut", "Unplugged"] {
         let gone = format!("(kind: {kind}, place: Node(\"roof\"), trigger: At(\"3s\"))");
