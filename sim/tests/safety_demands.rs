@@ -194,12 +194,9 @@ fn a_stop_goes_on_though_its_device_bounces() {
             })
             .collect::<String>();
     let (report, _) = with_input("And([\"r\", \"w\"])", ["", &bounces, ""], &unseen);
-    assert!(
-        row(&report, RESPONSE).samples.iter().any(|one| one.place == "roof, stop at 3000.000000 ms, outputs of hall"
-            && one.value.as_millionths() == 6_000_000_000),
-        "{:?}",
-        row(&report, RESPONSE).samples
-    );
+    let of_hall = row(&report, RESPONSE).samples.iter().filter(|one| one.place.contains("outputs of hall"));
+    let of_hall = of_hall.map(|one| (&*one.place, one.value.as_millionths())).collect::<Vec<(&str, i64)>>();
+    assert_eq!(of_hall, [("roof, stop at 3000.000000 ms, outputs of hall", 6_000_000_000)], "it counts once");
 }
 
 /// SSR-016. What turns nothing off is no stop: a feedback, a button that was OFF before, an input that the diagram gives ten seconds.
