@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::demands::{at, hidden, operation, ran, three, with_blocks, with_input};
+use common::demands::{at, hidden, operation, three, three_set_up, with_blocks, with_input};
 use common::units::units_in;
 use cooltwin::run::Run;
 use reports::{Report, RowVerdict};
@@ -95,6 +95,36 @@ fn what_no_sender_tells_keeps_off() {
     }
 }
 
+/// SSR-016. What a sender told ends as it trips, and not only as its radio is missed.
+#[test]
+fn a_sender_that_trips_tells_nothing_from_then_on() {
+    let done = [&*operation("a", "2500ms", "Off"), "", ""];
+    for (kind, since) in [("C2cLost(from: 1)", "353"), ("RadioLost()", "359")] {
+        let faults = format!("{}, {}", hidden("hall", 0, "2s"), at("roof", kind));
+        let (_, verdict, detail) = kept_off(&with_input("Or([\"a\", \"r\"])", done, &faults).0);
+        assert!(verdict == RowVerdict::Fail && detail.contains(&format!("keeps it off since {since}")), "{detail}");
+    }
+}
+
+/// SSR-016. A unit that starts anew is told what others tell, though it has not changed since long.
+#[test]
+fn a_unit_that_starts_anew_is_told_what_has_not_changed() {
+    let restart = [1, 2].map(|cpu| at("hall", &format!("CpuReset(cpu: {cpu})"))).join(", ");
+    // None of the others misses it meanwhile, or has anything else to tell.
+    let (name, text) = three();
+    let slow = (name, text.replace("timeout: \"100ms\"", "timeout: \"900ms\"").replace("\"500ms\"", "\"1s\""));
+    let ran = |stop: &str, faults: &str| {
+        let stop = format!(", operations: [{}]", stop.trim_start_matches(", "));
+        let (report, run) = three_set_up(&slow, ["", &stop, ""], "8s", &format!("{restart}{faults}"));
+        let (n, verdict, _) = kept_off(&report);
+        (n > 0, verdict == RowVerdict::Fail, is_off(&run))
+    };
+    assert_eq!(ran("", ""), (false, false, false), "the hall runs on");
+    let stop = operation("i", "5s", "Off");
+    assert_eq!(ran(&stop, ""), (true, false, true));
+    assert_eq!(ran(&stop, &format!(", {}", hidden("roof", 0, "2s"))), (true, true, false));
+}
+
 /// SSR-016. A CAN entry of which no frame comes any more is OFF: its sender lost its supply, or hangs on the bus no longer.
 #[test]
 fn what_no_frame_tells_keeps_off() {
@@ -106,16 +136,9 @@ fn what_no_frame_tells_keeps_off() {
         .replacen("(name: \"s\", kind: Output(group: \"o\", of: \"x\"))", "(name: \"c\", kind: CanSend(entry: 0, bit: 0, of: \"x\")), (name: \"s\", kind: Output(group: \"o\", of: \"x\"))", 1)
         .replace("(name: \"both\", kind: And([\"r\", \"w\"]))", "(name: \"c\", kind: CanReceive(node: \"roof\", bit: \"c\")), (name: \"a\", kind: Input(\"a\")), (name: \"both\", kind: Or([\"c\", \"a\"]))")
         .replace("pins: [(pin: 8,", "inputs: [(name: \"a\", pins: Single(\"pa\"))], pins: [(pin: 0, name: \"pa\", role: Input), (pin: 8,");
+    let can = (name, can);
     let ran = |faults: &str| {
-        let unit = |node: &str, more: &str| format!("(configuration: \"{name}\", node: \"{node}\"{more})");
-        let hall = unit("hall", ", operations: [(at: \"3s\", input: \"a\", to: Off)]");
-        let units = [hall, unit("roof", ""), unit("wall", "")].join(", ");
-        ran(
-            &format!(
-                "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"6s\"), safety_units: [{units}], faults: [{faults}])"
-            ),
-            &[(name, can.clone())],
-        )
+        three_set_up(&can, [", operations: [(at: \"3s\", input: \"a\", to: Off)]", "", ""], "6s", faults)
     };
     for kind in ["PowerCut", "Unplugged"] {
         let gone = format!("(kind: {kind}, place: Node(\"roof\"), trigger: At(\"3s\"))");

@@ -123,12 +123,19 @@ pub(crate) fn three() -> (&'static str, String) {
 }
 
 pub(crate) fn three_ran(file: &(&str, String), faults: &str) -> (Report, Run) {
-    let unit = |name: &str, more: &str| format!("(configuration: \"three.ron\", node: \"{name}\"{more})");
-    let units = [unit("hall", ""), unit("roof", ""), unit("wall", ", cpu1: (clock_offset: \"31ms\")")].join(", ");
+    three_set_up(file, ["", "", ", cpu1: (clock_offset: \"31ms\")"], "5s", faults)
+}
+
+/// The three units with these words in the setup of each, up to `end`.
+pub(crate) fn three_set_up(file: &(&str, String), setups: [&str; 3], end: &str, faults: &str) -> (Report, Run) {
+    let name = file.0;
+    let unit = |(node, setup): (&str, &str)| format!("(configuration: \"{name}\", node: \"{node}\"{setup})");
+    let units: Vec<String> = ["hall", "roof", "wall"].into_iter().zip(setups).map(unit).collect();
     let text = format!(
-        "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"5s\"), safety_units: [{units}], faults: [{faults}])"
+        "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"{end}\"), safety_units: [{}], faults: [{faults}])",
+        units.join(", ")
     );
-    ran(&text, &[(file.0, file.1.clone())])
+    ran(&text, &[(name, file.1.clone())])
 }
 
 /// A line of the diagram of `safety/pump-feed.ron` that other diagrams replace.
@@ -170,14 +177,7 @@ pub(crate) fn with_blocks(before: &str, diagram: &str, done: [&str; 3], faults: 
         text = text.replace("100ms", "3s").replace("500ms", "4s");
     }
     let clocks = ["", "", ", cpu1: (clock_offset: \"31ms\")"];
-    let unit = |((node, clock), done): ((&str, &str), &str)| {
-        let done = done.trim_start_matches(", ");
-        format!("(configuration: \"{name}\", node: \"{node}\"{clock}, operations: [{done}])")
-    };
-    let units: Vec<String> = ["hall", "roof", "wall"].into_iter().zip(clocks).zip(done).map(unit).collect();
-    let scenario = format!(
-        "(campaign: false, pumps: (count: 1), budgets: [], end: At(\"9s\"), safety_units: [{}], faults: [{faults}])",
-        units.join(", ")
-    );
-    ran(&scenario, &[(name, text)])
+    let setup = |at: usize| format!("{}, operations: [{}]", clocks[at], done[at].trim_start_matches(", "));
+    let setups = [0, 1, 2].map(setup);
+    three_set_up(&(name, text), setups.each_ref().map(|setup| &**setup), "9s", faults)
 }

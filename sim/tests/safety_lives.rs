@@ -1,0 +1,154 @@
+//! Units that start anew, and trip once more: which start begins a new life, and what a second trip demands.
+
+mod common;
+
+use common::demands::{REACTION, alone, at, at_hall, hidden, operation, ran, row, three, three_set_up};
+use common::units::units_in;
+use cooltwin::hosts::safety::demands::{Demand, Why};
+use cooltwin::kernel::{SimTime, Span};
+use reports::RowVerdict;
+use safety_common::io::ResetCause;
+
+/// A life begins with the first boot after both CPUs were down, and as the second one has started anew by itself; not with each boot.
+#[test]
+fn a_life_begins_as_both_cpus_have_started_anew() {
+    let (_, run) = ran(&alone("", "", "2s"), &[]);
+    let unit = units_in(&run.twin.world)[0];
+    // By letter: a CPU boots, `a` is CPU1; `A` and `B` reset it alone, `X` takes the supply of both.
+    for (events, lives) in [
+        ("a", "1"),
+        ("ab", "1."),
+        ("ba", "1."),
+        // One alone, as often as it likes.
+        ("abAaAa", "1....."),
+        ("abBbBb", "1....."),
+        // The other one follows, in time or not.
+        ("abAaBb", "1....2"),
+        ("abBbAa", "1....2"),
+        ("abAaAaBb", "1......2"),
+        ("abAaBbAaBb", "1....2...3"),
+        ("abAaBbBbAa", "1....2...3"),
+        // Both down at once, one after the other up.
+        ("abXab", "1..2."),
+        ("abABba", "1...2."),
+        ("abXaXba", "1..2.3."),
+        // The first boot of a CPU in a life is no start anew, however long it takes.
+        ("aAab", "1.2."),
+        ("abXabAa", "1..2..."),
+        ("abXaAab", "1..2.3."),
+        // What one did alone in the life before says nothing about this one.
+        ("abAaXabBb", "1....2..."),
+        ("abBbXbaAa", "1....2..."),
+    ] {
+        let mut watch = unit.watch.clone();
+        [0, 1].into_iter().for_each(|cpu| watch.stopped(cpu, SimTime::ZERO));
+        watch.lives.clear();
+        let mut seen = String::new();
+        for (time, event) in (1..).zip(events.chars()) {
+            let now = SimTime::ZERO + Span::from_secs(time);
+            let before = watch.lives.len();
+            match event {
+                'a' => watch.booted(0, now, ResetCause::PowerOn),
+                'b' => watch.booted(1, now, ResetCause::PowerOn),
+                'A' => watch.stopped(0, now),
+                'B' => watch.stopped(1, now),
+                _ => [0, 1].into_iter().for_each(|cpu| watch.stopped(cpu, now)),
+            }
+            let is_new = watch.lives.len() > before;
+            assert!(!is_new || watch.lives.last() == Some(&now), "{events}");
+            seen += &if is_new { watch.lives.len().to_string() } else { ".".to_owned() };
+        }
+        assert_eq!(seen, lives, "{events}");
+    }
+}
+
+/// SSR-044. A unit trips a second time before anybody has missed it for the first one: what has come on in between must go off as well,
+/// and what the first one demands is not asked for twice.
+#[test]
+fn a_second_trip_demands_what_has_come_on_since_the_first() {
+    let (name, mut text) = three();
+    for (old, new) in [
+        ("timeout: \"100ms\"", "timeout: \"3s\""),
+        ("response_time: \"500ms\"", "response_time: \"4s\""),
+        (
+            "pins: [(pin: 8,",
+            "pins: [(pin: 0, name: \"pa\", role: Input), (pin: 1, name: \"pc\", role: Input),
+            (pin: 9, name: \"pl\", role: Output), (pin: 8,",
+        ),
+        (
+            "outputs: [",
+            "inputs: [(name: \"a\", pins: Single(\"pa\")), (name: \"c\", pins: Single(\"pc\"))],
+            outputs: [(name: \"late\", pins: Single(\"pl\")), ",
+        ),
+        (
+            "(name: \"both\"",
+            "(name: \"a\", kind: Input(\"a\")), (name: \"c\", kind: Input(\"c\")),
+            (name: \"held\", kind: Or([\"a\", \"r\"])), (name: \"late\", kind: And([\"c\", \"held\"])),
+            (name: \"l\", kind: Output(group: \"late\", of: \"late\")), (name: \"both\"",
+        ),
+    ] {
+        assert!(text.contains(old), "{old}");
+        text = text.replacen(old, new, 1);
+    }
+    // The roof's link stays broken: it finds that, starts anew, and finds it again before it is in normal mode.
+    let resets = [1, 2].map(|cpu| at("roof", &format!("CpuReset(cpu: {cpu})")).replace("3s", "3200ms"));
+    let faults = [at("roof", "C2cLost(from: 1)"), resets.join(", ")].join(", ");
+    let judged = |on_at: &str, more: &str| {
+        let done = operation("a", "2s", "Off") + &operation("c", "1ms", "Off") + &operation("c", on_at, "On");
+        let hall = format!(", operations: [{}]", done.trim_start_matches(", "));
+        let (report, run) = three_set_up(&(name, text.clone()), [&hall, "", ""], "12s", &format!("{faults}{more}"));
+        let row = row(&report, REACTION);
+        let of_hall = row.samples.iter().filter(|one| one.place.contains("outputs of hall"));
+        let hall = units_in(&run.twin.world)[0];
+        let trips = hall.watch.demands.iter().filter(|one| matches!(one.why, Why::Trip { .. }));
+        let trips: Vec<&Demand> = trips.collect();
+        assert!(
+            trips.iter().all(|one| trips[0].off.is_none_or(|off| one.at < off)),
+            "the first one is open: {trips:?}"
+        );
+        (of_hall.count(), row.verdict, hall.is_off())
+    };
+    let unseen = format!(", {}", hidden("hall", 0, "1500ms"));
+    assert_eq!(judged("3300ms", ""), (2, RowVerdict::Pass, true));
+    assert_eq!(judged("3300ms", &unseen), (2, RowVerdict::Fail, false));
+    assert_eq!(judged("1500ms", ""), (1, RowVerdict::Pass, true));
+    assert_eq!(judged("1500ms", &unseen), (1, RowVerdict::Fail, false));
+}
+
+/// SSR-046. The times of a trip after a restart count from that restart on, if what led to it acted before; a name that says which CPU
+/// finds it is taken before one that does not.
+#[test]
+fn a_name_tells_the_trip_of_its_own_life() {
+    let resets = [1, 2].map(|cpu| at_hall(&format!("Safety(CpuReset(cpu: {cpu}))"), "4s")).join(", ");
+    let slip = |cpu: u8, at: &str| at_hall(&format!("Safety(TickSlip(cpu: {cpu}))"), at);
+    let judged = |cpus: [u8; 2], names: [&str; 2]| {
+        let names = names.map(|name| format!("SafetyTrip(unit: \"hall\", by: TickCount{name})")).join(", ");
+        let faults = format!("{}, {resets}, {}", slip(cpus[0], "3s"), slip(cpus[1], "7s"));
+        let text =
+            alone("", &faults, "9s").replacen("safety_units:", &format!("expectations: [{names}], safety_units:"), 1);
+        let (report, _) = ran(&text, &[]);
+        let row = report.checks.iter().find(|row| row.id == "healthy_units_do_not_trip").expect("the row is there");
+        let are_met = report.expectations.iter().map(|one| one.verdict == RowVerdict::Pass).collect::<Vec<bool>>();
+        ((are_met[0], are_met[1]), row.verdict == RowVerdict::Fail)
+    };
+    // The first fault acts at 3 s, both CPUs have started anew at 4.01 s, and the second trip is at 7 s.
+    for (limits, is_met) in [
+        ("", true),
+        (", within: \"2995ms\"", true),
+        (", within: \"2980ms\"", false),
+        (", after: \"2980ms\"", true),
+        (", after: \"3s\"", false),
+    ] {
+        let second = format!(", restarts: 1{limits}");
+        assert_eq!(judged([1, 1], [", restarts: 0, within: \"10ms\"", &second]), ((true, is_met), false), "{second}");
+    }
+    for (cpus, names, is_unasked) in [
+        ([2, 1], ["", ", cpu: 2"], false),
+        ([1, 2], [", cpu: 1", ""], false),
+        ([2, 2], ["", ", cpu: 2"], false),
+        ([2, 1], [", cpu: 2, restarts: 0", ", cpu: 2"], true),
+        ([2, 1], [", cpu: 2", ", cpu: 1, restarts: 1"], false),
+    ] {
+        assert_eq!(judged(cpus, names), ((true, true), is_unasked), "{cpus:?}, {names:?}");
+    }
+}
