@@ -1,66 +1,11 @@
-//! Units that start anew, and trip once more: which start begins a new life, and what a second trip demands.
+//! Units that trip once more: what a second trip demands, and which name is for which trip.
 
 mod common;
 
 use common::demands::{REACTION, alone, at, at_hall, hidden, operation, ran, row, three, three_set_up};
 use common::units::units_in;
 use cooltwin::hosts::safety::demands::{Demand, Why};
-use cooltwin::kernel::{SimTime, Span};
 use reports::RowVerdict;
-use safety_common::io::ResetCause;
-
-/// A life begins with the first boot after both CPUs were down, and as the second one has started anew by itself; not with each boot.
-#[test]
-fn a_life_begins_as_both_cpus_have_started_anew() {
-    let (_, run) = ran(&alone("", "", "2s"), &[]);
-    let unit = units_in(&run.twin.world)[0];
-    // By letter: a CPU boots, `a` is CPU1; `A` and `B` reset it alone, `X` takes the supply of both.
-    for (events, lives) in [
-        ("a", "1"),
-        ("ab", "1."),
-        ("ba", "1."),
-        // One alone, as often as it likes.
-        ("abAaAa", "1....."),
-        ("abBbBb", "1....."),
-        // The other one follows, in time or not.
-        ("abAaBb", "1....2"),
-        ("abBbAa", "1....2"),
-        ("abAaAaBb", "1......2"),
-        ("abAaBbAaBb", "1....2...3"),
-        ("abAaBbBbAa", "1....2...3"),
-        // Both down at once, one after the other up.
-        ("abXab", "1..2."),
-        ("abABba", "1...2."),
-        ("abXaXba", "1..2.3."),
-        // The first boot of a CPU in a life is no start anew, however long it takes.
-        ("aAab", "1.2."),
-        ("abXabAa", "1..2..."),
-        ("abXaAab", "1..2.3."),
-        // What one did alone in the life before says nothing about this one.
-        ("abAaXabBb", "1....2..."),
-        ("abBbXbaAa", "1....2..."),
-    ] {
-        let mut watch = unit.watch.clone();
-        [0, 1].into_iter().for_each(|cpu| watch.stopped(cpu, SimTime::ZERO));
-        watch.lives.clear();
-        let mut seen = String::new();
-        for (time, event) in (1..).zip(events.chars()) {
-            let now = SimTime::ZERO + Span::from_secs(time);
-            let before = watch.lives.len();
-            match event {
-                'a' => watch.booted(0, now, ResetCause::PowerOn),
-                'b' => watch.booted(1, now, ResetCause::PowerOn),
-                'A' => watch.stopped(0, now),
-                'B' => watch.stopped(1, now),
-                _ => [0, 1].into_iter().for_each(|cpu| watch.stopped(cpu, now)),
-            }
-            let is_new = watch.lives.len() > before;
-            assert!(!is_new || watch.lives.last() == Some(&now), "{events}");
-            seen += &if is_new { watch.lives.len().to_string() } else { ".".to_owned() };
-        }
-        assert_eq!(seen, lives, "{events}");
-    }
-}
 
 /// SSR-044. A unit trips a second time before anybody has missed it for the first one: what has come on in between must go off as well,
 /// and what the first one demands is not asked for twice.

@@ -61,26 +61,71 @@ mod tests {
     use super::*;
     use crate::kernel::Span;
 
-    #[test]
-    fn a_life_begins_as_both_have_started_anew() {
-        let ms = |ms| SimTime::ZERO + Span::from_millis(ms);
+    fn second(number: u64) -> SimTime {
+        SimTime::ZERO + Span::from_secs(number)
+    }
+
+    /// What happens in each second, by letter: a CPU boots, `a` is CPU1; `A` and `B` reset it alone, `X` takes the supply of both.
+    fn lives_of(events: &str) -> Lives {
         let mut lives = Lives::default();
-        assert_eq!((lives.of(ms(0)), lives.restarts(ms(0)), lives.after(0)), (None, 0, None));
-        (0..2u8).for_each(|cpu| lives.boots(cpu.into(), ms(u64::from(cpu))));
-        // CPU1 alone, and once more: CPU2 lives on.
-        for at in [10, 20] {
-            lives.stops(0);
-            lives.boots(0, ms(at));
+        for (now, event) in (1..).map(second).zip(events.chars()) {
+            match event {
+                'a' => lives.boots(0, now),
+                'b' => lives.boots(1, now),
+                'A' => lives.stops(0),
+                'B' => lives.stops(1),
+                _ => (0..2).for_each(|cpu| lives.stops(cpu)),
+            }
         }
-        assert_eq!((lives.of(ms(29)), lives.restarts(ms(29))), (Some(ms(0)), 0));
-        lives.stops(1);
-        lives.boots(1, ms(30));
-        assert_eq!((lives.of(ms(30)), lives.restarts(ms(30)), lives.after(1)), (Some(ms(30)), 1, Some(ms(30))));
-        // Both lose their supply; CPU2 boots first, and CPU1 belongs to the same life.
-        (0..2).for_each(|cpu| lives.stops(cpu));
-        lives.boots(1, ms(40));
-        lives.boots(0, ms(41));
-        assert_eq!((lives.restarts(ms(50)), lives.after(2)), (2, Some(ms(40))));
-        assert_eq!((lives.of(ms(35)), lives.restarts(ms(35))), (Some(ms(30)), 1), "as it was then");
+        lives
+    }
+
+    #[test]
+    fn a_life_begins_as_both_have_started_anew_and_not_with_each_boot() {
+        for (events, begins) in [
+            ("a", "1"),
+            ("ab", "1."),
+            ("ba", "1."),
+            // One alone, as often as it likes.
+            ("abAaAa", "1....."),
+            ("abBbBb", "1....."),
+            // The other one follows, in time or not.
+            ("abAaBb", "1....2"),
+            ("abBbAa", "1....2"),
+            ("abAaAaBb", "1......2"),
+            ("abAaBbAaBb", "1....2...3"),
+            ("abAaBbBbAa", "1....2...3"),
+            // Both down at once, one after the other up.
+            ("abXab", "1..2."),
+            ("abABba", "1...2."),
+            ("abXaXba", "1..2.3."),
+            // The first boot of a CPU in a life is no start anew, however long it takes.
+            ("aAab", "1.2."),
+            ("abXabAa", "1..2..."),
+            ("abXaAab", "1..2.3."),
+            // What one did alone in the life before says nothing about this one.
+            ("abAaXabBb", "1....2..."),
+            ("abBbXbaAa", "1....2..."),
+        ] {
+            let lives = lives_of(events);
+            for (number, begin) in (1..).zip(begins.chars()) {
+                let (of, now) = (lives.of(second(number)), second(number));
+                assert_eq!(of == Some(now), begin != '.', "{events} in second {number}");
+                if let Some(life) = begin.to_digit(10) {
+                    assert_eq!(lives.restarts(now), life as usize - 1, "{events} in second {number}");
+                    assert_eq!(lives.after(life as u8 - 1), Some(now), "{events} in second {number}");
+                }
+            }
+            assert_eq!(lives.began.len(), begins.chars().filter(|begin| *begin != '.').count(), "{events}");
+        }
+    }
+
+    #[test]
+    fn an_instant_belongs_to_the_life_that_goes_on_then() {
+        let lives = lives_of("abXab");
+        assert_eq!((lives.of(second(0)), lives.restarts(second(0))), (None, 0));
+        assert_eq!((lives.of(second(3)), lives.restarts(second(3))), (Some(second(1)), 0));
+        assert_eq!((lives.of(second(9)), lives.restarts(second(9))), (Some(second(4)), 1));
+        assert_eq!((lives.after(1), lives.after(2)), (Some(second(4)), None));
     }
 }
