@@ -32,6 +32,8 @@ const ALONE_MOST: Span = Span::from_micros(22_100);
 /// A tick of the slowest clock: so long after both CPUs have decided on the safe state all is off (SSR-042), and so long after a
 /// CPU that is to turn all off by itself has told so.
 const TICK: Span = Span::from_micros(1_001);
+/// 20 ms of the fastest clock, less the grain of its time stamps: a packet that comes so long after the last one may be too late (SSR-021).
+const SILENCE_LEAST: Span = Span::from_micros(19_979);
 /// A CPU that has made no step for so long stands still: what it does not test is not its tests' fault.
 const STANDS_STILL: Span = Span::from_millis(100);
 /// Both RAM tests come to every word with six backgrounds in turn.
@@ -144,8 +146,9 @@ pub struct CpuWatch {
     last_step: Option<SimTime>,
     /// When good packets come that no step has looked at yet.
     arriving: VecDeque<SimTime>,
-    /// When the last of those came that the last step knew, and of those that the step before it knew.
+    /// When the last of those came that a step has looked at.
     last_good: SimTime,
+    /// When the silence began that the last step could find.
     silent_since: SimTime,
     ram: Rounds,
     flash: Rounds,
@@ -167,7 +170,7 @@ pub struct Off {
     pub commanded: Option<SimTime>,
     /// When nothing was driven any more.
     pub off: SimTime,
-    /// When the last good packet had come to the CPU that detected it, before those that the detecting step was the first to look at.
+    /// When the last good packet had come to the CPU that detected it, before one that ended a silence in the detecting step.
     pub last_good: SimTime,
     /// When the supply had left its limits.
     pub crossing: Option<SimTime>,
@@ -332,13 +335,16 @@ impl CpuWatch {
         all
     }
 
-    /// A step looks at what has come. A silence that it finds began with the last packet that the step before it knew: one that is new to
-    /// this step ended the silence.
+    /// A step looks at what has come. If the first packet that is new to it comes too late, it ends a silence that began with the last one
+    /// before; else there is none but since the last of all.
     fn look(&mut self, now: SimTime) {
-        self.silent_since = self.last_good;
+        let (before, mut first) = (self.last_good, None);
         while let Some(at) = self.arriving.pop_front_if(|at| *at <= now) {
+            first.get_or_insert(at);
             self.last_good = at;
         }
+        let is_late = first.is_some_and(|at| at.since(before) >= SILENCE_LEAST);
+        self.silent_since = if is_late { before } else { self.last_good };
     }
 
     /// The greatest gap between two tests of the same block of RAM.
