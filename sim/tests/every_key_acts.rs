@@ -545,6 +545,21 @@ const RUNS: &[Group] = &[
     ),
     (
         UNIT,
+        "faults: [(kind: Safety(C2cDelayed(@)), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &[
+            "from: 1, by: \"15ms\"",
+            "from: 2, by: \"15ms\"",
+            "from: 1, by: \"20ms\"",
+            "from: 1, by: \"15ms\", packets: 3",
+        ],
+    ),
+    (
+        UNIT,
+        "faults: [(kind: Safety(C2cRepeated(@)), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &["from: 1", "from: 2", "from: 1, packets: 3"],
+    ),
+    (
+        UNIT,
         "faults: [(kind: Safety(NoDeadline(cpu: @)), place: Node(\"hall\"), trigger: At(\"2500ms\")), (kind: Safety(LogicTime(cpu: 1, takes: \"900us\")), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
         &["1", "2"],
     ),
@@ -724,6 +739,12 @@ const JUDGED: &[Group] = &[
             "C2cForged(from: 1, field: Configuration)",
             "C2cForged(from: 1, field: Demand)",
         ],
+    ),
+    // A repeat is no sign of life, nor does it say anything: only what is told of the injection knows after what time it comes.
+    (
+        UNIT,
+        "faults: [(kind: Safety(C2cRepeated(from: 1, after: @)), place: Node(\"hall\"), trigger: At(\"2500ms\"))]",
+        &["\"0us\"", "\"15ms\""],
     ),
     // A weld acts when the coil lets go.
     (

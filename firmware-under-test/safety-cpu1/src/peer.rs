@@ -230,6 +230,42 @@ mod tests {
         }
     }
 
+    /// Runs so many ticks with a peer whose ticks are `tick_ns` of this CPU's time long, each packet late by `late_us(packet)`; the
+    /// tick of the trip.
+    fn run(tick_ns: u64, ticks: u64, late_us: impl Fn(u64) -> u64) -> Option<u64> {
+        let mut clock = ClockWatch::default();
+        let comes = |packet: u64| packet * tick_ns / 1_000 + late_us(packet);
+        let (mut packet, mut last) = (1, comes(0));
+        (1..=ticks).find(|tick| {
+            while comes(packet) <= tick * 1_000 {
+                clock.observe(comes(packet) - last, 1);
+                last = comes(packet);
+                packet += 1;
+            }
+            clock.tick().is_err()
+        })
+    }
+
+    /// SSR-013: a quarter of an hour at +0.1 % against -0.1 %, both ways; what is beyond the limit trips.
+    #[test]
+    fn legal_clocks_never_trip_and_others_do() {
+        for tick_ns in [997_998, 998_002, 1_000_000, 1_002_002, 1_002_003] {
+            assert_eq!(run(tick_ns, 900_000, |packet| packet % 3), None, "{tick_ns}");
+        }
+        for tick_ns in [997_000, 1_003_000] {
+            assert!(run(tick_ns, 5_000, |packet| packet % 3).is_some(), "{tick_ns}");
+        }
+    }
+
+    /// SSR-013: 24 hours at +0.1 % against -0.1 %, both ways, packets stamped in whole microseconds.
+    #[test]
+    #[ignore = "long: 86.4 million ticks each way"]
+    fn a_day_of_legal_drift_never_trips() {
+        for tick_ns in [997_998, 998_002, 1_002_002, 1_002_003] {
+            assert_eq!(run(tick_ns, 86_400_000, |packet| packet % 3), None, "{tick_ns}");
+        }
+    }
+
     /// Whatever time stamps and counters say, nothing overflows.
     #[test]
     fn extreme_time_stamps_do_not_overflow() {

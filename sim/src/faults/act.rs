@@ -675,6 +675,10 @@ pub(super) fn proof(
                 SafetyFault::C2cForged(forge) => {
                     format!("a packet of CPU{} said another {}", forge.from, forge.field.name().to_lowercase())
                 }
+                SafetyFault::C2cDelayed(delay) => format!("a packet of CPU{} came {} ms later", delay.from, delay.by),
+                SafetyFault::C2cRepeated(repeat) => {
+                    format!("a packet of CPU{} came once more after {} ms", repeat.from, repeat.after)
+                }
                 SafetyFault::CanRepeated(repeat) => format!("a frame was sent once more by {}", repeat.by),
                 SafetyFault::RamCell(cell) => format!(
                     "word {} of CPU{} was not what was written: bit {} {}",

@@ -15,6 +15,10 @@ choice! {
         C2cCorrupted { C2cHit },
         /// Packets from one CPU to the other say something else in one field, with a right CRC.
         C2cForged { C2cForge },
+        /// Packets from one CPU to the other come so much later; one that is overtaken is old when it comes.
+        C2cDelayed { C2cDelay },
+        /// Packets from one CPU to the other come once more.
+        C2cRepeated { C2cRepeat },
         /// A CPU stands still until its watchdog resets it after 10 ms; without a duration the watchdog is dead, too.
         CpuHalted { OfCpu },
         /// A CPU is reset by its reset pin.
@@ -73,6 +77,8 @@ impl SafetyFault {
             Self::RamCell(cell) => matches!(cell.defect, CellDefect::Flips),
             Self::C2cLost(hit) | Self::C2cCorrupted(hit) => hit.packets.is_some(),
             Self::C2cForged(forge) => forge.packets.is_some(),
+            Self::C2cDelayed(delay) => delay.packets.is_some(),
+            Self::C2cRepeated(repeat) => repeat.packets.is_some(),
             Self::CanRepeated(repeat) => repeat.frames.is_some(),
             Self::RadioLost(hit) | Self::RadioCorrupted(hit) | Self::RadioForged(hit) => hit.packets.is_some(),
             _ => false,
@@ -97,6 +103,30 @@ section! {
         from: u8 where "1".."2",
         /// What they say wrongly.
         field: C2cField,
+        /// How many in a row; all until the fault ends where none is written.
+        packets: Option<u32> = "None" where "1".."1000000",
+    }
+}
+
+section! {
+    /// Packets of the link that come late.
+    C2cDelay {
+        /// The CPU that sends them.
+        from: u8 where "1".."2",
+        /// How much later each of them comes.
+        by: Span where "1us".."1s",
+        /// How many in a row; all until the fault ends where none is written.
+        packets: Option<u32> = "None" where "1".."1000000",
+    }
+}
+
+section! {
+    /// Packets of the link that come twice.
+    C2cRepeat {
+        /// The CPU that sends them.
+        from: u8 where "1".."2",
+        /// How long after it has come a packet comes once more.
+        after: Span = "1ms" where "0us".."1s",
         /// How many in a row; all until the fault ends where none is written.
         packets: Option<u32> = "None" where "1".."1000000",
     }

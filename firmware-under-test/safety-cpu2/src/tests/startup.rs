@@ -1,12 +1,13 @@
 //! Transcripts of start-up, link and safe state.
 
 use std::vec;
+use std::vec::Vec;
 
 use proptest::prelude::*;
 use safety_common::configuration::Defect;
 use safety_common::fault::Fault;
 use safety_common::flash_map::{self, image, production};
-use safety_common::io::{BootInputs, Channel, Mode, ResetCause, Retained, TickOutputs};
+use safety_common::io::{BootInputs, C2cReceived, Channel, Mode, ResetCause, Retained, TickOutputs};
 use safety_common::tool::Command;
 use units::Instant;
 
@@ -246,20 +247,99 @@ fn a_ready_cpu_tolerates_off_signals_of_outputs_only() {
     assert_eq!(ready.detections()[0].detail, 5);
 }
 
-/// SSR-021: 18 lost packets are tolerated, 20 are not; whatever the phase of the packet in the tick.
+/// A line whose packets come each `period_ns` of this CPU's time, the first after `phase_us`.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    period_ns: u64,
+    phase_us: u64,
+}
+
+impl Line {
+    /// A CPU in normal mode for 200 ticks. `delays` gives of each packet how many microseconds later it comes: not at all when lost, and
+    /// twice when doubled. Gives the fault that trips, and the microseconds since the last packet that did not.
+    fn run(self, begun: &Bench, delays: impl Fn(u64) -> Vec<u64>) -> Option<(Fault, u64)> {
+        let mut bench = begun.clone();
+        let begin_us = bench.now_us + self.phase_us;
+        let (mut next, mut last_good) = (0, bench.now_us);
+        let mut waiting: Vec<(u64, Vec<u8>)> = vec![];
+        for _ in 0..200 {
+            bench.now_us += 1_000;
+            bench.tick += 1;
+            while begin_us + next * self.period_ns / 1_000 <= bench.now_us {
+                let sent_us = begin_us + next * self.period_ns / 1_000;
+                let packet = bench.peer.packet();
+                waiting.extend(delays(next).into_iter().map(|delay| (sent_us + delay, packet.clone())));
+                next += 1;
+            }
+            waiting.sort_by_key(|(at, _)| *at);
+            let count = waiting.iter().take_while(|(at, _)| *at <= bench.now_us).count();
+            let come: Vec<(u64, Vec<u8>)> = waiting.drain(..count).collect();
+            let received: Vec<C2cReceived> = come
+                .iter()
+                .map(|(at, bytes)| C2cReceived {
+                    at: Instant::from_micros(*at),
+                    bytes: bytes.iter().copied().collect(),
+                })
+                .collect();
+            bench.step_received(&received);
+            if bench.outputs.mode == Mode::Safe {
+                return Some((bench.detections()[0].fault, bench.now_us - last_good));
+            }
+            last_good = come.last().map_or(last_good, |(at, _)| *at);
+        }
+        None
+    }
+}
+
+/// The phases of a tick, at the limits of both clocks against each other.
+fn lines() -> impl Iterator<Item = Line> {
+    let phases = || (0..1_000).step_by(37).chain([1, 999]);
+    [1_000_000, 998_002, 1_002_002]
+        .into_iter()
+        .flat_map(move |period_ns| phases().map(move |phase_us| Line { period_ns, phase_us }))
+}
+
+/// SSR-020, SSR-021: 18 lost packets are tolerated, 20 are not; whatever the phase of the packet in the tick.
 #[test]
 fn silence_of_20_ms_trips_and_18_losses_do_not() {
-    let mut losing = bench();
-    for _ in 0..3 {
-        losing.hear = false;
-        losing.stays_normal(18);
-        losing.hear = true;
-        losing.stays_normal(30);
+    let begun = bench();
+    for line in lines() {
+        let losing = |count: u64| {
+            line.run(
+                &begun,
+                |n| if (60..60 + count).contains(&n) || (150..168).contains(&n) { vec![] } else { vec![0] },
+            )
+        };
+        for count in [1, 2, 17, 18] {
+            assert_eq!(losing(count), None, "{count} lost, {line:?}");
+        }
+        for count in [20, 21, 25, 1_000] {
+            let (fault, silence) = losing(count).expect("a trip");
+            assert_eq!(fault, Fault::C2cSilent, "{count} lost, {line:?}");
+            assert!(
+                (20_000..=22_000).contains(&silence),
+                "{count} lost, {line:?}: {silence} us after the last good packet"
+            );
+        }
     }
-    losing.hear = false;
-    let steps = losing.trips(Fault::C2cSilent, 1..22);
-    let silence = 300 + u64::from(steps) * 1_000;
-    assert!((20_000..=21_020).contains(&silence), "tripped {silence} us after the last good packet");
+}
+
+/// SSR-020: doubled packets, and packets that come late, do not trip. Repeats are no sign of life.
+#[test]
+fn doubled_and_delayed_packets_are_survived() {
+    let begun = bench();
+    for line in lines() {
+        assert_eq!(line.run(&begun, |n| if n % 5 == 0 { vec![0, 0] } else { vec![0] }), None, "doubled, {line:?}");
+        assert_eq!(line.run(&begun, |_| vec![0, 15_000]), None, "repeated, {line:?}");
+        for delay in [300, 1_500, 9_000, 17_500] {
+            let late = line.run(&begun, |n| vec![if n % 50 < 5 { delay } else { 0 }]);
+            assert_eq!(late, None, "{delay} us late, {line:?}");
+        }
+        let (fault, after) = line.run(&begun, |n| if n < 60 { vec![0, 15_000] } else { vec![] }).expect("a trip");
+        assert_eq!(fault, Fault::C2cSilent, "{line:?}");
+        // The last good packet came 15 ms before the last repeat.
+        assert!((5_000..=7_000).contains(&after), "{line:?}: {after}");
+    }
 }
 
 /// SSR-021: a good packet that comes too late does not make good for the silence before it.
@@ -333,7 +413,7 @@ fn drift(bench: &mut Bench, peer_ns: u64, steps: u32, tolerated: u32) -> u32 {
         while next_packet <= bench.now_us * 1_000 {
             let bytes = bench.peer.packet().into_iter().collect();
             let at = Instant::from_micros(next_packet / 1_000);
-            received.push(safety_common::io::C2cReceived { at, bytes });
+            received.push(C2cReceived { at, bytes });
             next_packet += peer_ns;
         }
         bench.step_received(&received);
@@ -470,7 +550,7 @@ fn outputs_driven_in_safe_state_are_logged() {
     bench.drivers[3] = 0xFFFF;
     bench.relay_feedback = Some(1);
     bench.step();
-    let found: vec::Vec<_> = bench.detections().iter().map(|d| (d.fault, d.detail)).collect();
+    let found: Vec<_> = bench.detections().iter().map(|d| (d.fault, d.detail)).collect();
     assert_eq!(found, [(Fault::OutputDriver, 3), (Fault::Relay, 0)]);
     bench.step();
     assert!(bench.detections().is_empty() && is_silent(&bench.outputs));

@@ -408,6 +408,12 @@ impl Core {
         Some(out)
     }
 
+    /// A packet of the peer comes. Late ones stand behind those that come before them.
+    pub fn will_hear(&mut self, packet: Arriving<heapless::Vec<u8, { safety_common::c2c::RECEIVE_LEN_MOST }>>) {
+        let place = self.packets.partition_point(|one| one.at <= packet.at);
+        self.packets.insert(place, packet);
+    }
+
     fn received(&mut self, now: SimTime) -> Vec<C2cReceived> {
         let clock = &self.clock;
         let mut list = std::mem::take(&mut self.packets_read);

@@ -9,9 +9,10 @@ use safety_common::io::ResetCause;
 
 use super::air::AirFault;
 use super::core::{AdcChannel, AdcFault};
+use super::line::LineFault;
 use super::memory::{CellFault, CellPlace};
 use super::pins::Wiring;
-use super::unit::{LineFault, Repeater, Unit};
+use super::unit::{Repeater, Unit};
 use super::{Units, show_devices, unit_of};
 use crate::event::Context;
 use crate::kernel::stream;
@@ -93,6 +94,10 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
         SafetyFault::C2cCorrupted(C2cHit { from, packets }) => line(unit, number, *from, LineFault::Corrupt, *packets),
         SafetyFault::C2cForged(forge) => {
             line(unit, number, forge.from, LineFault::Forge(forge.field.clone()), forge.packets);
+        }
+        SafetyFault::C2cDelayed(delay) => line(unit, number, delay.from, LineFault::Delay(delay.by), delay.packets),
+        SafetyFault::C2cRepeated(repeat) => {
+            line(unit, number, repeat.from, LineFault::Repeat(repeat.after), repeat.packets);
         }
         SafetyFault::CanRepeated(CanRepeat { after, frames, .. }) => {
             let left = frames.unwrap_or(u32::MAX);
@@ -251,6 +256,8 @@ fn end_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safety
     match kind {
         Kind::C2cLost(hit) | Kind::C2cCorrupted(hit) => unit.lines[1 - index(hit.from)].restore(number),
         Kind::C2cForged(forge) => unit.lines[1 - index(forge.from)].restore(number),
+        Kind::C2cDelayed(delay) => unit.lines[1 - index(delay.from)].restore(number),
+        Kind::C2cRepeated(repeat) => unit.lines[1 - index(repeat.from)].restore(number),
         Kind::CanRepeated(_) => unit.repeaters.retain(|repeater| repeater.owner != number),
         Kind::CpuHalted(of) => unit.cores[index(of.cpu)].halted &= left.is_some(),
         Kind::Clock(clock) => {

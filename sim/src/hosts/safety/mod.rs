@@ -14,6 +14,7 @@ pub mod core;
 pub mod demands;
 mod devices;
 pub(crate) mod faults;
+pub mod line;
 pub mod lives;
 pub mod memory;
 pub mod networks;

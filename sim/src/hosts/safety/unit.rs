@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
 use protocol::Frame;
-use safety_common::c2c;
-use safety_common::io::{Bytes, CanTransmit, Forward, Led, LogicTrace, Mode, ResetCause, TickOutputs};
+use safety_common::io::{Bytes, CanTransmit, Forward, Led, LogicTrace, ResetCause, TickOutputs};
 use safety_common::simplecan::TOOL_ANSWER_ID;
 use safety_common::{PINS, RELAYS, SLOTS};
 
 use super::air::Air;
 use super::core::{AdcChannel, Around, Arriving, Core, Effects};
+use super::line::{Line, Passed, WIRE_TIME};
 use super::networks::Common;
 use super::off::{Contacts, Relays};
 use super::pins::{Feed, Pins, Play, Plays, Seen, Window};
@@ -32,10 +32,7 @@ use crate::event::{Context, Event};
 use crate::kernel::{SimTime, Span};
 use crate::node::NodeId;
 use crate::safety::binary::Section;
-use crate::scenario::C2cField;
 
-/// 72 bytes with start and stop bits at 2 Mbit/s (own number).
-const WIRE_TIME: Span = Span::from_micros(360);
 /// A forwarded message follows the packet (own number).
 const FORWARD_TIME: Span = Span::from_micros(200);
 /// The main transistor lets go so long after the last toggle of its enable line; at most 2 ms by `SAFETY.md`.
@@ -46,34 +43,6 @@ const WATCHDOG: Span = Span::from_millis(10);
 const READ_SLOTS: u16 = 1 << 10 | 1 << 11;
 /// Nominal rail.
 pub(crate) const RAIL_MV: u32 = 3_300;
-
-/// What is wrong with a direction of the link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LineFault {
-    /// Packets are lost.
-    Lose,
-    /// A bit of each is inverted.
-    Corrupt,
-    /// They say something else in this field.
-    Forge(C2cField),
-}
-
-/// A fault of a line with the injection that does it.
-#[derive(Clone, Debug)]
-struct LineHit {
-    owner: u16,
-    what: LineFault,
-    /// Packets of this many sends are still hit; `u32::MAX` is all.
-    left: u32,
-}
-
-/// One direction of the link between the CPUs.
-#[derive(Clone, Debug, Default)]
-pub struct Line {
-    hits: Vec<LineHit>,
-    /// How often packets were lost, damaged or forged so far.
-    count: u64,
-}
 
 /// Somebody on the bus who sends the unit's frames once more.
 #[derive(Clone, Copy, Debug)]
@@ -753,15 +722,17 @@ impl Unit {
         if let Some(packet) = &out.c2c {
             let mut bytes = heapless::Vec::new();
             let _ = bytes.extend_from_slice(packet);
-            let line = &mut self.lines[other];
-            let (lost, acted) = line.passes(&mut bytes);
+            let Passed { comes, acted } = self.lines[other].passes(&mut bytes);
             for injection in acted {
                 context.record(SafetyRecord::Injected { node: self.node, injection }.into());
             }
             self.watch.sent(cpu);
-            if !lost && self.cores[other].firmware.is_some() {
-                self.watch.arrives(other, at, bytes == *packet);
-                self.cores[other].packets.push_back(Arriving { at, what: bytes });
+            if self.cores[other].firmware.is_some() {
+                if let Some(later) = comes.first() {
+                    self.watch.arrives(other, at + *later, bytes == *packet);
+                }
+                let comes = comes.into_iter().map(|later| Arriving { at: at + later, what: bytes.clone() });
+                comes.for_each(|packet| self.cores[other].will_hear(packet));
             }
         }
         if self.lines[other].loses() || self.cores[other].firmware.is_none() {
@@ -791,123 +762,4 @@ impl Unit {
 /// A message on the tool's line, byte by byte.
 fn on_line(message: &[u8]) -> Span {
     Span::from_nanos(BYTE_TIME.as_nanos() * message.len() as u64)
-}
-
-impl Line {
-    /// A fault begins; `packets` is how many sends it hits, `u32::MAX` all.
-    pub fn disturb(&mut self, owner: u16, what: LineFault, packets: u32) {
-        self.restore(owner);
-        self.hits.push(LineHit { owner, what, left: packets });
-    }
-
-    /// The fault of `owner` ends; others go on.
-    pub fn restore(&mut self, owner: u16) {
-        self.hits.retain(|hit| hit.owner != owner);
-    }
-
-    /// Whether what is sent now is lost.
-    fn loses(&self) -> bool {
-        self.hits.iter().any(|hit| hit.what == LineFault::Lose && hit.left > 0)
-    }
-
-    /// Applies what is wrong with the line to a packet; whether it is lost, and who made a difference: of several that do the same
-    /// the first.
-    fn passes(&mut self, bytes: &mut [u8]) -> (bool, Vec<u16>) {
-        let lost = self.loses();
-        let mut acted = Vec::new();
-        let mut done: Vec<LineFault> = Vec::new();
-        // What is forged is sent so; what is inverted is so on the line.
-        for pass in 0..2 {
-            for hit in self.hits.iter_mut().filter(|hit| hit.left > 0) {
-                let forges = matches!(hit.what, LineFault::Forge(_));
-                let applies = if lost { pass == 0 && hit.what == LineFault::Lose } else { forges == (pass == 0) };
-                if !applies {
-                    continue;
-                }
-                hit.left -= u32::from(hit.left != u32::MAX);
-                if hit.what != LineFault::Corrupt && done.contains(&hit.what) {
-                    continue;
-                }
-                match &hit.what {
-                    LineFault::Lose => {}
-                    LineFault::Forge(field) => forge(bytes, field),
-                    LineFault::Corrupt => {
-                        // Another bit each time, so that no two damages cancel out.
-                        let bit = (self.count * 37) as usize % (bytes.len() * 8).max(1);
-                        if let Some(byte) = bytes.get_mut(bit / 8) {
-                            *byte ^= 1 << (bit % 8);
-                        }
-                    }
-                }
-                self.count += 1;
-                acted.push(hit.owner);
-                done.push(hit.what.clone());
-            }
-        }
-        (lost, acted)
-    }
-}
-
-/// Another value in a field, and the CRC that fits.
-fn forge(packet: &mut [u8], field: &C2cField) {
-    let (at, to): (usize, fn(u8) -> u8) = match field {
-        C2cField::Mode => (c2c::at::MODE, |_| Mode::Configuration as u8),
-        C2cField::Release => (c2c::at::RELEASE_ID, |byte| byte ^ 1),
-        C2cField::Configuration => (c2c::at::CONFIGURATION_HASH, |byte| byte ^ 1),
-        C2cField::Serial => (c2c::at::SERIAL, |byte| byte ^ 1),
-        C2cField::Demand => (c2c::at::OUTPUTS_ON, |byte| byte ^ 1),
-    };
-    if let Some(byte) = packet.get_mut(at) {
-        *byte = to(*byte);
-    }
-    if let Some((body, sum)) = packet.split_at_mut_checked(c2c::CRC_AT) {
-        let crc = crc::Crc::<u32>::new(&crc::CRC_32_AUTOSAR).checksum(body);
-        sum.iter_mut().zip(crc.to_le_bytes()).for_each(|(to, from)| *to = from);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The packets that CPU1 sends carry a CRC that this one agrees with, so what is forged is not refused for it.
-    #[test]
-    fn a_forged_packet_differs_in_its_field_and_in_its_crc_alone() {
-        let mut packet = [0; c2c::LEN];
-        forge(&mut packet, &C2cField::Serial);
-        let body = packet;
-        forge(&mut packet, &C2cField::Serial);
-        // Forged twice: the field is as before, and the CRC is that of zeros.
-        assert_eq!(body.iter().zip(&packet).filter(|(one, two)| one != two).count(), 1 + 4);
-        assert_eq!((body[c2c::at::SERIAL], packet[c2c::at::SERIAL]), (1, 0));
-        let mut line = Line::default();
-        line.disturb(1, LineFault::Forge(C2cField::Mode), 1);
-        assert_eq!((line.passes(&mut packet), packet[c2c::at::MODE]), ((false, vec![1]), Mode::Configuration as u8));
-        let before = packet;
-        assert_eq!((line.passes(&mut packet), packet), ((false, vec![]), before), "one packet was asked for");
-    }
-
-    /// The end of one fault leaves the other, and one that changes nothing beside another has not acted.
-    #[test]
-    fn faults_of_a_line_go_on_beside_each_other() {
-        let mut line = Line::default();
-        let mut packet = [0; c2c::LEN];
-        line.disturb(1, LineFault::Lose, u32::MAX);
-        line.disturb(2, LineFault::Lose, 2);
-        assert_eq!(line.passes(&mut packet), (true, vec![1]), "the second changes nothing");
-        line.restore(1);
-        assert_eq!(line.passes(&mut packet), (true, vec![2]), "the second packet since it began");
-        assert_eq!(line.passes(&mut packet), (false, vec![]));
-        line.disturb(1, LineFault::Lose, u32::MAX);
-        line.restore(2);
-        assert_eq!(line.passes(&mut packet), (true, vec![1]), "the end of the second leaves the first");
-        line.restore(1);
-        line.disturb(3, LineFault::Forge(C2cField::Serial), u32::MAX);
-        line.disturb(4, LineFault::Forge(C2cField::Serial), u32::MAX);
-        let mut packet = [0; c2c::LEN];
-        assert_eq!((line.passes(&mut packet), packet[c2c::at::SERIAL]), ((false, vec![3]), 1), "no two cancel out");
-        line.disturb(5, LineFault::Corrupt, u32::MAX);
-        line.disturb(6, LineFault::Corrupt, u32::MAX);
-        assert_eq!(line.passes(&mut packet), (false, vec![3, 5, 6]));
-    }
 }

@@ -32,6 +32,8 @@ const ALONE_MOST: Span = Span::from_micros(22_100);
 /// A tick of the slowest clock: so long after both CPUs have decided on the safe state all is off (SSR-042), and so long after a
 /// CPU that is to turn all off by itself has told so.
 const TICK: Span = Span::from_micros(1_001);
+/// 20 ms of the fastest clock, less the grain of its time stamps: a packet that comes so long after the last one may be too late (SSR-021).
+const SILENCE_LEAST: Span = Span::from_micros(19_979);
 /// A CPU that has made no step for so long stands still: what it does not test is not its tests' fault.
 const STANDS_STILL: Span = Span::from_millis(100);
 /// Both RAM tests come to every word with six backgrounds in turn.
@@ -142,7 +144,12 @@ pub struct CpuWatch {
     /// Whether the last reset was one by software.
     by_software: bool,
     last_step: Option<SimTime>,
-    good: [SimTime; 2],
+    /// When good packets come that no step has looked at yet.
+    arriving: VecDeque<SimTime>,
+    /// When the last of those came that a step has looked at.
+    last_good: SimTime,
+    /// When the silence began that the last step could find.
+    silent_since: SimTime,
     ram: Rounds,
     flash: Rounds,
     flash_rows: Rows,
@@ -163,7 +170,7 @@ pub struct Off {
     pub commanded: Option<SimTime>,
     /// When nothing was driven any more.
     pub off: SimTime,
-    /// When the last good packet had come to the CPU that detected it.
+    /// When the last good packet had come to the CPU that detected it, before one that ended a silence in the detecting step.
     pub last_good: SimTime,
     /// When the supply had left its limits.
     pub crossing: Option<SimTime>,
@@ -300,7 +307,9 @@ impl CpuWatch {
             tests_ended: Some(SimTime::ZERO),
             mode: Mode::Starting,
             last_step: None,
-            good: [SimTime::ZERO; 2],
+            arriving: VecDeque::new(),
+            last_good: SimTime::ZERO,
+            silent_since: SimTime::ZERO,
             ram: Rounds::new(RAM_WORDS / BLOCK),
             flash: Rounds::new(flash_map::LEN / flash_map::ROW as u32),
             flash_rows: Rows::new(),
@@ -326,10 +335,16 @@ impl CpuWatch {
         all
     }
 
-    /// When the last good packet had come by `now`.
-    #[must_use]
-    pub fn last_good(&self, now: SimTime) -> SimTime {
-        if self.good[1] <= now { self.good[1] } else { self.good[0] }
+    /// A step looks at what has come. If the first packet that is new to it comes too late, it ends a silence that began with the last one
+    /// before; else there is none but since the last of all.
+    fn look(&mut self, now: SimTime) {
+        let (before, mut first) = (self.last_good, None);
+        while let Some(at) = self.arriving.pop_front_if(|at| *at <= now) {
+            first.get_or_insert(at);
+            self.last_good = at;
+        }
+        let is_late = first.is_some_and(|at| at.since(before) >= SILENCE_LEAST);
+        self.silent_since = if is_late { before } else { self.last_good };
     }
 
     /// The greatest gap between two tests of the same block of RAM.
@@ -503,7 +518,8 @@ impl Watch {
         watch.mode = Mode::Starting;
         watch.safe_since = None;
         watch.normal_since = None;
-        watch.good = [now; 2];
+        watch.arriving.clear();
+        (watch.last_good, watch.silent_since) = (now, now);
         let (began, ended) = (watch.tests_began, watch.tested_until(now));
         watch.ram.restart(began, ended);
         watch.flash.restart(began, ended);
@@ -592,6 +608,7 @@ impl Watch {
         let watch = &mut self.cpus[cpu];
         let was_normal = watch.mode == Mode::Normal;
         watch.hear(cpu, now, step, out);
+        watch.look(now);
         if was_normal {
             // A step that a right `Enter` ends with a reset may end before its logic and its packet.
             watch.ticks += u64::from(out.reset.is_none() || out.c2c.is_some());
@@ -643,8 +660,10 @@ impl Watch {
     /// A packet will come to a CPU.
     pub fn arrives(&mut self, cpu: usize, at: SimTime, sound: bool) {
         if sound {
-            let good = &mut self.cpus[cpu].good;
-            *good = [good[1], at];
+            // One that is overtaken is old when it comes.
+            let arriving = &mut self.cpus[cpu].arriving;
+            arriving.retain(|one| *one <= at);
+            arriving.push_back(at);
         }
     }
 
@@ -668,7 +687,7 @@ impl Watch {
         if !std::mem::replace(&mut watch.has_cause, true) {
             watch.causes.push((now, detection.fault));
         }
-        let last_good = watch.last_good(now);
+        let last_good = watch.silent_since;
         if self.tripped.is_some() {
             return;
         }
