@@ -9,7 +9,7 @@
 //! | `detected-late` | detected as below, and a budget broke at a hit pump or for the whole system |
 //! | `budget-broken` | such a budget broke without any detection |
 //! | `tolerated` | it was met as designed: each hit pump whose try failed was updated by a later one; bit errors led to error frames and cost no try; the person's answer or search took its course; the pumps went into fail-safe mode |
-//! | `detected-safe` | a cause of a failed try, or an alarm, names a hit pump, the supply or the image; or a safety unit has detected it |
+//! | `detected-safe` | a cause of a failed try, or an alarm, names a hit pump, the supply or the image; or a safety unit has detected it, or has seen it as a stop |
 //! | `no-reaction` | it acted, and none of this followed |
 //!
 //! The first that fits counts; pumps that only went into fail-safe mode count as tolerated behind `detected-safe`. *Hit*
@@ -149,13 +149,6 @@ impl Hit {
             Alarm::Image(_) => *self == Self::Image,
         }
     }
-}
-
-/// Whether a fault is one that a safety unit may find: not one of a pump or of the CIOC alone.
-pub(super) fn may_reach_a_unit(injection: &Injection) -> bool {
-    let is_other = |node: &NodeId| node.pump().is_none() && *node != NodeId::CIOC;
-    let is_of_unit = matches!(Reach::of(&injection.fault.kind), Reach::Unit);
-    is_of_unit || injection.nodes.is_empty() || injection.nodes.iter().any(is_other)
 }
 
 /// Whether a fault reaches this safety unit: it acts there, on the supply, or on the bus.

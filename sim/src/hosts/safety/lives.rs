@@ -12,6 +12,8 @@ pub struct Lives {
     fresh: [bool; 2],
     /// The CPU that has not booted yet in this life.
     awaited: Option<usize>,
+    /// When the second of its CPUs was down.
+    down: Vec<SimTime>,
 }
 
 impl Lives {
@@ -33,8 +35,17 @@ impl Lives {
     }
 
     /// A CPU is reset or loses its supply.
-    pub const fn stops(&mut self, cpu: usize) {
+    pub fn stops(&mut self, cpu: usize, now: SimTime) {
+        if self.up[cpu] && !self.up[1 - cpu] {
+            self.down.push(now);
+        }
         self.up[cpu] = false;
+    }
+
+    /// When both CPUs were first down in this time.
+    #[must_use]
+    pub fn was_down(&self, from: SimTime, until: SimTime) -> Option<SimTime> {
+        self.down.iter().copied().find(|at| (from..=until).contains(at))
     }
 
     /// How often both CPUs had started anew by then.
@@ -69,15 +80,18 @@ mod tests {
         (0..2u8).for_each(|cpu| lives.boots(cpu.into(), ms(u64::from(cpu))));
         // CPU1 alone, and once more: CPU2 lives on.
         for at in [10, 20] {
-            lives.stops(0);
+            lives.stops(0, ms(at));
             lives.boots(0, ms(at));
         }
         assert_eq!((lives.of(ms(29)), lives.restarts(ms(29))), (Some(ms(0)), 0));
-        lives.stops(1);
+        lives.stops(1, ms(30));
         lives.boots(1, ms(30));
         assert_eq!((lives.of(ms(30)), lives.restarts(ms(30)), lives.after(1)), (Some(ms(30)), 1, Some(ms(30))));
         // Both lose their supply; CPU2 boots first, and CPU1 belongs to the same life.
-        (0..2).for_each(|cpu| lives.stops(cpu));
+        assert_eq!(lives.was_down(ms(0), ms(99)), None, "one of them always ran");
+        (0u8..2).for_each(|cpu| lives.stops(cpu.into(), ms(u64::from(cpu) + 35)));
+        let was_down = |from, until| lives.was_down(ms(from), ms(until));
+        assert_eq!([was_down(0, 99), was_down(36, 36), was_down(37, 99)], [Some(ms(36)), Some(ms(36)), None]);
         lives.boots(1, ms(40));
         lives.boots(0, ms(41));
         assert_eq!((lives.restarts(ms(50)), lives.after(2)), (2, Some(ms(40))));

@@ -17,7 +17,7 @@ use super::core::Touched;
 use super::demands::{Demand, Sender, Settled};
 use super::lives::Lives;
 use super::networks::{Came, Common, Doubt};
-use super::off::{Contacts, Overstay, Relays};
+use super::off::{Contacts, Driving, Overstay, Relays};
 use super::passes::{Rounds, Rows, Worst};
 use super::supply::SupplyWatch;
 use super::witness::{Told, Witness};
@@ -240,6 +240,8 @@ pub struct Watch {
     pub lamps: Vec<(SimTime, Option<SimTime>)>,
     /// What is driven: pins, coils.
     now_driven: (u16, u8),
+    /// What was driven when.
+    pub driving: Driving,
     /// What the relays' contacts do.
     pub contacts: Contacts,
     /// By CPU: since when it is not in normal mode; none while it is.
@@ -254,6 +256,8 @@ pub struct Watch {
     combined: u16,
     /// Input groups with a combined pin.
     combined_groups: u16,
+    /// Input groups as a CPU first told them OFF after it had told them ON.
+    pub told_off: Vec<(SimTime, u8)>,
     /// What the CPUs run, and the network that it is for.
     section: Arc<Section>,
     common: Arc<Common>,
@@ -438,6 +442,7 @@ impl Watch {
             driven_outside: None,
             lamps: Vec::new(),
             now_driven: (0, 0),
+            driving: Driving::default(),
             contacts: Contacts::default(),
             left: [Some(SimTime::ZERO); 2],
             told: [None; 2],
@@ -446,6 +451,7 @@ impl Watch {
             supply: SupplyWatch::new((section.supply_min.into(), section.supply_max.into())),
             combined,
             combined_groups: groups,
+            told_off: Vec::new(),
             section: Arc::new(section.clone()),
             common: common.clone(),
             networks: vec![(SimTime::ZERO, common.clone())],
@@ -489,7 +495,7 @@ impl Watch {
         if watch.mode == Mode::Normal {
             watch.left_normal.get_or_insert(now);
         }
-        self.lives.stops(cpu);
+        self.lives.stops(cpu, now);
         self.left[cpu].get_or_insert(now);
         self.supply.counts(cpu, None);
         self.see_stays(now);
@@ -591,7 +597,10 @@ impl Watch {
         let Stepped { logic, touched, .. } = *step;
         let watch = &mut self.cpus[cpu];
         let was_normal = watch.mode == Mode::Normal;
+        let told = watch.tells.inputs;
         watch.hear(cpu, now, step, out);
+        let fallen = told & !watch.tells.inputs;
+        self.told_off.extend((0..16).filter(|group| fallen >> group & 1 == 1).map(|group| (now, group)));
         if was_normal {
             // A step that a right `Enter` ends with a reset may end before its logic and its packet.
             watch.ticks += u64::from(out.reset.is_none() || out.c2c.is_some());
@@ -791,6 +800,7 @@ impl Watch {
             }
         }
         self.now_driven = (pins, held);
+        self.driving.see(now, (pins, held));
         self.meet_demands(now, pins, held);
         for one in self.outside.iter_mut().filter(|one| one.off.is_none() && one.pins & pins == 0) {
             one.off = Some(now);
