@@ -20,7 +20,11 @@ const CLASSES: &[(&str, bool, &str)] = &[
     ("undetected-dangerous", true, "a check broke after the fault acted"),
     ("detected-late", true, "detected, and a budget broke"),
     ("budget-broken", true, "a budget broke without detection"),
-    ("tolerated", false, "met as designed: the update succeeded, or the operation took its course"),
+    (
+        "tolerated",
+        false,
+        "met as designed: the update succeeded, the operation took its course, or outputs of safety units went off for it",
+    ),
     ("detected-safe", false, "named by a failed try or an alarm, or detected by a safety unit; nothing else broke"),
     ("no-reaction", false, "it acted, and none of this followed"),
 ];

@@ -739,9 +739,7 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             effect: names.put_into(&injection.effect),
             missing: missing(injection),
             hint: names.put_into(&idle::hint(judge.run, judge.measures, injection)),
-            class: judge
-                .class(injection.first, &classes::Hit::of(scenario, injection), reaction.detected.is_some())
-                .to_owned(),
+            class: judge.class(injection.first, &classes::Hit::of(scenario, injection), &reaction).to_owned(),
             detected_as: reaction.detected.map(|(_, what)| what).unwrap_or_default(),
         })
         .collect();

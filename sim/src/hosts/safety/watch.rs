@@ -10,6 +10,7 @@ use safety_common::configuration::Role;
 use safety_common::fault::{Detection, Fault, Reaction};
 use safety_common::flash_map;
 use safety_common::io::{C2cReceived, Mode, ResetCause, TickOutputs};
+use safety_common::signal::Signal;
 use safety_common::simplecan::ENTRIES;
 use safety_common::{NODES_MOST, PINS, c2c};
 
@@ -240,8 +241,10 @@ pub struct Watch {
     pub lamps: Vec<(SimTime, Option<SimTime>)>,
     /// What is driven: pins, coils.
     now_driven: (u16, u8),
-    /// What was driven when.
+    /// What was driven when, but for pins whose OFF signal has pulses: they are never quiet.
     pub driving: Driving,
+    /// Those pins.
+    never_quiet: u16,
     /// What the relays' contacts do.
     pub contacts: Contacts,
     /// By CPU: since when it is not in normal mode; none while it is.
@@ -421,6 +424,8 @@ impl Watch {
     pub fn new(section: &Section, common: &Arc<Common>) -> Self {
         let combined = section.pins.iter().enumerate();
         let combined = combined.fold(0, |bits, (n, pin)| bits | u16::from(pin.role == Role::Combined) << n);
+        let never_quiet =
+            (0..PINS).filter(|pin| section.pins[*pin].off != Signal::Low).fold(0, |bits, pin| bits | 1 << pin);
         let groups = section.inputs.iter().enumerate();
         let groups = groups.fold(0, |bits, (n, group)| bits | u16::from(group.pins & combined != 0) << n);
         Self {
@@ -443,6 +448,7 @@ impl Watch {
             lamps: Vec::new(),
             now_driven: (0, 0),
             driving: Driving::default(),
+            never_quiet,
             contacts: Contacts::default(),
             left: [Some(SimTime::ZERO); 2],
             told: [None; 2],
@@ -482,7 +488,7 @@ impl Watch {
         let of = Self::new(section, common);
         self.groups = of.groups;
         self.supply.adopt(&of.supply);
-        self.combined = of.combined;
+        (self.combined, self.never_quiet) = (of.combined, of.never_quiet);
         self.combined_groups = of.combined_groups;
         (self.section, self.common) = (of.section, of.common);
     }
@@ -800,7 +806,7 @@ impl Watch {
             }
         }
         self.now_driven = (pins, held);
-        self.driving.see(now, (pins, held));
+        self.driving.see(now, (pins & !self.never_quiet, held));
         self.meet_demands(now, pins, held);
         for one in self.outside.iter_mut().filter(|one| one.off.is_none() && one.pins & pins == 0) {
             one.off = Some(now);

@@ -73,6 +73,25 @@ const PEER: &[Fault] = &[
     Fault::Relay,
 ];
 
+/// What a CPU finds of itself that stood still and goes on.
+const AWAKE: &[Fault] = &[Fault::TickCount];
+
+/// What is found of a CPU that stands still, by either.
+const HALTED: &[Fault] = &[
+    Fault::TickCount,
+    Fault::C2cSilent,
+    Fault::C2cErrorRate,
+    Fault::ClockDrift,
+    Fault::PeerMode,
+    Fault::PeerMissing,
+    Fault::Disagreement,
+    Fault::NotObeyed,
+    Fault::SioPower,
+    Fault::MainTransistor,
+    Fault::OutputDriver,
+    Fault::Relay,
+];
+
 /// What a kind of fault can lead to.
 pub(super) fn leads_to(injection: &Injection) -> &'static [Fault] {
     use SafetyFault as Kind;
@@ -89,7 +108,8 @@ pub(super) fn leads_to(injection: &Injection) -> &'static [Fault] {
             Fault::NotObeyed,
             Fault::PeerMissing,
         ],
-        Kind::CpuHalted(_) | Kind::CpuReset(_) => PEER,
+        Kind::CpuHalted(_) => HALTED,
+        Kind::CpuReset(_) => PEER,
         Kind::Clock(_) => &[Fault::ClockDrift, Fault::C2cSilent, Fault::C2cErrorRate, Fault::TickCount],
         Kind::LogicTime(_) => &[Fault::LogicTime, Fault::TickCount],
         Kind::TickSlip(_) => &[Fault::TickCount],
@@ -127,17 +147,18 @@ pub(super) fn leads_to(injection: &Injection) -> &'static [Fault] {
 
 /// Whether an injection at a unit is of a kind, and at a place of it, that can lead to what was found.
 pub(super) fn can_lead_to(injection: &Injection, found: Found) -> bool {
-    leads_to(injection).contains(&found.fault) && fits_cpu(injection, found.cpu) && fits_pin(injection, found)
+    leads_to(injection).contains(&found.fault) && fits_cpu(injection, found) && fits_pin(injection, found)
 }
 
 /// Whether the CPU that found it is one that sees the fault.
-fn fits_cpu(injection: &Injection, cpu: u8) -> bool {
+fn fits_cpu(injection: &Injection, Found { cpu, fault, .. }: Found) -> bool {
     use SafetyFault as Kind;
     let FaultKind::Safety(kind) = &injection.fault.kind else { return true };
     match kind {
         Kind::C2cLost(hit) | Kind::C2cCorrupted(hit) => hit.from != cpu,
         Kind::C2cForged(forge) => forge.from != cpu,
-        Kind::CpuHalted(of) | Kind::CpuReset(of) => of.cpu != cpu,
+        Kind::CpuHalted(of) => (of.cpu == cpu) == AWAKE.contains(&fault) || fault == Fault::C2cSilent,
+        Kind::CpuReset(of) => of.cpu != cpu,
         Kind::LogicTime(time) => time.cpu == cpu,
         Kind::TickSlip(slip) => slip.cpu == cpu,
         Kind::RamCell(cell) => cell.cpu == cpu,

@@ -17,7 +17,7 @@ pub(super) use self::budgets::budgets;
 pub use self::checks::CHECKS;
 pub(super) use self::checks::checks;
 pub(super) use self::expectations::{holds, instead, text, why};
-pub(super) use self::reaction::reactions;
+pub(super) use self::reaction::{Reaction, reactions};
 use super::Run;
 use crate::faults::Faults;
 use crate::hosts::safety::Units;

@@ -128,7 +128,12 @@ impl Known<'_> {
                 if detected.is_none_or(|(at, _)| one.at < at) {
                     detected = Some((one.at, one.found.fault));
                 }
-                gone.push((is_local, self.went_off(unit, affected(unit, one.found), occurred, one.at)));
+                // What is found again, after it was switched on once more, is not what it led to first.
+                let what = affected(unit, one.found);
+                let first_of_these = own.iter().find(|other| affected(unit, other.found) == what);
+                if first_of_these.is_some_and(|first| first.at == one.at) {
+                    gone.push((is_local, self.went_off(unit, what, occurred, one.at)));
+                }
                 gone.extend(self.told(injection, unit, one));
                 is_all_known &= self.units.len() == 1 || !concerns_others(unit, one.found);
             }
