@@ -648,6 +648,9 @@ pub struct Injection {
     pub kind: String,
     /// Where.
     pub target: String,
+    /// When it occurred: since when it had been there as it first acted, or as it first began if it never acted. None if it never began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_ms: Option<Millis>,
     /// When it first acted; none if it never did.
     #[serde(deserialize_with = "present")]
     pub at_ms: Option<Millis>,
@@ -669,13 +672,18 @@ pub struct Injection {
     pub hint: String,
     /// The domain it belongs to or how its effect is classed; may be empty.
     pub class: String,
-    /// When a safety unit detected it; none where none did, or where there is none.
+    /// When a safety unit detected it: the first detection that can be of this fault and of no other one of the run. None where there is
+    /// none. Of a stop, when the first CPU told its input OFF.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detected_ms: Option<Millis>,
-    /// When the outputs of the first unit were off after that.
+    /// What it was detected as: the diagnostic, or `stop`; empty where nothing was.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detected_as: String,
+    /// When the last of the outputs that had to go off for it was off at the unit where it is; none where nothing was on, or something
+    /// stayed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_off_ms: Option<Millis>,
-    /// When the outputs of all units were off that went off for it.
+    /// The same of all units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all_off_ms: Option<Millis>,
 }

@@ -353,7 +353,7 @@ fn a_reaction_can_be_read_from_its_steps_its_marks_and_its_links() {
     assert!(words(steps).contains("14,513.500") && words(steps).contains("14,724.310"), "{}", words(steps));
     let marks = words(between(&page, "Marks of the timeline", "</table>"));
     assert!(marks.contains("14,724.310") && marks.contains("outputs are off"), "{marks}");
-    assert!(marks.contains("the first unit, after sag-1, detected at 14,512.500 ms"), "{marks}");
+    assert!(marks.contains("the unit of the fault, after sag-1, detected at 14,512.500 ms"), "{marks}");
     assert!(marks.contains("14,730.500") && marks.contains("all units that go off"), "{marks}");
     let (_, row) = page.split_once("id=\"expectation-1\"").unwrap();
     assert!(row.split_once("</tr>").unwrap().0.contains("<a href=\"#faults\">"), "no pumps show what a unit detects");

@@ -22,8 +22,19 @@ fn how_a_unit_answered_stands_under_its_injection_and_nothing_where_none_did() {
     let mut report = samples::reaction();
     let injection = &mut report.injections[0];
     (injection.detected_ms, injection.local_off_ms, injection.all_off_ms) = (None, None, None);
-    assert!(!text(&report, 100, Verbosity::Normal).contains("detected "));
+    injection.detected_as.clear();
+    assert!(!text(&report, 100, Verbosity::Normal).contains("it occurred"));
     let nanos = Millis::from_nanos;
+    // Without power nobody detects anything; the outputs of others rest on a sender that is silent.
+    let off = |local: Option<u64>, all: Option<u64>| {
+        let mut report = report.clone();
+        let of = |ms: Option<u64>| ms.map(|ms| nanos(ms * 1_000_000));
+        (report.injections[0].local_off_ms, report.injections[0].all_off_ms) = (of(local), of(all));
+        text(&report, 100, Verbosity::Normal).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(off(Some(14_313), Some(14_313)).contains(" off 0.690 ms after it occurred, and not detected "));
+    assert!(off(None, Some(14_413)).contains(" outputs of others off 100.690 ms after it occurred, and not detected "));
+    assert!(off(Some(14_313), None).contains(" own outputs off 0.690 ms after it occurred, and not detected "));
     // The sample's worst reaction: occurred at 14312.31 ms, detected at 14512.5 ms, commanded at 14513.5 ms.
     report.injections[0].detected_ms = Some(nanos(14_512_500_000));
     let told = |report: &Report| {
@@ -32,20 +43,27 @@ fn how_a_unit_answered_stands_under_its_injection_and_nothing_where_none_did() {
         let words = after.split_whitespace().take_while(|word| *word != "Assumptions");
         words.collect::<Vec<_>>().join(" ")
     };
-    let open = "200.190 ms, commanded off 201.190 ms after it acted, and no output went off for it";
+    let open =
+        "200.190 ms, commanded off 201.190 ms after it occurred; no time off: nothing was on, or something stayed on";
     assert!(told(&report) == open, "{}", told(&report));
     report.injections[0].local_off_ms = Some(nanos(14_514_000_000));
     report.injections[0].all_off_ms = Some(nanos(14_724_310_125));
     assert!(
-        told(&report).ends_with("off 201.190 ms, first unit off 201.690 ms, all off 412.000 ms after it acted"),
+        told(&report).ends_with("off 201.190 ms, own outputs off 201.690 ms, all off 412.000 ms after it occurred"),
         "{}",
         told(&report)
     );
     report.injections[0].all_off_ms = report.injections[0].local_off_ms;
-    assert!(told(&report).ends_with("off 201.190 ms, off 201.690 ms after it acted"), "{}", told(&report));
+    assert!(told(&report).ends_with("off 201.190 ms, off 201.690 ms after it occurred"), "{}", told(&report));
     // Another detection than that of the worst value: nothing tells when its outputs were commanded off.
     report.injections[0].detected_ms = Some(nanos(14_512_600_000));
-    assert!(told(&report).ends_with("200.290 ms, off 201.690 ms after it acted"), "{}", told(&report));
+    assert!(told(&report).ends_with("200.290 ms, off 201.690 ms after it occurred"), "{}", told(&report));
+    // It counts from when the fault occurred, which may be long before it acted.
+    report.injections[0].occurred_ms = Some(nanos(14_000_000_000));
+    report.injections[0].detected_as = "supply-low".to_owned();
+    let text = text(&report, 100, Verbosity::Normal).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("occurred at 14.000 s, acted 11 times"), "{text}");
+    assert!(text.contains("detected as supply-low 512.600 ms, off 514.000 ms after it occurred"), "{text}");
 }
 
 #[test]

@@ -19,11 +19,14 @@ use std::sync::{Mutex, OnceLock};
 
 use cooltwin::checks::{REQUIREMENTS, Truth, Verification};
 use cooltwin::hosts::safety::Units;
+use cooltwin::hosts::safety::off::WentOff;
+use cooltwin::hosts::safety::unit::Unit;
+use cooltwin::kernel::SimTime;
 use cooltwin::measure::Measures;
 use cooltwin::run::{self, Identity, Run};
 use cooltwin::scenario::{End, Expectation, FileSource, Loaded, Verdict as Said, load};
 use cooltwin::twin;
-use reports::{Report, Verdict};
+use reports::{Millis, Report, Verdict};
 
 struct Disk;
 
@@ -142,6 +145,7 @@ fn judge(name: &str) -> Vec<String> {
     let report: Report = run::report(&loaded, &run, &identity);
     let mut complaints = unlike_stated(name, stated(&loaded), &report);
     complaints.extend(invalid(name, report.clone(), &run));
+    complaints.extend(unrecorded(name, &loaded, &run, &report));
     if name == "nominal-14" {
         complaints.extend(outside_the_window(&report));
     }
@@ -171,6 +175,54 @@ fn unlike_stated(name: &str, wanted: Verdict, report: &Report) -> Vec<String> {
     }
     complaints
 }
+
+/// Complaints about what is not recorded of faults at safety units: when each occurred, was detected, and when outputs were off.
+fn unrecorded(name: &str, loaded: &Loaded, run: &Run, report: &Report) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut complain = |what: String| complaints.push(format!("{name}: {what}"));
+    let entities = run.twin.world.resource::<Units>().entities();
+    let units: Vec<&Unit> = entities.iter().filter_map(|entity| run.twin.world.get::<Unit>(*entity)).collect();
+    let acted = || report.injections.iter().filter(|one| one.activations > 0);
+    for one in acted() {
+        let [detected, local, all] = one.reaction();
+        let is_in_order = |times: &[Option<Millis>]| times.iter().flatten().is_sorted();
+        if one.occurred_ms.is_none()
+            || !is_in_order(&[one.occurred_ms, one.at_ms])
+            || !is_in_order(&[one.occurred_ms, detected])
+            || !is_in_order(&[one.occurred_ms, local, all])
+            || detected.is_some() == one.detected_as.is_empty()
+        {
+            complain(format!("{} is not in order: {one:?}", one.id));
+        }
+        // A stop is seen before it is obeyed. A CPU that stands still drives nothing before the other one notices.
+        let is_stop = one.kind == "input-off";
+        if is_stop && (local.is_none() || all.is_none() || !is_in_order(&[detected, local])) {
+            complain(format!("{} stops nothing: {one:?}", one.id));
+        }
+        let unit = loaded.scenario.safety_units.iter().zip(&units).find(|(setup, _)| setup.node.as_str() == one.target);
+        let (Some((_, unit)), Some(occurred), Some(detected)) = (unit, one.occurred_ms, detected) else { continue };
+        let instant = |time: Millis| SimTime::from_nanos(u64::try_from(time.as_nanos()).expect("after the begin"));
+        let was_on = unit.watch.driving.went_off(EVERYTHING, instant(occurred), instant(detected));
+        if (was_on == WentOff::NothingOn) != local.is_none() && name != "safety-output-to-supply" {
+            complain(format!("{}: {was_on:?}, and it tells {local:?}", one.id));
+        }
+    }
+    for expectation in &loaded.scenario.expectations {
+        let Expectation::SafetyTrip(trip) = expectation else { continue };
+        let mut at_it = acted().filter(|one| one.target == trip.unit).peekable();
+        let word = trip.by.name().chars().fold(String::new(), |word, letter| match letter.is_ascii_uppercase() {
+            true => format!("{word}-{}", letter.to_ascii_lowercase()),
+            false => format!("{word}{letter}"),
+        });
+        if at_it.peek().is_some() && !at_it.any(|one| one.detected_as == word[1..]) {
+            complain(format!("no injection tells that it was detected as {word}"));
+        }
+    }
+    complaints
+}
+
+/// All pins and relays of a unit. The lamp of `safety-output-to-supply` is not on as its wire has a short.
+const EVERYTHING: (u16, u8) = (u16::MAX, u8::MAX);
 
 /// Complaints of the committed schema about result.json as `cooltwin run` writes it.
 fn invalid(name: &str, mut report: Report, run: &Run) -> Vec<String> {

@@ -8,7 +8,7 @@ use super::{Evidence, RunRecord};
 use crate::html::Column::{Number, Text, Wide};
 use crate::html::frame::section;
 use crate::html::{head, shape, table};
-use crate::report::{Expectation, Injection, Report};
+use crate::report::{Injection, Report};
 use crate::verdict::{RowVerdict, Verdict};
 use crate::words;
 
@@ -20,7 +20,11 @@ const CLASSES: &[(&str, bool, &str)] = &[
     ("undetected-dangerous", true, "a check broke after the fault acted"),
     ("detected-late", true, "detected, and a budget broke"),
     ("budget-broken", true, "a budget broke without detection"),
-    ("tolerated", false, "met as designed: the update succeeded, or the operation took its course"),
+    (
+        "tolerated",
+        false,
+        "met as designed: the update succeeded, the operation took its course, or outputs of safety units went off for it",
+    ),
     ("detected-safe", false, "named by a failed try or an alarm, or detected by a safety unit; nothing else broke"),
     ("no-reaction", false, "it acted, and none of this followed"),
 ];
@@ -28,28 +32,21 @@ const CLASSES: &[(&str, bool, &str)] = &[
 /// What became of the faults of a kind.
 #[derive(Default)]
 struct Found<'a> {
-    /// Diagnostics that found one of them.
+    /// What found one of them.
     diagnostics: BTreeSet<&'a str>,
-    /// How many a diagnostic is known to have found.
+    /// How many are known to have been found.
     found: usize,
-    /// Runs in which something was detected after one acted, and nobody knows whether that was it.
+    /// Runs in which no detection is known to be of one that acted.
     open: Vec<&'a RunRecord>,
-    /// Runs in which nothing was detected after one acted.
-    missed: Vec<&'a RunRecord>,
 }
 
 impl<'a> Found<'a> {
-    fn see(&mut self, run: &'a RunRecord, report: &'a Report, fault: &Injection) {
-        let diagnostics: Vec<&str> = report.expectations.iter().filter_map(diagnostic).collect();
-        // Of several faults in a run nobody knows which of them a diagnostic found.
-        let is_known = report.injections.len() == 1 && !diagnostics.is_empty();
-        match fault.detected_ms {
-            None => self.missed.push(run),
-            Some(_) if is_known => {
-                self.found += 1;
-                self.diagnostics.extend(diagnostics);
-            }
-            Some(_) => self.open.push(run),
+    fn see(&mut self, run: &'a RunRecord, fault: &'a Injection) {
+        if fault.detected_as.is_empty() {
+            self.open.push(run);
+        } else {
+            self.found += 1;
+            self.diagnostics.insert(&fault.detected_as);
         }
     }
 }
@@ -61,13 +58,6 @@ fn links(runs: &[&RunRecord]) -> Markup {
 
 fn has_units(report: &Report) -> bool {
     report.checks.iter().any(|check| check.id == "safety_units_become_normal")
-}
-
-/// The diagnostic of an expectation that held: `safety unit hall detects c2c-silent first` tells of `c2c-silent`.
-fn diagnostic(row: &Expectation) -> Option<&str> {
-    let (_, words) = row.text.strip_prefix("safety unit ")?.split_once(" detects ")?;
-    let (diagnostic, _) = words.split_once(" first")?;
-    (row.verdict == RowVerdict::Pass).then_some(diagnostic)
 }
 
 impl Evidence<'_> {
@@ -164,25 +154,23 @@ impl Evidence<'_> {
         let mut kinds: BTreeMap<&str, Found<'_>> = BTreeMap::new();
         for (run, report) in self.runs().filter(|(_, report)| has_units(report)) {
             for one in report.injections.iter().filter(|one| one.activations > 0) {
-                kinds.entry(&one.kind).or_default().see(run, report, one);
+                kinds.entry(&one.kind).or_default().see(run, one);
             }
         }
         let content = html! {
             caption {
-                "Faults that acted in runs with safety units. One counts as found if it is the only fault of its run, the run expects "
-                "a diagnostic to detect it, and that held. Where a unit detected something at or after a fault, and the run does not say "
-                "that it was that fault, nothing is credited."
+                "Faults that acted in runs with safety units. One counts as found if a unit detected what it, and no other fault of its run, "
+                "can have led to. Where several can have, nothing is credited."
             }
-            (head(&[Text("Kind"), Number("Injected"), Number("Found"), Text("Found by"), Wide("Detection after it, not known of which fault"), Wide("Nothing detected")]))
+            (head(&[Text("Kind"), Number("Injected"), Number("Found"), Text("Found as"), Wide("No detection that is known to be of it")]))
             tbody {
                 @for (kind, found) in &kinds {
                     tr {
                         th scope="row" { (kind) }
-                        td.number { (found.found + found.open.len() + found.missed.len()) }
+                        td.number { (found.found + found.open.len()) }
                         td.number { (found.found) }
                         td { @if found.diagnostics.is_empty() { "-" } @else { (found.diagnostics.iter().copied().collect::<Vec<_>>().join(", ")) } }
                         td { @if found.open.is_empty() { "-" } @else { (found.open.len()) ": " (links(&found.open)) } }
-                        td { @if found.missed.is_empty() { "-" } @else { (found.missed.len()) ": " (links(&found.missed)) } }
                     }
                 }
             }

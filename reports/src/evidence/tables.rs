@@ -6,6 +6,7 @@ use super::page;
 use super::trace::{Proof, ProofRow};
 use super::{Evidence, Origin, Status};
 use crate::markdown::not_typed;
+use crate::number::Millis;
 use crate::suite::{SuiteRow, junit_of_suite, markdown_of_suite};
 use crate::verdict::RowVerdict;
 
@@ -107,19 +108,40 @@ impl Evidence<'_> {
     }
 
     pub(super) fn faults_csv(&self) -> String {
-        let columns =
-            ["scenario", "seed", "fault", "kind", "target", "first_ms", "duration_ms", "times", "read_back", "class"];
+        let columns = [
+            "scenario",
+            "seed",
+            "fault",
+            "kind",
+            "target",
+            "occurred_ms",
+            "first_ms",
+            "duration_ms",
+            "times",
+            "read_back",
+            "detected_as",
+            "detected_ms",
+            "local_off_ms",
+            "all_off_ms",
+            "class",
+        ];
         let rows = self.injections().map(|(run, injection)| {
+            let time = |time: Option<Millis>| time.map_or_else(String::new, |time| time.to_string());
             vec![
                 run.name.clone(),
                 run.seed.clone(),
                 injection.id.clone(),
                 injection.kind.clone(),
                 injection.target.clone(),
-                injection.at_ms.map_or_else(String::new, |at| at.to_string()),
-                injection.duration_ms.map_or_else(String::new, |lasts| lasts.to_string()),
+                time(injection.occurred_ms),
+                time(injection.at_ms),
+                time(injection.duration_ms),
                 injection.activations.to_string(),
                 injection.effect.clone(),
+                injection.detected_as.clone(),
+                time(injection.detected_ms),
+                time(injection.local_off_ms),
+                time(injection.all_off_ms),
                 injection.class.clone(),
             ]
         });

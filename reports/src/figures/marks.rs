@@ -71,12 +71,13 @@ pub(crate) fn marks(report: &Report) -> Vec<Mark> {
     marks
 }
 
-/// When the first unit was off, and all units that went off, each time once for all faults that led to it.
+/// When the unit of a fault was off, and all units that went off, each time once for all faults that led to it.
 fn offs(report: &Report) -> Vec<Mark> {
     let mut offs: Vec<Mark> = Vec::new();
     for fault in &report.injections {
         let [detected, local, all] = fault.reaction();
-        let named = [(local, "the first unit"), (all.filter(|all| Some(*all) != local), "all units that go off")];
+        let named =
+            [(local, "the unit of the fault"), (all.filter(|all| Some(*all) != local), "all units that go off")];
         for (at, who) in named.into_iter().filter_map(|(at, who)| Some((at?, who))) {
             let detected =
                 detected.map_or_else(String::new, |at| format!(", detected at {} ms", words::rounded(at.into(), 3)));

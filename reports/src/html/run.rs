@@ -171,10 +171,18 @@ impl Page<'_> {
         let is_timed = injections.iter().any(|one| one.reaction().iter().any(Option::is_some));
         let times: &[Column<'_>] =
             if is_timed { &[Number("Detected"), Number("Local off"), Number("All off")] } else { &[] };
-        let before = [Text("Fault"), Text("Kind"), Text("Where"), Number("First acted")];
+        let before = [Text("Fault"), Text("Kind"), Text("Where"), Number("Occurred"), Number("First acted")];
         let columns = [&before, times, &[Text("Acted"), Wide("Read back"), Text("Class")]].concat();
         let content = html! {
-            caption { "Every fault that was asked for, and what was read back as proof that it acted" }
+            caption {
+                "Every fault that was asked for, and what was read back as proof that it acted. It occurred when it was put in; it first "
+                "acted when something was different because of it"
+                @if is_timed {
+                    ". A detection counts for the one fault that can have led to it; where several can have, or none, for none. Off is when "
+                    "the last output was off that had to go off for it: of the unit where it is, and of all units. Times after it count from "
+                    "when it occurred"
+                }
+            }
             (head(&columns))
             tbody { @for injection in injections { (injection_row(injection, is_timed)) } }
         };
@@ -392,10 +400,10 @@ fn messages(messages: &[Message]) -> Markup {
     table("Response times", &content)
 }
 
-/// A time of a reaction with what has passed since the fault acted.
-fn since(acted: Option<Millis>, time: Option<Millis>) -> Markup {
+/// A time of a reaction with what has passed since the fault occurred.
+fn since(occurred: Option<Millis>, time: Option<Millis>) -> Markup {
     let Some(time) = time else { return html! { "-" } };
-    html! { (words::duration(time)) @if let Some(acted) = acted { br; "after " (words::duration(between(acted, time))) } }
+    html! { (words::duration(time)) @if let Some(occurred) = occurred { br; "after " (words::duration(between(occurred, time))) } }
 }
 
 fn injection_row(injection: &Injection, is_timed: bool) -> Markup {
@@ -405,8 +413,13 @@ fn injection_row(injection: &Injection, is_timed: bool) -> Markup {
             th scope="row" { (injection.id) }
             td { (injection.kind) }
             td { (injection.target) }
-            td.number { (injection.at_ms.map_or_else(|| "-".to_owned(), words::duration)) }
-            @if is_timed { @for time in injection.reaction() { td.number { (since(injection.at_ms, time)) } } }
+            @for time in [injection.occurred_ms, injection.at_ms] { td.number { (time.map_or_else(|| "-".to_owned(), words::duration)) } }
+            @if is_timed {
+                @let [detected, local, all] = injection.reaction().map(|time| since(injection.occurred_ms, time));
+                td.number { (detected) @if !injection.detected_as.is_empty() { br; "as " (injection.detected_as) } }
+                td.number { (local) }
+                td.number { (all) }
+            }
             td { @if injection.activations == 0 { (shape::word(true, "NEVER")) } @else if idle { (shape::word(true, "LESS OFTEN")) } @else { (words::times(injection.activations)) } }
             td { (if injection.effect.is_empty() { &injection.hint } else { &injection.effect }) }
             td { (injection.class) }

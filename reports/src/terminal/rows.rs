@@ -163,22 +163,35 @@ fn injections(page: &mut Page, report: &Report) {
     }
 }
 
-/// When a safety unit detected an injection and its outputs were off, counted from the first time that it acted; none
-/// where no unit did. When they were commanded off is known of those that a budget's worst value is of.
+/// When a safety unit detected an injection and its outputs were off, counted from when it occurred; none where nothing of that is
+/// known. When they were commanded off is known of those that a budget's worst value is of.
 fn reaction_words(report: &Report, injection: &Injection) -> Option<String> {
     let [detected, local, all] = injection.reaction();
-    let (acted, detected) = (injection.at_ms?, detected?);
-    let after = |at: Millis| words::duration(Millis::from_signed_nanos(at.as_nanos().saturating_sub(acted.as_nanos())));
-    let mut steps = vec![format!("detected {}", after(detected))];
-    steps.extend(commanded(report, detected).map(|at| format!("commanded off {}", after(at))));
+    let occurred = injection.occurred_ms.or(injection.at_ms)?;
+    let after =
+        |at: Millis| words::duration(Millis::from_signed_nanos(at.as_nanos().saturating_sub(occurred.as_nanos())));
+    let named = match injection.detected_as.as_str() {
+        "" => String::new(),
+        name => format!(" as {name}"),
+    };
+    let mut steps: Vec<String> = detected.iter().map(|at| format!("detected{named} {}", after(*at))).collect();
+    steps.extend(detected.and_then(|at| commanded(report, at)).map(|at| format!("commanded off {}", after(at))));
     steps.extend(match (local, all) {
         (Some(local), Some(all)) if local != all => {
-            vec![format!("first unit off {}", after(local)), format!("all off {}", after(all))]
+            vec![format!("own outputs off {}", after(local)), format!("all off {}", after(all))]
         }
-        (local, all) => local.or(all).map(|at| format!("off {}", after(at))).into_iter().collect(),
+        (Some(off), Some(_)) => vec![format!("off {}", after(off))],
+        (Some(local), None) => vec![format!("own outputs off {}", after(local))],
+        (None, Some(all)) => vec![format!("outputs of others off {}", after(all))],
+        (None, None) => Vec::new(),
     });
-    let open = if local.or(all).is_none() { ", and no output went off for it" } else { "" };
-    Some(format!("{} after it acted{open}", steps.join(", ")))
+    let open = match (detected, local.or(all)) {
+        (None, None) => return None,
+        (None, Some(_)) => ", and not detected",
+        (Some(_), None) => "; no time off: nothing was on, or something stayed on",
+        (Some(_), Some(_)) => "",
+    };
+    Some(format!("{} after it occurred{open}", steps.join(", ")))
 }
 
 /// When outputs were told to go off after what was detected then.
@@ -200,12 +213,14 @@ pub(super) fn injection_words(injection: &Injection) -> String {
     };
     let acted = words::times(injection.activations);
     let first = if injection.activations > 1 { "first at" } else { "at" };
+    let occurred = injection.occurred_ms.filter(|occurred| *occurred != at);
+    let occurred = occurred.map_or(String::new(), |time| format!("occurred at {}, ", words::duration(time)));
     let effect = if injection.effect.is_empty() { String::new() } else { format!(": {}", injection.effect) };
     let missing = match injection.missing {
         0 => String::new(),
         missing => format!(" ({} MISSING)", words::times(missing)),
     };
-    format!("{what}, acted {acted}{missing}, {first} {}{effect}", words::duration(at))
+    format!("{what}, {occurred}acted {acted}{missing}, {first} {}{effect}", words::duration(at))
 }
 
 fn assumptions(page: &mut Page, report: &Report, options: &Options) {

@@ -8,7 +8,8 @@
 //! The healthy code of bus, supply and boards holds no fault; each fault reaches them through a port that exists for it
 //! or through what a real fault would move (a switch, a wire, a stored bit). Words: an *injection* is one fault of the
 //! scenario; it *begins* when its trigger comes, *acts* when something is different because of it, and *ends* after its
-//! duration. An injection that never acted makes the run inconclusive. Where two of them act on the same thing, the end
+//! duration. It has *occurred* when that time began at which it first acted: a defect cell occurs as it becomes defect, and
+//! acts as it is first read. An injection that never acted makes the run inconclusive. Where two of them act on the same thing, the end
 //! of one leaves what the other holds.
 
 mod act;
@@ -95,6 +96,10 @@ pub struct Injection {
     order: u64,
     /// The instant at which it began last.
     pub began: SimTime,
+    /// Since when it has been there without a break, as it began last.
+    since: SimTime,
+    /// Since when it had been there as it first acted, or as it first began where it never acted; none if it never began.
+    pub occurred: Option<SimTime>,
     /// When its latest end comes; [`SimTime::NEVER`] without a duration.
     until: SimTime,
     /// How often it began.
@@ -128,6 +133,13 @@ impl Injection {
     #[must_use]
     pub fn is_of_the_supply(&self) -> bool {
         act::is_of_the_supply(&self.fault.kind)
+    }
+
+    /// From when on it is over: its latest end, or the last time that it acted where it is over at once.
+    #[must_use]
+    pub fn over(&self) -> SimTime {
+        let is_momentary = matches!(&self.fault.kind, FaultKind::Safety(kind) if kind.is_momentary());
+        if is_momentary { self.last.unwrap_or(self.began) } else { self.until }
     }
 
     /// When it acted after its first time: every time, or the last alone where there are more than [`TIMES_MOST`].
@@ -197,6 +209,8 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
             active: 0,
             order: 0,
             began: SimTime::ZERO,
+            since: SimTime::ZERO,
+            occurred: None,
             until: SimTime::ZERO,
             begun: 0,
             activations: 0,
@@ -281,10 +295,14 @@ fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
         faults.begun += 1;
         let order = faults.begun;
         let Some(injection) = faults.list.get_mut(number) else { return };
+        if injection.active == 0 {
+            injection.since = context.now;
+        }
         injection.begun += 1;
         injection.active += 1;
         injection.order = order;
         injection.began = context.now;
+        injection.occurred.get_or_insert(injection.since);
         injection.until = injection.fault.duration.map_or(SimTime::NEVER, |duration| context.now + duration);
         let mut injection = injection.clone();
         let injection_number = u16::try_from(number).unwrap_or(u16::MAX);
@@ -362,6 +380,7 @@ fn acted(context: &mut Context<'_>, number: usize, injection: &mut Injection, ef
     injection.last = Some(context.now);
     if injection.first.is_none() {
         injection.first = Some(context.now);
+        injection.occurred = Some(injection.since);
         injection.effect = Arc::from(effect);
         let record =
             FaultRecord::Acted { injection: u16::try_from(number).unwrap_or(u16::MAX), effect: Arc::from(effect) };

@@ -8,11 +8,11 @@
 //! | `undetected-dangerous` | a check broke at or after the first action |
 //! | `detected-late` | detected as below, and a budget broke at a hit pump or for the whole system |
 //! | `budget-broken` | such a budget broke without any detection |
-//! | `tolerated` | it was met as designed: each hit pump whose try failed was updated by a later one; bit errors led to error frames and cost no try; the person's answer or search took its course; the pumps went into fail-safe mode |
-//! | `detected-safe` | a cause of a failed try, or an alarm, names a hit pump, the supply or the image; or a safety unit has detected it |
+//! | `tolerated` | it was met as designed: each hit pump whose try failed was updated by a later one; bit errors led to error frames and cost no try; the person's answer or search took its course; the pumps went into fail-safe mode, or outputs of safety units off, without a detection |
+//! | `detected-safe` | a cause of a failed try, or an alarm, names a hit pump, the supply or the image; or a safety unit has detected it, or has seen it as a stop |
 //! | `no-reaction` | it acted, and none of this followed |
 //!
-//! The first that fits counts; pumps that only went into fail-safe mode count as tolerated behind `detected-safe`. *Hit*
+//! The first that fits counts; what only went into fail-safe mode, or off, counts as tolerated behind `detected-safe`. *Hit*
 //! are the pumps that the fault reaches: a fault of bus, supply or CIOC reaches all, and so does any node that takes the
 //! bus from the others (babbling, a line stuck or open) or a safety unit that switches a feed; see [`Reach`]. A run with several injections does not tell which of them led to what: each is judged as if alone. Whether a
 //! fault is masked (the trace of an undisturbed run) cannot be told inside one run and is no class here; a comparison
@@ -22,6 +22,7 @@ use orchestrator::{Alarm, Cause};
 use protocol::cyclic::PumpState;
 use reports::{Budget, RowVerdict, Sample};
 
+use super::safety::Reaction;
 use super::{Ending, Run};
 use crate::bus::BusRecord;
 use crate::checks::Checks;
@@ -151,13 +152,6 @@ impl Hit {
     }
 }
 
-/// Whether a fault is one that a safety unit may find: not one of a pump or of the CIOC alone.
-pub(super) fn may_reach_a_unit(injection: &Injection) -> bool {
-    let is_other = |node: &NodeId| node.pump().is_none() && *node != NodeId::CIOC;
-    let is_of_unit = matches!(Reach::of(&injection.fault.kind), Reach::Unit);
-    is_of_unit || injection.nodes.is_empty() || injection.nodes.iter().any(is_other)
-}
-
 /// Whether a fault reaches this safety unit: it acts there, on the supply, or on the bus.
 pub(crate) fn reaches_unit(injection: &Injection, unit: NodeId) -> bool {
     let is_of_bus = matches!(Reach::of(&injection.fault.kind), Reach::Bus);
@@ -172,10 +166,10 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// The class of an injection that first acted at `first`; `by_unit` if a safety unit has detected it.
-    pub(super) fn class(&self, first: Option<SimTime>, hit: &Hit, by_unit: bool) -> &'static str {
+    /// The class of an injection that first acted at `first`, with what safety units made of it.
+    pub(super) fn class(&self, first: Option<SimTime>, hit: &Hit, units: &Reaction) -> &'static str {
         let Some(first) = first else { return "invalid" };
-        let detected = by_unit || self.is_detected(first, hit);
+        let detected = units.detected.is_some() || self.is_detected(first, hit);
         match self.run.ending {
             Ending::Defect(_) => return "panic",
             Ending::TimeLimit | Ending::Livelock => return "sim-timeout",
@@ -192,7 +186,7 @@ impl Judge<'_> {
             }
             () if self.is_tolerated(first, hit) => "tolerated",
             () if detected => "detected-safe",
-            () if self.went_fail_safe(first, hit) => "tolerated",
+            () if self.went_fail_safe(first, hit) || units.local_off.or(units.all_off).is_some() => "tolerated",
             () => "no-reaction",
         }
     }

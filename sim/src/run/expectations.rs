@@ -405,8 +405,10 @@ pub(super) fn injections_outside_the_list(scenario: &Scenario, judge: &Judge<'_>
             effect: seen.map(|(_, effect)| effect).unwrap_or_default(),
             missing: 0,
             hint: String::new(),
-            class: judge.class(first, &hit, false).to_owned(),
+            class: judge.class(first, &hit, &super::safety::Reaction::default()).to_owned(),
+            occurred_ms: first.map(|time| Millis::from_nanos(time.as_nanos())),
             detected_ms: None,
+            detected_as: String::new(),
             local_off_ms: None,
             all_off_ms: None,
         });

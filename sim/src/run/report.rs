@@ -723,11 +723,12 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
         .list
         .iter()
         .enumerate()
-        .map(|(number, injection)| (number, injection, reaction(scenario, judge.run, injection)))
-        .map(|(number, injection, [detected_ms, local_off_ms, all_off_ms])| Injection {
-            detected_ms,
-            local_off_ms,
-            all_off_ms,
+        .zip(safety::reactions(scenario, judge.run))
+        .map(|((number, injection), reaction)| Injection {
+            detected_ms: reaction.detected.as_ref().map(|(time, _)| at(*time)),
+            local_off_ms: reaction.local_off.map(at),
+            all_off_ms: reaction.all_off.map(at),
+            occurred_ms: injection.occurred.map(at),
             id: fault_id(number, &injection.fault),
             kind: kind_name(&injection.fault.kind),
             target: target_name(&injection.fault.place),
@@ -738,14 +739,8 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
             effect: names.put_into(&injection.effect),
             missing: missing(injection),
             hint: names.put_into(&idle::hint(judge.run, judge.measures, injection)),
-            class: judge
-                .class(
-                    injection.first,
-                    &classes::Hit::of(scenario, injection),
-                    // Of several faults nobody knows which of them a unit found; it finds none of a pump or of the CIOC.
-                    detected_ms.is_some() && (faults.list.len() == 1 || classes::may_reach_a_unit(injection)),
-                )
-                .to_owned(),
+            class: judge.class(injection.first, &classes::Hit::of(scenario, injection), &reaction).to_owned(),
+            detected_as: reaction.detected.map(|(_, what)| what).unwrap_or_default(),
         })
         .collect();
     list.extend(expectations::injections_outside_the_list(scenario, judge));
@@ -756,13 +751,6 @@ fn injections(scenario: &Scenario, judge: &classes::Judge<'_>) -> Vec<Injection>
 fn missing(injection: &crate::faults::Injection) -> u64 {
     let asked = injection.fault.repeat.as_ref().map_or(1, |repeat| u64::from(repeat.count.max(1)));
     if asked == 1 { 0 } else { asked.saturating_sub(injection.activations.min(u64::from(injection.begun))) }
-}
-
-/// When a unit detected it, was off, and all units were off, where the scenario has any.
-fn reaction(scenario: &Scenario, run: &Run, injection: &crate::faults::Injection) -> [Option<Millis>; 3] {
-    let kind = &injection.fault.kind;
-    let times = injection.first.map_or([None; 3], |first| safety::reaction(scenario, run, kind, first));
-    times.map(|time| time.map(at))
 }
 
 fn fault_id(number: usize, fault: &scenario::Fault) -> String {

@@ -381,8 +381,8 @@ section! {
         cpu: Option<u8> = "None" where "1".."2",
         /// After so many restarts of both CPUs, and not in the whole run: a fault that lasts over a restart is found again, as this or that.
         restarts: Option<u8> = "None",
-        /// Not before this long after the first injection at this unit acted, or after that restart if it acted before; one of the supply
-        /// for what is wrong with the supply.
+        /// Not before this long after the first injection at this unit that can lead to it occurred, or after that restart if it occurred
+        /// before; one of the supply counts from when it acted.
         after: Option<Span> = "None" where "0ms".."24h",
         /// At the latest this long after it.
         within: Option<Span> = "None" where "0ms".."24h",

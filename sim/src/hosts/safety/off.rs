@@ -1,4 +1,4 @@
-//! What stays on: relays by their contacts, and outputs that outlive the mode in which they may be driven.
+//! What is on, and what stays on: outputs as they are driven, relays by their contacts, and outputs that outlive the mode in which they may be driven.
 //!
 //! A relay is *released* when the first of its coils is without feed, and *open* when a contact of it has moved. One that opens later
 //! than a contact takes was not turned off by that coil: it was held by a welded contact, and counts as off only as long before its
@@ -107,6 +107,48 @@ impl Contacts {
     }
 }
 
+/// What was driven at a unit, and when: pins and relays.
+#[derive(Clone, Debug, Default)]
+pub struct Driving {
+    /// Since when, and what.
+    changes: Vec<(SimTime, (u16, u8))>,
+}
+
+/// When outputs went off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WentOff {
+    /// None of them was driven.
+    NothingOn,
+    /// Then the last of them.
+    At(SimTime),
+    /// Not all of them.
+    Never,
+}
+
+impl Driving {
+    /// This is driven from now on.
+    pub fn see(&mut self, now: SimTime, driven: (u16, u8)) {
+        if self.changes.last().map_or((0, 0), |(_, last)| *last) != driven {
+            self.changes.push((now, driven));
+        }
+    }
+
+    /// When the last of these outputs went off: after `by` if one is driven then, and else the last time before it, if that was at
+    /// `since` or later.
+    #[must_use]
+    pub fn went_off(&self, (pins, relays): (u16, u8), since: SimTime, by: SimTime) -> WentOff {
+        let is_on = |driven: (u16, u8)| driven.0 & pins != 0 || driven.1 & relays != 0;
+        let place = self.changes.partition_point(|(at, _)| *at <= by);
+        let (before, after) = self.changes.split_at(place);
+        if before.last().is_some_and(|(_, driven)| is_on(*driven)) {
+            let off = after.iter().find(|(_, driven)| !is_on(*driven));
+            return off.map_or(WentOff::Never, |(at, _)| WentOff::At(*at));
+        }
+        let fell = before.windows(2).rfind(|pair| is_on(pair[0].1) && !is_on(pair[1].1)).map(|pair| pair[1].0);
+        fell.filter(|at| *at >= since).map_or(WentOff::NothingOn, WentOff::At)
+    }
+}
+
 /// Something that may last for a time, and the first time that it lasted longer.
 #[derive(Clone, Copy, Debug)]
 pub struct Overstay {
@@ -196,6 +238,24 @@ mod tests {
         assert_eq!(fed_again(None, 16), (None, None), "it should have opened");
         assert_eq!(fed_again(Some(15), 30), (Some(at(10)), Some(at(15))));
         assert_eq!(fed_again(Some(17), 30), (Some(at(12)), Some(at(17))), "late, and open");
+    }
+
+    /// Pin 0 and relay 0 are on from 10 ms, the pin falls at 20 ms, the relay at 30 ms; both come back at 40 ms, for good.
+    #[test]
+    fn outputs_went_off_with_the_last_of_them() {
+        let mut driving = Driving::default();
+        for (ms, driven) in [(10, (1, 1)), (20, (0, 1)), (30, (0, 0)), (30, (0, 0)), (40, (1, 1))] {
+            driving.see(at(ms), driven);
+        }
+        let off = |what, since, by| driving.went_off(what, at(since), at(by));
+        assert_eq!(off((1, 1), 10, 15), WentOff::At(at(30)));
+        assert_eq!(off((1, 0), 10, 15), WentOff::At(at(20)));
+        assert_eq!(off((1, 1), 15, 35), WentOff::At(at(30)), "before it was asked for");
+        assert_eq!(off((1, 1), 30, 30), WentOff::At(at(30)), "just then");
+        assert_eq!(off((1, 1), 31, 35), WentOff::NothingOn);
+        assert_eq!(off((2, 2), 0, 45), WentOff::NothingOn, "others");
+        assert_eq!(off((1, 1), 0, 5), WentOff::NothingOn, "not yet");
+        assert_eq!(off((1, 0), 30, 45), WentOff::Never);
     }
 
     #[test]

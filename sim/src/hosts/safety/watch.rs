@@ -10,6 +10,7 @@ use safety_common::configuration::Role;
 use safety_common::fault::{Detection, Fault, Reaction};
 use safety_common::flash_map;
 use safety_common::io::{C2cReceived, Mode, ResetCause, TickOutputs};
+use safety_common::signal::Signal;
 use safety_common::simplecan::ENTRIES;
 use safety_common::{NODES_MOST, PINS, c2c};
 
@@ -17,7 +18,7 @@ use super::core::Touched;
 use super::demands::{Demand, Sender, Settled};
 use super::lives::Lives;
 use super::networks::{Came, Common, Doubt};
-use super::off::{Contacts, Overstay, Relays};
+use super::off::{Contacts, Driving, Overstay, Relays};
 use super::passes::{Rounds, Rows, Worst};
 use super::supply::SupplyWatch;
 use super::witness::{Told, Witness};
@@ -247,6 +248,10 @@ pub struct Watch {
     pub lamps: Vec<(SimTime, Option<SimTime>)>,
     /// What is driven: pins, coils.
     now_driven: (u16, u8),
+    /// What was driven when, but for pins whose OFF signal has pulses: they are never quiet.
+    pub driving: Driving,
+    /// Those pins.
+    never_quiet: u16,
     /// What the relays' contacts do.
     pub contacts: Contacts,
     /// By CPU: since when it is not in normal mode; none while it is.
@@ -261,6 +266,8 @@ pub struct Watch {
     combined: u16,
     /// Input groups with a combined pin.
     combined_groups: u16,
+    /// Input groups as a CPU first told them OFF after it had told them ON.
+    pub told_off: Vec<(SimTime, u8)>,
     /// What the CPUs run, and the network that it is for.
     section: Arc<Section>,
     common: Arc<Common>,
@@ -432,6 +439,8 @@ impl Watch {
     pub fn new(section: &Section, common: &Arc<Common>) -> Self {
         let combined = section.pins.iter().enumerate();
         let combined = combined.fold(0, |bits, (n, pin)| bits | u16::from(pin.role == Role::Combined) << n);
+        let never_quiet =
+            (0..PINS).filter(|pin| section.pins[*pin].off != Signal::Low).fold(0, |bits, pin| bits | 1 << pin);
         let groups = section.inputs.iter().enumerate();
         let groups = groups.fold(0, |bits, (n, group)| bits | u16::from(group.pins & combined != 0) << n);
         Self {
@@ -453,6 +462,8 @@ impl Watch {
             driven_outside: None,
             lamps: Vec::new(),
             now_driven: (0, 0),
+            driving: Driving::default(),
+            never_quiet,
             contacts: Contacts::default(),
             left: [Some(SimTime::ZERO); 2],
             told: [None; 2],
@@ -461,6 +472,7 @@ impl Watch {
             supply: SupplyWatch::new((section.supply_min.into(), section.supply_max.into())),
             combined,
             combined_groups: groups,
+            told_off: Vec::new(),
             section: Arc::new(section.clone()),
             common: common.clone(),
             networks: vec![(SimTime::ZERO, common.clone())],
@@ -491,7 +503,7 @@ impl Watch {
         let of = Self::new(section, common);
         self.groups = of.groups;
         self.supply.adopt(&of.supply);
-        self.combined = of.combined;
+        (self.combined, self.never_quiet) = (of.combined, of.never_quiet);
         self.combined_groups = of.combined_groups;
         (self.section, self.common) = (of.section, of.common);
     }
@@ -504,7 +516,7 @@ impl Watch {
         if watch.mode == Mode::Normal {
             watch.left_normal.get_or_insert(now);
         }
-        self.lives.stops(cpu);
+        self.lives.stops(cpu, now);
         self.left[cpu].get_or_insert(now);
         self.supply.counts(cpu, None);
         self.see_stays(now);
@@ -607,8 +619,11 @@ impl Watch {
         let Stepped { logic, touched, .. } = *step;
         let watch = &mut self.cpus[cpu];
         let was_normal = watch.mode == Mode::Normal;
+        let told = watch.tells.inputs;
         watch.hear(cpu, now, step, out);
         watch.look(now);
+        let fallen = told & !watch.tells.inputs;
+        self.told_off.extend((0..16).filter(|group| fallen >> group & 1 == 1).map(|group| (now, group)));
         if was_normal {
             // A step that a right `Enter` ends with a reset may end before its logic and its packet.
             watch.ticks += u64::from(out.reset.is_none() || out.c2c.is_some());
@@ -810,6 +825,7 @@ impl Watch {
             }
         }
         self.now_driven = (pins, held);
+        self.driving.see(now, (pins & !self.never_quiet, held));
         self.meet_demands(now, pins, held);
         for one in self.outside.iter_mut().filter(|one| one.off.is_none() && one.pins & pins == 0) {
             one.off = Some(now);

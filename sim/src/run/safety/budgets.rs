@@ -2,7 +2,7 @@
 //!
 //! | Step | When |
 //! |---|---|
-//! | `occurred` | the first fault at the unit since it was off last, or since both CPUs started anew, acted; for a supply, when it left its limits |
+//! | `occurred` | the injection that the detection belongs to occurred, or, where that was before the unit was off last or started anew, acted first after that; for a supply, when it left its limits |
 //! | `last good packet` | the last one before the silence that is measured had come |
 //! | `detected` | the step of the firmware that detected it began |
 //! | `commanded` | that step, or a later one of the same CPU, ended with its outputs told to be off; `off` where none did |
@@ -14,14 +14,14 @@ use reports::{Budget, Fixed, Millis, Relation, SAMPLES_MAX, Sample, Standing, St
 use safety_common::fault::Fault;
 
 use super::super::Run;
+use super::reaction::cause;
 use super::{fault_words, requirements_of, units};
-use crate::faults::Faults;
 use crate::hosts::safety::demands::{Demand, FAULT_MORE, TICKS, Why};
 use crate::hosts::safety::passes::{PASS_MOST, Worst};
 use crate::hosts::safety::supply::Missed;
 use crate::hosts::safety::unit::Unit;
 use crate::hosts::safety::watch::{CpuWatch, GroupOff, Off, Watch};
-use crate::kernel::{Scoped, SimTime, Span};
+use crate::kernel::{SimTime, Span};
 use crate::scenario::{Expectation, Scenario};
 
 /// Ids of the budgets with their requirements.
@@ -156,29 +156,29 @@ fn steps(times: &[(&str, Option<SimTime>)]) -> Vec<Step> {
     known.into_iter().map(step).collect()
 }
 
-/// When the first fault at a unit acted that is after its last time off before `detected`, and no later than that; if one has acted
-/// since both CPUs have started anew, the first of those.
-fn occurred(run: &Run, unit: &Unit, detected: SimTime) -> Option<SimTime> {
+/// When the injection occurred that a detection belongs to, or, where that was before the last time off, acted first after that; if it
+/// has acted since both CPUs have started anew, the first of those times.
+fn occurred(run: &Run, unit: &Unit, (detected, fault): (SimTime, Fault)) -> Option<SimTime> {
+    let cause = cause(run, unit, (detected, fault))?;
     let off = unit.watch.offs.iter().map(|off| off.off).filter(|off| *off < detected).max();
     let began = unit.watch.lives.of(detected);
-    let list = run.twin.world.resource::<Scoped<Faults>>().list.iter();
-    let acted = list.filter(|one| one.is_at(unit.node)).flat_map(|one| one.first.into_iter().chain(one.later()));
-    let acted: Vec<SimTime> = acted.filter(|at| *at <= detected).collect();
-    let since = |before: Option<SimTime>| acted.iter().copied().filter(|at| before.is_none_or(|own| *at > own)).min();
+    let times = cause.occurred.into_iter().chain(cause.later());
+    let times: Vec<SimTime> = times.filter(|at| *at <= detected).collect();
+    let since = |before: Option<SimTime>| times.iter().copied().filter(|at| before.is_none_or(|own| *at > own)).min();
     since(off.max(began)).or_else(|| since(off))
 }
 
 /// The steps of a trip up to what it told; `off` comes behind them.
 fn trip_steps<'a>(run: &Run, unit: &Unit, off: &Off) -> Vec<(&'a str, Option<SimTime>)> {
     let of_supply = off.crossing.filter(|_| matches!(off.fault, Fault::SupplyLow | Fault::SupplyHigh));
-    let occurred = of_supply.or_else(|| occurred(run, unit, off.detected));
+    let occurred = of_supply.or_else(|| occurred(run, unit, (off.detected, off.fault)));
     let commanded = off.commanded.filter(|at| *at <= off.off).unwrap_or(off.off);
     vec![("occurred", occurred), ("detected", Some(off.detected)), ("commanded", Some(commanded))]
 }
 
 fn group_steps(run: &Run, unit: &Unit, group: &GroupOff, last: (&str, SimTime)) -> Vec<Step> {
     let commanded = group.commanded.filter(|at| *at <= last.1).unwrap_or(last.1);
-    let occurred = occurred(run, unit, group.detected);
+    let occurred = occurred(run, unit, (group.detected, group.fault));
     let times = [("occurred", occurred), ("detected", Some(group.detected)), ("commanded", Some(commanded))];
     steps(&[&times[..], &[(last.0, Some(last.1))]].concat())
 }
@@ -373,7 +373,7 @@ fn demand_words(
             let mut times = Vec::new();
             if let Some((_, from)) = units.get(usize::from(from)) {
                 let trip = from.watch.offs.iter().find(|off| (off.detected, off.cpu) == (at, cpu));
-                let occurred = || vec![("occurred", occurred(run, from, at)), ("detected", Some(at))];
+                let occurred = || vec![("occurred", occurred(run, from, (at, fault))), ("detected", Some(at))];
                 times = trip.map_or_else(occurred, |trip| trip_steps(run, from, trip));
                 times.extend(trip.map(|trip| ("off", Some(trip.off))));
             }

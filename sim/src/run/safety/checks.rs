@@ -6,7 +6,7 @@ use safety_common::io::Mode;
 
 use super::super::Run;
 use super::expectations::{is_normal, not_normal, stays_normal, text, told, trips};
-use super::{detections, fault_words, first_acted, requirements_of, unit, units};
+use super::{detections, fault_words, first_occurred, requirements_of, unit, units};
 use crate::hosts::safety::unit::Unit;
 use crate::kernel::{SimTime, Span};
 use crate::scenario::{self, Expectation, SafetyTrip, Scenario};
@@ -84,11 +84,12 @@ fn is_occasion(scenario: &Scenario, run: &Run, trip: &SafetyTrip) -> bool {
         unit.serial.is_some() || unit.cpu1.release != unit.cpu2.release || !unit.downloads.is_empty()
     });
     is_built_wrong
-        || unit(scenario, run, &trip.unit).is_some_and(|unit| first_acted(run, unit, Some(&trip.by)).is_some())
+        || unit(scenario, run, &trip.unit)
+            .is_some_and(|unit| first_occurred(run, unit, Some(fault_of(&trip.by))).is_some())
 }
 
 /// What the firmware calls that which a scenario expects.
-const fn fault_of(by: &scenario::Detected) -> Fault {
+pub(super) const fn fault_of(by: &scenario::Detected) -> Fault {
     macro_rules! of_the_same_name {
         ($($name:ident)*) => {
             match by {

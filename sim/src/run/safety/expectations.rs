@@ -6,8 +6,8 @@ use safety_common::io::Mode;
 
 use super::super::Run;
 use super::super::events::{kebab, word_of};
-use super::checks::{LAMP_LIT, LAMP_TIME, asked_for};
-use super::{detections, fault_words, first_acted, unit, units};
+use super::checks::{LAMP_LIT, LAMP_TIME, asked_for, fault_of};
+use super::{detections, fault_words, first_occurred, unit, units};
 use crate::hosts::safety::tool::{Download, Told};
 use crate::hosts::safety::unit::Unit;
 use crate::kernel::SimTime;
@@ -125,9 +125,9 @@ fn detections_of(unit: &Unit, restarts: Option<u8>) -> impl Iterator<Item = (Sim
 fn first_detected(run: &Run, unit: &Unit, restarts: Option<u8>) -> String {
     let list: Vec<(SimTime, u8, Fault)> = detections_of(unit, restarts).collect();
     let Some((at, cpu, fault)) = list.first() else { return "it detected nothing".to_owned() };
-    let since = first_acted(run, unit, None).filter(|first| first <= at);
+    let since = first_occurred(run, unit, None).filter(|first| first <= at);
     let since =
-        since.map_or(String::new(), |first| format!(", {} ms after the first fault there acted", at.since(first)));
+        since.map_or(String::new(), |first| format!(", {} ms after the first fault there occurred", at.since(first)));
     format!("it detected {} first, by CPU{cpu} at {at} ms{since}", fault_words(*fault))
 }
 
@@ -185,7 +185,7 @@ pub(super) fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool
         return false;
     };
     // Nothing was injected there: a unit may be built wrong, but there is no time to measure.
-    let first = first_acted(run, unit, Some(&wanted.by));
+    let first = first_occurred(run, unit, Some(fault_of(&wanted.by)));
     let restarted = wanted.restarts.and_then(|restarts| unit.watch.lives.after(restarts));
     let since = first.filter(|first| *first <= at).map(|first| at.since(first.max(restarted.unwrap_or_default())));
     format!("{fault:?}") == wanted.by.name()

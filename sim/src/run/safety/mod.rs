@@ -7,6 +7,8 @@
 mod budgets;
 mod checks;
 mod expectations;
+mod leads;
+mod reaction;
 
 use safety_common::fault::Fault;
 
@@ -15,13 +17,13 @@ pub(super) use self::budgets::budgets;
 pub use self::checks::CHECKS;
 pub(super) use self::checks::checks;
 pub(super) use self::expectations::{holds, instead, text, why};
+pub(super) use self::reaction::{Reaction, reactions};
 use super::Run;
 use crate::faults::Faults;
 use crate::hosts::safety::Units;
-use crate::hosts::safety::demands::{Demand, Why};
 use crate::hosts::safety::unit::Unit;
 use crate::kernel::{Scoped, SimTime};
-use crate::scenario::{self, Scenario};
+use crate::scenario::Scenario;
 
 /// The units of a run with their names, in the order of the scenario.
 fn units<'a>(scenario: &'a Scenario, run: &'a Run) -> Vec<(&'a str, &'a Unit)> {
@@ -78,16 +80,13 @@ pub const fn requirements_of(fault: Fault, cpu: u8) -> &'static [&'static str] {
     }
 }
 
-/// When the first injection at a unit acted that could lead to what it detects: a supply out of its limits is a matter of the
-/// supply or of its reading.
-fn first_acted(run: &Run, unit: &Unit, by: Option<&scenario::Detected>) -> Option<SimTime> {
-    use scenario::{AdcInput, Detected, FaultKind, SafetyFault};
-    let of_supply = matches!(by, Some(Detected::SupplyLow | Detected::SupplyHigh));
-    let reads = |kind: &FaultKind| matches!(kind, FaultKind::Safety(SafetyFault::Adc(hit)) if matches!(hit.channel, AdcInput::Supply));
+/// When the first injection at a unit occurred that could lead to what it detects, or to anything; one of the voltage of its supply
+/// counts from when it acted.
+fn first_occurred(run: &Run, unit: &Unit, by: Option<Fault>) -> Option<SimTime> {
     let list = run.twin.world.resource::<Scoped<Faults>>().list.iter();
-    let own = list.filter(|one| one.is_at(unit.node));
-    let own = own.filter(|one| !of_supply || one.is_of_the_supply() || reads(&one.fault.kind));
-    own.filter_map(|injection| injection.first).min()
+    let own = list.filter(|one| one.is_at(unit.node) && one.first.is_some());
+    let own = own.filter(|one| by.is_none_or(|fault| leads::leads_to(one).contains(&fault)));
+    own.filter_map(|one| if one.is_of_the_supply() { one.first } else { one.occurred }).min()
 }
 
 /// What a unit detects, in the words of the scenario: `RamAtStart` reads `ram-at-start`.
@@ -102,34 +101,4 @@ fn detections(unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
     let mut all: Vec<(SimTime, u8, Fault)> = all.collect();
     all.sort_by_key(|(at, number, _)| (*at, *number));
     all
-}
-
-/// When what an injection did from `first` on was detected by any unit, when the first unit was off for it, and when the last one was. A stop
-/// is off where it demands something; what trips or falls silent later has other causes.
-pub(super) fn reaction(
-    scenario: &Scenario,
-    run: &Run,
-    kind: &scenario::FaultKind,
-    first: SimTime,
-) -> [Option<SimTime>; 3] {
-    let units = units(scenario, run);
-    let detected = units.iter().flat_map(|(_, unit)| unit.watch.cpus.iter());
-    let detected = detected.flat_map(|cpu| cpu.detections.iter().map(|(at, _)| *at)).filter(|at| *at >= first).min();
-    let is_stop = matches!(kind, scenario::FaultKind::Safety(scenario::SafetyFault::InputOff(_)));
-    let offs = units.iter().map(|(_, unit)| {
-        let is_own = |one: &&Demand| match one.why {
-            Why::Stop { .. } => is_stop && one.at == first,
-            _ => !is_stop,
-        };
-        let rests = unit.watch.demands.iter().filter(is_own).filter_map(|one| one.off).filter(|off| *off >= first);
-        if is_stop {
-            return rests.max();
-        }
-        let trips = unit.watch.trips(run.end).into_iter().filter(|(trip, _)| trip.detected >= first);
-        let trips = trips.filter_map(|(_, off)| off);
-        let outside = unit.watch.outside.iter().filter(|one| one.detected >= first).filter_map(|one| one.off);
-        trips.chain(outside).chain(rests).min()
-    });
-    let offs: Vec<SimTime> = offs.flatten().collect();
-    [detected, offs.iter().min().copied(), offs.iter().max().copied()]
 }

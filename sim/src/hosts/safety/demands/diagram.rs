@@ -120,6 +120,18 @@ impl Effect {
         Self { outputs, relays, on: (would.outputs, would.relays), memories, can }
     }
 
+    /// All that may go off at once as an input group goes OFF, whatever the state of the diagram is; with what it sends otherwise then.
+    #[must_use]
+    pub fn of_input(section: &Section, group: u8) -> Self {
+        let of = |kind: BlockKind| section.blocks.iter().filter(move |block| block.kind == kind);
+        let both = |value: bool| of(BlockKind::MemorySend).map(move |block| (block.number, value));
+        let bits = |value: bool| of(BlockKind::CanSend).map(move |block| (block.index, block.number, value));
+        let memories = both(false).chain(both(true)).collect();
+        let can = bits(false).chain(bits(true)).collect();
+        let all = Self { outputs: u16::MAX, relays: u8::MAX, on: (0, 0), memories, can };
+        all.followed(section, &Known { inputs_off: 1 << group.min(15), ..Known::default() })
+    }
+
     /// The part of it that follows what is known up or down: a button that is let go starts what it starts, and stops nothing.
     pub(super) fn followed(self, section: &Section, known: &Known) -> Self {
         let mut moves: Vec<Moves> = Vec::with_capacity(section.blocks.len());

@@ -161,7 +161,8 @@ impl Watch {
     }
 
     /// The pins of output groups, and relays.
-    fn pins_of(&self, (groups, relays): (u16, u8)) -> (u16, u8) {
+    #[must_use]
+    pub fn pins_of(&self, (groups, relays): (u16, u8)) -> (u16, u8) {
         let outputs = self.section().outputs.iter().enumerate();
         let outputs = outputs.filter(|(group, _)| groups >> group & 1 == 1);
         (outputs.fold(0, |bits, (_, group)| bits | group.pins), relays)

@@ -1,0 +1,238 @@
+//! Which faults can lead to what a safety unit detects.
+//!
+//! | Fault | Detected as |
+//! |---|---|
+//! | supply of the unit | supply, what depends on it, and what a start finds after a write that it cut off |
+//! | link between the CPUs | what the receiving CPU finds in packets, or misses |
+//! | CPU, clock, logic time | what the other CPU misses of it, or the CPU itself of its own time |
+//! | RAM cell, flash bits | the tests of that memory; of flash also what its contents are for |
+//! | converter, rail, view, wire, transistors, contacts | the tests of inputs and outputs that look at them |
+//! | repeated frames | masquerade |
+//! | device that goes OFF, dead guard, radio, everything else | nothing by itself |
+//!
+//! A fault of one CPU's line, clock or logic leads to a detection by the CPU that can see it, one of a pin to a detection at that pin where
+//! the detection names a pin.
+
+use safety_common::fault::Fault;
+
+use crate::faults::Injection;
+use crate::scenario::{AdcInput, FaultKind, SafetyFault, WireDefect};
+
+/// Something that a CPU of a unit detected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// By which CPU, 1 or 2.
+    pub cpu: u8,
+    /// What.
+    pub fault: Fault,
+    /// Pin, channel, group, word or defect.
+    pub detail: u32,
+}
+
+/// What the supply of a unit may lead to.
+const SUPPLY: &[Fault] = &[
+    Fault::SupplyLow,
+    Fault::SupplyHigh,
+    Fault::SioPower,
+    Fault::AnalogMismatch,
+    Fault::C2cSilent,
+    Fault::PeerMode,
+    Fault::PeerMissing,
+    Fault::PeerDataDiffers,
+    Fault::Configuration,
+    Fault::FlashNotErased,
+];
+
+/// What looks at the pins and the output transistors.
+const PINS: &[Fault] = &[
+    Fault::OutputDriver,
+    Fault::MainTransistor,
+    Fault::InputStage,
+    Fault::InputSignal,
+    Fault::InputDiscrepancy,
+    Fault::OutputWiring,
+    Fault::OssdShort,
+    Fault::AnalogMismatch,
+    Fault::Disagreement,
+    Fault::NotObeyed,
+    Fault::SioPower,
+];
+
+/// What a CPU finds that hears less of the other one, or hears it at other times.
+const PEER: &[Fault] = &[
+    Fault::C2cSilent,
+    Fault::C2cErrorRate,
+    Fault::ClockDrift,
+    Fault::PeerMode,
+    Fault::PeerMissing,
+    Fault::Disagreement,
+    Fault::NotObeyed,
+    Fault::SioPower,
+    Fault::MainTransistor,
+    Fault::OutputDriver,
+    Fault::Relay,
+];
+
+/// What a CPU finds of itself that stood still and goes on.
+const AWAKE: &[Fault] = &[Fault::TickCount];
+
+/// What is found of a CPU that stands still, by either.
+const HALTED: &[Fault] = &[
+    Fault::TickCount,
+    Fault::C2cSilent,
+    Fault::C2cErrorRate,
+    Fault::ClockDrift,
+    Fault::PeerMode,
+    Fault::PeerMissing,
+    Fault::Disagreement,
+    Fault::NotObeyed,
+    Fault::SioPower,
+    Fault::MainTransistor,
+    Fault::OutputDriver,
+    Fault::Relay,
+];
+
+/// What a kind of fault can lead to.
+pub(super) fn leads_to(injection: &Injection) -> &'static [Fault] {
+    use SafetyFault as Kind;
+    let FaultKind::Safety(kind) = &injection.fault.kind else {
+        return if injection.is_of_the_supply() { SUPPLY } else { &[] };
+    };
+    match kind {
+        Kind::C2cLost(_) | Kind::C2cCorrupted(_) | Kind::C2cDelayed(_) | Kind::C2cRepeated(_) => PEER,
+        Kind::C2cForged(_) => &[
+            Fault::PeerMode,
+            Fault::ReleaseDiffers,
+            Fault::PeerDataDiffers,
+            Fault::Disagreement,
+            Fault::NotObeyed,
+            Fault::PeerMissing,
+        ],
+        Kind::CpuHalted(_) => HALTED,
+        Kind::CpuReset(_) => PEER,
+        Kind::Clock(_) => &[Fault::ClockDrift, Fault::C2cSilent, Fault::C2cErrorRate, Fault::TickCount],
+        Kind::LogicTime(_) => &[Fault::LogicTime, Fault::TickCount],
+        Kind::TickSlip(_) => &[Fault::TickCount],
+        Kind::RamCell(_) => &[Fault::RamAtStart, Fault::RamRunning],
+        Kind::FlashBits(_) => &[
+            Fault::Firmware,
+            Fault::FlashRunning,
+            Fault::FlashNotErased,
+            Fault::ProductionData,
+            Fault::SerialNumber,
+            Fault::Configuration,
+            Fault::ReleaseDiffers,
+            Fault::PeerDataDiffers,
+        ],
+        Kind::Adc(hit) => match hit.channel {
+            AdcInput::Supply => &[Fault::SupplyLow, Fault::SupplyHigh, Fault::AnalogMismatch],
+            AdcInput::SioPower => &[Fault::SioPower, Fault::MainTransistor, Fault::AnalogMismatch],
+            AdcInput::Rail => &[Fault::Rail],
+            AdcInput::Pin(_) => PINS,
+        },
+        Kind::Wire(_) | Kind::View(_) | Kind::Transistor(_) | Kind::MainTransistor(_) => PINS,
+        Kind::Contact(_) => &[Fault::Relay],
+        Kind::Rail(_) => &[Fault::Rail, Fault::AnalogMismatch],
+        Kind::CanRepeated(_) => &[Fault::CanMasquerade],
+        Kind::NoDeadline(_)
+        | Kind::InputOff(_)
+        | Kind::RadioLost(_)
+        | Kind::RadioCorrupted(_)
+        | Kind::RadioForged(_)
+        | Kind::RadioDelayed(_)
+        | Kind::RadioRepeated(_)
+        | Kind::RadioSwapped => &[],
+    }
+}
+
+/// Whether an injection at a unit is of a kind, and at a place of it, that can lead to what was found.
+pub(super) fn can_lead_to(injection: &Injection, found: Found) -> bool {
+    leads_to(injection).contains(&found.fault) && fits_cpu(injection, found) && fits_pin(injection, found)
+}
+
+/// Whether the CPU that found it is one that sees the fault.
+fn fits_cpu(injection: &Injection, Found { cpu, fault, .. }: Found) -> bool {
+    use SafetyFault as Kind;
+    let FaultKind::Safety(kind) = &injection.fault.kind else { return true };
+    match kind {
+        Kind::C2cLost(hit) | Kind::C2cCorrupted(hit) => hit.from != cpu,
+        Kind::C2cDelayed(hit) => hit.from != cpu,
+        Kind::C2cRepeated(hit) => hit.from != cpu,
+        Kind::C2cForged(forge) => forge.from != cpu,
+        Kind::CpuHalted(of) => (of.cpu == cpu) == AWAKE.contains(&fault) || fault == Fault::C2cSilent,
+        Kind::CpuReset(of) => of.cpu != cpu,
+        Kind::LogicTime(time) => time.cpu == cpu,
+        Kind::TickSlip(slip) => slip.cpu == cpu,
+        Kind::RamCell(cell) => cell.cpu == cpu,
+        Kind::Rail(rail) => rail.cpu != cpu,
+        _ => true,
+    }
+}
+
+/// Whether a fault of a pin is one of the pin that was found, where both name one.
+fn fits_pin(injection: &Injection, found: Found) -> bool {
+    use SafetyFault as Kind;
+    let names_a_pin = matches!(
+        found.fault,
+        Fault::InputStage | Fault::OutputDriver | Fault::NotObeyed | Fault::OutputWiring | Fault::OssdShort
+    );
+    let FaultKind::Safety(kind) = &injection.fault.kind else { return true };
+    let is = |pin: u8| u32::from(pin) == found.detail;
+    let fits = match kind {
+        Kind::View(hit) => is(hit.pin),
+        Kind::Transistor(hit) => is(hit.pin),
+        Kind::Wire(hit) => is(hit.pin) || matches!(hit.is, WireDefect::ToPin(other) if is(other)),
+        Kind::Adc(hit) => matches!(hit.channel, AdcInput::Pin(pin) if is(pin)),
+        _ => true,
+    };
+    !names_a_pin || fits
+}
+
+/// Whether what was found stays in a memory, or is looked at as a CPU starts: nobody knows how long it was there.
+pub(super) const fn may_be_old(fault: Fault) -> bool {
+    matches!(
+        fault,
+        Fault::RamAtStart
+            | Fault::RamRunning
+            | Fault::Firmware
+            | Fault::FlashRunning
+            | Fault::FlashNotErased
+            | Fault::ProductionData
+            | Fault::SerialNumber
+            | Fault::Configuration
+            | Fault::PeerMissing
+            | Fault::ReleaseDiffers
+            | Fault::PeerDataDiffers
+    )
+}
+
+/// Whether a fault at a unit can keep its radio packets from the others, or hold them up.
+pub(super) fn can_silence(injection: &Injection) -> bool {
+    use SafetyFault as Kind;
+    let FaultKind::Safety(kind) = &injection.fault.kind else { return injection.is_of_the_supply() };
+    matches!(
+        kind,
+        Kind::RadioLost(_)
+            | Kind::RadioCorrupted(_)
+            | Kind::RadioForged(_)
+            | Kind::RadioDelayed(_)
+            | Kind::RadioRepeated(_)
+            | Kind::RadioSwapped
+            | Kind::CpuHalted(_)
+            | Kind::CpuReset(_)
+            | Kind::C2cLost(_)
+            | Kind::C2cCorrupted(_)
+            | Kind::C2cDelayed(_)
+            | Kind::C2cRepeated(_)
+            | Kind::Clock(_)
+            | Kind::LogicTime(_)
+    )
+}
+
+/// The pin at whose wire a fault is, as the unit reads it.
+pub(super) fn wire_of(injection: &Injection) -> Option<u8> {
+    match &injection.fault.kind {
+        FaultKind::Safety(SafetyFault::Wire(hit)) => Some(hit.pin),
+        _ => None,
+    }
+}
