@@ -1,8 +1,4 @@
-//! Safety units in the twin: boundaries over every phase of a tick, forks, and controls that must fail.
-//!
-//! A *control* makes one diagnostic of a unit ineffective from outside, by a wrapper of the CPU's outputs, and runs the
-//! scenario that is to show that diagnostic: it must fail, or it shows nothing. The firmware itself is the same in all
-//! runs; there is no way to switch a measure of it off.
+//! Safety units in the twin: boundaries over every phase of a tick, and forks.
 
 mod common;
 
@@ -13,14 +9,13 @@ use std::path::{Path, PathBuf};
 use bevy_ecs::prelude::World;
 use common::units::own;
 use cooltwin::hosts::safety::Units;
-use cooltwin::hosts::safety::core::Muffle;
 use cooltwin::hosts::safety::demands::{Demand, Why};
 use cooltwin::hosts::safety::tool::Told;
 use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::kernel::{SimTime, Span};
 use cooltwin::run::{self, Identity, Run};
 use cooltwin::safety::binary::Block;
-use cooltwin::scenario::{Expectation, FileSource, Loaded, load};
+use cooltwin::scenario::{FileSource, Loaded, load};
 use cooltwin::twin;
 use reports::{Report, RowVerdict, Verdict};
 use safety_common::fault::Fault;
@@ -86,98 +81,6 @@ fn losses_of_18_packets_survive_and_of_20_trip_at_every_phase_of_a_tick() {
             assert_eq!(failing_phases(&name), Vec::<String>::new(), "{name}");
         }
     }
-}
-
-/// Every scenario of the folder that says what a unit detects, with that fault.
-fn trips() -> Vec<(String, Fault)> {
-    let files = fs::read_dir(folder()).expect("the folder").map(|entry| entry.expect("an entry").file_name());
-    let names = files.filter_map(|name| name.to_str()?.strip_suffix(".ron").map(str::to_owned));
-    let names: BTreeSet<String> = names.filter(|name| name.starts_with("safety-")).collect();
-    let trip = |name: String| {
-        let loaded = loaded(&name, &[]);
-        let by = loaded.scenario.expectations.iter().find_map(|one| match one {
-            Expectation::SafetyTrip(trip) => Some(trip.by.name().to_owned()),
-            _ => None,
-        })?;
-        let all = (0..=u8::MAX).filter_map(fault);
-        let fault = all.into_iter().find(|fault| format!("{fault:?}") == by).expect("a fault of the firmware");
-        Some((name, fault))
-    };
-    names.into_iter().filter_map(trip).collect()
-}
-
-/// The faults that the shipped scenarios show.
-fn fault(number: u8) -> Option<Fault> {
-    const ALL: &[Fault] = &[
-        Fault::RamAtStart,
-        Fault::RamRunning,
-        Fault::Firmware,
-        Fault::FlashRunning,
-        Fault::FlashNotErased,
-        Fault::ProductionData,
-        Fault::SerialNumber,
-        Fault::Configuration,
-        Fault::PeerMissing,
-        Fault::ReleaseDiffers,
-        Fault::PeerDataDiffers,
-        Fault::C2cSilent,
-        Fault::C2cErrorRate,
-        Fault::ClockDrift,
-        Fault::PeerMode,
-        Fault::AnalogMismatch,
-        Fault::LogicTime,
-        Fault::TickCount,
-        Fault::SupplyLow,
-        Fault::SupplyHigh,
-        Fault::Rail,
-        Fault::SioPower,
-        Fault::OutputDriver,
-        Fault::MainTransistor,
-        Fault::Relay,
-        Fault::Disagreement,
-        Fault::NotObeyed,
-        Fault::CanMasquerade,
-        Fault::InputStage,
-        Fault::OutputWiring,
-        Fault::OssdShort,
-        Fault::InputDiscrepancy,
-        Fault::InputSignal,
-    ];
-    ALL.iter().copied().find(|fault| *fault as u8 == number)
-}
-
-#[test]
-fn every_scenario_of_a_diagnostic_fails_when_that_diagnostic_is_without_effect() {
-    let trips = trips();
-    let shown: BTreeSet<Fault> = trips.iter().map(|(_, fault)| *fault).collect();
-    assert!(shown.len() >= 28, "{shown:?}");
-    let mut passed = Vec::new();
-    for (name, fault) in trips {
-        let loaded = loaded(&name, &[]);
-        let mut twin = twin::build(&loaded.scenario, None);
-        units(&mut twin.world, |unit| {
-            for core in &mut unit.cores {
-                core.muffle = Some(Muffle::new(fault));
-            }
-        });
-        let run = run::finish(twin, &loaded.scenario, |_| {});
-        let report = report(&loaded, &run);
-        // A scenario that is to end inconclusive must fail, too: its expectation is broken.
-        if report.verdict != Verdict::Fail {
-            passed.push(format!("{name} without {fault:?}: {:?}", report.verdict));
-        }
-    }
-    assert!(passed.is_empty(), "{passed:#?}");
-}
-
-#[test]
-fn a_wrapper_that_muffles_what_never_happens_changes_nothing() {
-    let loaded = loaded("safety-unit", &[]);
-    let mut twin = twin::build(&loaded.scenario, None);
-    units(&mut twin.world, |unit| unit.cores[0].muffle = Some(Muffle::new(Fault::RamRunning)));
-    let muffled = run::finish(twin, &loaded.scenario, |_| {});
-    let healthy = run::run(&loaded.scenario, None, |_| {});
-    assert_eq!(muffled.twin.trace.fingerprint(), healthy.twin.trace.fingerprint());
 }
 
 /// Saved at instants of start-up, normal mode, faults under way and the safe state, and loaded into another model.
