@@ -103,7 +103,8 @@ impl Patch {
 
 fn patches() -> Vec<Patch> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/patches");
-    let mut names: Vec<PathBuf> = fs::read_dir(folder).expect("patches").map(|entry| entry.expect("an entry").path()).collect();
+    let mut names: Vec<PathBuf> =
+        fs::read_dir(folder).expect("patches").map(|entry| entry.expect("an entry").path()).collect();
     names.sort();
     let name = |path: &PathBuf| path.file_stem().expect("a name").to_string_lossy().into_owned();
     names.iter().map(|path| Patch::parse(&name(path), &fs::read_to_string(path).expect("a patch"))).collect()
@@ -112,7 +113,8 @@ fn patches() -> Vec<Patch> {
 /// A patch with those that come before it.
 fn chain<'a>(all: &'a [Patch], patch: &'a Patch) -> Vec<&'a Patch> {
     let before = patch.all("On").next();
-    let before = before.map(|name| all.iter().find(|one| one.name == name).unwrap_or_else(|| panic!("{name} is a patch")));
+    let before =
+        before.map(|name| all.iter().find(|one| one.name == name).unwrap_or_else(|| panic!("{name} is a patch")));
     before.into_iter().chain([patch]).collect()
 }
 
@@ -198,7 +200,12 @@ impl Copied {
             Some((name.split(' ').next()?.to_owned(), end == "ok"))
         };
         let told: BTreeMap<String, bool> = text.lines().filter_map(line).collect();
-        assert_eq!(told.len(), names.len(), "{package}: {names:?}\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            told.len(),
+            names.len(),
+            "{package}: {names:?}\n{text}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         told
     }
 }
@@ -215,7 +222,10 @@ fn every_patch_fits_and_names_what_must_fail() {
         let package = patch.package();
         assert!(changed.count() > 0, "{}", patch.name);
         let is_fault = patch.all("Fault").next().is_some();
-        assert_eq!((patch.all("Measure").count(), patch.all("Fault").count()), (usize::from(!is_fault), usize::from(is_fault)));
+        assert_eq!(
+            (patch.all("Measure").count(), patch.all("Fault").count()),
+            (usize::from(!is_fault), usize::from(is_fault))
+        );
         let word = if is_fault { "Green" } else { "Red" };
         let tests: Vec<&str> = patch.all(word).collect();
         assert!(!tests.is_empty(), "{}: {word}", patch.name);
@@ -226,7 +236,11 @@ fn every_patch_fits_and_names_what_must_fail() {
         }
         for twin in patch.all("Twin") {
             let (number, scenario) = twin.split_once(' ').expect("a number and a scenario");
-            assert!(number.parse::<u8>().is_ok() && shipped(&format!("{scenario}.ron")).exists(), "{}: {twin}", patch.name);
+            assert!(
+                number.parse::<u8>().is_ok() && shipped(&format!("{scenario}.ron")).exists(),
+                "{}: {twin}",
+                patch.name
+            );
         }
     }
     // Both CPUs have each measure, and each has its own control.
@@ -277,7 +291,9 @@ fn the_tests_of_the_firmware_fail_without_the_measure_that_they_show() {
     let mut wrong = Vec::new();
     for package in CRATES {
         let told = run(package, &first, &["Red"]);
-        wrong.extend(told.iter().filter(|(_, passes)| !**passes).map(|(name, _)| format!("{package}: {name} fails unpatched")));
+        wrong.extend(
+            told.iter().filter(|(_, passes)| !**passes).map(|(name, _)| format!("{package}: {name} fails unpatched")),
+        );
     }
     for group in together(&all) {
         let mut patched = sources.clone();
@@ -288,7 +304,9 @@ fn the_tests_of_the_firmware_fail_without_the_measure_that_they_show() {
             for patch in group.iter().filter(|one| one.package() == package) {
                 let passes = |name: &str| told[name];
                 println!("{}: {:?}", patch.name, patch.all("Red").map(passes).collect::<Vec<_>>());
-                wrong.extend(patch.all("Red").filter(|name| passes(name)).map(|name| format!("{}: {name} passes", patch.name)));
+                wrong.extend(
+                    patch.all("Red").filter(|name| passes(name)).map(|name| format!("{}: {name} passes", patch.name)),
+                );
                 let green = patch.all("Green").filter(|name| !passes(name));
                 wrong.extend(green.map(|name| format!("{}: {name} fails", patch.name)));
             }
@@ -312,7 +330,13 @@ fn the_scenarios_fail_in_a_twin_without_the_measures_that_they_show() {
         println!("{scenario}: {:?}\n{}", output.status.code(), String::from_utf8_lossy(&output.stdout));
         output.status.code()
     };
-    let twins = |patch: &Patch| patch.all("Twin").map(|one| one.split_once(' ').expect("two words")).map(|(a, b)| (a.to_owned(), b.to_owned())).collect::<Vec<_>>();
+    let twins = |patch: &Patch| {
+        patch
+            .all("Twin")
+            .map(|one| one.split_once(' ').expect("two words"))
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .collect::<Vec<_>>()
+    };
     let mut numbers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     all.iter().flat_map(&twins).for_each(|(number, scenario)| {
         numbers.entry(number).or_default().insert(scenario);

@@ -137,6 +137,36 @@ fn relays_feed_the_pumps() {
     assert_eq!(losses, [1, 1]);
 }
 
+/// The three other inputs that watch the cooling system take the feed from the pumps: a leak and hot coolant at once, lost flow after
+/// 10 s. By hand: the coolant takes up 1 K each second and has 4 K to its limit.
+#[test]
+fn a_leak_heat_and_lost_flow_take_the_feed_from_the_pumps() {
+    for (name, from, to) in [("safety-leak", 3_000.0, 3_000.1), ("safety-over-temperature", 4_000.0, 4_010.0)] {
+        let loaded = loaded(name, &[]);
+        let report = report(&loaded, &run::run(&loaded.scenario, None, |_| {}));
+        let row = report.budgets.iter().find(|row| row.id == "safety-response").expect("the row");
+        let place = row.r#where.clone().expect("a place");
+        let at = place.strip_prefix("hall, stop at ").and_then(|rest| rest.split_once(" ms")).expect("a stop").0;
+        let at: f64 = at.parse().expect("a time in ms");
+        assert!(row.n == 1 && row.verdict == RowVerdict::Pass && (from..=to).contains(&at), "{name}: {place}");
+    }
+    let flow = |end: &str, closed: &str| {
+        let relays = format!("expectations=[SafetyRelays(unit: \"hall\", closed: [{closed}])]");
+        verdict("safety-no-flow", &[format!("end=At(\"{end}\")"), relays])
+    };
+    assert_eq!([flow("12990ms", "0, 1"), flow("13050ms", "")], [Verdict::Pass; 2]);
+    assert_eq!(flow("13050ms", "0, 1"), Verdict::Fail);
+    // Must-fail controls: without the leak, the heat and the loss they have their feed.
+    let without = [
+        ("safety-leak", "faults=[]"),
+        ("safety-over-temperature", "plant.heat_load=\"0W\""),
+        ("safety-no-flow", "faults=[]"),
+    ];
+    for (name, calm) in without {
+        assert_eq!(verdict(name, &[calm.to_owned()]), Verdict::Fail, "{name} with {calm}");
+    }
+}
+
 /// Verifies SSR-040. The short between each two of 14 OSSD outputs, both ON, is found and both are off in time; the others stay on.
 #[test]
 fn a_short_between_any_two_ossd_outputs_turns_both_off_and_no_other() {

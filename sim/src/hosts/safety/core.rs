@@ -192,8 +192,8 @@ pub enum Muffle {
     Idle {
         /// What the CPU does without a fault, by tick.
         healthy: Arc<BTreeMap<u32, TickOutputs>>,
-        /// Whether it has detected anything since its start.
-        acted: bool,
+        /// The reaction that it should have shown since its start, if any.
+        owed: Option<Reaction>,
     },
 }
 
@@ -213,17 +213,18 @@ impl Muffle {
         Self::Unheard(Unheard { fault, before: TickOutputs::default(), acted: false, held: false })
     }
 
-    /// Leaves the record of every detection and takes away its effect alone: from the first detection after a start on, the board gets
-    /// what this CPU does in a run without a fault, as a [`Muffle::Listening`] has kept it. It goes on to drive and to talk.
+    /// Leaves the record of every detection and takes away its effect alone: from the first one after a start on, the board gets what
+    /// this CPU does in a run without a fault, as a [`Muffle::Listening`] has kept it. It goes on to drive and, though it should be in
+    /// the safe state, to talk; after a fault of the wiring it drives as before and talks as it likes.
     #[must_use]
     pub const fn idle(healthy: Arc<BTreeMap<u32, TickOutputs>>) -> Self {
-        Self::Idle { healthy, acted: false }
+        Self::Idle { healthy, owed: None }
     }
 
     /// A CPU starts anew.
     fn restart(&mut self) {
-        if let Self::Idle { acted, .. } = self {
-            *acted = false;
+        if let Self::Idle { owed, .. } = self {
+            *owed = None;
         }
     }
 
@@ -234,11 +235,23 @@ impl Muffle {
                 kept.entry(tick).or_insert_with(|| out.clone());
             }
             Self::Unheard(unheard) => unheard.pass(out),
-            Self::Idle { healthy, acted } => {
-                *acted |= !out.detections.is_empty();
-                if *acted && let Some((_, own)) = healthy.range(..=tick).next_back() {
-                    let detections = std::mem::take(&mut out.detections);
-                    *out = TickOutputs { detections, reset: None, flash: None, ..own.clone() };
+            Self::Idle { healthy, owed } => {
+                for one in &out.detections {
+                    if *owed != Some(Reaction::SafeState) {
+                        *owed = Some(one.fault.reaction());
+                    }
+                }
+                let Some((_, own)) = healthy.range(..=tick).next_back() else { return };
+                match owed {
+                    None => {}
+                    Some(Reaction::AffectedOff) => {
+                        (out.pins, out.main, out.main_dip) = (own.pins, own.main, own.main_dip);
+                        (out.relays, out.all_off) = (own.relays, own.all_off);
+                    }
+                    Some(Reaction::SafeState) => {
+                        let detections = std::mem::take(&mut out.detections);
+                        *out = TickOutputs { detections, reset: None, flash: None, ..own.clone() };
+                    }
                 }
             }
         }
