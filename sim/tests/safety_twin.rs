@@ -18,7 +18,6 @@ use cooltwin::safety::binary::Block;
 use cooltwin::scenario::{FileSource, Loaded, load};
 use cooltwin::twin;
 use reports::{Report, RowVerdict, Verdict};
-use safety_common::fault::Fault;
 use safety_common::io::Mode;
 
 struct Disk;
