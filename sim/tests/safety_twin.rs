@@ -1,8 +1,4 @@
-//! Safety units in the twin: forks, sweeps, and controls that must fail.
-//!
-//! A *control* makes one diagnostic of a unit ineffective from outside, by a wrapper of the CPU's outputs, and runs the
-//! scenario that is to show that diagnostic: it must fail, or it shows nothing. The firmware itself is the same in all
-//! runs; there is no way to switch a measure of it off.
+//! Safety units in the twin: forks, sweeps, and checks that can fail.
 
 mod common;
 
@@ -13,17 +9,15 @@ use std::path::{Path, PathBuf};
 use bevy_ecs::prelude::World;
 use common::units::own;
 use cooltwin::hosts::safety::Units;
-use cooltwin::hosts::safety::core::Muffle;
 use cooltwin::hosts::safety::demands::{Demand, Why};
 use cooltwin::hosts::safety::tool::Told;
 use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::kernel::{SimTime, Span};
 use cooltwin::run::{self, Identity, Run};
 use cooltwin::safety::binary::Block;
-use cooltwin::scenario::{Expectation, FileSource, Loaded, load};
+use cooltwin::scenario::{FileSource, Loaded, load};
 use cooltwin::twin;
 use reports::{Report, RowVerdict, Verdict};
-use safety_common::fault::Fault;
 use safety_common::io::Mode;
 
 struct Disk;
@@ -57,98 +51,6 @@ fn units(world: &mut World, mut what: impl FnMut(&mut Unit)) {
             what(&mut unit);
         }
     }
-}
-
-/// Every scenario of the folder that says what a unit detects, with that fault.
-fn trips() -> Vec<(String, Fault)> {
-    let files = fs::read_dir(folder()).expect("the folder").map(|entry| entry.expect("an entry").file_name());
-    let names = files.filter_map(|name| name.to_str()?.strip_suffix(".ron").map(str::to_owned));
-    let names: BTreeSet<String> = names.filter(|name| name.starts_with("safety-")).collect();
-    let trip = |name: String| {
-        let loaded = loaded(&name, &[]);
-        let by = loaded.scenario.expectations.iter().find_map(|one| match one {
-            Expectation::SafetyTrip(trip) => Some(trip.by.name().to_owned()),
-            _ => None,
-        })?;
-        let all = (0..=u8::MAX).filter_map(fault);
-        let fault = all.into_iter().find(|fault| format!("{fault:?}") == by).expect("a fault of the firmware");
-        Some((name, fault))
-    };
-    names.into_iter().filter_map(trip).collect()
-}
-
-/// The faults that the shipped scenarios show.
-fn fault(number: u8) -> Option<Fault> {
-    const ALL: &[Fault] = &[
-        Fault::RamAtStart,
-        Fault::RamRunning,
-        Fault::Firmware,
-        Fault::FlashRunning,
-        Fault::FlashNotErased,
-        Fault::ProductionData,
-        Fault::SerialNumber,
-        Fault::Configuration,
-        Fault::PeerMissing,
-        Fault::ReleaseDiffers,
-        Fault::PeerDataDiffers,
-        Fault::C2cSilent,
-        Fault::C2cErrorRate,
-        Fault::ClockDrift,
-        Fault::PeerMode,
-        Fault::AnalogMismatch,
-        Fault::LogicTime,
-        Fault::TickCount,
-        Fault::SupplyLow,
-        Fault::SupplyHigh,
-        Fault::Rail,
-        Fault::SioPower,
-        Fault::OutputDriver,
-        Fault::MainTransistor,
-        Fault::Relay,
-        Fault::Disagreement,
-        Fault::NotObeyed,
-        Fault::CanMasquerade,
-        Fault::InputStage,
-        Fault::OutputWiring,
-        Fault::OssdShort,
-        Fault::InputDiscrepancy,
-        Fault::InputSignal,
-    ];
-    ALL.iter().copied().find(|fault| *fault as u8 == number)
-}
-
-#[test]
-fn every_scenario_of_a_diagnostic_fails_when_that_diagnostic_is_without_effect() {
-    let trips = trips();
-    let shown: BTreeSet<Fault> = trips.iter().map(|(_, fault)| *fault).collect();
-    assert!(shown.len() >= 28, "{shown:?}");
-    let mut passed = Vec::new();
-    for (name, fault) in trips {
-        let loaded = loaded(&name, &[]);
-        let mut twin = twin::build(&loaded.scenario, None);
-        units(&mut twin.world, |unit| {
-            for core in &mut unit.cores {
-                core.muffle = Some(Muffle::new(fault));
-            }
-        });
-        let run = run::finish(twin, &loaded.scenario, |_| {});
-        let report = report(&loaded, &run);
-        // A scenario that is to end inconclusive must fail, too: its expectation is broken.
-        if report.verdict != Verdict::Fail {
-            passed.push(format!("{name} without {fault:?}: {:?}", report.verdict));
-        }
-    }
-    assert!(passed.is_empty(), "{passed:#?}");
-}
-
-#[test]
-fn a_wrapper_that_muffles_what_never_happens_changes_nothing() {
-    let loaded = loaded("safety-unit", &[]);
-    let mut twin = twin::build(&loaded.scenario, None);
-    units(&mut twin.world, |unit| unit.cores[0].muffle = Some(Muffle::new(Fault::RamRunning)));
-    let muffled = run::finish(twin, &loaded.scenario, |_| {});
-    let healthy = run::run(&loaded.scenario, None, |_| {});
-    assert_eq!(muffled.twin.trace.fingerprint(), healthy.twin.trace.fingerprint());
 }
 
 /// Saved at instants of start-up, normal mode, faults under way and the safe state, and loaded into another model.
@@ -185,6 +87,36 @@ fn relays_feed_the_pumps() {
     let losses: Vec<u32> =
         (1..=2).map(|pump| cooltwin::power::losses(&run.twin.world, cooltwin::node::NodeId::new(pump))).collect();
     assert_eq!(losses, [1, 1]);
+}
+
+/// The three other inputs that watch the cooling system take the feed from the pumps: a leak and hot coolant at once, lost flow after
+/// 10 s. By hand: the coolant takes up 1 K each second and has 4 K to its limit.
+#[test]
+fn a_leak_heat_and_lost_flow_take_the_feed_from_the_pumps() {
+    for (name, from, to) in [("safety-leak", 3_000.0, 3_000.1), ("safety-over-temperature", 4_000.0, 4_010.0)] {
+        let loaded = loaded(name, &[]);
+        let report = report(&loaded, &run::run(&loaded.scenario, None, |_| {}));
+        let row = report.budgets.iter().find(|row| row.id == "safety-response").expect("the row");
+        let place = row.r#where.clone().expect("a place");
+        let at = place.strip_prefix("hall, stop at ").and_then(|rest| rest.split_once(" ms")).expect("a stop").0;
+        let at: f64 = at.parse().expect("a time in ms");
+        assert!(row.n == 1 && row.verdict == RowVerdict::Pass && (from..=to).contains(&at), "{name}: {place}");
+    }
+    let flow = |end: &str, closed: &str| {
+        let relays = format!("expectations=[SafetyRelays(unit: \"hall\", closed: [{closed}])]");
+        verdict("safety-no-flow", &[format!("end=At(\"{end}\")"), relays])
+    };
+    assert_eq!([flow("12990ms", "0, 1"), flow("13050ms", "")], [Verdict::Pass; 2]);
+    assert_eq!(flow("13050ms", "0, 1"), Verdict::Fail);
+    // Must-fail controls: without the leak, the heat and the loss they have their feed.
+    let without = [
+        ("safety-leak", "faults=[]"),
+        ("safety-over-temperature", "plant.heat_load=\"0W\""),
+        ("safety-no-flow", "faults=[]"),
+    ];
+    for (name, calm) in without {
+        assert_eq!(verdict(name, &[calm.to_owned()]), Verdict::Fail, "{name} with {calm}");
+    }
 }
 
 /// Verifies SSR-040. The short between each two of 14 OSSD outputs, both ON, is found and both are off in time; the others stay on.

@@ -7,11 +7,11 @@ use crate::scenario::schema::{Shape, Value, Variant};
 use crate::scenario::{FaultKind, SafetyFault};
 
 /// Requirements that scenarios show and no row of theirs does; where there are several, each shows a part. A scenario is named only if
-/// what it expects would not hold without the requirement: with no start-up test the relays of `safety-button-at-start` close, and with
-/// equal firmware or configurations those of `safety-radio-other-firmware` and `-configuration` do. Two of the radio's threats are an exception: repeated and swapped packets
-/// show that no harm is done, and not that they are dropped (SSR-069 stays with firmware tests). What firmware tests alone show stays
-/// with them: that a CRC finds all bursts, say, is not seen in a run.
-const FURTHER: [(&str, &str); 19] = [
+/// what it expects would not hold without the requirement: with no start-up test the relays of `safety-button-at-start` close, with
+/// equal firmware or configurations those of `safety-radio-other-firmware` and `-configuration` do, and with no sequence counter that of
+/// `safety-radio-repeated` and `-swapped` does (`sim/tests/patches`). What firmware tests alone show stays with them: that a CRC finds all
+/// bursts, say, is not seen in a run.
+const FURTHER: [(&str, &str); 21] = [
     ("PFU-004", "model-aros-25"),
     ("PFU-004", "model-aros-40"),
     ("SSR-007", "safety-peer-unit-without-power"),
@@ -26,6 +26,8 @@ const FURTHER: [(&str, &str); 19] = [
     ("SSR-068", "safety-radio-forged"),
     ("SSR-068", "safety-radio-repeated"),
     ("SSR-068", "safety-radio-swapped"),
+    ("SSR-069", "safety-radio-repeated"),
+    ("SSR-069", "safety-radio-swapped"),
     ("SSR-078", "safety-radio-other-configuration"),
     ("SSR-079", "safety-radio-other-firmware"),
     ("SSM-15", "safety-radio-other-configuration"),

@@ -371,7 +371,7 @@ section! {
 }
 
 section! {
-    /// A unit and what it is expected to detect first.
+    /// A unit and what it is expected to detect first; what is wrong in its wiring may follow what stands before it in the list.
     SafetyTrip {
         /// Name of the unit.
         unit: String,

@@ -1,6 +1,7 @@
 //! One CPU of a unit with everything that hangs at it alone: clock, memories, converter, inbox.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use safety_common::fault::{Fault, Reaction};
 use safety_common::io::{
@@ -179,10 +180,26 @@ pub struct Core {
     forward_read: Vec<Forward>,
 }
 
-/// Wraps the outputs of a CPU so that one of its diagnostics is without effect: a scenario that passes all the same
-/// does not show that diagnostic.
+/// Wraps the outputs of a CPU so that one of its diagnostics, or whatever it detects, leads to nothing: a scenario that passes all the
+/// same does not show it.
 #[derive(Clone, Debug)]
-pub struct Muffle {
+pub enum Muffle {
+    /// Nothing is changed; what the board gets is kept, by tick of the CPU's first life.
+    Listening(BTreeMap<u32, TickOutputs>),
+    /// A fault is neither recorded nor reacted to: see [`Muffle::new`].
+    Unheard(Unheard),
+    /// Every detection is recorded, and none is reacted to: see [`Muffle::idle`].
+    Idle {
+        /// What the CPU does without a fault, by tick.
+        healthy: Arc<BTreeMap<u32, TickOutputs>>,
+        /// The reaction that it should have shown since its start, if any.
+        owed: Option<Reaction>,
+    },
+}
+
+/// A fault whose detection is taken away with its effect.
+#[derive(Clone, Debug)]
+pub struct Unheard {
     fault: Fault,
     before: TickOutputs,
     acted: bool,
@@ -190,13 +207,59 @@ pub struct Muffle {
 }
 
 impl Muffle {
-    /// Makes the detection of `fault` ineffective.
+    /// Makes the detection of `fault` ineffective, and takes away its record.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
-        Self { fault, before: TickOutputs::default(), acted: false, held: false }
+        Self::Unheard(Unheard { fault, before: TickOutputs::default(), acted: false, held: false })
     }
 
-    /// Makes them the outputs as the board gets them: from the step that detects the fault on, those of the step before.
+    /// Leaves the record of every detection and takes away its effect alone: from the first one after a start on, the board gets what
+    /// this CPU does in a run without a fault, as a [`Muffle::Listening`] has kept it. It goes on to drive and, though it should be in
+    /// the safe state, to talk; after a fault of the wiring it drives as before and talks as it likes.
+    #[must_use]
+    pub const fn idle(healthy: Arc<BTreeMap<u32, TickOutputs>>) -> Self {
+        Self::Idle { healthy, owed: None }
+    }
+
+    /// A CPU starts anew.
+    fn restart(&mut self) {
+        if let Self::Idle { owed, .. } = self {
+            *owed = None;
+        }
+    }
+
+    /// Makes them the outputs as the board gets them.
+    fn pass(&mut self, tick: u32, out: &mut TickOutputs) {
+        match self {
+            Self::Listening(kept) => {
+                kept.entry(tick).or_insert_with(|| out.clone());
+            }
+            Self::Unheard(unheard) => unheard.pass(out),
+            Self::Idle { healthy, owed } => {
+                for one in &out.detections {
+                    if *owed != Some(Reaction::SafeState) {
+                        *owed = Some(one.fault.reaction());
+                    }
+                }
+                let Some((_, own)) = healthy.range(..=tick).next_back() else { return };
+                match owed {
+                    None => {}
+                    Some(Reaction::AffectedOff) => {
+                        (out.pins, out.main, out.main_dip) = (own.pins, own.main, own.main_dip);
+                        (out.relays, out.all_off) = (own.relays, own.all_off);
+                    }
+                    Some(Reaction::SafeState) => {
+                        let detections = std::mem::take(&mut out.detections);
+                        *out = TickOutputs { detections, reset: None, flash: None, ..own.clone() };
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Unheard {
+    /// From the step that detects the fault on, the outputs are those of the step before.
     fn pass(&mut self, out: &mut TickOutputs) {
         let count = out.detections.len();
         out.detections.retain(|one| one.fault != self.fault);
@@ -326,6 +389,9 @@ impl Core {
         self.clock = Clock::new(self.clock.ppm(), now);
         self.served = now;
         self.mode = Mode::Starting;
+        if let Some(muffle) = &mut self.muffle {
+            muffle.restart();
+        }
         let inputs = BootInputs { cause, retained: self.retained, restarts: self.restarts };
         self.firmware = Some(Firmware::boot(self.index, inputs));
     }
@@ -376,7 +442,7 @@ impl Core {
         self.packets_read = packets;
         (self.radio_read, self.can_read, self.forward_read) = (radio, can, forward);
         if let Some(muffle) = &mut self.muffle {
-            muffle.pass(&mut out);
+            muffle.pass(self.clock.tick(), &mut out);
         }
         if let Some(command) = out.flash {
             let takes = if matches!(command, FlashCommand::EraseConfiguration) { ERASE_TIME } else { ROW_TIME };
@@ -403,7 +469,7 @@ impl Core {
         };
         self.served = now;
         if let Some(muffle) = &mut self.muffle {
-            muffle.pass(&mut out);
+            muffle.pass(self.clock.tick(), &mut out);
         }
         Some(out)
     }

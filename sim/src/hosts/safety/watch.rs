@@ -820,7 +820,8 @@ impl Watch {
             let new = (pins & !self.now_driven.0, held & !self.now_driven.1);
             self.came_on = Some((since, (before | new.0, coils | new.1)));
             self.switched_on += 1;
-            if self.cpus.iter().any(|cpu| cpu.mode != Mode::Normal) {
+            // One that has found an internal fault must not be in it, whatever it says.
+            if self.cpus.iter().any(|cpu| cpu.mode != Mode::Normal || cpu.has_cause) {
                 self.driven_outside.get_or_insert(now);
             }
         }

@@ -5,7 +5,7 @@ use safety_common::fault::Fault;
 use safety_common::io::Mode;
 
 use super::super::Run;
-use super::expectations::{is_normal, not_normal, stays_normal, text, told, trips};
+use super::expectations::{is_in_wiring, is_normal, not_normal, stays_normal, text, told, trips};
 use super::{detections, fault_words, first_occurred, requirements_of, unit, units};
 use crate::hosts::safety::unit::Unit;
 use crate::kernel::{SimTime, Span};
@@ -107,11 +107,8 @@ pub(super) const fn fault_of(by: &scenario::Detected) -> Fault {
 
 /// Whether the scenario expects an internal fault of this unit.
 fn is_to_trip(scenario: &Scenario, name: &str) -> bool {
-    use scenario::Detected::{InputDiscrepancy, InputSignal, OssdShort, OutputWiring};
     scenario.expectations.iter().any(|one| match one {
-        Expectation::SafetyTrip(trip) => {
-            trip.unit == name && !matches!(trip.by, OutputWiring | OssdShort | InputDiscrepancy | InputSignal)
-        }
+        Expectation::SafetyTrip(trip) => trip.unit == name && !is_in_wiring(&trip.by),
         _ => false,
     })
 }

@@ -181,7 +181,16 @@ pub(super) fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool
     let all: Vec<(SimTime, u8, Fault)> = detections_of(unit, wanted.restarts).collect();
     let of_its_kind = all.iter().find(|(_, _, fault)| format!("{fault:?}") == wanted.by.name());
     let is_internal = of_its_kind.is_none_or(|(_, _, fault)| internal(*fault));
-    let Some((at, cpu, fault)) = all.into_iter().find(|(_, _, fault)| internal(*fault) == is_internal) else {
+    // A fault of the wiring stops nothing, so that others may follow it: each that is expected stands behind those before it.
+    let same = |one: &SafetyTrip| (&one.unit, one.restarts) == (&wanted.unit, wanted.restarts);
+    let before = scenario.expectations.iter().map_while(|one| match one {
+        Expectation::SafetyTrip(own) if own == wanted => None,
+        Expectation::SafetyTrip(own) if same(own) => Some(own.by.name()),
+        _ => Some(""),
+    });
+    let before: Vec<&str> = if is_internal { Vec::new() } else { before.collect() };
+    let is_next = |fault: Fault| internal(fault) == is_internal && !before.contains(&&*format!("{fault:?}"));
+    let Some((at, cpu, fault)) = all.into_iter().find(|(_, _, fault)| is_next(*fault)) else {
         return false;
     };
     // Nothing was injected there: a unit may be built wrong, but there is no time to measure.
@@ -195,6 +204,12 @@ pub(super) fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool
         && wanted.within.is_none_or(|within| since.is_some_and(|since| since <= within))
 }
 
+/// A fault of the wiring, which stops nothing but what it affects.
+pub(super) const fn is_in_wiring(by: &scenario::Detected) -> bool {
+    use scenario::Detected::{InputDiscrepancy, InputSignal, OssdShort, OutputWiring};
+    matches!(by, OutputWiring | OssdShort | InputDiscrepancy | InputSignal)
+}
+
 /// An expectation about a unit as a sentence.
 pub(in super::super) fn text(expectation: &Expectation) -> Option<String> {
     let word = |by: &scenario::Detected| kebab(by.name());
@@ -206,7 +221,9 @@ pub(in super::super) fn text(expectation: &Expectation) -> Option<String> {
             let restarts = trip.restarts.map_or(String::new(), |restarts| {
                 format!(" after {}", counted(restarts.into(), "restart", "restarts"))
             });
-            Some(format!("safety unit {} detects {} first{restarts}{cpu}{after}{within}", trip.unit, word(&trip.by)))
+            // One in the wiring may follow another one that is expected.
+            let first = if is_in_wiring(&trip.by) { "" } else { " first" };
+            Some(format!("safety unit {} detects {}{first}{restarts}{cpu}{after}{within}", trip.unit, word(&trip.by)))
         }
         Expectation::SafetyRelays(wanted) => {
             let relays: Vec<String> = wanted.closed.iter().map(u8::to_string).collect();
