@@ -24,6 +24,9 @@ impl Report {
         for (at, series) in self.series.iter().enumerate() {
             audit_series(series).map_err(|why| format!("series[{at}] ({}): {why}", series.name))?;
         }
+        if let Some(frames) = &self.safety_frames {
+            frames.audit().map_err(|why| format!("safety_frames: {why}"))?;
+        }
         if let Some(log) = &self.events
             && (log.file.contains(['/', '\\', ':']) || matches!(log.file.as_str(), "" | "." | ".."))
         {

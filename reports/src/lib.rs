@@ -34,6 +34,7 @@ mod markdown;
 mod number;
 mod report;
 mod requirements;
+mod safety_frames;
 pub mod search;
 mod suite;
 pub mod sweep;
@@ -62,6 +63,7 @@ pub use report::*;
 pub use requirements::{
     Baseline, Requirement, Scope, Statement, StatementKind, baseline, baseline_files, parse_baseline,
 };
+pub use safety_frames::{FramesTime, SafetyFrames};
 pub use suite::{SuiteRow, junit_of_suite, markdown_of_suite};
 pub use terminal::{Options, Verbosity, reproduce_command, shell_word, terminal};
 pub use verdict::{RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict};

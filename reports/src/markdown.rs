@@ -42,6 +42,9 @@ pub fn markdown_as_typed(runs: &[Typed<'_>]) -> String {
     for report in &sorted {
         row(&mut text, report);
     }
+    for report in &sorted {
+        safety_frames(&mut text, report);
+    }
     for (report, file) in runs.iter().filter(|(report, _)| report.verdict != Verdict::Pass) {
         details(&mut text, report, file.as_deref());
     }
@@ -103,6 +106,14 @@ fn row(text: &mut String, report: &Report) {
         format!("`{trace}`"),
     ];
     let _ = writeln!(text, "| {} |", cells.join(" | "));
+}
+
+/// What the safety frames cost the updates of a run.
+fn safety_frames(text: &mut String, report: &Report) {
+    let Some(frames) = &report.safety_frames else { return };
+    let times: Vec<String> = frames.times.iter().map(|time| words::frames_time(time).join(", ")).collect();
+    let told = if times.is_empty() { words::not_compared(frames) } else { times.join("; ") };
+    let _ = writeln!(text, "\nSafety frames, {}: {}", escaped(&report.scenario.name), escaped(&told));
 }
 
 /// What was set beside the scenario's own values; the seed has a column of its own.

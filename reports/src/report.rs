@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::number::{Fixed, Millis};
+use crate::safety_frames::SafetyFrames;
 use crate::verdict::{self, RowVerdict, Standing, Verdict};
 
 /// The value of [`Report::schema`].
@@ -53,6 +54,9 @@ pub struct Report {
     /// The update campaign, if the scenario has one.
     #[serde(deserialize_with = "present")]
     pub campaign: Option<Campaign>,
+    /// What the safety frames cost, where safety units send any beside an update; only results that are written have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety_frames: Option<SafetyFrames>,
     /// The CAN bus.
     pub bus: Bus,
     /// The supply.

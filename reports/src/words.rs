@@ -5,6 +5,7 @@
 
 use crate::number::{Fixed, Millis};
 use crate::report::{Budget, Outcome};
+use crate::safety_frames::{FramesTime, SafetyFrames};
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -104,6 +105,21 @@ fn rounded_margin(margin: Millis, held: bool) -> String {
 pub(crate) fn margin_in_column(margin: Millis, held: bool, width: usize) -> String {
     let text = margin_seconds(margin, held);
     if text.len() < width { text } else { rounded_margin(margin, held) }
+}
+
+/// A time with the safety frames on the bus and without them.
+pub(crate) fn frames_time(time: &FramesTime) -> [String; 4] {
+    [
+        time.id.clone(),
+        format!("{} with", duration(time.with_ms)),
+        format!("{} without", duration(time.without_ms)),
+        format!("difference {}", margin_seconds(time.difference_ms, true)),
+    ]
+}
+
+/// That no times with and without the safety frames are compared, and why.
+pub(crate) fn not_compared(frames: &SafetyFrames) -> String {
+    format!("nothing is compared: {}", frames.not_compared)
 }
 
 /// A budget's value with its unit: with the digits of the limit, and as many more as show how it stands to it.

@@ -207,6 +207,8 @@ const ADDED: &[(&str, &str, &str)] = &[
     ("/budgets/0/samples/0", "place", ""),
     ("/series/1", "levels", ""),
     ("/series/1/levels/0", "name side value", ""),
+    ("", "safety_frames", "times"),
+    ("/safety_frames", "not_compared", ""),
 ];
 
 #[test]
@@ -279,4 +281,22 @@ fn a_result_that_contradicts_itself_is_refused() {
     let mut elsewhere = value(&samples::reaction());
     elsewhere["events"]["file"] = json!("../events.jsonl");
     assert!(from_json(&elsewhere.to_string()).unwrap_err().to_string().contains("is not the name of a file"));
+}
+
+#[test]
+fn times_without_safety_frames_that_contradict_themselves_are_refused() {
+    let refused = |pointer: &str, wrong: Value| {
+        let mut bad = value(&samples::expected_fail());
+        *bad.pointer_mut(pointer).unwrap() = wrong;
+        from_json(&bad.to_string()).map(|_| ()).unwrap_err().to_string()
+    };
+    let difference = "a damaged result: safety_frames: pump-update: the difference is not that of its times";
+    assert_eq!(refused("/safety_frames/times/0/without_ms", json!(62533)), difference);
+    assert_eq!(refused("/safety_frames/times/0/difference_ms", json!(0)), difference);
+    let neither = "a damaged result: safety_frames: it has either times or a reason why there are none";
+    assert_eq!(refused("/safety_frames/times", json!([])), neither);
+    assert_eq!(refused("/safety_frames", json!({"times": [], "not_compared": ""})), neither);
+    let mut both = value(&samples::expected_fail());
+    both["safety_frames"]["not_compared"] = json!("a dip");
+    assert_eq!(from_json(&both.to_string()).map(|_| ()).unwrap_err().to_string(), neither);
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cooltwin::run::{Identity, event_log, report, run};
+use cooltwin::run::{Identity, event_log, run, whole_report};
 use cooltwin::scenario::{FileSource, load};
 use reports::campaign::{campaign_figure_files, campaign_from_json, campaign_html, campaign_text};
 use reports::search::{SearchReport, search_html, search_text};
@@ -48,6 +48,13 @@ const SAMPLES: &[Sample] = &[
         verdict: Verdict::Fail,
         data: false,
     },
+    Sample {
+        name: "safety-frames",
+        scenario: "scenarios/safety-fourteen-slots.ron",
+        overrides: &[],
+        verdict: Verdict::Pass,
+        data: false,
+    },
 ];
 
 fn root() -> PathBuf {
@@ -69,7 +76,7 @@ fn result_of(scenario: &str, overrides: &[&str]) -> (Report, String) {
     let loaded = load(&Root, Path::new(scenario), &overrides).expect("a shipped scenario");
     let ended = run(&loaded.scenario, loaded.image.as_deref(), |_| {});
     let identity = Identity { version: "0.0.0".to_owned(), commit: "unknown".to_owned(), rustc: "unknown".to_owned() };
-    let mut result = report(&loaded, &ended, &identity);
+    let mut result = whole_report(&loaded, &ended, &identity, |_| {});
     let events = event_log(&ended).expect("events are written to memory");
     result.events = Some(EventLog::of("events.jsonl", &events));
     (result, events)

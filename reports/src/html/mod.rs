@@ -110,6 +110,7 @@ impl Page<'_> {
             Some(Section::new("verdicts", "Requirements and verdicts", self.verdicts())),
             self.timeline(),
             self.updates(),
+            self.safety_frames(),
             self.budgets(),
             self.safety(),
             self.voltages(),

@@ -73,6 +73,37 @@ impl Page<'_> {
         Some(Section::new("updates", "Updates of the pumps", body))
     }
 
+    /// What the safety frames cost: times of the update with them and without.
+    pub(super) fn safety_frames(&self) -> Option<Section> {
+        let frames = self.report.safety_frames.as_ref()?;
+        let content = html! {
+            caption { "Times of the update with the safety frames on the bus and without them" }
+            (head(&[Text("Time"), Number("With"), Number("Without"), Number("Difference")]))
+            tbody {
+                @for time in &frames.times {
+                    tr {
+                        th scope="row" { (statement(&time.id)) }
+                        td.number { (words::duration(time.with_ms)) }
+                        td.number { (words::duration(time.without_ms)) }
+                        td.number { (words::margin_seconds(time.difference_ms, true)) }
+                    }
+                }
+            }
+        };
+        let body = html! {
+            @if frames.times.is_empty() { p { (words::capital(&words::not_compared(frames))) "." } }
+            @else {
+                (table("Safety frames", &content))
+                p {
+                    "With: this run. Without: the same scenario once more, the SimpleCAN frames of the safety units coming to the other "
+                    "units beside the bus instead of on it, and all else as here. For " (statement(BUDGET_PUMP_UPDATE))
+                    " the longest of all pumps counts. Nothing is judged by the time without; budgets judge this run."
+                }
+            }
+        };
+        Some(Section::new("safety-frames", "Safety frames", body))
+    }
+
     pub(super) fn budgets(&self) -> Option<Section> {
         let body = html! {
             @for (budget, anchor) in self.report.budgets.iter().zip(self.budget_anchors()) {

@@ -7,6 +7,7 @@ use crate::number::{Fixed, Millis};
 use crate::report::{
     BUDGET_BACK_TO_AUTOMATIC, BUDGET_CAMPAIGN, Bus, BusNode, Campaign, Consent, Message, Outcome, Report,
 };
+use crate::safety_frames::SafetyFrames;
 use crate::words::beyond;
 
 /// Where the facts begin.
@@ -25,6 +26,9 @@ pub(super) fn section(page: &mut Page, report: &Report, options: &Options) {
     if let Some(campaign) = &report.campaign {
         fact(page, "Campaign", campaign_pieces(report, campaign));
     }
+    if let Some(frames) = &report.safety_frames {
+        safety_frames(page, frames);
+    }
     fact(page, "Bus", bus_pieces(&report.bus));
     fact(page, "Supply", supply_pieces(report));
     fact(page, "Coolant", coolant_pieces(report));
@@ -34,6 +38,22 @@ pub(super) fn section(page: &mut Page, report: &Report, options: &Options) {
     }
     if (very || report.campaign.is_none()) && !report.bus.messages.is_empty() {
         messages(page, &report.bus.messages);
+    }
+}
+
+/// Each time with the safety frames and without them, on lines of its own.
+fn safety_frames(page: &mut Page, frames: &SafetyFrames) {
+    const LABEL: &str = "Safety frames";
+    if frames.times.is_empty() {
+        let mut line = Line::new();
+        line.left(Style::Bold, LABEL, LABEL_WIDTH);
+        page.flow(line, Style::Plain, &words::not_compared(frames));
+    }
+    let widest = frames.times.iter().map(|time| time.id.len()).max().unwrap_or_default();
+    for (place, time) in frames.times.iter().enumerate() {
+        let mut pieces = words::frames_time(time).map(|piece| (Style::Plain, piece));
+        pieces[0].1 = format!("{:widest$}", pieces[0].1);
+        fact(page, if place == 0 { LABEL } else { "" }, pieces);
     }
 }
 

@@ -5,7 +5,8 @@ use crate::report::Outcome;
 use crate::verdict::{RowVerdict, Verdict};
 
 pub(super) use crate::words::{
-    count, duration, grouped, limit, limit_with_origin, list, margin, margin_in_column, rounded, seconds, times, value,
+    count, duration, frames_time, grouped, limit, limit_with_origin, list, margin, margin_in_column, not_compared,
+    rounded, seconds, times, value,
 };
 
 /// The verdict of a run in capitals, because it is looked for.

@@ -51,6 +51,7 @@ fn empty(name: &str) -> Report {
         expectations: Vec::new(),
         pumps: Vec::new(),
         campaign: None,
+        safety_frames: None,
         bus: Bus {
             bitrate: 250_000,
             load_mean: fixed("38.25"),
@@ -335,6 +336,13 @@ pub(crate) fn expected_fail() -> Report {
     report.pumps[10].update_ms = Some(ms("160000"));
     report.budgets[0] = pump_budget(&report.pumps, Standing::ExpectedToFail);
     report.expectations = vec![expectation("the budget pump_update fails", RowVerdict::Pass)];
+    report.safety_frames = Some(SafetyFrames {
+        times: vec![
+            FramesTime::new(BUDGET_PUMP_UPDATE, ms("160000"), ms("62532.89496")),
+            FramesTime::new(BUDGET_CAMPAIGN, ms("1063245.5"), ms("1063245.25")),
+        ],
+        not_compared: String::new(),
+    });
     report.injections = vec![injection(
         "flash",
         "slow erase",
@@ -432,6 +440,8 @@ pub(crate) fn bus_alone() -> Report {
 pub(crate) fn reaction() -> Report {
     let mut report = empty("supply-faults");
     report.scenario.title = "Supply faults & <limits> of \"both\" CPUs".to_owned();
+    let why = "the scenario disturbs the run with sag-1 and 10 more".to_owned();
+    report.safety_frames = Some(SafetyFrames::not_compared(why));
     report.simulated_ms = ms("60000");
     let mut budget = Budget::new("fault-reaction", Relation::AtMost, fixed("500"), None, "ms");
     budget.requirements = requirement(&["SSR-044"]);

@@ -288,7 +288,7 @@ fn run_all(
     // Logs of events by their hashes, from the thread that made them to the one that writes.
     let logs: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
     let once = |loaded: &Loaded| {
-        let mut ran = regression::once(loaded, &identity);
+        let mut ran = regression::once_as_written(loaded, &identity);
         if let Ok(text) = crate::run::event_log_of(&ran.journal) {
             let log = reports::EventLog::of("events.jsonl", &text);
             logs.lock().unwrap_or_else(PoisonError::into_inner).insert(log.sha256.clone(), text);

@@ -43,7 +43,7 @@ fn replayed(path: &Path, terminal: Terminal) -> Result<(String, u8), u8> {
     let log = diff::log_of(&stored, terminal)?;
     let Stored { report: told, folder } = stored;
     let loaded = scenario_inside(&told, &folder, terminal)?;
-    let ran = regression::once(&loaded, &run::identity());
+    let ran = regression::once_as_written(&loaded, &run::identity());
     let mut again = ran.report;
     again.events = log_of(&told, &ran.journal, terminal)?;
     // How the scenario came about is not what is replayed.

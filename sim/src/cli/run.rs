@@ -121,7 +121,8 @@ pub(super) fn run_one(
     let place = Place::check(target)?;
     // Made before the run, so that a place that cannot be written to shows at once; kept only for a recording.
     let early = Some(place.draft()?).filter(|_| arguments.record);
-    let mut progress = Progress::new(terminal, arguments, loaded);
+    let name = &loaded.scenario.name;
+    let mut progress = Progress::new(terminal, arguments, loaded, name.clone());
     let ended = if early.is_some() || arguments.traces.any() {
         let path = early.as_ref().map(|folder| folder.path("recording.jsonl"));
         run_watched(loaded, path.as_deref(), &arguments.traces, |twin| progress.tell(twin))
@@ -135,7 +136,9 @@ pub(super) fn run_one(
         traces.complete(ended.end)?;
         arguments.traces.warn(ended.end, terminal);
     }
-    let mut report = run::report(loaded, &ended, &identity());
+    let mut again = Progress::new(terminal, arguments, loaded, format!("{name} without safety frames"));
+    let mut report = run::whole_report(loaded, &ended, &identity(), |twin| again.tell(twin));
+    again.done();
     let folder = early.map_or_else(|| place.draft(), Ok)?;
     write_files(&folder, &mut report, &ended)?;
     for (file, bytes) in super::stored::copies(loaded)? {
@@ -143,7 +146,7 @@ pub(super) fn run_one(
     }
     folder.commit()?;
     if !(arguments.quiet || arguments.json) {
-        terminal.diagnostic(&format!("{}: results in {}\n", loaded.scenario.name, target.display()));
+        terminal.diagnostic(&format!("{name}: results in {}\n", target.display()));
     }
     Ok(report)
 }
@@ -249,16 +252,16 @@ fn simulated(seconds: u64) -> String {
 }
 
 impl Progress {
-    fn new(terminal: Terminal, arguments: &RunArgs, loaded: &Loaded) -> Self {
+    fn new(terminal: Terminal, arguments: &RunArgs, loaded: &Loaded, name: String) -> Self {
         let pumps = u64::from(loaded.scenario.pumps.count);
         let silent = arguments.quiet || arguments.json;
         let on_terminal = std::io::stderr().is_terminal();
         let bar = (on_terminal && !silent).then(|| {
             let target = ProgressDrawTarget::stderr();
-            bar(target, &loaded.scenario.name, loaded.scenario.campaign.then_some(pumps))
+            bar(target, &name, loaded.scenario.campaign.then_some(pumps))
         });
         let plain = (!on_terminal && !silent).then_some(terminal);
-        Self { bar, plain, name: loaded.scenario.name.clone(), told: 0 }
+        Self { bar, plain, name, told: 0 }
     }
 
     fn tell(&mut self, twin: &Twin) {

@@ -253,7 +253,7 @@ fn run_again(arguments: &VerifyArgs, reports: &[(&RunRecord, Report)], terminal:
     }
     let jobs = super::jobs(arguments.jobs);
     let once = |loaded: &Loaded| {
-        let mut ran = regression::once(loaded, &identity);
+        let mut ran = regression::once_as_written(loaded, &identity);
         ran.report.events =
             crate::run::event_log_of(&ran.journal).ok().map(|text| reports::EventLog::of("events.jsonl", &text));
         ran

@@ -26,7 +26,7 @@ pub use drift::{Drift, IdentityChange, Kind, MarginDrift, drift};
 pub use events::{Divergence, Event, LogError, divergence_of_journals, divergence_of_logs};
 pub use gate::{Standing, Wanted, as_stated, retries, standing_of_case};
 pub use rows::suite_rows;
-pub use suite::{Case, Difference, Ran, once, run_suite};
+pub use suite::{Case, Difference, Ran, once, once_as_written, run_suite};
 pub use text::{
     case_words, comparison_text, difference_text, divergence_text, drift_text, margins_text, name_list, suite_line,
     suite_table,

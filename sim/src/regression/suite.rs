@@ -15,7 +15,7 @@ use super::compare::{fields_that_differ, unequal_domains};
 use super::events::{Divergence, divergence_of_journals};
 use crate::measure::Measures;
 use crate::measure::journal::Journal;
-use crate::run::{self, Identity};
+use crate::run::{self, Identity, Run};
 use crate::scenario::Loaded;
 
 /// What is kept of one run.
@@ -29,9 +29,18 @@ pub struct Ran {
 /// Runs a scenario once, from a twin built anew.
 #[must_use]
 pub fn once(loaded: &Loaded, identity: &Identity) -> Ran {
+    ran(loaded, |ended| run::report(loaded, ended, identity))
+}
+
+/// The same with the report as it is written, which may take a second run: see [`run::whole_report`].
+#[must_use]
+pub fn once_as_written(loaded: &Loaded, identity: &Identity) -> Ran {
+    ran(loaded, |ended| run::whole_report(loaded, ended, identity, |_| {}))
+}
+
+fn ran(loaded: &Loaded, report: impl Fn(&Run) -> Report) -> Ran {
     let ended = run::run(&loaded.scenario, loaded.image.as_deref(), |_| {});
-    let report = run::report(loaded, &ended, identity);
-    Ran { report, journal: ended.twin.world.resource::<Measures>().journal.clone() }
+    Ran { report: report(&ended), journal: ended.twin.world.resource::<Measures>().journal.clone() }
 }
 
 /// How two runs of the same scenario, seed and build differ, which they never may.

@@ -11,6 +11,7 @@ mod idle;
 pub mod recording;
 mod report;
 pub mod safety;
+mod safety_frames;
 mod traffic;
 
 use std::io::{self, Write};
@@ -39,6 +40,7 @@ use recording::Line;
 pub(crate) use report::kind_name;
 pub use report::{Identity, report};
 pub(crate) use report::{limit_value, relation};
+pub use safety_frames::{run_without_safety_frames, whole_report};
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

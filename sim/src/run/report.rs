@@ -74,6 +74,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         expectations: Vec::new(),
         pumps: pumps(scenario, run, measures),
         campaign: scenario.campaign.then(|| campaign(measures)),
+        safety_frames: None,
         bus: bus_report(scenario, run, measures),
         power: power_report(run),
         plant: plant_report(run),

@@ -35,7 +35,7 @@ use bevy_ecs::prelude::{Entity, Mut, Query, Res, Resource, World};
 use bevy_ecs::system::SystemState;
 use protocol::Frame;
 use safety_common::flash_map;
-use safety_common::io::{Bytes, CanReceived, CanTransmit, ResetCause};
+use safety_common::io::{Bytes, CanFrame, CanReceived, CanTransmit, ResetCause};
 use safety_common::simplecan::{TOOL_ANSWER_ID, TOOL_REQUEST_ID};
 use safety_common::tool::ANSWER;
 
@@ -176,9 +176,17 @@ pub struct Units {
     operations: Vec<Vec<(usize, bool)>>,
     /// Nodes of the bus at which a tool is, with the unit that it is for.
     adapters: Vec<(NodeId, u8)>,
+    /// Whether their safety frames go from unit to unit beside the bus.
+    frames_beside_bus: bool,
 }
 
 impl Units {
+    /// From now on the safety frames of all units take no time on the bus: each comes to the other units at once, and its sender
+    /// is told that it was sent. Answers to a tool stay on the bus.
+    pub(crate) const fn keep_frames_off_bus(&mut self) {
+        self.frames_beside_bus = true;
+    }
+
     /// Their entities, in the order of the scenario.
     #[must_use]
     pub fn entities(&self) -> &[Entity] {
@@ -727,7 +735,12 @@ fn send_can(world: &mut World, context: &mut Context<'_>, unit: u8) {
     let node = one.node;
     let (due, later): (Vec<_>, Vec<_>) = one.can_waiting.iter().copied().partition(|(at, _)| *at <= now);
     one.can_waiting = later;
+    let beside = world.resource::<Units>().frames_beside_bus;
     for (_, CanTransmit { frame, .. }) in due {
+        if beside && frame.id != TOOL_ANSWER_ID {
+            pass_beside_bus(world, now, unit, frame);
+            continue;
+        }
         let id = embedded_can::StandardId::new(frame.id).unwrap_or(embedded_can::StandardId::MAX);
         let data = frame.data.get(..usize::from(frame.len)).unwrap_or_default();
         if let Some(frame) = Frame::data_frame(id, data) {
@@ -735,6 +748,14 @@ fn send_can(world: &mut World, context: &mut Context<'_>, unit: u8) {
             let _ = bus::request(world, context, node, frame);
             plan_repeat(world, context, unit, frame);
         }
+    }
+}
+
+/// What a bus would do without taking any time.
+fn pass_beside_bus(world: &mut World, now: SimTime, from: u8, frame: CanFrame) {
+    for unit in (0..).take(world.resource::<Units>().entities.len()) {
+        let (sent, received) = if unit == from { (vec![frame.id], Vec::new()) } else { (Vec::new(), vec![frame]) };
+        hear_bus(world, now, unit, sent, received);
     }
 }
 
@@ -789,28 +810,35 @@ pub(super) fn attend(world: &mut World, context: &mut Context<'_>, node: NodeId)
         sent.extend(raw(id));
     }
     while let Some(frame) = bus::take_received(world, node) {
-        received.extend(raw(frame.id()).map(|id| (id, frame)));
+        received.extend(can_frame(&frame));
     }
-    let Some(mut unit) = unit_of(world, index) else { return true };
-    for (id, _) in &received {
-        let entry = id.checked_sub(safety_common::simplecan::ENTRY_ID).map(usize::from);
+    hear_bus(world, context.now, index, sent, received);
+    true
+}
+
+/// CPU1 of a unit is told which frames were sent and which came.
+fn hear_bus(world: &mut World, now: SimTime, unit: u8, sent: Vec<u16>, received: Vec<CanFrame>) {
+    let Some(mut unit) = unit_of(world, unit) else { return };
+    for frame in &received {
+        let entry = frame.id.checked_sub(safety_common::simplecan::ENTRY_ID).map(usize::from);
         if let Some(heard) = entry.and_then(|entry| unit.watch.can_heard.get_mut(entry)) {
-            *heard = context.now;
+            *heard = now;
         }
     }
     let core = &mut unit.cores[0];
     if core.firmware.is_none() {
-        return true;
+        return;
     }
-    let at = core.clock.shows(context.now);
+    let at = core.clock.shows(now);
     core.can_sent.extend(sent);
-    for (id, frame) in received {
-        let mut data = [0; 8];
-        data.iter_mut().zip(frame.data()).for_each(|(to, from)| *to = *from);
-        let len = u8::try_from(frame.data().len()).unwrap_or(0);
-        core.can.push(CanReceived { at, frame: safety_common::io::CanFrame { id, len, data } });
-    }
-    true
+    core.can.extend(received.into_iter().map(|frame| CanReceived { at, frame }));
+}
+
+/// A frame as CPU1 takes it from its controller.
+fn can_frame(frame: &Frame) -> Option<CanFrame> {
+    let mut data = [0; 8];
+    data.iter_mut().zip(frame.data()).for_each(|(to, from)| *to = *from);
+    Some(CanFrame { id: raw(frame.id())?, len: u8::try_from(frame.data().len()).unwrap_or(0), data })
 }
 
 fn raw(id: embedded_can::Id) -> Option<u16> {

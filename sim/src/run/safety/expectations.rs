@@ -160,7 +160,7 @@ fn not_normal_again(unit: &Unit) -> String {
 }
 
 /// Both CPUs became normal once and for all.
-pub(super) fn stays_normal(unit: &Unit) -> bool {
+pub(in super::super) fn stays_normal(unit: &Unit) -> bool {
     is_normal(unit) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_none())
 }
 

@@ -16,7 +16,7 @@ pub use self::budgets::BUDGETS;
 pub(super) use self::budgets::budgets;
 pub use self::checks::CHECKS;
 pub(super) use self::checks::checks;
-pub(super) use self::expectations::{holds, instead, text, why};
+pub(super) use self::expectations::{holds, instead, stays_normal, text, why};
 pub(super) use self::reaction::{Reaction, reactions};
 use super::Run;
 use crate::faults::Faults;
@@ -26,7 +26,7 @@ use crate::kernel::{Scoped, SimTime};
 use crate::scenario::Scenario;
 
 /// The units of a run with their names, in the order of the scenario.
-fn units<'a>(scenario: &'a Scenario, run: &'a Run) -> Vec<(&'a str, &'a Unit)> {
+pub(super) fn units<'a>(scenario: &'a Scenario, run: &'a Run) -> Vec<(&'a str, &'a Unit)> {
     let entities = run.twin.world.resource::<Units>().entities();
     let named = scenario.safety_units.iter().zip(entities);
     named.filter_map(|(setup, entity)| Some((setup.node.as_str(), run.twin.world.get::<Unit>(*entity)?))).collect()
