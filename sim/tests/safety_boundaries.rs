@@ -103,6 +103,21 @@ fn a_silence_that_is_found_too_late_or_too_early_fails_at_every_phase_of_a_tick(
     }
 }
 
+/// A control: a packet 19.9 ms after the last one ends no silence, and a CPU that trips for it trips too early, however late in the tick.
+/// A clock that is 1 % fast has it trip at all phases, and at nine of ten the packet is there by then.
+#[test]
+fn a_packet_that_comes_in_time_ends_no_silence() {
+    for from in 1..=2 {
+        let late = format!("C2cDelayed(from: {from}, by: \"900us\", packets: 1)");
+        let fast = format!("Clock(cpu: {}, by: \"10000ppm\")", 3 - from);
+        let faults = [(lost(from, 18), "1s"), (late, "1s"), (fast, "1s")];
+        let rows = offsets().map(|offset| silence(&shortly(&faults, "", [0, 0], offset)).clone());
+        let rows: Vec<Budget> = rows.collect();
+        let early = rows.iter().filter(|row| row.verdict == RowVerdict::Fail).count();
+        assert!(rows.iter().all(|row| row.n == 1) && early >= 24, "of CPU{from}: {early} of {}", rows.len());
+    }
+}
+
 /// Verifies SSR-020, SSR-021. A packet that is overtaken is old when it comes: no sign of life, and not where a silence begins.
 #[test]
 fn a_packet_that_is_overtaken_neither_ends_nor_begins_a_silence() {
