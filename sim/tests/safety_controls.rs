@@ -17,6 +17,7 @@ use common::{loaded, shipped};
 use cooltwin::hosts::safety::Units;
 use cooltwin::hosts::safety::core::Muffle;
 use cooltwin::hosts::safety::unit::Unit;
+use cooltwin::kernel::{SimTime, Span};
 use cooltwin::run::{self, Identity};
 use cooltwin::scenario::{Expectation, Loaded};
 use cooltwin::twin;
@@ -252,4 +253,24 @@ fn every_scenario_of_a_diagnostic_fails_by_its_outputs_when_the_reaction_alone_i
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!(either, EITHER.into_iter().collect());
+}
+
+/// A CPU1 that stands still from 3 s on: its watchdog was served last in that tick or the one before, and takes its outputs after
+/// 10 ms. Without a watchdog they are on until CPU2 has heard nothing for 20 ms.
+#[test]
+fn a_halted_cpu_drives_on_without_its_watchdog() {
+    let off = |is_dead: bool| {
+        let loaded = scenario("safety-cpu1-halts");
+        let mut twin = twin::build(&loaded.scenario, None);
+        let halts = SimTime::from_nanos(3_000_000_000);
+        let _ = twin.run_until(halts + Span::from_millis(1));
+        each(&mut twin.world, |_, unit| unit.cores[0].dead = is_dead);
+        let mut run = run::finish(twin, &loaded.scenario, |_| {});
+        let mut off = None;
+        each(&mut run.twin.world, |_, unit| off = unit.watch.last_off);
+        off.expect("all is off at last").since(halts)
+    };
+    let us = Span::from_micros;
+    assert!((us(9_000)..=us(11_100)).contains(&off(false)), "{}", off(false));
+    assert!((us(20_000)..=us(23_100)).contains(&off(true)), "{}", off(true));
 }
