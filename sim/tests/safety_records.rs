@@ -166,7 +166,7 @@ fn bounds_count_from_when_a_fault_occurred() {
     let cell = at("hall", "Safety(RamCell(cpu: 1, word: 9001, bit: 7, defect: StuckAt1))", "3s");
     let held = |bounds: &str| {
         let trip = format!("SafetyTrip(unit: \"hall\", by: RamRunning, cpu: 1, {bounds})");
-        hall(&[cell.clone()], &trip).expectations[0].verdict
+        hall(std::slice::from_ref(&cell), &trip).expectations[0].verdict
     };
     assert_eq!([held("within: \"263999us\""), held("within: \"264ms\"")], [RowVerdict::Fail, RowVerdict::Pass]);
     assert_eq!([held("after: \"264ms\""), held("after: \"264001us\"")], [RowVerdict::Pass, RowVerdict::Fail]);
