@@ -69,7 +69,7 @@ const FIELDS: &[(&str, &str)] = &[
     ("/bus/messages/0", "id frames response_ms_min response_ms_mean response_ms_max"),
     ("/power", "supply_mv_min supply_mv_max brownouts"),
     ("/plant", "flow_lpm_min coolant_c_max"),
-    ("/injections/0", "id kind target occurred_ms at_ms activations effect class"),
+    ("/injections/0", "id kind target at_ms activations effect class"),
     ("/series/0", "name unit t_ms min max"),
     ("/assumptions/0", "text value source"),
     ("/fingerprint", "all bus orchestrator pumps power plant faults"),

@@ -307,7 +307,7 @@ fn injection(id: &str, kind: &str, target: &str, at: &str, activations: u64, eff
         id: id.to_owned(),
         kind: kind.to_owned(),
         target: target.to_owned(),
-        occurred_ms: Some(ms(at)),
+        occurred_ms: None,
         at_ms: Some(ms(at)),
         duration_ms: None,
         again_ms: Vec::new(),
@@ -368,7 +368,6 @@ pub(crate) fn inconclusive() -> Report {
     report.checks = good_checks();
     report.checks[1] = check("one_pump_at_a_time", 0, RowVerdict::Inconclusive, "no update began", &["PFU-020"]);
     report.injections = vec![Injection {
-        occurred_ms: None,
         at_ms: None,
         ..injection("cut", "power cut", "P05, try 2, transfer at 50 %", "0", 0, "", "power")
     }];
@@ -473,6 +472,7 @@ pub(crate) fn reaction() -> Report {
     report.checks = vec![check("no_spurious_trip", 59_998, RowVerdict::Pass, "", &["SSR-001"])];
     report.injections =
         vec![injection("sag-1", "sag", "supply", "14312.31", 11, "supply read back 8212 mV", "detected-safe")];
+    report.injections[0].occurred_ms = Some(ms("14312.31"));
     report.injections[0].detected_ms = Some(ms("14512.5"));
     report.injections[0].detected_as = "supply-low".to_owned();
     report.injections[0].local_off_ms = Some(ms("14724.310125"));
