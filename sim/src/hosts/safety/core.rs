@@ -187,7 +187,7 @@ pub enum Muffle {
     /// Nothing is changed; what the board gets is kept, by tick of the CPU's first life.
     Listening(BTreeMap<u32, TickOutputs>),
     /// A fault is neither recorded nor reacted to: see [`Muffle::new`].
-    Unheard(Unheard),
+    Unheard(Box<Unheard>),
     /// Every detection is recorded, and none is reacted to: see [`Muffle::idle`].
     Idle {
         /// What the CPU does without a fault, by tick.
@@ -210,7 +210,7 @@ impl Muffle {
     /// Makes the detection of `fault` ineffective, and takes away its record.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
-        Self::Unheard(Unheard { fault, before: TickOutputs::default(), acted: false, held: false })
+        Self::Unheard(Box::new(Unheard { fault, before: TickOutputs::default(), acted: false, held: false }))
     }
 
     /// Leaves the record of every detection and takes away its effect alone: from the first one after a start on, the board gets what
