@@ -97,6 +97,7 @@ fn very_verbose_adds_nodes_messages_assumptions_and_fingerprints() {
 #[test]
 fn narrow_and_wide_pages_keep_their_columns() {
     insta::assert_snapshot!("fail_80", text(&samples::fail(), 80, Verbosity::Normal));
+    insta::assert_snapshot!("expected_fail_80", text(&samples::expected_fail(), 80, Verbosity::Normal));
     insta::assert_snapshot!("fail_140", text(&samples::fail(), 140, Verbosity::Normal));
 }
 
