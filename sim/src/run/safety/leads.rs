@@ -99,7 +99,9 @@ pub(super) fn leads_to(injection: &Injection) -> &'static [Fault] {
         return if injection.is_of_the_supply() { SUPPLY } else { &[] };
     };
     match kind {
-        Kind::C2cLost(_) | Kind::C2cCorrupted(_) | Kind::C2cDelayed(_) | Kind::C2cRepeated(_) => PEER,
+        Kind::C2cLost(_) | Kind::C2cCorrupted(_) | Kind::C2cDelayed(_) => PEER,
+        // What comes a second time keeps nothing else from coming.
+        Kind::C2cRepeated(_) => &[Fault::C2cErrorRate],
         Kind::C2cForged(_) => &[
             Fault::PeerMode,
             Fault::ReleaseDiffers,
