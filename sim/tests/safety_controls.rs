@@ -12,9 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
-use bevy_ecs::prelude::World;
+use common::units::each;
 use common::{loaded, shipped};
-use cooltwin::hosts::safety::Units;
 use cooltwin::hosts::safety::core::Muffle;
 use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::kernel::{SimTime, Span};
@@ -29,16 +28,8 @@ fn scenario(name: &str) -> Loaded {
     loaded(&shipped(&format!("{name}.ron")), &[])
 }
 
-fn each(world: &mut World, mut what: impl FnMut(usize, &mut Unit)) {
-    for (index, entity) in world.resource::<Units>().entities().to_vec().into_iter().enumerate() {
-        if let Some(mut unit) = world.get_mut::<Unit>(entity) {
-            what(index, &mut unit);
-        }
-    }
-}
-
 /// The report of a run whose units are changed before it begins.
-fn changed(loaded: &Loaded, change: impl FnMut(usize, &mut Unit)) -> Report {
+fn changed(loaded: &Loaded, change: impl FnMut(&mut Unit)) -> Report {
     let mut twin = twin::build(&loaded.scenario, None);
     each(&mut twin.world, change);
     run::report(loaded, &run::finish(twin, &loaded.scenario, |_| {}), &Identity::default())
@@ -109,7 +100,7 @@ fn every_scenario_of_a_diagnostic_fails_when_that_diagnostic_is_without_effect()
     assert!(shown.len() >= 29, "{shown:?}");
     let mut passed = Vec::new();
     for (name, fault) in trips {
-        let muffle = |_, unit: &mut Unit| {
+        let muffle = |unit: &mut Unit| {
             unit.cores.iter_mut().for_each(|core| core.muffle = Some(Muffle::new(fault)));
         };
         let report = changed(&scenario(&name), muffle);
@@ -127,7 +118,7 @@ fn wrappers_that_meet_no_fault_change_nothing() {
     let own = healthy("safety-unit");
     let fingerprint = |muffles: [Option<Muffle>; 2]| {
         let mut twin = twin::build(&loaded.scenario, None);
-        each(&mut twin.world, |_, unit| {
+        each(&mut twin.world, |unit| {
             unit.cores.iter_mut().zip(&muffles).for_each(|(core, muffle)| core.muffle.clone_from(muffle));
         });
         run::finish(twin, &loaded.scenario, |_| {}).twin.trace.fingerprint()
@@ -151,12 +142,12 @@ fn healthy(name: &str) -> Vec<[Outputs; 2]> {
     let overrides: Vec<&str> = all.iter().map(String::as_str).collect();
     let scenario = loaded(&shipped(&format!("{name}.ron")), &overrides).scenario;
     let mut twin = twin::build(&scenario, None);
-    each(&mut twin.world, |_, unit| {
+    each(&mut twin.world, |unit| {
         unit.cores.iter_mut().for_each(|core| core.muffle = Some(Muffle::Listening(BTreeMap::new())));
     });
     let mut run = run::finish(twin, &scenario, |_| {});
     let mut all = Vec::new();
-    each(&mut run.twin.world, |_, unit| {
+    each(&mut run.twin.world, |unit| {
         all.push(unit.cores.each_mut().map(|core| match core.muffle.take() {
             Some(Muffle::Listening(kept)) => Arc::new(kept),
             _ => panic!("the wrapper is still there"),
@@ -235,9 +226,9 @@ fn every_scenario_of_a_diagnostic_fails_by_its_outputs_when_the_reaction_alone_i
         let loaded = scenario(&name);
         let healthy = healthy(&name);
         let idle = |cpus: &[usize]| {
-            let report = changed(&loaded, |index, unit| {
+            let report = changed(&loaded, |unit| {
                 for cpu in cpus {
-                    unit.cores[*cpu].muffle = Some(Muffle::idle(healthy[index][*cpu].clone()));
+                    unit.cores[*cpu].muffle = Some(Muffle::idle(healthy[usize::from(unit.index)][*cpu].clone()));
                 }
             });
             outside(&report, fault)
@@ -264,10 +255,10 @@ fn a_halted_cpu_drives_on_without_its_watchdog() {
         let mut twin = twin::build(&loaded.scenario, None);
         let halts = SimTime::from_nanos(3_000_000_000);
         let _ = twin.run_until(halts + Span::from_millis(1));
-        each(&mut twin.world, |_, unit| unit.cores[0].dead = is_dead);
+        each(&mut twin.world, |unit| unit.cores[0].dead = is_dead);
         let mut run = run::finish(twin, &loaded.scenario, |_| {});
         let mut off = None;
-        each(&mut run.twin.world, |_, unit| off = unit.watch.last_off);
+        each(&mut run.twin.world, |unit| off = unit.watch.last_off);
         off.expect("all is off at last").since(halts)
     };
     let us = Span::from_micros;

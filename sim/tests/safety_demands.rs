@@ -6,10 +6,10 @@
 mod common;
 
 use common::demands::{
-    RADIO, REACTION, RESPONSE, SAFE, STUCK, SUPPLY, alone, at, at_hall, changed, each, hidden, loaded, ms, operation,
-    other, ran, row, seen, three, three_ran, three_set_up, with_input,
+    RADIO, REACTION, RESPONSE, SAFE, STUCK, SUPPLY, alone, at, at_hall, changed, hidden, loaded, ms, operation, other,
+    ran, row, seen, three, three_ran, three_set_up, with_input,
 };
-use common::units::units_in;
+use common::units::{each, units_in};
 use cooltwin::hosts::safety::core::Muffle;
 use cooltwin::kernel::SimTime;
 use cooltwin::run::{self, Identity, Run};

@@ -6,9 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bevy_ecs::prelude::World;
-use common::units::own;
-use cooltwin::hosts::safety::Units;
+use common::units::{each, own, units_in};
 use cooltwin::hosts::safety::demands::{Demand, Why};
 use cooltwin::hosts::safety::tool::Told;
 use cooltwin::hosts::safety::unit::Unit;
@@ -43,14 +41,6 @@ fn report(loaded: &Loaded, run: &Run) -> Report {
 fn verdict(name: &str, overrides: &[String]) -> Verdict {
     let loaded = loaded(name, overrides);
     report(&loaded, &run::run(&loaded.scenario, None, |_| {})).verdict
-}
-
-fn units(world: &mut World, mut what: impl FnMut(&mut Unit)) {
-    for entity in world.resource::<Units>().entities().to_vec() {
-        if let Some(mut unit) = world.get_mut::<Unit>(entity) {
-            what(&mut unit);
-        }
-    }
 }
 
 /// Saved at instants of start-up, normal mode, faults under way and the safe state, and loaded into another model.
@@ -148,10 +138,8 @@ fn a_short_between_any_two_ossd_outputs_turns_both_off_and_no_other() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-fn units_of(run: &Run, mut what: impl FnMut(&Unit)) {
-    for entity in run.twin.world.resource::<Units>().entities() {
-        run.twin.world.get::<Unit>(*entity).into_iter().for_each(&mut what);
-    }
+fn units_of(run: &Run, what: impl FnMut(&Unit)) {
+    units_in(&run.twin.world).into_iter().for_each(what);
 }
 
 /// Verifies SSR-078. One unit with a configuration that differs in one value. The CPUs of each agree, the units never link.
@@ -305,7 +293,7 @@ fn a_stop_at_any_phase_is_carried_out_within_the_response_time_whatever_is_lost(
 fn tampered(name: &str, overrides: &[String], change: impl FnMut(&mut Unit)) -> Report {
     let loaded = loaded(name, overrides);
     let mut run = run::run(&loaded.scenario, None, |_| {});
-    units(&mut run.twin.world, change);
+    each(&mut run.twin.world, change);
     report(&loaded, &run)
 }
 
@@ -403,7 +391,7 @@ fn a_row_of_flash_that_the_test_skips_is_seen() {
     let loaded = loaded("safety-unit", &["end=At(\"63s\")".to_owned()]);
     for (cpu, from) in [(None, 0), (Some(0), 0x6_1020), (Some(1), 0x3A40), (Some(1), 0x7_FFE0)] {
         let mut twin = twin::build(&loaded.scenario, None);
-        units(&mut twin.world, |unit| {
+        each(&mut twin.world, |unit| {
             if let Some(cpu) = cpu {
                 unit.cores[cpu].flash.skip(from, from + 32);
             }
@@ -419,7 +407,7 @@ fn a_cpu_that_evaluates_too_often_or_too_seldom_is_seen() {
     let loaded = loaded("safety-unit", &[]);
     for (more, wanted) in [(0i64, RowVerdict::Pass), (1, RowVerdict::Fail), (-1, RowVerdict::Fail)] {
         let mut twin = twin::build(&loaded.scenario, None);
-        units(&mut twin.world, |unit| {
+        each(&mut twin.world, |unit| {
             let mut section = unit.section.clone();
             for block in section.blocks.iter_mut().filter(|block| block.time_ms == 200) {
                 block.time_ms = block.time_ms.checked_add_signed(more.try_into().expect("small")).expect("positive");
@@ -454,7 +442,7 @@ fn a_logic_that_takes_something_else_from_the_networks_is_seen() {
     let loaded = loaded("safety-two-units", &[]);
     let judged = |one: usize, kind: Option<Kind>, other: Other| {
         let mut twin = twin::build(&loaded.scenario, None);
-        units(&mut twin.world, |unit| {
+        each(&mut twin.world, |unit| {
             let mut section = unit.section.clone();
             let blocks = section.blocks.iter_mut().filter(|block| Some(block.kind) == kind);
             blocks.filter(|_| usize::from(unit.index) == one).for_each(other);
@@ -485,7 +473,7 @@ fn a_wrong_evaluation_outlives_a_restart_and_none_is_no_pass() {
     let loaded = loaded("safety-supply-lost", &[]);
     for (more, wanted) in [(0, RowVerdict::Pass), (1, RowVerdict::Fail)] {
         let mut twin = twin::build(&loaded.scenario, None);
-        units(&mut twin.world, |unit| {
+        each(&mut twin.world, |unit| {
             let mut section = unit.section.clone();
             let second = section.blocks.iter_mut().filter(|block| block.time_ms == 200);
             second.for_each(|block| block.time_ms += more);
@@ -495,7 +483,7 @@ fn a_wrong_evaluation_outlives_a_restart_and_none_is_no_pass() {
         let row = |run: &Run| check_of(&report(&loaded, run), "logic_runs_once_each_tick");
         assert_eq!(row(&run), wanted, "{more} ticks");
         if more == 0 {
-            units(&mut run.twin.world, |unit| unit.watch.cpus[1].claim_nothing());
+            each(&mut run.twin.world, |unit| unit.watch.cpus[1].claim_nothing());
             assert_eq!(row(&run), RowVerdict::Inconclusive, "nothing was judged");
         }
     }
@@ -549,7 +537,7 @@ fn the_end_of_a_fault_leaves_what_another_one_holds() {
             let mut twin = twin::build(&loaded.scenario, None);
             let _ = twin.run_until(SimTime::ZERO + Span::from_millis(at_ms));
             let mut text = String::new();
-            units(&mut twin.world, |unit| text = look(unit));
+            each(&mut twin.world, |unit| text = look(unit));
             text
         };
         let alone = fault(first, 1, 3);
@@ -803,7 +791,7 @@ fn a_cpu_without_a_pass_is_not_covered_by_the_other() {
     ];
     for (number, (id, skip)) in skips.into_iter().enumerate() {
         let mut twin = twin::build(&loaded.scenario, None);
-        units(&mut twin.world, skip);
+        each(&mut twin.world, skip);
         let report = report(&loaded, &run::finish(twin, &loaded.scenario, |_| {}));
         let verdicts = ["safety-ram-pass", "safety-flash-pass"].map(|own| (own == id, budget_of(&report, own)));
         let wanted = |is_own| if is_own { RowVerdict::Fail } else { RowVerdict::Pass };

@@ -84,6 +84,18 @@ impl SafetyFault {
             _ => false,
         }
     }
+
+    /// The CPU whose packets a fault of the link between the CPUs hits, 1 or 2; none of any other fault.
+    #[must_use]
+    pub const fn link_sender(&self) -> Option<u8> {
+        match self {
+            Self::C2cLost(hit) | Self::C2cCorrupted(hit) => Some(hit.from),
+            Self::C2cForged(forge) => Some(forge.from),
+            Self::C2cDelayed(delay) => Some(delay.from),
+            Self::C2cRepeated(repeat) => Some(repeat.from),
+            _ => None,
+        }
+    }
 }
 
 section! {

@@ -3,9 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use bevy_ecs::prelude::World;
-use cooltwin::hosts::safety::Units;
-use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::run::{self, Identity, Run};
 use cooltwin::scenario::{FileSource, Loaded, load};
 use reports::{Budget, Report, RowVerdict};
@@ -86,12 +83,6 @@ pub(crate) const RESPONSE: &str = "safety-response";
 pub(crate) const REACTION: &str = "safety-fault-reaction";
 
 pub(crate) const RADIO: &str = "safety-radio-timeout";
-
-pub(crate) fn each(world: &mut World, mut change: impl FnMut(&mut Unit)) {
-    for entity in world.resource::<Units>().entities().to_vec() {
-        world.get_mut::<Unit>(entity).into_iter().for_each(|mut unit| change(&mut unit));
-    }
-}
 
 pub(crate) fn at(node: &str, kind: &str) -> String {
     format!("(kind: Safety({kind}), place: Node(\"{node}\"), trigger: At(\"3s\"))")

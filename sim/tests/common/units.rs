@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use bevy_ecs::prelude::World;
 use cooltwin::hosts::safety::Units;
 use cooltwin::hosts::safety::unit::Unit;
 use cooltwin::run::{self, Run};
@@ -41,7 +42,13 @@ pub(crate) fn own(text: &str, changed: &[(&str, &str)]) -> (Loaded, Run) {
     (loaded, run)
 }
 
+pub(crate) fn each(world: &mut World, mut change: impl FnMut(&mut Unit)) {
+    for entity in world.resource::<Units>().entities().to_vec() {
+        world.get_mut::<Unit>(entity).into_iter().for_each(|mut unit| change(&mut unit));
+    }
+}
+
 /// The units of a world, in the order of the scenario.
-pub(crate) fn units_in(world: &bevy_ecs::prelude::World) -> Vec<&Unit> {
+pub(crate) fn units_in(world: &World) -> Vec<&Unit> {
     world.resource::<Units>().entities().iter().filter_map(|entity| world.get::<Unit>(*entity)).collect()
 }

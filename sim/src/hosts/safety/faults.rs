@@ -254,10 +254,9 @@ fn end_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safety
     use SafetyFault as Kind;
     let left = unit.left_at(kind);
     match kind {
-        Kind::C2cLost(hit) | Kind::C2cCorrupted(hit) => unit.lines[1 - index(hit.from)].restore(number),
-        Kind::C2cForged(forge) => unit.lines[1 - index(forge.from)].restore(number),
-        Kind::C2cDelayed(delay) => unit.lines[1 - index(delay.from)].restore(number),
-        Kind::C2cRepeated(repeat) => unit.lines[1 - index(repeat.from)].restore(number),
+        Kind::C2cLost(_) | Kind::C2cCorrupted(_) | Kind::C2cForged(_) | Kind::C2cDelayed(_) | Kind::C2cRepeated(_) => {
+            unit.lines.iter_mut().for_each(|line| line.restore(number));
+        }
         Kind::CanRepeated(_) => unit.repeaters.retain(|repeater| repeater.owner != number),
         Kind::CpuHalted(of) => unit.cores[index(of.cpu)].halted &= left.is_some(),
         Kind::Clock(clock) => {

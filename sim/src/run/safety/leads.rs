@@ -156,11 +156,10 @@ pub(super) fn can_lead_to(injection: &Injection, found: Found) -> bool {
 fn fits_cpu(injection: &Injection, Found { cpu, fault, .. }: Found) -> bool {
     use SafetyFault as Kind;
     let FaultKind::Safety(kind) = &injection.fault.kind else { return true };
+    if kind.link_sender() == Some(cpu) {
+        return false;
+    }
     match kind {
-        Kind::C2cLost(hit) | Kind::C2cCorrupted(hit) => hit.from != cpu,
-        Kind::C2cDelayed(hit) => hit.from != cpu,
-        Kind::C2cRepeated(hit) => hit.from != cpu,
-        Kind::C2cForged(forge) => forge.from != cpu,
         Kind::CpuHalted(of) => (of.cpu == cpu) == AWAKE.contains(&fault) || fault == Fault::C2cSilent,
         Kind::CpuReset(of) => of.cpu != cpu,
         Kind::LogicTime(time) => time.cpu == cpu,

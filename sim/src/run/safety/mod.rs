@@ -17,6 +17,7 @@ pub(super) use self::budgets::budgets;
 pub use self::checks::CHECKS;
 pub(super) use self::checks::checks;
 pub(super) use self::expectations::{holds, instead, stays_normal, text, why};
+use self::leads::Found;
 pub(super) use self::reaction::{Reaction, reactions};
 use super::Run;
 use crate::faults::Faults;
@@ -96,9 +97,17 @@ fn fault_words(fault: Fault) -> String {
 
 /// All that the CPUs of a unit detected, the first at the begin.
 fn detections(unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
+    found(unit).into_iter().map(|(at, found)| (at, found.cpu, found.fault)).collect()
+}
+
+/// The same, with what each detection is about.
+fn found(unit: &Unit) -> Vec<(SimTime, Found)> {
     let of_cpus = unit.watch.cpus.iter().zip([1u8, 2]);
-    let all = of_cpus.flat_map(|(cpu, number)| cpu.detections.iter().map(move |(at, one)| (*at, number, one.fault)));
-    let mut all: Vec<(SimTime, u8, Fault)> = all.collect();
-    all.sort_by_key(|(at, number, _)| (*at, *number));
+    let all = of_cpus.flat_map(|(watch, cpu)| {
+        let of = move |fault: Fault, detail: u32| Found { cpu, fault, detail };
+        watch.detections.iter().map(move |(at, one)| (*at, of(one.fault, one.detail)))
+    });
+    let mut all: Vec<(SimTime, Found)> = all.collect();
+    all.sort_by_key(|(at, found)| (*at, found.cpu));
     all
 }

@@ -10,7 +10,7 @@ use safety_common::fault::{Fault, Reaction as Kind};
 
 use super::super::Run;
 use super::leads::{self, Found};
-use super::{fault_words, units};
+use super::{fault_words, found, units};
 use crate::faults::{Faults, Injection};
 use crate::hosts::safety::demands::{Demand, Effect, TICKS, Why};
 use crate::hosts::safety::off::WentOff;
@@ -56,18 +56,6 @@ pub(super) fn cause<'a>(run: &'a Run, unit: &Unit, (detected, fault): (SimTime, 
     let list = &run.twin.world.resource::<Scoped<Faults>>().list;
     let own = owned(unit, list).into_iter().find(|one| (one.at, one.found.fault) == (detected, fault))?;
     list.get(own.injection)
-}
-
-/// What a unit detected, in the order of time.
-fn found(unit: &Unit) -> Vec<(SimTime, Found)> {
-    let of_cpus = unit.watch.cpus.iter().zip([1u8, 2]);
-    let all = of_cpus.flat_map(|(watch, cpu)| {
-        let of = move |fault: Fault, detail: u32| Found { cpu, fault, detail };
-        watch.detections.iter().map(move |(at, one)| (*at, of(one.fault, one.detail)))
-    });
-    let mut all: Vec<(SimTime, Found)> = all.collect();
-    all.sort_by_key(|(at, found)| (*at, found.cpu));
-    all
 }
 
 /// The detections of a unit that belong to an injection.
