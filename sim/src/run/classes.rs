@@ -5,14 +5,15 @@
 //! | `invalid` | the injection never acted |
 //! | `panic` | a firmware panicked or broke its interface |
 //! | `sim-timeout` | the run came to its time limit, or to no end; counts as no result |
-//! | `undetected-dangerous` | a check broke at or after the first action |
+//! | `undetected-dangerous` | a check broke at or after the first action, or one that shows a safety unit dangerous, whenever |
 //! | `detected-late` | detected as below, and a budget broke at a hit pump or for the whole system |
 //! | `budget-broken` | such a budget broke without any detection |
 //! | `tolerated` | it was met as designed: each hit pump whose try failed was updated by a later one; bit errors led to error frames and cost no try; the person's answer or search took its course; the pumps went into fail-safe mode, or outputs of safety units off, without a detection |
 //! | `detected-safe` | a cause of a failed try, or an alarm, names a hit pump, the supply or the image; or a safety unit has detected it, or has seen it as a stop |
 //! | `no-reaction` | it acted, and none of this followed |
 //!
-//! The first that fits counts; what only went into fail-safe mode, or off, counts as tolerated behind `detected-safe`. *Hit*
+//! The first that fits counts; but what a safety unit detected is no longer tolerated, and what only went into fail-safe mode, or off,
+//! counts as tolerated behind `detected-safe`. *Hit*
 //! are the pumps that the fault reaches: a fault of bus, supply or CIOC reaches all, and so does any node that takes the
 //! bus from the others (babbling, a line stuck or open) or a safety unit that switches a feed; see [`Reach`]. A run with several injections does not tell which of them led to what: each is judged as if alone. Whether a
 //! fault is masked (the trace of an undisturbed run) cannot be told inside one run and is no class here; a comparison
@@ -20,9 +21,9 @@
 
 use orchestrator::{Alarm, Cause};
 use protocol::cyclic::PumpState;
-use reports::{Budget, RowVerdict, Sample};
+use reports::{Budget, Check, RowVerdict, Sample};
 
-use super::safety::Reaction;
+use super::safety::{CHECKS, HARMLESS, Reaction};
 use super::{Ending, Run};
 use crate::bus::BusRecord;
 use crate::checks::Checks;
@@ -163,6 +164,8 @@ pub(super) struct Judge<'a> {
     pub(super) run: &'a Run,
     pub(super) measures: &'a Measures,
     pub(super) budgets: &'a [Budget],
+    /// As they stand without the expectations.
+    pub(super) checks: &'a [Check],
 }
 
 impl Judge<'_> {
@@ -176,7 +179,7 @@ impl Judge<'_> {
             Ending::Regular => {}
         }
         match () {
-            () if self.check_broke(first) => "undetected-dangerous",
+            () if self.check_broke(first) || self.unit_is_dangerous() => "undetected-dangerous",
             () if self.budget_broke(hit) => {
                 if detected {
                     "detected-late"
@@ -184,6 +187,7 @@ impl Judge<'_> {
                     "budget-broken"
                 }
             }
+            () if units.detected.is_some() => "detected-safe",
             () if self.is_tolerated(first, hit) => "tolerated",
             () if detected => "detected-safe",
             () if self.went_fail_safe(first, hit) || units.local_off.or(units.all_off).is_some() => "tolerated",
@@ -194,6 +198,12 @@ impl Judge<'_> {
     fn check_broke(&self, first: SimTime) -> bool {
         let mut rows = self.run.twin.world.resource::<Scoped<Checks>>().rows();
         rows.any(|row| row.broken.as_ref().is_some_and(|(at, _)| *at >= first))
+    }
+
+    /// Whether a check of the safety units broke that shows more than one that is off, or another trip than the expected one.
+    fn unit_is_dangerous(&self) -> bool {
+        let is_dangerous = |id: &str| CHECKS.iter().any(|(own, _)| *own == id) && !HARMLESS.contains(&id);
+        self.checks.iter().any(|row| row.verdict == RowVerdict::Fail && is_dangerous(&row.id))
     }
 
     /// Whether a budget broke, by a pump that was hit or by something that is no pump's alone.

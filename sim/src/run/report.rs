@@ -55,6 +55,8 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
     let measures = run.twin.world.resource::<Measures>();
     let mut budgets = budgets(scenario, run, measures);
     budgets.extend(safety::budgets(scenario, run));
+    let checks = checks(scenario, run, measures);
+    let judge = classes::Judge { run, measures, budgets: &budgets, checks: &checks };
     let mut report = Report {
         schema: Schema::Result1,
         scenario: reports::Scenario {
@@ -70,7 +72,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         simulated_ms: at(run.end),
         verdict: Verdict::Error,
         budgets: budgets.clone(),
-        checks: checks(scenario, run, measures),
+        checks: checks.clone(),
         expectations: Vec::new(),
         pumps: pumps(scenario, run, measures),
         campaign: scenario.campaign.then(|| campaign(measures)),
@@ -78,7 +80,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         bus: bus_report(scenario, run, measures),
         power: power_report(run),
         plant: plant_report(run),
-        injections: injections(scenario, &classes::Judge { run, measures, budgets: &budgets }),
+        injections: injections(scenario, &judge),
         series: series(scenario, run, measures),
         assumptions: assumptions(scenario, run),
         events: None,

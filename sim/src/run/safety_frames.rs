@@ -75,7 +75,7 @@ fn update_times(loaded: &Loaded, run: &Run, report: &Report) -> Result<[Millis; 
         return Err(format!("the scenario disturbs the run with {}{more}", injection.id));
     }
     let units = units(&loaded.scenario, run);
-    if let Some((name, _)) = units.iter().find(|(_, unit)| !stays_normal(unit)) {
+    if let Some((name, _)) = units.iter().find(|(_, unit)| !stays_normal(unit, run.end)) {
         return Err(format!("the unit {name} did not stay in normal mode"));
     }
     if run.ending != Ending::Regular {

@@ -15,7 +15,9 @@ use super::model::{
     RawScenario, Relation, Selection, Trigger, When,
 };
 use super::quantity::Share;
-use super::safety_faults::{AdcError, AdcHit, AdcInput, CellDefect, RamCell, SafetyFault, WireDefect, WireHit};
+use super::safety_faults::{
+    AdcError, AdcHit, AdcInput, CellDefect, RamCell, SafetyFault, SafetyTrip, WireDefect, WireHit,
+};
 use super::units::{SafetyDownload, SafetyUnit, Way};
 use super::words::NodeName;
 use crate::bus::bit_time;
@@ -116,6 +118,7 @@ impl Check<'_> {
             self.expectation(&format!("expectations[{index}]"), expectation);
         }
         self.outcomes_agree();
+        self.trips_differ();
         self.end();
     }
 
@@ -842,6 +845,24 @@ impl Check<'_> {
                 problem.help = Some("select the others with `Except([..])`".to_owned());
                 problem.roots = vec!["pumps.count"];
                 problem.beside = vec![format!("expectations[{other}]")];
+            }
+        }
+    }
+
+    /// One trip cannot show two: both expectations would be met by the same detection.
+    fn trips_differ(&mut self) {
+        let mut seen: Vec<(usize, &SafetyTrip)> = Vec::new();
+        for (index, expectation) in self.scenario.expectations.iter().enumerate() {
+            let Expectation::SafetyTrip(trip) = expectation else { continue };
+            let same = |own: &SafetyTrip| (&own.unit, &own.by, own.restarts) == (&trip.unit, &trip.by, trip.restarts);
+            if let Some((other, _)) = seen.iter().find(|(_, own)| same(own)) {
+                let message = format!("this trip of {} is expected twice, and one would show both", trip.unit);
+                let label = "this is the second";
+                let problem = self.problem(Code::Contradiction, format!("expectations[{index}]"), message, label);
+                problem.help = Some("remove one, or say with `restarts` in which life of the unit each is".to_owned());
+                problem.beside = vec![format!("expectations[{other}]")];
+            } else {
+                seen.push((index, trip));
             }
         }
     }

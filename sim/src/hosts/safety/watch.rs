@@ -372,9 +372,14 @@ impl CpuWatch {
         self.tested_until(end).since(self.tests_began)
     }
 
+    /// When the last step was made, if it was more than `most` before the end.
+    #[must_use]
+    pub fn still_since(&self, end: SimTime, most: Span) -> Option<SimTime> {
+        self.last_step.filter(|last| end.since(*last) > most)
+    }
+
     fn tested_until(&self, end: SimTime) -> SimTime {
-        let still = self.last_step.filter(|last| end.since(*last) > STANDS_STILL);
-        self.tests_ended.or(still).unwrap_or(end)
+        self.tests_ended.or(self.still_since(end, STANDS_STILL)).unwrap_or(end)
     }
 
     /// What the CPU was told and tells by packets in a step.

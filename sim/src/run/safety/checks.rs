@@ -5,8 +5,8 @@ use safety_common::fault::Fault;
 use safety_common::io::Mode;
 
 use super::super::Run;
-use super::expectations::{is_in_wiring, is_normal, not_normal, stays_normal, text, told, trips};
-use super::{detections, fault_words, first_occurred, requirements_of, unit, units};
+use super::expectations::{instead, is_in_wiring, is_normal, not_normal, stays_normal, text, told, trips};
+use super::{fault_words, is_injected, requirements_of, unit, units};
 use crate::hosts::safety::unit::Unit;
 use crate::kernel::{SimTime, Span};
 use crate::scenario::{self, Expectation, SafetyTrip, Scenario};
@@ -28,6 +28,10 @@ pub const CHECKS: &[(&str, &[&str])] = &[
     ("configuration_mode_is_entered_and_left_by_restarts", &["SSR-048", "SSR-050"]),
     ("only_the_unit_that_is_meant_shows_itself", &["SSR-057"]),
 ];
+
+/// Those that a unit breaks which is off, or trips otherwise than the scenario says: none of them shows it dangerous.
+pub(in super::super) const HARMLESS: [&str; 3] =
+    ["safety_units_become_normal", "diagnostics_find_what_is_injected", "healthy_units_do_not_trip"];
 
 /// A lamp that is asked for is lit, and one that has been lit for 5 s goes out, within this time: message, bus and a tick.
 pub(super) const LAMP_TIME: Span = Span::from_millis(100);
@@ -59,13 +63,13 @@ fn judge_diagnostics(scenario: &Scenario, run: &Run, row: &mut Check) {
             continue;
         }
         row.n += 1;
-        let fault = fault_of(&trip.by);
-        let found = unit(scenario, run, &trip.unit).map(detections).unwrap_or_default();
-        let found = found.into_iter().find(|(_, _, own)| *own == fault).map(|(_, cpu, _)| cpu);
-        let own = requirements_of(fault, found.or(trip.cpu).unwrap_or(0)).iter().map(|id| (*id).to_owned());
+        let met = trips(scenario, run, trip).filter(|trip| trip.is_met);
+        let cpu = met.as_ref().map(|met| met.found.cpu).or(trip.cpu).unwrap_or(0);
+        let own = requirements_of(fault_of(&trip.by), cpu).iter().map(|id| (*id).to_owned());
         row.requirements.extend(own.filter(|id| !row.requirements.contains(id)).collect::<Vec<_>>());
-        if !trips(scenario, run, trip) {
-            broken.extend(text(expectation));
+        if met.is_none() {
+            let wanted = text(expectation).unwrap_or_default();
+            broken.push(format!("{wanted}: {}", instead(scenario, run, expectation)));
         }
     }
     row.requirements.sort();
@@ -83,9 +87,7 @@ fn is_occasion(scenario: &Scenario, run: &Run, trip: &SafetyTrip) -> bool {
     let is_built_wrong = setup.is_some_and(|unit| {
         unit.serial.is_some() || unit.cpu1.release != unit.cpu2.release || !unit.downloads.is_empty()
     });
-    is_built_wrong
-        || unit(scenario, run, &trip.unit)
-            .is_some_and(|unit| first_occurred(run, unit, Some(fault_of(&trip.by))).is_some())
+    is_built_wrong || unit(scenario, run, &trip.unit).is_some_and(|unit| is_injected(run, unit, fault_of(&trip.by)))
 }
 
 /// What the firmware calls that which a scenario expects.
@@ -144,9 +146,10 @@ fn unasked_trips(scenario: &Scenario, name: &str, unit: &Unit) -> Vec<(SimTime, 
 
 /// Why a unit that came to normal mode did not stay there, unless the scenario says that it restarts. One that has no supply
 /// at the end is off and cannot; one stays in configuration mode after a download that the scenario says fails.
-fn not_for_good(scenario: &Scenario, name: &str, unit: &Unit) -> Option<String> {
+fn not_for_good(scenario: &Scenario, name: &str, unit: &Unit, end: SimTime) -> Option<String> {
     let is_to_restart = |one: &Expectation| matches!(one, Expectation::SafetyRestarts(own) if own == name);
-    let held = if scenario.expectations.iter().any(is_to_restart) { is_normal(unit) } else { stays_normal(unit) };
+    let held =
+        if scenario.expectations.iter().any(is_to_restart) { is_normal(unit, end) } else { stays_normal(unit, end) };
     let is_refused = |one: &Expectation| matches!(one, Expectation::SafetyDownload(wanted) if wanted.unit == name && wanted.is.name() != "Stored");
     let is_configured = unit.cores.iter().all(|core| core.mode == Mode::Configuration);
     if is_configured && scenario.expectations.iter().any(is_refused) {
@@ -154,7 +157,7 @@ fn not_for_good(scenario: &Scenario, name: &str, unit: &Unit) -> Option<String> 
     }
     // What was detected is judged by its own row.
     let detected = unit.watch.cpus.iter().any(|cpu| cpu.cause.is_some());
-    (!held && unit.powered && !detected).then(|| format!("{name}: {}", not_normal(unit)))
+    (!held && unit.powered && !detected).then(|| format!("{name}: {}", not_normal(unit, end)))
 }
 
 fn check(scenario: &Scenario, units: &[(&str, &Unit)], run: &Run, id: &str, requirements: &[&str]) -> Check {
@@ -176,7 +179,7 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], run: &Run, id: &str, requ
                 if normal < 2 && !expects_other {
                     broken.push(format!("{name} never came to normal mode"));
                 } else if !expects_other {
-                    broken.extend(not_for_good(scenario, name, unit));
+                    broken.extend(not_for_good(scenario, name, unit, end));
                 }
             }
             "nothing_is_driven_outside_normal_mode" => {

@@ -7,10 +7,14 @@ use safety_common::io::Mode;
 use super::super::Run;
 use super::super::events::{kebab, word_of};
 use super::checks::{LAMP_LIT, LAMP_TIME, asked_for, fault_of};
-use super::{detections, fault_words, first_occurred, unit, units};
+use super::leads::Found;
+use super::reaction::causes;
+use super::{fault_words, first_occurred, found, is_injected, unit, units};
+use crate::hosts::safety::demands::TICKS;
 use crate::hosts::safety::tool::{Download, Told};
 use crate::hosts::safety::unit::Unit;
-use crate::kernel::SimTime;
+use crate::hosts::safety::watch::CpuWatch;
+use crate::kernel::{SimTime, Span};
 use crate::scenario::{self, Expectation, SafetyDownload, SafetyTrip, Scenario};
 
 /// Whether each time that the lamp of a unit was asked for it was lit in time, and for 5 s or to the end of the run.
@@ -60,9 +64,13 @@ pub(in super::super) fn why(scenario: &Scenario, run: &Run, expectation: &Expect
 /// Whether an expectation about a unit holds; `None` for any other expectation.
 pub(in super::super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expectation) -> Option<bool> {
     match expectation {
-        Expectation::SafetyTrip(trip) => Some(trips(scenario, run, trip)),
-        Expectation::SafetyStaysNormal(name) => Some(unit(scenario, run, name).is_some_and(stays_normal)),
-        Expectation::SafetyRestarts(name) => Some(unit(scenario, run, name).is_some_and(restarts)),
+        Expectation::SafetyTrip(trip) => Some(trips(scenario, run, trip).is_some_and(|trip| trip.is_met)),
+        Expectation::SafetyStaysNormal(name) => {
+            Some(unit(scenario, run, name).is_some_and(|unit| stays_normal(unit, run.end)))
+        }
+        Expectation::SafetyRestarts(name) => {
+            Some(unit(scenario, run, name).is_some_and(|unit| restarts(unit, run.end)))
+        }
         Expectation::SafetyIdentified(name) => Some(is_identified(scenario, run, name)),
         Expectation::SafetyRelays(wanted) => {
             let unit = unit(scenario, run, &wanted.unit)?;
@@ -81,11 +89,11 @@ pub(in super::super) fn holds(scenario: &Scenario, run: &Run, expectation: &Expe
 pub(in super::super) fn instead(scenario: &Scenario, run: &Run, expectation: &Expectation) -> String {
     let of = |name: &str| unit(scenario, run, name);
     let words = match expectation {
-        Expectation::SafetyTrip(trip) => of(&trip.unit).map(|unit| first_detected(run, unit, trip.restarts)),
-        Expectation::SafetyStaysNormal(name) => of(name).map(not_normal),
+        Expectation::SafetyTrip(trip) => of(&trip.unit).map(|unit| first_detected(run, unit, trip)),
+        Expectation::SafetyStaysNormal(name) => of(name).map(|unit| not_normal(unit, run.end)),
         Expectation::SafetyRestarts(name) => of(name).map(|unit| {
             let left = unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some());
-            if left { not_normal_again(unit) } else { "it did not restart".to_owned() }
+            if left { not_normal_again(unit, run.end) } else { "it did not restart".to_owned() }
         }),
         Expectation::SafetyIdentified(name) => of(name).map(|unit| {
             let lit = unit.watch.lamps.iter().map(|(begin, _)| format!("{begin} ms"));
@@ -116,23 +124,26 @@ fn relay_words(conduct: &[String]) -> String {
 }
 
 /// Those after so many restarts of both CPUs, if that is asked.
-fn detections_of(unit: &Unit, restarts: Option<u8>) -> impl Iterator<Item = (SimTime, u8, Fault)> {
-    detections(unit)
+fn detections_of(unit: &Unit, restarts: Option<u8>) -> impl Iterator<Item = (SimTime, Found)> {
+    found(unit)
         .into_iter()
-        .filter(move |(at, ..)| restarts.is_none_or(|own| unit.watch.lives.restarts(*at) == usize::from(own)))
+        .filter(move |(at, _)| restarts.is_none_or(|own| unit.watch.lives.restarts(*at) == usize::from(own)))
 }
 
-fn first_detected(run: &Run, unit: &Unit, restarts: Option<u8>) -> String {
-    let list: Vec<(SimTime, u8, Fault)> = detections_of(unit, restarts).collect();
-    let Some((at, cpu, fault)) = list.first() else { return "it detected nothing".to_owned() };
-    let since = first_occurred(run, unit, None).filter(|first| first <= at);
+fn first_detected(run: &Run, unit: &Unit, wanted: &SafetyTrip) -> String {
+    let Some((at, found)) = detections_of(unit, wanted.restarts).next() else {
+        return "it detected nothing".to_owned();
+    };
+    let is_own = causes(run, unit, (at, found)).next().is_some() || !is_injected(run, unit, found.fault);
+    let why = if is_own { "" } else { ", and no injection that had acted by then leads to it" };
+    let since = first_occurred(run, unit).filter(|first| *first <= at);
     let since =
         since.map_or(String::new(), |first| format!(", {} ms after the first fault there occurred", at.since(first)));
-    format!("it detected {} first, by CPU{cpu} at {at} ms{since}", fault_words(*fault))
+    format!("it detected {} first, by CPU{} at {at} ms{since}{why}", fault_words(found.fault), found.cpu)
 }
 
-pub(super) fn not_normal(unit: &Unit) -> String {
-    let words = not_normal_again(unit);
+pub(super) fn not_normal(unit: &Unit, end: SimTime) -> String {
+    let words = not_normal_again(unit, end);
     if !words.is_empty() {
         return words;
     }
@@ -142,7 +153,7 @@ pub(super) fn not_normal(unit: &Unit) -> String {
     left.collect::<Vec<_>>().join(", ")
 }
 
-fn not_normal_again(unit: &Unit) -> String {
+fn not_normal_again(unit: &Unit, end: SimTime) -> String {
     let cpus = unit.watch.cpus.iter().zip(&unit.cores).zip([1u8, 2]);
     let words = cpus.filter_map(|((watch, core), number)| {
         let what = match watch.cause {
@@ -152,7 +163,7 @@ fn not_normal_again(unit: &Unit) -> String {
             None if core.mode != Mode::Normal => {
                 format!("is in mode {} at the end", word_of(&core.mode))
             }
-            None => return None,
+            None => format!("made its last step at {} ms", watch.still_since(end, TICKS)?),
         };
         Some(format!("CPU{number} {what}"))
     });
@@ -160,48 +171,65 @@ fn not_normal_again(unit: &Unit) -> String {
 }
 
 /// Both CPUs became normal once and for all.
-pub(in super::super) fn stays_normal(unit: &Unit) -> bool {
-    is_normal(unit) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_none())
+pub(in super::super) fn stays_normal(unit: &Unit, end: SimTime) -> bool {
+    is_normal(unit, end) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_none())
 }
 
 /// Both CPUs were normal, stood still without having detected anything, and are normal again.
-fn restarts(unit: &Unit) -> bool {
-    is_normal(unit) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some())
+fn restarts(unit: &Unit, end: SimTime) -> bool {
+    is_normal(unit, end) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some())
 }
 
-/// Both CPUs are normal at the end, and neither ever detected anything.
-pub(super) fn is_normal(unit: &Unit) -> bool {
+/// Both CPUs are normal at the end and still make their steps, and neither ever detected anything.
+pub(super) fn is_normal(unit: &Unit, end: SimTime) -> bool {
     let modes = unit.cores.iter().all(|core| core.mode == Mode::Normal && core.firmware.is_some());
-    modes && unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0)
+    let works = |cpu: &CpuWatch| cpu.cause.is_none() && cpu.ticks > 0 && cpu.still_since(end, TICKS).is_none();
+    modes && unit.watch.cpus.iter().all(works)
 }
 
-pub(super) fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> bool {
-    let Some(unit) = unit(scenario, run, &wanted.unit) else { return false };
+/// The detection that an expected trip is about, in a run.
+pub(super) struct Trip {
+    /// Which it is: the first internal fault, or the first of the wiring that no expectation before this one is about.
+    pub found: Found,
+    /// Whether it is the one that is expected, at a time at which it may be.
+    pub is_met: bool,
+}
+
+pub(super) fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> Option<Trip> {
+    let unit = unit(scenario, run, &wanted.unit)?;
     let internal = |fault: Fault| fault.reaction() == Reaction::SafeState;
-    let all: Vec<(SimTime, u8, Fault)> = detections_of(unit, wanted.restarts).collect();
-    let of_its_kind = all.iter().find(|(_, _, fault)| format!("{fault:?}") == wanted.by.name());
-    let is_internal = of_its_kind.is_none_or(|(_, _, fault)| internal(*fault));
+    let all: Vec<(SimTime, Found)> = detections_of(unit, wanted.restarts).collect();
+    let is_internal = internal(fault_of(&wanted.by));
     // A fault of the wiring stops nothing, so that others may follow it: each that is expected stands behind those before it.
     let same = |one: &SafetyTrip| (&one.unit, one.restarts) == (&wanted.unit, wanted.restarts);
     let before = scenario.expectations.iter().map_while(|one| match one {
         Expectation::SafetyTrip(own) if own == wanted => None,
-        Expectation::SafetyTrip(own) if same(own) => Some(own.by.name()),
-        _ => Some(""),
+        Expectation::SafetyTrip(own) if same(own) => Some(Some(fault_of(&own.by))),
+        _ => Some(None),
     });
-    let before: Vec<&str> = if is_internal { Vec::new() } else { before.collect() };
-    let is_next = |fault: Fault| internal(fault) == is_internal && !before.contains(&&*format!("{fault:?}"));
-    let Some((at, cpu, fault)) = all.into_iter().find(|(_, _, fault)| is_next(*fault)) else {
-        return false;
-    };
-    // Nothing was injected there: a unit may be built wrong, but there is no time to measure.
-    let first = first_occurred(run, unit, Some(fault_of(&wanted.by)));
-    let restarted = wanted.restarts.and_then(|restarts| unit.watch.lives.after(restarts));
-    let since = first.filter(|first| *first <= at).map(|first| at.since(first.max(restarted.unwrap_or_default())));
-    format!("{fault:?}") == wanted.by.name()
-        && wanted.cpu.is_none_or(|wanted| wanted == cpu)
-        && first.is_none_or(|first| first <= at)
-        && wanted.after.is_none_or(|after| since.is_some_and(|since| since >= after))
-        && wanted.within.is_none_or(|within| since.is_some_and(|since| since <= within))
+    let before: Vec<Option<Fault>> = if is_internal { Vec::new() } else { before.collect() };
+    let is_next = |fault: Fault| internal(fault) == is_internal && !before.contains(&Some(fault));
+    let (at, found) = all.into_iter().find(|(_, found)| is_next(found.fault))?;
+    let is_it = found.fault == fault_of(&wanted.by) && wanted.cpu.is_none_or(|cpu| cpu == found.cpu);
+    Some(Trip { found, is_met: is_it && is_in_time(run, unit, wanted, (at, found)) })
+}
+
+/// Whether a detection came when it may. Where injections can lead to what was expected, one must have led to this; where several can
+/// have, the earliest must be `within`, and the latest `after`. A unit that is built wrong has none, and no time to measure.
+fn is_in_time(run: &Run, unit: &Unit, wanted: &SafetyTrip, (at, found): (SimTime, Found)) -> bool {
+    if !is_injected(run, unit, found.fault) {
+        return wanted.after.is_none() && wanted.within.is_none();
+    }
+    let restarted = wanted.restarts.and_then(|restarts| unit.watch.lives.after(restarts)).unwrap_or_default();
+    let occurred = causes(run, unit, (at, found)).filter_map(|one| {
+        // The voltage of a supply may have left its limits before it is beyond half of its way.
+        let acted = one.first.filter(|acted| one.is_of_the_supply() && *acted <= at);
+        acted.or(one.occurred)
+    });
+    let mut since: Vec<Span> = occurred.map(|occurred| at.since(occurred.max(restarted))).collect();
+    since.sort();
+    let (Some(shortest), Some(longest)) = (since.first(), since.last()) else { return false };
+    wanted.after.is_none_or(|after| *shortest >= after) && wanted.within.is_none_or(|within| *longest <= within)
 }
 
 /// A fault of the wiring, which stops nothing but what it affects.

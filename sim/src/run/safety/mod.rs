@@ -15,12 +15,12 @@ use safety_common::fault::Fault;
 pub use self::budgets::BUDGETS;
 pub(super) use self::budgets::budgets;
 pub use self::checks::CHECKS;
-pub(super) use self::checks::checks;
+pub(super) use self::checks::{HARMLESS, checks};
 pub(super) use self::expectations::{holds, instead, stays_normal, text, why};
 use self::leads::Found;
 pub(super) use self::reaction::{Reaction, reactions};
 use super::Run;
-use crate::faults::Faults;
+use crate::faults::{Faults, Injection};
 use crate::hosts::safety::Units;
 use crate::hosts::safety::unit::Unit;
 use crate::kernel::{Scoped, SimTime};
@@ -81,13 +81,22 @@ pub const fn requirements_of(fault: Fault, cpu: u8) -> &'static [&'static str] {
     }
 }
 
-/// When the first injection at a unit occurred that could lead to what it detects, or to anything; one of the voltage of its supply
-/// counts from when it acted.
-fn first_occurred(run: &Run, unit: &Unit, by: Option<Fault>) -> Option<SimTime> {
+/// The injections at a unit that acted, or of its supply, that began.
+fn injections<'a>(run: &'a Run, unit: &Unit) -> impl Iterator<Item = &'a Injection> {
     let list = run.twin.world.resource::<Scoped<Faults>>().list.iter();
-    let own = list.filter(|one| one.is_at(unit.node) && one.first.is_some());
-    let own = own.filter(|one| by.is_none_or(|fault| leads::leads_to(one).contains(&fault)));
-    own.filter_map(|one| if one.is_of_the_supply() { one.first } else { one.occurred }).min()
+    list.filter(move |one| {
+        one.is_at(unit.node) && (one.first.is_some() || one.is_of_the_supply() && one.occurred.is_some())
+    })
+}
+
+/// When the first of them occurred.
+fn first_occurred(run: &Run, unit: &Unit) -> Option<SimTime> {
+    injections(run, unit).filter_map(|one| one.occurred).min()
+}
+
+/// Whether one of them is of a kind that could lead to what the unit detects.
+fn is_injected(run: &Run, unit: &Unit, fault: Fault) -> bool {
+    injections(run, unit).any(|one| leads::leads_to(one).contains(&fault))
 }
 
 /// What a unit detects, in the words of the scenario: `RamAtStart` reads `ram-at-start`.
@@ -96,11 +105,6 @@ fn fault_words(fault: Fault) -> String {
 }
 
 /// All that the CPUs of a unit detected, the first at the begin.
-fn detections(unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
-    found(unit).into_iter().map(|(at, found)| (at, found.cpu, found.fault)).collect()
-}
-
-/// The same, with what each detection is about.
 fn found(unit: &Unit) -> Vec<(SimTime, Found)> {
     let of_cpus = unit.watch.cpus.iter().zip([1u8, 2]);
     let all = of_cpus.flat_map(|(watch, cpu)| {

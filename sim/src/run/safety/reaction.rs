@@ -71,15 +71,26 @@ fn owned(unit: &Unit, list: &[Injection]) -> Vec<Owned> {
         .collect()
 }
 
+/// All injections that can have led to a detection.
+pub(super) fn causes<'a>(
+    run: &'a Run,
+    unit: &Unit,
+    (at, found): (SimTime, Found),
+) -> impl Iterator<Item = &'a Injection> {
+    let list = run.twin.world.resource::<Scoped<Faults>>().list.iter();
+    list.filter(move |one| can_have_led(one, unit, at, found))
+}
+
 /// The one injection that can have led to a detection.
 fn owner(unit: &Unit, list: &[Injection], at: SimTime, found: Found) -> Option<usize> {
-    let can = |one: &Injection| {
-        // The voltage of a supply has left its limits before it is beyond half of its way.
-        let acted = if one.is_of_the_supply() { one.occurred } else { one.first };
-        let is_recent = leads::may_be_old(found.fault) || one.over() + REMEMBERED >= at;
-        one.is_at(unit.node) && leads::can_lead_to(one, found) && acted.is_some_and(|acted| acted <= at) && is_recent
-    };
-    only(list.iter().enumerate().filter(|(_, one)| can(one)).map(|(number, _)| number))
+    only(list.iter().enumerate().filter(|(_, one)| can_have_led(one, unit, at, found)).map(|(number, _)| number))
+}
+
+fn can_have_led(one: &Injection, unit: &Unit, at: SimTime, found: Found) -> bool {
+    // The voltage of a supply has left its limits before it is beyond half of its way.
+    let acted = if one.is_of_the_supply() { one.occurred } else { one.first };
+    let is_recent = leads::may_be_old(found.fault) || one.over() + REMEMBERED >= at;
+    one.is_at(unit.node) && leads::can_lead_to(one, found) && acted.is_some_and(|acted| acted <= at) && is_recent
 }
 
 /// The first if it is the only one.
