@@ -44,7 +44,7 @@ struct Entry {
 #[derive(Clone, Copy, Debug, Default)]
 struct Heard {
     sequence: Option<u8>,
-    tick: u32,
+    tick: u64,
     /// Whether the last frame is not past the maximum age.
     is_live: bool,
     /// Frames with a bad CRC that are not forgotten yet.
@@ -53,8 +53,8 @@ struct Heard {
 
 impl Heard {
     /// The time since the last frame goes on; whether the maximum age is over now. Errors stay.
-    fn grow_old(&mut self, tick: u32, age_ticks: u32) -> bool {
-        let silence = tick.saturating_sub(self.tick);
+    fn grow_old(&mut self, tick: u64, age_ticks: u32) -> bool {
+        let silence = between(self.tick, tick);
         if silence > SEQUENCE_MEMORY_TICKS {
             self.sequence = None;
         }
@@ -71,7 +71,7 @@ impl Heard {
 /// An own entry: the frame that CPU2 made and when it came, and the last sequence number sent.
 #[derive(Clone, Copy, Debug, Default)]
 struct Agreed {
-    frame: Option<(CanFrame, u32)>,
+    frame: Option<(CanFrame, u64)>,
     sent_sequence: Option<u8>,
 }
 
@@ -84,7 +84,8 @@ pub(crate) struct Can {
     /// The start value of the CRC of each entry: the hash of the node that sends it.
     seeds: [Option<u32>; ENTRIES],
     age_ticks: u32,
-    tick: u32,
+    /// Ticks since start-up: 32 bits would end after 50 days, and no entry would grow old any more.
+    tick: u64,
     /// Place in the cycle at the begin of this tick, in tick slots.
     phase: u32,
     cycle: u8,
@@ -94,9 +95,9 @@ pub(crate) struct Can {
     agreed: [Agreed; ENTRIES],
     recent: Recent<ENTRIES>,
     /// When a master with a lower index was last heard.
-    lower_master_tick: u32,
-    sync_tick: u32,
-    pending_sync: Option<u32>,
+    lower_master_tick: u64,
+    sync_tick: u64,
+    pending_sync: Option<u64>,
 }
 
 /// What CAN wants done in a tick.
@@ -218,7 +219,7 @@ impl Can {
         let (Some(heard), Some(value)) = (self.heard.get_mut(entry.entry), self.values.get_mut(entry.entry)) else {
             return false;
         };
-        let elapsed = self.tick.saturating_sub(heard.tick);
+        let elapsed = between(heard.tick, self.tick);
         match heard.sequence {
             Some(last) if !is_ahead(entry.sequence, last, most_ahead(elapsed)) => return heard.is_trusted(),
             Some(_) if heard.is_live && heard.is_trusted() => *value = entry.data,
@@ -257,7 +258,7 @@ impl Can {
         if sent.contains(&sync_id) {
             self.pending_sync = None;
         }
-        if self.pending_sync.is_some_and(|tick| self.tick.saturating_sub(tick) > SYNC_ABORT_TICKS) {
+        if self.pending_sync.is_some_and(|tick| between(tick, self.tick) > SYNC_ABORT_TICKS) {
             self.pending_sync = None;
             out.abort = Some(sync_id);
         }
@@ -276,8 +277,8 @@ impl Can {
     /// A master sends a sync in the next cycle once 200 ms have passed since the last one.
     fn begin_cycle(&mut self, index: u8, slot: u8, out: &mut CanOutputs) {
         self.cycle = self.cycle.wrapping_add(1);
-        let is_master = self.tick.saturating_sub(self.lower_master_tick) >= MASTER_TICKS;
-        if is_master && self.tick.saturating_sub(self.sync_tick) >= SYNC_TICKS {
+        let is_master = between(self.lower_master_tick, self.tick) >= MASTER_TICKS;
+        if is_master && between(self.sync_tick, self.tick) >= SYNC_TICKS {
             let [data @ .., _, _, _, _, _, _] = [index, self.cycle, 0, 0, 0, 0, 0, 0];
             let mut frame = CanFrame { id: SYNC_ID.saturating_add(index.into()), len: 2, data: [0; 8] };
             frame.data.iter_mut().zip(data).for_each(|(to, from)| *to = from);
@@ -293,13 +294,18 @@ impl Can {
         let recent = self.recent.word(entry);
         let Some(agreed) = self.agreed.get_mut(entry) else { return };
         let Some((frame, tick)) = agreed.frame.take() else { return };
-        let is_young = self.tick.saturating_sub(tick) <= AGREED_TICKS_MOST;
+        let is_young = between(tick, self.tick) <= AGREED_TICKS_MOST;
         let is_wanted = u16_at(&frame.data, at::DATA).is_some_and(|data| data & !recent == 0);
         if is_young && is_wanted {
             agreed.sent_sequence = u8_at(&frame.data, at::SEQUENCE);
             let _ = out.frames.push(CanTransmit { frame, slot });
         }
     }
+}
+
+/// Ticks from one to a later one; the most that 32 bits hold where there are more.
+fn between(earlier: u64, later: u64) -> u32 {
+    u32::try_from(later.saturating_sub(earlier)).unwrap_or(u32::MAX)
 }
 
 fn is_ahead(sequence: u8, last: u8, most: u8) -> bool {
@@ -331,4 +337,13 @@ fn seeds(network: &Network, key: [u32; 4]) -> [Option<u32>; ENTRIES] {
         });
     }
     seeds
+}
+
+#[cfg(test)]
+impl Can {
+    /// As after so many ticks in which nothing was heard or sent.
+    pub(crate) fn after(mut self, ticks: u64) -> Self {
+        self.tick = ticks;
+        self
+    }
 }

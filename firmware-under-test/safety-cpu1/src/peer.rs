@@ -230,6 +230,63 @@ mod tests {
         }
     }
 
+    /// SSR-032, SSR-037: of several packets of one tick a stop in any counts, whichever comes last; in the next tick the newest alone.
+    #[test]
+    fn a_stop_in_any_packet_of_a_tick_counts() {
+        let on = Packet {
+            mode: Mode::Normal,
+            inputs_on: 0b11,
+            outputs_on: 0b110,
+            outputs_failed: 0,
+            relays_on: 0b11,
+            ..Packet::default()
+        };
+        let stops = [
+            Packet { inputs_on: 0b10, ..on },
+            Packet { outputs_on: 0b100, ..on },
+            Packet { relays_on: 0b1, ..on },
+            Packet { outputs_failed: 0b100, ..on },
+        ];
+        let states = |one: &Packet| (one.inputs_on, one.outputs_on, one.relays_on, one.outputs_failed);
+        let own = Identity::default();
+        for stop in stops {
+            for order in [[stop, on], [on, stop]] {
+                let mut peer = Peer::new();
+                let at = |ms: u64| Instant::from_micros(ms * 1_000);
+                for (packet, counter) in order.into_iter().zip(1..) {
+                    assert_eq!(peer.take(at(1), Packet { counter, ..packet }, &own), Ok(()));
+                }
+                assert_eq!(states(peer.packet()), states(&stop));
+                assert_eq!(peer.supervise(at(2), &[], &own), Ok(()));
+                assert_eq!(states(peer.packet()), states(&stop), "what was told stays");
+                assert_eq!(peer.take(at(2), Packet { counter: 3, ..on }, &own), Ok(()));
+                assert_eq!(states(peer.packet()), states(&on));
+            }
+        }
+    }
+
+    /// SSR-018, SSR-019: a counter must be ahead by 1 to 1000; what is not tells nothing.
+    #[test]
+    fn a_packet_whose_counter_is_not_ahead_is_dropped() {
+        let own = Identity::default();
+        let at = |ms: u64| Instant::from_micros(ms * 1_000);
+        for (ahead, is_good) in
+            [(1, true), (1_000, true), (0, false), (1_001, false), (u32::MAX, false), (1 << 31, false)]
+        {
+            let mut peer = Peer::new();
+            let packet = Packet { mode: Mode::Normal, counter: 7, ..Packet::default() };
+            assert_eq!(peer.take(at(1), packet, &own), Ok(()));
+            let news = Packet { counter: 7u32.wrapping_add(ahead), inputs_on: 0b1, ..packet };
+            peer.has_news = false;
+            assert_eq!(peer.take(at(2), news, &own), Ok(()), "{ahead}");
+            assert_eq!(
+                (peer.packet().inputs_on == 1, peer.last == Some((at(2), news.counter))),
+                (is_good, is_good),
+                "{ahead}"
+            );
+        }
+    }
+
     /// Runs so many ticks with a peer whose ticks are `tick_ns` of this CPU's time long, each packet late by `late_us(packet)`; the
     /// tick of the trip.
     fn run(tick_ns: u64, ticks: u64, late_us: impl Fn(u64) -> u64) -> Option<u64> {

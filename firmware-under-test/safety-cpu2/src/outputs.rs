@@ -21,11 +21,11 @@ use crate::twice::Twice;
 /// The enable line toggles in every slot.
 const MAIN_ON: u32 = 0xFFFF;
 /// `SIO_PWR` is not judged for this many steps after a change: 10 ticks of decay and two of latency (own number).
-const SETTLE_STEPS: u32 = 12;
+const SETTLE_STEPS: u64 = 12;
 /// One dip in this many ticks (own number).
-const DIP_PERIOD: u32 = 128;
+const DIP_PERIOD: u64 = 128;
 /// Place of the dip in its period and slot of its tick (own numbers).
-const DIP_TICK: u32 = 50;
+const DIP_TICK: u64 = 50;
 const DIP_SLOT: u8 = 9;
 /// Dips in a row that do not show (own number).
 const DIP_MISSES: u32 = 3;
@@ -121,7 +121,8 @@ struct Contact {
 #[derive(Clone, Debug)]
 pub(crate) struct Outputs {
     main: Twice,
-    steps: u32,
+    /// Since the outputs were made. 32 bits would end after 50 days, and no dip would be asked for any more.
+    steps: u64,
     dip: Dip,
     driven: SlicedRuns<5>,
     stray: SlicedRuns<2>,
@@ -159,7 +160,6 @@ impl Outputs {
         outputs: &mut TickOutputs,
         flow: &mut Flow,
     ) -> Outcome {
-        self.steps = self.steps.saturating_add(1);
         self.judge_dip(inputs, supply, &settings.feeds)?;
         self.judge_transistors(inputs, demand, settings)?;
         self.judge_contacts(inputs, demand, peer, settings.relay_move)?;
@@ -187,6 +187,7 @@ impl Outputs {
     }
 
     fn next_dip(&mut self) -> Option<u8> {
+        self.steps = self.steps.saturating_add(1);
         self.dip.asked = self.steps % DIP_PERIOD == DIP_TICK;
         self.dip.asked.then_some(DIP_SLOT)
     }

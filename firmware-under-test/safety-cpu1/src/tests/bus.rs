@@ -35,6 +35,9 @@ fn second_plan() -> Plan {
     plan
 }
 
+/// Ticks of 1 ms that a unit has run for: none, and so many that 32 bits are full soon.
+const UPTIMES: [u64; 2] = [0, u32::MAX as u64 - 20];
+
 fn can_of(plan: &Plan) -> Can {
     let flash = FakeFlash::with_configuration(&plan.bytes());
     let mut check = Check::new(SERIAL);
@@ -119,25 +122,46 @@ fn entries_are_taken_in_sequence() {
     }
 }
 
-/// Past the maximum age the value is 0, not before; then two frames in order are needed again.
+/// Past the maximum age the value is 0, not before; then two frames in order are needed again. Ticks of 1 ms in 32 bits end after 49.7
+/// days: a unit that runs for longer forgets as it did.
 #[test]
 fn an_entry_past_its_maximum_age_is_zero() {
     let plan = plan();
     let hash = node_hash(&plan, RELEASE_HASH, 1);
-    let mut can = can_of(&plan);
-    can.begin_tick();
-    hears(&mut can, entry(hash, 1, 5, 1));
-    hears(&mut can, entry(hash, 1, 5, 2));
-    for age in 1..=35 {
+    for uptime in UPTIMES {
+        let mut can = can_of(&plan).after(uptime);
         can.begin_tick();
-        assert_eq!(can.values()[1], 5, "{age}");
+        hears(&mut can, entry(hash, 1, 5, 1));
+        hears(&mut can, entry(hash, 1, 5, 2));
+        for age in 1..=35 {
+            can.begin_tick();
+            assert_eq!(can.values()[1], 5, "{age}, after {uptime}");
+        }
+        can.begin_tick();
+        assert_eq!(can.values()[1], 0, "after {uptime}");
+        hears(&mut can, entry(hash, 1, 5, 3));
+        assert_eq!(can.values()[1], 0);
+        hears(&mut can, entry(hash, 1, 5, 4));
+        assert_eq!(can.values()[1], 5);
     }
-    can.begin_tick();
-    assert_eq!(can.values()[1], 0);
-    hears(&mut can, entry(hash, 1, 5, 3));
-    assert_eq!(can.values()[1], 0);
-    hears(&mut can, entry(hash, 1, 5, 4));
-    assert_eq!(can.values()[1], 5);
+}
+
+/// SSR-080: the node with the lowest index sends a sync every 200 ticks, at whatever uptime.
+#[test]
+fn syncs_go_on_at_any_uptime() {
+    let plan = plan();
+    for uptime in UPTIMES {
+        let mut can = can_of(&plan).after(uptime);
+        let ticks = 0..5_000;
+        let syncs = ticks.filter(|_| {
+            can.begin_tick();
+            let frames = can.send(&[0x010]).frames;
+            frames.iter().any(|frame| frame.frame.id == 0x010)
+        });
+        let syncs: Vec<u32> = syncs.collect();
+        assert!(syncs.len() >= 14, "after {uptime}: {syncs:?}");
+        assert!(syncs.windows(2).all(|pair| (200..=210).contains(&(pair[1] - pair[0]))), "after {uptime}: {syncs:?}");
+    }
 }
 
 /// A sender that sent from tick 0 to tick 4000 and fell silent then, and a copy of all its frames `late` ticks later: in which tick

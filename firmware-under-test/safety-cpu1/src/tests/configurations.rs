@@ -50,7 +50,7 @@ fn a_good_configuration_gives_each_node_its_own_section() {
     assert_eq!(own.network.nodes[1].serial, OTHER_SERIAL);
 }
 
-/// SSR-014 of the module list (SSM-14), SSR-063: every single flipped bit is found.
+/// SSM-14, SSR-063: every single flipped bit is found.
 #[test]
 fn every_flipped_bit_is_found() {
     let good = Plan::pair(SectionPlan::empty()).bytes();

@@ -41,8 +41,8 @@ fn a_good_unit_starts_after_all_memory_was_read() {
     assert_eq!(bench.cpu.mode(), Mode::Normal);
     assert!(bench.flash.read.borrow().iter().all(|read| *read), "100 % of the flash is read");
     assert!(bench.ram.touched.iter().all(|touched| *touched), "100 % of the RAM is read");
-    // 59 ticks of RAM test, 2 of header and production data, 30 to 31 of flash, 3 of configuration.
-    assert!((90..130).contains(&bench.tick), "{}", bench.tick);
+    // 148 ticks of RAM test, 2 of header and production data, 30 to 31 of flash, 3 of configuration.
+    assert!((180..220).contains(&bench.tick), "{}", bench.tick);
 }
 
 /// SSR-003: one fault in any block of the RAM.

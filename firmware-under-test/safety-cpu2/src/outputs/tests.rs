@@ -3,11 +3,13 @@
 //! SSR-035, SSR-037, SSR-041, SSR-084.
 
 use std::vec;
+use std::vec::Vec;
 
 use safety_common::configuration::{BlockKind, Role, SIGNAL_ON};
 use safety_common::fault::Fault;
 use safety_common::signal::Signal;
 
+use super::Outputs;
 use crate::testing::*;
 
 /// An input on pin 0 drives an output of these types on pin 5 and relay 0.
@@ -97,6 +99,15 @@ fn a_main_transistor_that_is_stuck_on_is_found_by_its_dips() {
         sometimes.dip_mv = 0;
         sometimes.stays_normal(128);
     }
+}
+
+/// SSR-035, SSM-11: steps of 1 ms in 32 bits end after 49.7 days; the dips go on.
+#[test]
+fn dips_go_on_at_any_uptime() {
+    let mut outputs = Outputs::new();
+    outputs.steps = u64::from(u32::MAX) - 300;
+    let dips: Vec<u32> = (0..1_000).filter(|_| outputs.next_dip().is_some()).collect();
+    assert!(dips.len() >= 7 && dips.windows(2).all(|pair| pair[1] - pair[0] == 128), "{dips:?}");
 }
 
 /// SSR-037, SSR-032: a transistor that conducts although this CPU wants OFF trips after 11 ticks, for every ON type that

@@ -40,12 +40,14 @@ pub(crate) struct FaultyRam {
     pub(crate) fault: Option<RamFaultModel>,
     /// Words read so far, one flag each.
     pub(crate) touched: Vec<bool>,
+    /// Reads and writes so far.
+    pub(crate) accesses: u64,
 }
 
 impl FaultyRam {
     pub(crate) fn new(words: u32, fault: Option<RamFaultModel>) -> Self {
         let count = words as usize;
-        let mut ram = Self { words: vec![0x5A5A_1234; count], fault, touched: vec![false; count] };
+        let mut ram = Self { words: vec![0x5A5A_1234; count], fault, touched: vec![false; count], accesses: 0 };
         ram.settle();
         ram
     }
@@ -94,6 +96,7 @@ impl FaultyRam {
 
 impl RamPort for FaultyRam {
     fn read(&mut self, word: u32) -> u32 {
+        self.accesses += 1;
         let at = word as usize;
         if at >= self.words.len() {
             return 0;
@@ -108,6 +111,7 @@ impl RamPort for FaultyRam {
     }
 
     fn write(&mut self, word: u32, value: u32) {
+        self.accesses += 1;
         if word as usize >= self.words.len() {
             return;
         }
