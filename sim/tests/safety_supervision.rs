@@ -449,7 +449,8 @@ fn pulses_that_one_cpu_alone_scans_are_no_mismatch() {
     }
 }
 
-/// Verifies SSR-035, SSR-037. A transistor that is stuck on, the other CPU frozen: each CPU removes all outputs by itself.
+/// Verifies SSR-035. A transistor that is stuck on when its output must go off: all is off within 20 ticks, by the main transistor. That
+/// either CPU alone can do so with the other one halted, scenarios show.
 #[test]
 fn a_stuck_transistor_is_cut_by_the_main_transistor() {
     let mut unit = on();

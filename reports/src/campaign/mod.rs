@@ -102,7 +102,7 @@ impl Class {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Undisturbed => "no fault came, and nothing went wrong",
-            Self::Masked => "acted; CIOC, pumps and bus went as without it",
+            Self::Masked => "acted; CIOC, pumps, safety units and bus went as without it",
             Self::Tolerated => "changed the course; what failed was made good by a later try",
             Self::DetectedSafe => {
                 "named by a cause or an alarm, or a safety unit that it reached tripped; else no check and no budget broke"

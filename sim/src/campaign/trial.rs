@@ -260,12 +260,13 @@ fn class(scenario: &Scenario, run: &Run, report: &Report, trips: &[Trip<'_>], ru
     }
 }
 
-/// Whether CIOC, pumps and bus did what they do in the run of this seed without the faults.
+/// Whether CIOC, pumps, bus and safety units did what they do in the run of this seed without the faults.
 fn goes_as_undisturbed(scenario: &Scenario, seen: &Fingerprint, runner: &Runner) -> bool {
     let Some(golden) = undisturbed(scenario) else { return false };
     let run = runner(&golden);
     let golden = run::report(&Loaded::of(golden), &run, &Identity::default()).fingerprint;
-    (&golden.bus, &golden.orchestrator, &golden.pumps) == (&seen.bus, &seen.orchestrator, &seen.pumps)
+    let all = |one: &Fingerprint| [&one.bus, &one.orchestrator, &one.pumps, &one.safety].map(String::clone);
+    all(&golden) == all(seen)
 }
 
 /// Whether an alarm was raised about a pump, or a try of one failed, that no fault touches.

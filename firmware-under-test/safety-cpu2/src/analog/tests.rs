@@ -142,7 +142,7 @@ fn four_scans_are_kept() {
     }
 }
 
-/// SSR-007: supply that goes away for a moment leaves normal mode as it was; the brown-out itself is hardware.
+/// SSR-009: supply that is too low for less than half a second leaves normal mode as it was.
 #[test]
 fn a_short_dip_is_survived() {
     let mut bench = bench();

@@ -262,7 +262,7 @@ fn unheard_memories_are_zero() {
     }
 }
 
-/// SSR-045: every mode and every allowed transition is visited.
+/// SSR-045: the modes from start-up to the safe state, in this order and no other; the configuration mode has tests of its own.
 #[test]
 fn all_modes_are_reached() {
     let mut bench = Bench::boot(Flash::new(&network().bytes()), POWER_ON);
