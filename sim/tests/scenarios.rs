@@ -203,7 +203,15 @@ fn unrecorded(name: &str, loaded: &Loaded, run: &Run, report: &Report) -> Vec<St
         let (Some((_, unit)), Some(occurred), Some(detected)) = (unit, one.occurred_ms, detected) else { continue };
         let instant = |time: Millis| SimTime::from_nanos(u64::try_from(time.as_nanos()).expect("after the begin"));
         let was_on = unit.watch.driving.went_off(EVERYTHING, instant(occurred), instant(detected));
-        if (was_on == WentOff::NothingOn) != local.is_none() && name != "safety-output-to-supply" {
+        // What a stop turned off before is not off for this.
+        let mut stops = acted().filter(|other| other.kind == "input-off" && other.id != one.id);
+        let mut is_of_a_stop =
+            |at| at < instant(detected) && stops.any(|stop| stop.reaction()[1].map(instant) == Some(at));
+        let is_nothing = match was_on {
+            WentOff::At(at) => is_of_a_stop(at),
+            other => other == WentOff::NothingOn,
+        };
+        if is_nothing != local.is_none() && !["safety-output-to-supply", "safety-no-flow"].contains(&name) {
             complain(format!("{}: {was_on:?}, and it tells {local:?}", one.id));
         }
     }

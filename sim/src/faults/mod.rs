@@ -25,6 +25,7 @@ use bevy_ecs::prelude::World;
 use crate::event::{Context, Event, Twin, TwinBuilder};
 use crate::kernel::{Scoped, SimTime, Span, Words};
 use crate::node::NodeId;
+use crate::power::PowerRecord;
 use crate::record::Record;
 use crate::scenario::{Fault, FaultKind, Scenario, Trigger};
 
@@ -82,6 +83,8 @@ impl FaultRecord {
 
 /// Of an injection that acts more often after its first time, only the last time is told.
 pub const TIMES_MOST: usize = 24;
+/// So many stretches in which an injection was there are told apart; from the last of them on it counts as there until its end.
+const STRETCHES_MOST: usize = 1_000;
 
 /// One fault of the scenario while the twin runs.
 #[derive(Clone)]
@@ -102,6 +105,10 @@ pub struct Injection {
     pub occurred: Option<SimTime>,
     /// When its latest end comes; [`SimTime::NEVER`] without a duration.
     until: SimTime,
+    /// From when to when it was there, each time: to its end, or to the last time that it acted where it is over at once.
+    there: Vec<(SimTime, SimTime)>,
+    /// When a node at which it is lost its power while it, and no other one, acted on its supply.
+    lost: Vec<(SimTime, NodeId)>,
     /// How often it began.
     pub begun: u32,
     /// How often it acted.
@@ -135,11 +142,35 @@ impl Injection {
         act::is_of_the_supply(&self.fault.kind)
     }
 
-    /// From when on it is over: its latest end, or the last time that it acted where it is over at once.
+    /// When it began to be there, each time.
+    pub fn begins(&self) -> impl Iterator<Item = SimTime> {
+        self.there.iter().map(|(from, _)| *from)
+    }
+
+    /// Whether it was there at some time in between.
     #[must_use]
-    pub fn over(&self) -> SimTime {
-        let is_momentary = matches!(&self.fault.kind, FaultKind::Safety(kind) if kind.is_momentary());
-        if is_momentary { self.last.unwrap_or(self.began) } else { self.until }
+    pub fn was_there(&self, from: SimTime, until: SimTime) -> bool {
+        self.there.iter().any(|(began, over)| *began <= until && *over >= from)
+    }
+
+    /// When a node lost its power by it, and by no other injection.
+    pub fn losses(&self, node: NodeId) -> impl Iterator<Item = SimTime> {
+        self.lost.iter().filter(move |(_, own)| *own == node).map(|(at, _)| *at)
+    }
+
+    /// Whether it is over at once, as a reset, or after so many packets.
+    fn is_momentary(&self) -> bool {
+        matches!(&self.fault.kind, FaultKind::Safety(kind) if kind.is_momentary())
+    }
+
+    /// It begins: a new time, or the last one goes on.
+    fn is_there_from(&mut self, now: SimTime) {
+        let until = if self.is_momentary() { now } else { self.until };
+        let is_full = self.there.len() >= STRETCHES_MOST;
+        match self.there.last_mut().filter(|(_, over)| is_full || (*over >= now && until > now)) {
+            Some((_, over)) => *over = until.max(*over),
+            None => self.there.push((now, until)),
+        }
     }
 
     /// When it acted after its first time: every time, or the last alone where there are more than [`TIMES_MOST`].
@@ -212,6 +243,8 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
             since: SimTime::ZERO,
             occurred: None,
             until: SimTime::ZERO,
+            there: Vec::new(),
+            lost: Vec::new(),
             begun: 0,
             activations: 0,
             first: None,
@@ -304,6 +337,7 @@ fn begin(world: &mut World, context: &mut Context<'_>, number: usize) {
         injection.began = context.now;
         injection.occurred.get_or_insert(injection.since);
         injection.until = injection.fault.duration.map_or(SimTime::NEVER, |duration| context.now + duration);
+        injection.is_there_from(context.now);
         let mut injection = injection.clone();
         let injection_number = u16::try_from(number).unwrap_or(u16::MAX);
         context.record(Record::Fault(FaultRecord::Begun { injection: injection_number }));
@@ -378,6 +412,11 @@ fn acted(context: &mut Context<'_>, number: usize, injection: &mut Injection, ef
         injection.again.push(context.now);
     }
     injection.last = Some(context.now);
+    if injection.is_momentary()
+        && let Some((_, over)) = injection.there.last_mut()
+    {
+        *over = context.now.max(*over);
+    }
     if injection.first.is_none() {
         injection.first = Some(context.now);
         injection.occurred = Some(injection.since);
@@ -403,6 +442,9 @@ fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Rec
     }
     Scoped::scope(world, |world, faults: &mut Faults| {
         let Faults { list, watch, .. } = faults;
+        if let Record::Power(PowerRecord::Lost { node, switched, .. }) = record {
+            see_loss(list, time, *node, *switched);
+        }
         let moment = watch.see(record);
         for number in 0..list.len() {
             let effect = (list[number].begun > 0)
@@ -428,6 +470,17 @@ fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Rec
             }
         }
     });
+}
+
+/// A node has lost its power, by a switch or by its voltage: for the one injection that acts on its supply so.
+fn see_loss(list: &mut [Injection], now: SimTime, node: NodeId, switched: bool) {
+    let is_of_kind = |one: &Injection| {
+        one.is_of_the_supply() && switched == matches!(one.fault.kind, FaultKind::PowerCut | FaultKind::FeedOff)
+    };
+    let mut acting = list.iter_mut().filter(|one| is_of_kind(one) && one.is_at(node) && one.is_in_force(now));
+    if let (Some(only), None) = (acting.next(), acting.next()) {
+        only.lost.push((now, node));
+    }
 }
 
 /// Whether a condition that comes now begins the injection once more.

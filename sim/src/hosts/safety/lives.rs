@@ -12,8 +12,6 @@ pub struct Lives {
     fresh: [bool; 2],
     /// The CPU that has not booted yet in this life.
     awaited: Option<usize>,
-    /// When the second of its CPUs was down.
-    down: Vec<SimTime>,
 }
 
 impl Lives {
@@ -35,17 +33,8 @@ impl Lives {
     }
 
     /// A CPU is reset or loses its supply.
-    pub fn stops(&mut self, cpu: usize, now: SimTime) {
-        if self.up[cpu] && !self.up[1 - cpu] {
-            self.down.push(now);
-        }
+    pub const fn stops(&mut self, cpu: usize) {
         self.up[cpu] = false;
-    }
-
-    /// When both CPUs were first down in this time.
-    #[must_use]
-    pub fn was_down(&self, from: SimTime, until: SimTime) -> Option<SimTime> {
-        self.down.iter().copied().find(|at| (from..=until).contains(at))
     }
 
     /// How often both CPUs had started anew by then.
@@ -83,9 +72,9 @@ mod tests {
             match event {
                 'a' => lives.boots(0, now),
                 'b' => lives.boots(1, now),
-                'A' => lives.stops(0, now),
-                'B' => lives.stops(1, now),
-                _ => (0..2).for_each(|cpu| lives.stops(cpu, now)),
+                'A' => lives.stops(0),
+                'B' => lives.stops(1),
+                _ => (0..2).for_each(|cpu| lives.stops(cpu)),
             }
         }
         lives
@@ -138,14 +127,5 @@ mod tests {
         assert_eq!((lives.of(second(3)), lives.restarts(second(3))), (Some(second(1)), 0));
         assert_eq!((lives.of(second(9)), lives.restarts(second(9))), (Some(second(4)), 1));
         assert_eq!((lives.after(1), lives.after(2)), (Some(second(4)), None));
-    }
-
-    #[test]
-    fn both_are_down_as_the_second_one_stops() {
-        let was_down = |events: &str, from, until| lives_of(events).was_down(second(from), second(until));
-        // CPU1 alone, and once more: CPU2 lives on.
-        assert_eq!(was_down("abAaAa", 0, 99), None);
-        assert_eq!(was_down("abABba", 0, 99), Some(second(4)));
-        assert_eq!([was_down("abABba", 4, 4), was_down("abABba", 5, 99)], [Some(second(4)), None]);
     }
 }

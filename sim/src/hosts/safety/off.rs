@@ -133,6 +133,23 @@ impl Driving {
         }
     }
 
+    /// When none of these outputs was driven any more for the first time in between, if one was at `since`.
+    #[must_use]
+    pub fn fell(&self, (pins, relays): (u16, u8), since: SimTime, by: SimTime) -> Option<SimTime> {
+        let is_on = |driven: (u16, u8)| driven.0 & pins != 0 || driven.1 & relays != 0;
+        // What changes at the instant itself was there just before.
+        let (before, after) = self.changes.split_at(self.changes.partition_point(|(at, _)| *at < since));
+        before.last().filter(|(_, driven)| is_on(*driven))?;
+        after.iter().find(|(_, driven)| !is_on(*driven)).map(|(at, _)| *at).filter(|at| *at <= by)
+    }
+
+    /// What was driven at an instant: pins, relays.
+    #[must_use]
+    pub fn at(&self, now: SimTime) -> (u16, u8) {
+        let place = self.changes.partition_point(|(at, _)| *at <= now);
+        self.changes[..place].last().map_or((0, 0), |(_, driven)| *driven)
+    }
+
     /// When the last of these outputs went off: after `by` if one is driven then, and else the last time before it, if that was at
     /// `since` or later.
     #[must_use]
@@ -256,6 +273,13 @@ mod tests {
         assert_eq!(off((2, 2), 0, 45), WentOff::NothingOn, "others");
         assert_eq!(off((1, 1), 0, 5), WentOff::NothingOn, "not yet");
         assert_eq!(off((1, 0), 30, 45), WentOff::Never);
+        let fell = |what, since, by| driving.fell(what, at(since), at(by));
+        assert_eq!(
+            [fell((1, 1), 15, 45), fell((1, 0), 15, 45), fell((1, 1), 15, 29)],
+            [Some(at(30)), Some(at(20)), None]
+        );
+        assert_eq!([fell((1, 1), 30, 45), fell((1, 1), 31, 45), fell((2, 2), 15, 45)], [Some(at(30)), None, None]);
+        assert_eq!([driving.at(at(9)), driving.at(at(10)), driving.at(at(29))], [(0, 0), (1, 1), (0, 1)]);
     }
 
     #[test]

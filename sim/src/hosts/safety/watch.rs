@@ -521,7 +521,7 @@ impl Watch {
         if watch.mode == Mode::Normal {
             watch.left_normal.get_or_insert(now);
         }
-        self.lives.stops(cpu, now);
+        self.lives.stops(cpu);
         self.left[cpu].get_or_insert(now);
         self.supply.counts(cpu, None);
         self.see_stays(now);

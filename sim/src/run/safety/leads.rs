@@ -3,7 +3,7 @@
 //! | Fault | Detected as |
 //! |---|---|
 //! | supply of the unit | supply, what depends on it, and what a start finds after a write that it cut off |
-//! | link between the CPUs | what the receiving CPU finds in packets, or misses |
+//! | link between the CPUs | what the receiving CPU finds in packets, or misses; what the sending one finds of a CPU that hears less |
 //! | CPU, clock, logic time | what the other CPU misses of it, or the CPU itself of its own time |
 //! | RAM cell, flash bits | the tests of that memory; of flash also what its contents are for |
 //! | converter, rail, view, wire, transistors, contacts | the tests of inputs and outputs that look at them |
@@ -13,9 +13,11 @@
 //! A fault of one CPU's line, clock or logic leads to a detection by the CPU that can see it, one of a pin to a detection at that pin where
 //! the detection names a pin.
 
+use safety_common::PINS;
 use safety_common::fault::Fault;
 
 use crate::faults::Injection;
+use crate::hosts::safety::unit::Unit;
 use crate::scenario::{AdcInput, FaultKind, SafetyFault, WireDefect};
 
 /// Something that a CPU of a unit detected.
@@ -44,7 +46,7 @@ const SUPPLY: &[Fault] = &[
 ];
 
 /// What looks at the pins and the output transistors.
-const PINS: &[Fault] = &[
+const OF_PINS: &[Fault] = &[
     Fault::OutputDriver,
     Fault::MainTransistor,
     Fault::InputStage,
@@ -63,6 +65,18 @@ const PEER: &[Fault] = &[
     Fault::C2cSilent,
     Fault::C2cErrorRate,
     Fault::ClockDrift,
+    Fault::PeerMode,
+    Fault::PeerMissing,
+    Fault::Disagreement,
+    Fault::NotObeyed,
+    Fault::SioPower,
+    Fault::MainTransistor,
+    Fault::OutputDriver,
+    Fault::Relay,
+];
+
+/// What the sender finds of a CPU that hears less of it: the other one does not go along, or turns off.
+const OF_THE_RECEIVER: &[Fault] = &[
     Fault::PeerMode,
     Fault::PeerMissing,
     Fault::Disagreement,
@@ -100,8 +114,8 @@ pub(super) fn leads_to(injection: &Injection) -> &'static [Fault] {
     };
     match kind {
         Kind::C2cLost(_) | Kind::C2cCorrupted(_) | Kind::C2cDelayed(_) => PEER,
-        // What comes a second time keeps nothing else from coming.
-        Kind::C2cRepeated(_) => &[Fault::C2cErrorRate],
+        // What comes a second time keeps nothing else from coming. A CPU that starts may take it for what its peer says now.
+        Kind::C2cRepeated(_) => &[Fault::C2cErrorRate, Fault::PeerMode, Fault::PeerMissing],
         Kind::C2cForged(_) => &[
             Fault::PeerMode,
             Fault::ReleaseDiffers,
@@ -127,12 +141,13 @@ pub(super) fn leads_to(injection: &Injection) -> &'static [Fault] {
             Fault::PeerDataDiffers,
         ],
         Kind::Adc(hit) => match hit.channel {
-            AdcInput::Supply => &[Fault::SupplyLow, Fault::SupplyHigh, Fault::AnalogMismatch],
+            // The feed is measured against the supply.
+            AdcInput::Supply => &[Fault::SupplyLow, Fault::SupplyHigh, Fault::SioPower, Fault::AnalogMismatch],
             AdcInput::SioPower => &[Fault::SioPower, Fault::MainTransistor, Fault::AnalogMismatch],
             AdcInput::Rail => &[Fault::Rail],
-            AdcInput::Pin(_) => PINS,
+            AdcInput::Pin(_) => OF_PINS,
         },
-        Kind::Wire(_) | Kind::View(_) | Kind::Transistor(_) | Kind::MainTransistor(_) => PINS,
+        Kind::Wire(_) | Kind::View(_) | Kind::Transistor(_) | Kind::MainTransistor(_) => OF_PINS,
         Kind::Contact(_) => &[Fault::Relay],
         Kind::Rail(_) => &[Fault::Rail, Fault::AnalogMismatch],
         Kind::CanRepeated(_) => &[Fault::CanMasquerade],
@@ -148,8 +163,8 @@ pub(super) fn leads_to(injection: &Injection) -> &'static [Fault] {
 }
 
 /// Whether an injection at a unit is of a kind, and at a place of it, that can lead to what was found.
-pub(super) fn can_lead_to(injection: &Injection, found: Found) -> bool {
-    leads_to(injection).contains(&found.fault) && fits_cpu(injection, found) && fits_pin(injection, found)
+pub(super) fn can_lead_to(unit: &Unit, injection: &Injection, found: Found) -> bool {
+    leads_to(injection).contains(&found.fault) && fits_cpu(injection, found) && fits_pin(unit, injection, found)
 }
 
 /// Whether the CPU that found it is one that sees the fault.
@@ -157,7 +172,7 @@ fn fits_cpu(injection: &Injection, Found { cpu, fault, .. }: Found) -> bool {
     use SafetyFault as Kind;
     let FaultKind::Safety(kind) = &injection.fault.kind else { return true };
     if kind.link_sender() == Some(cpu) {
-        return false;
+        return OF_THE_RECEIVER.contains(&fault);
     }
     match kind {
         Kind::CpuHalted(of) => (of.cpu == cpu) == AWAKE.contains(&fault) || fault == Fault::C2cSilent,
@@ -166,27 +181,39 @@ fn fits_cpu(injection: &Injection, Found { cpu, fault, .. }: Found) -> bool {
         Kind::TickSlip(slip) => slip.cpu == cpu,
         Kind::RamCell(cell) => cell.cpu == cpu,
         Kind::Rail(rail) => rail.cpu != cpu,
+        // The readings of both are compared; everything else a CPU finds in its own.
+        Kind::Adc(hit) => hit.cpu == cpu || fault == Fault::AnalogMismatch || matches!(hit.channel, AdcInput::Pin(_)),
         _ => true,
     }
 }
 
-/// Whether a fault of a pin is one of the pin that was found, where both name one.
-fn fits_pin(injection: &Injection, found: Found) -> bool {
+/// Whether a fault of a pin is one of the pins that the detection names: a pin, or those of an input group.
+fn fits_pin(unit: &Unit, injection: &Injection, found: Found) -> bool {
     use SafetyFault as Kind;
-    let names_a_pin = matches!(
-        found.fault,
-        Fault::InputStage | Fault::OutputDriver | Fault::NotObeyed | Fault::OutputWiring | Fault::OssdShort
-    );
     let FaultKind::Safety(kind) = &injection.fault.kind else { return true };
-    let is = |pin: u8| u32::from(pin) == found.detail;
-    let fits = match kind {
+    let pins = match found.fault {
+        Fault::InputStage | Fault::OutputDriver | Fault::NotObeyed | Fault::OutputWiring | Fault::OssdShort => {
+            1u16.checked_shl(found.detail).unwrap_or(0)
+        }
+        // Behind the pins come supply and feed.
+        Fault::AnalogMismatch if (found.detail as usize) < PINS => 1 << found.detail,
+        Fault::InputDiscrepancy | Fault::InputSignal => {
+            let group = usize::try_from(found.detail).ok().and_then(|group| unit.watch.section().inputs.get(group));
+            group.map_or(0, |group| group.pins)
+        }
+        _ => return true,
+    };
+    let is = |pin: u8| pins >> pin.min(15) & 1 == 1;
+    match kind {
         Kind::View(hit) => is(hit.pin),
         Kind::Transistor(hit) => is(hit.pin),
         Kind::Wire(hit) => is(hit.pin) || matches!(hit.is, WireDefect::ToPin(other) if is(other)),
-        Kind::Adc(hit) => matches!(hit.channel, AdcInput::Pin(pin) if is(pin)),
+        Kind::Adc(hit) => match hit.channel {
+            AdcInput::Pin(pin) => is(pin),
+            _ => found.fault != Fault::AnalogMismatch,
+        },
         _ => true,
-    };
-    !names_a_pin || fits
+    }
 }
 
 /// Whether what was found stays in a memory, or is looked at as a CPU starts: nobody knows how long it was there.

@@ -4,6 +4,9 @@
 //! which had acted by then and was not over for more than [`REMEMBERED`]. Where several can have, or none, it belongs to nobody. Of
 //! internal faults the first of each life of the unit counts: the others follow from it.
 //!
+//! An off time is told where it is known what the outputs went off for, and that all of them did. Where something else may have turned
+//! them off, or something may be on still, there is none.
+//!
 //! [`leads`]: super::leads
 
 use safety_common::fault::{Fault, Reaction as Kind};
@@ -16,7 +19,7 @@ use crate::hosts::safety::demands::{Demand, Effect, TICKS, Why};
 use crate::hosts::safety::off::WentOff;
 use crate::hosts::safety::unit::Unit;
 use crate::kernel::{Scoped, SimTime, Span};
-use crate::scenario::{FaultKind, SafetyFault, Scenario};
+use crate::scenario::{FaultKind, SafetyFault, Scenario, WireDefect};
 
 /// A diagnostic that watches the present may still find what was there so long ago: that of the logics' demands takes a second.
 const REMEMBERED: Span = Span::from_secs(1);
@@ -61,7 +64,6 @@ pub(super) fn cause<'a>(run: &'a Run, unit: &Unit, (detected, fault): (SimTime, 
 /// The detections of a unit that belong to an injection.
 fn owned(unit: &Unit, list: &[Injection]) -> Vec<Owned> {
     let all = found(unit);
-    let is_internal = |found: &Found| found.fault.reaction() == Kind::SafeState;
     let follows = |at: SimTime| {
         let began = unit.watch.lives.of(at).unwrap_or_default();
         all.iter().any(|(other, found)| is_internal(found) && (began..at).contains(other))
@@ -89,8 +91,18 @@ fn owner(unit: &Unit, list: &[Injection], at: SimTime, found: Found) -> Option<u
 fn can_have_led(one: &Injection, unit: &Unit, at: SimTime, found: Found) -> bool {
     // The voltage of a supply has left its limits before it is beyond half of its way.
     let acted = if one.is_of_the_supply() { one.occurred } else { one.first };
-    let is_recent = leads::may_be_old(found.fault) || one.over() + REMEMBERED >= at;
-    one.is_at(unit.node) && leads::can_lead_to(one, found) && acted.is_some_and(|acted| acted <= at) && is_recent
+    let is_recent = leads::may_be_old(found.fault) || one.was_there(before(at, REMEMBERED), at);
+    one.is_at(unit.node) && leads::can_lead_to(unit, one, found) && acted.is_some_and(|acted| acted <= at) && is_recent
+}
+
+/// So long before an instant.
+fn before(at: SimTime, long: Span) -> SimTime {
+    SimTime::from_nanos(at.as_nanos().saturating_sub(long.as_nanos()))
+}
+
+/// Whether the whole unit goes to the safe state for it.
+fn is_internal(found: &Found) -> bool {
+    found.fault.reaction() == Kind::SafeState
 }
 
 /// The first if it is the only one.
@@ -111,11 +123,20 @@ struct Known<'a> {
 /// Outputs that went off for an injection: whether at a unit that it is at, and when.
 type Gone = (bool, WentOff);
 
+/// The injections that may have led to a silence.
+#[derive(Debug, Default)]
+struct Silencers {
+    /// The one that has.
+    known: Option<usize>,
+    /// Those that may have, where nobody knows which of them has.
+    may: Vec<usize>,
+}
+
 impl Known<'_> {
     fn reaction(&self, number: usize, injection: &Injection) -> Reaction {
-        let (Some(occurred), Some(first)) = (injection.occurred, injection.first) else { return Reaction::default() };
+        let Some(first) = injection.first else { return Reaction::default() };
         if let FaultKind::Safety(SafetyFault::InputOff(input)) = &injection.fault.kind {
-            return self.stop(injection, input, occurred);
+            return self.stop(injection, input);
         }
         let mut gone: Vec<Gone> = Vec::new();
         let mut detected: Option<(SimTime, Fault)> = None;
@@ -131,43 +152,83 @@ impl Known<'_> {
                 let what = affected(unit, one.found);
                 let first_of_these = own.iter().find(|other| affected(unit, other.found) == what);
                 if first_of_these.is_some_and(|first| first.at == one.at) {
-                    gone.push((is_local, self.went_off(unit, what, occurred, one.at)));
+                    gone.push((is_local, self.detected_off(unit, injection, (one, &own), what)));
                 }
                 gone.extend(self.told(injection, unit, one));
                 is_all_known &= self.units.len() == 1 || !concerns_others(unit, one.found);
             }
             if is_local && own.is_empty() {
-                gone.extend(self.undetected(unit, injection, (occurred, first)).map(|off| (true, off)));
+                gone.extend(self.without_power(unit, injection).map(|off| (true, off)));
+                if let Some((off, concerns_others)) = self.by_wire(unit, injection, first) {
+                    gone.push((true, WentOff::At(off)));
+                    is_all_known &= self.units.len() == 1 || !concerns_others;
+                }
             }
-            let silences = unit.watch.demands.iter().filter(|demand| self.silenced_by(unit, demand) == Some(number));
-            gone.extend(silences.map(|demand| (is_local, self.met(unit, demand))));
+            for demand in &unit.watch.demands {
+                let Silencers { known, may } = self.silencers(unit, demand);
+                if known == Some(number) {
+                    gone.push((is_local, self.met(unit, demand)));
+                }
+                is_all_known &= !may.contains(&number);
+            }
+            // A silence that has not lasted for its time-out yet.
+            let may_silence = leads::can_silence(injection) || !own.is_empty();
+            is_all_known &=
+                !(is_local && may_silence) || self.units.iter().all(|other| !other.watch.waits_for(unit, self.end));
         }
         let all_off = last(gone.iter().map(|(_, off)| *off)).filter(|_| is_all_known);
         let local_off = last(gone.iter().filter(|(is_local, _)| *is_local).map(|(_, off)| *off));
-        Reaction { detected: detected.map(|(at, fault)| (at, fault_words(fault))), local_off, all_off }
+        let is_off = |off: &SimTime| !self.units.iter().any(|unit| is_held_up(unit, injection, *off));
+        Reaction {
+            detected: detected.map(|(at, fault)| (at, fault_words(fault))),
+            local_off: local_off.filter(is_off),
+            all_off: all_off.filter(is_off),
+        }
     }
 
-    /// A device that goes OFF is no fault: it is what the demands say that begin with it.
-    fn stop(&self, injection: &Injection, input: &str, occurred: SimTime) -> Reaction {
+    /// A device that goes OFF is no fault: it is what the demands say that begin with it. One that comes again has the times of the first
+    /// time that was told, and of the first that found something on.
+    fn stop(&self, injection: &Injection, input: &str) -> Reaction {
         let at_it = |unit: &&&Unit| injection.is_at(unit.node);
         let Some(from) = self.units.iter().find(at_it) else { return Reaction::default() };
         let Some(group) = from.input_groups.iter().position(|name| name == input) else { return Reaction::default() };
-        let is_own = |demand: &&Demand| {
-            let is_it =
-                matches!(demand.why, Why::Stop { unit, group: own } if (unit, usize::from(own)) == (from.index, group));
-            is_it && demand.at == occurred && demand.ended.is_none()
+        let told = |begin: SimTime| {
+            let by = begin + Span::from_millis(from.watch.response_ms(begin));
+            first_told_off(from, group, begin, by)
         };
-        let gone = self.units.iter().flat_map(|unit| {
-            let own = unit.watch.demands.iter().filter(is_own);
-            own.map(|demand| (unit.index == from.index, self.met(unit, demand)))
-        });
-        let gone: Vec<Gone> = gone.collect();
-        let mut told = from.watch.told_off.iter();
-        let told = told.find(|(at, own)| usize::from(*own) == group && *at >= occurred && !gone.is_empty());
+        let is_own = |demand: &Demand| matches!(demand.why, Why::Stop { unit, group: own } if (unit, usize::from(own)) == (from.index, group));
+        let of = |begin: SimTime| -> Vec<Gone> {
+            let gone = self.units.iter().flat_map(|unit| {
+                let own = unit.watch.demands.iter().filter(|demand| is_own(demand) && demand.at == begin);
+                own.filter_map(|demand| Some((unit.index == from.index, self.asked(unit, demand)?)))
+            });
+            gone.collect()
+        };
+        let gone = injection.begins().map(of).find(|gone| !gone.is_empty()).unwrap_or_default();
         Reaction {
-            detected: told.map(|(at, _)| (*at, "stop".to_owned())),
+            detected: injection.begins().find_map(told).map(|at| (at, "stop".to_owned())),
             local_off: last(gone.iter().filter(|(is_local, _)| *is_local).map(|(_, off)| *off)),
             all_off: last(gone.iter().map(|(_, off)| *off)),
+        }
+    }
+
+    /// When outputs of a unit were off for what it detected: then, or since the injection acted where they fell before. What falls with a
+    /// voltage does so before that is beyond half of its way.
+    fn detected_off(
+        &self,
+        unit: &Unit,
+        injection: &Injection,
+        (one, own): (&Owned, &[&Owned]),
+        what: (u16, u8),
+    ) -> WentOff {
+        let began = injection.begins().filter(|began| *began <= one.at).max().unwrap_or_default();
+        let acted = injection.first.unwrap_or_default();
+        let life = unit.watch.lives.of(one.at).unwrap_or_default();
+        let since = if injection.is_of_the_supply() { began } else { began.max(acted).max(life) };
+        let off = self.went_off(unit, what, since, one.at);
+        match off {
+            WentOff::At(at) if at < one.at && is_asked_for(unit, what, (since, at), own) => WentOff::Never,
+            _ => off,
         }
     }
 
@@ -186,11 +247,18 @@ impl Known<'_> {
         off.map_or(WentOff::Never, WentOff::At)
     }
 
+    /// The same of a stop. One that ended before its time was over demands nothing: none unless all went off in time, or could yet.
+    fn asked(&self, unit: &Unit, demand: &Demand) -> Option<WentOff> {
+        let over = demand.at + demand.within;
+        let is_in_time = demand.off.map_or(self.end <= over, |off| off <= over);
+        (demand.ended.is_none() || is_in_time).then(|| self.met(unit, demand))
+    }
+
     /// What went off at other units for what this one detected in itself.
     fn told(&self, injection: &Injection, from: &Unit, one: &Owned) -> Vec<Gone> {
         let is_own = |demand: &&Demand| {
             let Why::Trip { unit, cpu, .. } = demand.why else { return false };
-            (unit, cpu, demand.at) == (from.index, one.found.cpu, one.at) && demand.ended.is_none()
+            (unit, cpu, demand.at) == (from.index, one.found.cpu, one.at)
         };
         let others = self.units.iter().filter(|other| other.index != from.index);
         let gone = others.flat_map(|other| {
@@ -200,36 +268,103 @@ impl Known<'_> {
         gone.collect()
     }
 
-    /// What went off at a unit for what nobody there detected: without power, or as the wire of an input told it to.
-    fn undetected(&self, unit: &Unit, injection: &Injection, (occurred, first): (SimTime, SimTime)) -> Option<WentOff> {
-        if injection.is_of_the_supply() {
-            let down = unit.watch.lives.was_down(occurred, injection.over())?;
-            return Some(self.went_off(unit, ALL, occurred, down));
-        }
-        let pin = leads::wire_of(injection)?;
-        let group = unit.watch.section().inputs.iter().position(|group| group.pins >> pin & 1 == 1)?;
-        let what = of_input(unit, u8::try_from(group).ok()?).0;
-        let by = first + Span::from_millis(unit.watch.response_ms(first));
-        // With a stop at the same time nobody knows what they went off for.
-        let is_asked = |demand: &Demand| matches!(demand.why, Why::Stop { .. }) && (occurred..=by).contains(&demand.at);
-        let off = self.went_off(unit, what, first, by);
-        let is_in_time = matches!(off, WentOff::At(at) if at <= by);
-        (is_in_time && !unit.watch.demands.iter().any(is_asked)).then_some(off)
+    /// When outputs of a unit fell with its power, the first time that something was on.
+    fn without_power(&self, unit: &Unit, injection: &Injection) -> Option<WentOff> {
+        let mut fell = injection.losses(unit.node).map(|lost| self.went_off(unit, ALL, lost, lost));
+        fell.find(|off| *off != WentOff::NothingOn)
     }
 
-    /// The one injection that can have led to a silence for which outputs of a unit had to go off.
-    fn silenced_by(&self, unit: &Unit, demand: &Demand) -> Option<usize> {
-        let Why::Silence { node } = demand.why else { return None };
-        let off = demand.off.filter(|off| off.since(demand.at) + TICKS >= demand.within)?;
-        let is_sender = |own: &&Unit| own.watch.common().own == usize::from(node) && own.index != unit.index;
-        let (from, owned) = self.units.iter().zip(self.owned).find(|(own, _)| is_sender(own))?;
-        let tripped = |number: usize| owned.iter().any(|one| one.injection == number && one.at <= off);
-        let can = |number: usize, one: &Injection| {
-            let is_then = one.first.is_some_and(|first| first <= off) && one.over() >= demand.at;
-            one.is_at(from.node) && (tripped(number) || (leads::can_silence(one) && is_then))
-        };
-        only(self.list.iter().enumerate().filter(|(number, one)| can(*number, one)).map(|(number, _)| number))
+    /// When the wire of an input turned outputs of a unit off that nobody detected, and whether others are told of that input. Its CPUs must
+    /// have told that it is OFF, and nothing else may have turned them off.
+    fn by_wire(&self, unit: &Unit, injection: &Injection, first: SimTime) -> Option<(SimTime, bool)> {
+        let pin = leads::wire_of(injection)?;
+        let group = unit.watch.section().inputs.iter().position(|group| group.pins >> pin & 1 == 1)?;
+        let (what, concerns_others) = of_input(unit, u8::try_from(group).ok()?);
+        let by = first + Span::from_millis(unit.watch.response_ms(first));
+        let told = first_told_off(unit, group, first, by)?;
+        let off = unit.watch.driving.fell(what, first, by).filter(|off| *off >= told)?;
+        if is_asked_for(unit, what, (injection.occurred?, off), &[]) {
+            return None;
+        }
+        let off = unit.watch.contacts.off(first, off, what.1, self.end)?;
+        Some((off, concerns_others))
     }
+
+    /// The injections that can have led to a silence for which outputs of a unit had to go off. A unit in the safe state is silent for what
+    /// led it there, if it was heard to the end.
+    fn silencers(&self, unit: &Unit, demand: &Demand) -> Silencers {
+        let Why::Silence { node } = demand.why else { return Silencers::default() };
+        if demand.off.is_some_and(|off| off.since(demand.at) + TICKS < demand.within) {
+            return Silencers::default();
+        }
+        let by = demand.off.unwrap_or(self.end);
+        let is_sender = |own: &&Unit| own.watch.common().own == usize::from(node) && own.index != unit.index;
+        let Some((from, owned)) = self.units.iter().zip(self.owned).find(|(own, _)| is_sender(own)) else {
+            return Silencers::default();
+        };
+        let life = from.watch.lives.of(demand.at);
+        let period = Span::from_millis(u64::from(from.watch.common().network.radio_period_ms));
+        let can = |one: &Injection| {
+            let is_then = if one.is_of_the_supply() {
+                one.losses(from.node).any(|at| (life.unwrap_or_default()..=by).contains(&at))
+            } else {
+                leads::can_silence(one) && one.was_there(before(demand.at, period), by)
+            };
+            one.is_at(from.node) && is_then && one.first.is_some_and(|first| first <= by)
+        };
+        let can = self.list.iter().enumerate().filter(|(_, one)| can(one)).map(|(number, _)| number);
+        let mut may: Vec<usize> = can.collect();
+        let tripped =
+            |(at, found): &(SimTime, Found)| is_internal(found) && *at <= by && from.watch.lives.of(*at) >= life;
+        if let Some((at, found)) = found(from).into_iter().find(tripped) {
+            let owner = owned.iter().find(|one| (one.at, one.found) == (at, found)).map(|one| one.injection);
+            let was_heard = at <= demand.at + period + period;
+            may.retain(|one| Some(*one) != owner);
+            if owner.is_some() && (was_heard || may.is_empty()) {
+                return Silencers { known: owner, may: Vec::new() };
+            }
+            may.extend(owner);
+            return Silencers { known: None, may };
+        }
+        match may[..] {
+            [known] => Silencers { known: Some(known), may: Vec::new() },
+            _ => Silencers { known: None, may },
+        }
+    }
+}
+
+/// When a CPU of a unit first told an input group OFF in this time.
+fn first_told_off(unit: &Unit, group: usize, from: SimTime, by: SimTime) -> Option<SimTime> {
+    let mut told = unit.watch.told_off.iter();
+    told.find(|(at, own)| usize::from(*own) == group && (from..=by).contains(at)).map(|(at, _)| *at)
+}
+
+/// Whether something else than a fault with these detections may have turned outputs off in this time: a stop, another unit, another
+/// detection.
+fn is_asked_for(unit: &Unit, what: (u16, u8), (since, off): (SimTime, SimTime), own: &[&Owned]) -> bool {
+    let shares = |other: (u16, u8)| other.0 & what.0 != 0 || other.1 & what.1 != 0;
+    let is_then = |at: SimTime| (since..=off).contains(&at);
+    let is_own = |at: SimTime, found: Found| own.iter().any(|one| (one.at, one.found) == (at, found));
+    let demands = |one: &Demand| shares(one.what) && (is_then(one.at) || one.off.is_some_and(is_then));
+    unit.watch.demands.iter().any(demands)
+        || found(unit).iter().any(|(at, found)| is_then(*at) && shares(affected(unit, *found)) && !is_own(*at, *found))
+}
+
+/// Whether a short holds an output of a unit up at an instant though its transistor is off: to the supply, or to a pin that may be on.
+fn is_held_up(unit: &Unit, injection: &Injection, now: SimTime) -> bool {
+    let FaultKind::Safety(SafetyFault::Wire(hit)) = &injection.fault.kind else { return false };
+    let outputs = unit.watch.section().outputs.iter().fold(0u16, |bits, group| bits | group.pins);
+    let on = unit.watch.driving.at(now).0;
+    let is_output = |pin: u8| outputs >> pin & 1 == 1;
+    let may_be_on = |pin: u8| !is_output(pin) || on >> pin & 1 == 1;
+    let is_held = match hit.is {
+        WireDefect::ToSupply => is_output(hit.pin),
+        WireDefect::ToPin(other) => {
+            (is_output(hit.pin) && may_be_on(other)) || (is_output(other) && may_be_on(hit.pin))
+        }
+        WireDefect::Open | WireDefect::ToGround => false,
+    };
+    is_held && injection.is_at(unit.node) && injection.was_there(now, now)
 }
 
 /// Of the detections of a unit those in the life of the first.

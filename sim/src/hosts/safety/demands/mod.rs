@@ -29,6 +29,7 @@ use self::carry::carried;
 pub use self::diagram::{Effect, Known};
 pub(super) use self::settled::tell_settled;
 pub use self::settled::{Off, Settled};
+use super::core::Core;
 use super::networks::Common;
 use super::unit::Unit;
 use super::watch::{CpuWatch, Watch};
@@ -85,8 +86,8 @@ pub struct Demand {
     pub within: Span,
     /// When none of them was driven any more.
     pub off: Option<SimTime>,
-    /// When the device of a stop showed ON again, before all had to be off. If it is OFF again so soon that nobody need have seen that, the
-    /// stop goes on.
+    /// When the device of a stop showed ON again, before all had to be off: nothing need go off any more. If it is OFF again so soon that
+    /// nobody need have seen that, a stop that was seen goes on.
     pub ended: Option<SimTime>,
     /// Its device was OFF for so long, in one, that everybody must have seen it.
     pub was_seen: bool,
@@ -195,10 +196,8 @@ impl Watch {
 
     /// The device of a stop is OFF again: the stop goes on if it was ON for less than it takes to see that, and is over else.
     fn revive(&mut self, now: SimTime, why: Why) {
-        let is_ended =
-            |one: &Demand, over: bool| one.why == why && one.ended.is_some_and(|at| (at + SEEN <= now) == over);
-        self.demands.retain(|one| !is_ended(one, true));
-        self.demands.iter_mut().filter(|one| is_ended(one, false)).for_each(|one| one.ended = None);
+        let goes_on = |one: &&mut Demand| one.why == why && one.was_seen && one.ended.is_some_and(|at| at + SEEN > now);
+        self.demands.iter_mut().filter(goes_on).for_each(|one| one.ended = None);
     }
 
     /// Other outputs are driven from now on: pins, relays.
@@ -266,6 +265,21 @@ impl Watch {
             }
             one.what != (0, 0)
         });
+    }
+
+    /// Whether driven outputs rest on what a unit told before it fell silent, and need not be off at `end` yet.
+    #[must_use]
+    pub fn waits_for(&self, sender: &Unit, end: SimTime) -> bool {
+        let (of, is_stopped) = (&sender.watch, |core: &Core| core.firmware.is_none() || core.halted);
+        let is_silent = !sender.powered || !of.is_normal() || sender.cores.iter().any(is_stopped);
+        let timeout = Span::from_millis(self.common().network.radio_timeout_ms.into());
+        let heard = self.senders.get(of.common().own).and_then(|one| one.good);
+        let is_due = heard.is_none_or(|(since, _)| end > since + timeout + TICKS);
+        if !is_silent || is_due || !are_peers(of.common(), self.common()) {
+            return false;
+        }
+        let own = nothing_of(self, of.common());
+        self.driven_of(&self.effect(&own).followed(self.section(), &own)) != (0, 0)
     }
 
     /// The other nodes of which nothing was heard after this instant.
@@ -426,11 +440,13 @@ fn end_stop(world: &mut World, now: SimTime, unit: u8, group: u8, lasted: Span) 
     for entity in world.resource::<Units>().entities().to_vec() {
         let Some(mut other) = world.get_mut::<Unit>(entity).filter(|other| other.index != unit) else { continue };
         let demands = &mut other.watch.demands;
-        let is_over = |one: &Demand| one.why == why && one.off.is_none() && now < one.at + one.within;
-        demands.iter_mut().filter(|one| is_over(one)).for_each(|one| one.was_seen |= lasted >= SEEN);
-        // One that was too short to be seen never goes on.
-        demands.retain(|one| !is_over(one) || one.was_seen);
-        demands.iter_mut().filter(|one| is_over(one) && one.ended.is_none()).for_each(|one| one.ended = Some(now));
+        let is_over =
+            |one: &&mut Demand| one.why == why && one.off.is_none() && one.ended.is_none() && now < one.at + one.within;
+        for one in demands.iter_mut().filter(is_over) {
+            // One that was too short to be seen never goes on.
+            one.was_seen |= lasted >= SEEN;
+            one.ended = Some(now);
+        }
     }
 }
 
