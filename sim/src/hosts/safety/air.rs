@@ -174,14 +174,17 @@ mod tests {
     #[test]
     fn what_fades_is_not_counted() {
         let mut air = with(&[(AirFault::Lose, 1), (AirFault::Swap, ALL)]);
-        air.fades();
-        let now = SimTime::ZERO;
-        assert_eq!(air.pass(now, &packet(1)), (vec![], vec![1]), "the one that is lost");
-        assert_eq!(air.pass(now, &packet(2)), (vec![], vec![2]), "the one that waits");
-        air.fades();
-        assert_eq!(air.pass(now, &packet(3)), (vec![], vec![2]), "waits for the next one");
-        let firsts: Vec<u8> = air.pass(now, &packet(4)).0.iter().map(|one| one.what[0]).collect();
-        assert_eq!(firsts, [4, 3]);
+        let mut acted = |fades: bool, first: u8| {
+            if fades {
+                air.fades();
+            }
+            let (list, acted) = air.pass(SimTime::ZERO, &packet(first));
+            (list.iter().map(|one| one.what[0]).collect::<Vec<u8>>(), acted)
+        };
+        assert_eq!(acted(true, 1), (vec![], vec![1]), "the one that is lost");
+        assert_eq!(acted(false, 2), (vec![], vec![2]), "the one that waits");
+        assert_eq!(acted(true, 3), (vec![], vec![2]), "waits for the next one");
+        assert_eq!(acted(false, 4), (vec![4, 3], vec![2]));
     }
 
     /// The end of one fault leaves the other, and one that changes nothing beside another has not acted.

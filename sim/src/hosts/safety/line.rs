@@ -217,7 +217,7 @@ mod tests {
             line.passes(&mut [0; c2c::LEN]).is_good
         };
         let forge = LineFault::Forge(C2cField::Demand);
-        assert!(is_good(&[]) && is_good(&[forge.clone()]) && is_good(&[LineFault::Repeat(Span::ZERO)]));
+        assert!(is_good(&[]) && is_good(std::slice::from_ref(&forge)) && is_good(&[LineFault::Repeat(Span::ZERO)]));
         assert!(!is_good(&[LineFault::Corrupt]) && !is_good(&[forge, LineFault::Corrupt]));
     }
 
