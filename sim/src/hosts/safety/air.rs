@@ -75,6 +75,11 @@ impl Air {
         self.hits.iter().rev().find_map(|hit| Some((hit.owner, of(hit.what)?)))
     }
 
+    /// A packet is sent that nobody can receive: no fault meets it, and one that would have changed its place with it is gone as well.
+    pub fn fades(&mut self) {
+        self.held = None;
+    }
+
     /// What arrives, and when, of a packet that is sent now; and which injections made a difference.
     pub fn pass(&mut self, now: SimTime, packet: &Bytes) -> (Vec<Arriving<Bytes>>, Vec<u16>) {
         let at = now + AIR_TIME;
@@ -163,6 +168,23 @@ mod tests {
         assert_eq!(firsts(with(&[(AirFault::Swap, ALL)]), 4), [(1, 1), (1, 0), (3, 3), (3, 2)]);
         let damaged = with(&[(AirFault::Corrupt, 1)]).pass(SimTime::ZERO, &packet(7)).0;
         assert_ne!(damaged[0].what, packet(7));
+    }
+
+    /// What nobody can receive counts for no fault, and what waits for it to change places never comes.
+    #[test]
+    fn what_fades_is_not_counted() {
+        let mut air = with(&[(AirFault::Lose, 1), (AirFault::Swap, ALL)]);
+        let mut acted = |fades: bool, first: u8| {
+            if fades {
+                air.fades();
+            }
+            let (list, acted) = air.pass(SimTime::ZERO, &packet(first));
+            (list.iter().map(|one| one.what[0]).collect::<Vec<u8>>(), acted)
+        };
+        assert_eq!(acted(true, 1), (vec![], vec![1]), "the one that is lost");
+        assert_eq!(acted(false, 2), (vec![], vec![2]), "the one that waits");
+        assert_eq!(acted(true, 3), (vec![], vec![2]), "waits for the next one");
+        assert_eq!(acted(false, 4), (vec![4, 3], vec![2]));
     }
 
     /// The end of one fault leaves the other, and one that changes nothing beside another has not acted.

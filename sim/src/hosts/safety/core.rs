@@ -150,8 +150,8 @@ pub struct Core {
     pub logic: LogicTrace,
     /// `SIO_PWR` in the test dip that was asked for in the last step and the one before, in mV.
     pub dips: [Option<u32>; 2],
-    /// Whether it stands still.
-    pub halted: bool,
+    /// The injections that make it stand still since its last reset, the first at the begin.
+    pub halts: Vec<u16>,
     /// Whether it does so for good: its watchdog is dead with it.
     pub dead: bool,
     /// What its logic takes instead of the usual, in ns of its own time.
@@ -338,7 +338,7 @@ impl Core {
             mode: Mode::Starting,
             logic: LogicTrace::default(),
             dips: [None; 2],
-            halted: false,
+            halts: Vec::new(),
             dead: false,
             overload: None,
             no_deadline: false,
@@ -363,10 +363,24 @@ impl Core {
         self.index as u8 + 1
     }
 
+    /// Whether it stands still.
+    #[must_use]
+    pub const fn is_halted(&self) -> bool {
+        !self.halts.is_empty()
+    }
+
+    /// Whether it can ever read what is sent to it: it runs, or may go on.
+    #[must_use]
+    pub const fn can_receive(&self) -> bool {
+        self.firmware.is_some() && !self.dead
+    }
+
     /// Everything volatile is gone; what was kept comes back with the next boot.
     pub fn stop(&mut self, kept: Option<Retained>) {
         self.firmware = None;
-        self.halted = self.dead;
+        if !self.dead {
+            self.halts.clear();
+        }
         self.life += 1;
         self.retained = kept.unwrap_or_default();
         self.packets.clear();

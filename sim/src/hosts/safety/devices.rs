@@ -32,12 +32,14 @@ struct Group {
 #[derive(Clone, Debug)]
 pub struct Devices {
     groups: Vec<Group>,
+    /// What they would show on the pins if nobody forced them.
+    unforced: [Option<Source>; PINS],
 }
 
 impl Devices {
     /// The devices that a scenario names; every other group shows ON.
     #[must_use]
-    pub fn new(unit: &SafetyUnit, names: &[String]) -> Self {
+    pub fn new(unit: &SafetyUnit, names: &[String], section: &Section) -> Self {
         let group = |name: &String| {
             let own = unit.inputs.iter().find(|device| device.input == *name).map(|device| &device.device);
             let (follows, on) = match own {
@@ -48,30 +50,26 @@ impl Devices {
             };
             Group { follows, on, forced: 0 }
         };
-        Self { groups: names.iter().map(group).collect() }
-    }
-
-    /// What the devices show at the beginning, by pin.
-    #[must_use]
-    pub fn sources(&self, section: &Section) -> [Option<Source>; PINS] {
-        std::array::from_fn(|pin| {
+        let groups: Vec<Group> = names.iter().map(group).collect();
+        let unforced = std::array::from_fn(|pin| {
             let owner = section.inputs.iter().position(|group| group.pins >> pin & 1 == 1)?;
-            let on = self.groups.get(owner).is_some_and(|group| group.on);
+            let on = groups.get(owner).is_some_and(|group| group.on);
             let own = section.pins[pin];
             Some(Source::new(if on { own.on } else { own.off }, pin))
-        })
+        });
+        Self { groups, unforced }
+    }
+
+    /// What the devices show if nobody forces them, by pin.
+    #[must_use]
+    pub const fn unforced(&self) -> &[Option<Source>; PINS] {
+        &self.unforced
     }
 
     /// Whether a group's device shows ON.
     #[must_use]
     pub fn shows(&self, group: usize) -> bool {
         self.groups.get(group).is_some_and(|group| group.on && group.forced == 0)
-    }
-
-    /// Whether it would show ON with one injection less that forces it.
-    #[must_use]
-    pub fn would_show(&self, group: usize) -> bool {
-        self.groups.get(group).is_some_and(|group| group.on && group.forced <= 1)
     }
 
     /// Somebody does something at a group.
@@ -106,15 +104,17 @@ impl Devices {
     }
 
     /// Puts what the devices show on the pins; the groups that changed.
-    pub fn show(&self, now: SimTime, section: &Section, pins: &mut Pins, shown: &mut u16) -> u16 {
+    pub fn show(&mut self, now: SimTime, section: &Section, pins: &mut Pins, shown: &mut u16) -> u16 {
         let wanted = (0..self.groups.len()).fold(0u16, |bits, group| bits | u16::from(self.shows(group)) << group);
         let changed = wanted ^ *shown;
         *shown = wanted;
-        for (pin, source) in pins.sources.iter_mut().enumerate() {
+        for (pin, (source, unforced)) in pins.sources.iter_mut().zip(&mut self.unforced).enumerate() {
             let owner = section.inputs.iter().position(|group| group.pins >> pin & 1 == 1);
-            if let (Some(owner), Some(source)) = (owner, source) {
+            if let (Some(owner), Some(source), Some(unforced)) = (owner, source, unforced) {
                 let own = section.pins[pin];
-                source.show(now, if wanted >> owner & 1 == 1 { own.on } else { own.off });
+                let signal = |on: bool| if on { own.on } else { own.off };
+                source.show(now, signal(wanted >> owner & 1 == 1));
+                unforced.show(now, signal(self.groups.get(owner).is_some_and(|group| group.on)));
             }
         }
         changed

@@ -55,7 +55,7 @@ pub(crate) fn begin(
         unit.cores[self::index(of.cpu)].dead |= how.for_good;
     }
     let again = unit.holds(number);
-    unit.hold(number, kind);
+    unit.hold(context.now, number, kind);
     // One that begins again before its end goes on.
     if again && matches!(kind, SafetyFault::InputOff(_)) {
         return None;
@@ -70,7 +70,7 @@ pub(crate) fn begin(
 pub(crate) fn end(world: &mut World, context: &mut Context<'_>, number: u16, node: NodeId, kind: &SafetyFault) {
     let Some(index) = Units::of(world, node) else { return };
     if let Some(mut unit) = unit_of(world, index) {
-        unit.release(number);
+        unit.release(context.now, number);
         end_at(&mut unit, context, number, kind);
     }
     super::demands::devices_changed(world, context.now, index);
@@ -112,8 +112,8 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
         SafetyFault::RadioSwapped => air(unit, number, AirFault::Swap, None),
         SafetyFault::CpuHalted(of) => {
             let core = &mut unit.cores[index(of.cpu)];
-            let stood_still = std::mem::replace(&mut core.halted, true);
-            return (core.firmware.is_some() && !stood_still).then(|| format!("CPU{} stands still", of.cpu));
+            core.halts.retain(|owner| *owner != number);
+            core.halts.push(number);
         }
         SafetyFault::CpuReset(of) => {
             let life = unit.cores[index(of.cpu)].life;
@@ -258,7 +258,7 @@ fn end_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safety
             unit.lines.iter_mut().for_each(|line| line.restore(number));
         }
         Kind::CanRepeated(_) => unit.repeaters.retain(|repeater| repeater.owner != number),
-        Kind::CpuHalted(of) => unit.cores[index(of.cpu)].halted &= left.is_some(),
+        Kind::CpuHalted(of) => unit.cores[index(of.cpu)].halts.retain(|owner| *owner != number),
         Kind::Clock(clock) => {
             let core = &mut unit.cores[index(clock.cpu)];
             let other = if let Some(Kind::Clock(other)) = left { other.by.ppm() } else { core.options.ppm };

@@ -50,6 +50,8 @@ pub struct Line {
 pub(super) struct Passed {
     /// How much later than usual it comes, once for each time that it comes, the first at the begin; not at all when it is lost.
     pub comes: heapless::Vec<Span, 2>,
+    /// Whether what comes is a good packet to its receiver: one with a right CRC, forged or not.
+    pub is_good: bool,
     /// The injections that made a difference.
     pub acted: Vec<u16>,
 }
@@ -66,9 +68,9 @@ impl Line {
         self.hits.retain(|hit| hit.owner != owner);
     }
 
-    /// Whether what is sent now is lost.
-    pub(super) fn loses(&self) -> bool {
-        self.hits.iter().any(|hit| hit.what == LineFault::Lose && hit.left > 0)
+    /// Who loses messages that are sent without a packet, as in the safe state: they are lost while packets are, and count for none.
+    pub(super) fn loses(&self) -> Option<u16> {
+        self.hits.iter().find(|hit| hit.what == LineFault::Lose && hit.left > 0).map(|hit| hit.owner)
     }
 
     /// Counts a packet for all faults that are meant: these, in the order in which they began.
@@ -90,7 +92,7 @@ impl Line {
     /// Applies what is wrong with the line to a packet. Of several faults that lose it, or forge the same field, the first has acted; of
     /// several that delay or repeat it, the one that began last rules.
     pub(super) fn passes(&mut self, bytes: &mut [u8]) -> Passed {
-        let mut passed = Passed { comes: heapless::Vec::new(), acted: Vec::new() };
+        let mut passed = Passed { comes: heapless::Vec::new(), is_good: true, acted: Vec::new() };
         if self.hits.iter().all(|hit| hit.left == 0) {
             let _ = passed.comes.push(Span::ZERO);
             return passed;
@@ -119,6 +121,7 @@ impl Line {
                 *byte ^= 1 << (bit % 8);
             }
             self.count += 1;
+            passed.is_good = false;
             passed.acted.push(owner);
         }
         let delay = self.time(|what| if let LineFault::Delay(by) = what { Some(*by) } else { None });
@@ -157,7 +160,7 @@ mod tests {
 
     /// When a packet comes, in us later than usual, and who acted on it.
     fn of(line: &mut Line, packet: &mut [u8]) -> (Vec<u64>, Vec<u16>) {
-        let Passed { comes, acted } = line.passes(packet);
+        let Passed { comes, acted, .. } = line.passes(packet);
         (comes.iter().map(|later| later.as_nanos() / 1_000).collect(), acted)
     }
 
@@ -203,6 +206,19 @@ mod tests {
         line.disturb(5, LineFault::Corrupt, u32::MAX);
         line.disturb(6, LineFault::Corrupt, u32::MAX);
         assert_eq!(of(&mut line, &mut packet), (vec![0], vec![3, 5, 6]));
+    }
+
+    /// SSR-018. Only what is damaged on the line has a wrong CRC, whatever it says.
+    #[test]
+    fn a_forged_packet_is_a_good_one_and_a_damaged_one_is_none() {
+        let is_good = |faults: &[LineFault]| {
+            let mut line = Line::default();
+            (1..).zip(faults).for_each(|(owner, what)| line.disturb(owner, what.clone(), u32::MAX));
+            line.passes(&mut [0; c2c::LEN]).is_good
+        };
+        let forge = LineFault::Forge(C2cField::Demand);
+        assert!(is_good(&[]) && is_good(std::slice::from_ref(&forge)) && is_good(&[LineFault::Repeat(Span::ZERO)]));
+        assert!(!is_good(&[LineFault::Corrupt]) && !is_good(&[forge, LineFault::Corrupt]));
     }
 
     /// What is late may be repeated as well; of two that do the same the last rules, as long as it has packets left.

@@ -15,8 +15,9 @@ pub struct Lives {
 }
 
 impl Lives {
-    /// A CPU boots: a life begins if both were down, or if both have started anew one after the other.
-    pub fn boots(&mut self, cpu: usize, now: SimTime) {
+    /// A CPU boots: a life begins if both were down, or if both have started anew one after the other. Whether one begins.
+    pub fn boots(&mut self, cpu: usize, now: SimTime) -> bool {
+        let before = self.began.len();
         if self.up == [false; 2] {
             self.began.push(now);
             (self.fresh, self.awaited) = ([false; 2], Some(1 - cpu));
@@ -30,6 +31,7 @@ impl Lives {
             }
         }
         self.up[cpu] = true;
+        self.began.len() > before
     }
 
     /// A CPU is reset or loses its supply.
@@ -70,8 +72,8 @@ mod tests {
         let mut lives = Lives::default();
         for (now, event) in (1..).map(second).zip(events.chars()) {
             match event {
-                'a' => lives.boots(0, now),
-                'b' => lives.boots(1, now),
+                'a' => _ = lives.boots(0, now),
+                'b' => _ = lives.boots(1, now),
                 'A' => lives.stops(0),
                 'B' => lives.stops(1),
                 _ => (0..2).for_each(|cpu| lives.stops(cpu)),

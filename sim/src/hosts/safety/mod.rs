@@ -39,7 +39,7 @@ use safety_common::io::{Bytes, CanFrame, CanReceived, CanTransmit, ResetCause};
 use safety_common::simplecan::{TOOL_ANSWER_ID, TOOL_REQUEST_ID};
 use safety_common::tool::ANSWER;
 
-use self::core::{Core, CoreOptions};
+use self::core::{Arriving, Core, CoreOptions};
 use self::devices::Devices;
 use self::memory::{Contents, Flash, Ram};
 use self::networks::Common;
@@ -240,7 +240,7 @@ fn attach(builder: &mut TwinBuilder, scenario: &Scenario, units: &mut Units, ind
     attach_bus(builder, node);
     power::attach(builder, node, Branch::Safety, NodeOptions::safety());
     let section = compiled.network.nodes[own].section.clone();
-    let devices = Devices::new(setup, &compiled.names[own].inputs);
+    let devices = Devices::new(setup, &compiled.names[own].inputs, &section);
     // Two CPUs of different releases never come to talk to anybody.
     let release_hash = release_hash(setup.cpu1.release);
     let cores = [0, 1].map(|cpu| core_of(setup, compiled, own, cpu));
@@ -637,20 +637,41 @@ fn carry_out(world: &mut World, context: &mut Context<'_>, unit: u8, outside: Ou
     }
 }
 
-/// A radio packet goes to every other unit.
-fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Bytes) {
-    let Some(mut sender) = unit_of(world, from) else { return };
+/// What arrives of a packet that goes on the air at a unit, if anybody can receive it; without that no fault of the channel meets it.
+fn on_air(
+    world: &mut World,
+    context: &mut Context<'_>,
+    from: u8,
+    packet: &Bytes,
+    receives: impl Fn(&Unit) -> bool,
+) -> Vec<Arriving<Bytes>> {
+    let mut all = world.resource::<Units>().entities.iter().filter_map(|entity| world.get::<Unit>(*entity));
+    let is_received = all.any(receives);
+    let Some(mut sender) = unit_of(world, from) else { return Vec::new() };
+    if !is_received {
+        sender.air.fades();
+        return Vec::new();
+    }
     let (arriving, acted) = sender.air.pass(context.now, packet);
-    let (node, runs) = (sender.node, sender.watch.common().clone());
+    let node = sender.node;
     for injection in acted {
         context.record(SafetyRecord::Injected { node, injection }.into());
     }
+    arriving
+}
+
+/// A radio packet goes to every other unit.
+fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Bytes) {
     // An answer to the tool is no safety packet: nothing rests on it.
     let is_answer = packet.first() == Some(&ANSWER);
+    let asks = |unit: &Unit| is_answer && unit.tool.way() == Some(Way::Radio);
+    let receives = |unit: &Unit| asks(unit) || (unit.index != from && unit.cores[0].can_receive());
+    let arriving = on_air(world, context, from, packet, receives);
+    let Some(runs) = unit_of(world, from).map(|sender| sender.watch.common().clone()) else { return };
     for entity in world.resource::<Units>().entities.clone() {
         let Some(mut unit) = world.get_mut::<Unit>(entity) else { continue };
         for one in &arriving {
-            if is_answer && unit.tool.way() == Some(Way::Radio) {
+            if asks(&unit) {
                 unit.answer_comes(context, one.what.clone(), one.at);
             }
             if unit.index != from {
@@ -677,12 +698,7 @@ fn send_to_all(world: &mut World, context: &mut Context<'_>, tool: u8, sent: Opt
 
 /// A tool sends beside its unit, on the same channel: what is wrong with that hits its requests as well. All units hear them.
 fn request_by_radio(world: &mut World, context: &mut Context<'_>, tool: u8, message: &Bytes) {
-    let Some(mut beside) = unit_of(world, tool) else { return };
-    let (arriving, acted) = beside.air.pass(context.now, message);
-    let node = beside.node;
-    for injection in acted {
-        context.record(SafetyRecord::Injected { node, injection }.into());
-    }
+    let arriving = on_air(world, context, tool, message, |unit| unit.cores[0].can_receive());
     for entity in world.resource::<Units>().entities.clone() {
         let Some(mut unit) = world.get_mut::<Unit>(entity) else { continue };
         for one in &arriving {

@@ -49,8 +49,8 @@ impl Window {
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
     signal: Signal,
-    before: Signal,
-    changed: SimTime,
+    /// The last two changes, the last one at the begin: from which signal, and when.
+    before: [(Signal, SimTime); 2],
     /// Pulses of different pins come at different times.
     phase: u64,
 }
@@ -60,22 +60,24 @@ impl Source {
     #[must_use]
     pub const fn new(signal: Signal, pin: usize) -> Self {
         let phase = pin as u64 * OSSD_STAGGER_TICKS as u64 * MS + 400_000;
-        Self { signal, before: signal, changed: SimTime::ZERO, phase }
+        Self { signal, before: [(signal, SimTime::ZERO); 2], phase }
     }
 
     /// It shows another signal from now on.
     pub fn show(&mut self, now: SimTime, signal: Signal) {
         if self.signal != signal {
-            *self = Self { signal, before: self.signal, changed: now, ..*self };
+            *self = Self { signal, before: [(self.signal, now), self.before[0]], ..*self };
         }
     }
 
     /// The samples that are high.
     #[must_use]
     pub fn high(&self, window: &Window) -> u16 {
-        let old = window.before(self.changed);
         let now = self.mask(self.signal, window);
-        if old == 0 { now } else { self.mask(self.before, window) & old | now & !old }
+        self.before.iter().fold(now, |high, (signal, until)| {
+            let old = window.before(*until);
+            if old == 0 { high } else { self.mask(*signal, window) & old | high & !old }
+        })
     }
 
     fn mask(&self, signal: Signal, window: &Window) -> u16 {
@@ -351,6 +353,18 @@ mod tests {
             }
         }
         assert_eq!(lows, [(0, 3), (2, 3), (8, 3), (10, 3)]);
+    }
+
+    /// Samples are taken 22.5, 85, 147.5, 210, .. us after the begin of the window.
+    #[test]
+    fn a_stop_within_a_window_is_in_its_own_samples_alone() {
+        let off = |from_us: u64, until_us: u64| {
+            let mut source = Source::new(Signal::High, 0);
+            source.show(WINDOW.from + Span::from_micros(from_us), Signal::Low);
+            source.show(WINDOW.from + Span::from_micros(until_us), Signal::High);
+            !source.high(&WINDOW)
+        };
+        assert_eq!([off(100, 300), off(100, 110), off(950, 1_500)], [0b1_1100, 0, 0x8000]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!
 //! | Fault | Proven by |
 //! |---|---|
+//! | CPU that stands still | a tick that it does not step; of several that hold it since its last reset the first |
 //! | clock | a running CPU whose ticks have gained or lost a microsecond, the grain of its clock |
 //! | logic time | a step of a running CPU that takes another time |
 //! | dead guard | a step that takes too long and is not interrupted |
@@ -12,17 +13,22 @@
 //! | main transistor | a switch that it does not follow, or a test dip that shows nothing |
 //! | contact | a move that it does not make |
 //!
+//! A stop stays in the samples of the tick in which it ends: the next step of each CPU may prove it when it is over.
+//!
 //! So what lasts from one step to the next, or while the unit has no power, has not acted.
 
 use safety_common::PINS;
 
 use super::core::Around;
-use super::pins::{Pins, Source, Window, Wiring};
+use super::pins::{Pins, Window, Wiring};
 use super::unit::{RAIL_MV, Unit};
+use crate::kernel::{SimTime, Span};
 use crate::scenario::SafetyFault;
 
 /// The clock of a safety CPU is read to the microsecond.
 const GRAIN_NS: u64 = 1_000;
+/// A tick of the slowest clock that a scenario may ask for, at half its rate: what is over for longer is in no sample of the next step.
+const TICK_MOST: Span = Span::from_millis(2);
 
 /// A fault that is there.
 #[derive(Clone, Debug)]
@@ -34,11 +40,18 @@ pub(super) struct Held {
     apart_ns: u64,
 }
 
+/// A device that was forced OFF, and is so no longer.
+#[derive(Clone, Debug)]
+pub(super) struct PastStop {
+    owner: u16,
+    input: String,
+    ended: SimTime,
+}
+
 /// Whether two faults set the same thing, so that the one that began last rules.
 fn same_place(one: &SafetyFault, other: &SafetyFault) -> bool {
     use SafetyFault as Kind;
     match (one, other) {
-        (Kind::CpuHalted(one), Kind::CpuHalted(other)) => one.cpu == other.cpu,
         (Kind::Clock(one), Kind::Clock(other)) => one.cpu == other.cpu,
         (Kind::LogicTime(one), Kind::LogicTime(other)) => one.cpu == other.cpu,
         (Kind::NoDeadline(one), Kind::NoDeadline(other)) => one.cpu == other.cpu,
@@ -54,15 +67,18 @@ fn same_place(one: &SafetyFault, other: &SafetyFault) -> bool {
 
 impl Unit {
     /// A fault begins; it is proven anew each time.
-    pub(super) fn hold(&mut self, owner: u16, what: &SafetyFault) {
-        self.release(owner);
-        let is_kept = same_place(what, what) || matches!(what, SafetyFault::Adc(_) | SafetyFault::View(_));
+    pub(super) fn hold(&mut self, now: SimTime, owner: u16, what: &SafetyFault) {
+        self.release(now, owner);
+        if let SafetyFault::InputOff(input) = what {
+            // The samples of a tick hold the last stop of a device.
+            self.past.retain(|stop| stop.input != *input);
+        }
+        let each_for_itself = matches!(what, SafetyFault::CpuHalted(_) | SafetyFault::Adc(_) | SafetyFault::View(_));
+        let is_kept = same_place(what, what) || each_for_itself;
         if !is_kept {
             return;
         }
-        // One that stands still is seen to do so at once, or not at all.
-        let proven = matches!(what, SafetyFault::CpuHalted(_));
-        self.held.push(Held { owner, what: what.clone(), proven, apart_ns: 0 });
+        self.held.push(Held { owner, what: what.clone(), proven: false, apart_ns: 0 });
     }
 
     /// Whether nothing but devices at the inputs is as it should not be.
@@ -81,19 +97,30 @@ impl Unit {
     }
 
     /// A fault ends.
-    pub(super) fn release(&mut self, owner: u16) {
-        self.held.retain(|held| held.owner != owner);
+    pub(super) fn release(&mut self, now: SimTime, owner: u16) {
+        let Some(place) = self.held.iter().position(|held| held.owner == owner) else { return };
+        let Held { what, proven, .. } = self.held.remove(place);
+        if proven || self.left_at(&what).is_some() {
+            return;
+        }
+        if let SafetyFault::InputOff(input) = what {
+            self.past.retain(|stop| stop.input != input);
+            self.past.push(PastStop { owner, input, ended: now });
+        }
     }
 
-    /// Faults that still need their proof and rule their place, with the fault that would rule it without them.
+    /// Faults that still need their proof and rule their place, with the fault that would rule it without them. Of two that are alike the
+    /// first rules, for the second changes nothing.
     fn open(&self) -> Vec<(usize, Option<SafetyFault>)> {
         let held = self.held.iter().enumerate().filter(|(_, held)| !held.proven);
-        held.filter(|(n, held)| !self.held[n + 1..].iter().any(|later| same_place(&held.what, &later.what)))
-            .map(|(n, held)| {
-                let earlier = self.held[..n].iter().rev().find(|earlier| same_place(&held.what, &earlier.what));
-                (n, earlier.map(|earlier| earlier.what.clone()))
-            })
-            .collect()
+        held.filter(|(n, held)| {
+            !self.held[n + 1..].iter().any(|later| later.what != held.what && same_place(&held.what, &later.what))
+        })
+        .map(|(n, held)| {
+            let earlier = self.held[..n].iter().rev().find(|earlier| same_place(&held.what, &earlier.what));
+            (n, earlier.map(|earlier| earlier.what.clone()))
+        })
+        .collect()
     }
 
     fn proven(&mut self, number: usize, effect: String) {
@@ -108,8 +135,17 @@ impl Unit {
         Some(self.proofs.remove(place).1)
     }
 
+    /// A CPU does not step a tick: the first of those that hold it is the one without which it would, unless another one does so as well.
+    pub(super) fn prove_halt(&mut self, cpu: usize) {
+        let Some(first) = self.cores[cpu].halts.first() else { return };
+        if let Some(number) = self.held.iter().position(|held| held.owner == *first && !held.proven) {
+            self.proven(number, format!("CPU{} stands still", cpu + 1));
+        }
+    }
+
     /// A CPU that runs begins a step: `window` is the tick before it, and `around` is what it is given.
     pub(super) fn prove_step(&mut self, cpu: usize, supply_mv: u32, window: &Window, around: &Around) {
+        self.prove_past(supply_mv, window, around);
         if self.held.iter().all(|held| held.proven) {
             return;
         }
@@ -121,6 +157,21 @@ impl Unit {
                 self.proven(number, effect);
             }
         }
+    }
+
+    /// Stops that are over.
+    fn prove_past(&mut self, supply_mv: u32, window: &Window, around: &Around) {
+        if self.past.is_empty() {
+            return;
+        }
+        self.past.retain(|stop| window.from.since(stop.ended) < TICK_MOST);
+        let shown = |stop: &PastStop| {
+            let (pins, effect) = self.pins_without_stop(&stop.input)?;
+            (self.see(&pins, supply_mv, window) != around.seen).then_some((stop.owner, effect))
+        };
+        let proven: Vec<_> = self.past.iter().filter_map(shown).collect();
+        self.past.retain(|stop| !proven.iter().any(|(owner, _)| *owner == stop.owner));
+        self.proofs.extend(proven);
     }
 
     /// A CPU that runs begins a step, whether or not it comes to its end.
@@ -188,17 +239,7 @@ impl Unit {
                 let is = std::mem::replace(&mut pins.wiring[at], usual);
                 format!("the wire of pin {at} is {is:?}")
             }
-            Kind::InputOff(input) if without.is_none() => {
-                let group = self.input_groups.iter().position(|name| name == input)?;
-                if !self.devices.would_show(group) {
-                    return None;
-                }
-                let of_group = self.section.inputs.get(group).map_or(0, |group| group.pins);
-                for pin in (0..PINS).filter(|pin| of_group >> pin & 1 == 1) {
-                    pins.sources[pin] = pins.sources[pin].map(|_| Source::new(self.section.pins[pin].on, pin));
-                }
-                format!("the device at `{input}` shows OFF")
-            }
+            Kind::InputOff(input) if without.is_none() => return self.pins_without_stop(input),
             Kind::Transistor(hit) => {
                 let bit = 1u16 << hit.pin;
                 let usual = if let Some(Kind::Transistor(other)) = without { Some(other.conducts) } else { None };
@@ -213,6 +254,17 @@ impl Unit {
             _ => return None,
         };
         Some((pins, effect))
+    }
+
+    /// The pins as they would be if nobody forced the device at this input.
+    fn pins_without_stop(&self, input: &str) -> Option<(Pins, String)> {
+        let mut pins = self.pins.clone();
+        let group = self.input_groups.iter().position(|name| name == input)?;
+        let of_group = self.section.inputs.get(group).map_or(0, |group| group.pins);
+        for pin in (0..PINS).filter(|pin| of_group >> pin & 1 == 1) {
+            pins.sources[pin] = self.devices.unforced()[pin];
+        }
+        Some((pins, format!("the device at `{input}` shows OFF")))
     }
 
     /// What a CPU's own converter and comparators give it otherwise than without the fault.

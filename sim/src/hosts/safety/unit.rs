@@ -23,7 +23,7 @@ use super::line::{Line, Passed, WIRE_TIME};
 use super::networks::Common;
 use super::off::{Contacts, Relays};
 use super::pins::{Feed, Pins, Play, Plays, Seen, Window};
-use super::proof::Held;
+use super::proof::{Held, PastStop};
 use super::record::SafetyRecord;
 use super::tool::{BYTE_TIME, Tool, Way};
 use super::watch::{Stepped, Watch};
@@ -149,6 +149,8 @@ pub struct Unit {
     pub watch: Watch,
     /// Faults that are there and need a proof.
     pub(super) held: Vec<Held>,
+    /// Stops that are over, and that the next step of a CPU may show yet.
+    pub(super) past: Vec<PastStop>,
     /// Faults that were proven and not told yet.
     pub(super) proofs: Vec<(u16, String)>,
 }
@@ -181,7 +183,7 @@ impl Unit {
     pub fn new(parts: Parts) -> Self {
         let Parts { index, node, cores, section, devices, input_groups, relay_move, common, tool } = parts;
         let pins = Pins {
-            sources: devices.sources(&section),
+            sources: *devices.unforced(),
             wiring: [super::pins::Wiring::Sound; PINS],
             stuck_on: 0,
             stuck_off: 0,
@@ -218,6 +220,7 @@ impl Unit {
             live: (0, 0),
             tool,
             held: Vec::new(),
+            past: Vec::new(),
             proofs: Vec::new(),
         }
     }
@@ -384,7 +387,7 @@ impl Unit {
     /// A halted CPU2 toggles no longer.
     fn latch_main(&mut self, context: &mut Context<'_>) {
         let core = &self.cores[1];
-        let table = if core.halted { 0 } else { self.main_table };
+        let table = if core.is_halted() { 0 } else { self.main_table };
         if table == 0 {
             if self.main_told {
                 let at = self.main_held.max(context.now);
@@ -529,7 +532,7 @@ impl Unit {
         let coils = self.coils();
         let fed = |cpu: usize| (0..RELAYS).any(|relay| coils >> (2 * relay + cpu) & 1 == 1);
         let plays = self.plays[0].cut == SimTime::NEVER && self.plays[0].pins != [0; PINS];
-        [self.cores[0].halted || fed(0) || plays, self.cores[1].halted || fed(1) || self.main_told]
+        [self.cores[0].is_halted() || fed(0) || plays, self.cores[1].is_halted() || fed(1) || self.main_told]
     }
 
     /// Whether nothing is driven: no live pin, and no relay that both coils hold.
@@ -543,7 +546,8 @@ impl Unit {
         let now = context.now;
         let window = self.latch(context, cpu);
         self.schedule_tick(context, cpu);
-        if self.cores[cpu].halted {
+        if self.cores[cpu].is_halted() {
+            self.prove_halt(cpu);
             if now.since(self.cores[cpu].served) >= WATCHDOG && !self.cores[cpu].dead {
                 self.reset(context, cpu, ResetCause::Watchdog, None);
             }
@@ -715,27 +719,36 @@ impl Unit {
         }
     }
 
-    /// Puts packet and messages on the line to the other CPU.
+    /// Puts packet and messages on the line to the other CPU. Nothing becomes of them, and no fault of the line meets them, where that
+    /// one cannot receive.
     fn send(&mut self, context: &mut Context<'_>, cpu: usize, out: &TickOutputs, ends: SimTime) {
         let other = 1 - cpu;
         let at = ends + WIRE_TIME;
-        if let Some(packet) = &out.c2c {
+        if out.c2c.is_some() {
+            self.watch.sent(cpu);
+        }
+        if !self.cores[other].can_receive() {
+            return;
+        }
+        let (is_lost, acted) = if let Some(packet) = &out.c2c {
             let mut bytes = heapless::Vec::new();
             let _ = bytes.extend_from_slice(packet);
-            let Passed { comes, acted } = self.lines[other].passes(&mut bytes);
-            for injection in acted {
-                context.record(SafetyRecord::Injected { node: self.node, injection }.into());
+            let Passed { comes, is_good, acted } = self.lines[other].passes(&mut bytes);
+            if let Some(later) = comes.first() {
+                self.watch.arrives(other, at + *later, is_good);
             }
-            self.watch.sent(cpu);
-            if self.cores[other].firmware.is_some() {
-                if let Some(later) = comes.first() {
-                    self.watch.arrives(other, at + *later, bytes == *packet);
-                }
-                let comes = comes.into_iter().map(|later| Arriving { at: at + later, what: bytes.clone() });
-                comes.for_each(|packet| self.cores[other].will_hear(packet));
-            }
+            let is_lost = comes.is_empty();
+            let comes = comes.into_iter().map(|later| Arriving { at: at + later, what: bytes.clone() });
+            comes.for_each(|packet| self.cores[other].will_hear(packet));
+            (is_lost, acted)
+        } else {
+            let acted = self.lines[other].loses().filter(|_| !out.forward.is_empty());
+            (acted.is_some(), acted.into_iter().collect())
+        };
+        for injection in acted {
+            context.record(SafetyRecord::Injected { node: self.node, injection }.into());
         }
-        if self.lines[other].loses() || self.cores[other].firmware.is_none() {
+        if is_lost {
             return;
         }
         for message in &out.forward {
@@ -747,7 +760,7 @@ impl Unit {
     /// A radio packet comes to it; if it is as a unit sent it, `of` is what that unit runs. Late ones stand behind those that come before
     /// them.
     pub fn hear(&mut self, packet: Arriving<Bytes>, of: Option<&Common>) {
-        if self.cores[0].firmware.is_none() {
+        if !self.cores[0].can_receive() {
             return;
         }
         if let Some(of) = of {

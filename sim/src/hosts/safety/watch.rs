@@ -37,6 +37,8 @@ const TICK: Span = Span::from_micros(1_001);
 const SILENCE_LEAST: Span = Span::from_micros(19_979);
 /// A CPU that has made no step for so long stands still: what it does not test is not its tests' fault.
 const STANDS_STILL: Span = Span::from_millis(100);
+/// So many detections of a CPU are kept of each life: one in the safe state may find the same in each step.
+const DETECTIONS_MOST: usize = 100;
 /// Both RAM tests come to every word with six backgrounds in turn.
 const BACKGROUNDS: usize = 6;
 
@@ -100,8 +102,10 @@ pub struct CpuWatch {
     pub talking: u64,
     /// What the safe state came from, with the instant of the step that found it.
     pub cause: Option<(SimTime, Detection)>,
-    /// Every detection, the first hundred.
+    /// The first hundred detections of each life of the unit, and the first internal fault after each start.
     pub detections: Vec<(SimTime, Detection)>,
+    /// How many of them are of the present life.
+    of_life: usize,
     /// When it entered the safe state.
     pub safe_since: Option<SimTime>,
     /// When it entered normal mode last.
@@ -291,6 +295,7 @@ impl CpuWatch {
             talking: 0,
             cause: None,
             detections: Vec::new(),
+            of_life: 0,
             safe_since: None,
             normal_since: None,
             left_normal: None,
@@ -529,7 +534,9 @@ impl Watch {
 
     /// A CPU boots.
     pub fn booted(&mut self, cpu: usize, now: SimTime, cause: ResetCause) {
-        self.lives.boots(cpu, now);
+        if self.lives.boots(cpu, now) {
+            self.cpus.iter_mut().for_each(|cpu| cpu.of_life = 0);
+        }
         let watch = &mut self.cpus[cpu];
         watch.by_software = cause == ResetCause::Software;
         watch.mode = Mode::Starting;
@@ -690,14 +697,17 @@ impl Watch {
     /// A CPU detected something in the step that began now.
     pub fn detected(&mut self, now: SimTime, cpu: usize, detection: &Detection) {
         let watch = &mut self.cpus[cpu];
-        if watch.detections.len() < 100 {
+        let is_internal = detection.fault.reaction() == Reaction::SafeState;
+        let is_first = is_internal && watch.mode != Mode::Safe && !watch.has_cause;
+        if watch.of_life < DETECTIONS_MOST || is_first {
+            watch.of_life += 1;
             watch.detections.push((now, *detection));
         }
         if matches!(detection.fault, Fault::OutputWiring | Fault::OssdShort) {
             self.outside(now, detection);
             return;
         }
-        if detection.fault.reaction() != Reaction::SafeState || watch.mode == Mode::Safe {
+        if !is_internal || watch.mode == Mode::Safe {
             return;
         }
         if watch.cause.is_none() {

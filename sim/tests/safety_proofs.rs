@@ -1,0 +1,193 @@
+//! When a fault at a safety unit has acted: as something was different because of it, and not as it was there.
+//!
+//! Steps of CPU1 of the hall begin at whole milliseconds here, and those of CPU2 of the one unit at 3000.987 ms, as in `safety_records`.
+
+mod common;
+
+use common::{loaded, shipped};
+use cooltwin::hosts::safety::Units;
+use cooltwin::hosts::safety::unit::Unit;
+use cooltwin::kernel::{SimTime, Span};
+use cooltwin::run::{self, Identity};
+use cooltwin::twin;
+use reports::{Report, RowVerdict, Verdict};
+
+const ONE: &str = "safety-unit.ron";
+const TWO: &str = "safety-two-units.ron";
+
+fn overrides(faults: &[String], expectations: &str, end: &str) -> [String; 3] {
+    [format!("faults=[{}]", faults.join(", ")), format!("expectations=[{expectations}]"), format!("end=At(\"{end}\")")]
+}
+
+/// A shipped scenario with these faults and expectations instead of its own.
+fn judged(name: &str, faults: &[String], expectations: &str, end: &str) -> Report {
+    let overrides = overrides(faults, expectations, end);
+    let loaded = loaded(&shipped(name), &overrides.each_ref().map(String::as_str));
+    run::report(&loaded, &run::run(&loaded.scenario, None, |_| {}), &Identity::default())
+}
+
+/// A fault at the hall from `begin` on; for so long where `duration` is not empty.
+fn at(kind: &str, begin: &str, duration: &str) -> String {
+    let lasts = if duration.is_empty() { String::new() } else { format!(", duration: \"{duration}\"") };
+    format!("(kind: {kind}, place: Node(\"hall\"), trigger: At(\"{begin}\"){lasts})")
+}
+
+fn safety(kind: &str, begin: &str, duration: &str) -> String {
+    at(&format!("Safety({kind})"), begin, duration)
+}
+
+/// How often each fault acted, and when first; with the class where it never did.
+fn acted(report: &Report) -> Vec<String> {
+    let told = report.injections.iter().map(|one| match one.at_ms {
+        Some(at) => format!("{} from {at}", one.activations),
+        None => format!("{} {}", one.activations, one.class),
+    });
+    told.collect()
+}
+
+/// CPU2 is down from 200 ms on for its boot of 10.137 ms: what CPU1 sends until then comes to nobody.
+#[test]
+fn packets_that_nobody_can_receive_are_not_lost() {
+    let lost = |begin: &str, packets: &str, duration: &str| {
+        let reset = safety("CpuReset(cpu: 2)", "200ms", "");
+        let faults = [reset, safety(&format!("C2cLost(from: 1{packets})"), begin, duration)];
+        let report = judged(ONE, &faults, "", "5s");
+        (acted(&report).remove(1), report.verdict)
+    };
+    assert_eq!(lost("201ms", "", "8ms"), ("0 invalid".to_owned(), Verdict::Inconclusive));
+    // The three are met as it runs again. A step that begins at a whole millisecond puts its packet on the line at once.
+    assert_eq!(lost("205ms", ", packets: 3", ""), ("3 from 211".to_owned(), Verdict::Pass));
+    assert_eq!(lost("305ms", ", packets: 3", ""), ("3 from 305".to_owned(), Verdict::Pass));
+    // One that stands still for good reads nothing any more.
+    let faults = [safety("CpuHalted(cpu: 2)", "200ms", ""), safety("C2cLost(from: 1)", "300ms", "1s")];
+    assert_eq!(acted(&judged(ONE, &faults, "", "5s"))[1], "0 invalid");
+}
+
+/// The hall is the only one that hears the roof; its hold-up is 5 ms.
+#[test]
+fn radio_packets_that_nobody_can_receive_are_not_lost() {
+    let lost = |cut: &str| {
+        let roof = "(kind: Safety(RadioLost(packets: 5)), place: Node(\"roof\"), trigger: At(\"3500ms\"))".to_owned();
+        acted(&judged(TWO, &[at("PowerCut", "3s", cut), roof], "", "5s")).remove(1)
+    };
+    assert_eq!(lost(""), "0 invalid");
+    let again = lost("1s");
+    let from: f64 = again.strip_prefix("5 from ").and_then(|at| at.parse().ok()).unwrap_or_default();
+    assert!((4_000.0..4_500.0).contains(&from), "{again}: with the power of the hall");
+    let whole = acted(&judged(TWO, &[safety("RadioLost(packets: 5)", "3500ms", "")], "", "5s")).remove(0);
+    assert!(whole.starts_with("5 from 35"), "{whole}");
+}
+
+/// A CPU stands still where it does not step a tick.
+#[test]
+fn a_halt_acts_with_the_first_tick_that_is_not_stepped() {
+    let halted = |cpu: u8, begin: &str, duration: &str| safety(&format!("CpuHalted(cpu: {cpu})"), begin, duration);
+    let of = |faults: &[String], expectations: &str| {
+        let report = judged(ONE, faults, expectations, "5s");
+        (acted(&report), report.verdict)
+    };
+    // Between two ticks, and over one.
+    let (told, verdict) = of(&[halted(2, "3s", "500us")], "SafetyStaysNormal(\"hall\")");
+    assert_eq!((told[0].as_str(), verdict), ("0 invalid", Verdict::Inconclusive));
+    assert_eq!(of(&[halted(2, "3s", "1ms")], "").0, ["1 from 3000.987457"]);
+    // Before it has booted, which is at 10 ms: its first tick is at 11 ms.
+    let missing = "SafetyTrip(unit: \"hall\", by: PeerMissing, cpu: 2)";
+    assert_eq!(of(&[halted(1, "5ms", "")], missing), (vec!["1 from 11".to_owned()], Verdict::Pass));
+    // The second one holds it at 3006 and 3007 ms alone, and not at all where it is over before the first one.
+    let first = halted(1, "3s", "6ms");
+    assert_eq!(of(&[first.clone(), halted(1, "3003ms", "5ms")], "").0, ["1 from 3000", "1 from 3006"]);
+    assert_eq!(of(&[first, halted(1, "3003ms", "2ms")], "").0, ["1 from 3000", "0 invalid"]);
+    // The watchdog ends the first one at 3009 ms: the second one alone holds it 20 ms later.
+    let both = [halted(1, "3s", "200ms"), halted(1, "3100ms", "5ms")];
+    assert_eq!(of(&both, "").0, ["1 from 3000", "1 from 3100"]);
+}
+
+/// Samples are taken 22.5, 85, 147.5, 210, 272.5, .. us after the begin of a tick; CPU2 steps at 3000.987 ms.
+#[test]
+fn a_stop_shorter_than_a_tick_acts_where_a_sample_shows_it() {
+    let stopped = |begin: &str, duration: &str| {
+        let report = judged(ONE, &[safety("InputOff(\"fence\")", begin, duration)], "", "5s");
+        acted(&report).remove(0)
+    };
+    assert_eq!(stopped("3000100us", "200us"), "1 from 3000.987457");
+    assert_eq!(stopped("3000100us", "10us"), "0 invalid");
+    assert_eq!(stopped("3000100us", "20ms"), "1 from 3000.987457");
+    // The button is OFF by itself.
+    let released = judged(ONE, &[safety("InputOff(\"button\")", "3000100us", "200us")], "", "5s");
+    assert_eq!(acted(&released), ["0 invalid"]);
+    // Of two that are alike the first acts.
+    let twice = [safety("InputOff(\"fence\")", "3s", "300ms"), safety("InputOff(\"fence\")", "3s", "200ms")];
+    assert_eq!(acted(&judged(ONE, &twice, "", "5s")), ["1 from 3000.987457", "0 invalid"]);
+}
+
+/// What is beside a packet shares its fate.
+#[test]
+fn the_message_beside_the_last_lost_packet_is_lost_as_well() {
+    let us = |us: u64| SimTime::ZERO + Span::from_micros(us);
+    // Messages and packets on their way to CPU2 of the hall, 0.4 ms after a step of CPU1.
+    let on_the_way = |faults: &[String], step_ms: u64| {
+        let overrides = overrides(faults, "", "5s");
+        let loaded = loaded(&shipped(TWO), &overrides.each_ref().map(String::as_str));
+        let mut twin = twin::build(&loaded.scenario, None);
+        let mut seen = Vec::new();
+        for ms in 3_000..=step_ms {
+            let _ = twin.run_until(us(ms * 1_000 + 400));
+            let hall = twin.world.resource::<Units>().entities()[0];
+            let cpu2 = &twin.world.get::<Unit>(hall).expect("a unit").cores[1];
+            seen.push((cpu2.forwards.len(), cpu2.packets.len()));
+        }
+        seen
+    };
+    let healthy = on_the_way(&[], 3_100);
+    let first = (3_000..).zip(&healthy).find(|(_, (messages, _))| *messages > 0);
+    let step = first.map(|(ms, _)| ms).expect("CPU1 passes on what the roof sends");
+    let lost = |begin_us: u64, packets: u32| {
+        let fault = safety(&format!("C2cLost(from: 1, packets: {packets})"), &format!("{begin_us}us"), "");
+        *on_the_way(&[fault], step).last().expect("the step")
+    };
+    let (messages, packets) = healthy[usize::try_from(step - 3_000).expect("small")];
+    assert_eq!(packets, 1);
+    assert_eq!(lost(step * 1_000 - 500, 1), (0, 0), "it is the only one");
+    assert_eq!(lost(step * 1_000 - 1_500, 2), (0, 0), "it is the second of two");
+    assert_eq!(lost(step * 1_000 - 1_500, 1), (messages, 1), "it is the one after");
+}
+
+/// SSR-046. The first life ends with a CPU1 that has found in each of 200 steps that its logic takes too long.
+#[test]
+fn what_is_detected_in_a_later_life_is_kept_however_much_was_before() {
+    let met = |lasts: &str, second: &str| {
+        let faults = [
+            safety("LogicTime(cpu: 1, takes: \"1ms\")", "3s", lasts),
+            at("PowerCut", "3300ms", "100ms"),
+            safety("TickSlip(cpu: 1)", "6s", ""),
+        ];
+        let names = format!(
+            "SafetyTrip(unit: \"hall\", by: LogicTime, restarts: 0), SafetyTrip(unit: \"hall\", by: {second}, restarts: 1)"
+        );
+        let report = judged(ONE, &faults, &names, "7s");
+        let met: Vec<bool> = report.expectations.iter().map(|one| one.verdict == RowVerdict::Pass).collect();
+        (met[0], met[1])
+    };
+    assert_eq!(met("200ms", "TickCount"), (true, true));
+    assert_eq!(met("50ms", "TickCount"), (true, true));
+    assert_eq!(met("200ms", "C2cSilent"), (true, false));
+}
+
+/// SSR-018, SSR-021. The last packet that comes has a false demand and a right CRC. It is there at 3004.66 ms; CPU2 finds the silence at
+/// 3024.986 ms, and all is off with that step, 0.3 ms later.
+#[test]
+fn a_forged_packet_is_a_sign_of_life() {
+    let silence = |kind: &str| {
+        let faults = [safety(kind, "3s", ""), safety("C2cLost(from: 1, packets: 25)", "3005ms", "")];
+        let report = judged(ONE, &faults, "SafetyTrip(unit: \"hall\", by: C2cSilent, cpu: 2)", "5s");
+        let row = report.budget("safety-c2c-silence").expect("the row");
+        let measured = row.measured.map(|value| value.as_millionths() / 10_000).unwrap_or_default();
+        (measured, row.verdict, acted(&report).remove(0))
+    };
+    assert_eq!(
+        silence("C2cForged(from: 1, field: Demand, packets: 5)"),
+        (2_062, RowVerdict::Pass, "5 from 3000".to_owned())
+    );
+    // Damaged ones are none: the last one that was good came at 2999.66 ms, and CPU2 finds that at 3019.987 ms.
+    assert_eq!(silence("C2cCorrupted(from: 1, packets: 5)"), (2_062, RowVerdict::Pass, "5 from 3000".to_owned()));
+}
