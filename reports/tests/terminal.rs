@@ -41,7 +41,7 @@ fn how_a_unit_answered_stands_under_its_injection_and_nothing_where_none_did() {
     report.injections[0].detected_ms = Some(nanos(14_512_500_000));
     let told = |report: &Report| {
         let text = text(report, 100, Verbosity::Normal);
-        let (_, after) = text.split_once("detected ").expect("a line");
+        let (_, after) = text.rsplit_once("detected ").expect("a line");
         let words = after.split_whitespace().take_while(|word| *word != "Assumptions");
         words.collect::<Vec<_>>().join(" ")
     };
