@@ -123,10 +123,9 @@ impl Cases<'_> {
     }
 
     fn check(&mut self, check: &Check) {
-        let message = match (check.detail.as_str(), check.n) {
-            ("", 0) => "never looked at".to_owned(),
-            ("", n) => format!("looked at {}", words::times(n)),
-            (detail, _) => detail.to_owned(),
+        let message = match check.detail.as_str() {
+            "" => words::looked(check),
+            detail => detail.to_owned(),
         };
         let properties = [
             ("requirement", check.requirements.join(" ")),

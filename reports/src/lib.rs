@@ -32,9 +32,11 @@ mod junit;
 mod limits;
 mod markdown;
 mod number;
+mod reaction;
 mod report;
 mod requirements;
 mod safety_frames;
+mod safety_units;
 pub mod search;
 mod suite;
 pub mod sweep;
@@ -64,6 +66,7 @@ pub use requirements::{
     Baseline, Requirement, Scope, Statement, StatementKind, baseline, baseline_files, parse_baseline,
 };
 pub use safety_frames::{FramesTime, SafetyFrames};
+pub use safety_units::{Download, FirstDetected, SafetyUnit};
 pub use suite::{SuiteRow, junit_of_suite, markdown_of_suite};
 pub use terminal::{Options, Verbosity, reproduce_command, shell_word, terminal};
 pub use verdict::{RowVerdict, Standing, Verdict, holds, margin, row_verdict, run_verdict};

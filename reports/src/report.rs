@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::number::{Fixed, Millis};
 use crate::safety_frames::SafetyFrames;
+use crate::safety_units::SafetyUnit;
 use crate::verdict::{self, RowVerdict, Standing, Verdict};
 
 /// The value of [`Report::schema`].
@@ -57,6 +58,9 @@ pub struct Report {
     /// What the safety frames cost, where safety units send any beside an update; only results that are written have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub safety_frames: Option<SafetyFrames>,
+    /// The safety units in the order of the scenario.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub safety_units: Vec<SafetyUnit>,
     /// The CAN bus.
     pub bus: Bus,
     /// The supply.
@@ -597,6 +601,9 @@ pub struct BusNode {
 pub struct Message {
     /// The CAN id, `0x` and 3 or 8 upper-case hexadecimal digits; see [`message_id`].
     pub id: String,
+    /// What it is, of those of safety units; empty of others.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// How many were measured; 0 of a message of the scenario's traffic that never got onto the bus.
     pub frames: u64,
     /// Requests of the scenario's traffic that were never sent: replaced by a newer one, lost with their node, or still

@@ -4,8 +4,9 @@
 //! printed exactly.
 
 use crate::number::{Fixed, Millis};
-use crate::report::{Budget, Outcome};
+use crate::report::{Budget, Check, Outcome};
 use crate::safety_frames::{FramesTime, SafetyFrames};
+use crate::verdict::RowVerdict;
 
 const NANOS_PER_MILLI: u64 = 1_000_000;
 
@@ -56,6 +57,11 @@ pub(crate) fn duration(time: Millis) -> String {
         return format!("{sign}{seconds}.{millis:03} s");
     }
     format!("{sign}{} min {:02}.{millis:03} s", seconds / 60, seconds % 60)
+}
+
+/// A point of time in ms with three places.
+pub(crate) fn milliseconds(time: Millis) -> String {
+    format!("{} ms", rounded(time.into(), 3))
 }
 
 /// A time without the digits that are zero: limits are round.
@@ -308,6 +314,15 @@ pub(crate) fn times(number: u64) -> String {
         0 => "never".to_owned(),
         1 => "once".to_owned(),
         _ => format!("{} times", grouped(number)),
+    }
+}
+
+/// How often a check looked; one that has no meaning in its run had nothing to look at.
+pub(crate) fn looked(check: &Check) -> String {
+    match (check.n, check.verdict) {
+        (_, RowVerdict::NotApplicable) => "has no meaning in this run".to_owned(),
+        (0, _) => "never looked at".to_owned(),
+        (n, _) => format!("looked at {}", times(n)),
     }
 }
 

@@ -209,6 +209,11 @@ const ADDED: &[(&str, &str, &str)] = &[
     ("/series/1/levels/0", "name side value", ""),
     ("", "safety_frames", "times"),
     ("/safety_frames", "not_compared", ""),
+    ("", "safety_units", ""),
+    ("/safety_units/0", "first_detected", "fault cpu at_ms"),
+    ("/safety_units/0", "lamp_lit_ms", ""),
+    ("/safety_units/1", "downloads", ""),
+    ("/bus/messages/0", "name", ""),
 ];
 
 #[test]

@@ -32,38 +32,96 @@ fn how_a_unit_answered_stands_under_its_injection_and_nothing_where_none_did() {
         (report.injections[0].local_off_ms, report.injections[0].all_off_ms) = (of(local), of(all));
         text(&report, 100, Verbosity::Normal).split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    assert!(off(Some(14_313), Some(14_313)).contains(" off 0.690 ms after it occurred, and not detected "));
-    assert!(off(None, Some(14_413)).contains(" outputs of others off 100.690 ms after it occurred, and not detected "));
-    assert!(off(Some(14_313), None).contains(" own outputs off 0.690 ms after it occurred, and not detected "));
+    let not = "after it occurred; not detected, as far as is known ";
+    let both = format!(" local and all affected outputs off 0.690 ms {not}");
+    assert!(off(Some(14_313), Some(14_313)).contains(&both));
+    assert!(off(None, Some(14_413)).contains(&format!(" all affected outputs off 100.690 ms {not}")));
+    assert!(off(Some(14_313), None).contains(&format!(" local outputs off 0.690 ms {not}")));
     // The sample's worst reaction: occurred at 14312.31 ms, detected at 14512.5 ms, commanded at 14513.5 ms.
     report.injections[0].detected_ms = Some(nanos(14_512_500_000));
     let told = |report: &Report| {
         let text = text(report, 100, Verbosity::Normal);
-        let (_, after) = text.split_once("detected ").expect("a line");
+        let (_, after) = text.rsplit_once("detected ").expect("a line");
         let words = after.split_whitespace().take_while(|word| *word != "Assumptions");
         words.collect::<Vec<_>>().join(" ")
     };
-    let open =
-        "200.190 ms, commanded off 201.190 ms after it occurred; no time off: nothing was on, or something stayed on";
+    let open = "200.190 ms, commanded off 201.190 ms after it occurred; no time off is known: either nothing that had to go \
+                off was on, or an output stayed on";
     assert!(told(&report) == open, "{}", told(&report));
     report.injections[0].local_off_ms = Some(nanos(14_514_000_000));
     report.injections[0].all_off_ms = Some(nanos(14_724_310_125));
     assert!(
-        told(&report).ends_with("off 201.190 ms, own outputs off 201.690 ms, all off 412.000 ms after it occurred"),
+        told(&report).ends_with(
+            "off 201.190 ms, local outputs off 201.690 ms, all affected outputs off 412.000 ms after it occurred"
+        ),
         "{}",
         told(&report)
     );
     report.injections[0].all_off_ms = report.injections[0].local_off_ms;
-    assert!(told(&report).ends_with("off 201.190 ms, off 201.690 ms after it occurred"), "{}", told(&report));
+    assert!(
+        told(&report).ends_with("off 201.190 ms, local and all affected outputs off 201.690 ms after it occurred"),
+        "{}",
+        told(&report)
+    );
     // Another detection than that of the worst value: nothing tells when its outputs were commanded off.
     report.injections[0].detected_ms = Some(nanos(14_512_600_000));
-    assert!(told(&report).ends_with("200.290 ms, off 201.690 ms after it occurred"), "{}", told(&report));
+    assert!(
+        told(&report).ends_with("200.290 ms, local and all affected outputs off 201.690 ms after it occurred"),
+        "{}",
+        told(&report)
+    );
     // It counts from when the fault occurred, which may be long before it acted.
     report.injections[0].occurred_ms = Some(nanos(14_000_000_000));
     report.injections[0].detected_as = "supply-low".to_owned();
     let text = text(&report, 100, Verbosity::Normal).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("occurred at 14.000 s, acted 11 times"), "{text}");
-    assert!(text.contains("detected as supply-low 512.600 ms, off 514.000 ms after it occurred"), "{text}");
+    assert!(
+        text.contains(
+            "detected as supply-low 512.600 ms, local and all affected outputs off 514.000 ms after it occurred"
+        ),
+        "{text}"
+    );
+}
+
+/// A fault at a safety unit that nobody is known to have found says so, also where nothing went off; one elsewhere says nothing.
+#[test]
+fn a_fault_at_a_unit_that_is_not_detected_always_says_so() {
+    let mut report = samples::reaction();
+    let one = &mut report.injections[0];
+    (one.detected_ms, one.local_off_ms, one.all_off_ms) = (None, None, None);
+    one.detected_as.clear();
+    let says = |report: &Report| {
+        text(report, 100, Verbosity::Normal).contains("\n         not detected, as far as is known\n")
+    };
+    assert!(!says(&report), "the supply is no unit");
+    report.injections[0].target = "hall".to_owned();
+    assert!(says(&report));
+    report.injections[0].activations = 0;
+    assert!(!says(&report), "it never acted");
+}
+
+/// Nanoseconds are to be seen where the limit of a CPU's logic lies.
+#[test]
+fn short_reactions_have_all_their_places() {
+    let mut report = samples::reaction();
+    report.injections[0].detected_ms = Some("14313.122559".parse().expect("a time"));
+    assert!(text(&report, 100, Verbosity::Normal).contains("detected as supply-low 0.812559 ms, "));
+    let page = reports::html(&report, None).expect("a page");
+    assert!(page.contains("after 0.812559 ms"), "{page}");
+}
+
+/// The units of a run: mode, what was found, relays, voltage, downloads and lamp; and what their messages are.
+#[test]
+fn safety_units_are_told_in_80_columns() {
+    let text = text(&samples::reaction(), 80, Verbosity::Normal);
+    assert!(text.lines().all(|line| line.chars().count() <= 80 || line.starts_with("cooltwin ")), "{text}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let hall = "Safety units hall CPU1 safe-state, CPU2 no-firmware supply-low detected by CPU2 at 14,512.500 ms \
+                no relay conducts 8.21 V to 24.00 V at its terminals lamp lit at 3.001 s and 5.000 s";
+    let other = "engine-room normal no internal fault detected relays 0 and 1 conduct 23.95 V to 24.00 V at its terminals \
+                 download at 2.500 s: stored after 1.480 s, both CPUs hold it download at 59.000 s: not-over";
+    assert!(words.contains(&format!("{hall} {other}")), "{text}");
+    assert!(text.contains("  sync of engine-room\n"), "{text}");
 }
 
 #[test]

@@ -468,12 +468,15 @@ fn a_single_reaction_has_its_figure_and_its_times_on_the_page() {
     );
     let page = reports::html(&report, None).expect("a page");
     assert!(page.contains("measured is from detected to off"), "{page}");
-    let head = "<th class=\"number\" scope=\"col\">Detected</th><th class=\"number\" scope=\"col\">Local off</th>\
-                <th class=\"number\" scope=\"col\">All off</th>";
-    assert!(page.contains(head), "the columns are missing");
+    for name in ["Detected", "Local outputs off", "All affected outputs off"] {
+        assert!(page.contains(&format!("<dt>{name}</dt>")), "{name} is missing");
+    }
     assert!(page.contains("after 19.987 ms") && page.contains("after 20.286 ms"), "the times are missing");
     let other = run_shipped("nominal-11.ron");
-    assert!(!reports::html(&other, None).expect("a page").contains("Local off"), "a run without any reaction");
+    assert!(
+        !reports::html(&other, None).expect("a page").contains("<dt>Local outputs off</dt>"),
+        "a run without any reaction"
+    );
 }
 
 /// A supply that leaves its limits occurs when it does so, not when its fault begins; a group that is turned off for its wiring is told

@@ -49,7 +49,11 @@ impl Page<'_> {
         sections.extend([
             Section::new("mix", "Fault mix", self.mix()),
             Section::new("classes", "What became of the faults", self.classes()),
-            Section::new("values", "Budgets: values and bounds", self.values()),
+        ]);
+        if !self.report.times.is_empty() {
+            sections.push(Section::new("values", "Budgets: values and bounds", self.values()));
+        }
+        sections.extend([
             Section::new("failed", "Trials that failed", self.failed()),
             Section::new("reproduce", "Reproduction", self.reproduction()),
             Section::new("limits", "Limits of the model and known deviations", evidence::limits()),

@@ -8,6 +8,8 @@ use super::{Evidence, RunRecord};
 use crate::html::Column::{Number, Text, Wide};
 use crate::html::frame::section;
 use crate::html::{head, shape, table};
+use crate::number::Millis;
+use crate::reaction::{self, OCCURRED, REACTION, is_at_a_unit};
 use crate::report::{Injection, Report};
 use crate::verdict::{RowVerdict, Verdict};
 use crate::words;
@@ -184,23 +186,42 @@ impl Evidence<'_> {
 
     fn injection_table(&self) -> Markup {
         let content = html! {
-            caption { "In the order of the runs; one that has no duration is over at once or stays to the end" }
-            (head(&[Text("Run"), Text("Fault"), Text("Target"), Number("First acted"), Number("Duration"), Number("Times"), Wide("Read back"), Text("Class")]))
-            tbody {
-                @for (run, injection) in self.injections() {
-                    tr {
-                        th scope="row" { a href={ (run.folder) "/report.html#faults" } { (run.name) } }
-                        td { (injection.kind) }
-                        td { (injection.target) }
-                        td.number { (injection.at_ms.map_or_else(|| "never".to_owned(), words::duration)) }
-                        td.number { (injection.duration_ms.map_or_else(|| "-".to_owned(), words::duration)) }
-                        td.number { (words::grouped(injection.activations)) }
-                        td { (injection.effect) }
-                        td { (self.class(run, &injection.class)) }
-                    }
-                }
+            caption { "In the order of the runs" }
+            (head(&[
+                Text("Run"), Text("Fault"), Number("Occurred, ms"), Number("First acted, ms"), Number("Duration"), Number("Times"),
+                Number("Detected"), Number("Local outputs off"), Number("All affected outputs off"), Text("Class"),
+            ]))
+            @for (run, report, injection) in self.runs().flat_map(|(run, report)| report.injections.iter().map(move |one| (run, report, one))) {
+                (self.injection_rows(run, report, injection))
             }
         };
-        table("Injections", &content)
+        html! { p { (OCCURRED) ". " (REACTION) "." } (table("Injections", &content)) }
+    }
+
+    /// Two rows: what was injected with its times, and what was read back.
+    fn injection_rows(&self, run: &RunRecord, report: &Report, injection: &Injection) -> Markup {
+        let ms = |time: Option<Millis>| time.map_or_else(|| "-".to_owned(), |time| words::rounded(time.into(), 3));
+        let after = |time: Option<Millis>| {
+            time.and_then(|time| reaction::after(injection, time)).unwrap_or_else(|| "-".to_owned())
+        };
+        let [detected, local, all] = injection.reaction();
+        let is_open = detected.is_none() && (local.or(all).is_some() || is_at_a_unit(report, injection));
+        html! {
+            tbody.injection {
+                tr {
+                    th scope="rowgroup" rowspan="2" { a href={ (run.folder) "/report.html#faults" } { (run.name) } }
+                    td { (injection.kind) " on " (injection.target) }
+                    td.number { (ms(injection.occurred_ms)) }
+                    td.number { @if injection.at_ms.is_none() { "never" } @else { (ms(injection.at_ms)) } }
+                    td.number { (injection.duration_ms.map_or_else(|| "-".to_owned(), words::duration)) }
+                    td.number { (words::grouped(injection.activations)) }
+                    td.number { @if is_open { "not known" } @else { (after(detected)) @if detected.is_some() { br; "as " (injection.detected_as) } } }
+                    td.number { (after(local)) }
+                    td.number { (after(all)) }
+                    td { (self.class(run, &injection.class)) }
+                }
+                tr { td colspan="9" { span.dim { "read back: " } (injection.effect) } }
+            }
+        }
     }
 }

@@ -36,11 +36,8 @@ td ul.plain { margin: 0; padding-left: 1rem; } td ul.plain li:has(a) { line-heig
 #requirements table { table-layout: fixed; width: 100%; min-width: 62rem; overflow-wrap: anywhere; }
 #requirements .number { white-space: normal; } #requirements .word { gap: .2rem; }
 article { border-top: 1px solid var(--line); margin-top: 1.25rem; }
-@media (max-width: 40rem) {
-  .scroll { background: linear-gradient(90deg, var(--paper) 30%, transparent) local left / 2rem 100% no-repeat,
-    linear-gradient(270deg, var(--paper) 30%, transparent) local right / 2rem 100% no-repeat,
-    linear-gradient(90deg, var(--line), transparent) scroll left / .75rem 100% no-repeat,
-    linear-gradient(270deg, var(--line), transparent) scroll right / .75rem 100% no-repeat; } }
+#injections thead th { white-space: normal; }
+.injection td { border-bottom-style: none; } .injection tr:last-child td { border-bottom-style: solid; padding-top: 0; }
 @media print { nav { display: block; } #requirements table { min-width: 0; } article { break-inside: avoid-page; } .banners { font-size: 9pt; } .banners .verdict { font-size: 13pt; padding: .2rem .6rem .2rem .4rem; }
   td ul.plain a, td.links a, td a.id, td ul.plain li:has(a) { line-height: inherit; min-width: 0; } }
 ";

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Figure;
 use super::canvas::{Anchor, Canvas, Ink, Lettering, Point};
+use crate::words::count;
 
 /// A picture of one or more block diagrams.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,10 +134,10 @@ pub fn diagram(diagram: &Diagram) -> Figure {
         y += layout.height + MARGIN;
     }
     let boxes: usize = diagram.panels.iter().map(|panel| panel.shapes.len()).sum();
+    let diagrams = count(diagram.panels.len() as u64, "block diagram", "block diagrams");
+    let boxes = count(boxes as u64, "box", "boxes");
     let description = format!(
-        "{} block diagrams with {boxes} boxes in all; signals run from left to right. The same blocks and their inputs stand \
-         in the text view.",
-        diagram.panels.len()
+        "{diagrams} with {boxes} in all; signals run from left to right. The same blocks and their inputs stand in the text view."
     );
     Figure::new(&diagram.name, diagram.title.clone(), description, canvas.finish())
 }

@@ -112,6 +112,7 @@ impl Page<'_> {
             self.updates(),
             self.safety_frames(),
             self.budgets(),
+            self.safety_units(),
             self.safety(),
             self.voltages(),
             self.bus(),

@@ -205,10 +205,6 @@ fn proof_of_budget(budget: &Budget) -> String {
 
 /// How often a check looked, and what it saw.
 pub(crate) fn seen(check: &Check) -> String {
-    let looked = match (check.n, check.verdict) {
-        (_, RowVerdict::NotApplicable) => "has no meaning in this run".to_owned(),
-        (0, _) => "never looked at".to_owned(),
-        (n, _) => format!("looked at {}", words::times(n)),
-    };
+    let looked = words::looked(check);
     if check.detail.is_empty() { looked } else { format!("{}; {looked}", check.detail) }
 }

@@ -5,12 +5,13 @@ use maud::{Markup, html};
 use super::Column::{Number, Text, Wide};
 use super::log::Row;
 use super::rows::{margin, margin_cell, requirements, statement};
-use super::{Column, Log, Page, Section, head, shape, table};
+use super::{Log, Page, Section, head, shape, table};
 use crate::figures::{curve, marks, outcome, timeline};
 use crate::number::{Fixed, Millis};
+use crate::reaction::{self, ALL_OFF, LOCAL_OFF, NOT_DETECTED, OCCURRED, REACTION, is_at_a_unit};
 use crate::report::{BUDGET_PUMP_UPDATE, Budget, Bus, Extremes, Injection, Message, Pump, Series, Try, TryOutcome};
 use crate::terminal::held_unexpectedly;
-use crate::words;
+use crate::words::{self, capital};
 
 impl Page<'_> {
     pub(super) fn timeline(&self) -> Option<Section> {
@@ -91,7 +92,7 @@ impl Page<'_> {
             }
         };
         let body = html! {
-            @if frames.times.is_empty() { p { (words::capital(&words::not_compared(frames))) "." } }
+            @if frames.times.is_empty() { p { (capital(&words::not_compared(frames))) "." } }
             @else {
                 (table("Safety frames", &content))
                 p {
@@ -199,25 +200,64 @@ impl Page<'_> {
 
     pub(super) fn injections(&self) -> Option<Section> {
         let injections = &self.report.injections;
-        let is_timed = injections.iter().any(|one| one.reaction().iter().any(Option::is_some));
-        let times: &[Column<'_>] =
-            if is_timed { &[Number("Detected"), Number("Local off"), Number("All off")] } else { &[] };
-        let before = [Text("Fault"), Text("Kind"), Text("Where"), Number("Occurred"), Number("First acted")];
-        let columns = [&before, times, &[Text("Acted"), Wide("Read back"), Text("Class")]].concat();
-        let content = html! {
-            caption {
-                "Every fault that was asked for, and what was read back as proof that it acted. It occurred when it was put in; it first "
-                "acted when something was different because of it"
-                @if is_timed {
-                    ". A detection counts for the one fault that can have led to it; where several can have, or none, for none. Off is when "
-                    "the last output was off that had to go off for it: of the unit where it is, and of all units. Times after it count from "
-                    "when it occurred"
+        let body = html! {
+            p { "Every fault that was asked for, and what was read back as proof that it acted. " (OCCURRED) "." }
+            @if injections.iter().any(|one| self.is_timed(one)) { p.note { (REACTION) "." } }
+            @for injection in injections { (self.fault(injection)) }
+        };
+        (!injections.is_empty()).then(|| Section::new("faults", "Injected faults", body))
+    }
+
+    /// Whether anything is to be told of how safety units answered.
+    fn is_timed(&self, injection: &Injection) -> bool {
+        injection.reaction().iter().any(Option::is_some) || is_at_a_unit(self.report, injection)
+    }
+
+    /// A fault as pairs of name and value, which fit any width.
+    fn fault(&self, injection: &Injection) -> Markup {
+        let [detected, local, all] = injection.reaction();
+        let time = |time: Option<Millis>| time.map_or_else(|| "-".to_owned(), words::milliseconds);
+        let since = |at: Option<Millis>| since(injection, at);
+        html! {
+            article.fault {
+                h3 { (injection.id) ": " (injection.kind) " on " (injection.target) }
+                dl.pairs {
+                    div { dt { "Occurred" } dd { (time(injection.occurred_ms)) } }
+                    div { dt { "First acted" } dd { (time(injection.at_ms)) } }
+                    div { dt { "Duration" } dd { (injection.duration_ms.map_or_else(|| "-".to_owned(), words::duration)) } }
+                    div { dt { "Acted" } dd { (acted(injection)) } }
+                    @if self.is_timed(injection) {
+                        div { dt { "Detected" } dd { @if detected.is_none() { (NOT_DETECTED) } @else { (since(detected)) br; "as " (injection.detected_as) } } }
+                        div { dt { (capital(LOCAL_OFF)) } dd { (since(local)) } }
+                        div { dt { (capital(ALL_OFF)) } dd { (since(all)) } }
+                    }
+                    div { dt { "Class" } dd { (injection.class) } }
+                    div.whole { dt { "Read back" } dd { (if injection.effect.is_empty() { &injection.hint } else { &injection.effect }) } }
                 }
             }
-            (head(&columns))
-            tbody { @for injection in injections { (injection_row(injection, is_timed)) } }
+        }
+    }
+
+    /// How each safety unit ends, what it detected in itself first, and what was done there.
+    pub(super) fn safety_units(&self) -> Option<Section> {
+        let units = &self.report.safety_units;
+        let content = html! {
+            caption { "The safety units at the end of the run, and what they detected in themselves first" }
+            (head(&[Text("Unit"), Text("Mode"), Text("First internal fault detected"), Text("Relays"), Text("Supply"), Text("Configuration tool")]))
+            tbody {
+                @for unit in units {
+                    tr {
+                        th scope="row" { (unit.id) }
+                        td { (unit.mode_words()) }
+                        td { (unit.detected_words().unwrap_or_else(|| "none".to_owned())) }
+                        td { (unit.relay_words()) }
+                        td { (unit.supply_words()) }
+                        td { @for (at, told) in unit.tool_words().iter().enumerate() { @if at > 0 { br; } (told) } }
+                    }
+                }
+            }
         };
-        (!injections.is_empty()).then(|| Section::new("faults", "Injected faults", table("Injected faults", &content)))
+        (!units.is_empty()).then(|| Section::new("safety-units", "Safety units", table("Safety units", &content)))
     }
 
     pub(super) fn has_events(&self) -> bool {
@@ -350,7 +390,10 @@ fn decomposition(budget: &Budget) -> Markup {
         .decomposition
         .iter()
         .zip(budget.step_durations())
-        .map(|(step, lasts)| (ms(step.at_ms), lasts.map_or_else(String::new, ms), step.step.as_str()))
+        .map(|(step, lasts)| {
+            let lasts = lasts.map_or_else(String::new, reaction::reaction_digits);
+            (ms(step.at_ms), lasts, step.step.as_str())
+        })
         .collect();
     let measured = budget.measured_steps();
     let content = html! {
@@ -412,6 +455,8 @@ fn messages(messages: &[Message]) -> Markup {
     let mut columns =
         vec![Text("Id"), Number("Frames"), Number("Least, ms"), Number("Mean, ms"), Number("Greatest, ms")];
     columns.extend(some_unsent.then_some(Number("Never sent")));
+    let some_named = messages.iter().any(|message| !message.name.is_empty());
+    columns.extend(some_named.then_some(Text("What it is")));
     let content = html! {
         caption { "From queued to the end of the frame, without the intermission" }
         (head(&columns))
@@ -424,6 +469,7 @@ fn messages(messages: &[Message]) -> Markup {
                     td.number { (ms(message.response_ms_mean)) }
                     td.number { (ms(message.response_ms_max)) }
                     @if some_unsent { td.number { (words::grouped(message.unsent)) } }
+                    @if some_named { td { (message.name) } }
                 }
             }
         }
@@ -431,30 +477,18 @@ fn messages(messages: &[Message]) -> Markup {
     table("Response times", &content)
 }
 
-/// A time of a reaction with what has passed since the fault occurred.
-fn since(occurred: Option<Millis>, time: Option<Millis>) -> Markup {
+/// How long after the fault a time of its reaction was, and that time.
+fn since(injection: &Injection, time: Option<Millis>) -> Markup {
     let Some(time) = time else { return html! { "-" } };
-    html! { (words::duration(time)) @if let Some(occurred) = occurred { br; "after " (words::duration(between(occurred, time))) } }
+    html! { "after " (reaction::after(injection, time).unwrap_or_default()) br; span.dim { "at " (words::milliseconds(time)) } }
 }
 
-fn injection_row(injection: &Injection, is_timed: bool) -> Markup {
-    let idle = injection.proven() == 0;
-    html! {
-        tr {
-            th scope="row" { (injection.id) }
-            td { (injection.kind) }
-            td { (injection.target) }
-            @for time in [injection.occurred_ms, injection.at_ms] { td.number { (time.map_or_else(|| "-".to_owned(), words::duration)) } }
-            @if is_timed {
-                @let [detected, local, all] = injection.reaction().map(|time| since(injection.occurred_ms, time));
-                td.number { (detected) @if !injection.detected_as.is_empty() { br; "as " (injection.detected_as) } }
-                td.number { (local) }
-                td.number { (all) }
-            }
-            td { @if injection.activations == 0 { (shape::word(true, "NEVER")) } @else if idle { (shape::word(true, "LESS OFTEN")) } @else { (words::times(injection.activations)) } }
-            td { (if injection.effect.is_empty() { &injection.hint } else { &injection.effect }) }
-            td { (injection.class) }
-        }
+/// How often a fault acted.
+fn acted(injection: &Injection) -> Markup {
+    match (injection.activations, injection.proven()) {
+        (0, _) => shape::word(true, "NEVER"),
+        (_, 0) => shape::word(true, "LESS OFTEN"),
+        (times, _) => html! { (words::times(times)) },
     }
 }
 

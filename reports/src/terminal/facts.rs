@@ -1,6 +1,6 @@
 //! Campaign, bus, supply and coolant, one line each; the messages of the bus when they are what the run is about.
 
-use super::page::{Line, Page, Style};
+use super::page::{Line, Page, Style, width_of};
 use super::words;
 use super::{Options, Verbosity};
 use crate::number::{Fixed, Millis};
@@ -8,6 +8,7 @@ use crate::report::{
     BUDGET_BACK_TO_AUTOMATIC, BUDGET_CAMPAIGN, Bus, BusNode, Campaign, Consent, Message, Outcome, Report,
 };
 use crate::safety_frames::SafetyFrames;
+use crate::safety_units::SafetyUnit;
 use crate::words::beyond;
 
 /// Where the facts begin.
@@ -32,6 +33,7 @@ pub(super) fn section(page: &mut Page, report: &Report, options: &Options) {
     fact(page, "Bus", bus_pieces(&report.bus));
     fact(page, "Supply", supply_pieces(report));
     fact(page, "Coolant", coolant_pieces(report));
+    safety_units(page, &report.safety_units);
     let very = options.verbosity >= Verbosity::VeryVerbose;
     if very && !report.bus.nodes.is_empty() {
         nodes(page, &report.bus.nodes);
@@ -54,6 +56,19 @@ fn safety_frames(page: &mut Page, frames: &SafetyFrames) {
         let mut pieces = words::frames_time(time).map(|piece| (Style::Plain, piece));
         pieces[0].1 = format!("{:widest$}", pieces[0].1);
         fact(page, if place == 0 { LABEL } else { "" }, pieces);
+    }
+}
+
+/// Each safety unit: how it ends, what it detected in itself first, and what was done there.
+fn safety_units(page: &mut Page, units: &[SafetyUnit]) {
+    let widest = units.iter().map(|unit| width_of(&unit.id)).max().unwrap_or_default();
+    for (place, unit) in units.iter().enumerate() {
+        let mode = if unit.is_normal() { Style::Plain } else { Style::Warn };
+        let mut pieces = vec![(Style::Bold, format!("{:widest$}", unit.id)), (mode, unit.mode_words())];
+        pieces.push((Style::Plain, unit.detected_words().unwrap_or_else(|| "no internal fault detected".to_owned())));
+        let rest = [unit.relay_words(), unit.supply_words()].into_iter().chain(unit.tool_words());
+        pieces.extend(rest.map(|piece| (Style::Plain, piece)));
+        fact(page, if place == 0 { "Safety units" } else { "" }, pieces);
     }
 }
 
@@ -162,7 +177,7 @@ fn nodes(page: &mut Page, nodes: &[BusNode]) {
     table_head(page, "Bus nodes", &["TEC max", "REC max", "passive", "bus-off"]);
     for node in nodes {
         let numbers = [u64::from(node.tec_max), u64::from(node.rec_max), node.error_passive, node.bus_off];
-        table_row(page, &node.id, &numbers.map(words::grouped));
+        page.line(table_row(&node.id, &numbers.map(words::grouped)));
     }
 }
 
@@ -178,7 +193,13 @@ fn messages(page: &mut Page, messages: &[Message]) {
         let [min, mean, max] = times.map(time);
         let mut cells = vec![words::grouped(message.frames), min, mean, max];
         cells.extend(some_unsent.then(|| words::grouped(message.unsent)));
-        table_row(page, &message.id, &cells);
+        let mut line = table_row(&message.id, &cells);
+        if message.name.is_empty() {
+            page.line(line);
+        } else {
+            line.gap(2);
+            page.flow_pieces(line, [(Style::Dim, message.name.clone())], 1);
+        }
     }
     let mut line = Line::new();
     line.gap(2);
@@ -194,12 +215,12 @@ fn table_head(page: &mut Page, title: &str, columns: &[&str]) {
     page.line(line);
 }
 
-fn table_row(page: &mut Page, name: &str, cells: &[String]) {
+fn table_row(name: &str, cells: &[String]) -> Line {
     let mut line = Line::new();
     line.gap(2);
     line.left(Style::Plain, name, LABEL_WIDTH - 2);
     for cell in cells {
         line.right(Style::Plain, cell, 11);
     }
-    page.line(line);
+    line
 }

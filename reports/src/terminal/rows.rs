@@ -9,8 +9,10 @@ use super::page::{Line, Page, Style, width_of};
 use super::words;
 use super::{Options, Verbosity};
 use crate::number::Millis;
+use crate::reaction::{self, ALL_OFF, LOCAL_AND_ALL_OFF, LOCAL_OFF, NO_TIME_OFF, NOT_DETECTED, is_at_a_unit};
 use crate::report::{Budget, Check, Expectation, Injection, Report, Step};
 use crate::verdict::{self, RowVerdict};
+use crate::words::looked;
 
 /// Where the words after a verdict begin.
 pub(super) const ROW_COLUMN: usize = 17;
@@ -20,9 +22,13 @@ pub(super) fn section(page: &mut Page, report: &Report, options: &Options) {
     let verbose = options.verbosity >= Verbosity::Verbose;
     page.blank();
     fact(page, "Budgets", counts(report.budgets.iter().map(|row| row.verdict)));
-    for budget in report.budgets.iter().filter(|_| verbose) {
+    // Bars and facts show the times of an update; nothing else shows those of safety functions.
+    let is_told = |budget: &&Budget| verbose || (budget.is_of_safety() && budget.measured.is_some());
+    for budget in report.budgets.iter().filter(is_told) {
         row(page, budget.verdict, &budget_words(budget));
-        decomposition(page, budget);
+        if verbose {
+            decomposition(page, budget);
+        }
     }
     fact(page, "Checks", counts(report.checks.iter().map(|row| row.verdict)));
     for check in report.checks.iter().filter(|_| verbose) {
@@ -110,9 +116,7 @@ pub(crate) fn held_unexpectedly(budget: &Budget) -> bool {
 /// A check as a sentence.
 pub(crate) fn check_words(check: &Check) -> String {
     let detail = if check.detail.is_empty() { String::new() } else { format!(": {}", check.detail) };
-    let looked =
-        if check.n == 0 { "never looked at".to_owned() } else { format!("looked at {}", words::times(check.n)) };
-    format!("{}{detail} ({looked}){}", check.id, requirements(&check.requirements))
+    format!("{}{detail} ({}){}", check.id, looked(check), requirements(&check.requirements))
 }
 
 /// An expectation as a sentence.
@@ -135,7 +139,8 @@ fn decomposition(page: &mut Page, budget: &Budget) {
         line.gap(ROW_COLUMN);
         line.right(Style::Dim, &ms(step.at_ms), 16);
         line.gap(2);
-        let until = lasts.zip(next).map(|(lasts, next)| format!(", {} until {}", ms(lasts), next.step));
+        let until =
+            lasts.zip(next).map(|(lasts, next)| format!(", {} until {}", reaction::reaction_time(lasts), next.step));
         page.flow(line, Style::Dim, &format!("{}{}", step.step, until.unwrap_or_default()));
     }
 }
@@ -164,34 +169,31 @@ fn injections(page: &mut Page, report: &Report) {
 }
 
 /// When a safety unit detected an injection and its outputs were off, counted from when it occurred; none where nothing of that is
-/// known. When they were commanded off is known of those that a budget's worst value is of.
+/// known of a fault elsewhere. When they were commanded off is known of those that a budget's worst value is of.
 fn reaction_words(report: &Report, injection: &Injection) -> Option<String> {
     let [detected, local, all] = injection.reaction();
-    let occurred = injection.occurred_ms.or(injection.at_ms)?;
-    let after =
-        |at: Millis| words::duration(Millis::from_signed_nanos(at.as_nanos().saturating_sub(occurred.as_nanos())));
+    let after = |at: Millis| reaction::after(injection, at);
     let named = match injection.detected_as.as_str() {
         "" => String::new(),
         name => format!(" as {name}"),
     };
-    let mut steps: Vec<String> = detected.iter().map(|at| format!("detected{named} {}", after(*at))).collect();
-    steps.extend(detected.and_then(|at| commanded(report, at)).map(|at| format!("commanded off {}", after(at))));
-    steps.extend(match (local, all) {
-        (Some(local), Some(all)) if local != all => {
-            vec![format!("own outputs off {}", after(local)), format!("all off {}", after(all))]
-        }
-        (Some(off), Some(_)) => vec![format!("off {}", after(off))],
-        (Some(local), None) => vec![format!("own outputs off {}", after(local))],
-        (None, Some(all)) => vec![format!("outputs of others off {}", after(all))],
-        (None, None) => Vec::new(),
-    });
-    let open = match (detected, local.or(all)) {
-        (None, None) => return None,
-        (None, Some(_)) => ", and not detected",
-        (Some(_), None) => "; no time off: nothing was on, or something stayed on",
-        (Some(_), Some(_)) => "",
+    let step = |what: &str, at: Option<Millis>| Some(format!("{what} {}", after(at?)?));
+    let off = match (local, all) {
+        (Some(local), Some(all)) if local == all => vec![(LOCAL_AND_ALL_OFF, Some(all))],
+        _ => vec![(LOCAL_OFF, local), (ALL_OFF, all)],
     };
-    Some(format!("{} after it occurred{open}", steps.join(", ")))
+    let steps =
+        [(&*format!("detected{named}"), detected), ("commanded off", detected.and_then(|at| commanded(report, at)))];
+    let steps: Vec<String> = steps.into_iter().chain(off).filter_map(|(what, at)| step(what, at)).collect();
+    let told = if steps.is_empty() { None } else { Some(format!("{} after it occurred", steps.join(", "))) };
+    let open = match (detected, local.or(all)) {
+        (None, None) => is_at_a_unit(report, injection).then_some(NOT_DETECTED),
+        (None, Some(_)) => Some(NOT_DETECTED),
+        (Some(_), None) => Some(NO_TIME_OFF),
+        (Some(_), Some(_)) => None,
+    };
+    let parts: Vec<String> = told.into_iter().chain(open.map(str::to_owned)).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// When outputs were told to go off after what was detected then.

@@ -52,6 +52,7 @@ fn empty(name: &str) -> Report {
         pumps: Vec::new(),
         campaign: None,
         safety_frames: None,
+        safety_units: Vec::new(),
         bus: Bus {
             bitrate: 250_000,
             load_mean: fixed("38.25"),
@@ -113,7 +114,15 @@ fn empty(name: &str) -> Report {
 fn message(id: &str, frames: u64, [min, mean, max]: [&str; 3]) -> Message {
     let id = id.to_owned();
     let [min, mean, max] = [min, mean, max].map(|text| Some(ms(text)));
-    Message { id, frames, unsent: 0, response_ms_min: min, response_ms_mean: mean, response_ms_max: max }
+    Message {
+        id,
+        name: String::new(),
+        frames,
+        unsent: 0,
+        response_ms_min: min,
+        response_ms_mean: mean,
+        response_ms_max: max,
+    }
 }
 
 /// A pump whose only try took `update`, beginning at `start`.
@@ -442,6 +451,31 @@ pub(crate) fn reaction() -> Report {
     let why = "the scenario disturbs the run with sag-1 and 10 more".to_owned();
     report.safety_frames = Some(SafetyFrames::not_compared(why));
     report.simulated_ms = ms("60000");
+    report.safety_units = vec![
+        SafetyUnit {
+            id: "hall".to_owned(),
+            modes: ["safe-state", "no-firmware"].map(str::to_owned),
+            first_detected: Some(FirstDetected { fault: "supply-low".to_owned(), cpu: 2, at_ms: ms("14512.5") }),
+            relays: Vec::new(),
+            supply_mv_min: 8_212,
+            supply_mv_max: 24_000,
+            downloads: Vec::new(),
+            lamp_lit_ms: vec![ms("3000.5"), ms("5000")],
+        },
+        SafetyUnit {
+            id: "engine-room".to_owned(),
+            modes: ["normal", "normal"].map(str::to_owned),
+            relays: vec![0, 1],
+            supply_mv_min: 23_950,
+            supply_mv_max: 24_000,
+            downloads: vec![
+                Download { at_ms: ms("2500"), told: "stored".to_owned(), took_ms: Some(ms("1480")), stored: true },
+                Download { at_ms: ms("59000"), told: "not-over".to_owned(), took_ms: None, stored: false },
+            ],
+            ..SafetyUnit::default()
+        },
+    ];
+    report.bus.messages[0].name = "sync of engine-room".to_owned();
     let mut budget = Budget::new("fault-reaction", Relation::AtMost, fixed("500"), None, "ms");
     budget.requirements = requirement(&["SSR-044"]);
     let values = ["38.2", "17.25", "38.2", "41", "36.5", "203.75", "412.000125", "12", "88", "39.1", "40.01"];

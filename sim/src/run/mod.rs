@@ -12,6 +12,7 @@ pub mod recording;
 mod report;
 pub mod safety;
 mod safety_frames;
+mod safety_units;
 mod traffic;
 
 use std::io::{self, Write};

@@ -6,7 +6,7 @@ use reports::{
     Try, TryOutcome, Verdict,
 };
 
-use super::{Ending, Run, classes, expectations, idle, safety, traffic};
+use super::{Ending, Run, classes, expectations, idle, safety, safety_units, traffic};
 use crate::bus;
 use crate::checks::{Checks, END_IDS, Truth, Wanted, promises_no_write};
 use crate::faults::Faults;
@@ -77,6 +77,7 @@ pub fn report(loaded: &Loaded, run: &Run, identity: &Identity) -> Report {
         pumps: pumps(scenario, run, measures),
         campaign: scenario.campaign.then(|| campaign(measures)),
         safety_frames: None,
+        safety_units: safety_units::told(scenario, run),
         bus: bus_report(scenario, run, measures),
         power: power_report(run),
         plant: plant_report(run),

@@ -12,6 +12,7 @@ use reports::{Budget, Check, Fixed, Message, Relation, RowVerdict};
 
 use super::Run;
 use super::report::{Sample, at, millis};
+use super::safety_units;
 use crate::bus;
 use crate::hosts::traffic::TrafficList;
 use crate::kernel::{SimTime, Span};
@@ -81,6 +82,7 @@ pub(super) fn messages(scenario: &Scenario, run: &Run, measures: &Measures) -> V
     let seen = measures.bus.responses().map(|(id, extended, responses)| {
         let message = Message {
             id: reports::message_id(id, extended),
+            name: safety_units::message_name(scenario, id, extended),
             frames: responses.frames,
             unsent: 0,
             response_ms_min: Some(millis(responses.min)),
@@ -91,7 +93,11 @@ pub(super) fn messages(scenario: &Scenario, run: &Run, measures: &Measures) -> V
     });
     let mut rows: BTreeMap<(u32, bool), Message> = seen.collect();
     for (((id, extended), _), asked) in asked(scenario, run, measures) {
-        let silent = || Message { id: reports::message_id(id, extended), ..Message::default() };
+        let silent = || Message {
+            id: reports::message_id(id, extended),
+            name: safety_units::message_name(scenario, id, extended),
+            ..Message::default()
+        };
         rows.entry((id, extended)).or_insert_with(silent).unsent += asked.unsent();
     }
     rows.into_values().collect()

@@ -270,7 +270,7 @@ impl Watch {
     /// Whether driven outputs rest on what a unit told before it fell silent, and need not be off at `end` yet.
     #[must_use]
     pub fn waits_for(&self, sender: &Unit, end: SimTime) -> bool {
-        let (of, is_stopped) = (&sender.watch, |core: &Core| core.firmware.is_none() || core.number());
+        let (of, is_stopped) = (&sender.watch, |core: &Core| core.firmware.is_none() || core.is_halted());
         let is_silent = !sender.powered || !of.is_normal() || sender.cores.iter().any(is_stopped);
         let timeout = Span::from_millis(self.common().network.radio_timeout_ms.into());
         let heard = self.senders.get(of.common().own).and_then(|one| one.good);
