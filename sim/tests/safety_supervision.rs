@@ -79,7 +79,7 @@ fn a_cold_start_takes_the_time_that_the_page_says() {
         assert!(!unit.anything_on());
     }
     let (one, two) = (ready_one.expect("CPU1 gets ready"), ready_two.expect("CPU2 gets ready"));
-    assert!((90..=140).contains(&one) && (600..=680).contains(&two), "CPU1 {one}, CPU2 {two} ticks");
+    assert!((180..=220).contains(&one) && (600..=680).contains(&two), "CPU1 {one}, CPU2 {two} ticks");
     assert!(4 * (two - one) < safety_common::PEER_START_TICKS, "the wait covers the difference four times");
     assert_eq!(unit.modes(), [Mode::Normal; 2]);
     stays_normal(&mut unit, 100);
