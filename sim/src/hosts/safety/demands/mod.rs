@@ -40,6 +40,8 @@ use crate::kernel::{SimTime, Span};
 const BEFORE: Span = Span::from_millis(8);
 /// A silent sender is noticed, its memories are evaluated and the outputs are switched in a tick each.
 pub const TICKS: Span = Span::from_millis(3);
+/// A tick of the slowest legal clock: a stop of its own that lasts for one is in the samples of 16 slots at least.
+const TICK_MOST: Span = Span::from_micros(1_001);
 /// Every type of input shows OFF within this time (`SAFETY.md`, section 11: nine ticks for the slowest), and a tick.
 pub const SEEN: Span = Span::from_millis(10);
 /// What a detected fault may take beyond the response time (SSR-044).
@@ -434,11 +436,13 @@ pub(super) fn talks_again(world: &mut World, now: SimTime, unit: u8) {
     }
 }
 
-/// A device shows ON again. Who was to hear of its stop from another unit need not, if it was shorter than the time that this may take.
+/// A device shows ON again. Who was to hear of its stop from another unit need not, if it was shorter than the time that this may take;
+/// and its own unit need not have seen one that was in the samples of no whole tick.
 fn end_stop(world: &mut World, now: SimTime, unit: u8, group: u8, lasted: Span) {
     let why = Why::Stop { unit, group };
     for entity in world.resource::<Units>().entities().to_vec() {
-        let Some(mut other) = world.get_mut::<Unit>(entity).filter(|other| other.index != unit) else { continue };
+        let must_see = |other: &Unit| other.index == unit && lasted >= TICK_MOST;
+        let Some(mut other) = world.get_mut::<Unit>(entity).filter(|other| !must_see(other)) else { continue };
         let demands = &mut other.watch.demands;
         let is_over =
             |one: &&mut Demand| one.why == why && one.off.is_none() && one.ended.is_none() && now < one.at + one.within;
