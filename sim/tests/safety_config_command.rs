@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Output;
 
 use common::{folder, stderr, stdout};
+use cooltwin::safety::CONFIGURATION;
 
 /// Documented in `cli/exit.rs`; written out here, since scripts rely on the numbers.
 const UNREADABLE: i32 = 2;
@@ -136,4 +137,38 @@ fn download_asks_for_a_unit_that_is_there() {
     let none = download("download-none", "small.ron", &["--password", "x"]);
     assert_eq!(none.status.code(), Some(UNREADABLE));
     assert!(stderr(&none).contains("the scenario has no safety unit"), "{}", stderr(&none));
+}
+
+#[test]
+fn explain_knows_every_field_of_a_configuration_and_suggests() {
+    let page = |what: &str| {
+        let ended = output(&["safety", "explain", what]);
+        assert_eq!((ended.status.code(), stderr(&ended)), (Some(0), ""), "{what}");
+        stdout(&ended).to_owned()
+    };
+    let top = page("");
+    assert!(top.starts_with("Configuration: ") && top.contains("\nnodes: list of Node\n"), "{top}");
+    let response = "response_time: a time, for instance";
+    let facts = "must be written; from 1ms to 120s; requirement SSR-016";
+    assert!(top.contains(response) && top.contains(facts), "{top}");
+    assert!(!top.contains("extends") && !top.contains("faults_add"), "only scenarios extend others: {top}");
+    let latch = page("Latch");
+    assert!(latch.starts_with("nodes.blocks.kind.Latch\n\nLatch(set: .., reset: ..)\n"), "{latch}");
+    let kinds = page("BlockKind");
+    assert!(kinds.contains("\nAnd(list of text") && kinds.ends_with("\nstands at:\n  nodes.blocks.kind\n"), "{kinds}");
+    assert!(page("S007").starts_with("S007: A quantity is a number and a unit"));
+    // Every path has a page.
+    for path in CONFIGURATION.paths() {
+        assert!(CONFIGURATION.explain(&path).is_ok_and(|text| text.lines().count() > 1), "{path}");
+    }
+    // Fields of scenarios are none of a configuration.
+    for (wrong, told) in [
+        ("pumps", "error: there is no `pumps` in a configuration\n"),
+        ("nodes.suply", "error: there is no `suply` in nodes\nhelp: did you mean `nodes.supply`?\n"),
+        ("S099", "error: there is no error `S099`\n"),
+    ] {
+        let ended = output(&["safety", "explain", wrong]);
+        assert_eq!(ended.status.code(), Some(UNREADABLE), "{wrong}");
+        assert!(stderr(&ended).starts_with(told), "{}", stderr(&ended));
+    }
 }

@@ -10,6 +10,7 @@ mod diff;
 mod download;
 mod evidence;
 pub mod exit;
+mod explain;
 mod export;
 mod files;
 mod merge;

@@ -1,4 +1,4 @@
-//! `cooltwin safety compile|show|download`: from a drawn configuration to the binary that units store, and to a picture.
+//! `cooltwin safety compile|show|explain|download`: from a drawn configuration to the binary that units store, and to a picture.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::download::{DownloadArgs, download};
+use super::explain::explain;
 use super::{Disk, Style, Terminal, exit, files};
 use crate::safety::binary::section_length;
-use crate::safety::{CanLoad, Compiled, load, picture};
+use crate::safety::{CONFIGURATION, CanLoad, Compiled, load, picture};
 use crate::scenario::diagnostic::nearest;
 use crate::scenario::quantity::{self, Bitrate, Quantity};
 
@@ -50,6 +51,15 @@ pub(super) enum SafetyCommand {
         #[command(flatten)]
         style: Style,
     },
+    /// Explain the fields of configuration files, with type, unit, range, default and requirement: units, pins, groups, blocks.
+    Explain {
+        /// Path of a field, for instance nodes.blocks.kind.Latch, or its end (Latch); or a type that another page names
+        /// (BlockKind); or the code of an error, as `scenario explain` has them; everything at the top without one.
+        #[arg(value_name = "PATH", default_value = "")]
+        path: String,
+        #[command(flatten)]
+        style: Style,
+    },
     /// Download a configuration to a unit of a scenario, over its simulated interface; tells success or failure.
     Download(DownloadArgs),
 }
@@ -63,6 +73,7 @@ pub(super) fn safety(command: &SafetyCommand) -> ExitCode {
         SafetyCommand::Show { file, node, svg, style } => {
             show(file, node.as_deref(), svg.as_deref(), Terminal::new(style))
         }
+        SafetyCommand::Explain { path, style } => explain(CONFIGURATION, "a configuration", path, Terminal::new(style)),
         SafetyCommand::Download(arguments) => download(arguments),
     }
 }

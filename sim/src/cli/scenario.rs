@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use reports::shell_word;
 
+use super::explain::explain;
 use super::{Disk, Style, Terminal, exit, files, load_all};
-use crate::scenario::{ImageSource, Loaded, NoSuchPath, explain, image_file, load, no_such_code};
+use crate::scenario::{ImageSource, Loaded, SCENARIO, image_file, load};
 
 /// Subcommands of `cooltwin scenario`.
 #[derive(Clone, Debug, Subcommand)]
@@ -61,7 +62,7 @@ pub(super) fn scenario(command: &ScenarioCommand) -> ExitCode {
     match command {
         ScenarioCommand::Check { files, set, style } => check(files, set, Terminal::new(style)),
         ScenarioCommand::Show { file, set, style } => show(file, set, Terminal::new(style)),
-        ScenarioCommand::Explain { path, style } => explain_path(path, Terminal::new(style)),
+        ScenarioCommand::Explain { path, style } => explain(SCENARIO, "a scenario", path, Terminal::new(style)),
         ScenarioCommand::New { name, style } => new(name, Terminal::new(style)),
     }
 }
@@ -99,24 +100,6 @@ fn image_lines(loaded: &Loaded) -> String {
     };
     let len = image.len();
     format!("// The image file decides: `{name}` has {len} bytes; {holds}.\n// Model ids: {}.\n", ids.join(", "))
-}
-
-fn explain_path(path: &str, terminal: Terminal) -> ExitCode {
-    match explain(path) {
-        Ok(text) => terminal.finish(&text, exit::PASS),
-        Err(_) if let Some(why) = no_such_code(path) => {
-            terminal.diagnostic(&why);
-            exit::USAGE.into()
-        }
-        Err(NoSuchPath { part, near, known }) => {
-            let near = near.map_or(String::new(), |near| format!("help: did you mean `{near}`?\n"));
-            let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
-            let before = path.rfind(&part).map_or("", |at| path[..at].trim_end_matches('.'));
-            let place = if before.is_empty() { "a scenario" } else { before };
-            terminal.diagnostic(&format!("error: there is no `{part}` in {place}\n{near}help: there is: {known}\n"));
-            exit::USAGE.into()
-        }
-    }
 }
 
 fn new(name: &Path, terminal: Terminal) -> ExitCode {

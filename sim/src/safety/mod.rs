@@ -18,4 +18,9 @@ pub mod picture;
 pub mod reference;
 pub mod rules;
 
+use crate::scenario::Reference;
+
 pub use compile::{CanLoad, Compiled, NodeNames, PathPart, Response, compile, load};
+
+/// The reference of configuration files.
+pub const CONFIGURATION: Reference = Reference::of::<diagram::Configuration>();

@@ -1,4 +1,4 @@
-//! The reference of scenario files, printed from the very table that reads them.
+//! The reference of scenario files and of safety configurations, printed from the very tables that read them.
 
 use super::diagnostic::{Code, nearest};
 use super::loader::LOADER_FIELDS;
@@ -16,25 +16,129 @@ pub struct NoSuchPath {
     pub known: Vec<&'static str>,
 }
 
-/// The page of the field or section at `path` (`bus.bitrate`, `faults.kind.Sag.to`); of the whole scenario for an
-/// empty path. Lists and options need no index. The end of a path will do (`Sag`, `nominal`), and so will the name of a type
-/// (`FaultKind`), a path from there (`FaultKind.Sag.to`) and the code of a diagnostic (`S007`).
-///
-/// # Errors
-/// When that leads nowhere.
-pub fn explain(path: &str) -> Result<String, NoSuchPath> {
-    let path = path.trim();
-    let told = |code: Code| format!("{}: {}\n", code.id(), code.explanation());
-    if path == CODES {
-        return Ok(Code::ALL.into_iter().map(told).collect());
+/// What a kind of files can say: the table that reads them, from its outermost section on.
+#[derive(Clone, Copy, Debug)]
+pub struct Reference(fn() -> Shape);
+
+/// The reference of scenario files.
+pub const SCENARIO: Reference = Reference::of::<RawScenario>();
+
+impl Reference {
+    pub(crate) const fn of<T: Value>() -> Self {
+        Self(T::shape)
     }
-    if let Some(code) = Code::ALL.into_iter().find(|code| code.id().eq_ignore_ascii_case(path)) {
-        return Ok(told(code));
+
+    /// The page of the field or section at `path` (`bus.bitrate`, `faults.kind.Sag.to`); of the whole file for an
+    /// empty path. Lists and options need no index. The end of a path will do (`Sag`, `nominal`), and so will the name of a type
+    /// (`FaultKind`), a path from there (`FaultKind.Sag.to`) and the code of a diagnostic (`S007`).
+    ///
+    /// # Errors
+    /// When that leads nowhere.
+    pub fn explain(self, path: &str) -> Result<String, NoSuchPath> {
+        let path = path.trim();
+        let told = |code: Code| format!("{}: {}\n", code.id(), code.explanation());
+        if path == CODES {
+            return Ok(Code::ALL.into_iter().map(told).collect());
+        }
+        if let Some(code) = Code::ALL.into_iter().find(|code| code.id().eq_ignore_ascii_case(path)) {
+            return Ok(told(code));
+        }
+        if let Some(page) = self.explain_type(path) {
+            return Ok(page);
+        }
+        self.explain_path(path)
+            .or_else(|wrong| self.explain_end(path).ok_or_else(|| NoSuchPath { near: self.near(path), ..wrong }))
     }
-    if let Some(page) = explain_type(path) {
-        return Ok(page);
+
+    /// Every path there is, for completion and for the tests that explain them all.
+    #[must_use]
+    pub fn paths(self) -> Vec<String> {
+        let mut out = Vec::new();
+        collect(&(self.0)(), "", &mut out);
+        out
     }
-    explain_path(path).or_else(|wrong| explain_end(path).ok_or_else(|| NoSuchPath { near: near(path), ..wrong }))
+
+    /// The path whose end is nearest to `path`, the shortest of several.
+    fn near(self, path: &str) -> Option<String> {
+        let parts = path.split('.').count();
+        let end_of = |whole: &str| {
+            let skipped = whole.split('.').count().checked_sub(parts)?;
+            Some(whole.split('.').skip(skipped).collect::<Vec<_>>().join("."))
+        };
+        let mut ends: Vec<(String, String)> =
+            self.paths().into_iter().filter_map(|whole| Some((end_of(&whole)?, whole))).collect();
+        ends.sort_by_key(|(_, whole)| whole.len());
+        let types = self.types();
+        let names = ends.iter().map(|(end, _)| end.as_str()).chain(types.iter().map(|(name, _)| *name));
+        let found = nearest(path, names)?;
+        let whole = ends.iter().find(|(end, _)| end == found).map(|(_, whole)| whole.clone());
+        whole.or_else(|| Some(found.to_owned()))
+    }
+
+    /// The page of the type of this name, with the paths where its values stand, and those that end like its name.
+    fn explain_type(self, name: &str) -> Option<String> {
+        let (name, shape) = self.types().into_iter().find(|(known, _)| *known == name)?;
+        let mut out = String::new();
+        page(&shape, &mut out);
+        let end = format!(".{name}");
+        let mut stands = Vec::new();
+        standing(&(self.0)(), "", name, &mut stands);
+        if matches!(&stands[..], [only] if only.ends_with(&end)) {
+            // The variant of the same name: its own page tells more.
+            return None;
+        }
+        let named = self.paths().into_iter().filter(|path| path.ends_with(&end) && !stands.contains(path)).collect();
+        for (what, paths) in [("stands at", stands), ("of the same name, and something else", named)] {
+            if !paths.is_empty() {
+                let lines: String = paths.iter().map(|path| format!("  {path}\n")).collect();
+                out.push_str(&format!("\n{what}:\n{lines}"));
+            }
+        }
+        Some(out)
+    }
+
+    /// Every type that a page names, the outermost first, each once.
+    fn types(self) -> Vec<(&'static str, Shape)> {
+        let mut out = Vec::new();
+        collect_types((self.0)(), &mut out);
+        out
+    }
+
+    /// The page of the only path that ends so, or all paths that do.
+    fn explain_end(self, end: &str) -> Option<String> {
+        let (end, all) = (format!(".{end}"), self.paths());
+        let exact: Vec<&String> = all.iter().filter(|path| path.ends_with(&end)).collect();
+        let lower = end.to_lowercase();
+        let found = if exact.is_empty() {
+            all.iter().filter(|path| path.to_lowercase().ends_with(&lower)).collect()
+        } else {
+            exact
+        };
+        match found[..] {
+            [] => None,
+            [one] => Some(format!("{one}\n\n{}", self.explain_path(one).ok()?)),
+            _ => {
+                let lines: String = found.iter().map(|path| format!("  {path}\n")).collect();
+                Some(format!("`{}` stands in several places; name one of them:\n{lines}", &end[1..]))
+            }
+        }
+    }
+
+    /// From the whole file on, or from the type whose name the path begins with.
+    fn explain_path(self, path: &str) -> Result<String, NoSuchPath> {
+        let of_type = path.split_once('.').and_then(|(name, rest)| {
+            let (_, shape) = self.types().into_iter().find(|(known, _)| *known == name.trim())?;
+            Some((shape, rest))
+        });
+        let (mut shape, path) = of_type.unwrap_or(((self.0)(), path));
+        let mut out = String::new();
+        for part in path.split('.').map(str::trim).filter(|part| !part.is_empty()) {
+            let part = part.split('[').next().unwrap_or(part);
+            (shape, out) = step(shape, part)?;
+        }
+        page(&shape, &mut out);
+        Ok(out)
+    }
 }
 
 /// What lists all codes.
@@ -49,52 +153,6 @@ pub fn no_such_code(text: &str) -> Option<String> {
     let (first, last) = (Code::ALL[0].id(), Code::ALL[Code::ALL.len() - 1].id());
     let help = format!("help: the codes are {first} to {last}; `cooltwin scenario explain {CODES}` lists them\n");
     Some(format!("error: there is no error `{}`\n{near}{help}", text.trim()))
-}
-
-/// The path whose end is nearest to `path`, the shortest of several.
-fn near(path: &str) -> Option<String> {
-    let parts = path.split('.').count();
-    let end_of = |whole: &str| {
-        let skipped = whole.split('.').count().checked_sub(parts)?;
-        Some(whole.split('.').skip(skipped).collect::<Vec<_>>().join("."))
-    };
-    let mut ends: Vec<(String, String)> =
-        paths().into_iter().filter_map(|whole| Some((end_of(&whole)?, whole))).collect();
-    ends.sort_by_key(|(_, whole)| whole.len());
-    let types = types();
-    let names = ends.iter().map(|(end, _)| end.as_str()).chain(types.iter().map(|(name, _)| *name));
-    let found = nearest(path, names)?;
-    let whole = ends.iter().find(|(end, _)| end == found).map(|(_, whole)| whole.clone());
-    whole.or_else(|| Some(found.to_owned()))
-}
-
-/// The page of the type of this name, with the paths where its values stand, and those that end like its name.
-fn explain_type(name: &str) -> Option<String> {
-    let (name, shape) = types().into_iter().find(|(known, _)| *known == name)?;
-    let mut out = String::new();
-    page(&shape, &mut out);
-    let end = format!(".{name}");
-    let mut stands = Vec::new();
-    standing(&RawScenario::shape(), "", name, &mut stands);
-    if matches!(&stands[..], [only] if only.ends_with(&end)) {
-        // The variant of the same name: its own page tells more.
-        return None;
-    }
-    let named = paths().into_iter().filter(|path| path.ends_with(&end) && !stands.contains(path)).collect();
-    for (what, paths) in [("stands at", stands), ("of the same name, and something else", named)] {
-        if !paths.is_empty() {
-            let lines: String = paths.iter().map(|path| format!("  {path}\n")).collect();
-            out.push_str(&format!("\n{what}:\n{lines}"));
-        }
-    }
-    Some(out)
-}
-
-/// Every type that a page names, the scenario itself first, each once.
-fn types() -> Vec<(&'static str, Shape)> {
-    let mut out = Vec::new();
-    collect_types(RawScenario::shape(), &mut out);
-    out
 }
 
 fn collect_types(shape: Shape, out: &mut Vec<(&'static str, Shape)>) {
@@ -139,50 +197,6 @@ fn standing(shape: &Shape, path: &str, wanted: &str, out: &mut Vec<String>) {
             }
         }
     }
-}
-
-/// The page of the only path that ends so, or all paths that do.
-fn explain_end(end: &str) -> Option<String> {
-    let (end, all) = (format!(".{end}"), paths());
-    let exact: Vec<&String> = all.iter().filter(|path| path.ends_with(&end)).collect();
-    let lower = end.to_lowercase();
-    let found = if exact.is_empty() {
-        all.iter().filter(|path| path.to_lowercase().ends_with(&lower)).collect()
-    } else {
-        exact
-    };
-    match found[..] {
-        [] => None,
-        [one] => Some(format!("{one}\n\n{}", explain_path(one).ok()?)),
-        _ => {
-            let lines: String = found.iter().map(|path| format!("  {path}\n")).collect();
-            Some(format!("`{}` stands in several places; name one of them:\n{lines}", &end[1..]))
-        }
-    }
-}
-
-/// From the whole scenario on, or from the type whose name the path begins with.
-fn explain_path(path: &str) -> Result<String, NoSuchPath> {
-    let of_type = path.split_once('.').and_then(|(name, rest)| {
-        let (_, shape) = types().into_iter().find(|(known, _)| *known == name.trim())?;
-        Some((shape, rest))
-    });
-    let (mut shape, path) = of_type.unwrap_or((RawScenario::shape(), path));
-    let mut out = String::new();
-    for part in path.split('.').map(str::trim).filter(|part| !part.is_empty()) {
-        let part = part.split('[').next().unwrap_or(part);
-        (shape, out) = step(shape, part)?;
-    }
-    page(&shape, &mut out);
-    Ok(out)
-}
-
-/// Every path there is, for completion and for the test that explains them all.
-#[must_use]
-pub fn paths() -> Vec<String> {
-    let mut out = Vec::new();
-    collect(&RawScenario::shape(), "", &mut out);
-    out
 }
 
 fn collect(shape: &Shape, path: &str, out: &mut Vec<String>) {
@@ -305,4 +319,18 @@ pub(super) fn variant_form(variant: &Variant) -> String {
             format!("{}({})", variant.name, names.join(", "))
         }
     }
+}
+
+/// Explains a field of scenario files; see [`Reference::explain`].
+///
+/// # Errors
+/// When the path leads nowhere.
+pub fn explain(path: &str) -> Result<String, NoSuchPath> {
+    SCENARIO.explain(path)
+}
+
+/// The paths of scenario files; see [`Reference::paths`].
+#[must_use]
+pub fn paths() -> Vec<String> {
+    SCENARIO.paths()
 }
