@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::fs;
+
+use common::demands::{RESPONSE, STUCK, alone, changed, ran, seen};
 use common::units::{own, own_loaded, units_in};
 use cooltwin::cli::Disk;
 use cooltwin::hosts::safety::unit::Unit;
@@ -493,4 +496,49 @@ fn steps_of_supply_and_wiring_are_in_order() {
     let lasts = steps[3].at_ms.as_nanos() - steps[0].at_ms.as_nanos();
     assert_eq!(Some(reports::Fixed::from(reports::Millis::from_signed_nanos(lasts))), row.measured);
     assert!(steps[1].at_ms < steps[2].at_ms && steps[2].at_ms <= steps[3].at_ms, "{steps:?}");
+}
+
+/// SSR-016. What must be seen is told by the types of an input's pins: a static one two slots (125 us), a combined one five ticks, one whose
+/// ON and OFF differ in pulses alone 10 ms. So long a stop need not last to be seen, and an honest unit that has not seen it is not late; one
+/// that lasted so long is demanded, whatever hides it, and however often it bounces.
+#[test]
+fn a_stop_that_lasts_as_long_as_its_type_takes_must_be_seen() {
+    let run_of = |text: &str, files: &[(&str, String)]| seen(&ran(text, files).0, RESPONSE).1;
+    let own = |ops: &str, faults: &str| run_of(&alone(ops, faults, "5s"), &[]);
+    let stop = |us: u32| format!(", (at: \"3s\", input: \"fence\", to: Off, duration: \"{us}us\")");
+    let hidden = "(kind: Safety(Wire(pin: 5, is: ToSupply)), place: Node(\"hall\"), trigger: At(\"2900ms\"))";
+    for (us, wanted) in [(100, RowVerdict::NotApplicable), (126, RowVerdict::Fail), (1_100, RowVerdict::Fail)] {
+        assert_eq!(own(&stop(us), hidden), wanted, "{us} us behind a shorted wire");
+    }
+    assert_eq!([own(&stop(500_000), hidden), own(&stop(126), "")], [RowVerdict::Fail, RowVerdict::Pass]);
+    // 1.000 of every 1.043 ms.
+    let bounces = (0..1_000).map(|n| {
+        let at = 3_000_000 + n * 1_043;
+        format!(", (at: \"{at}us\", input: \"fence\", to: Off, duration: \"1ms\")")
+    });
+    let bounces: String = bounces.collect();
+    assert_eq!([own(&bounces, hidden), own(&bounces, "")], [RowVerdict::Fail, RowVerdict::Pass]);
+    // Pulses of another type.
+    let fence = r#"(pin: 5, name: "fence", role: Input"#;
+    let pulses = [("own/ab.ron", changed("safety/pump-feed.ron", &[(fence, &format!("{fence}, on: A, off: B"))]))];
+    let pulsed = |at: u32, ms: u32, faults: &str| {
+        let op = format!(", (at: \"{at}ms\", input: \"fence\", to: Off, duration: \"{ms}ms\")");
+        run_of(&alone(&op, faults, "5s").replace("safety/pump-feed.ron", "own/ab.ron"), &pulses)
+    };
+    for (at, ms) in (3_000..3_004).flat_map(|at| [2, 4, 6, 8, 9].map(|ms| (at, ms))) {
+        assert_ne!(pulsed(at, ms, ""), RowVerdict::Fail, "B for {ms} ms from {at} ms on");
+    }
+    assert_eq!([pulsed(3_000, 11, ""), pulsed(3_000, 11, STUCK)], [RowVerdict::Pass, RowVerdict::Fail]);
+    // A pin that the unit drives and reads.
+    let combined = |at: u32, us: u32| {
+        let text = fs::read_to_string(common::shipped("safety-combined-step.ron")).expect("it is shipped");
+        let text = text.replace("At(\"3s\"), duration: \"100ms\"", &format!("At(\"{at}ms\"), duration: \"{us}us\""));
+        run_of(&text, &[])
+    };
+    for at in 3_000..3_003 {
+        for us in [1_100, 1_500, 2_000, 2_900, 4_000, 4_900] {
+            assert_ne!(combined(at, us), RowVerdict::Fail, "a step of {us} us from {at} ms on");
+        }
+        assert_eq!(combined(at, 5_100), RowVerdict::Pass, "from {at} ms on");
+    }
 }

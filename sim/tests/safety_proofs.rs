@@ -120,6 +120,20 @@ fn a_stop_shorter_than_a_tick_acts_where_a_sample_shows_it() {
     assert_eq!(acted(&judged(ONE, &twice, "", "5s")), ["1 from 3000.987457", "0 invalid"]);
 }
 
+/// Of several stops within a tick each is for itself: 200 us are in three samples, 10 us between two of them in none.
+#[test]
+fn two_stops_in_a_tick_are_two() {
+    let stop = |begin: &str, duration: &str| safety("InputOff(\"fence\")", begin, duration);
+    let long = stop("3000100us", "200us");
+    let expectations = "SafetyRelays(unit: \"hall\", closed: [])";
+    for (other, wanted) in [("3000920us", "0 invalid"), ("3000540us", "0 invalid"), ("3002920us", "0 invalid")] {
+        let report = judged(ONE, &[long.clone(), stop(other, "10us")], expectations, "5s");
+        assert_eq!(acted(&report), ["1 from 3000.987457", wanted], "the other at {other}");
+    }
+    let report = judged(ONE, &[long, stop("3000500us", "300us")], expectations, "5s");
+    assert_eq!(acted(&report), ["1 from 3000.987457", "1 from 3000.987457"]);
+}
+
 /// What is beside a packet shares its fate.
 #[test]
 fn the_message_beside_the_last_lost_packet_is_lost_as_well() {

@@ -45,12 +45,15 @@ impl Window {
     }
 }
 
+/// Changes of a device that are older than this are in no tick that is still to be sampled: a tick takes 2 ms at most.
+const PAST: Span = Span::from_millis(8);
+
 /// What a device shows on a pin.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     signal: Signal,
-    /// The last two changes, the last one at the begin: from which signal, and when.
-    before: [(Signal, SimTime); 2],
+    /// Its changes of late, the last one at the begin: from which signal, and when.
+    before: Vec<(Signal, SimTime)>,
     /// Pulses of different pins come at different times.
     phase: u64,
 }
@@ -60,24 +63,44 @@ impl Source {
     #[must_use]
     pub const fn new(signal: Signal, pin: usize) -> Self {
         let phase = pin as u64 * OSSD_STAGGER_TICKS as u64 * MS + 400_000;
-        Self { signal, before: [(signal, SimTime::ZERO); 2], phase }
+        Self { signal, before: Vec::new(), phase }
     }
 
     /// It shows another signal from now on.
     pub fn show(&mut self, now: SimTime, signal: Signal) {
         if self.signal != signal {
-            *self = Self { signal, before: [(self.signal, now), self.before[0]], ..*self };
+            self.before.retain(|(_, at)| now < *at + PAST);
+            self.before.insert(0, (self.signal, now));
+            self.signal = signal;
         }
+    }
+
+    /// The device as it would have been without a stop that began then, and is over since `ended`; none if it is not known.
+    #[must_use]
+    pub fn without(&self, began: SimTime, ended: Option<SimTime>) -> Option<Self> {
+        let place = self.before.iter().position(|(_, at)| *at == began)?;
+        let mut other = self.clone();
+        match (ended, place.checked_sub(1)) {
+            (None, None) => other.signal = other.before.remove(0).0,
+            (Some(ended), Some(next)) if self.before[next].1 == ended => drop(other.before.drain(next..=place)),
+            _ => return None,
+        }
+        Some(other)
     }
 
     /// The samples that are high.
     #[must_use]
     pub fn high(&self, window: &Window) -> u16 {
-        let now = self.mask(self.signal, window);
-        self.before.iter().fold(now, |high, (signal, until)| {
+        let mut high = self.mask(self.signal, window);
+        for (signal, until) in &self.before {
             let old = window.before(*until);
-            if old == 0 { high } else { self.mask(*signal, window) & old | high & !old }
-        })
+            if old == 0 {
+                // What was before it is in no sample either.
+                break;
+            }
+            high = self.mask(*signal, window) & old | high & !old;
+        }
+        high
     }
 
     fn mask(&self, signal: Signal, window: &Window) -> u16 {
@@ -365,6 +388,28 @@ mod tests {
             !source.high(&WINDOW)
         };
         assert_eq!([off(100, 300), off(100, 110), off(950, 1_500)], [0b1_1100, 0, 0x8000]);
+    }
+
+    /// However many there are: 100 to 300 us are the samples 2 to 4, 400 to 410 us none, 500 to 600 us the samples 8 and 9.
+    #[test]
+    fn all_stops_within_a_window_are_in_its_samples_and_each_can_be_taken_out() {
+        let at = |us: u64| WINDOW.from + Span::from_micros(us);
+        let mut source = Source::new(Signal::High, 0);
+        for (from, until) in [(100, 300), (400, 410), (500, 600)] {
+            source.show(at(from), Signal::Low);
+            source.show(at(until), Signal::High);
+        }
+        assert_eq!(!source.high(&WINDOW), 0b11_0001_1100);
+        let without =
+            |from: u64, until: u64| source.without(at(from), Some(at(until))).map(|other| !other.high(&WINDOW));
+        assert_eq!(without(100, 300), Some(0b11_0000_0000));
+        assert_eq!(without(400, 410), Some(0b11_0001_1100));
+        assert_eq!(without(500, 600), Some(0b00_0001_1100));
+        assert_eq!((without(100, 410), without(101, 300)), (None, None), "no such stop");
+        source.show(at(700), Signal::Low);
+        assert_eq!(!source.high(&WINDOW), 0b1111_1011_0001_1100 | 0xFC00);
+        assert_eq!(source.without(at(700), None).map(|other| !other.high(&WINDOW)), Some(0b11_0001_1100));
+        assert!(source.without(at(500), None).is_none(), "it is over");
     }
 
     #[test]

@@ -35,6 +35,7 @@ const TICK_MOST: Span = Span::from_millis(2);
 pub(super) struct Held {
     owner: u16,
     what: SafetyFault,
+    began: SimTime,
     proven: bool,
     /// What the ticks of the CPU have gained or lost since its begin, in ns.
     apart_ns: u64,
@@ -45,6 +46,7 @@ pub(super) struct Held {
 pub(super) struct PastStop {
     owner: u16,
     input: String,
+    began: SimTime,
     ended: SimTime,
 }
 
@@ -66,19 +68,20 @@ fn same_place(one: &SafetyFault, other: &SafetyFault) -> bool {
 }
 
 impl Unit {
-    /// A fault begins; it is proven anew each time.
+    /// A fault begins; it is proven anew each time. A stop that begins again before its end goes on.
     pub(super) fn hold(&mut self, now: SimTime, owner: u16, what: &SafetyFault) {
-        self.release(now, owner);
-        if let SafetyFault::InputOff(input) = what {
-            // The samples of a tick hold the last stop of a device.
-            self.past.retain(|stop| stop.input != *input);
+        let own = self.held.iter_mut().find(|held| held.owner == owner);
+        if let Some(held) = own.filter(|held| matches!(held.what, SafetyFault::InputOff(_))) {
+            held.proven = false;
+            return;
         }
+        self.release(now, owner);
         let each_for_itself = matches!(what, SafetyFault::CpuHalted(_) | SafetyFault::Adc(_) | SafetyFault::View(_));
         let is_kept = same_place(what, what) || each_for_itself;
         if !is_kept {
             return;
         }
-        self.held.push(Held { owner, what: what.clone(), proven: false, apart_ns: 0 });
+        self.held.push(Held { owner, what: what.clone(), began: now, proven: false, apart_ns: 0 });
     }
 
     /// Whether nothing but devices at the inputs is as it should not be.
@@ -99,13 +102,12 @@ impl Unit {
     /// A fault ends.
     pub(super) fn release(&mut self, now: SimTime, owner: u16) {
         let Some(place) = self.held.iter().position(|held| held.owner == owner) else { return };
-        let Held { what, proven, .. } = self.held.remove(place);
+        let Held { what, began, proven, .. } = self.held.remove(place);
         if proven || self.left_at(&what).is_some() {
             return;
         }
         if let SafetyFault::InputOff(input) = what {
-            self.past.retain(|stop| stop.input != input);
-            self.past.push(PastStop { owner, input, ended: now });
+            self.past.push(PastStop { owner, input, began, ended: now });
         }
     }
 
@@ -166,7 +168,7 @@ impl Unit {
         }
         self.past.retain(|stop| window.from.since(stop.ended) < TICK_MOST);
         let shown = |stop: &PastStop| {
-            let (pins, effect) = self.pins_without_stop(&stop.input)?;
+            let (pins, effect) = self.pins_without_stop(&stop.input, stop.began, Some(stop.ended))?;
             (self.see(&pins, supply_mv, window) != around.seen).then_some((stop.owner, effect))
         };
         let proven: Vec<_> = self.past.iter().filter_map(shown).collect();
@@ -239,7 +241,9 @@ impl Unit {
                 let is = std::mem::replace(&mut pins.wiring[at], usual);
                 format!("the wire of pin {at} is {is:?}")
             }
-            Kind::InputOff(input) if without.is_none() => return self.pins_without_stop(input),
+            Kind::InputOff(input) if without.is_none() => {
+                return self.pins_without_stop(input, self.held[number].began, None);
+            }
             Kind::Transistor(hit) => {
                 let bit = 1u16 << hit.pin;
                 let usual = if let Some(Kind::Transistor(other)) = without { Some(other.conducts) } else { None };
@@ -256,13 +260,15 @@ impl Unit {
         Some((pins, effect))
     }
 
-    /// The pins as they would be if nobody forced the device at this input.
-    fn pins_without_stop(&self, input: &str) -> Option<(Pins, String)> {
+    /// The pins as they would be without a stop of the device at this input; as if nobody forced it, where it did something else
+    /// meanwhile.
+    fn pins_without_stop(&self, input: &str, began: SimTime, ended: Option<SimTime>) -> Option<(Pins, String)> {
         let mut pins = self.pins.clone();
         let group = self.input_groups.iter().position(|name| name == input)?;
         let of_group = self.section.inputs.get(group).map_or(0, |group| group.pins);
         for pin in (0..PINS).filter(|pin| of_group >> pin & 1 == 1) {
-            pins.sources[pin] = self.devices.unforced()[pin];
+            let shown = pins.sources[pin].as_ref().and_then(|source| source.without(began, ended));
+            pins.sources[pin] = shown.or_else(|| self.devices.unforced()[pin].clone());
         }
         Some((pins, format!("the device at `{input}` shows OFF")))
     }

@@ -183,7 +183,7 @@ impl Unit {
     pub fn new(parts: Parts) -> Self {
         let Parts { index, node, cores, section, devices, input_groups, relay_move, common, tool } = parts;
         let pins = Pins {
-            sources: *devices.unforced(),
+            sources: devices.unforced().clone(),
             wiring: [super::pins::Wiring::Sound; PINS],
             stuck_on: 0,
             stuck_off: 0,

@@ -22,8 +22,10 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::World;
 use safety_common::NODES_MOST;
+use safety_common::configuration::Role;
 use safety_common::fault::Fault;
 use safety_common::radio;
+use safety_common::signal::Signal;
 
 use self::carry::carried;
 pub use self::diagram::{Effect, Known};
@@ -35,13 +37,16 @@ use super::unit::Unit;
 use super::watch::{CpuWatch, Watch};
 use super::{Units, unit_of};
 use crate::kernel::{SimTime, Span};
+use crate::safety::binary::{Pin, Section};
 
 /// So long before its time-out ends a silence is looked at: the witnesses are in doubt for the last 3 ms and a sixteenth of the lateness.
 const BEFORE: Span = Span::from_millis(8);
 /// A silent sender is noticed, its memories are evaluated and the outputs are switched in a tick each.
 pub const TICKS: Span = Span::from_millis(3);
-/// A tick of the slowest legal clock: a stop of its own that lasts for one is in the samples of 16 slots at least.
-const TICK_MOST: Span = Span::from_micros(1_001);
+/// A tick of the slowest legal clock.
+const TICK_MOST_US: u64 = 1_001;
+/// Two slots of the slowest legal clock: what lasts for that is in a sample of each CPU, though a tick be longer than it should.
+const TWO_SLOTS: Span = Span::from_micros(126);
 /// Every type of input shows OFF within this time (`SAFETY.md`, section 11: nine ticks for the slowest), and a tick.
 pub const SEEN: Span = Span::from_millis(10);
 /// What a detected fault may take beyond the response time (SSR-044).
@@ -436,12 +441,31 @@ pub(super) fn talks_again(world: &mut World, now: SimTime, unit: u8) {
     }
 }
 
+/// A stop of this input group that lasts so long must have been seen by its own unit, by the types of its pins (`SAFETY.md`, section 6).
+/// A static input is lost with the first sample, long pulses and dips within the second tick. Where ON and OFF differ in pulses alone,
+/// or the pin is driven between its readings, it is the whole time that this type may take.
+fn must_be_seen(section: &Section, group: u8) -> Span {
+    use Signal::{High, InverseA, InverseB, InverseC, InverseD, Low, Ossd};
+    let pins = section.inputs.get(usize::from(group)).map_or(0, |group| group.pins);
+    let of_pin = |pin: &Pin| match (pin.on, pin.off) {
+        _ if pin.role == Role::Combined => Span::from_micros(5 * TICK_MOST_US),
+        (High, Low) | (Low, High) => TWO_SLOTS,
+        (InverseA | InverseB | InverseC | InverseD, High) => Span::from_micros(2 * TICK_MOST_US),
+        (on, Low) if on == Ossd || !matches!(on, InverseA | InverseB | InverseC | InverseD) => {
+            Span::from_micros(2 * TICK_MOST_US)
+        }
+        _ => SEEN,
+    };
+    let own = section.pins.iter().enumerate().filter(|(pin, _)| pins >> pin & 1 == 1);
+    own.map(|(_, pin)| of_pin(pin)).max().unwrap_or(SEEN)
+}
+
 /// A device shows ON again. Who was to hear of its stop from another unit need not, if it was shorter than the time that this may take;
-/// and its own unit need not have seen one that was in the samples of no whole tick.
+/// and its own unit need not have seen one that was shorter than its type of input takes.
 fn end_stop(world: &mut World, now: SimTime, unit: u8, group: u8, lasted: Span) {
     let why = Why::Stop { unit, group };
     for entity in world.resource::<Units>().entities().to_vec() {
-        let must_see = |other: &Unit| other.index == unit && lasted >= TICK_MOST;
+        let must_see = |other: &Unit| other.index == unit && lasted >= must_be_seen(other.watch.section(), group);
         let Some(mut other) = world.get_mut::<Unit>(entity).filter(|other| !must_see(other)) else { continue };
         let demands = &mut other.watch.demands;
         let is_over =
