@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bevy_ecs::prelude::Entity;
 use orchestrator::Alarm;
 use reports::campaign::{Class, Trial};
-use reports::{Check, Fingerprint, Outcome, Report, RowVerdict, TryOutcome};
+use reports::{Check, Outcome, Report, RowVerdict, TryOutcome};
 
 use super::draw::{Drawn, draw, undisturbed};
 use super::file::Campaign;
@@ -253,18 +253,21 @@ fn class(scenario: &Scenario, run: &Run, report: &Report, trips: &[Trip<'_>], ru
         () if scenario.faults.is_empty() => Class::Undisturbed,
         () if !trips.is_empty() || has("detected-safe") => Class::DetectedSafe,
         () if has("tolerated") => Class::Tolerated,
-        () if goes_as_undisturbed(scenario, &report.fingerprint, runner) => Class::Masked,
+        () if goes_as_undisturbed(scenario, run, runner) => Class::Masked,
         () => Class::Tolerated,
     }
 }
 
 /// Whether CIOC, pumps, bus and safety units did what they do in the run of this seed without the faults.
-fn goes_as_undisturbed(scenario: &Scenario, seen: &Fingerprint, runner: &Runner) -> bool {
+fn goes_as_undisturbed(scenario: &Scenario, run: &Run, runner: &Runner) -> bool {
     let Some(golden) = undisturbed(scenario) else { return false };
-    let run = runner(&golden);
-    let golden = run::report(&Loaded::of(golden), &run, &Identity::default()).fingerprint;
-    let all = |one: &Fingerprint| [&one.bus, &one.orchestrator, &one.pumps, &one.safety].map(String::clone);
-    all(&golden) == all(seen)
+    let done = |run: &Run| {
+        let all = run.twin.trace.uninjected_fingerprints().into_iter();
+        let done: Vec<_> =
+            all.filter(|(domain, _)| ["bus", "orchestrator", "pumps", "safety"].contains(domain)).collect();
+        done
+    };
+    done(&runner(&golden)) == done(run)
 }
 
 /// Whether an alarm was raised about a pump, or a try of one failed, that no fault touches.
