@@ -11,7 +11,7 @@ use crate::words;
 pub struct SafetyUnit {
     /// Its name in the scenario.
     pub id: String,
-    /// The modes of CPU1 and CPU2 at the end, such as `normal`; `no-supply` or `no-firmware` of one that runs nothing.
+    /// The modes of CPU1 and CPU2 at the end, such as `normal`; `no-supply` or `no-firmware` of one that runs nothing, `stands-still` of one that makes no steps.
     pub modes: [String; 2],
     /// The first internal fault that it detected.
     #[serde(default, skip_serializing_if = "Option::is_none")]

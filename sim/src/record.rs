@@ -42,6 +42,10 @@ impl kernel::Record for Record {
         }
     }
 
+    fn is_of_injection(&self) -> bool {
+        matches!(self, Self::Safety(SafetyRecord::Injected { .. }))
+    }
+
     fn words(&self, to: &mut Words) {
         match self {
             Self::Bus(record) => record.words(to),

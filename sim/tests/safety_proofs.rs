@@ -11,6 +11,8 @@ use cooltwin::kernel::{SimTime, Span};
 use cooltwin::run::{self, Identity};
 use cooltwin::twin;
 use reports::{Report, RowVerdict, Verdict};
+use safety_common::fault::{Detection, Fault};
+use units::Instant;
 
 const ONE: &str = "safety-unit.ron";
 const TWO: &str = "safety-two-units.ron";
@@ -76,6 +78,34 @@ fn radio_packets_that_nobody_can_receive_are_not_lost() {
     assert!((4_000.0..4_500.0).contains(&from), "{again}: with the power of the hall");
     let whole = acted(&judged(TWO, &[safety("RadioLost(packets: 5)", "3500ms", "")], "", "5s")).remove(0);
     assert!(whole.starts_with("5 from 35"), "{whole}");
+}
+
+/// The hall is the only one that hears the roof: in the safe state, and with another configuration, it takes nothing.
+#[test]
+fn radio_packets_that_nobody_takes_are_not_lost() {
+    let lost = "(kind: Safety(RadioLost(packets: 5)), place: Node(\"roof\"), trigger: At(\"3500ms\"))".to_owned();
+    let of =
+        |name: &str, first: &str| acted(&judged(name, &[safety(first, "3s", ""), lost.clone()], "", "5s")).remove(1);
+    assert_eq!(of(TWO, "TickSlip(cpu: 1)"), "0 invalid");
+    assert!(of(TWO, "InputOff(\"button\")").starts_with("5 from 35"), "a stop ends no reception");
+    assert_eq!(of("safety-radio-other-configuration.ron", "InputOff(\"button\")"), "0 invalid");
+}
+
+/// A CPU looks at its count of ticks in each step but the first, and not in the safe state.
+#[test]
+fn a_slip_acts_with_the_next_step_that_looks_at_it() {
+    let slip = |begin: &str| safety("TickSlip(cpu: 1)", begin, "");
+    let after = |kind: &str| {
+        let report = judged(ONE, &[safety(kind, "3s", ""), slip("3500ms")], "", "5s");
+        (acted(&report).remove(1), report.verdict)
+    };
+    assert_eq!(after("CpuHalted(cpu: 1)").0, "0 invalid");
+    assert_eq!(after("LogicTime(cpu: 1, takes: \"900us\")").0, "0 invalid");
+    assert_eq!(after("InputOff(\"button\")").0, "1 from 3500");
+    // It boots at 10 ms.
+    for (begin, told) in [("5ms", "0 invalid"), ("10500us", "0 invalid"), ("11500us", "1 from 12")] {
+        assert_eq!(acted(&judged(ONE, &[slip(begin)], "", "5s")), [told], "{begin}");
+    }
 }
 
 /// A CPU stands still where it does not step a tick.
@@ -204,4 +234,34 @@ fn a_forged_packet_is_a_sign_of_life() {
     );
     // Damaged ones are none: the last one that was good came at 2999.66 ms, and CPU2 finds that at 3019.987 ms.
     assert_eq!(silence("C2cCorrupted(from: 1, packets: 5)"), (2_062, RowVerdict::Pass, "5 from 3000".to_owned()));
+}
+
+/// SSR-046. What a unit finds in its wiring comes as often as it likes; the internal fault behind it is kept.
+#[test]
+fn an_internal_fault_behind_many_detections_is_kept() {
+    let overrides = overrides(&[], "", "5s");
+    let loaded = loaded(&shipped(ONE), &overrides.each_ref().map(String::as_str));
+    let mut twin = twin::build(&loaded.scenario, None);
+    let at = SimTime::ZERO + Span::from_secs(3);
+    let _ = twin.run_until(at);
+    let hall = twin.world.resource::<Units>().entities()[0];
+    let mut unit = twin.world.get_mut::<Unit>(hall).expect("a unit");
+    let found = |fault: Fault| Detection { at: Instant::from_micros(0), fault, detail: 0 };
+    for fault in [Fault::InputSignal; 150].into_iter().chain([Fault::TickCount]) {
+        unit.watch.detected(at, 0, &found(fault));
+    }
+    let kept = &unit.watch.cpus[0].detections;
+    assert_eq!((kept.len(), kept.last().map(|(_, one)| one.fault)), (101, Some(Fault::TickCount)));
+}
+
+/// Of two cuts at once nobody knows by which one the outputs fell.
+#[test]
+fn outputs_that_fall_with_two_cuts_are_of_neither() {
+    let offs = |faults: &[String]| -> Vec<bool> {
+        let report = judged(ONE, faults, "", "5s");
+        report.injections.iter().map(|one| one.local_off_ms.is_some()).collect()
+    };
+    let cut = at("PowerCut", "3s", "");
+    assert_eq!(offs(std::slice::from_ref(&cut)), [true]);
+    assert_eq!(offs(&[cut.clone(), cut]), [false, false]);
 }

@@ -53,6 +53,9 @@ fn a_unit_that_makes_no_step_any_more_is_not_normal() {
     let report = hall(&halts, normal);
     assert_eq!(held(&report), [false]);
     assert_eq!(report.verdict, Verdict::Fail);
+    assert_eq!(report.safety_units[0].modes, ["stands-still", "stands-still"]);
+    assert_eq!(hall(&halts[1..], "").safety_units[0].modes, ["safe-state", "stands-still"]);
+    assert_eq!(hall(&[], "").safety_units[0].modes, ["normal", "normal"]);
     let why = &report.expectations[0].detail;
     assert!(
         why.contains("CPU1 made its last step at 2999") || why.contains("CPU1 made its last step at 3000"),

@@ -7,7 +7,7 @@
 //! not spoil the trial. A repetition that came less often than stated makes a run inconclusive, and so it makes a trial
 //! invalid.
 //!
-//! A safety unit that trips has detected the fault that reached it; one that no fault reached trips spuriously. Where
+//! A safety unit that trips has detected a fault that can lead to what it found; where none can, it trips spuriously. Where
 //! it takes the feed of pumps, and so their updates come to no end, the trial is a failure and no invalid one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,14 +15,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bevy_ecs::prelude::Entity;
 use orchestrator::Alarm;
 use reports::campaign::{Class, Trial};
-use reports::{Check, Fingerprint, Outcome, Report, RowVerdict, TryOutcome};
+use reports::{Check, Outcome, Report, RowVerdict, TryOutcome};
 
 use super::draw::{Drawn, draw, undisturbed};
 use super::file::Campaign;
-use crate::faults::{Faults, Injection};
 use crate::hosts::safety::Units;
 use crate::hosts::safety::unit::Unit;
-use crate::kernel::Scoped;
 use crate::measure::Measures;
 use crate::run::{self, Ending, Identity, Run};
 use crate::scenario::words::NodeName;
@@ -201,8 +199,8 @@ struct Trip<'a> {
     unit: &'a str,
     /// Whether its relays feed pumps.
     feeds: bool,
-    /// Whether a fault had reached it by then.
-    touched: bool,
+    /// Whether a fault can have led to what it detected.
+    led: bool,
 }
 
 /// The row of the report that names such units.
@@ -211,14 +209,14 @@ const TRIPPED_ROW: &str = "healthy_units_do_not_trip";
 fn trips<'a>(scenario: &'a Scenario, run: &Run, report: &Report) -> Vec<Trip<'a>> {
     let Some(row) = report.checks.iter().find(|row| row.id == TRIPPED_ROW) else { return Vec::new() };
     let world = &run.twin.world;
-    let faults = &world.resource::<Scoped<Faults>>().list;
     let trip = |(setup, entity): (&'a SafetyUnit, &Entity)| {
         let unit = world.get::<Unit>(*entity)?;
-        let at = unit.watch.cpus.iter().filter_map(|cpu| cpu.cause).map(|(at, _)| at).min()?;
-        let had_acted = |fault: &Injection| fault.first.is_some_and(|first| first <= at);
-        let touched = faults.iter().any(|fault| had_acted(fault) && run::reaches_unit(fault, unit.node));
         let is_named = row.detail.split("; ").any(|one| one.starts_with(&format!("{}, CPU", setup.node)));
-        is_named.then_some(Trip { unit: &setup.node, feeds: !setup.feeds.is_empty(), touched })
+        is_named.then(|| Trip {
+            unit: &setup.node,
+            feeds: !setup.feeds.is_empty(),
+            led: run::has_led_to_trips(scenario, run, &setup.node, unit),
+        })
     };
     scenario.safety_units.iter().zip(world.resource::<Units>().entities()).filter_map(trip).collect()
 }
@@ -244,7 +242,7 @@ fn class(scenario: &Scenario, run: &Run, report: &Report, trips: &[Trip<'_>], ru
     if report.checks.iter().any(|check| broken(check.verdict) && !excused(check)) {
         return Class::UndetectedDangerous;
     }
-    if trips.iter().any(|trip| !trip.touched) || is_spurious(scenario, run, report) {
+    if trips.iter().any(|trip| !trip.led) || is_spurious(scenario, run, report) {
         return Class::SpuriousTrip;
     }
     if report.budgets.iter().any(|budget| broken(budget.verdict)) {
@@ -255,18 +253,21 @@ fn class(scenario: &Scenario, run: &Run, report: &Report, trips: &[Trip<'_>], ru
         () if scenario.faults.is_empty() => Class::Undisturbed,
         () if !trips.is_empty() || has("detected-safe") => Class::DetectedSafe,
         () if has("tolerated") => Class::Tolerated,
-        () if goes_as_undisturbed(scenario, &report.fingerprint, runner) => Class::Masked,
+        () if goes_as_undisturbed(scenario, run, runner) => Class::Masked,
         () => Class::Tolerated,
     }
 }
 
 /// Whether CIOC, pumps, bus and safety units did what they do in the run of this seed without the faults.
-fn goes_as_undisturbed(scenario: &Scenario, seen: &Fingerprint, runner: &Runner) -> bool {
+fn goes_as_undisturbed(scenario: &Scenario, run: &Run, runner: &Runner) -> bool {
     let Some(golden) = undisturbed(scenario) else { return false };
-    let run = runner(&golden);
-    let golden = run::report(&Loaded::of(golden), &run, &Identity::default()).fingerprint;
-    let all = |one: &Fingerprint| [&one.bus, &one.orchestrator, &one.pumps, &one.safety].map(String::clone);
-    all(&golden) == all(seen)
+    let done = |run: &Run| {
+        let all = run.twin.trace.uninjected_fingerprints().into_iter();
+        let done: Vec<_> =
+            all.filter(|(domain, _)| ["bus", "orchestrator", "pumps", "safety"].contains(domain)).collect();
+        done
+    };
+    done(&runner(&golden)) == done(run)
 }
 
 /// Whether an alarm was raised about a pump, or a try of one failed, that no fault touches.

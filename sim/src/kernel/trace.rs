@@ -52,6 +52,11 @@ pub trait Record: Clone + Send + Sync + 'static {
 
     /// Gives every field as numbers, the kind of record first.
     fn words(&self, to: &mut Words);
+
+    /// Whether it says that an injection met its target, and nothing of what that did.
+    fn is_of_injection(&self) -> bool {
+        false
+    }
 }
 
 /// A 128-bit non-cryptographic hash (XXH3) of a sequence of records with their times.
@@ -69,13 +74,16 @@ impl std::fmt::Display for Fingerprint {
 pub struct Trace<R> {
     all: Xxh3,
     domains: Vec<Xxh3>,
+    /// By domain, from its first record of an injection on: the hash without such records.
+    uninjected: Vec<Option<Xxh3>>,
     count: u64,
     pub(super) fresh: Vec<(SimTime, R)>,
 }
 
 impl<R: Record> Default for Trace<R> {
     fn default() -> Self {
-        Self { all: Xxh3::new(), domains: vec![Xxh3::new(); R::DOMAINS.len()], count: 0, fresh: Vec::new() }
+        let domains = vec![Xxh3::new(); R::DOMAINS.len()];
+        Self { all: Xxh3::new(), uninjected: vec![None; domains.len()], domains, count: 0, fresh: Vec::new() }
     }
 }
 
@@ -85,6 +93,12 @@ impl<R: Record> Trace<R> {
         let domain = record.domain();
         let words = Words::of(time, domain, &record);
         self.all.update(words.as_bytes());
+        let uninjected = &mut self.uninjected[domain];
+        if record.is_of_injection() {
+            uninjected.get_or_insert_with(|| self.domains[domain].clone());
+        } else if let Some(hash) = uninjected {
+            hash.update(words.as_bytes());
+        }
         self.domains[domain].update(words.as_bytes());
         self.count += 1;
         self.fresh.push((time, record));
@@ -105,6 +119,13 @@ impl<R: Record> Trace<R> {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(self.all.digest128())
+    }
+
+    /// The same as [`Self::domain_fingerprints`] without the records of injections: what a fault that changes nothing leaves as it is.
+    #[must_use]
+    pub fn uninjected_fingerprints(&self) -> Vec<(&'static str, Fingerprint)> {
+        let hashes = self.uninjected.iter().zip(&self.domains).map(|(own, all)| own.as_ref().unwrap_or(all));
+        R::DOMAINS.iter().copied().zip(hashes.map(|hash| Fingerprint(hash.digest128()))).collect()
     }
 
     /// The fingerprint per domain, in the order of [`Record::DOMAINS`].

@@ -153,12 +153,6 @@ impl Hit {
     }
 }
 
-/// Whether a fault reaches this safety unit: it acts there, on the supply, or on the bus.
-pub(crate) fn reaches_unit(injection: &Injection, unit: NodeId) -> bool {
-    let is_of_bus = matches!(Reach::of(&injection.fault.kind), Reach::Bus);
-    is_of_bus || injection.nodes.is_empty() || injection.is_at(unit)
-}
-
 /// What the injections of a run are judged by.
 pub(super) struct Judge<'a> {
     pub(super) run: &'a Run,

@@ -32,7 +32,6 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::twin;
 
-pub(crate) use classes::reaches_unit;
 pub use events::{event_log, event_log_of, event_of, event_of_entry};
 pub(crate) use events::{kebab, word_of};
 pub(crate) use expectations::KINDS_OUTSIDE_THE_LIST;
@@ -41,6 +40,7 @@ use recording::Line;
 pub(crate) use report::kind_name;
 pub use report::{Identity, report};
 pub(crate) use report::{limit_value, relation};
+pub(crate) use safety::has_led_to_trips;
 pub use safety_frames::{run_without_safety_frames, whole_report};
 
 /// How a run ended.

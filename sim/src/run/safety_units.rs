@@ -40,6 +40,7 @@ fn mode(unit: &Unit, cpu: usize) -> Cow<'static, str> {
     match &unit.cores[cpu] {
         _ if !unit.powered => Cow::Borrowed("no-supply"),
         core if core.firmware.is_none() => Cow::Borrowed("no-firmware"),
+        core if core.is_halted() => Cow::Borrowed("stands-still"),
         core => Cow::Owned(word_of(&core.mode)),
     }
 }

@@ -7,9 +7,11 @@ use std::vec::Vec;
 
 use safety_common::configuration::{BlockKind, Role, SIGNAL_ON};
 use safety_common::fault::Fault;
+use safety_common::io::Mode;
 use safety_common::signal::Signal;
 
-use super::Outputs;
+use super::{Outputs, PeerStates, PeerView};
+use crate::packet::{CHANNELS, Identity, Packet};
 use crate::testing::*;
 
 /// An input on pin 0 drives an output of these types on pin 5 and relay 0.
@@ -306,4 +308,35 @@ fn external_failures_of_the_peer_reach_the_logic() {
     bench.peer.outputs_failed = 1;
     bench.stays_normal(2);
     assert_eq!((bench.outputs.trace.outputs_error, bench.outputs.relays), (1, 0b10));
+}
+
+/// SSR-032, SSR-037: of several packets of one tick a stop in any counts, whichever comes last; in a tick without one the newest alone.
+#[test]
+fn a_stop_in_any_packet_of_a_tick_counts() {
+    let on = Packet {
+        mode: Mode::Normal,
+        main_on: false,
+        counter: 1,
+        identity: Identity::default(),
+        volts: [0; CHANNELS],
+        inputs_on: 0b11,
+        outputs_on: 0b110,
+        outputs_failed: 0,
+        relays_on: 0b11,
+        relay_feedback: 0,
+    };
+    let stops = [
+        Packet { inputs_on: 0b10, ..on },
+        Packet { outputs_on: 0b100, ..on },
+        Packet { relays_on: 0b1, ..on },
+        Packet { outputs_failed: 0b100, ..on },
+    ];
+    for stop in stops {
+        for order in [[stop, on], [on, stop]] {
+            let mut states = PeerStates::default();
+            assert_eq!(states.update(&order), PeerView::of(&stop));
+            assert_eq!(states.update(&[]), PeerView::of(&order[1]), "the newest stays");
+            assert_eq!(states.update(&[on]), PeerView::of(&on));
+        }
+    }
 }

@@ -160,6 +160,8 @@ pub struct Core {
     pub no_deadline: bool,
     /// By how much its count of ticks has jumped since its reset.
     pub slipped: u32,
+    /// The injections that made it jump since the last step.
+    pub slips: Vec<u16>,
     /// When the watchdog was last served.
     pub served: SimTime,
     /// Levels that it sees wrongly: who put the fault in, the pin, and whether it sees it high.
@@ -343,6 +345,7 @@ impl Core {
             overload: None,
             no_deadline: false,
             slipped: 0,
+            slips: Vec::new(),
             served: SimTime::ZERO,
             views: Vec::new(),
             adc: Vec::new(),
@@ -395,6 +398,7 @@ impl Core {
         self.operation = None;
         self.last_logic_ns = 0;
         self.slipped = 0;
+        self.slips.clear();
     }
 
     /// The firmware starts.

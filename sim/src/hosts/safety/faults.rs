@@ -132,10 +132,7 @@ fn begin_at(unit: &mut Unit, context: &mut Context<'_>, number: u16, kind: &Safe
         SafetyFault::TickSlip(slip) => {
             let core = &mut unit.cores[index(slip.cpu)];
             core.slipped = core.slipped.wrapping_add(slip.by);
-            return core
-                .firmware
-                .is_some()
-                .then(|| format!("the count of CPU{} is {} ticks ahead of its clock", slip.cpu, core.slipped));
+            core.slips.push(number);
         }
         SafetyFault::RamCell(cell) => return begin_cell(unit, number, cell),
         SafetyFault::FlashBits(hit) => {

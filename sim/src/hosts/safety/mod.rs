@@ -637,20 +637,20 @@ fn carry_out(world: &mut World, context: &mut Context<'_>, unit: u8, outside: Ou
     }
 }
 
-/// What arrives of a packet that goes on the air at a unit, if anybody can receive it; without that no fault of the channel meets it.
+/// What arrives of a packet that goes on the air at a unit. Where nobody takes it no fault of the channel meets it.
 fn on_air(
     world: &mut World,
     context: &mut Context<'_>,
     from: u8,
     packet: &Bytes,
-    receives: impl Fn(&Unit) -> bool,
+    takes: impl Fn(&Unit) -> bool,
 ) -> Vec<Arriving<Bytes>> {
     let mut all = world.resource::<Units>().entities.iter().filter_map(|entity| world.get::<Unit>(*entity));
-    let is_received = all.any(receives);
+    let is_taken = all.any(takes);
     let Some(mut sender) = unit_of(world, from) else { return Vec::new() };
-    if !is_received {
+    if !is_taken {
         sender.air.fades();
-        return Vec::new();
+        return vec![Arriving { at: context.now + air::AIR_TIME, what: packet.clone() }];
     }
     let (arriving, acted) = sender.air.pass(context.now, packet);
     let node = sender.node;
@@ -665,9 +665,9 @@ fn transmit(world: &mut World, context: &mut Context<'_>, from: u8, packet: &Byt
     // An answer to the tool is no safety packet: nothing rests on it.
     let is_answer = packet.first() == Some(&ANSWER);
     let asks = |unit: &Unit| is_answer && unit.tool.way() == Some(Way::Radio);
-    let receives = |unit: &Unit| asks(unit) || (unit.index != from && unit.cores[0].can_receive());
-    let arriving = on_air(world, context, from, packet, receives);
     let Some(runs) = unit_of(world, from).map(|sender| sender.watch.common().clone()) else { return };
+    let takes = |unit: &Unit| asks(unit) || (!is_answer && unit.takes_packets_of(&runs));
+    let arriving = on_air(world, context, from, packet, takes);
     for entity in world.resource::<Units>().entities.clone() {
         let Some(mut unit) = world.get_mut::<Unit>(entity) else { continue };
         for one in &arriving {

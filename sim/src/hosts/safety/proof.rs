@@ -12,12 +12,14 @@
 //! | wire, device OFF, transistor | a step of a running CPU that is given other levels, voltages or driver states |
 //! | main transistor | a switch that it does not follow, or a test dip that shows nothing |
 //! | contact | a move that it does not make |
+//! | count of ticks | a step of a running CPU that is not in the safe state, behind another one since its start |
 //!
 //! A stop stays in the samples of the tick in which it ends: the next step of each CPU may prove it when it is over.
 //!
 //! So what lasts from one step to the next, or while the unit has no power, has not acted.
 
 use safety_common::PINS;
+use safety_common::io::Mode;
 
 use super::core::Around;
 use super::pins::{Pins, Window, Wiring};
@@ -145,9 +147,24 @@ impl Unit {
         }
     }
 
+    /// A CPU comes to its firmware's step. What its count has jumped by is seen against that of the step before, and in the safe state
+    /// nobody looks at it.
+    fn prove_slips(&mut self, cpu: usize) {
+        let core = &mut self.cores[cpu];
+        let slips = std::mem::take(&mut core.slips);
+        if core.mode == Mode::Safe || core.clock.tick() <= 1 {
+            return;
+        }
+        let effect = format!("the count of CPU{} is {} ticks ahead of its clock", cpu + 1, core.slipped);
+        self.proofs.extend(slips.into_iter().map(|owner| (owner, effect.clone())));
+    }
+
     /// A CPU that runs begins a step: `window` is the tick before it, and `around` is what it is given.
     pub(super) fn prove_step(&mut self, cpu: usize, supply_mv: u32, window: &Window, around: &Around) {
         self.prove_past(supply_mv, window, around);
+        if !self.cores[cpu].slips.is_empty() {
+            self.prove_slips(cpu);
+        }
         if self.held.iter().all(|held| held.proven) {
             return;
         }

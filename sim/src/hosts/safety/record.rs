@@ -117,7 +117,7 @@ pub enum SafetyRecord {
         /// More of it.
         detail: u32,
     },
-    /// A device shows something else for an injection.
+    /// An injection met its target: a packet, a frame, a cell of RAM.
     Injected {
         /// Which unit.
         node: NodeId,

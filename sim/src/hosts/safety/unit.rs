@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use bevy_ecs::prelude::Component;
 use protocol::Frame;
-use safety_common::io::{Bytes, CanTransmit, Forward, Led, LogicTrace, ResetCause, TickOutputs};
+use safety_common::io::{Bytes, CanTransmit, Forward, Led, LogicTrace, Mode, ResetCause, TickOutputs};
 use safety_common::simplecan::TOOL_ANSWER_ID;
 use safety_common::{PINS, RELAYS, SLOTS};
 
 use super::air::Air;
 use super::core::{AdcChannel, Around, Arriving, Core, Effects};
+use super::demands::are_peers;
 use super::line::{Line, Passed, WIRE_TIME};
 use super::networks::Common;
 use super::off::{Contacts, Relays};
@@ -755,6 +756,13 @@ impl Unit {
             let arriving: Arriving<Forward> = Arriving { at: at + FORWARD_TIME, what: message.clone() };
             self.cores[other].forwards.push_back(arriving);
         }
+    }
+
+    /// Whether it takes radio packets of a unit that runs this: it is another node of that network, and in normal mode or about to be.
+    pub(super) fn takes_packets_of(&self, of: &Common) -> bool {
+        let core = &self.cores[0];
+        let listens = matches!(core.mode, Mode::Ready | Mode::Normal);
+        core.can_receive() && listens && are_peers(of, self.watch.common())
     }
 
     /// A radio packet comes to it; if it is as a unit sent it, `of` is what that unit runs. Late ones stand behind those that come before

@@ -6,7 +6,9 @@ use safety_common::io::Mode;
 
 use super::super::Run;
 use super::expectations::{instead, is_in_wiring, is_normal, not_normal, stays_normal, text, told, trips};
-use super::{fault_words, is_injected, requirements_of, unit, units};
+use super::leads::Found;
+use super::reaction::causes;
+use super::{fault_words, found, is_injected, requirements_of, unit, units};
 use crate::hosts::safety::unit::Unit;
 use crate::kernel::{SimTime, Span};
 use crate::scenario::{self, Expectation, SafetyTrip, Scenario};
@@ -142,6 +144,18 @@ fn unasked_trips(scenario: &Scenario, name: &str, unit: &Unit) -> Vec<(SimTime, 
         excused.is_none()
     });
     causes
+}
+
+/// Whether a fault of the list can have led to each trip of a unit that the scenario does not name. The first one of each life counts: the
+/// others follow from it.
+pub(crate) fn has_led_to_trips(scenario: &Scenario, run: &Run, name: &str, unit: &Unit) -> bool {
+    let all = found(unit);
+    let mut unasked = unasked_trips(scenario, name, unit);
+    unasked.dedup_by_key(|(at, ..)| unit.watch.lives.of(*at));
+    unasked.into_iter().all(|(at, cpu, fault)| {
+        let is_it = |(then, found): &&(SimTime, Found)| (*then, found.cpu, found.fault) == (at, cpu, fault);
+        all.iter().find(is_it).is_some_and(|(_, found)| causes(run, unit, (at, *found)).next().is_some())
+    })
 }
 
 /// Why a unit that came to normal mode did not stay there, unless the scenario says that it restarts. One that has no supply

@@ -15,6 +15,7 @@ use safety_common::fault::Fault;
 pub use self::budgets::BUDGETS;
 pub(super) use self::budgets::budgets;
 pub use self::checks::CHECKS;
+pub(crate) use self::checks::has_led_to_trips;
 pub(super) use self::checks::{HARMLESS, checks};
 pub(super) use self::expectations::{holds, instead, stays_normal, text, why};
 use self::leads::Found;

@@ -345,7 +345,7 @@ fn run_alike(one: &Common, other: &Common) -> bool {
 }
 
 /// Whether two units can hear each other.
-fn are_peers(one: &Common, other: &Common) -> bool {
+pub(super) fn are_peers(one: &Common, other: &Common) -> bool {
     run_alike(one, other) && one.own != other.own
 }
 
