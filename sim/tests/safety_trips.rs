@@ -181,14 +181,43 @@ fn the_same_trip_expected_twice_is_refused() {
         let expected = [trip(first), trip(second)].join(", ");
         Text(format!("(extends: \"safety-unit.ron\", expectations: [{expected}])"))
     };
-    let wrong = [("by: OutputWiring", "by: OutputWiring"), ("by: C2cSilent, cpu: 1", "by: C2cSilent, cpu: 2")];
+    let wrong = [
+        ("by: OutputWiring", "by: OutputWiring"),
+        ("by: C2cSilent, cpu: 1", "by: C2cSilent, cpu: 2"),
+        // The first of the run is one of its life, too.
+        ("by: C2cSilent", "by: C2cSilent, restarts: 1"),
+        ("by: C2cSilent, restarts: 0", "by: C2cSilent"),
+        ("by: C2cSilent, cpu: 2", "by: C2cSilent, restarts: 0"),
+        ("by: OutputWiring", "by: OutputWiring, restarts: 0"),
+    ];
     for (first, second) in wrong {
         let told =
             format!("{:?}", load(&scenario(first, second), Path::new("own.ron"), &[]).expect_err("both are one"));
-        assert!(told.contains("this trip of hall is expected twice"), "{told}");
+        assert!(told.contains("this trip of hall is expected twice"), "{first}, {second}: {told}");
+        assert!(told.contains("say of both with `restarts`"), "{told}");
     }
-    let right = [("by: OutputWiring", "by: OssdShort"), ("by: C2cSilent, restarts: 0", "by: C2cSilent, restarts: 1")];
+    let right = [
+        ("by: OutputWiring", "by: OssdShort"),
+        ("by: C2cSilent, restarts: 0", "by: C2cSilent, restarts: 1"),
+        ("by: C2cSilent, cpu: 1", "by: C2cSilent, cpu: 2, restarts: 1"),
+    ];
     for (first, second) in right {
         assert!(load(&scenario(first, second), Path::new("own.ron"), &[]).is_ok(), "{first}, {second}");
     }
+}
+
+/// SSR-044. A unit trips in each of two lives: a name that is about the first of the run excuses that one alone.
+#[test]
+fn one_name_excuses_one_trip_of_the_run() {
+    let lost = |at: &str| safety("C2cLost(from: 1, packets: 25)", at);
+    let faults = [lost("3s"), lasting("PowerCut", "4s", "50ms"), lost("7s")];
+    let judged = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| trip(&format!("by: C2cSilent{name}"))).collect();
+        let report = until("8s", "", &faults, &names.join(", "));
+        let row = report.checks.iter().find(|row| row.id == "healthy_units_do_not_trip").expect("the row");
+        (held(&report), row.verdict)
+    };
+    assert_eq!(judged(&[", within: \"22ms\""]), (vec![true], RowVerdict::Fail));
+    // What is asked for shows nothing of a healthy unit.
+    assert_eq!(judged(&[", restarts: 0", ", restarts: 1"]), (vec![true, true], RowVerdict::NotApplicable));
 }

@@ -849,17 +849,18 @@ impl Check<'_> {
         }
     }
 
-    /// One trip cannot show two: both expectations would be met by the same detection.
+    /// One trip cannot show two: both expectations would be met by the same detection. One without `restarts` is about the first of the
+    /// run, in whatever life of the unit that is.
     fn trips_differ(&mut self) {
         let mut seen: Vec<(usize, &SafetyTrip)> = Vec::new();
         for (index, expectation) in self.scenario.expectations.iter().enumerate() {
             let Expectation::SafetyTrip(trip) = expectation else { continue };
-            let same = |own: &SafetyTrip| (&own.unit, &own.by, own.restarts) == (&trip.unit, &trip.by, trip.restarts);
-            if let Some((other, _)) = seen.iter().find(|(_, own)| same(own)) {
+            if let Some((other, _)) = seen.iter().find(|(_, own)| may_be_one(own, trip)) {
                 let message = format!("this trip of {} is expected twice, and one would show both", trip.unit);
                 let label = "this is the second";
                 let problem = self.problem(Code::Contradiction, format!("expectations[{index}]"), message, label);
-                problem.help = Some("remove one, or say with `restarts` in which life of the unit each is".to_owned());
+                let help = "remove one, or say of both with `restarts` in which life of the unit they are";
+                problem.help = Some(help.to_owned());
                 problem.beside = vec![format!("expectations[{other}]")];
             } else {
                 seen.push((index, trip));
@@ -903,6 +904,14 @@ impl Check<'_> {
                 vec!["end", "time_limit"];
         }
     }
+}
+
+/// Whether the same detection may meet both.
+fn may_be_one(one: &SafetyTrip, other: &SafetyTrip) -> bool {
+    let is_open = one.restarts.is_none() || other.restarts.is_none();
+    let by_others = one.cpu.is_some() && other.cpu.is_some() && one.cpu != other.cpu;
+    let is_then = one.restarts == other.restarts || (is_open && !by_others);
+    (&one.unit, &one.by) == (&other.unit, &other.by) && is_then
 }
 
 /// Whether a converter with this error shows what it should.

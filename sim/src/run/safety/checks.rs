@@ -129,8 +129,6 @@ fn unasked_trips(scenario: &Scenario, name: &str, unit: &Unit) -> Vec<(SimTime, 
         _ => None,
     });
     let mut named: Vec<&SafetyTrip> = named.collect();
-    // What is said more exactly comes first: it fits no other trip.
-    named.sort_by_key(|trip| (trip.restarts.is_none(), trip.cpu.is_none()));
     let mut excused: Option<SimTime> = None;
     causes.retain(|(at, cpu, fault)| {
         let restarts = unit.watch.lives.restarts(*at);
