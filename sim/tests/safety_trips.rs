@@ -221,28 +221,3 @@ fn one_name_excuses_one_trip_of_the_run() {
     // What is asked for shows nothing of a healthy unit.
     assert_eq!(judged(&[", restarts: 0", ", restarts: 1"]), (vec![true, true], RowVerdict::NotApplicable));
 }
-
-/// SSR-036. A lamp is shorted twice, and found 19 ms after the second short began. Each of them counts as a fault of its own: the first is
-/// too old where it was over for more than a second.
-#[test]
-fn each_time_of_a_fault_that_repeats_counts_for_itself() {
-    let judged = |fence: &str, period: &str, bounds: &str| {
-        let fence = format!("(at: \"{fence}\", input: \"fence\", to: Off, duration: \"20ms\")");
-        let short = lasting("Safety(Wire(pin: 10, is: ToGround))", "1795ms", "30ms");
-        let twice = short.replace("duration:", &format!("repeat: (count: 2, period: Some(\"{period}\")), duration:"));
-        let report = until("5s", &fence, &[twice], &trip(&format!("by: OutputWiring, {bounds}")));
-        let one = &report.injections[0];
-        assert!(one.activations == 2 && one.detected_ms > one.at_ms, "{period}, {bounds}: {one:?}");
-        held(&report)[0]
-    };
-    for (bounds, recent, old) in [
-        ("after: \"500ms\"", false, false),
-        ("after: \"18ms\"", true, true),
-        ("within: \"60ms\"", false, true),
-        ("within: \"18ms\"", false, false),
-        ("within: \"925ms\"", true, true),
-    ] {
-        assert_eq!(judged("2650ms", "905ms", bounds), recent, "{bounds}");
-        assert_eq!(judged("2850ms", "1105ms", bounds), old, "{bounds}");
-    }
-}

@@ -129,17 +129,6 @@ pub struct Injection {
     seen: u32,
 }
 
-/// A time in which an injection was there and acted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
-    /// From when on it was there.
-    pub began: SimTime,
-    /// Until when; the last time that it acted, where it is over at once.
-    pub over: SimTime,
-    /// When it first acted in that time, or began where nobody knows. One of the supply need not have acted yet.
-    pub acted: SimTime,
-}
-
 impl Injection {
     /// Whether it acts at this node, be it through the supply of all.
     #[must_use]
@@ -156,24 +145,6 @@ impl Injection {
     /// When it began to be there, each time.
     pub fn begins(&self) -> impl Iterator<Item = SimTime> {
         self.there.iter().map(|(from, _)| *from)
-    }
-
-    /// The times in which it was there and acted by then, in their order. One of the supply may act before that can be read back: it
-    /// counts from its begin.
-    #[must_use]
-    pub fn stretches(&self, by: SimTime) -> Vec<Stretch> {
-        let times: Vec<SimTime> = self.first.into_iter().chain(self.later()).collect();
-        let is_whole = times.len() as u64 >= self.activations;
-        let nexts = self.begins().skip(1).chain([SimTime::NEVER]);
-        let stretches = self.there.iter().zip(nexts).filter(|((began, _), _)| *began <= by);
-        let acted = stretches.filter_map(|(&(began, over), next)| {
-            let known = times.iter().copied().find(|at| (began..next).contains(at) && *at <= by);
-            // Of the times between the first and the last one nobody knows where there are too many of them.
-            let is_open = !is_whole && self.first.is_some_and(|first| began > first);
-            let acted = known.or_else(|| (is_open || self.is_of_the_supply()).then_some(began))?;
-            Some(Stretch { began, over, acted })
-        });
-        acted.collect()
     }
 
     /// Whether it was there at some time in between.

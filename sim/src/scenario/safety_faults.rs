@@ -394,7 +394,7 @@ section! {
         /// After so many restarts of both CPUs, and not in the whole run: a fault that lasts over a restart is found again, as this or that.
         restarts: Option<u8> = "None",
         /// Not before this long after the injection occurred that can have led to it, or after that restart if it occurred before; where
-        /// several can have, after the latest, as each time of one that repeats. One of the supply counts from when it acted.
+        /// several can have, after the latest. One of the supply counts from when it acted.
         after: Option<Span> = "None" where "0ms".."24h",
         /// At the latest this long after it; where several can have led to it, after the earliest.
         within: Option<Span> = "None" where "0ms".."24h",

@@ -2,7 +2,7 @@
 //!
 //! | Step | When |
 //! |---|---|
-//! | `occurred` | the injection that the detection belongs to began to be there, of one that repeats the first time that can have led to it, or, where that was before the unit was off last or started anew, acted first after that; for a supply, when it left its limits |
+//! | `occurred` | the injection that the detection belongs to occurred, or, where that was before the unit was off last or started anew, acted first after that; for a supply, when it left its limits |
 //! | `last good packet` | the last one before the silence that is measured had come |
 //! | `detected` | the step of the firmware that detected it began |
 //! | `commanded` | that step, or a later one of the same CPU, ended with its outputs told to be off; `off` where none did |
@@ -14,7 +14,7 @@ use reports::{Budget, Fixed, Millis, Relation, SAMPLES_MAX, Sample, Standing, St
 use safety_common::fault::Fault;
 
 use super::super::Run;
-use super::reaction::{cause, led};
+use super::reaction::cause;
 use super::{fault_words, requirements_of, units};
 use crate::hosts::safety::demands::{Demand, FAULT_MORE, TICKS, Why};
 use crate::hosts::safety::passes::{PASS_MOST, Worst};
@@ -159,14 +159,13 @@ fn steps(times: &[(&str, Option<SimTime>)]) -> Vec<Step> {
 /// When the injection occurred that a detection belongs to, or, where that was before the last time off, acted first after that; if it
 /// has acted since both CPUs have started anew, the first of those times.
 fn occurred(run: &Run, unit: &Unit, (detected, fault): (SimTime, Fault)) -> Option<SimTime> {
-    let (cause, found) = cause(run, unit, (detected, fault))?;
+    let cause = cause(run, unit, (detected, fault))?;
     let off = unit.watch.offs.iter().map(|off| off.off).filter(|off| *off < detected).max();
-    let life = unit.watch.lives.of(detected);
-    let began = led(cause, unit, detected, found).into_iter().map(|stretch| stretch.began);
-    let times = began.chain(cause.later());
+    let began = unit.watch.lives.of(detected);
+    let times = cause.occurred.into_iter().chain(cause.later());
     let times: Vec<SimTime> = times.filter(|at| *at <= detected).collect();
     let since = |before: Option<SimTime>| times.iter().copied().filter(|at| before.is_none_or(|own| *at > own)).min();
-    since(off.max(life)).or_else(|| since(off))
+    since(off.max(began)).or_else(|| since(off))
 }
 
 /// The steps of a trip up to what it told; `off` comes behind them.

@@ -8,7 +8,7 @@ use super::super::Run;
 use super::super::events::{kebab, word_of};
 use super::checks::{LAMP_LIT, LAMP_TIME, asked_for, fault_of};
 use super::leads::Found;
-use super::reaction::{causes, led};
+use super::reaction::causes;
 use super::{fault_words, first_occurred, found, is_injected, unit, units};
 use crate::hosts::safety::demands::TICKS;
 use crate::hosts::safety::tool::{Download, Told};
@@ -215,16 +215,16 @@ pub(super) fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> Opti
 }
 
 /// Whether a detection came when it may. Where injections can lead to what was expected, one must have led to this; where several can
-/// have, the earliest must be `within`, and the latest `after`; each time of one that repeats is one of them. A unit that is built wrong has none, and no time to measure.
+/// have, the earliest must be `within`, and the latest `after`. A unit that is built wrong has none, and no time to measure.
 fn is_in_time(run: &Run, unit: &Unit, wanted: &SafetyTrip, (at, found): (SimTime, Found)) -> bool {
     if !is_injected(run, unit, found.fault) {
         return wanted.after.is_none() && wanted.within.is_none();
     }
     let restarted = wanted.restarts.and_then(|restarts| unit.watch.lives.after(restarts)).unwrap_or_default();
-    let occurred = causes(run, unit, (at, found)).flat_map(|one| {
+    let occurred = causes(run, unit, (at, found)).filter_map(|one| {
         // The voltage of a supply may have left its limits before it is beyond half of its way.
-        let of_supply = one.is_of_the_supply();
-        led(one, unit, at, found).into_iter().map(move |time| if of_supply { time.acted } else { time.began })
+        let acted = one.first.filter(|acted| one.is_of_the_supply() && *acted <= at);
+        acted.or(one.occurred)
     });
     let mut since: Vec<Span> = occurred.map(|occurred| at.since(occurred.max(restarted))).collect();
     since.sort();

@@ -14,7 +14,7 @@ use safety_common::fault::{Fault, Reaction as Kind};
 use super::super::Run;
 use super::leads::{self, Found};
 use super::{fault_words, found, units};
-use crate::faults::{Faults, Injection, Stretch};
+use crate::faults::{Faults, Injection};
 use crate::hosts::safety::demands::{Demand, Effect, TICKS, Why};
 use crate::hosts::safety::off::WentOff;
 use crate::hosts::safety::unit::Unit;
@@ -54,15 +54,11 @@ pub(in super::super) fn reactions(scenario: &Scenario, run: &Run) -> Vec<Reactio
     list.iter().enumerate().map(|(number, injection)| known.reaction(number, injection)).collect()
 }
 
-/// The injection that a detection of a unit belongs to, and what was found.
-pub(super) fn cause<'a>(
-    run: &'a Run,
-    unit: &Unit,
-    (detected, fault): (SimTime, Fault),
-) -> Option<(&'a Injection, Found)> {
+/// The injection that a detection of a unit belongs to.
+pub(super) fn cause<'a>(run: &'a Run, unit: &Unit, (detected, fault): (SimTime, Fault)) -> Option<&'a Injection> {
     let list = &run.twin.world.resource::<Scoped<Faults>>().list;
     let own = owned(unit, list).into_iter().find(|one| (one.at, one.found.fault) == (detected, fault))?;
-    Some((list.get(own.injection)?, own.found))
+    list.get(own.injection)
 }
 
 /// The detections of a unit that belong to an injection.
@@ -93,18 +89,10 @@ fn owner(unit: &Unit, list: &[Injection], at: SimTime, found: Found) -> Option<u
 }
 
 fn can_have_led(one: &Injection, unit: &Unit, at: SimTime, found: Found) -> bool {
-    !led(one, unit, at, found).is_empty()
-}
-
-/// The times that an injection was there in which it can have led to a detection: it had acted, and was not over for too long.
-pub(super) fn led(one: &Injection, unit: &Unit, at: SimTime, found: Found) -> Vec<Stretch> {
-    if !one.is_at(unit.node) || !leads::can_lead_to(unit, one, found) {
-        return Vec::new();
-    }
-    let since = if leads::may_be_old(found.fault) { SimTime::ZERO } else { before(at, REMEMBERED) };
-    let mut stretches = one.stretches(at);
-    stretches.retain(|stretch| stretch.over >= since);
-    stretches
+    // The voltage of a supply has left its limits before it is beyond half of its way.
+    let acted = if one.is_of_the_supply() { one.occurred } else { one.first };
+    let is_recent = leads::may_be_old(found.fault) || one.was_there(before(at, REMEMBERED), at);
+    one.is_at(unit.node) && leads::can_lead_to(unit, one, found) && acted.is_some_and(|acted| acted <= at) && is_recent
 }
 
 /// So long before an instant.
