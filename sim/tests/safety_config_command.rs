@@ -148,7 +148,7 @@ fn explain_knows_every_field_of_a_configuration_and_suggests() {
     };
     let top = page("");
     assert!(top.starts_with("Configuration: ") && top.contains("\nnodes: list of Node\n"), "{top}");
-    let response = "response_time: a time, for instance";
+    let response = "response_time: duration in quotes (s, ms, us, ns, min, h)\n";
     let facts = "must be written; from 1ms to 120s; requirement SSR-016";
     assert!(top.contains(response) && top.contains(facts), "{top}");
     assert!(!top.contains("extends") && !top.contains("faults_add"), "only scenarios extend others: {top}");

@@ -737,12 +737,24 @@ fn a_trip_after_a_restart_needs_a_name_of_its_own() {
         (format!("{for_a_time}, {resets}, {}", slip("7s")), &["C2cSilent"], unnamed),
         (format!("{}, {resets}", slip("3s")), &["TickCount"], named),
         (format!("{}, {resets}, {}", slip("3s"), slip("7s")), &["TickCount"], unnamed),
-        (format!("{}, {resets}, {}", slip("3s"), slip("7s")), &["TickCount", "TickCount, restarts: 1"], named),
-        (format!("{}, {resets}, {}", slip("3s"), slip("7s")), &["TickCount", "TickCount, restarts: 2"], unnamed),
+        (
+            format!("{}, {resets}, {}", slip("3s"), slip("7s")),
+            &["TickCount, restarts: 0", "TickCount, restarts: 1"],
+            named,
+        ),
+        (
+            format!("{}, {resets}, {}", slip("3s"), slip("7s")),
+            &["TickCount, restarts: 0", "TickCount, restarts: 2"],
+            unnamed,
+        ),
         (format!("{harmless}, {}, {resets}, {}", slip("3s"), slip("7s")), &["TickCount"], unnamed),
         (format!("{harmless}, {lost}, {resets}"), &["C2cSilent, restarts: 0", "PeerMode, restarts: 1"], named),
         // The order of the names says nothing.
-        (format!("{}, {resets}, {}", slip("3s"), slip("7s")), &["TickCount", "TickCount, restarts: 0"], named),
+        (
+            format!("{}, {resets}, {}", slip("3s"), slip("7s")),
+            &["TickCount, restarts: 1", "TickCount, restarts: 0"],
+            named,
+        ),
     ] {
         let (report, _) = ran(&text(&faults, by), &[]);
         assert_eq!(trips_unasked(&report), wanted, "{faults}, {by:?}");

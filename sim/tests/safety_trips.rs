@@ -54,7 +54,7 @@ fn a_unit_that_makes_no_step_any_more_is_not_normal() {
     assert_eq!(held(&report), [false]);
     assert_eq!(report.verdict, Verdict::Fail);
     assert_eq!(report.safety_units[0].modes, ["stands-still", "stands-still"]);
-    assert_eq!(hall(&halts[1..], "").safety_units[0].modes, ["safe-state", "stands-still"]);
+    assert_eq!(hall(&halts[1..], "").safety_units[0].modes, ["safe", "stands-still"]);
     assert_eq!(hall(&[], "").safety_units[0].modes, ["normal", "normal"]);
     let why = &report.expectations[0].detail;
     assert!(
