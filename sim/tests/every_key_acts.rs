@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cooltwin::run::{Identity, report, run};
-use cooltwin::scenario::{FileSource, Format, LoadError, Loaded, load, paths};
+use cooltwin::scenario::{FileSource, Format, LoadError, Loaded, SCENARIO, load};
 
 /// Keys that are words for people and tools, and act on nothing that a run shows.
 const TEXT_ONLY: [(&str, &str); 11] = [
@@ -848,11 +848,12 @@ fn no_key_is_left_out() {
     let text: String =
         groups.map(|(base, template, values)| format!("{base} {template} {}\n", values.join(" "))).collect();
     let words: Vec<&str> = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
-    let left_out: Vec<String> = paths()
+    let left_out: Vec<String> = SCENARIO
+        .paths()
         .into_iter()
         .filter(|path| !TEXT_ONLY.iter().any(|(text, _)| path == text || path.starts_with(&format!("{text}."))))
         .filter(|path| !path.rsplit('.').next().is_some_and(|last| words.contains(&last)))
         .collect();
     assert!(left_out.is_empty(), "{left_out:?}");
-    assert!(TEXT_ONLY.iter().all(|(path, why)| paths().iter().any(|known| known == path) && !why.is_empty()));
+    assert!(TEXT_ONLY.iter().all(|(path, why)| SCENARIO.paths().iter().any(|known| known == path) && !why.is_empty()));
 }

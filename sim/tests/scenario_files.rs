@@ -8,7 +8,7 @@ use cooltwin::kernel::Span;
 use cooltwin::node::NodeId;
 use cooltwin::scenario::Format;
 use cooltwin::scenario::words::NodeName;
-use cooltwin::scenario::{Code, End, FaultKind, FileSource, ImageSource, LoadError, Loaded, Trigger, load, paths};
+use cooltwin::scenario::{Code, End, FaultKind, FileSource, ImageSource, LoadError, Loaded, SCENARIO, Trigger, load};
 
 use proptest::prelude::*;
 
@@ -105,7 +105,8 @@ fn shipped_scenarios_cover_every_kind_of_fault_trigger_defect_and_consent() {
     let tops = ["faults.kind.", "faults.trigger.", "package.image.defect.", "user.consent."];
     let is_variant =
         |path: &String| tops.iter().any(|top| path.strip_prefix(top).is_some_and(|rest| !rest.contains('.')));
-    let missing: Vec<String> = paths().into_iter().filter(is_variant).filter(|path| !shown.contains(path)).collect();
+    let missing: Vec<String> =
+        SCENARIO.paths().into_iter().filter(is_variant).filter(|path| !shown.contains(path)).collect();
     assert!(missing.is_empty(), "no shipped scenario shows {missing:?}");
 }
 
@@ -532,7 +533,7 @@ proptest! {
 
     #[test]
     fn no_override_is_a_panic(
-        path in prop_oneof![prop::sample::select(paths()), "[a-z0-9.\\[\\]]{0,12}"],
+        path in prop_oneof![prop::sample::select(SCENARIO.paths()), "[a-z0-9.\\[\\]]{0,12}"],
         value in prop_oneof!["\\PC{0,12}", "[0-9.]{1,6}(s|V|%|ppm|)"],
     ) {
         digest("(faults: [(kind: Reset, place: Cioc, trigger: At(\"1s\"))])", &[format!("{path}={value}")]);

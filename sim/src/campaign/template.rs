@@ -637,7 +637,7 @@ fn in_one_line(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::kernel::stream;
-    use crate::scenario::{FaultKind, Place as Where, Trigger, paths};
+    use crate::scenario::{FaultKind, Place as Where, SCENARIO, Trigger};
 
     fn template(text: &str) -> Result<FaultTemplate, Vec<Diagnostic>> {
         let mut reader = Reader::default();
@@ -724,7 +724,7 @@ mod tests {
 
     #[test]
     fn no_variant_of_a_scenario_is_called_like_a_hole() {
-        for path in paths() {
+        for path in SCENARIO.paths() {
             assert!(path.split('.').all(|part| !WORDS.contains(&part)), "{path}");
         }
     }

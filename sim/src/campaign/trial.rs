@@ -263,9 +263,7 @@ fn goes_as_undisturbed(scenario: &Scenario, run: &Run, runner: &Runner) -> bool 
     let Some(golden) = undisturbed(scenario) else { return false };
     let done = |run: &Run| {
         let all = run.twin.trace.uninjected_fingerprints().into_iter();
-        let done: Vec<_> =
-            all.filter(|(domain, _)| ["bus", "orchestrator", "pumps", "safety"].contains(domain)).collect();
-        done
+        all.filter(|(domain, _)| ["bus", "orchestrator", "pumps", "safety"].contains(domain)).collect::<Vec<_>>()
     };
     done(&runner(&golden)) == done(run)
 }

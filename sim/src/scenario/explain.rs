@@ -320,17 +320,3 @@ pub(super) fn variant_form(variant: &Variant) -> String {
         }
     }
 }
-
-/// Explains a field of scenario files; see [`Reference::explain`].
-///
-/// # Errors
-/// When the path leads nowhere.
-pub fn explain(path: &str) -> Result<String, NoSuchPath> {
-    SCENARIO.explain(path)
-}
-
-/// The paths of scenario files; see [`Reference::paths`].
-#[must_use]
-pub fn paths() -> Vec<String> {
-    SCENARIO.paths()
-}

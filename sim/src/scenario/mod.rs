@@ -37,7 +37,7 @@ mod tests;
 
 pub use check::{Problem, Scenario};
 pub use diagnostic::{Code, Diagnostic, Place as TextPlace, Source};
-pub use explain::{NoSuchPath, Reference, SCENARIO, explain, no_such_code, paths};
+pub use explain::{NoSuchPath, Reference, SCENARIO, no_such_code};
 pub use loader::{DEPTH_MOST, FileSource, Input, LoadError, Loaded, Report, Severity, load, near_file};
 pub use meaning::{FlashTimes, PumpSetup};
 pub use model::*;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rand::Rng;
 
 use super::diagnostic::{Code, Diagnostic};
-use super::explain::{explain, paths};
+use super::explain::SCENARIO;
 use super::loader::{FileSource, LOADER_FIELDS, Loaded, load};
 use super::model::{FaultKind, RawScenario};
 use super::quantity::{self, Quantity, QuantityError};
@@ -111,30 +111,30 @@ fn the_canonical_text_has_exactly_the_declared_fields() {
 
 #[test]
 fn every_path_can_be_explained_and_names_its_facts() {
-    for path in paths() {
-        let text = explain(&path).unwrap_or_else(|e| panic!("{path}: {e:?}"));
+    for path in SCENARIO.paths() {
+        let text = SCENARIO.explain(&path).unwrap_or_else(|e| panic!("{path}: {e:?}"));
         assert!(!text.trim().is_empty(), "{path} has no page");
     }
     for field in RawScenario::FIELDS.iter().chain(&LOADER_FIELDS) {
         assert!(
-            explain("").expect("the top page").contains(field.text.trim()),
+            SCENARIO.explain("").expect("the top page").contains(field.text.trim()),
             "{} is not on the top page",
             field.name
         );
     }
-    let kinds = explain("faults.kind").expect("a page");
+    let kinds = SCENARIO.explain("faults.kind").expect("a page");
     let Shape::Choice(_, _, variants) = FaultKind::shape() else { panic!("kinds are a choice") };
     assert_eq!(kinds.matches("\n    acts on ").count(), variants.len(), "every kind names its places:\n{kinds}");
     assert!(kinds.contains("\nFramTear(bytes: ..)\n") && kinds.contains("    acts on the CIOC\n"), "{kinds}");
-    let bitrate = explain("bus.bitrate").expect("a page");
+    let bitrate = SCENARIO.explain("bus.bitrate").expect("a page");
     assert!(bitrate.contains("default 250kbit/s; from 10kbit/s to 1Mbit/s; requirement PFU-041"), "{bitrate}");
     for path in ["FaultKind.FrameHit", "FaultKind.Sag.to", "Scenario.bus.bitrate"] {
         let whole = path.replace("FaultKind", "faults.kind").replace("Scenario.", "");
-        assert_eq!(explain(path), explain(&whole), "{path}");
+        assert_eq!(SCENARIO.explain(path), SCENARIO.explain(&whole), "{path}");
     }
-    let wrong = explain("FaultKind.FrameHitt").expect_err("no such kind");
+    let wrong = SCENARIO.explain("FaultKind.FrameHitt").expect_err("no such kind");
     assert!(wrong.part == "FrameHitt" && wrong.known.contains(&"FrameHit"), "{wrong:?}");
-    let near = |path: &str| explain(path).expect_err("no such field").near;
+    let near = |path: &str| SCENARIO.explain(path).expect_err("no such field").near;
     let wanted = [
         ("bus.bitrat", Some("bus.bitrate")),
         ("bitrat", Some("bus.bitrate")),

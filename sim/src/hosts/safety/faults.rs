@@ -54,10 +54,7 @@ pub(crate) fn begin(
     if let SafetyFault::CpuHalted(of) = kind {
         unit.cores[self::index(of.cpu)].dead |= how.for_good;
     }
-    let again = unit.holds(number);
-    unit.hold(context.now, number, kind);
-    // One that begins again before its end goes on.
-    if again && matches!(kind, SafetyFault::InputOff(_)) {
+    if unit.hold(context.now, number, kind) {
         return None;
     }
     let effect = begin_at(&mut unit, context, number, kind, how);

@@ -70,30 +70,24 @@ fn same_place(one: &SafetyFault, other: &SafetyFault) -> bool {
 }
 
 impl Unit {
-    /// A fault begins; it is proven anew each time. A stop that begins again before its end goes on.
-    pub(super) fn hold(&mut self, now: SimTime, owner: u16, what: &SafetyFault) {
+    /// A fault begins; it is proven anew each time. Tells whether that is all: a stop that begins again before its end goes on.
+    pub(super) fn hold(&mut self, now: SimTime, owner: u16, what: &SafetyFault) -> bool {
         let own = self.held.iter_mut().find(|held| held.owner == owner);
         if let Some(held) = own.filter(|held| matches!(held.what, SafetyFault::InputOff(_))) {
             held.proven = false;
-            return;
+            return true;
         }
         self.release(now, owner);
         let each_for_itself = matches!(what, SafetyFault::CpuHalted(_) | SafetyFault::Adc(_) | SafetyFault::View(_));
-        let is_kept = same_place(what, what) || each_for_itself;
-        if !is_kept {
-            return;
+        if same_place(what, what) || each_for_itself {
+            self.held.push(Held { owner, what: what.clone(), began: now, proven: false, apart_ns: 0 });
         }
-        self.held.push(Held { owner, what: what.clone(), began: now, proven: false, apart_ns: 0 });
+        false
     }
 
     /// Whether nothing but devices at the inputs is as it should not be.
     pub(super) fn is_sound(&self) -> bool {
         self.held.iter().all(|held| matches!(held.what, SafetyFault::InputOff(_)))
-    }
-
-    /// Whether this injection holds something.
-    pub(super) fn holds(&self, owner: u16) -> bool {
-        self.held.iter().any(|held| held.owner == owner)
     }
 
     /// The fault that rules the place of `what` when that one is gone: the last of those that are there.

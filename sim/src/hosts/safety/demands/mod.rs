@@ -445,13 +445,12 @@ pub(super) fn talks_again(world: &mut World, now: SimTime, unit: u8) {
 /// A static input is lost with the first sample, long pulses and dips within the second tick. Where ON and OFF differ in pulses alone,
 /// or the pin is driven between its readings, it is the whole time that this type may take.
 fn must_be_seen(section: &Section, group: u8) -> Span {
-    use Signal::{High, InverseA, InverseB, InverseC, InverseD, Low, Ossd};
+    use Signal::{A, B, C, D, High, InverseA, InverseB, InverseC, InverseD, Low, Ossd};
     let pins = section.inputs.get(usize::from(group)).map_or(0, |group| group.pins);
     let of_pin = |pin: &Pin| match (pin.on, pin.off) {
         _ if pin.role == Role::Combined => Span::from_micros(5 * TICK_MOST_US),
         (High, Low) | (Low, High) => TWO_SLOTS,
-        (InverseA | InverseB | InverseC | InverseD, High) => Span::from_micros(2 * TICK_MOST_US),
-        (on, Low) if on == Ossd || !matches!(on, InverseA | InverseB | InverseC | InverseD) => {
+        (Ossd | A | B | C | D, Low) | (InverseA | InverseB | InverseC | InverseD, High) => {
             Span::from_micros(2 * TICK_MOST_US)
         }
         _ => SEEN,
