@@ -161,22 +161,27 @@ impl RamView<'_> {
     /// A write to a word that was not in the run before. A march writes each of its words several times.
     #[inline(never)]
     fn write_anew(&mut self, word: u32, value: u32) {
-        if self.skipped.0 <= word && word < self.skipped.1 {
-            // Not seen.
-        } else if self.lowest > self.highest {
+        if !(self.skipped.0..self.skipped.1).contains(&word) {
+            self.cover(word);
+        }
+        match self.healthy.get(word as usize) {
+            Some(cell) => cell.set(value),
+            None => self.faulty_write(word, value),
+        }
+    }
+
+    /// A word that a test writes: it begins the run, or makes it longer.
+    fn cover(&mut self, word: u32) {
+        if self.lowest > self.highest {
             (self.lowest, self.highest) = (word, word);
-        } else if word.saturating_add(1) == self.lowest {
-            self.lowest = word;
-        } else if word == self.highest.saturating_add(1) {
+        } else if word.checked_sub(1) == Some(self.highest) {
             self.highest = word;
+        } else if word.checked_add(1) == Some(self.lowest) {
+            self.lowest = word;
+        } else {
+            return;
         }
-        if !self.faults.is_empty() {
-            return self.faulty_write(word, value);
-        }
-        self.run = self.words.get(self.lowest as usize..=self.highest as usize).unwrap_or_default();
-        if let Some(cell) = self.words.get(word as usize) {
-            cell.set(value);
-        }
+        self.run = self.healthy.get(self.lowest as usize..self.highest as usize + 1).unwrap_or_default();
     }
 
     #[cold]
@@ -192,6 +197,7 @@ impl RamView<'_> {
     }
 
     #[cold]
+    #[inline(never)]
     fn faulty_write(&mut self, word: u32, value: u32) {
         let (place, alias) = self.place(word);
         let Some(old) = self.value(place) else { return };

@@ -516,7 +516,7 @@ fn tick(
     let node = one.node;
     let follows = cpu == 0 && one.cores[0].clock.tick() % PLANT_TICKS == 0 && one.devices.follow_plant();
     let supply_mv = supply.node_mv(node, now);
-    one.watch.supply.look(now, |at| supply.node_mv(node, at));
+    one.watch.supply.look(now, supply_mv, |at| supply.node_mv(node, at));
     one.watch.supply.sampled(cpu, supply_mv);
     one.watch.judge_supply(now);
     let inputs_off = one.off_for(now, demands::SEEN);

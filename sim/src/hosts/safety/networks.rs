@@ -321,11 +321,12 @@ impl Sender {
 }
 
 /// The places of the bits that are set.
-fn places(bits: u16) -> impl Iterator<Item = usize> {
-    std::iter::successors(Some(bits).filter(|bits| *bits != 0), |bits| {
-        Some(bits & (bits - 1)).filter(|left| *left != 0)
+pub(super) fn places(mut bits: u16) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = bits.trailing_zeros() as usize;
+        bits &= bits.checked_sub(1)?;
+        Some(place)
     })
-    .map(|bits| bits.trailing_zeros() as usize)
 }
 
 /// Whether two rules may differ about `age_us` being beyond `limit_us`.

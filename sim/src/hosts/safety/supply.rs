@@ -100,14 +100,14 @@ impl SupplyWatch {
         }
     }
 
-    /// The supply is looked at, once in each tick; `at` tells what it was since the last time. When it crossed a bound is solved to
-    /// the nanosecond within the present line of its profile.
-    pub fn look(&mut self, now: SimTime, at: impl Fn(SimTime) -> u32) {
-        let (from, present) = (self.looked, at(now));
+    /// The supply is looked at, once in each tick, and is so many mV; `at` tells what it was since the last time. When it crossed a bound
+    /// is solved to the nanosecond within the present line of its profile.
+    pub fn look(&mut self, now: SimTime, mv: u32, at: impl Fn(SimTime) -> u32) {
+        let from = self.looked;
         for number in 0..self.bounds.len() {
-            let bound = self.bounds[number];
-            if bound.is_beyond(present) != bound.since.is_some() {
-                self.cross(number, crossing(&bound, from, now, &at));
+            let bound = &self.bounds[number];
+            if bound.is_beyond(mv) != bound.since.is_some() {
+                self.cross(number, crossing(bound, from, now, &at));
             }
         }
         self.looked = now;
@@ -116,7 +116,7 @@ impl SupplyWatch {
     /// A step of the supply: what was within a bound before may be beyond it from this instant on.
     pub fn stepped(&mut self, now: SimTime, mv: u32) {
         for number in 0..self.bounds.len() {
-            let bound = self.bounds[number];
+            let bound = &self.bounds[number];
             if bound.is_beyond(mv) != bound.since.is_some() {
                 self.cross(number, now);
             }
@@ -167,8 +167,9 @@ impl SupplyWatch {
     /// Whether anything is driven in this tick: an excursion that should have tripped by now is missed then.
     pub fn judge(&mut self, now: SimTime, driven: bool) {
         let open = (0..2).filter_map(|number| {
-            let bound = self.bounds[number];
-            let (crossing, from) = self.first_count(number).filter(|_| bound.since.is_some())?;
+            let bound = &self.bounds[number];
+            bound.since?;
+            let (crossing, from) = self.first_count(number)?;
             Some((bound.is_low, crossing, from))
         });
         let is_over = |from: SimTime| now > from + OFF_MOST;
@@ -247,7 +248,7 @@ mod tests {
         watch.counts(0, Some(ms(10)));
         for tick in 0..4_000 {
             let mv = |at: SimTime| if (ms(1_000)..ms(1_000 + lasts)).contains(&at) { 17_000 } else { 24_000 };
-            watch.look(ms(tick), mv);
+            watch.look(ms(tick), mv(ms(tick)), mv);
             watch.sampled(0, mv(ms(tick)));
             watch.judge(ms(tick), tick < driven_until);
             if tick == driven_until {
@@ -276,7 +277,8 @@ mod tests {
             if let Some(cpu) = [1_200, 1_300].iter().position(|entry| *entry == tick) {
                 watch.counts(cpu, Some(ms(tick)));
             }
-            watch.look(ms(tick), |at| if at >= ms(1_000) { 17_000 } else { 24_000 });
+            let mv = |at: SimTime| if at >= ms(1_000) { 17_000 } else { 24_000 };
+            watch.look(ms(tick), mv(ms(tick)), mv);
             watch.judge(ms(tick), true);
             assert_eq!(watch.missed.is_empty(), tick <= 1_703, "{tick}");
         }
@@ -293,7 +295,7 @@ mod tests {
             for tick in 0..1_510 {
                 let low = |at: SimTime| at >= ms(1_000) && !(ms(1_250)..ms(1_250 + gap)).contains(&at);
                 let mv = |at: SimTime| if low(at) { 17_000 } else { 24_000 };
-                watch.look(ms(tick), mv);
+                watch.look(ms(tick), mv(ms(tick)), mv);
                 watch.sampled(0, mv(ms(tick)));
                 watch.judge(ms(tick), true);
             }
@@ -340,8 +342,9 @@ mod tests {
     #[test]
     fn a_slow_fall_may_be_counted_from_one_step_of_the_converter_before_the_limit() {
         let mut watch = SupplyWatch::new((18_000, 30_000));
+        let mv = |at: SimTime| 24_000 - u32::try_from(at.as_nanos() / 1_000_000).expect("small");
         for tick in 0..6_500u64 {
-            watch.look(ms(tick), |at| 24_000 - u32::try_from(at.as_nanos() / 1_000_000).expect("small"));
+            watch.look(ms(tick), mv(ms(tick)), mv);
         }
         assert_eq!(watch.crossing(Fault::SupplyLow, 0), Some(ms(6_001)));
         assert_eq!(watch.earliest(Fault::SupplyLow, 0, ms(6_500)), Some(ms(5_974)));

@@ -21,7 +21,7 @@ use super::air::Air;
 use super::core::{AdcChannel, Around, Arriving, Core, Effects};
 use super::demands::are_peers;
 use super::line::{Line, Passed, WIRE_TIME};
-use super::networks::Common;
+use super::networks::{Common, places};
 use super::off::{Contacts, Relays};
 use super::pins::{Feed, Pins, Play, Plays, Seen, Window};
 use super::proof::{Held, PastStop};
@@ -234,8 +234,8 @@ impl Unit {
     /// Input groups whose devices have shown OFF for so long.
     #[must_use]
     pub fn off_for(&self, now: SimTime, long: Span) -> u16 {
-        let for_long = (0..).zip(&self.shown_since).filter(|(_, since)| **since + long <= now);
-        for_long.fold(0, |bits, (group, _)| bits | 1 << group) & !self.shown
+        let for_long = places(!self.shown).filter(|group| self.shown_since[*group] + long <= now);
+        for_long.fold(0, |bits, group| bits | 1 << group)
     }
 
     /// The configuration tool goes on: its time has come, or an answer. Gives what is to be sent to all units, and how.

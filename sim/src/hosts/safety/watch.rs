@@ -17,7 +17,7 @@ use safety_common::{NODES_MOST, PINS, c2c};
 use super::core::Touched;
 use super::demands::{Demand, Sender, Settled};
 use super::lives::Lives;
-use super::networks::{Came, Common, Doubt};
+use super::networks::{Came, Common, Doubt, places};
 use super::off::{Contacts, Driving, Overstay, Relays};
 use super::passes::{Rounds, Rows, Worst};
 use super::supply::SupplyWatch;
@@ -635,7 +635,7 @@ impl Watch {
         watch.hear(cpu, now, step, out);
         watch.look(now);
         let fallen = told & !watch.tells.inputs;
-        self.told_off.extend((0..16).filter(|group| fallen >> group & 1 == 1).map(|group| (now, group)));
+        self.told_off.extend(places(fallen).map(|group| (now, group as u8)));
         if was_normal {
             // A step that a right `Enter` ends with a reset may end before its logic and its packet.
             watch.ticks += u64::from(out.reset.is_none() || out.c2c.is_some());
@@ -663,11 +663,9 @@ impl Watch {
             watch.spoke_in_safe += u64::from(speaks || drives);
         }
         // CPU2 looks at every tick's samples; CPU1 may do so while it holds the pin up itself, and would then read itself.
-        if combined != 0 && was_normal && cpu == 0 {
-            for pin in 0..PINS {
-                if combined & 1 << pin != 0
-                    && let Some(last) = watch.read[pin].replace(now)
-                {
+        if was_normal && cpu == 0 {
+            for pin in places(combined) {
+                if let Some(last) = watch.read[pin].replace(now) {
                     watch.combined.add(now.since(last).as_nanos(), now);
                 }
             }
