@@ -438,6 +438,27 @@ fn a_fault_of_the_link_that_changes_nothing_is_masked() {
     assert_ne!(class("C2cLost(from: 1, packets: 25)").0, Class::Masked);
 }
 
+/// Two faults of a wire come before the unit finds that its channels differ: it is either, and the trial is one in which it was found.
+#[test]
+fn what_either_of_two_faults_led_to_was_detected() {
+    let class = |first: (&str, &str), second: &str| {
+        let at = |kind: &str, begin: &str, more: &str| {
+            format!("(kind: Safety({kind}), place: Node(\"hall\"), trigger: At(\"{begin}\"){more})")
+        };
+        let faults = [at(first.0, "3s", first.1), at(second, "3020ms", "")].join(", ");
+        let overrides = [format!("faults=[{faults}]"), "expectations=[]".to_owned()];
+        let loaded = common::loaded(&shipped("safety-unit.ron"), &overrides.each_ref().map(String::as_str));
+        let run = cooltwin::run::run(&loaded.scenario, None, |_| {});
+        let report = cooltwin::run::report(&loaded, &run, &cooltwin::run::Identity::default());
+        let classes: Vec<String> = report.injections.iter().map(|one| one.class.to_string()).collect();
+        (classes, judge_scenario(&loaded.scenario, None, &plain).class)
+    };
+    let (known, trial) = class(("Wire(pin: 0, is: Open)", ""), "Wire(pin: 10, is: ToSupply)");
+    assert_eq!((known, trial), (vec!["detected-safe".to_owned(); 2], Class::DetectedSafe), "each has its own");
+    let (either, trial) = class(("Wire(pin: 0, is: Open)", ", duration: \"20ms\""), "Wire(pin: 0, is: ToGround)");
+    assert_eq!((either, trial), (vec!["not-known".to_owned(); 2], Class::DetectedSafe));
+}
+
 #[test]
 fn a_mix_that_never_acts_is_no_pass() {
     let place = place("campaign-idle");

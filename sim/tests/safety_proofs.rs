@@ -5,13 +5,16 @@
 mod common;
 
 use common::{loaded, shipped};
+use cooltwin::faults::Faults;
 use cooltwin::hosts::safety::Units;
+use cooltwin::hosts::safety::air::AIR_TIME;
 use cooltwin::hosts::safety::unit::Unit;
-use cooltwin::kernel::{SimTime, Span};
+use cooltwin::kernel::{Scoped, SimTime, Span};
 use cooltwin::run::{self, Identity};
 use cooltwin::twin;
 use reports::{Report, RowVerdict, Verdict};
 use safety_common::fault::{Detection, Fault};
+use safety_common::io::Mode;
 use units::Instant;
 
 const ONE: &str = "safety-unit.ron";
@@ -264,4 +267,58 @@ fn outputs_that_fall_with_two_cuts_are_of_neither() {
     let cut = at("PowerCut", "3s", "");
     assert_eq!(offs(std::slice::from_ref(&cut)), [true]);
     assert_eq!(offs(&[cut.clone(), cut]), [false, false]);
+}
+
+/// The hall is the only one that hears the roof, whose packets change their places. One that waits for the next as the hall goes dark is
+/// gone: as the hall listens again, the first one waits anew, and two come with the second.
+#[test]
+fn what_waits_to_change_places_is_gone_where_nobody_hears_the_next() {
+    let ms = |ms: u64| SimTime::ZERO + Span::from_millis(ms);
+    let heard = |cut_ms: u64| {
+        let roof = "(kind: Safety(RadioSwapped), place: Node(\"roof\"), trigger: At(\"2900ms\"))".to_owned();
+        let cut = at("PowerCut", &format!("{cut_ms}ms"), &format!("{}ms", 4_000 - cut_ms));
+        let overrides = overrides(&[cut, roof], "", "6s");
+        let loaded = loaded(&shipped(TWO), &overrides.each_ref().map(String::as_str));
+        let mut twin = twin::build(&loaded.scenario, None);
+        let _ = twin.run_until(ms(3_900));
+        let acted = twin.world.resource::<Scoped<Faults>>().list[1].activations;
+        let mut listens = None;
+        let first = (3_901..6_000).find_map(|now| {
+            let _ = twin.run_until(ms(now));
+            let hall = twin.world.resource::<Units>().entities()[0];
+            let cpu1 = &twin.world.get::<Unit>(hall).expect("a unit").cores[0];
+            if cpu1.can_receive() && matches!(cpu1.mode, Mode::Ready | Mode::Normal) {
+                listens.get_or_insert(ms(now));
+            }
+            let on_air = listens.map(|since| since + AIR_TIME)?;
+            let come: Vec<SimTime> = cpu1.radio.iter().map(|one| one.at).filter(|at| *at > on_air).collect();
+            (!come.is_empty()).then_some(come)
+        });
+        (acted % 2, first.expect("the roof is heard again"))
+    };
+    let all: Vec<(u64, Vec<SimTime>)> = (3_000..3_100).step_by(10).map(heard).collect();
+    assert!([0, 1].iter().all(|odd| all.iter().any(|(acted, _)| acted == odd)), "one waits, and none does: {all:?}");
+    assert!(all.iter().all(|(_, first)| *first == all[0].1 && first.len() == 2), "{all:?}");
+}
+
+/// In the safe state no packets go over the line, but the password of a tool does, 2 ms after the request. CPU1 alone then waits for its
+/// configuration.
+#[test]
+fn a_message_without_a_packet_is_lost_with_the_line_and_counts_for_no_packet() {
+    let slip = safety("TickSlip(cpu: 1)", "2s", "");
+    let entered = |more: &[String]| {
+        let stored = "SafetyDownload(unit: \"hall\", is: Stored)";
+        let report = judged("safety-download.ron", &[std::slice::from_ref(&slip), more].concat(), stored, "8s");
+        (acted(&report).split_off(1), report.expectations[0].verdict)
+    };
+    assert_eq!(entered(&[]), (vec![], RowVerdict::Pass));
+    let lost = |from: u8| safety(&format!("C2cLost(from: {from}, packets: 3)"), "2100ms", "");
+    // The message, and the three packets behind it.
+    let (told, verdict) = entered(&[lost(1)]);
+    assert!(told[0].starts_with("4 from 2502"), "{told:?}");
+    assert_eq!(verdict, RowVerdict::Fail);
+    // CPU2 says nothing to it: the first that it loses are packets of its start.
+    let (told, verdict) = entered(&[lost(2)]);
+    assert!(told[0].starts_with("3 from 251"), "{told:?}");
+    assert_eq!(verdict, RowVerdict::Pass);
 }

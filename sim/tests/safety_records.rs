@@ -153,6 +153,7 @@ fn no_fault_is_credited_with_the_detection_of_another_one() {
     // Which of two kept the packets away, nobody knows.
     let both = hall(&[lost("hall", 1, 25, "3s"), at("hall", "Safety(CpuReset(cpu: 1))", "3010ms")], "");
     assert!(both.injections.iter().all(|one| one.detected_ms.is_none()), "{:?}", records(&both));
+    assert_eq!(detected(&both), ["not-known"; 2]);
     // A stop later on is no work of what was tolerated.
     let stop = at("hall", "Safety(InputOff(\"stop\"))", "4s");
     let tolerated = hall(&[lost("hall", 1, 5, "3s"), stop], "");
@@ -353,4 +354,39 @@ fn a_fault_of_another_pin_hides_no_detection() {
     let other = at("hall", "Safety(Adc(cpu: 1, channel: Pin(1), error: Above(\"100mV\")))", "2s");
     let open = at("hall", "Safety(Wire(pin: 0, is: Open))", "3s");
     assert!(hall(&[other, open], "").injections.iter().all(|one| one.detected_ms.is_none()));
+}
+
+/// A sag that the unit rides through takes no CPU away, and what was over before the unit started anew is not what that start misses. With
+/// two cuts at once nobody knows which of them took the power.
+#[test]
+fn what_left_the_unit_its_power_or_was_over_before_a_start_leads_to_nothing_in_it() {
+    let classes = |faults: &[String], expected: &str| -> (Vec<String>, RowVerdict) {
+        let report = hall(faults, expected);
+        let of = |one: &Injection| format!("{} {}", one.detected_as, one.class).trim().to_owned();
+        (report.injections.iter().map(of).collect(), report.expectations[0].verdict)
+    };
+    let halted = |begin: &str| at("hall", "Safety(CpuHalted(cpu: 1))", begin);
+    let reset = |cpu: u8, begin: &str| at("hall", &format!("Safety(CpuReset(cpu: {cpu}))"), begin);
+    let trip = |by: &str, within: &str| format!("SafetyTrip(unit: \"hall\", by: {by}, cpu: 2, within: \"{within}\")");
+    // The silence comes 20 ms after the halt, and 2 s after the sag.
+    let sag = |to: &str| at("hall", &format!("Sag(to: \"{to}\")"), "1s");
+    let (found, verdict) = classes(&[sag("20V"), halted("3s")], &trip("C2cSilent", "22ms"));
+    assert_eq!(found, ["no-reaction", "c2c-silent detected-safe"]);
+    assert_eq!(verdict, RowVerdict::Pass);
+    // Packets that were lost in the life before are not what CPU2 waits for in this one; the resets that began it may be.
+    let (resets, lost) = ([reset(1, "1800ms"), reset(2, "1800ms")], "Safety(C2cLost(from: 1, packets: 5))");
+    let with = |begin: &str, within: &str| {
+        let faults = [&resets[..], &[at("hall", lost, begin), halted("1850ms")]].concat();
+        classes(&faults, &trip("PeerMissing", within))
+    };
+    let over = with("500ms", "3200ms");
+    assert_eq!(over.0, ["not-known", "no-reaction", "no-reaction", "not-known"]);
+    assert_eq!(over.1, RowVerdict::Pass);
+    let there = with("1810ms", "3200ms");
+    assert_eq!(there.0[2..], ["not-known", "not-known"], "{:?}", there.0);
+    // Each of two cuts may have taken the power; a third one comes when there is none, and never acts.
+    let cut = |begin: &str, duration: &str| lasting("hall", "PowerCut", begin, duration);
+    let cuts = [cut("1700ms", "100ms"), cut("1701ms", "90ms"), cut("1750ms", "20ms"), halted("1850ms")];
+    let (cut, _) = classes(&cuts, &trip("PeerMissing", "3200ms"));
+    assert_eq!(cut, ["not-known", "not-known", "invalid", "not-known"]);
 }

@@ -221,3 +221,27 @@ fn one_name_excuses_one_trip_of_the_run() {
     // What is asked for shows nothing of a healthy unit.
     assert_eq!(judged(&[", restarts: 0", ", restarts: 1"]), (vec![true, true], RowVerdict::NotApplicable));
 }
+
+/// Faults of the wiring follow one another: each name stands behind those before it in its life, however that is told.
+#[test]
+fn a_fault_of_the_wiring_stands_behind_those_named_before_it_in_its_life() {
+    let held_of = |names: [&str; 2]| {
+        let names = names.map(|name| format!("SafetyTrip(unit: \"machine\", by: {name})"));
+        let loaded = common::loaded(
+            &common::shipped("safety-ossd-short-one-off.ron"),
+            &[&format!("expectations=[{}]", names.join(", "))],
+        );
+        held(&run::report(&loaded, &run::run(&loaded.scenario, None, |_| {}), &Identity::default()))
+    };
+    for names in [
+        ["OutputWiring", "OssdShort"],
+        ["OutputWiring", "OssdShort, restarts: 0"],
+        ["OutputWiring, restarts: 0", "OssdShort"],
+        ["OutputWiring, restarts: 0", "OssdShort, restarts: 0"],
+    ] {
+        assert_eq!(held_of(names), [true; 2], "{names:?}");
+    }
+    assert_eq!(held_of(["OssdShort", "OutputWiring"]), [false, true], "the wiring came first");
+    assert_eq!(held_of(["OutputWiring", "OssdShort, restarts: 1"]), [true, false], "the unit never restarted");
+    assert_eq!(held_of(["OutputWiring, restarts: 1", "OssdShort"]), [false; 2], "one of another life leaves the first");
+}

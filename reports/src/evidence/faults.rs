@@ -28,6 +28,7 @@ const CLASSES: &[(&str, bool, &str)] = &[
         "met as designed: the update succeeded, the operation took its course, or outputs of safety units went off for it",
     ),
     ("detected-safe", false, "named by a failed try or an alarm, or detected by a safety unit; nothing else broke"),
+    ("not-known", false, "a safety unit detected something to which it or another fault has led; nobody knows which"),
     ("no-reaction", false, "it acted, and none of this followed"),
 ];
 
@@ -88,7 +89,7 @@ impl Evidence<'_> {
         let passed = run.verdict_here(&self.bundle.program) == Verdict::Pass;
         match class {
             "" => html! { "none" },
-            "no-reaction" => shape::named(RowVerdict::Info, class),
+            "not-known" | "no-reaction" => shape::named(RowVerdict::Info, class),
             _ if bad && passed => html! { (shape::named(RowVerdict::ExpectedFail, class)) ", as expected" },
             _ => shape::word(bad, class),
         }

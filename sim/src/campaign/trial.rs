@@ -251,7 +251,8 @@ fn class(scenario: &Scenario, run: &Run, report: &Report, trips: &[Trip<'_>], ru
     let has = |word: &str| report.injections.iter().any(|injection| injection.class == word);
     match () {
         () if scenario.faults.is_empty() => Class::Undisturbed,
-        () if !trips.is_empty() || has("detected-safe") => Class::DetectedSafe,
+        // Which of several faults was detected is all the same to the trial.
+        () if !trips.is_empty() || has("detected-safe") || has("not-known") => Class::DetectedSafe,
         () if has("tolerated") => Class::Tolerated,
         () if goes_as_undisturbed(scenario, run, runner) => Class::Masked,
         () => Class::Tolerated,

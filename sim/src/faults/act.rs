@@ -670,7 +670,7 @@ pub(super) fn proof(
             if ours(u32::from(*injection)) =>
         {
             Some(match kind {
-                SafetyFault::C2cLost(hit) => format!("a packet of CPU{} was lost", hit.from),
+                SafetyFault::C2cLost(hit) => format!("a packet or message of CPU{} was lost", hit.from),
                 SafetyFault::C2cCorrupted(hit) => format!("a bit of a packet of CPU{} was inverted", hit.from),
                 SafetyFault::C2cForged(forge) => {
                     format!("a packet of CPU{} said another {}", forge.from, forge.field.name().to_lowercase())

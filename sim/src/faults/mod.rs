@@ -86,6 +86,15 @@ pub const TIMES_MOST: usize = 24;
 /// So many stretches in which an injection was there are told apart; from the last of them on it counts as there until its end.
 const STRETCHES_MOST: usize = 1_000;
 
+/// A node lost its power while an injection acted on its supply.
+#[derive(Clone, Copy)]
+struct Loss {
+    at: SimTime,
+    node: NodeId,
+    /// Whether no other injection can have led to it.
+    is_its_own: bool,
+}
+
 /// One fault of the scenario while the twin runs.
 #[derive(Clone)]
 pub struct Injection {
@@ -107,8 +116,8 @@ pub struct Injection {
     until: SimTime,
     /// From when to when it was there, each time: to its end, or to the last time that it acted where it is over at once.
     there: Vec<(SimTime, SimTime)>,
-    /// When a node at which it is lost its power while it, and no other one, acted on its supply.
-    lost: Vec<(SimTime, NodeId)>,
+    /// When nodes at which it is lost their power while it acted on their supply.
+    losses: Vec<Loss>,
     /// How often it began.
     pub begun: u32,
     /// How often it acted.
@@ -155,7 +164,12 @@ impl Injection {
 
     /// When a node lost its power by it, and by no other injection.
     pub fn losses(&self, node: NodeId) -> impl Iterator<Item = SimTime> {
-        self.lost.iter().filter(move |(_, own)| *own == node).map(|(at, _)| *at)
+        self.losses.iter().filter(move |loss| loss.node == node && loss.is_its_own).map(|loss| loss.at)
+    }
+
+    /// When a node lost its power by it, or by another injection that acted on its supply as well.
+    pub fn possible_losses(&self, node: NodeId) -> impl Iterator<Item = SimTime> {
+        self.losses.iter().filter(move |loss| loss.node == node).map(|loss| loss.at)
     }
 
     /// Whether it is over at once, as a reset, or after so many packets.
@@ -244,7 +258,7 @@ pub fn install(builder: &mut TwinBuilder, scenario: &Scenario, setting: Setting)
             occurred: None,
             until: SimTime::ZERO,
             there: Vec::new(),
-            lost: Vec::new(),
+            losses: Vec::new(),
             begun: 0,
             activations: 0,
             first: None,
@@ -472,14 +486,16 @@ fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Rec
     });
 }
 
-/// A node has lost its power, by a switch or by its voltage: for the one injection that acts on its supply so.
+/// A node has lost its power, by a switch or by its voltage: each injection that acts on its supply may have led to that. It is the work
+/// of one alone where no other one acts in that way.
 fn see_loss(list: &mut [Injection], now: SimTime, node: NodeId, switched: bool) {
-    let is_of_kind = |one: &Injection| {
-        one.is_of_the_supply() && switched == matches!(one.fault.kind, FaultKind::PowerCut | FaultKind::FeedOff)
-    };
-    let mut acting = list.iter_mut().filter(|one| is_of_kind(one) && one.is_at(node) && one.is_in_force(now));
-    if let (Some(only), None) = (acting.next(), acting.next()) {
-        only.lost.push((now, node));
+    let is_of_kind = |one: &Injection| switched == matches!(one.fault.kind, FaultKind::PowerCut | FaultKind::FeedOff);
+    let acts = |one: &&mut Injection| one.is_of_the_supply() && one.is_at(node) && one.is_in_force(now);
+    let mut acting: Vec<&mut Injection> = list.iter_mut().filter(acts).collect();
+    let is_alone = acting.iter().filter(|one| is_of_kind(one)).count() == 1;
+    for one in &mut acting {
+        let is_its_own = is_alone && is_of_kind(one);
+        one.losses.push(Loss { at: now, node, is_its_own });
     }
 }
 

@@ -10,14 +10,16 @@
 //! | `budget-broken` | such a budget broke without any detection |
 //! | `tolerated` | it was met as designed: each hit pump whose try failed was updated by a later one; bit errors led to error frames and cost no try; the person's answer or search took its course; the pumps went into fail-safe mode, or outputs of safety units off, without a detection |
 //! | `detected-safe` | a cause of a failed try, or an alarm, names a hit pump, the supply or the image; or a safety unit has detected it, or has seen it as a stop |
+//! | `not-known` | a safety unit detected something to which this fault can have led, and so can another one; else as below |
 //! | `no-reaction` | it acted, and none of this followed |
 //!
-//! The first that fits counts; but what a safety unit detected is no longer tolerated, and what only went into fail-safe mode, or off,
-//! counts as tolerated behind `detected-safe`. *Hit*
-//! are the pumps that the fault reaches: a fault of bus, supply or CIOC reaches all, and so does any node that takes the
-//! bus from the others (babbling, a line stuck or open) or a safety unit that switches a feed; see [`Reach`]. A run with several injections does not tell which of them led to what: each is judged as if alone. Whether a
-//! fault is masked (the trace of an undisturbed run) cannot be told inside one run and is no class here; a comparison
-//! with the run without it tells that.
+//! The first that fits counts; but what a safety unit detected, or may have detected, is no longer tolerated, and what
+//! only went into fail-safe mode, or off, counts as tolerated behind `detected-safe`. *Hit* are the pumps that the
+//! fault reaches: a fault of bus, supply or CIOC reaches all, and so does any node that takes the bus from the others
+//! (babbling, a line stuck or open) or a safety unit that switches a feed; see [`Reach`]. A run with several injections
+//! does not tell which of them led to what: each is judged as if alone. Whether a fault is masked (the trace of an
+//! undisturbed run) cannot be told inside one run and is no class here; a comparison with the run without it tells
+//! that.
 
 use orchestrator::{Alarm, Cause};
 use protocol::cyclic::PumpState;
@@ -182,6 +184,7 @@ impl Judge<'_> {
                 }
             }
             () if units.detected.is_some() => "detected-safe",
+            () if units.may_have_led && !detected => "not-known",
             () if self.is_tolerated(first, hit) => "tolerated",
             () if detected => "detected-safe",
             () if self.went_fail_safe(first, hit) || units.local_off.or(units.all_off).is_some() => "tolerated",

@@ -200,18 +200,27 @@ pub(super) fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> Opti
     let internal = |fault: Fault| fault.reaction() == Reaction::SafeState;
     let all: Vec<(SimTime, Found)> = detections_of(unit, wanted.restarts).collect();
     let is_internal = internal(fault_of(&wanted.by));
-    // A fault of the wiring stops nothing, so that others may follow it: each that is expected stands behind those before it.
-    let same = |one: &SafetyTrip| (&one.unit, one.restarts) == (&wanted.unit, wanted.restarts);
+    // A fault of the wiring stops nothing, so that others may follow it: each that is expected stands behind those before it in its life.
     let before = scenario.expectations.iter().map_while(|one| match one {
         Expectation::SafetyTrip(own) if own == wanted => None,
-        Expectation::SafetyTrip(own) if same(own) => Some(Some(fault_of(&own.by))),
+        Expectation::SafetyTrip(own) if own.unit == wanted.unit => {
+            Some(life_of(unit, own).map(|life| (life, fault_of(&own.by))))
+        }
         _ => Some(None),
     });
-    let before: Vec<Option<Fault>> = if is_internal { Vec::new() } else { before.collect() };
-    let is_next = |fault: Fault| internal(fault) == is_internal && !before.contains(&Some(fault));
-    let (at, found) = all.into_iter().find(|(_, found)| is_next(found.fault))?;
+    let before: Vec<(usize, Fault)> = if is_internal { Vec::new() } else { before.flatten().collect() };
+    let is_next = |(at, found): &(SimTime, Found)| {
+        internal(found.fault) == is_internal && !before.contains(&(unit.watch.lives.restarts(*at), found.fault))
+    };
+    let (at, found) = all.into_iter().find(is_next)?;
     let is_it = found.fault == fault_of(&wanted.by) && wanted.cpu.is_none_or(|cpu| cpu == found.cpu);
     Some(Trip { found, is_met: is_it && is_in_time(run, unit, wanted, (at, found)) })
+}
+
+/// After how many restarts of both CPUs a trip is expected, or what is expected came first; none if it never came.
+fn life_of(unit: &Unit, expected: &SafetyTrip) -> Option<usize> {
+    let first = || found(unit).into_iter().find(|(_, found)| found.fault == fault_of(&expected.by));
+    expected.restarts.map(usize::from).or_else(|| Some(unit.watch.lives.restarts(first()?.0)))
 }
 
 /// Whether a detection came when it may. Where injections can lead to what was expected, one must have led to this; where several can

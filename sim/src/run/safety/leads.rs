@@ -216,22 +216,35 @@ fn fits_pin(unit: &Unit, injection: &Injection, found: Found) -> bool {
     }
 }
 
-/// Whether what was found stays in a memory, or is looked at as a CPU starts: nobody knows how long it was there.
-pub(super) const fn may_be_old(fault: Fault) -> bool {
-    matches!(
-        fault,
-        Fault::RamAtStart
-            | Fault::RamRunning
-            | Fault::Firmware
-            | Fault::FlashRunning
-            | Fault::FlashNotErased
-            | Fault::ProductionData
-            | Fault::SerialNumber
-            | Fault::Configuration
-            | Fault::PeerMissing
-            | Fault::ReleaseDiffers
-            | Fault::PeerDataDiffers
-    )
+/// How long ago an injection may have been there that led to a detection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// A moment.
+    Moment,
+    /// As long as the unit has been up, and a moment: only a start looks for it.
+    Life,
+    /// Nobody knows: it stays in a memory.
+    Any,
+}
+
+/// How long ago an injection may have been there that led to a detection of this kind.
+pub(super) fn age(injection: &Injection, fault: Fault) -> Age {
+    let is_in_a_memory =
+        matches!(injection.fault.kind, FaultKind::Safety(SafetyFault::RamCell(_) | SafetyFault::FlashBits(_)));
+    match fault {
+        _ if is_in_a_memory => Age::Any,
+        // What a write that was cut off has left.
+        Fault::Configuration | Fault::FlashNotErased | Fault::PeerDataDiffers if injection.is_of_the_supply() => {
+            Age::Any
+        }
+        Fault::PeerMissing | Fault::ReleaseDiffers | Fault::PeerDataDiffers => Age::Life,
+        _ => Age::Moment,
+    }
+}
+
+/// Whether a supply leads to this only by taking the power of the unit away: one that the unit rides through does not.
+pub(super) const fn needs_a_loss(fault: Fault) -> bool {
+    !matches!(fault, Fault::SupplyLow | Fault::SupplyHigh | Fault::SioPower | Fault::AnalogMismatch)
 }
 
 /// Whether a fault at a unit can keep its radio packets from the others, or hold them up.

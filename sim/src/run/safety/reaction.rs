@@ -1,8 +1,8 @@
 //! What units made of each injection: who detected it and when, and when its outputs were off.
 //!
-//! A detection belongs to the one injection that can have led to it: at that unit, of a kind and at a place that lead to it ([`leads`]),
-//! which had acted by then and was not over for more than [`REMEMBERED`]. Where several can have, or none, it belongs to nobody. Of
-//! internal faults the first of each life of the unit counts: the others follow from it.
+//! A detection belongs to the one injection that can have led to it: at that unit, of a kind and at a place that lead to it, which had acted
+//! by then and was not over for too long ([`leads`]). Where several can have, or none, it belongs to nobody. Of internal faults the first of
+//! each life of the unit counts: the others follow from it.
 //!
 //! An off time is told where it is known what the outputs went off for, and that all of them did. Where something else may have turned
 //! them off, or something may be on still, there is none.
@@ -12,7 +12,7 @@
 use safety_common::fault::{Fault, Reaction as Kind};
 
 use super::super::Run;
-use super::leads::{self, Found};
+use super::leads::{self, Age, Found};
 use super::{fault_words, found, units};
 use crate::faults::{Faults, Injection};
 use crate::hosts::safety::demands::{Demand, Effect, TICKS, Why};
@@ -21,7 +21,7 @@ use crate::hosts::safety::unit::Unit;
 use crate::kernel::{Scoped, SimTime, Span};
 use crate::scenario::{FaultKind, SafetyFault, Scenario, WireDefect};
 
-/// A diagnostic that watches the present may still find what was there so long ago: that of the logics' demands takes a second.
+/// A diagnostic may still find what was there so long ago: that of the logics' demands takes a second.
 const REMEMBERED: Span = Span::from_secs(1);
 /// All pins and relays of a unit.
 const ALL: (u16, u8) = (u16::MAX, u8::MAX);
@@ -35,6 +35,8 @@ pub(in super::super) struct Reaction {
     pub local_off: Option<SimTime>,
     /// See `local_off`.
     pub all_off: Option<SimTime>,
+    /// Whether it, or another one, has led to something that was detected, and nobody knows which.
+    pub may_have_led: bool,
 }
 
 /// A detection and the injection that it belongs to.
@@ -50,7 +52,8 @@ pub(in super::super) fn reactions(scenario: &Scenario, run: &Run) -> Vec<Reactio
     let units: Vec<&Unit> = units(scenario, run).into_iter().map(|(_, unit)| unit).collect();
     let list = &run.twin.world.resource::<Scoped<Faults>>().list;
     let owned: Vec<Vec<Owned>> = units.iter().map(|unit| owned(unit, list)).collect();
-    let known = Known { units: &units, owned: &owned, list, end: run.end };
+    let unowned: Vec<(&Unit, SimTime, Found)> = units.iter().flat_map(|unit| unowned(unit, list)).collect();
+    let known = Known { units: &units, owned: &owned, unowned: &unowned, list, end: run.end };
     list.iter().enumerate().map(|(number, injection)| known.reaction(number, injection)).collect()
 }
 
@@ -61,16 +64,26 @@ pub(super) fn cause<'a>(run: &'a Run, unit: &Unit, (detected, fault): (SimTime, 
     list.get(own.injection)
 }
 
-/// The detections of a unit that belong to an injection.
-fn owned(unit: &Unit, list: &[Injection]) -> Vec<Owned> {
+/// The detections of a unit that do not follow from an internal fault before them.
+fn firsts(unit: &Unit) -> Vec<(SimTime, Found)> {
     let all = found(unit);
     let follows = |at: SimTime| {
         let began = unit.watch.lives.of(at).unwrap_or_default();
         all.iter().any(|(other, found)| is_internal(found) && (began..at).contains(other))
     };
-    let own = all.iter().filter(|(at, _)| !follows(*at));
-    own.filter_map(|(at, found)| Some(Owned { injection: owner(unit, list, *at, *found)?, at: *at, found: *found }))
-        .collect()
+    all.iter().filter(|(at, _)| !follows(*at)).copied().collect()
+}
+
+/// The detections of a unit that belong to an injection.
+fn owned(unit: &Unit, list: &[Injection]) -> Vec<Owned> {
+    let owned = |(at, found)| Some(Owned { injection: owner(unit, list, at, found)?, at, found });
+    firsts(unit).into_iter().filter_map(owned).collect()
+}
+
+/// The detections of a unit that belong to none.
+fn unowned<'a>(unit: &'a Unit, list: &'a [Injection]) -> impl Iterator<Item = (&'a Unit, SimTime, Found)> {
+    let unowned = firsts(unit).into_iter().filter(|(at, found)| owner(unit, list, *at, *found).is_none());
+    unowned.map(move |(at, found)| (unit, at, found))
 }
 
 /// All injections that can have led to a detection.
@@ -91,8 +104,21 @@ fn owner(unit: &Unit, list: &[Injection], at: SimTime, found: Found) -> Option<u
 fn can_have_led(one: &Injection, unit: &Unit, at: SimTime, found: Found) -> bool {
     // The voltage of a supply has left its limits before it is beyond half of its way.
     let acted = if one.is_of_the_supply() { one.occurred } else { one.first };
-    let is_recent = leads::may_be_old(found.fault) || one.was_there(before(at, REMEMBERED), at);
-    one.is_at(unit.node) && leads::can_lead_to(unit, one, found) && acted.is_some_and(|acted| acted <= at) && is_recent
+    let since = match leads::age(one, found.fault) {
+        Age::Any => SimTime::ZERO,
+        Age::Life => before(unit.watch.lives.of(at).unwrap_or_default(), REMEMBERED),
+        Age::Moment => before(at, REMEMBERED),
+    };
+    one.is_at(unit.node)
+        && leads::can_lead_to(unit, one, found)
+        && acted.is_some_and(|acted| acted <= at)
+        && one.was_there(since, at)
+        && (!one.is_of_the_supply() || !leads::needs_a_loss(found.fault) || may_have_cut(one, unit, at))
+}
+
+/// Whether it may have taken the power of a unit away by then.
+fn may_have_cut(one: &Injection, unit: &Unit, by: SimTime) -> bool {
+    one.possible_losses(unit.node).any(|lost| lost <= by)
 }
 
 /// So long before an instant.
@@ -116,6 +142,8 @@ struct Known<'a> {
     units: &'a [&'a Unit],
     /// By unit.
     owned: &'a [Vec<Owned>],
+    /// Detections of all units that belong to no injection.
+    unowned: &'a [(&'a Unit, SimTime, Found)],
     list: &'a [Injection],
     end: SimTime,
 }
@@ -183,6 +211,7 @@ impl Known<'_> {
             detected: detected.map(|(at, fault)| (at, fault_words(fault))),
             local_off: local_off.filter(is_off),
             all_off: all_off.filter(is_off),
+            may_have_led: self.unowned.iter().any(|(unit, at, found)| can_have_led(injection, unit, *at, *found)),
         }
     }
 
@@ -209,6 +238,7 @@ impl Known<'_> {
             detected: injection.begins().find_map(told).map(|at| (at, "stop".to_owned())),
             local_off: last(gone.iter().filter(|(is_local, _)| *is_local).map(|(_, off)| *off)),
             all_off: last(gone.iter().map(|(_, off)| *off)),
+            may_have_led: false,
         }
     }
 
@@ -306,7 +336,7 @@ impl Known<'_> {
         let period = Span::from_millis(u64::from(from.watch.common().network.radio_period_ms));
         let can = |one: &Injection| {
             let is_then = if one.is_of_the_supply() {
-                one.losses(from.node).any(|at| (life.unwrap_or_default()..=by).contains(&at))
+                one.possible_losses(from.node).any(|at| (life.unwrap_or_default()..=by).contains(&at))
             } else {
                 leads::can_silence(one) && one.was_there(before(demand.at, period), by)
             };
