@@ -25,7 +25,7 @@ use bevy_ecs::prelude::World;
 use crate::event::{Context, Event, Twin, TwinBuilder};
 use crate::kernel::{Scoped, SimTime, Span, Words};
 use crate::node::NodeId;
-use crate::power::PowerRecord;
+use crate::power::{self, PowerRecord};
 use crate::record::Record;
 use crate::scenario::{Fault, FaultKind, Scenario, Trigger};
 
@@ -86,7 +86,7 @@ pub const TIMES_MOST: usize = 24;
 /// So many stretches in which an injection was there are told apart; from the last of them on it counts as there until its end.
 const STRETCHES_MOST: usize = 1_000;
 
-/// A node lost its power while an injection acted on its supply.
+/// A node lost its power, and an injection had acted on its supply since the voltage was too low.
 #[derive(Clone, Copy)]
 struct Loss {
     at: SimTime,
@@ -116,7 +116,7 @@ pub struct Injection {
     until: SimTime,
     /// From when to when it was there, each time: to its end, or to the last time that it acted where it is over at once.
     there: Vec<(SimTime, SimTime)>,
-    /// When nodes at which it is lost their power while it acted on their supply.
+    /// When nodes at which it is lost their power, if it acted on their supply while the voltage was too low.
     losses: Vec<Loss>,
     /// How often it began.
     pub begun: u32,
@@ -160,6 +160,16 @@ impl Injection {
     #[must_use]
     pub fn was_there(&self, from: SimTime, until: SimTime) -> bool {
         self.there.iter().any(|(began, over)| *began <= until && *over >= from)
+    }
+
+    /// The same, but not if it was over with the begin.
+    fn was_there_after(&self, from: SimTime, until: SimTime) -> bool {
+        self.there.iter().any(|(began, over)| *began <= until && *over > from)
+    }
+
+    /// Whether it was there without a break.
+    fn was_there_throughout(&self, from: SimTime, until: SimTime) -> bool {
+        self.there.iter().any(|(began, over)| *began <= from && *over >= until)
     }
 
     /// When a node lost its power by it, and by no other injection.
@@ -457,7 +467,7 @@ fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Rec
     Scoped::scope(world, |world, faults: &mut Faults| {
         let Faults { list, watch, .. } = faults;
         if let Record::Power(PowerRecord::Lost { node, switched, .. }) = record {
-            see_loss(list, time, *node, *switched);
+            see_loss(list, (power::low_since(world, *node), time), *node, *switched);
         }
         let moment = watch.see(record);
         for number in 0..list.len() {
@@ -486,15 +496,17 @@ fn see(world: &mut World, context: &mut Context<'_>, time: SimTime, record: &Rec
     });
 }
 
-/// A node has lost its power, by a switch or by its voltage: each injection that acts on its supply may have led to that. It is the work
-/// of one alone where no other one acts in that way.
-fn see_loss(list: &mut [Injection], now: SimTime, node: NodeId, switched: bool) {
+/// A node has lost its power, by a switch or by its voltage, which had been too low since `low`: each injection that acted on its supply in
+/// that time may have led to that. It is the work of one alone that did so all the time, where no other one acted in that way.
+fn see_loss(list: &mut [Injection], (low, now): (SimTime, SimTime), node: NodeId, switched: bool) {
     let is_of_kind = |one: &Injection| switched == matches!(one.fault.kind, FaultKind::PowerCut | FaultKind::FeedOff);
-    let acts = |one: &&mut Injection| one.is_of_the_supply() && one.is_at(node) && one.is_in_force(now);
+    let acts = |one: &&mut Injection| {
+        one.is_of_the_supply() && one.is_at(node) && (one.is_in_force(now) || one.was_there_after(low, now))
+    };
     let mut acting: Vec<&mut Injection> = list.iter_mut().filter(acts).collect();
     let is_alone = acting.iter().filter(|one| is_of_kind(one)).count() == 1;
     for one in &mut acting {
-        let is_its_own = is_alone && is_of_kind(one);
+        let is_its_own = is_alone && is_of_kind(one) && one.was_there_throughout(low, now);
         one.losses.push(Loss { at: now, node, is_its_own });
     }
 }

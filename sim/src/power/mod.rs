@@ -368,6 +368,15 @@ pub fn supply_mv(world: &World, node: NodeId, now: SimTime) -> u32 {
     world.resource::<Supply>().node_mv(node, now)
 }
 
+/// Since when the voltage of a node had been too low as it last lost its power.
+///
+/// # Panics
+/// If the node hangs on no branch.
+#[must_use]
+pub(crate) fn low_since(world: &World, node: NodeId) -> SimTime {
+    world.resource::<Supply>().low_since(node)
+}
+
 /// The voltage at the source's terminals in mV, rounded down: what remains after the load's drop. Cheap.
 #[must_use]
 pub fn source_mv(world: &World, now: SimTime) -> u32 {

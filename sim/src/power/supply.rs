@@ -114,6 +114,8 @@ struct Consumer {
     motor_ma: u32,
     brownouts: u32,
     losses: u32,
+    /// Since when its voltage had been too low as it last lost its power.
+    low: SimTime,
     seen: Option<Extremes>,
 }
 
@@ -148,7 +150,7 @@ impl Consumer {
 impl Hash for Consumer {
     /// How often it lost its supply by a brown-out, and how its voltage was, is no state.
     fn hash<H: Hasher>(&self, to: &mut H) {
-        let Self { branch, line, options, state, motor_ma, brownouts: _, losses, seen: _ } = self;
+        let Self { branch, line, options, state, motor_ma, brownouts: _, losses, low: _, seen: _ } = self;
         (branch, line, options, state, motor_ma, losses).hash(to);
     }
 }
@@ -216,6 +218,7 @@ impl Supply {
             motor_ma: 0,
             brownouts: 0,
             losses: 0,
+            low: SimTime::ZERO,
             seen: None,
         });
     }
@@ -226,6 +229,10 @@ impl Supply {
 
     fn consumer_mut(&mut self, node: NodeId) -> &mut Consumer {
         self.consumers[node.index()].as_mut().unwrap_or_else(|| panic!("{node} hangs on no branch"))
+    }
+
+    pub(super) fn low_since(&self, node: NodeId) -> SimTime {
+        self.consumer(node).low
     }
 
     fn branch(&self, branch: Branch) -> &Line {
@@ -489,6 +496,7 @@ impl Supply {
             (_, State::Off { .. }) => {
                 consumer.motor_ma = 0;
                 consumer.losses += 1;
+                consumer.low = if let State::Low { since, .. } = before { since } else { ctx.now };
                 consumer.brownouts += u32::from(!switched);
                 ctx.record(Record::Power(PowerRecord::Lost { node, mv, switched }));
                 ctx.agenda.at(ctx.now, Event::Cpu(CpuEvent::PowerLost(node)));
