@@ -6,6 +6,8 @@ use crate::kernel::SimTime;
 #[derive(Clone, Debug, Default)]
 pub struct Lives {
     began: Vec<SimTime>,
+    /// By CPU: when it booted.
+    boots: [Vec<SimTime>; 2],
     /// By CPU: whether it is booted.
     up: [bool; 2],
     /// By CPU: whether it has started anew alone in this life.
@@ -18,6 +20,7 @@ impl Lives {
     /// A CPU boots: a life begins if both were down, or if both have started anew one after the other. Whether one begins.
     pub fn boots(&mut self, cpu: usize, now: SimTime) -> bool {
         let before = self.began.len();
+        self.boots[cpu].push(now);
         if self.up == [false; 2] {
             self.began.push(now);
             (self.fresh, self.awaited) = ([false; 2], Some(1 - cpu));
@@ -55,6 +58,12 @@ impl Lives {
     #[must_use]
     pub fn of(&self, at: SimTime) -> Option<SimTime> {
         self.began.iter().copied().rfind(|began| *began <= at)
+    }
+
+    /// When a CPU had booted last by then; none before its first boot.
+    #[must_use]
+    pub fn booted(&self, cpu: usize, by: SimTime) -> Option<SimTime> {
+        self.boots[cpu].iter().copied().rfind(|booted| *booted <= by)
     }
 }
 
@@ -129,5 +138,13 @@ mod tests {
         assert_eq!((lives.of(second(3)), lives.restarts(second(3))), (Some(second(1)), 0));
         assert_eq!((lives.of(second(9)), lives.restarts(second(9))), (Some(second(4)), 1));
         assert_eq!((lives.after(1), lives.after(2)), (Some(second(4)), None));
+    }
+
+    #[test]
+    fn a_cpu_has_booted_before_the_life_that_the_other_one_begins() {
+        let lives = lives_of("abAaBb");
+        assert_eq!(lives.of(second(6)), Some(second(6)));
+        assert_eq!([0, 1].map(|cpu| lives.booted(cpu, second(6))), [Some(second(4)), Some(second(6))]);
+        assert_eq!([0, 1].map(|cpu| lives.booted(cpu, second(1))), [Some(second(1)), None]);
     }
 }

@@ -176,10 +176,13 @@ fn fits_cpu(injection: &Injection, Found { cpu, fault, .. }: Found) -> bool {
     }
     match kind {
         Kind::CpuHalted(of) => (of.cpu == cpu) == AWAKE.contains(&fault) || fault == Fault::C2cSilent,
-        Kind::CpuReset(of) => of.cpu != cpu,
+        // One that starts anew alone misses the other one, or finds it in another mode.
+        Kind::CpuReset(of) => of.cpu != cpu || matches!(fault, Fault::PeerMissing | Fault::PeerMode),
         Kind::LogicTime(time) => time.cpu == cpu,
         Kind::TickSlip(slip) => slip.cpu == cpu,
         Kind::RamCell(cell) => cell.cpu == cpu,
+        // What is exchanged both compare; all else a CPU finds in its own flash.
+        Kind::FlashBits(bits) => bits.cpu == cpu || matches!(fault, Fault::ReleaseDiffers | Fault::PeerDataDiffers),
         Kind::Rail(rail) => rail.cpu != cpu,
         // The readings of both are compared; everything else a CPU finds in its own.
         Kind::Adc(hit) => hit.cpu == cpu || fault == Fault::AnalogMismatch || matches!(hit.channel, AdcInput::Pin(_)),
@@ -221,8 +224,8 @@ fn fits_pin(unit: &Unit, injection: &Injection, found: Found) -> bool {
 pub(super) enum Age {
     /// A moment.
     Moment,
-    /// As long as the unit has been up, and a moment: only a start looks for it.
-    Life,
+    /// As long as the CPU that found it has been up, and a moment: only a start looks for it.
+    Start,
     /// Nobody knows: it stays in a memory.
     Any,
 }
@@ -237,7 +240,7 @@ pub(super) fn age(injection: &Injection, fault: Fault) -> Age {
         Fault::Configuration | Fault::FlashNotErased | Fault::PeerDataDiffers if injection.is_of_the_supply() => {
             Age::Any
         }
-        Fault::PeerMissing | Fault::ReleaseDiffers | Fault::PeerDataDiffers => Age::Life,
+        Fault::PeerMissing | Fault::ReleaseDiffers | Fault::PeerDataDiffers => Age::Start,
         _ => Age::Moment,
     }
 }

@@ -106,7 +106,10 @@ fn can_have_led(one: &Injection, unit: &Unit, at: SimTime, found: Found) -> bool
     let acted = if one.is_of_the_supply() { one.occurred } else { one.first };
     let since = match leads::age(one, found.fault) {
         Age::Any => SimTime::ZERO,
-        Age::Life => before(unit.watch.lives.of(at).unwrap_or_default(), REMEMBERED),
+        Age::Start => {
+            let booted = unit.watch.lives.booted(usize::from(found.cpu).saturating_sub(1), at);
+            before(booted.unwrap_or_default(), REMEMBERED)
+        }
         Age::Moment => before(at, REMEMBERED),
     };
     one.is_at(unit.node)
