@@ -66,6 +66,39 @@ fn a_unit_that_makes_no_step_any_more_is_not_normal() {
     assert_eq!(held(&hall(&[], normal)), [true]);
 }
 
+/// A trip that is named excuses the unit until it restarts: what it does after that it does in its new life. With relays closed and nobody
+/// who makes a step it is dangerous; with the fence open nothing is on.
+#[test]
+fn a_named_trip_excuses_nothing_after_the_restart() {
+    let trip = trip("by: TickCount, restarts: 0");
+    let reset = |cpu: u8| safety(&format!("CpuReset(cpu: {cpu})"), "4s");
+    let anew = vec![safety("TickSlip(cpu: 1)", "3s"), reset(1), reset(2)];
+    let halts = [1, 2].map(|cpu| safety(&format!("CpuHalted(cpu: {cpu})"), "6s"));
+    let press = "(at: \"5500ms\", input: \"button\", to: On, duration: \"300ms\")";
+    let open = "(at: \"5900ms\", input: \"fence\", to: Off)";
+    let rows = |operations: &str, faults: &[String], expectations: &str| {
+        let report = until("7s", operations, faults, expectations);
+        let row = |id: &str| report.checks.iter().find(|row| row.id == id).expect("the row").verdict;
+        let rows = ["safety_units_become_normal", "nothing_is_driven_outside_normal_mode", "healthy_units_do_not_trip"]
+            .map(row);
+        (rows, held(&report), report.verdict, report.injections.iter().map(|one| one.class.clone()).collect::<Vec<_>>())
+    };
+    let all = format!("{trip}, SafetyRestarts(\"hall\")");
+    let (pass, fail, all_named) = (RowVerdict::Pass, RowVerdict::Fail, RowVerdict::NotApplicable);
+    let (of_rows, met, verdict, _) = rows(press, &anew, &all);
+    assert_eq!((of_rows, met, verdict), ([pass, pass, all_named], vec![true, true], Verdict::Pass));
+    let halted = [&anew[..], &halts[..]].concat();
+    let (of_rows, met, verdict, classes) = rows(press, &halted, &all);
+    assert_eq!((of_rows, met, verdict), ([fail, fail, all_named], vec![true, false], Verdict::Fail));
+    assert_eq!(classes[3..], ["undetected-dangerous", "undetected-dangerous"]);
+    assert_eq!(rows(press, &halted, &trip).2, Verdict::Fail, "without the expectation of a restart it is told, too");
+    let (of_rows, ..) = rows(&format!("{press}, {open}"), &halted, &trip);
+    assert_eq!(of_rows, [fail, pass, all_named]);
+    // One that stands still is found by the other one; what is found has no name.
+    let (of_rows, ..) = rows(press, &[&anew[..], &halts[..1]].concat(), &trip);
+    assert_eq!(of_rows[1..], [pass, fail]);
+}
+
 /// The converter that shows 10 % more of the supply is found by the other rail after 10 ms, long before the transistor acts that should
 /// have been found within 2 ms.
 #[test]

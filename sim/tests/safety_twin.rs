@@ -16,7 +16,9 @@ use cooltwin::safety::binary::Block;
 use cooltwin::scenario::{FileSource, Loaded, load};
 use cooltwin::twin;
 use reports::{Report, RowVerdict, Verdict};
+use safety_common::fault::{Detection, Fault};
 use safety_common::io::Mode;
+use units::Instant;
 
 struct Disk;
 
@@ -318,11 +320,16 @@ type Tamper = fn(&mut Unit);
 /// Every check of units goes red when what it looks at is wrong, and is green before.
 #[test]
 fn every_check_of_units_can_fail() {
-    let seen: [(&str, &str, Tamper); 9] = [
+    let seen: [(&str, &str, Tamper); 10] = [
         ("safety-c2c-cut", "safe_state_is_silent_and_off", |unit| unit.watch.cpus[1].spoke_in_safe = 1),
         ("safety-c2c-cut", "safe_state_is_never_left", |unit| unit.watch.cpus[0].left_safe = Some(SimTime::ZERO)),
         ("safety-unit", "one_packet_each_tick_and_direction", |unit| unit.watch.cpus[0].packets -= 1),
         ("safety-unit", "logic_runs_once_each_tick", |unit| unit.watch.cpus[1].evaluated -= 1),
+        ("safety-unit", "healthy_units_do_not_trip", |unit| {
+            // Nothing was injected that could lead to it.
+            let found = Detection { fault: Fault::InputDiscrepancy, detail: 0, at: Instant::default() };
+            unit.watch.cpus[0].detections.push((SimTime::ZERO + Span::from_secs(3), found));
+        }),
         ("safety-unit", "nothing_is_driven_outside_normal_mode", |unit| {
             unit.watch.driven_outside = Some(SimTime::ZERO)
         }),

@@ -5,8 +5,64 @@
 //! opening as a contact takes. One that is fed again while it still conducts, later than a contact takes, was never off. An *overstay* is something that lasts longer than it may.
 
 use safety_common::RELAYS;
+use safety_common::fault::Fault;
 
 use crate::kernel::{SimTime, Span};
+
+/// A tick of the slowest clock: so long after both CPUs have decided on the safe state all is off (SSR-042), and so long after a
+/// CPU that is to turn all off by itself has told so.
+pub(super) const TICK: Span = Span::from_micros(1_001);
+
+/// A time from an event to all outputs off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Off {
+    /// What was detected.
+    pub fault: Fault,
+    /// By which CPU, 1 or 2.
+    pub cpu: u8,
+    /// When the step that detected it began.
+    pub detected: SimTime,
+    /// When the step of that CPU that told all its outputs to be off ended, if one did.
+    pub commanded: Option<SimTime>,
+    /// When nothing was driven any more.
+    pub off: SimTime,
+    /// When the last good packet had come to the CPU that detected it, before one that ended a silence in the detecting step.
+    pub last_good: SimTime,
+    /// When the supply had left its limits.
+    pub crossing: Option<SimTime>,
+    /// From when on the CPU that detected it counts that.
+    pub counted: Option<SimTime>,
+    /// The earliest instant from which the firmware may have counted that; none if its converter was wrong.
+    pub earliest: Option<SimTime>,
+    /// When the other CPU had told all its outputs to be off, or had lost them in a reset, if that was by `off`.
+    pub other: Option<SimTime>,
+    /// Whether the other CPU had no part in it: a fault held it, or it still drove its side when all was off, and it had told nothing.
+    pub alone: bool,
+}
+
+impl Off {
+    /// Whether something was driven for longer than a tick after all that was told.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        let told = self.commanded.into_iter().chain(self.other).max();
+        told.is_some_and(|told| self.off.since(told) > TICK)
+    }
+}
+
+/// A time from a detection of a fault outside the unit to the outputs affected off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupOff {
+    /// What was detected.
+    pub fault: Fault,
+    /// When the step that detected it began.
+    pub detected: SimTime,
+    /// The pins of the groups affected.
+    pub pins: u16,
+    /// When the step of CPU1 that told none of these pins any more ended, if one did.
+    pub commanded: Option<SimTime>,
+    /// When none of them was live any more.
+    pub off: Option<SimTime>,
+}
 
 /// A relay that conducted as one of its coils lost its feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use super::core::Touched;
 use super::demands::{Demand, Sender, Settled};
 use super::lives::Lives;
 use super::networks::{Came, Common, Doubt, places};
-use super::off::{Contacts, Driving, Overstay, Relays};
+use super::off::{Contacts, Driving, GroupOff, Off, Overstay, Relays, TICK};
 use super::passes::{Rounds, Rows, Worst};
 use super::supply::SupplyWatch;
 use super::witness::{Told, Witness};
@@ -30,9 +30,6 @@ const BLOCK: u32 = 8;
 const RAM_WORDS: u32 = 16_384;
 /// Outputs are off so long after a CPU has left the normal mode (SSR-065).
 const ALONE_MOST: Span = Span::from_micros(22_100);
-/// A tick of the slowest clock: so long after both CPUs have decided on the safe state all is off (SSR-042), and so long after a
-/// CPU that is to turn all off by itself has told so.
-const TICK: Span = Span::from_micros(1_001);
 /// 20 ms of the fastest clock, less the grain of its time stamps: a packet that comes so long after the last one may be too late (SSR-021).
 const SILENCE_LEAST: Span = Span::from_micros(19_979);
 /// A CPU that has made no step for so long stands still: what it does not test is not its tests' fault.
@@ -160,57 +157,6 @@ pub struct CpuWatch {
     flash_rows: Rows,
     visits: VecDeque<SimTime>,
     read: [Option<SimTime>; PINS],
-}
-
-/// A time from an event to all outputs off.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Off {
-    /// What was detected.
-    pub fault: Fault,
-    /// By which CPU, 1 or 2.
-    pub cpu: u8,
-    /// When the step that detected it began.
-    pub detected: SimTime,
-    /// When the step of that CPU that told all its outputs to be off ended, if one did.
-    pub commanded: Option<SimTime>,
-    /// When nothing was driven any more.
-    pub off: SimTime,
-    /// When the last good packet had come to the CPU that detected it, before one that ended a silence in the detecting step.
-    pub last_good: SimTime,
-    /// When the supply had left its limits.
-    pub crossing: Option<SimTime>,
-    /// From when on the CPU that detected it counts that.
-    pub counted: Option<SimTime>,
-    /// The earliest instant from which the firmware may have counted that; none if its converter was wrong.
-    pub earliest: Option<SimTime>,
-    /// When the other CPU had told all its outputs to be off, or had lost them in a reset, if that was by `off`.
-    pub other: Option<SimTime>,
-    /// Whether the other CPU had no part in it: a fault held it, or it still drove its side when all was off, and it had told nothing.
-    pub alone: bool,
-}
-
-impl Off {
-    /// Whether something was driven for longer than a tick after all that was told.
-    #[must_use]
-    pub fn is_late(&self) -> bool {
-        let told = self.commanded.into_iter().chain(self.other).max();
-        told.is_some_and(|told| self.off.since(told) > TICK)
-    }
-}
-
-/// A time from a detection of a fault outside the unit to the outputs affected off.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupOff {
-    /// What was detected.
-    pub fault: Fault,
-    /// When the step that detected it began.
-    pub detected: SimTime,
-    /// The pins of the groups affected.
-    pub pins: u16,
-    /// When the step of CPU1 that told none of these pins any more ended, if one did.
-    pub commanded: Option<SimTime>,
-    /// When none of them was live any more.
-    pub off: Option<SimTime>,
 }
 
 /// What is measured at a unit.
@@ -357,6 +303,12 @@ impl CpuWatch {
         }
         let is_late = first.is_some_and(|at| at.since(before) >= SILENCE_LEAST);
         self.silent_since = if is_late { before } else { self.last_good };
+    }
+
+    /// The internal fault that it has found since its last start, if it has.
+    #[must_use]
+    pub fn found_since_start(&self) -> Option<(SimTime, Fault)> {
+        self.causes.last().copied().filter(|_| self.has_cause)
     }
 
     /// The greatest gap between two tests of the same block of RAM.
@@ -866,8 +818,12 @@ impl Watch {
         self.see_stays(now);
     }
 
+    fn is_on(&self) -> bool {
+        self.driven || self.contacts.stay() != 0
+    }
+
     fn see_stays(&mut self, now: SimTime) {
-        let is_on = self.driven || self.contacts.stay() != 0;
+        let is_on = self.is_on();
         let is_safe = self.cpus.each_ref().map(|cpu| cpu.mode == Mode::Safe);
         let whiles = [self.left != [None; 2], is_safe != [false; 2], is_safe == [true; 2]];
         for (stay, applies) in self.stays.iter_mut().zip(whiles) {
@@ -875,10 +831,12 @@ impl Watch {
         }
     }
 
-    /// When something was first on for longer than 22.1 ms while a CPU was not in normal mode.
+    /// When something was first on for longer than 22.1 ms while a CPU was not in normal mode, or is so at `end` while one makes no step.
     #[must_use]
     pub fn stayed_outside(&self, end: SimTime) -> Option<SimTime> {
-        self.stays[0].at(end)
+        let still = self.cpus.iter().filter_map(|cpu| cpu.still_since(end, ALONE_MOST)).min();
+        let still = still.filter(|_| self.is_on()).map(|last| last + ALONE_MOST);
+        self.stays[0].at(end).into_iter().chain(still).min()
     }
 
     /// When something was first on in the safe state: a tick after both CPUs had entered it, or 22.1 ms after one had.

@@ -17,10 +17,11 @@ use super::super::Run;
 use super::reaction::cause;
 use super::{fault_words, requirements_of, units};
 use crate::hosts::safety::demands::{Demand, FAULT_MORE, TICKS, Why};
+use crate::hosts::safety::off::{GroupOff, Off};
 use crate::hosts::safety::passes::{PASS_MOST, Worst};
 use crate::hosts::safety::supply::Missed;
 use crate::hosts::safety::unit::Unit;
-use crate::hosts::safety::watch::{CpuWatch, GroupOff, Off, Watch};
+use crate::hosts::safety::watch::{CpuWatch, Watch};
 use crate::kernel::{SimTime, Span};
 use crate::scenario::{Expectation, Scenario};
 

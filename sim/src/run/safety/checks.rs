@@ -1,7 +1,7 @@
 //! Checks of safety units.
 
 use reports::{Check, RowVerdict, counted};
-use safety_common::fault::Fault;
+use safety_common::fault::{Fault, Reaction};
 use safety_common::io::Mode;
 
 use super::super::Run;
@@ -144,6 +144,25 @@ fn unasked_trips(scenario: &Scenario, name: &str, unit: &Unit) -> Vec<(SimTime, 
     causes
 }
 
+/// Faults of the wiring that a unit found though the scenario names none of that kind in that life and no injection can have led to it.
+fn unled_in_wiring(scenario: &Scenario, run: &Run, name: &str, unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
+    let is_named = |at: SimTime, fault: Fault| {
+        let restarts = unit.watch.lives.restarts(at);
+        scenario.expectations.iter().any(|one| {
+            matches!(one, Expectation::SafetyTrip(trip) if trip.unit == name
+                && fault_of(&trip.by) == fault
+                && trip.restarts.is_none_or(|own| usize::from(own) == restarts))
+        })
+    };
+    let is_unled = |(at, found): &(SimTime, Found)| {
+        found.fault.reaction() != Reaction::SafeState
+            && !is_named(*at, found.fault)
+            && causes(run, unit, (*at, *found)).next().is_none()
+    };
+    let all = found(unit).into_iter().filter(is_unled);
+    all.map(|(at, found)| (at, found.cpu, found.fault)).collect()
+}
+
 /// Whether a fault of the list can have led to each trip of a unit that the scenario does not name. The first one of each life counts: the
 /// others follow from it.
 pub(crate) fn has_led_to_trips(scenario: &Scenario, run: &Run, name: &str, unit: &Unit) -> bool {
@@ -160,16 +179,16 @@ pub(crate) fn has_led_to_trips(scenario: &Scenario, run: &Run, name: &str, unit:
 /// at the end is off and cannot; one stays in configuration mode after a download that the scenario says fails.
 fn not_for_good(scenario: &Scenario, name: &str, unit: &Unit, end: SimTime) -> Option<String> {
     let is_to_restart = |one: &Expectation| matches!(one, Expectation::SafetyRestarts(own) if own == name);
-    let held =
-        if scenario.expectations.iter().any(is_to_restart) { is_normal(unit, end) } else { stays_normal(unit, end) };
+    // One that has detected something leaves the normal mode, and comes back by a restart.
+    let is_anew =
+        scenario.expectations.iter().any(is_to_restart) || unit.watch.cpus.iter().any(|cpu| cpu.cause.is_some());
+    let held = if is_anew { is_normal(unit, end) } else { stays_normal(unit, end) };
     let is_refused = |one: &Expectation| matches!(one, Expectation::SafetyDownload(wanted) if wanted.unit == name && wanted.is.name() != "Stored");
     let is_configured = unit.cores.iter().all(|core| core.mode == Mode::Configuration);
     if is_configured && scenario.expectations.iter().any(is_refused) {
         return None;
     }
-    // What was detected is judged by its own row.
-    let detected = unit.watch.cpus.iter().any(|cpu| cpu.cause.is_some());
-    (!held && unit.powered && !detected).then(|| format!("{name}: {}", not_normal(unit, end)))
+    (!held && unit.powered).then(|| format!("{name}: {}", not_normal(unit, end)))
 }
 
 fn check(scenario: &Scenario, units: &[(&str, &Unit)], run: &Run, id: &str, requirements: &[&str]) -> Check {
@@ -184,13 +203,15 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], run: &Run, id: &str, requ
         let cpus = watch.cpus.iter().enumerate();
         match id {
             "safety_units_become_normal" => {
-                let expects_other = is_to_trip(scenario, name);
+                // What a CPU has detected since it started is judged by its own row.
+                let has_tripped = watch.cpus.iter().any(|cpu| cpu.found_since_start().is_some());
                 let normal = watch.cpus.iter().filter(|cpu| cpu.ticks > 0).count() as u64;
                 n += normal;
-                wanted |= !expects_other;
-                if normal < 2 && !expects_other {
+                let is_meant = has_tripped && is_to_trip(scenario, name);
+                wanted |= !is_meant;
+                if normal < 2 && !is_meant {
                     broken.push(format!("{name} never came to normal mode"));
-                } else if !expects_other {
+                } else if !has_tripped {
                     broken.extend(not_for_good(scenario, name, unit, end));
                 }
             }
@@ -297,8 +318,9 @@ fn check(scenario: &Scenario, units: &[(&str, &Unit)], run: &Run, id: &str, requ
                 } else {
                     n += unasked.len() as u64;
                 }
+                let unled = unled_in_wiring(scenario, run, name, unit);
                 let words = |(at, cpu, fault)| format!("{name}, CPU{cpu} at {at} ms: {}", fault_words(fault));
-                broken.extend(unasked.into_iter().map(words));
+                broken.extend(unasked.into_iter().chain(unled).map(words));
             }
             _ => {}
         }

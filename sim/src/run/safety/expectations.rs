@@ -148,16 +148,19 @@ pub(super) fn not_normal(unit: &Unit, end: SimTime) -> String {
         return words;
     }
     let cpus = unit.watch.cpus.iter().zip([1u8, 2]);
-    let left =
-        cpus.filter_map(|(cpu, number)| Some(format!("CPU{number} left normal mode at {} ms", cpu.left_normal?)));
-    left.collect::<Vec<_>>().join(", ")
+    let before = cpus.filter_map(|(cpu, number)| match (cpu.cause, cpu.left_normal) {
+        (Some((at, cause)), _) => Some(format!("CPU{number} detected {} at {at} ms", fault_words(cause.fault))),
+        (None, Some(at)) => Some(format!("CPU{number} left normal mode at {at} ms")),
+        (None, None) => None,
+    });
+    before.collect::<Vec<_>>().join(", ")
 }
 
 fn not_normal_again(unit: &Unit, end: SimTime) -> String {
     let cpus = unit.watch.cpus.iter().zip(&unit.cores).zip([1u8, 2]);
     let words = cpus.filter_map(|((watch, core), number)| {
-        let what = match watch.cause {
-            Some((at, cause)) => format!("detected {} at {at} ms", fault_words(cause.fault)),
+        let what = match watch.found_since_start() {
+            Some((at, fault)) => format!("detected {} at {at} ms", fault_words(fault)),
             None if watch.ticks == 0 => "never came to normal mode".to_owned(),
             None if core.firmware.is_none() => "runs no firmware at the end".to_owned(),
             None if core.mode != Mode::Normal => {
@@ -170,20 +173,21 @@ fn not_normal_again(unit: &Unit, end: SimTime) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// Both CPUs became normal once and for all.
+/// Both CPUs became normal once and for all, and neither ever detected anything.
 pub(in super::super) fn stays_normal(unit: &Unit, end: SimTime) -> bool {
-    is_normal(unit, end) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_none())
+    is_normal(unit, end) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_none() && cpu.cause.is_none())
 }
 
-/// Both CPUs were normal, stood still without having detected anything, and are normal again.
+/// Both CPUs were normal, left that mode, and are normal again. What they detected before is judged by its own row.
 fn restarts(unit: &Unit, end: SimTime) -> bool {
     is_normal(unit, end) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_some())
 }
 
-/// Both CPUs are normal at the end and still make their steps, and neither ever detected anything.
+/// Both CPUs are normal at the end and still make their steps, and neither has detected anything since it started.
 pub(super) fn is_normal(unit: &Unit, end: SimTime) -> bool {
     let modes = unit.cores.iter().all(|core| core.mode == Mode::Normal && core.firmware.is_some());
-    let works = |cpu: &CpuWatch| cpu.cause.is_none() && cpu.ticks > 0 && cpu.still_since(end, TICKS).is_none();
+    let works =
+        |cpu: &CpuWatch| cpu.found_since_start().is_none() && cpu.ticks > 0 && cpu.still_since(end, TICKS).is_none();
     modes && unit.watch.cpus.iter().all(works)
 }
 
