@@ -435,7 +435,7 @@ fn a_loss_of_power_belongs_to_what_kept_the_voltage_low() {
     let told = |faults: &[String]| records(&hall(faults, ""));
     let cut = on_hall("PowerCut", "3s", "100ms");
     let fell = |record: &str| !record.ends_with(" - -");
-    assert!(fell(&told(&[cut.clone()])[0]));
+    assert!(fell(&told(std::slice::from_ref(&cut))[0]));
     let before = on_hall("Sag(to: \"20V\")", "2900ms", "100ms");
     assert!(fell(&told(&[before, cut.clone()])[1]), "over as the cut came");
     let first = on_hall("Sag(to: \"2V\")", "2998ms", "4ms");
