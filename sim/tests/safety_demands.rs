@@ -32,7 +32,7 @@ fn a_supply_beyond_its_limits_that_no_trip_answers_fails_its_row() {
         at_hall("OverVoltage(to: \"30001mV\")", "3s"),
     ] {
         let (report, run) = ran(&alone("", &faults, "6s"), &[]);
-        assert!(units_in(&run.twin.world).iter().all(|unit| unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none())));
+        assert!(units_in(&run.twin.world).iter().all(|unit| unit.watch.cpus.iter().all(|cpu| cpu.causes.is_empty())));
         let (n, verdict, place) = seen(&report, SUPPLY);
         assert_eq!((n, verdict), (1, RowVerdict::Fail), "{faults}");
         assert!(place.contains("without a trip in time"), "{place}");

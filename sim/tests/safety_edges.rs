@@ -68,7 +68,7 @@ impl Silence {
         let (loaded, run) = own(&text, &changed);
         let row = report(&loaded, &run).budgets.into_iter().find(|row| row.id == "safety-radio-timeout").expect("it");
         let units = units_in(&run.twin.world);
-        assert!(units.iter().all(|unit| unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0)));
+        assert!(units.iter().all(|unit| unit.watch.cpus.iter().all(|cpu| cpu.causes.is_empty() && cpu.ticks > 0)));
         (units[0].live.1 == 0b1111, row.verdict)
     }
 }

@@ -399,8 +399,7 @@ fn what_a_start_misses_may_be_as_old_as_that_start() {
     let report = hall(&[reset(1, "1800ms"), reset(2, "4500ms")], "");
     assert_eq!(records(&report), ["1800 1800 1820.046504 1800 1800 c2c-silent", "4500 4500 - - -"]);
     assert_eq!(report.injections[1].class, "not-known");
-    let causes = &report.safety_units[0].modes;
-    assert_eq!(causes[0], "safe", "CPU1 has found it");
+    assert_eq!(report.safety_units[0].modes[0], "safe", "CPU1 has found it");
 }
 
 /// Each CPU finds in its own flash what is wrong there: a flipped bit of the other one has not led to it.

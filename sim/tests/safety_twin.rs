@@ -161,7 +161,7 @@ fn units_with_different_configurations_never_link() {
         let (_, run) = own(&text(folder), &[("response_time: \"250ms\"", "response_time: \"251ms\"")]);
         let mut coils = Vec::new();
         units_of(&run, |unit| {
-            assert!(unit.watch.cpus.iter().all(|cpu| cpu.cause.is_none() && cpu.ticks > 0));
+            assert!(unit.watch.cpus.iter().all(|cpu| cpu.causes.is_empty() && cpu.ticks > 0));
             coils.push(unit.live.1);
         });
         coils[0]

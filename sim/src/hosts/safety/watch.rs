@@ -97,8 +97,6 @@ pub struct CpuWatch {
     pub packets: u64,
     /// Steps in a mode that sends packets.
     pub talking: u64,
-    /// What the safe state came from, with the instant of the step that found it.
-    pub cause: Option<(SimTime, Detection)>,
     /// The first hundred detections of each life of the unit, and the first internal fault after each start.
     pub detections: Vec<(SimTime, Detection)>,
     /// How many of them are of the present life.
@@ -239,7 +237,6 @@ impl CpuWatch {
             earlier: Testimony::default(),
             packets: 0,
             talking: 0,
-            cause: None,
             detections: Vec::new(),
             of_life: 0,
             safe_since: None,
@@ -659,9 +656,6 @@ impl Watch {
         }
         if !is_internal || watch.mode == Mode::Safe {
             return;
-        }
-        if watch.cause.is_none() {
-            watch.cause = Some((now, *detection));
         }
         self.tripped_now.get_or_insert((now, detection.fault, cpu as u8 + 1));
         if !std::mem::replace(&mut watch.has_cause, true) {

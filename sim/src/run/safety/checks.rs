@@ -1,11 +1,11 @@
 //! Checks of safety units.
 
 use reports::{Check, RowVerdict, counted};
-use safety_common::fault::{Fault, Reaction};
+use safety_common::fault::Fault;
 use safety_common::io::Mode;
 
 use super::super::Run;
-use super::expectations::{instead, is_in_wiring, is_normal, not_normal, stays_normal, text, told, trips};
+use super::expectations::{instead, is_after, is_in_wiring, is_normal, not_normal, stays_normal, text, told, trips};
 use super::leads::Found;
 use super::reaction::causes;
 use super::{fault_words, found, is_injected, requirements_of, unit, units};
@@ -109,12 +109,17 @@ pub(super) const fn fault_of(by: &scenario::Detected) -> Fault {
     )
 }
 
+/// What the scenario expects this unit to detect.
+fn named<'a>(scenario: &'a Scenario, name: &str) -> impl Iterator<Item = &'a SafetyTrip> {
+    scenario.expectations.iter().filter_map(move |one| match one {
+        Expectation::SafetyTrip(trip) if trip.unit == name => Some(trip),
+        _ => None,
+    })
+}
+
 /// Whether the scenario expects an internal fault of this unit.
 fn is_to_trip(scenario: &Scenario, name: &str) -> bool {
-    scenario.expectations.iter().any(|one| match one {
-        Expectation::SafetyTrip(trip) => trip.unit == name && !is_in_wiring(&trip.by),
-        _ => false,
-    })
+    named(scenario, name).any(|trip| !is_in_wiring(&trip.by))
 }
 
 /// Internal faults that a unit found though the scenario names them not. What is named excuses what follows from it, until both CPUs
@@ -124,18 +129,13 @@ fn unasked_trips(scenario: &Scenario, name: &str, unit: &Unit) -> Vec<(SimTime, 
     let causes = cpus.flat_map(|(watch, cpu)| watch.causes.iter().map(move |(at, fault)| (*at, cpu, *fault)));
     let mut causes: Vec<(SimTime, u8, Fault)> = causes.collect();
     causes.sort_by_key(|(at, cpu, _)| (*at, *cpu));
-    let named = scenario.expectations.iter().filter_map(|one| match one {
-        Expectation::SafetyTrip(trip) if trip.unit == name => Some(trip),
-        _ => None,
-    });
-    let mut named: Vec<&SafetyTrip> = named.collect();
+    let mut named: Vec<&SafetyTrip> = named(scenario, name).collect();
     let mut excused: Option<SimTime> = None;
     causes.retain(|(at, cpu, fault)| {
         let restarts = unit.watch.lives.restarts(*at);
         excused = excused.filter(|since| unit.watch.lives.restarts(*since) == restarts).or_else(|| {
-            let is_then = |trip: &&SafetyTrip| trip.restarts.is_none_or(|own| usize::from(own) == restarts);
             let is_it = |trip: &&SafetyTrip| fault_of(&trip.by) == *fault && trip.cpu.is_none_or(|own| own == *cpu);
-            let place = named.iter().position(|trip| is_then(trip) && is_it(trip))?;
+            let place = named.iter().position(|trip| is_after(unit, trip.restarts, *at) && is_it(trip))?;
             named.remove(place);
             Some(*at)
         });
@@ -147,17 +147,10 @@ fn unasked_trips(scenario: &Scenario, name: &str, unit: &Unit) -> Vec<(SimTime, 
 /// Faults of the wiring that a unit found though the scenario names none of that kind in that life and no injection can have led to it.
 fn unled_in_wiring(scenario: &Scenario, run: &Run, name: &str, unit: &Unit) -> Vec<(SimTime, u8, Fault)> {
     let is_named = |at: SimTime, fault: Fault| {
-        let restarts = unit.watch.lives.restarts(at);
-        scenario.expectations.iter().any(|one| {
-            matches!(one, Expectation::SafetyTrip(trip) if trip.unit == name
-                && fault_of(&trip.by) == fault
-                && trip.restarts.is_none_or(|own| usize::from(own) == restarts))
-        })
+        named(scenario, name).any(|trip| fault_of(&trip.by) == fault && is_after(unit, trip.restarts, at))
     };
     let is_unled = |(at, found): &(SimTime, Found)| {
-        found.fault.reaction() != Reaction::SafeState
-            && !is_named(*at, found.fault)
-            && causes(run, unit, (*at, *found)).next().is_none()
+        !found.is_internal() && !is_named(*at, found.fault) && causes(run, unit, (*at, *found)).next().is_none()
     };
     let all = found(unit).into_iter().filter(is_unled);
     all.map(|(at, found)| (at, found.cpu, found.fault)).collect()
@@ -181,7 +174,7 @@ fn not_for_good(scenario: &Scenario, name: &str, unit: &Unit, end: SimTime) -> O
     let is_to_restart = |one: &Expectation| matches!(one, Expectation::SafetyRestarts(own) if own == name);
     // One that has detected something leaves the normal mode, and comes back by a restart.
     let is_anew =
-        scenario.expectations.iter().any(is_to_restart) || unit.watch.cpus.iter().any(|cpu| cpu.cause.is_some());
+        scenario.expectations.iter().any(is_to_restart) || unit.watch.cpus.iter().any(|cpu| !cpu.causes.is_empty());
     let held = if is_anew { is_normal(unit, end) } else { stays_normal(unit, end) };
     let is_refused = |one: &Expectation| matches!(one, Expectation::SafetyDownload(wanted) if wanted.unit == name && wanted.is.name() != "Stored");
     let is_configured = unit.cores.iter().all(|core| core.mode == Mode::Configuration);

@@ -1,13 +1,13 @@
 //! Expectations about safety units: whether they hold, and what became of a unit instead.
 
 use reports::counted;
-use safety_common::fault::{Fault, Reaction};
+use safety_common::fault::Fault;
 use safety_common::io::Mode;
 
 use super::super::Run;
 use super::super::events::{kebab, word_of};
 use super::checks::{LAMP_LIT, LAMP_TIME, asked_for, fault_of};
-use super::leads::Found;
+use super::leads::{Found, is_internal};
 use super::reaction::causes;
 use super::{fault_words, first_occurred, found, is_injected, unit, units};
 use crate::hosts::safety::demands::TICKS;
@@ -123,11 +123,14 @@ fn relay_words(conduct: &[String]) -> String {
     }
 }
 
+/// Whether an instant is in the life after so many restarts of both CPUs, if that is asked.
+pub(super) fn is_after(unit: &Unit, restarts: Option<u8>, at: SimTime) -> bool {
+    restarts.is_none_or(|own| unit.watch.lives.restarts(at) == usize::from(own))
+}
+
 /// Those after so many restarts of both CPUs, if that is asked.
 fn detections_of(unit: &Unit, restarts: Option<u8>) -> impl Iterator<Item = (SimTime, Found)> {
-    found(unit)
-        .into_iter()
-        .filter(move |(at, _)| restarts.is_none_or(|own| unit.watch.lives.restarts(*at) == usize::from(own)))
+    found(unit).into_iter().filter(move |(at, _)| is_after(unit, restarts, *at))
 }
 
 fn first_detected(run: &Run, unit: &Unit, wanted: &SafetyTrip) -> String {
@@ -148,8 +151,8 @@ pub(super) fn not_normal(unit: &Unit, end: SimTime) -> String {
         return words;
     }
     let cpus = unit.watch.cpus.iter().zip([1u8, 2]);
-    let before = cpus.filter_map(|(cpu, number)| match (cpu.cause, cpu.left_normal) {
-        (Some((at, cause)), _) => Some(format!("CPU{number} detected {} at {at} ms", fault_words(cause.fault))),
+    let before = cpus.filter_map(|(cpu, number)| match (cpu.causes.first(), cpu.left_normal) {
+        (Some((at, fault)), _) => Some(format!("CPU{number} detected {} at {at} ms", fault_words(*fault))),
         (None, Some(at)) => Some(format!("CPU{number} left normal mode at {at} ms")),
         (None, None) => None,
     });
@@ -175,7 +178,7 @@ fn not_normal_again(unit: &Unit, end: SimTime) -> String {
 
 /// Both CPUs became normal once and for all, and neither ever detected anything.
 pub(in super::super) fn stays_normal(unit: &Unit, end: SimTime) -> bool {
-    is_normal(unit, end) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_none() && cpu.cause.is_none())
+    is_normal(unit, end) && unit.watch.cpus.iter().all(|cpu| cpu.left_normal.is_none() && cpu.causes.is_empty())
 }
 
 /// Both CPUs were normal, left that mode, and are normal again. What they detected before is judged by its own row.
@@ -201,9 +204,8 @@ pub(super) struct Trip {
 
 pub(super) fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> Option<Trip> {
     let unit = unit(scenario, run, &wanted.unit)?;
-    let internal = |fault: Fault| fault.reaction() == Reaction::SafeState;
     let all: Vec<(SimTime, Found)> = detections_of(unit, wanted.restarts).collect();
-    let is_internal = internal(fault_of(&wanted.by));
+    let stops_all = !is_in_wiring(&wanted.by);
     // A fault of the wiring stops nothing, so that others may follow it: each that is expected stands behind those before it in its life.
     let before = scenario.expectations.iter().map_while(|one| match one {
         Expectation::SafetyTrip(own) if own == wanted => None,
@@ -212,9 +214,9 @@ pub(super) fn trips(scenario: &Scenario, run: &Run, wanted: &SafetyTrip) -> Opti
         }
         _ => Some(None),
     });
-    let before: Vec<(usize, Fault)> = if is_internal { Vec::new() } else { before.flatten().collect() };
+    let before: Vec<(usize, Fault)> = if stops_all { Vec::new() } else { before.flatten().collect() };
     let is_next = |(at, found): &(SimTime, Found)| {
-        internal(found.fault) == is_internal && !before.contains(&(unit.watch.lives.restarts(*at), found.fault))
+        found.is_internal() == stops_all && !before.contains(&(unit.watch.lives.restarts(*at), found.fault))
     };
     let (at, found) = all.into_iter().find(is_next)?;
     let is_it = found.fault == fault_of(&wanted.by) && wanted.cpu.is_none_or(|cpu| cpu == found.cpu);
@@ -246,9 +248,8 @@ fn is_in_time(run: &Run, unit: &Unit, wanted: &SafetyTrip, (at, found): (SimTime
 }
 
 /// A fault of the wiring, which stops nothing but what it affects.
-pub(super) const fn is_in_wiring(by: &scenario::Detected) -> bool {
-    use scenario::Detected::{InputDiscrepancy, InputSignal, OssdShort, OutputWiring};
-    matches!(by, OutputWiring | OssdShort | InputDiscrepancy | InputSignal)
+pub(super) fn is_in_wiring(by: &scenario::Detected) -> bool {
+    !is_internal(fault_of(by))
 }
 
 /// An expectation about a unit as a sentence.

@@ -14,7 +14,7 @@
 //! the detection names a pin.
 
 use safety_common::PINS;
-use safety_common::fault::Fault;
+use safety_common::fault::{Fault, Reaction};
 
 use crate::faults::Injection;
 use crate::hosts::safety::unit::Unit;
@@ -29,6 +29,18 @@ pub(super) struct Found {
     pub fault: Fault,
     /// Pin, channel, group, word or defect.
     pub detail: u32,
+}
+
+impl Found {
+    /// Whether the whole unit goes to the safe state for it; one in the wiring stops nothing but what it affects.
+    pub(super) fn is_internal(&self) -> bool {
+        is_internal(self.fault)
+    }
+}
+
+/// Whether the whole unit goes to the safe state for what a CPU detects.
+pub(super) fn is_internal(fault: Fault) -> bool {
+    fault.reaction() == Reaction::SafeState
 }
 
 /// What the supply of a unit may lead to.

@@ -9,7 +9,7 @@
 //!
 //! [`leads`]: super::leads
 
-use safety_common::fault::{Fault, Reaction as Kind};
+use safety_common::fault::Fault;
 
 use super::super::Run;
 use super::leads::{self, Age, Found};
@@ -51,8 +51,17 @@ struct Owned {
 pub(in super::super) fn reactions(scenario: &Scenario, run: &Run) -> Vec<Reaction> {
     let units: Vec<&Unit> = units(scenario, run).into_iter().map(|(_, unit)| unit).collect();
     let list = &run.twin.world.resource::<Scoped<Faults>>().list;
-    let owned: Vec<Vec<Owned>> = units.iter().map(|unit| owned(unit, list)).collect();
-    let unowned: Vec<(&Unit, SimTime, Found)> = units.iter().flat_map(|unit| unowned(unit, list)).collect();
+    let (mut owned, mut unowned) = (Vec::new(), Vec::new());
+    for unit in &units {
+        let mut own = Vec::new();
+        for (at, found) in firsts(unit) {
+            match owner(unit, list, at, found) {
+                Some(injection) => own.push(Owned { injection, at, found }),
+                None => unowned.push((*unit, at, found)),
+            }
+        }
+        owned.push(own);
+    }
     let known = Known { units: &units, owned: &owned, unowned: &unowned, list, end: run.end };
     list.iter().enumerate().map(|(number, injection)| known.reaction(number, injection)).collect()
 }
@@ -60,8 +69,8 @@ pub(in super::super) fn reactions(scenario: &Scenario, run: &Run) -> Vec<Reactio
 /// The injection that a detection of a unit belongs to.
 pub(super) fn cause<'a>(run: &'a Run, unit: &Unit, (detected, fault): (SimTime, Fault)) -> Option<&'a Injection> {
     let list = &run.twin.world.resource::<Scoped<Faults>>().list;
-    let own = owned(unit, list).into_iter().find(|one| (one.at, one.found.fault) == (detected, fault))?;
-    list.get(own.injection)
+    let its = firsts(unit).into_iter().filter(|(at, found)| (*at, found.fault) == (detected, fault));
+    its.filter_map(|(at, found)| owner(unit, list, at, found)).find_map(|number| list.get(number))
 }
 
 /// The detections of a unit that do not follow from an internal fault before them.
@@ -69,21 +78,9 @@ fn firsts(unit: &Unit) -> Vec<(SimTime, Found)> {
     let all = found(unit);
     let follows = |at: SimTime| {
         let began = unit.watch.lives.of(at).unwrap_or_default();
-        all.iter().any(|(other, found)| is_internal(found) && (began..at).contains(other))
+        all.iter().any(|(other, found)| found.is_internal() && (began..at).contains(other))
     };
     all.iter().filter(|(at, _)| !follows(*at)).copied().collect()
-}
-
-/// The detections of a unit that belong to an injection.
-fn owned(unit: &Unit, list: &[Injection]) -> Vec<Owned> {
-    let owned = |(at, found)| Some(Owned { injection: owner(unit, list, at, found)?, at, found });
-    firsts(unit).into_iter().filter_map(owned).collect()
-}
-
-/// The detections of a unit that belong to none.
-fn unowned<'a>(unit: &'a Unit, list: &'a [Injection]) -> impl Iterator<Item = (&'a Unit, SimTime, Found)> {
-    let unowned = firsts(unit).into_iter().filter(|(at, found)| owner(unit, list, *at, *found).is_none());
-    unowned.map(move |(at, found)| (unit, at, found))
 }
 
 /// All injections that can have led to a detection.
@@ -127,11 +124,6 @@ fn may_have_cut(one: &Injection, unit: &Unit, by: SimTime) -> bool {
 /// So long before an instant.
 fn before(at: SimTime, long: Span) -> SimTime {
     SimTime::from_nanos(at.as_nanos().saturating_sub(long.as_nanos()))
-}
-
-/// Whether the whole unit goes to the safe state for it.
-fn is_internal(found: &Found) -> bool {
-    found.fault.reaction() == Kind::SafeState
 }
 
 /// The first if it is the only one.
@@ -348,7 +340,7 @@ impl Known<'_> {
         let can = self.list.iter().enumerate().filter(|(_, one)| can(one)).map(|(number, _)| number);
         let mut may: Vec<usize> = can.collect();
         let tripped =
-            |(at, found): &(SimTime, Found)| is_internal(found) && *at <= by && from.watch.lives.of(*at) >= life;
+            |(at, found): &(SimTime, Found)| found.is_internal() && *at <= by && from.watch.lives.of(*at) >= life;
         if let Some((at, found)) = found(from).into_iter().find(tripped) {
             let owner = owned.iter().find(|one| (one.at, one.found) == (at, found)).map(|one| one.injection);
             let was_heard = at <= demand.at + period + period;
